@@ -1,0 +1,100 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from humbleyolo.errors import UserError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EIO: "the disk failed (input/output error)",
+    errno.ENOENT: "no such folder",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EISDIR: "a folder stands where the file is needed",
+    errno.EFBIG: "the file is larger than this disk allows",
+}
+# Errors that can only come from writing; others in the body of `atomic_write` are the body's own.
+_FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing (and reading back) that takes its name only once it is whole.
+
+    The bytes go to a hidden file `.<name>.<random>.partial` in the same folder. When the body ends without an
+    error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and what
+    stood at `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`.
+
+    Args:
+        path: Where the file shall be. Its folder exists.
+
+    Yields:
+        The open binary file, seekable.
+
+    Raises:
+        UserError: Where the file cannot be written: full disk, read-only folder, missing folder.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        file = partial.open("x+b")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    try:
+        try:
+            yield file
+        except OSError as error:
+            if error.errno in _FROM_WRITING:
+                raise cannot_write(path, error) from None
+            raise
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            partial.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+    finally:
+        with suppress(OSError):  # a full disk fails again here, where the buffer is flushed
+            file.close()
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> Path:
+    """Make `path` and the folders above it, where they are missing, and return it.
+
+    Raises:
+        UserError: Where that is not possible.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"{path}: cannot be made: a file stands where a folder is needed") from None
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    return path
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Return what to tell the user about an `OSError` of writing `path`."""
+    reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
+    return UserError(f"{path}: cannot be written: {reason}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can (Windows does it by itself)."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with suppress(OSError):  # some network disks cannot; the file itself is safe and whole
+            os.fsync(descriptor)
+        os.close(descriptor)
