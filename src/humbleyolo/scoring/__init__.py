@@ -1,0 +1,1 @@
+"""How good detections are: tables of truths and detections, their matching, COCO's metrics, curves."""

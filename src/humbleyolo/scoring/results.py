@@ -1,0 +1,97 @@
+"""`detections.json`, the COCO results format: one entry a detection, one line an entry, ids from 1."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.files import atomic_write
+from humbleyolo.scoring.tables import LONGEST_PX, DetectionTable
+
+_MOST_PROBLEMS = 20  # told of one file
+_KEYS = ("image_id", "category_id", "bbox", "score")
+_REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
+
+
+def write_detections(path: Path, detections: DetectionTable) -> None:
+    """Write detections by image, best score first, equal ones by class and box.
+
+    Numbers are written in full, so that the scores of what is read are the scores of what was written.
+    """
+    best_first = detections.order()
+    rows = best_first[np.argsort(detections.images[best_first], kind="stable")]
+    with atomic_write(path) as file:
+        file.write(b"[")
+        for position, row in enumerate(rows):
+            entry = {
+                "image_id": int(detections.images[row]) + 1,
+                "category_id": int(detections.labels[row]) + 1,
+                "bbox": detections.boxes_ltwh[row].tolist(),
+                "score": float(detections.scores[row]),
+            }
+            file.write(b"\n" if position == 0 else b",\n")
+            file.write(json.dumps(entry, separators=(",", ":"), allow_nan=False).encode())
+        file.write(b"\n]\n" if len(rows) else b"]\n")
+
+
+def read_detections(path: Path, image_count: int, class_count: int) -> DetectionTable:
+    """Read detections of images 1 to `image_count` and categories 1 to `class_count`.
+
+    Raises:
+        UserError: Where the file is missing or is no such list; the text says what to run.
+        ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
+    """
+    try:
+        entries = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
+    if not isinstance(entries, list):
+        raise UserError(f"{path}: is a {type(entries).__name__}, not a list of COCO results; {_REMEDY}")
+    problems = []
+    for number, entry in enumerate(entries):
+        problems += [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+    if problems:
+        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], _REMEDY])
+    return DetectionTable(
+        image_count,
+        np.array([entry["image_id"] for entry in entries], np.int64) - 1,
+        np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4),
+        np.array([entry["category_id"] for entry in entries], np.int64) - 1,
+        np.array([entry["score"] for entry in entries], np.float64),
+    )
+
+
+def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:
+    if not isinstance(entry, dict):
+        yield f"{_shown(entry)} is not an object with {', '.join(_KEYS)}"
+        return
+    if missing := [key for key in _KEYS if key not in entry]:
+        yield f"{', '.join(missing)} is missing"
+        return
+    for key, count in (("image_id", image_count), ("category_id", class_count)):
+        if type(entry[key]) is not int or not 1 <= entry[key] <= count:
+            yield f"{key} {_shown(entry[key])} is unknown; allowed: 1 to {count}"
+    box = entry["bbox"]
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
+        yield (
+            f"bbox {_shown(box)} is not allowed; allowed: four finite numbers: left, top, width, height, "
+            "in pixels, the last two 0 or more"
+        )
+    if not _is_number(entry["score"]):
+        yield f"score {_shown(entry['score'])} is not allowed; allowed: a finite number"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -LONGEST_PX <= value <= LONGEST_PX
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
