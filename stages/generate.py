@@ -18,6 +18,12 @@ from humbleyolo.params import Dataset, load_params
 from humbleyolo.synthetic import SPLITS, draw_split, find_problems
 
 
+class Progress(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
+    """A bar without the thread that watches it, beside which `draw_split` could not fork."""
+
+    monitor_interval = 0
+
+
 def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> dict[str, SplitCounts]:
     """Write the dataset's files into `out`, and return the counts of each split."""
     words = dataset.synthetic.words
@@ -27,7 +33,7 @@ def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> dict[str, S
         samples = draw_split(dataset.synthetic, fonts, seed, split)
         total = getattr(dataset.synthetic.images, split)
         with ArchiveWriter(out / f"{split}.zip", words) as archive:
-            for sample in tqdm(samples, split, total, unit=" images", disable=None, leave=False):
+            for sample in Progress(samples, split, total, unit=" images", disable=None, leave=False):
                 name = f"{count.images:0{max(len(str(total - 1)), 6)}}.png"
                 archive.add(
                     name,

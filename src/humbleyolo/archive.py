@@ -49,6 +49,7 @@ _ATTRIBUTES = 0o100644 << 16
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 
 _IMAGES_END = b'],"annotations":[\n'
+_OWN_FIELDS = {"id", "image_id", "category_id", "bbox", "area"}
 _CHUNK = 1 << 16  # bytes of annotations parsed at a time
 
 # What a file that is not ours can raise on the way in.
@@ -172,32 +173,22 @@ class ArchiveWriter:
             b'%s{"id":%d,"file_name":%s,"height":%d,"width":%d}'
             % (b",\n" if self._images > 1 else b"", self._images, _to_json(file_name), height, width)
         )
-        for position, ((left, top, box_width, box_height), label) in enumerate(
-            zip(boxes, classes, strict=True)
-        ):
+        for position, (box, label) in enumerate(zip(boxes, classes, strict=True)):
+            left, top, box_width, box_height = box
             area = box_width * box_height
             if not (box_width > 0 and box_height > 0 and math.isfinite(left + top + area)):
-                raise ValueError(f"{file_name}: box {boxes[position]} has no area or is not finite")
+                raise ValueError(f"{file_name}: box {box} has no area or is not finite")
             if not 0 <= label < len(self._categories):
                 raise ValueError(f"{file_name}: label {label} is not one of {len(self._categories)} classes")
             self._annotations += 1
-            more = {} if fields is None else dict(fields[position])
+            more = b',"iscrowd":0' if fields is None else _more_fields(fields[position])
             self._annotation_lines.write(
-                b'%s{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%r,%r,%r,%r],"area":%r,"iscrowd":%d%s}'
+                b'%s{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%r,%r,%r,%r],"area":%r%s}'
                 % (
-                    b",\n" if self._annotations > 1 else b"",
-                    self._annotations,
-                    self._images,
-                    label + 1,
-                    float(left),
-                    float(top),
-                    float(box_width),
-                    float(box_height),
-                    float(area),
-                    more.pop("iscrowd", 0),
-                    b"," + _to_json(more)[1:-1] if more else b"",
+                    b",\n" if self._annotations > 1 else b"", self._annotations, self._images, label + 1,
+                    float(left), float(top), float(box_width), float(box_height), float(area), more,
                 )
-            )
+            )  # fmt: skip
         self._store(encoded_name, len(image_bytes), zlib.crc32(image_bytes))
         self._file.write(image_bytes)
         self._offset += len(image_bytes)
@@ -498,8 +489,18 @@ class Archive:
         )
 
 
+_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _to_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encode_json(value).encode()
+
+
+def _more_fields(fields: Mapping[str, Any]) -> bytes:
+    """Return further fields of an annotation as they stand behind the first, with `iscrowd` in any case."""
+    if taken := sorted(_OWN_FIELDS & fields.keys()):
+        raise ValueError(f"fields of an annotation that are written already: {', '.join(taken)}")
+    return b"," + _to_json({"iscrowd": 0, **fields})[1:-1]
 
 
 def _local_header(name: bytes, flags: int, length: int, crc: int) -> bytes:

@@ -42,8 +42,9 @@ class SplitCounts:
         self.images += 1
         self.not_drawn += not_drawn
         self._objects_an_image[len(labels)] += 1
-        self._labels.update(labels)
-        self._areas.update([width * height for _, _, width, height in boxes_ltwh])
+        for (_, _, width, height), label in zip(boxes_ltwh, labels, strict=True):
+            self._labels[label] += 1
+            self._areas[width * height] += 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return all counts, with the areas by COCO's limits and by quartile (square pixels)."""

@@ -1,16 +1,20 @@
-"""Work cut into shards: done here when it is small, by a process a core when it is not.
+"""Work cut into shards: done here while it is little, by a process a core when it is more.
 
-Results come in the order of the tasks and do not depend on who computed them, so that neither do any bytes.
+Results come in the order of the tasks and do not depend on who computed them; so no bytes do.
 """
 
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from humbleyolo.errors import UserError
@@ -18,7 +22,9 @@ from humbleyolo.errors import UserError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_PATIENCE_S = 1.0  # of work that is done here before a pool, which takes about as long to start, is worth it
+# Seconds of work that are done here first: about what it takes to start processes, so that little work, which
+# would not gain by them, does not pay for them.
+_PATIENCE_S = {"fork": 0.05, "spawn": 1.0}
 
 
 def available_cores() -> int:
@@ -33,20 +39,23 @@ def map_in_order(
     tasks: Sequence[Task],
     *,
     processes: int | None = None,
-    patience_s: float = _PATIENCE_S,
+    patience_s: float | None = None,
 ) -> Iterator[Result]:
-    """Yield `work(task)` for each task, in order, with few results in memory at a time.
+    """Yield `work(task)` for each task, in order, holding three results a process at most.
 
     Args:
         work: A pure function that can be pickled.
         tasks: What can be pickled, each small.
         processes: At most so many; None: one for each available core.
-        patience_s: The first tasks are done in this process, for so many seconds.
+        patience_s: The first tasks are done in this process, for so many seconds; None: as long as
+            processes take to start.
 
     Raises:
         UserError: Where a process was killed from outside, for example because memory ran out.
     """
     processes = available_cores() if processes is None else processes
+    method = _start_method()
+    patience_s = _PATIENCE_S[method] if patience_s is None else patience_s
     started = time.monotonic()
     done = 0
     while done < len(tasks) and (processes < 2 or time.monotonic() - started < patience_s):
@@ -55,26 +64,46 @@ def map_in_order(
     rest = tasks[done:]
     if not rest:
         return
-    # A fork of a process that has threads can hang, so the processes are started afresh.
-    with ProcessPoolExecutor(
-        min(processes, len(rest)), multiprocessing.get_context("spawn"), initializer=_ignore_interrupt
-    ) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for task in rest:
+    pool = ProcessPoolExecutor(
+        min(processes, len(rest)), multiprocessing.get_context(method), initializer=_start_worker
+    )
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for task in rest:
+            with warnings.catch_warnings():
+                # Python 3.12 warns of every fork beside a thread, also NumPy's, which is made for that.
+                warnings.simplefilter("ignore", DeprecationWarning)
                 waiting.append(pool.submit(work, task))
-                if len(waiting) > 2 * processes:
-                    yield waiting.popleft().result()
-            while waiting:
+            if len(waiting) > 2 * processes:
                 yield waiting.popleft().result()
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process was killed from outside; if memory ran out, make the images smaller"
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed from outside; if memory ran out, make the images smaller"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that started this one, which ends it."""
+def _start_method() -> str:
+    """Return how to start processes: forked in 20 ms where that is safe, otherwise afresh in 600 ms.
+
+    A fork of a process with threads can hang on a lock that one of them held. NumPy's own (OpenBLAS) ends its
+    threads for a fork; TensorFlow does not.
+    """
+    alone = threading.active_count() == 1 and "tensorflow" not in sys.modules
+    return "fork" if sys.platform == "linux" and alone else "spawn"
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the process that started this one, and end with it even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

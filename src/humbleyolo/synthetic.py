@@ -43,7 +43,7 @@ FAINTEST_CONTRAST = 16
 """An ink nearer to its ground than this (distance in RGB, of 255 a channel) cannot be seen."""
 
 # At most so many images or pixels in a shard: few enough to hold, many enough to be worth it.
-_SHARD_IMAGES = 512
+_SHARD_IMAGES = 256
 _SHARD_PIXELS = 1 << 22
 
 _BLOTCH_PX = 8  # of the background `noise`
@@ -86,7 +86,7 @@ class Sample(NamedTuple):
     """
 
     pixels: npt.NDArray[np.uint8]
-    words: tuple[Word, ...]
+    words: list[Word]
     not_drawn: int
 
 
@@ -102,11 +102,13 @@ class Painter:
     def __init__(self, params: Synthetic, folder: Path, seed: int) -> None:
         self._params = params
         self._fonts = Fonts(folder)
-        self._seed = seed
+        self._random = np.random.Generator(np.random.Philox(key=(seed, 0)))
+        self._random_start = self._random.bit_generator.state
         self._weights = list(accumulate(params.frequencies))
         self._inks = [ImageColor.getrgb(colour)[:3] for colour in params.ink]
         self._grounds = [ImageColor.getrgb(colour)[:3] for colour in params.ground]
         self._grey = all(len(set(colour)) == 1 for colour in (*self._inks, *self._grounds))
+        self._shape = (params.height, params.width) if self._grey else (params.height, params.width, 3)
 
     def draw(self, split: str, index: int) -> Sample:
         """Draw one sample.
@@ -119,9 +121,7 @@ class Painter:
             UserError: Where `free.min_objects` words find no place.
         """
         params = self._params
-        random = np.random.Generator(
-            np.random.Philox(key=(self._seed, SPLITS[split]), counter=(0, index, 0, 0))
-        )
+        random = self._random_for(split, index)
         unit = _uniforms(random).__next__
         if params.placement == "cells":
             layout, not_drawn = self._fill_cells(unit)
@@ -133,14 +133,22 @@ class Painter:
             image.paste(colour[0] if self._grey else colour, (placed.left, placed.top), placed.ink.coverage)
         if params.blur_px:
             image = image.filter(ImageFilter.GaussianBlur(unit() * params.blur_px))
-        pixels = np.asarray(image)
+        pixels = np.frombuffer(image.tobytes(), np.uint8).reshape(self._shape)
         if params.noise:
             pixels = _add_noise(pixels, params.noise * 255, random)
-        words = tuple(
+        words = [
             Word(*placed.name, placed.left, placed.top, _ltwh(placed.box), colour)
             for placed, colour in zip(layout.placed, inks, strict=True)
-        )
+        ]
         return Sample(pixels, words, not_drawn)
+
+    def _random_for(self, split: str, index: int) -> np.random.Generator:
+        """Return the generator at the start of a sample's numbers. Setting it is quicker than making one."""
+        state = self._random_start
+        state["state"]["key"][1] = SPLITS[split]
+        state["state"]["counter"][1] = index
+        self._random.bit_generator.state = state
+        return self._random
 
     def _fill_cells(self, unit: Callable[[], float]) -> "tuple[_Layout, int]":
         """Put one word, or nothing, into each cell, row by row."""
@@ -205,9 +213,10 @@ class Painter:
         left, lefts = _places(*col, params.width, ink.width, params.may_leave_image)
         if not ink.pixels or tops < 1 or lefts < 1:
             return False
-        return any(
-            layout.put(name, ink, left + int(unit() * lefts), top + int(unit() * tops)) for _ in range(TRIES)
-        )
+        for _ in range(TRIES):
+            if layout.put(name, ink, left + int(unit() * lefts), top + int(unit() * tops)):
+                return True
+        return False
 
     def _ground(self, unit: Callable[[], float], random: np.random.Generator) -> Image.Image:
         """Return an image without words, of mode L or RGB."""
@@ -252,7 +261,7 @@ class _Layout:
         self.placed: list[_Placed] = []
         self._height, self._width = height, width
         self._min_visible, self._max_overlap = min_visible, max_overlap
-        self._owner = np.zeros((height, width), np.int32)  # 0: nobody, 1: the first word ...
+        self._owner: npt.NDArray[np.int32] | None = None  # 0: nobody, 1: the first word ...
 
     def put(self, name: _Name, ink: Ink, left: int, top: int) -> bool:
         """Put a word on top of all others, where the rules allow it."""
@@ -265,20 +274,30 @@ class _Layout:
             if not self._enough(visible, ink):
                 return False
             box = _bounds(drawn, x0, y0)
-        below = self._owner[y0:y1, x0:x1]
-        covered = self._cover(below, drawn)
-        if covered is None:
-            return False
-        if self._max_overlap < 1 and not self._apart(box, covered):
-            return False
-        for earlier, earlier_visible, earlier_box in covered:
-            earlier.visible, earlier.box = earlier_visible, earlier_box
+        if self._owner is None and any(_touch(box, other.box) for other in self.placed):
+            self._owner = self._map()  # most images need none: their words are apart
+        if self._owner is not None:
+            below = self._owner[y0:y1, x0:x1]
+            covered = self._cover(self._owner, below, drawn)
+            if covered is None or (self._max_overlap < 1 and not self._apart(box, covered)):
+                return False
+            for earlier, earlier_visible, earlier_box in covered:
+                earlier.visible, earlier.box = earlier_visible, earlier_box
+            below[drawn] = len(self.placed) + 1
         self.placed.append(_Placed(name, ink, left, top, box, visible))
-        below[drawn] = len(self.placed)
         return True
 
+    def _map(self) -> npt.NDArray[np.int32]:
+        """Return the (H, W) map of words that are apart."""
+        owner = np.zeros((self._height, self._width), np.int32)
+        for number, placed in enumerate(self.placed, 1):
+            x0, y0, x1, y1 = placed.box
+            left, top = placed.left, placed.top
+            owner[y0:y1, x0:x1][placed.ink.drawn[y0 - top : y1 - top, x0 - left : x1 - left]] = number
+        return owner
+
     def _cover(
-        self, below: npt.NDArray[np.int32], drawn: npt.NDArray[np.bool_]
+        self, owner: npt.NDArray[np.int32], below: npt.NDArray[np.int32], drawn: npt.NDArray[np.bool_]
     ) -> list[tuple[_Placed, int, Box]] | None:
         """Return whose ink would be covered, with what they keep; None where one would keep too little."""
         owners = below[drawn]
@@ -296,7 +315,7 @@ class _Layout:
         kept = []
         for number, placed in covered:
             x0, y0, x1, y1 = placed.box
-            left = self._owner[y0:y1, x0:x1] == number
+            left = owner[y0:y1, x0:x1] == number
             kept.append((placed, placed.visible - int(lost[number]), _bounds(left, x0, y0)))
         below[drawn] = saved
         return kept
@@ -473,14 +492,18 @@ def _places(part: int, parts: int, length: int, extent: int, may_leave: bool) ->
 
 def _bounds(mask: npt.NDArray[np.bool_], left: int, top: int) -> Box:
     """Return the box of the True pixels of a (H, W) mask whose corner is at (left, top)."""
-    cols = np.flatnonzero(mask.any(0))
-    rows = np.flatnonzero(mask.any(1))
+    cols = np.logical_or.reduce(mask, 0).nonzero()[0]
+    rows = np.logical_or.reduce(mask, 1).nonzero()[0]
     return left + int(cols[0]), top + int(rows[0]), left + int(cols[-1]) + 1, top + int(rows[-1]) + 1
 
 
 def _ltwh(box: Box) -> Box:
     left, top, right, bottom = box
     return left, top, right - left, bottom - top
+
+
+def _touch(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _iou_at_most(one: Box, other: Box, limit: float) -> bool:
