@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from humbleyolo.files import atomic_write
 from humbleyolo.typeface import font, presentable, shorten
 
 Colour = tuple[int, int, int]
@@ -94,8 +95,11 @@ def draw_boxes(
     height, width = picture.shape[:2]
     if grid is not None:
         left, top, right, bottom = grid_extent or (0.0, 0.0, width / scale, height / scale)
-        _draw_lines(picture, np.linspace(left, right, grid[1] + 1) * scale, axis=1)
-        _draw_lines(picture, np.linspace(top, bottom, grid[0] + 1) * scale, axis=0)
+        _draw_grid(
+            picture,
+            np.linspace(left, right, grid[1] + 1) * scale,
+            np.linspace(top, bottom, grid[0] + 1) * scale,
+        )
     canvas = Image.new("RGB", (width + 2 * _MARGIN_X, height + 2 * _MARGIN_Y), _FRAME)
     canvas.paste(Image.fromarray(picture), (_MARGIN_X, _MARGIN_Y))
 
@@ -218,8 +222,12 @@ def tag_text(name: str, score: float | None, width_px: float) -> str:
 
 
 def save_png(image: Image.Image, path: Path) -> None:
-    """Write a picture as PNG: no date, no name, nothing but the pixels."""
-    with path.open("wb") as file:
+    """Write a picture as PNG: no date, no name, nothing but the pixels.
+
+    Raises:
+        UserError: Where the file cannot be written.
+    """
+    with atomic_write(path) as file:
         image.save(file, format="PNG", compress_level=9)
 
 
@@ -258,13 +266,16 @@ def _on_canvas(corners: npt.NDArray[np.float64], scale: int, size: tuple[int, in
     return whole
 
 
-def _draw_lines(picture: npt.NDArray[np.uint8], places: npt.NDArray[np.float64], axis: int) -> None:
+def _draw_grid(
+    picture: npt.NDArray[np.uint8], xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64]
+) -> None:
     """Draw the inner lines of a grid: dark pixels made a little lighter, light ones a little darker."""
-    length = picture.shape[axis]
-    for place in np.round(places[1:-1]).astype(np.int64):
-        if 0 < place < length:
-            line = picture[:, place] if axis == 1 else picture[place]
-            line[:] = np.where(line < 128, line + np.uint8(52), line - np.uint8(52))
+    on_line = np.zeros(picture.shape[:2], np.bool_)
+    for places, lines in ((xs, on_line.T), (ys, on_line)):
+        inner = np.round(places[1:-1]).astype(np.int64)
+        lines[inner[(inner > 0) & (inner < len(lines))]] = True
+    under = picture[on_line]
+    picture[on_line] = np.where(under < 128, under + np.uint8(52), under - np.uint8(52))
 
 
 def _outline(brush: ImageDraw.ImageDraw, inner: npt.NDArray[np.int64], colour: Colour, line: int) -> None:
@@ -366,7 +377,7 @@ def _heading(
 def _wrap(text: str, width: int, height_px: int) -> list[str]:
     """Break a text between words into lines of at most `width` pixels; a longer word is cut."""
     lines: list[str] = []
-    for word in presentable(text).split():
+    for word in presentable(text).split(" "):  # several spaces stay several
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and font(height_px).getlength(longer) <= width:
             lines[-1] = longer

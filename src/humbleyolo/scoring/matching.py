@@ -16,6 +16,7 @@ from typing import Any
 
 import hotcoco
 import numpy as np
+import numpy.typing as npt
 
 from humbleyolo.boxes import area, ltwh_to_xyxy
 from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, TruthTable, check_labels
@@ -37,6 +38,10 @@ class Matches:
     truths: Ints
     iou: Floats
     ignored: Bools
+
+    def take(self, rows: npt.NDArray[Any]) -> "Matches":
+        """Return what became of these detections (indices or a mask)."""
+        return Matches(self.truths[rows], self.iou[rows], self.ignored[rows])
 
 
 def evaluator(
@@ -143,7 +148,7 @@ def mean_iou(matches: Matches) -> float | None:
     confidence. It tells how tight the boxes are, not how many there are.
     """
     found = matches.truths >= 0
-    return float(matches.iou[found].mean()) if found.any() else None
+    return round(float(matches.iou[found].mean()), 12) if found.any() else None
 
 
 def _flat(parts: list[Any], kind: type[Any]) -> Any:

@@ -1,4 +1,8 @@
-"""`detections.json`, the COCO results format: one entry a detection, one line an entry, ids from 1."""
+"""The files of data/evaluation.
+
+`detections.json` is in the COCO results format: one entry a detection, one line an entry, ids from 1.
+`metrics.json` holds numbers by name, null where one does not exist, and under `per_class` the same by class.
+"""
 
 import json
 from collections.abc import Iterator
@@ -44,12 +48,7 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
         UserError: Where the file is missing or is no such list; the text says what to run.
         ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
     """
-    try:
-        entries = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {_REMEDY}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
+    entries = _read_json(path)
     if not isinstance(entries, list):
         raise UserError(f"{path}: is a {type(entries).__name__}, not a list of COCO results; {_REMEDY}")
     problems = []
@@ -66,6 +65,42 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
         np.array([entry["category_id"] for entry in entries], np.int64) - 1,
         np.array([entry["score"] for entry in entries], np.float64),
     )
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write metrics as JSON, one number a line, so that a diff shows which one has changed."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def read_metrics(path: Path, *names: str) -> list[float | None]:
+    """Read headline metrics by name; None where one does not exist.
+
+    Raises:
+        UserError: Where the file is missing or damaged, or does not hold them, as after a change of versions.
+    """
+    metrics = _read_json(path)
+    if not isinstance(metrics, dict):
+        raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
+    problems = [
+        f"{name} is missing"
+        if name not in metrics
+        else f"{name} is {_shown(metrics[name])}; allowed: a finite number or null"
+        for name in names
+        if name not in metrics or not (metrics[name] is None or _is_number(metrics[name]))
+    ]
+    if problems:
+        raise ProblemsError(str(path), [*problems, f"written by another version? {_REMEDY}"])
+    return [metrics[name] for name in names]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
 
 
 def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:

@@ -1,0 +1,51 @@
+"""What `metrics.json` holds: the headline numbers, then those of each class."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.scoring.coco import score
+from humbleyolo.scoring.matching import match, mean_iou
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
+
+
+def measure(truths: TruthTable, detections: DetectionTable, categories: Sequence[str]) -> dict[str, Any]:
+    """Return every metric by name; None where it does not exist.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        categories: C names, in the order of the labels.
+
+    Returns:
+        COCO's twelve, `mean_iou`, and the counts `images`, `objects` (without crowds) and `detections`; then
+        `per_class`, a mapping from name to ap, ap50, ap75, ar100, mean_iou, objects and detections.
+
+    Raises:
+        ValueError: Where the tables are of different images, or a label is no class.
+    """
+    result = score(truths, detections, categories)
+    matches = match(truths, detections, len(categories))
+    headline = asdict(result)
+    del headline["per_class"]
+    return {
+        **headline,
+        "mean_iou": mean_iou(matches),
+        "images": truths.image_count,
+        "objects": int(np.count_nonzero(~truths.crowd)),
+        "detections": len(detections),
+        "per_class": {
+            name: {
+                "ap": one.ap,
+                "ap50": one.ap50,
+                "ap75": one.ap75,
+                "ar100": one.ar100,
+                "mean_iou": mean_iou(matches.take(detections.labels == label)),
+                "objects": one.objects,
+                "detections": int(np.count_nonzero(detections.labels == label)),
+            }
+            for label, (name, one) in enumerate(result.per_class.items())
+        },
+    }
