@@ -160,7 +160,7 @@ class Model(Section):
 class Loss(Section):
     """Which loss, and the weight of each of its terms."""
 
-    name: Literal["yolov1"]
+    name: Literal["yolov1", "iou"]
     lambda_coord: Weight
     lambda_obj: Weight
     lambda_noobj: Weight
@@ -176,6 +176,9 @@ class Train(Section):
     final_learning_rate: Annotated[float, Field(ge=0, le=10)]
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Weight
+    clip_norm: Weight
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]
+    patience: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -290,25 +293,18 @@ def _cross_section_problems(parsed: dict[str, Any]) -> Iterator[tuple[Key, str]]
         )
     if model and encode and model.name == "compact":
         for cells, pixels in (("rows", "height"), ("cols", "width")):
-            stride, rest = divmod(getattr(encode, pixels), getattr(encode, cells))
-            if rest or stride & (stride - 1) or stride < MIN_STRIDE:
-                fits = [
-                    n for n in range(1, getattr(encode, pixels) + 1) if _is_stride(getattr(encode, pixels), n)
-                ]
-                allowed = f"{cells} of {', '.join(map(str, fits))}" if fits else f"another {pixels}"
+            length = getattr(encode, pixels)
+            if length % (PATCH * getattr(encode, cells)):
+                fits = [str(n) for n in range(1, length + 1) if not length % (PATCH * n)]
+                allowed = f"{cells} of {', '.join(fits)}" if fits else f"a {pixels} that {PATCH} divides"
                 yield (
                     ("encode", cells),
-                    f"{getattr(encode, cells)} does not divide {pixels} {getattr(encode, pixels)} into cells "
-                    f"of {MIN_STRIDE}, 8, 16 ... pixels, which model compact needs; allowed: {allowed}",
+                    f"{getattr(encode, cells)} does not divide {pixels} {length} into cells of a multiple of "
+                    f"{PATCH} pixels, which model compact needs; allowed: {allowed}",
                 )
 
 
-MIN_STRIDE = 4  # the finest cell, in pixels, that `compact` can be built for
-
-
-def _is_stride(pixels: int, cells: int) -> bool:
-    stride, rest = divmod(pixels, cells)
-    return not rest and stride >= MIN_STRIDE and not stride & (stride - 1)
+PATCH = 4  # pixels; the sides of a cell of model `compact` are multiples of it
 
 
 def _read_yaml(path: Path) -> tuple[dict[Any, Any], dict[Key, int], list[_Problem]]:

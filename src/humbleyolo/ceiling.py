@@ -1,0 +1,115 @@
+"""How good a detector can be on a grid: the encoded truth, decoded again and scored as detections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.boxes import Floats, Ints, xyxy_to_ltwh
+from humbleyolo.encoded import EncodedSplit
+from humbleyolo.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.scoring.coco import score
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
+
+_CHUNK = 1024  # images encoded at a time
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What a grid holds of a split.
+
+    Attributes:
+        rows: R.
+        cols: S.
+        objects: M.
+        shared: Objects whose cell holds the centre of another one.
+        lost: Objects that the targets do not hold.
+        ap: COCO AP of the decoded targets, None where there is no object.
+        ap50: Likewise.
+        recall: COCO AR with up to 100 detections an image, likewise.
+    """
+
+    rows: int
+    cols: int
+    objects: int
+    shared: int
+    lost: int
+    ap: float | None
+    ap50: float | None
+    recall: float | None
+
+
+def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Ceiling:
+    """Encode and decode the truth of a split and score what is left of it.
+
+    Args:
+        boxes: (M, 4) xyxy, pixels of the letterboxed image, image after image.
+        labels: (M,) class indices.
+        image_index: (M,) which image each box is in, rising.
+        images: N.
+        grid: The grid.
+    """
+    shared = lost = 0
+    found: list[tuple[NDArray[np.int64], Floats, NDArray[np.int64], Floats]] = []
+    for start in range(0, images, _CHUNK):
+        count = min(_CHUNK, images - start)
+        low, high = np.searchsorted(image_index, [start, start + count])
+        own = slice(int(low), int(high))
+        encoded = encode_boxes(boxes[own], labels[own], image_index[own] - start, count, grid)
+        decoded = decode_grid(encoded.targets, grid)
+        image, box, label = np.nonzero(decoded.scores)  # (D,) each
+        found.append(
+            (image + start, xyxy_to_ltwh(decoded.boxes[image, box]), label, decoded.scores[image, box, label])
+        )
+        shared += int(encoded.shared.sum())
+        lost += int((~encoded.kept).sum())
+    truths = TruthTable(
+        images,
+        np.asarray(image_index, np.int64),
+        xyxy_to_ltwh(np.asarray(boxes, np.float64)),
+        np.asarray(labels, np.int64),
+        np.zeros(len(labels), bool),
+    )
+    detections = DetectionTable(images, *(np.concatenate(column) for column in zip(*found, strict=True)))
+    result = score(truths, detections, [str(label) for label in range(grid.classes)])
+    return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, result.ap, result.ap50, result.ar100)
+
+
+def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceiling]:
+    """Measure a split's own grid, then finer ones that lay whole pixels into a cell.
+
+    Args:
+        split: The encoded split.
+        factors: How many times as many rows and columns.
+    """
+    finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
+    fitting = [grid for grid in finer if not (grid.height % grid.rows or grid.width % grid.cols)]
+    index = split.image_index
+    return [
+        measure_ceiling(split.boxes, split.labels, index, len(split), grid) for grid in (split.grid, *fitting)
+    ]
+
+
+def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
+    """Return a warning where the grid in use, the first, holds AP under the limit; None where all is well.
+
+    Args:
+        split: Its name.
+        ceilings: As `measure_ceilings` gives them.
+        limit: Lowest AP that is no reason to warn.
+    """
+    own = ceilings[0]
+    if own.ap is None or own.ap >= limit:
+        return None
+    best = max(ceilings, key=lambda ceiling: ceiling.ap or 0)
+    enough = next((ceiling for ceiling in ceilings if (ceiling.ap or 0) >= limit), best)
+    text = (
+        f"{split}: no detector can pass AP {own.ap:.3f} on a grid of {own.rows} x {own.cols} cells: "
+        f"{own.lost} of {own.objects} objects are lost in shared cells"
+    )
+    if enough is own:
+        return f"{text}; raise encode.boxes, or encode.height and encode.width with a finer grid"
+    return (
+        f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
+    )

@@ -1,0 +1,27 @@
+"""A network from its name."""
+
+import keras
+
+from humbleyolo.grid import Grid
+from humbleyolo.models.compact import compact
+from humbleyolo.models.humble import humble
+from humbleyolo.params import Model
+
+
+def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
+    """Build the network that `params.yaml` names.
+
+    Args:
+        model: Name and multipliers.
+        grid: Shapes of input and output.
+        seed: Of the weights' start; the same seed gives the same weights.
+
+    Returns:
+        (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions in the grid's layout.
+
+    Raises:
+        ValueError: Where the network cannot be built for the grid.
+    """
+    if model.name == "humble":
+        return humble(grid, seed)
+    return compact(grid, model.width, model.depth, seed)

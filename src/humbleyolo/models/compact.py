@@ -1,0 +1,96 @@
+"""`compact`: this project's fully convolutional network, made for CPUs.
+
+    pixels      (N, H, W, 3)
+    patches     4 x 4 pixels into channels, two 3 x 3 convolutions             stride 4
+    trunk       a strided and a plain convolution, until a cell is at most 4 x 4
+    cells       each cell's block of features into channels, one 3 x 3 convolution over cells
+    mixing      residual blocks of 3 x 3 convolutions over cells
+    head        one 1 x 1 convolution, K numbers a cell
+
+On a CPU a network costs what it computes, and the first layers of a usual one compute most: they see all pixels.
+Here they see a sixteenth, with sixteen times the channels. Pooling would lose where things are; laying a cell's
+block of features into its channels keeps it, so that a box's edges can be told to a fraction of a pixel from a
+coarse grid.
+"""
+
+import math
+
+import keras
+from keras import layers
+
+from humbleyolo.grid import Grid
+from humbleyolo.models.layers import DetectionHead, Seeds, SpaceToDepth
+from humbleyolo.params import PATCH
+
+_LARGEST_BLOCK = 4  # features of the trunk along one side of a cell
+_TRUNK_CHANNELS = 32
+_CELL_CHANNELS = 128
+
+
+def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
+    """Build the network.
+
+    Args:
+        grid: Shapes of input and output. A cell's sides are multiples of 4 pixels.
+        width: Multiplies the channels of every layer, rounded to multiples of 8.
+        depth: Multiplies the plain convolutions of the trunk and the residual blocks, rounded, 1 or more.
+        seed: Of the weights' start.
+
+    Returns:
+        (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions.
+
+    Raises:
+        ValueError: Where the grid does not divide the image into such cells.
+    """
+    if grid.height % (grid.rows * PATCH) or grid.width % (grid.cols * PATCH):
+        raise ValueError(f"{grid.rows} x {grid.cols} cells do not divide {grid.height} x {grid.width} pixels")
+    seeds = Seeds(seed)
+
+    def channels(count: int) -> int:
+        return max(8, 8 * round(count * width / 8))
+
+    def conv(x: keras.KerasTensor, name: str, filters: int, stride: int = 1) -> keras.KerasTensor:
+        x = layers.Conv2D(
+            filters,
+            3,
+            stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=seeds.he_normal(),
+            name=f"{name}_conv",
+        )(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
+        return layers.LeakyReLU(0.1, name=f"{name}_relu")(x)
+
+    repeats = max(1, round(depth))
+    pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
+    x = layers.Rescaling(1 / 255, name="scale")(pixels)
+    x = SpaceToDepth((PATCH, PATCH), name="patches")(x)
+    block = (
+        grid.height // grid.rows // PATCH,
+        grid.width // grid.cols // PATCH,
+    )  # features a cell, (down, across)
+    filters = channels(_TRUNK_CHANNELS)
+    x = conv(x, "trunk4", filters)
+    for repeat in range(repeats):
+        x = conv(x, f"trunk4_{repeat + 1}", filters)
+    while max(block) > _LARGEST_BLOCK and block[0] % 2 == block[1] % 2 == 0:
+        block = (block[0] // 2, block[1] // 2)
+        stride = grid.height // grid.rows // block[0]
+        x = conv(x, f"trunk{stride}", filters, stride=2)
+        for repeat in range(repeats):
+            x = conv(x, f"trunk{stride}_{repeat + 1}", filters)
+    x = SpaceToDepth(block, name="cells")(x)
+    filters = channels(_CELL_CHANNELS)
+    x = conv(x, "cell", filters)
+    for repeat in range(max(1, round(depth * _mixing_blocks(grid)))):
+        x = layers.Add(name=f"mix{repeat + 1}_add")(
+            [x, conv(conv(x, f"mix{repeat + 1}a", filters), f"mix{repeat + 1}b", filters)]
+        )
+    x = layers.Conv2D(grid.shape[-1], 1, kernel_initializer=seeds.glorot_uniform(), name="head_conv")(x)
+    return keras.Model(pixels, DetectionHead(grid.classes, name="head")(x), name="compact")
+
+
+def _mixing_blocks(grid: Grid) -> int:
+    """Return how many residual blocks let every cell see a good part of the image: each reaches 2 cells on."""
+    return max(1, math.ceil(math.log2(max(grid.rows, grid.cols))))

@@ -1,0 +1,67 @@
+"""What a person sees while a network trains: a bar on a terminal, a line an epoch elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from humbleyolo.training import Row
+
+
+class TrainingProgress:
+    """Shows epochs, loss terms and images/s on standard error.
+
+    Args:
+        epochs: How many there will be at most.
+        steps_an_epoch: Steps in each.
+        batch: Images a step.
+    """
+
+    def __init__(self, epochs: int, steps_an_epoch: int, batch: int) -> None:
+        self._epochs, self._batch = epochs, batch
+        self._images_an_epoch = steps_an_epoch * batch
+        self._bar = tqdm(
+            total=epochs * self._images_an_epoch, unit=" images", disable=None, leave=False, mininterval=0.2
+        )
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+    def step(self, epoch: int, terms: dict[str, float]) -> None:
+        """Move on by one batch.
+
+        Args:
+            epoch: Counted from 0.
+            terms: Mean of each loss term.
+        """
+        self._bar.set_description_str(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
+        self._bar.set_postfix_str(
+            " ".join(f"{name} {value:.3f}" for name, value in terms.items()), refresh=False
+        )
+        self._bar.update(self._batch)
+
+    def epoch(self, row: Row) -> None:
+        """Tell how an epoch ended."""
+        number = int(row["epoch"] or 0)
+        speed = number * self._images_an_epoch / (time.monotonic() - self._started)
+        terms = " ".join(
+            f"{name.removeprefix('train_')} {value:.3f}"
+            for name, value in row.items()
+            if name.startswith("train_") and value is not None
+        )
+        score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
+        line = f"epoch {number}/{self._epochs}: {score}; {terms}; {speed:,.0f} images/s"
+        self._bar.write(line, file=sys.stderr)

@@ -1,0 +1,260 @@
+"""The step loop: order, learning rate, weights and their moving average, and which epoch is kept.
+
+Everything is a function of the seed and the step. The order of the images is drawn from (seed, epoch), the
+learning rate from the step, so that a run gives the same weights however it is watched or cut into pieces.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from humbleyolo.artifact import Weights
+from humbleyolo.boxes import xyxy_to_ltwh
+from humbleyolo.detector import Selection, select_detections
+from humbleyolo.encoded import EncodedSplit
+from humbleyolo.errors import UserError
+from humbleyolo.loss import weighted_terms
+from humbleyolo.params import Loss, Train
+from humbleyolo.scoring.coco import average_precision
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
+
+VALIDATION = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)
+"""How val is scored while training; `evaluate` has thresholds of its own, which do not touch the model."""
+
+_VALIDATION_BATCH = 250
+
+Row = dict[str, float | int | None]  # one epoch's line of history.csv
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a run.
+
+    Attributes:
+        weights: Of the best epoch, by name.
+        best_epoch: Counted from 1.
+        history: One row an epoch.
+    """
+
+    weights: Weights
+    best_epoch: int
+    history: list[Row]
+
+
+def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
+    """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return generator.permutation(images)
+
+
+def learning_rate(step: int, steps_an_epoch: int, train: Train) -> float:
+    """Return the learning rate of one step: a linear warm-up, then half a cosine (Loshchilov & Hutter 2017).
+
+    Args:
+        step: Counted from 0 over the whole run.
+        steps_an_epoch: Steps in one epoch.
+        train: The highest and the final rate, and the lengths.
+    """
+    warmup = train.warmup_epochs * steps_an_epoch
+    if step < warmup:
+        return train.learning_rate * (step + 1) / (warmup + 1)
+    gone = (step - warmup) / (train.epochs * steps_an_epoch - warmup)  # 0 .. 1
+    half_cosine = (1 + math.cos(math.pi * gone)) / 2
+    return train.final_learning_rate + (train.learning_rate - train.final_learning_rate) * half_cosine
+
+
+class Trainer:
+    """A network in training.
+
+    Args:
+        network: (N, H, W, 3) -> (N, R, S, K).
+        average: The same network once more; it holds the moving average of the first one's weights.
+        data: What it is trained on.
+        loss: Which loss, and its weights.
+        train: How.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        average: keras.Model,
+        data: EncodedSplit,
+        loss: Loss,
+        train: Train,
+        seed: int,
+    ) -> None:
+        self._network, self._average, self._data = network, average, data
+        self._loss, self._train, self._seed = loss, train, seed
+        self.steps_an_epoch = len(data) // train.batch
+        self.term_names: list[str] = []
+        self._optimizer = keras.optimizers.AdamW(
+            train.learning_rate, weight_decay=train.weight_decay, global_clipnorm=train.clip_norm or None
+        )
+        self._optimizer.exclude_from_weight_decay(
+            [variable for variable in network.trainable_variables if len(variable.shape) < 2]
+        )
+        self._optimizer.build(network.trainable_variables)
+        slow_by_name = {variable.path: variable for variable in average.variables}
+        self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.variables]
+        for variable, slow in self._pairs:
+            slow.assign(variable)
+        height, width = data.grid.height, data.grid.width
+        self._step = tf.function(
+            self._one_step,
+            input_signature=[
+                tf.TensorSpec((train.batch, height, width, 3), tf.uint8),
+                tf.TensorSpec((train.batch, *data.grid.shape), tf.float32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+            ],
+        )
+        self._predict = tf.function(
+            lambda images: average(images, training=False),
+            input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
+        )
+
+    def run_epoch(self, epoch: int) -> Iterator[NDArray[np.float32]]:
+        """Train on every image once, but for the last ones that do not fill a batch.
+
+        Args:
+            epoch: Counted from 0.
+
+        Yields:
+            (T,) the weighted mean of each loss term, after each step, in the order of `term_names`.
+
+        Raises:
+            UserError: Where a term is not finite: names the step, the term and the images.
+        """
+        order = epoch_order(self._seed, epoch, len(self._data))
+        for place in range(self.steps_an_epoch):
+            step = epoch * self.steps_an_epoch + place
+            chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
+            decay = min(self._train.ema_decay, (1 + step) / (10 + step))
+            terms = self._step(
+                tf.constant(self._data.images[chosen]),
+                tf.constant(self._data.targets[chosen]),
+                tf.constant(learning_rate(step, self.steps_an_epoch, self._train), tf.float32),
+                tf.constant(decay, tf.float32),
+            ).numpy()  # (T, N)
+            self._check_finite(terms, chosen, step)
+            yield terms.mean(axis=1)
+
+    def _one_step(
+        self, images: tf.Tensor, targets: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
+    ) -> tf.Tensor:
+        self._optimizer.learning_rate.assign(rate)
+        with tf.GradientTape() as tape:
+            predictions = self._network(images, training=True)
+            terms = weighted_terms(targets, predictions, self._data.grid, self._loss)
+            total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
+        self.term_names = list(terms)
+        variables = self._network.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        for variable, slow in self._pairs:
+            slow.assign_sub((1 - decay) * (slow - variable))
+        return tf.stack(list(terms.values()))  # (T, N)
+
+    def _check_finite(self, terms: NDArray[np.float32], chosen: NDArray[np.int64], step: int) -> None:
+        if np.isfinite(terms).all():
+            return
+        wrong = [
+            f"{name} on images {', '.join(map(str, chosen[bad][:8]))}" + (" ..." if bad.sum() > 8 else "")
+            for name, bad in zip(self.term_names, ~np.isfinite(terms), strict=True)
+            if bad.any()
+        ]
+        raise UserError(
+            f"training stopped at step {step + 1} (epoch {step // self.steps_an_epoch + 1}): the loss is not "
+            f"finite in {'; '.join(wrong)} (counted from 0); lower train.learning_rate or train.clip_norm"
+        )
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
+        batches = [
+            self._predict(tf.constant(images[start : start + _VALIDATION_BATCH])).numpy()
+            for start in range(0, len(images), _VALIDATION_BATCH)
+        ]
+        return np.concatenate(batches)
+
+    def weights(self) -> Weights:
+        """Return a copy of the averaged weights."""
+        return {variable.path: np.array(variable) for variable in self._average.variables}
+
+
+class Validation:
+    """The score of predictions on a split."""
+
+    def __init__(self, split: EncodedSplit) -> None:
+        self._split = split
+        self._truths = TruthTable(
+            len(split),
+            split.image_index,
+            xyxy_to_ltwh(np.asarray(split.boxes)),
+            split.labels.astype(np.int64),
+            np.zeros(len(split.labels), bool),
+        )
+
+    def score(self, predictions: NDArray[np.float32]) -> tuple[float | None, float | None]:
+        """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
+        found = select_detections(predictions, self._split.grid, VALIDATION)
+        detections = DetectionTable.gather(
+            (xyxy_to_ltwh(image.boxes), image.labels, image.scores) for image in found
+        )
+        return average_precision(self._truths, detections, self._split.grid.classes)
+
+    def terms(self, predictions: NDArray[np.float32], loss: Loss) -> dict[str, float]:
+        """Return the weighted mean of each loss term."""
+        targets = tf.constant(np.asarray(self._split.targets))
+        terms = weighted_terms(targets, tf.constant(predictions), self._split.grid, loss)
+        return {name: float(tf.reduce_mean(term)) for name, term in terms.items()}
+
+
+def train_network(
+    trainer: Trainer,
+    val: EncodedSplit,
+    loss: Loss,
+    train: Train,
+    on_step: Callable[[int, dict[str, float]], Any],
+    on_epoch: Callable[[Row], Any],
+) -> Trained:
+    """Train for the epochs asked for and keep the one with the highest AP on val.
+
+    Of equal epochs the first is kept. Where val has no objects, there is no AP and the last epoch is kept.
+
+    Args:
+        trainer: The network in training.
+        val: The split that decides.
+        loss: As the trainer's.
+        train: As the trainer's.
+        on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
+        on_epoch: Called with each row of the history.
+    """
+    validation = Validation(val)
+    history: list[Row] = []
+    best: tuple[float, int, Weights] = (-1.0, 0, {})
+    for epoch in range(train.epochs):
+        sums: Any = 0.0
+        for means in trainer.run_epoch(epoch):
+            sums += means.astype(np.float64)
+            on_step(epoch, dict(zip(trainer.term_names, means.tolist(), strict=True)))
+        predictions = trainer.predict(val.images)
+        ap, ap50 = validation.score(predictions)
+        row: Row = {"epoch": epoch + 1, "val_ap": ap, "val_ap50": ap50}
+        row |= {
+            f"train_{name}": value
+            for name, value in zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True)
+        }
+        row |= {f"val_{name}": value for name, value in validation.terms(predictions, loss).items()}
+        history.append(row)
+        on_epoch(row)
+        if ap is None or ap > best[0]:
+            best = (best[0] if ap is None else ap, epoch + 1, trainer.weights())
+        if train.patience and epoch + 1 - best[1] >= train.patience:
+            break
+    return Trained(best[2], best[1], history)

@@ -1,0 +1,65 @@
+"""Encode the dataset to the grid: what the network sees, and what it shall answer.
+
+Reads `{train,val,test}.zip` of the dataset and the section `encode` of params.yaml. Writes a folder of arrays for
+each split, and `report.json`: objects that share a cell or are lost, and the ceiling that the grid sets on AP.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from humbleyolo.archive import Archive
+from humbleyolo.ceiling import Ceiling, advise, measure_ceilings
+from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.errors import exit_with
+from humbleyolo.files import atomic_write
+from humbleyolo.grid import Grid
+from humbleyolo.params import Encode, load_params
+
+SPLITS = ("train", "val", "test")
+
+
+def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]:
+    """Write each split's arrays and the report into `out`; return each split's ceilings."""
+    ceilings = {}
+    for split in SPLITS:
+        with Archive(dataset / f"{split}.zip") as archive:
+            total, classes = len(archive), len(archive.categories)
+        grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, classes)
+        with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
+            for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
+                bar.update(done)
+        ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
+    report = {split: [asdict(ceiling) for ceiling in found] for split, found in ceilings.items()}
+    with atomic_write(out / "report.json") as file:
+        file.write((json.dumps(report, indent=2) + "\n").encode())
+    return ceilings
+
+
+def main() -> None:
+    """Run the stage: `python -m stages.encode <dataset> <grid>`."""
+    parser = argparse.ArgumentParser(prog="python -m stages.encode", description=__doc__)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("out", type=Path)
+    paths = parser.parse_args()
+    (params,) = load_params(Path("params.yaml"), "encode")
+    started = time.monotonic()
+    ceilings = encode(params, paths.dataset, paths.out)
+    for split, found in ceilings.items():
+        if warning := advise(split, found, params.min_ceiling):
+            print(f"warning: {warning}", file=sys.stderr)
+    own = {split: found[0] for split, found in ceilings.items()}
+    print(
+        f"{sum(ceiling.objects for ceiling in own.values())} objects encoded into {paths.out} in "
+        f"{time.monotonic() - started:.1f} s; the grid holds AP "
+        + ", ".join(f"{ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None)
+    )
+
+
+if __name__ == "__main__":
+    exit_with(main)
