@@ -106,7 +106,9 @@ def _cut(coverage: Image.Image) -> Ink:
     return Ink(seen, drawn, int(np.count_nonzero(drawn)), seen.height, seen.width)
 
 
-def find_font_problems(folder: Path, fonts: Sequence[str], words: Sequence[str], px: int) -> list[str]:
+def find_font_problems(
+    folder: Path, fonts: Sequence[str], words: Sequence[str], px: int
+) -> list[tuple[tuple[str, int], str]]:
     """Find what keeps `fonts` from drawing `words`.
 
     Args:
@@ -116,28 +118,31 @@ def find_font_problems(folder: Path, fonts: Sequence[str], words: Sequence[str],
         px: A font height that each shall be able to draw.
 
     Returns:
-        One text for each mistake; every word, font and missing character is named.
+        For each mistake ("fonts" or "words", its position) and a text that names what is missing.
     """
-    problems = []
+    problems: list[tuple[tuple[str, int], str]] = []
     for position, name in enumerate(fonts):
-        key = f"fonts[{position}]"
         path = folder / name
         if Path(name).name != name or not path.is_file():
-            problems.append(f"{key}: {name!r} is not a file in {folder}; {_nearest(folder, name)}")
+            problems.append(
+                (("fonts", position), f"{name!r} is not a file in {folder}; {_nearest(folder, name)}")
+            )
             continue
         try:
             ImageFont.truetype(path, px, layout_engine=ImageFont.Layout.BASIC)
             known = _characters(path)
         except Exception as error:  # noqa: BLE001 a damaged font can break a parser in any way
-            problems.append(f"{key}: {path} is not a font that can be drawn at {px} px ({error})")
+            problems.append(
+                (("fonts", position), f"{path} is not a font that can be drawn at {px} px ({error})")
+            )
             continue
         for label, word in enumerate(words):
             if missing := sorted({character for character in word if ord(character) not in known}):
                 listed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
-                problems.append(
-                    f"words[{label}]: {word!r} cannot be drawn with {name}, which lacks {listed}; "
-                    "change the word or the font"
+                text = (
+                    f"{word!r} cannot be drawn with {name}, which lacks {listed}; change the word or the font"
                 )
+                problems.append((("words", label), text))
     return problems
 
 

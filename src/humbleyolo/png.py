@@ -1,4 +1,4 @@
-"""PNG files, written fast: one filter, one pass."""
+"""PNG files, written fast: no choice of filters, one pass."""
 
 import functools
 import struct
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2
-_SUB = 1  # each byte less the one a pixel to the left
+_NONE, _SUB = 0, 1  # filters: as it is (quickest), each byte less the one a pixel to the left
 
 
 def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -23,17 +23,20 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
         pixels: (H, W) grey or (H, W, 3) RGB.
     """
     height, width = pixels.shape[:2]
-    depth = pixels.ndim - 2  # 0: grey, 1: RGB
-    bytes_a_pixel = 3 if depth else 1
-    flat = pixels.reshape(height, width * bytes_a_pixel)  # (H, bytes)
-    rows = np.empty((height, 1 + flat.shape[1]), np.uint8)
-    rows[:, 0] = _SUB
-    rows[:, 1 : 1 + bytes_a_pixel] = flat[:, :bytes_a_pixel]
-    np.subtract(flat[:, bytes_a_pixel:], flat[:, :-bytes_a_pixel], out=rows[:, 1 + bytes_a_pixel :])
+    rgb = pixels.ndim == 3
+    rows = np.empty((height, 1 + pixels[0].size), np.uint8)
+    if rgb:
+        rows[:, 0] = _SUB
+        flat = pixels.reshape(height, width * 3)
+        rows[:, 1:4] = flat[:, :3]
+        np.subtract(flat[:, 3:], flat[:, :-3], out=rows[:, 4:])
+    else:
+        rows[:, 0] = _NONE
+        rows[:, 1:] = pixels
     # memLevel 5: 2,048 symbols a block. More would take longer to set up than to use.
     compressor = zlib.compressobj(level=1, memLevel=5, strategy=zlib.Z_RLE)
     body = compressor.compress(rows.data) + compressor.flush()
-    return b"".join((_start(height, width, _RGB if depth else _GREY), _chunk(b"IDAT", body), _END))
+    return b"".join((_start(height, width, _RGB if rgb else _GREY), _chunk(b"IDAT", body), _END))
 
 
 @functools.lru_cache(maxsize=16)

@@ -29,7 +29,7 @@ from PIL import Image, ImageColor, ImageFilter
 
 from humbleyolo.errors import UserError
 from humbleyolo.fonts import Fonts, Ink, find_font_problems
-from humbleyolo.params import Synthetic
+from humbleyolo.params import Key, Synthetic
 from humbleyolo.png import encode_png
 from humbleyolo.shards import map_in_order
 
@@ -213,7 +213,7 @@ class Painter:
         left, lefts = _places(*col, params.width, ink.width, params.may_leave_image)
         if not ink.pixels or tops < 1 or lefts < 1:
             return False
-        for _ in range(TRIES):
+        for _ in range(TRIES):  # noqa: SIM110 `any` is slower
             if layout.put(name, ink, left + int(unit() * lefts), top + int(unit() * tops)):
                 return True
         return False
@@ -393,7 +393,10 @@ def draw_split(
         yield from samples
 
 
-def find_problems(params: Synthetic, folder: Path) -> list[str]:
+_Problem = tuple[tuple[str, int], str]  # the key below `synthetic`, and what is wrong
+
+
+def find_problems(params: Synthetic, folder: Path) -> list[tuple[Key, str]]:
     """Find the mistakes that only the font files, or a try, can show.
 
     Args:
@@ -401,38 +404,40 @@ def find_problems(params: Synthetic, folder: Path) -> list[str]:
         folder: Of the font files.
 
     Returns:
-        One text for each mistake, starting with its key below `dataset`.
+        For each mistake its key, from the top of `params.yaml`, and a text.
     """
     problems = find_font_problems(folder, params.fonts, params.words, params.font_px[0])
     if not problems:
-        problems = list(_unplaceable(params, Fonts(folder)))
+        problems += _unplaceable(params, Fonts(folder))
     problems += _invisible(params)
-    return [f"synthetic.{problem}" for problem in problems]
+    return [(("dataset", "synthetic", *key), text) for key, text in problems]
 
 
-def _unplaceable(params: Synthetic, fonts: Fonts) -> Iterator[str]:
+def _unplaceable(params: Synthetic, fonts: Fonts) -> Iterator[_Problem]:
     """Yield a text for each word that no image can show, even at its smallest."""
     px = params.font_px[0]
     for label, word in enumerate(params.words):
         for font in params.fonts:
             ink = fonts.ink(word, font, px)
-            what = f"words[{label}]: {word!r} in {font} at font_px {px}"
+            key, what = ("words", label), f"{word!r} in {font} at font_px {px}"
             extent = f"its ink is {ink.width} x {ink.height} pixels (width x height)"
             image = f"the image {params.width} x {params.height}"
             if not ink.pixels:
-                yield f"{what} leaves no ink; allowed: a word and a size that can be seen"
+                yield key, f"{what} leaves no ink; allowed: a word and a size that can be seen"
             elif params.rotation_deg:
                 continue  # turned, it may fit
             elif params.may_leave_image:
                 if _most_visible(ink, params.height, params.width) < params.min_visible * ink.pixels:
                     yield (
+                        key,
                         f"{what} never shows min_visible {params.min_visible} of its ink: {extent}, {image}; "
-                        "allowed: a smaller font_px, a shorter word, a larger image"
+                        "allowed: a smaller font_px, a shorter word, a larger image",
                     )
             elif ink.width > params.width or ink.height > params.height:
                 yield (
+                    key,
                     f"{what} does not fit: {extent}, {image}, and may_leave_image is false; "
-                    "allowed: a smaller font_px, a shorter word, a larger image"
+                    "allowed: a smaller font_px, a shorter word, a larger image",
                 )
 
 
@@ -443,7 +448,7 @@ def _most_visible(ink: Ink, height: int, width: int) -> int:
     return int((sums[high:, wide:] - sums[:-high, wide:] - sums[high:, :-wide] + sums[:-high, :-wide]).max())
 
 
-def _invisible(params: Synthetic) -> Iterator[str]:
+def _invisible(params: Synthetic) -> Iterator[_Problem]:
     """Yield a text for each ink that cannot be seen on a ground."""
     colours = [(name, np.array(ImageColor.getrgb(name)[:3], np.float64)) for name in params.ground]
     if params.background == "plain":
@@ -462,8 +467,9 @@ def _invisible(params: Synthetic) -> Iterator[str]:
             distance = ink - (start + part * span)
             if float(distance @ distance) < FAINTEST_CONTRAST**2:
                 yield (
-                    f"ink[{position}]: {name!r} cannot be seen everywhere on the {params.background} ground "
-                    f"{ground}; allowed: colours that differ by {FAINTEST_CONTRAST} of 255 or more"
+                    ("ink", position),
+                    f"{name!r} cannot be seen everywhere on the {params.background} ground {ground}; "
+                    f"allowed: colours that differ by {FAINTEST_CONTRAST} of 255 or more",
                 )
 
 
