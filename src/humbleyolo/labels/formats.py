@@ -1,0 +1,103 @@
+"""The formats, by name, and which one a folder is in."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.context import Context
+from humbleyolo.labels.gather import Labelled, gather
+from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.record import Options, Reading
+from humbleyolo.labels.source import Source, open_source
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: a module with `detect(source) -> reason`, `read(context) -> Reading`.
+
+    `read` reports what it cannot use to the ledger and goes on; it raises nothing for bad input.
+    """
+
+    name: str
+    title: str
+
+    def detect(self, source: Source) -> str:
+        """Return why the source is in this format; empty where it is not."""
+        return str(self._module().detect(source))
+
+    def read(self, context: Context) -> Reading:
+        """Return what the label files say."""
+        reading: Reading = self._module().read(context)
+        return reading
+
+    def _module(self) -> Any:
+        return importlib.import_module(f"humbleyolo.labels.{self.name}")
+
+
+FORMATS = {
+    one.name: one
+    for one in (
+        Format("voc", "Pascal VOC XML (LabelImg)"),
+        Format("yolo", "YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)"),
+        Format("coco", "COCO JSON"),
+        Format("cvat", "CVAT for images 1.1 and for video 1.1 XML"),
+        Format("bbox_label_tool", "BBox-Label-Tool text"),
+        Format("labelme", "LabelMe JSON"),
+        Format("open_images", "Open Images CSV"),
+        Format("csv_table", "CSV: image,label,xmin,ymin,xmax,ymax"),
+        Format("article", "the article's Images/ and Labels/"),
+    )
+}
+
+
+def detect_format(source: Source) -> tuple[Format, str]:
+    """Return the one format that the source is in, and why.
+
+    Raises:
+        UserError: Where none fits, or more than one.
+    """
+    fits = [(one, why) for one in FORMATS.values() if (why := one.detect(source))]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        found = "; ".join(f"{one.name} ({why})" for one, why in fits)
+        raise UserError(f"{source.name}: fits {len(fits)} formats: {found}. Say which with format")
+    counts = f"{len(source.names)} files, {len(source.images())} of them images"
+    known = "\n  ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
+    raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
+
+
+def read_source(source: Source, options: Options, ledger: Ledger | None = None) -> Labelled:
+    """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
+
+    Args:
+        source: The folder or archive.
+        options: What only the person who labelled can know.
+        ledger: Where rows go; a new one where not given.
+
+    Raises:
+        UserError: Where the format is not known, or there is nothing to read.
+        ProblemsError: With every mistake, where `on_problem` is `error`.
+    """
+    ledger = ledger if ledger is not None else Ledger(options.on_problem)
+    if options.format == "auto":
+        chosen, why = detect_format(source)
+    elif options.format in FORMATS:
+        chosen, why = FORMATS[options.format], "as told"
+    else:
+        raise UserError(f"format {options.format!r} is not known; allowed: auto, {', '.join(FORMATS)}")
+    reading = chosen.read(Context(source, options, ledger))
+    labelled = gather(source, reading, options, ledger)
+    labelled.format, labelled.why = chosen.name, why
+    ledger.stop_on_errors(source.name)
+    if not labelled.records:
+        raise UserError(f"{source.name}: nothing left: all {labelled.images_seen} images have problems")
+    return labelled
+
+
+def read_labelled(path: Path, options: Options) -> Labelled:
+    """Open and read a folder or archive; see `read_source`."""
+    with open_source(path) as source:
+        return read_source(source, options)

@@ -1,0 +1,116 @@
+"""What was wrong in the labels or images, and what was done about it: one row each, none without one."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from humbleyolo.errors import ProblemsError
+
+OnProblem = Literal["error", "skip", "clip"]
+SHORT = 80  # characters of a value that a message shows
+
+
+class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always an error)
+    """Something in a file cannot be used.
+
+    Args:
+        kind: One word for tables, such as `zero-area`.
+        what: The value found.
+        why: What is allowed, and the fix.
+        where: The line or element; empty for the whole file.
+    """
+
+    def __init__(self, kind: str, what: str, why: str, where: str = "") -> None:
+        super().__init__(kind, what, why, where)
+        self.kind, self.what, self.why, self.where = kind, what, why, where
+
+    def at(self, where: str) -> "BadInput":
+        """Return the same, said of another line or element."""
+        return BadInput(self.kind, self.what, self.why, where)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the ledger.
+
+    Attributes:
+        severity: `error` stops everything under `on_problem: error`; `note` says what was done and stops
+            nothing.
+        kind: One word, such as `zero-area`.
+        file: Path inside the folder or archive.
+        where: Line or element; empty for the whole file.
+        what: The value found.
+        why: What is allowed, and the fix.
+        done: What became of it.
+    """
+
+    severity: Literal["error", "note"]
+    kind: str
+    file: str
+    where: str
+    what: str
+    why: str
+    done: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.where}" if self.where else self.file
+        return f"{place}: {self.what}: {self.why}"
+
+
+def shorten(value: object) -> str:
+    """Return a value as a message shows it: quoted, at most `SHORT` characters, printable."""
+    text = repr(value[: SHORT * 2] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
+
+
+class Ledger:
+    """All findings about one dataset, in the order found.
+
+    Args:
+        on_problem: `error`: collect everything, then stop. `skip`: leave out what is wrong. `clip`: as
+            `skip`, but boxes that cross the image's border are cut at it.
+    """
+
+    def __init__(self, on_problem: OnProblem) -> None:
+        self.on_problem = on_problem
+        self.rows: list[Finding] = []
+
+    def problem(self, file: str, error: BadInput, done: str) -> None:
+        """Add a mistake. `done` is what becomes of it where the policy goes on, such as `box dropped`."""
+        done = "stopped" if self.on_problem == "error" else done
+        self.rows.append(Finding("error", error.kind, file, error.where, error.what, error.why, done))
+
+    def note(self, file: str, error: BadInput, done: str) -> None:
+        """Add something that was changed or left out, but is no mistake."""
+        self.rows.append(Finding("note", error.kind, file, error.where, error.what, error.why, done))
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The mistakes, without the notes."""
+        return [row for row in self.rows if row.severity == "error"]
+
+    def counts(self) -> dict[str, int]:
+        """Number of rows of each kind, most frequent first."""
+        return dict(
+            sorted(Counter(row.kind for row in self.rows).items(), key=lambda item: (-item[1], item[0]))
+        )
+
+    def stop_on_errors(self, headline: str) -> None:
+        """Raise with every mistake found, where the policy is `error`.
+
+        Raises:
+            ProblemsError: One line for each.
+        """
+        if self.on_problem == "error" and self.errors:
+            raise ProblemsError(headline, [str(row) for row in self.errors])
+
+
+def write_ledger(path: Path, rows: Iterable[Finding]) -> None:
+    """Write the rows as CSV (UTF-8), the first line naming the columns."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Finding)])
+        writer.writerows(astuple(row) for row in rows)

@@ -1,0 +1,243 @@
+"""A labelled folder, or the zip archive that a tool exported, behind one read-only face.
+
+Nothing is unpacked or written. Only names that were listed when the source was opened can be read, so that no
+path in a label file leads out of it.
+"""
+
+import os
+import stat
+import threading
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.ledger import BadInput, shorten
+
+LABEL_BYTES = 512 * 2**20  # the largest label file read; COCO's own train file is 448 MiB
+IMAGE_BYTES = 512 * 2**20
+
+IMAGE_FORMATS = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+
+
+class Source(ABC):
+    """Files by name. Names are relative, with `/`, sorted.
+
+    Attributes:
+        name: What messages call it.
+        names: Every file.
+        left_out: (name, reason) of what lies there but is not read: links to folders, devices, unsafe names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.names: tuple[str, ...] = ()
+        self.left_out: list[tuple[str, str]] = []
+
+    @abstractmethod
+    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+        """Return a file's bytes.
+
+        Raises:
+            BadInput: Where it cannot be read, or holds more than `limit` bytes.
+        """
+
+    def close(self) -> None:  # noqa: B027  (a folder has nothing to close)
+        """Let go of what was opened."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def images(self) -> list[str]:
+        """Names that end like an image's, sorted."""
+        return [name for name in self.names if suffix(name) in IMAGE_FORMATS]
+
+    def ending(self, *endings: str) -> list[str]:
+        """Names with one of the extensions given (lower case, with the dot), sorted."""
+        return [name for name in self.names if suffix(name) in endings]
+
+
+def open_source(path: Path) -> Source:
+    """Open a folder, a zip archive, or a folder of archives one a split (as `data/dataset`).
+
+    Raises:
+        UserError: Where there is nothing to read.
+    """
+    if not path.exists():
+        raise UserError(
+            f"{path}: no such file or folder; give the folder or zip archive that holds images and labels"
+        )
+    if path.is_file():
+        return ZipSource(path)
+    folder = FolderSource(path)
+    archives = [name for name in folder.ending(".zip") if "/" not in name]
+    if archives and not folder.images():
+        return _JoinedSource(str(path), {Path(name).stem: ZipSource(path / name) for name in archives})
+    if not folder.names:
+        raise UserError(f"{path}: holds no files; it should hold images and their labels")
+    return folder
+
+
+class FolderSource(Source):
+    """The files under a folder. Links to files are followed (DVC makes them), links to folders are not."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+        names = []
+        for name in self._walk():
+            reason = _unsafe(name)
+            if reason:
+                self.left_out.append((shorten(name), reason))
+            else:
+                names.append(name)
+        self.names = tuple(sorted(names))
+
+    def _walk(self) -> Iterator[str]:
+        for folder, folders, files in os.walk(self._path, onerror=_cannot_list):
+            here = Path(folder).relative_to(self._path)
+            for name in list(folders):
+                if name.startswith(".") or name == "__MACOSX":
+                    folders.remove(name)
+                elif (Path(folder) / name).is_symlink():
+                    folders.remove(name)
+                    self.left_out.append(
+                        ((here / name).as_posix(), "a link to a folder, which is not followed")
+                    )
+            for name in files:
+                if name.startswith("."):
+                    continue
+                try:
+                    regular = stat.S_ISREG((Path(folder) / name).stat().st_mode)
+                except OSError as error:
+                    self.left_out.append(((here / name).as_posix(), f"cannot be looked at: {error.strerror}"))
+                    continue
+                if regular:
+                    yield (here / name).as_posix()
+                else:
+                    self.left_out.append(((here / name).as_posix(), "neither a file nor a folder"))
+
+    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+        """Return a file's bytes; see `Source.read`."""
+        try:
+            with (self._path / name).open("rb") as file:
+                data = file.read(limit + 1)
+        except OSError as error:
+            raise BadInput("unreadable", error.strerror or "error", "the file must be readable") from None
+        return _bounded(data, limit)
+
+
+class ZipSource(Source):
+    """The files in a zip archive, read where they lie."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._lock = threading.Lock()
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise UserError(f"{path}: cannot be read as a zip archive: {error}") from None
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        for entry in self._zip.infolist():
+            name = entry.filename
+            if entry.is_dir() or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("."):
+                continue
+            if stat.S_ISLNK(entry.external_attr >> 16):
+                reason = "a link, which is not followed"
+            elif entry.flag_bits & 1:
+                reason = "encrypted"
+            elif name in self._entries:
+                reason = "a second file of the same name; only the first is read"
+            else:
+                reason = _unsafe(name)
+            if reason:
+                self.left_out.append((shorten(name) if _unsafe(name) else name, reason))
+            else:
+                self._entries[name] = entry
+        self.names = tuple(sorted(self._entries))
+
+    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+        """Return a file's bytes; see `Source.read`. Never unpacks more than `limit`."""
+        try:
+            with self._lock, self._zip.open(self._entries[name]) as file:
+                data = file.read(limit + 1)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            OSError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
+            raise BadInput(
+                "unreadable", shorten(str(error)), "the archive is damaged here; export it again"
+            ) from None
+        return _bounded(data, limit)
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._zip.close()
+
+
+class _JoinedSource(Source):
+    """Archives side by side, each as a folder with the archive's name."""
+
+    def __init__(self, name: str, parts: dict[str, ZipSource]) -> None:
+        super().__init__(name)
+        self._parts = parts
+        self.names = tuple(
+            sorted(f"{part}/{file}" for part, source in parts.items() for file in source.names)
+        )
+        self.left_out = [
+            (f"{part}/{file}", why) for part, source in parts.items() for file, why in source.left_out
+        ]
+
+    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+        part, _, file = name.partition("/")
+        return self._parts[part].read(file, limit)
+
+    def close(self) -> None:
+        for part in self._parts.values():
+            part.close()
+
+
+def suffix(name: str) -> str:
+    """Return a name's extension in lower case, with its dot."""
+    return PurePosixPath(name).suffix.lower()
+
+
+def _bounded(data: bytes, limit: int) -> bytes:
+    if len(data) > limit:
+        raise BadInput(
+            "too-large", f"more than {limit} bytes", f"at most {limit // 2**20} MiB are read; split the file"
+        )
+    return data
+
+
+def _unsafe(name: str) -> str:
+    """Return why a file's name is not used; empty where it is."""
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "\\" in name or parts[0].endswith(":"):
+        return "a path that leaves the folder; only relative paths with / are read"
+    if not name.isprintable():
+        return "a name with characters that cannot be printed or are not UTF-8; rename the file"
+    return ""
+
+
+def _cannot_list(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be listed: {error.strerror}")

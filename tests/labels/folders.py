@@ -1,0 +1,78 @@
+"""Small labelled folders, made for each test."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.formats import read_source
+from humbleyolo.labels.gather import Labelled
+from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.record import Options
+from humbleyolo.labels.source import open_source
+
+Files = dict[str, bytes | str]
+
+
+def picture(seed: int = 0, width: int = 40, height: int = 20, kind: str = "PNG", **save: object) -> bytes:
+    """An image file whose content depends on the seed."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **save)
+    return file.getvalue()
+
+
+def voc(name: str, *boxes: str, width: int = 40, height: int = 20) -> str:
+    """An XML file as LabelImg writes it."""
+    objects = "".join(
+        f"<object><name>{label}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>"
+        f"<bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>\n"
+        for label, x1, y1, x2, y2 in (box.split() for box in boxes)
+    )
+    size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+    return f"<annotation>\n<filename>{name}</filename>\n{size}\n{objects}</annotation>\n"
+
+
+class Maker:
+    """Writes folders and archives, and reads them."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.count = top, 0
+
+    def folder(self, files: Files) -> Path:
+        self.count += 1
+        root = self.top / f"data{self.count}"
+        root.mkdir()
+        for name, content in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return root
+
+    def archive(self, files: Files) -> Path:
+        self.count += 1
+        path = self.top / f"data{self.count}.zip"
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in files.items():
+                file.writestr(name, content)
+        return path
+
+    def read(self, files: Files, **options: object) -> Labelled:
+        return self.open(self.folder(files), **options)
+
+    def open(self, path: Path, **options: object) -> Labelled:
+        with open_source(path) as source:
+            return read_source(source, Options(**options))  # type: ignore[arg-type]
+
+    def findings(self, files: Files, **options: object) -> list[Finding]:
+        """Every row of the ledger, whatever became of the rest."""
+        chosen = Options(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
+        ledger = Ledger(chosen.on_problem)
+        with open_source(self.folder(files)) as source:
+            try:
+                read_source(source, chosen, ledger)
+            except UserError:
+                assert ledger.rows, "refused without a row"
+        return ledger.rows

@@ -1,0 +1,146 @@
+"""COCO JSON, and strict JSON altogether."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools import mask as oracle
+
+from humbleyolo.labels.ledger import BadInput, Finding
+from humbleyolo.labels.masks import mask_corners
+
+Change = dict[str, Any]
+
+
+def document(**annotation: Any) -> dict[str, list[Change]]:
+    return {
+        "images": [{"id": 0, "file_name": "a.png", "height": 20, "width": 40}],
+        "categories": [{"id": 0, "name": "cat"}, {"id": 7, "name": "dog"}],
+        "annotations": [
+            {"id": 0, "image_id": 0, "category_id": 7, "bbox": [3, 4.25, 7, 8], "iscrowd": 0} | annotation
+        ],
+    }
+
+
+def files(content: Any, name: str = "annotations/instances_train2017.json") -> Files:
+    text = content if isinstance(content, str | bytes) else json.dumps(content)
+    return {"images/a.png": picture(), name: text}
+
+
+def test_reads_boxes_names_and_split(make: Maker) -> None:
+    data = make.read(files(document(iscrowd=1)))
+    (record,) = data.records
+    assert data.format == "coco"
+    assert data.classes == ("cat", "dog")
+    assert record.boxes.tolist() == [[3, 4.25, 10, 12.25]]
+    assert record.labels == ("dog",)
+    assert record.flags == (frozenset({"crowd"}),)
+    assert record.splits == ("train",)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "box"),
+    [
+        ([[1, 2, 9.5, 2, 3, 11]], [1, 2, 9.5, 11]),
+        ([[1, 2, 9, 2, 3, 11], [20, 1, 21, 1, 20, 3]], [1, 1, 21, 11]),
+        ({"size": [20, 40], "counts": [45, 10, 745]}, [2, 5, 3, 15]),
+        ({"size": [20, 40], "counts": [45, 30, 725]}, [2, 0, 4, 20]),
+    ],
+)
+def test_shapes_give_their_box(make: Maker, segmentation: Any, box: list[float]) -> None:
+    data = make.read(files(document(bbox=[], segmentation=segmentation)))
+    assert data.records[0].boxes.tolist() == [box]
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32))
+def test_rle_boxes_are_those_of_pycocotools(height: int, width: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).random((height, width)) < 0.15
+    rle = oracle.encode(np.asfortranarray(pixels.astype(np.uint8)))
+    segmentation = {"size": rle["size"], "counts": rle["counts"].decode()}
+    if not pixels.any():
+        with pytest.raises(BadInput):
+            mask_corners(segmentation, "")
+        return
+    left, top, right, bottom = mask_corners(segmentation, "")
+    rows, cols = np.nonzero(pixels)
+    assert (left, top, right, bottom) == (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1)
+    assert np.allclose(oracle.toBbox(rle), [left, top, right - left, bottom - top])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"images": NaN}', "NaN"),
+        ('{"images": 1e999}', "1e999"),
+        ('{"images": [], "images": []}', "twice"),
+        ("[" * 200_000, "nested too deeply"),
+        ('{"images": ' + "[" * 200_000 + "]" * 200_000 + "}", "nested too deeply"),
+        ('{"images": ' + "9" * 5000 + "}", "5000 digits"),
+        ('{"images": []', "line 1"),
+        ('{"images": []}', "categories missing"),
+        ("[]", "must be an object"),
+        ("", "must be JSON"),
+        ('{"images": {}}', "must be a list"),
+        (json.dumps(document()).encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_bad_json(make: Maker, text: str | bytes, says: str) -> None:
+    content = files(text, "a.json")
+    row = make.findings(content, format="coco")[0]
+    assert row.file == "a.json"
+    assert says in str(row)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        ({"category_id": 8}, "unknown-class", "0 cat, 7 dog"),
+        ({"image_id": 5}, "points-nowhere", "image_id 5"),
+        ({"image_id": True}, "json", "whole number"),
+        ({"image_id": "0"}, "json", "whole number"),
+        ({"bbox": [1, 2, 3]}, "columns", "left, top, width, height"),
+        ({"bbox": [1, 2, 3, "4"]}, "not-a-number", "four numbers"),
+        ({"bbox": [1, 2, 0, 4]}, "zero-area", "no area"),
+        ({"bbox": [1, 2, -3, 4]}, "inverted-box", "not swapped"),
+        ({"bbox": [1, 2, 39.5, 4]}, "outside-image", "40 x 20"),
+        ({"bbox": [1, 2, 10**29, 4]}, "outside-image", "40 x 20"),
+        ({"bbox": None}, "no-box", "needs a bbox"),
+        ({"bbox": None, "segmentation": [[1, 2]]}, "columns", "two points"),
+        ({"bbox": None, "segmentation": {"size": [20, 40], "counts": [5, 10**12]}}, "json", "counts"),
+        ({"bbox": None, "segmentation": {"size": [20, 40], "counts": "é~"}}, "json", "RLE"),
+        ({"bbox": None, "segmentation": {"size": [10**8, 10**8], "counts": [5, 10]}}, "json", "RLE"),
+    ],
+)
+def test_bad_annotations(one: Callable[..., Finding], change: Change, kind: str, says: str) -> None:
+    content = document(**change)
+    row = one(files(content), format="coco")
+    assert (row.kind, row.where) == (kind, "annotations[0]")
+    assert says in str(row)
+
+
+def test_repeated_ids(make: Maker) -> None:
+    content = document()
+    for key in content:
+        content[key] += content[key][:1]
+    rows = make.findings(files(content))
+    assert [row.where for row in rows] == ["categories[2]", "images[1]", "annotations[1]"]
+    assert {row.kind for row in rows} == {"repeated-id"}
+
+
+def test_two_decimals_may_cross_the_border(make: Maker) -> None:
+    data = make.read(files(document(bbox=[30, 4, 10.008, 5])))
+    assert [row.kind for row in data.ledger.rows] == ["rounding"]
+    assert data.records[0].boxes.tolist() == [[30, 4, 40, 9]]
+
+
+def test_paths_do_not_leave_the_folder(make: Maker) -> None:
+    content = document()
+    content["images"][0]["file_name"] = "../../../a.png"
+    content["annotations"] = []
+    row = make.findings({"deep/a.png": picture(), "a.json": json.dumps(content)})[0]
+    assert row.kind == "unsafe-path"

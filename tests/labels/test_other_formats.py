@@ -1,0 +1,262 @@
+"""CVAT, BBox-Label-Tool, LabelMe, Open Images, CSV, the article's folder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.ledger import Finding
+from humbleyolo.labels.record import Options
+
+SHARED = Path(__file__).parents[3] / "shared/data"
+BOX = '<box label="cat" occluded="1" xtl="3" ytl="4.5" xbr="10" ybr="12">'
+
+
+def cvat(*shapes: str, attributes: str = "") -> Files:
+    image = f'<image id="0" name="a.png" width="40" height="20" {attributes}>{"".join(shapes)}</image>'
+    return {
+        "images/a.png": picture(),
+        "annotations.xml": f"<annotations><version>1.1</version>{image}</annotations>",
+    }
+
+
+def test_cvat_for_images(make: Maker) -> None:
+    shapes = BOX + "</box>", '<polyline label="x" points="1,2;3,4"/>'
+    data = make.read(cvat(*shapes, attributes='subset="Validation"'))
+    (record,) = data.records
+    assert data.format == "cvat"
+    assert record.boxes.tolist() == [[3, 4.5, 10, 12]]
+    assert record.flags == (frozenset({"occluded"}),)
+    assert record.splits == ("val",)
+    assert [(row.severity, row.kind) for row in data.ledger.rows] == [("note", "not-a-box")]
+
+
+def test_cvat_rotated_box_gives_the_box_around_it(make: Maker) -> None:
+    data = make.read(cvat('<box label="cat" xtl="10" ytl="8" xbr="20" ybr="12" rotation="90"/>'))
+    assert np.allclose(data.records[0].boxes, [[13, 5, 17, 15]])
+    assert [row.kind for row in data.ledger.rows] == ["rotated-box"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ('<box label="cat" xtl="3" ytl="4" xbr="10"/>', "xml"),
+        ('<box xtl="3" ytl="4" xbr="10" ybr="9"/>', "xml"),
+        ('<box label="cat" xtl="3" ytl="4" xbr="10" ybr="nan"/>', "not-a-number"),
+        ('<box label="cat" occluded="maybe" xtl="3" ytl="4" xbr="10" ybr="9"/>', "not-a-flag"),
+        ('<box label=" " xtl="3" ytl="4" xbr="10" ybr="9"/>', "class-name"),
+    ],
+)
+def test_cvat_bad_boxes(one: Callable[..., Finding], shape: str, kind: str) -> None:
+    row = one(cvat(shape))
+    assert row.kind == kind
+    assert "line 1, <box>" in row.where
+
+
+def frame(number: int, left: float, outside: int = 0, keyframe: int = 1) -> str:
+    place = f'xtl="{left}" ytl="4" xbr="{left + 5}" ybr="9"'
+    return f'<box frame="{number}" outside="{outside}" occluded="0" keyframe="{keyframe}" {place}></box>'
+
+
+def test_cvat_for_video_fills_in_between_keyframes(make: Maker) -> None:
+    size = "<meta><task><original_size><width>40</width><height>20</height></original_size></task></meta>"
+    track = f'<track id="0" label="cat">{frame(1, 2)}{frame(3, 10)}{frame(5, 20, outside=1)}</track>'
+    after = f'<track id="1" label="dog">{frame(4, 30)}</track>'
+    images = {f"images/frame_{n:06}.png": picture(n) for n in range(7)}
+    data = make.read(images | {"annotations.xml": f"<annotations>{size}{track}{after}</annotations>"})
+    found = {
+        record.image[-5]: list(zip(record.labels, record.boxes[:, 0].tolist(), strict=True))
+        for record in data.records
+    }
+    assert found == {
+        "0": [],
+        "1": [("cat", 2)],
+        "2": [("cat", 6)],
+        "3": [("cat", 10)],
+        "4": [("cat", 10), ("dog", 30)],
+        "5": [("dog", 30)],
+        "6": [("dog", 30)],
+    } or found["4"] == [("dog", 30), ("cat", 10)]
+
+
+def test_cvat_for_video_needs_the_frames(make: Maker) -> None:
+    text = (
+        f'<annotations><track id="0" label="cat">{frame(1, 2)}{frame(9, 3, outside=1)}</track></annotations>'
+    )
+    rows = make.findings({"images/frame_2.png": picture(), "a.xml": text})
+    assert [(row.kind, row.what) for row in rows] == [("image-missing", "frame 1")]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
+@pytest.mark.parametrize(
+    ("folder", "images", "boxes"),
+    [
+        ("cvat/for_images", 2, [[0, 2, 4, 4]]),
+        ("cvat/for_video", 2, [[3, 4, 10, 5]]),
+        ("bbox_label_tool", 3, None),
+    ],
+)
+def test_real_files(folder: str, images: int, boxes: list[list[float]] | None) -> None:
+    data = read_labelled(SHARED / folder, Options())
+    assert len(data.records) == images
+    if boxes:
+        assert [box for record in data.records for box in record.boxes.tolist()] == boxes
+
+
+def test_bbox_label_tool(make: Maker) -> None:
+    content: Files = {
+        "Images/001/a.png": picture(),
+        "Labels/001/a.txt": "2\n3 4 10 12\n5 6 7 8\n",
+        "Images/001/b.png": picture(1),
+        "Labels/001/b.txt": "0\n",
+    }
+    data = make.read(content)
+    assert data.format == "bbox_label_tool"
+    assert data.records[0].labels == ("001", "001")
+    assert data.records[0].boxes.tolist() == [[3, 4, 10, 12], [5, 6, 7, 8]]
+    assert data.records[1].boxes.shape == (0, 4)
+    assert make.read(content, classes=("cat",)).records[0].labels == ("cat", "cat")
+    data = make.read(content | {"Labels/001/a.txt": "1\n3 4 10 12 big cat\n"})
+    assert data.classes == ("big cat",)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "where"),
+    [
+        ("2\n3 4 10 12\n", "count-differs", "line 1"),
+        ("3 4 10 12\n", "count-differs", "line 1"),
+        ("x\n", "not-an-integer", ""),
+        ("1\n3 4 10\n", "columns", "line 2"),
+        ("1\n12 4 10 12\n", "inverted-box", "line 2"),
+    ],
+)
+def test_bbox_label_tool_bad(one: Callable[..., Finding], text: str, kind: str, where: str) -> None:
+    content: Files = {"Images/001/a.png": picture(), "Labels/001/a.txt": text}
+    row = one(content, format="bbox_label_tool")
+    assert (row.kind, row.where) == (kind, where)
+
+
+def labelme(*shapes: object, path: str = "../images/a.png") -> Files:
+    content = {"version": "5", "shapes": shapes, "imagePath": path, "imageHeight": 20, "imageWidth": 40}
+    return {"images/a.png": picture(), "labels/a.json": json.dumps(content)}
+
+
+def test_labelme(make: Maker) -> None:
+    shapes = [
+        {"label": "cat", "points": [[10, 12], [3, 4]], "shape_type": "rectangle", "flags": {}},
+        {"label": "dog", "points": [[1, 2], [9.5, 2], [3, 11]], "shape_type": "polygon"},
+        {"label": "dog", "points": [[10, 10], [13, 14]], "shape_type": "circle"},
+        {"label": "dog", "points": [[10, 10]], "shape_type": "point"},
+    ]
+    for path in ("../images/a.png", r"..\images\a.png"):
+        data = make.read(labelme(*shapes, path=path))
+        assert data.format == "labelme"
+        assert data.records[0].boxes.tolist() == [[3, 4, 10, 12], [1, 2, 9.5, 11], [5, 5, 15, 15]]
+        assert [row.kind for row in data.ledger.rows] == ["not-a-box"]
+
+
+@pytest.mark.parametrize(
+    "shape", [{"label": "cat", "points": [[1, "2"], [3, 4]]}, {"points": []}, {"label": 3, "points": []}, 5]
+)
+def test_labelme_bad(one: Callable[..., Finding], shape: object) -> None:
+    row = one(labelme(shape))
+    assert row.where == "shapes[0]"
+
+
+def test_open_images(make: Maker) -> None:
+    head = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf\n"
+    content: Files = {
+        "validation/0a.png": picture(),
+        "validation-annotations-bbox.csv": head + "0a,x,/m/1,1,0.25,0.5,0.1,1.0,1,-1,1\n",
+        "class-descriptions-boxable.csv": '/m/1,"Cat, big"\n/m/2,Dog\n',
+    }
+    data = make.read(content)
+    assert data.format == "open_images"
+    assert data.records[0].labels == ("Cat, big",)
+    assert data.records[0].boxes.tolist() == [[10, 2, 20, 20]]
+    assert data.records[0].flags == (frozenset({"occluded", "crowd"}),)
+    assert data.records[0].splits == ("val",)
+
+
+HEAD = "image,label,xmin,ymin,xmax,ymax\n"
+
+
+def table(text: str) -> Files:
+    return {"a.png": picture(), "b c.png": picture(1), "labels.csv": text}
+
+
+def test_csv(make: Maker) -> None:
+    data = make.read(
+        table(HEAD + "a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\nb c.png,,,,,\n")
+    )
+    assert data.format == "csv_table"
+    assert data.records[0].labels == ("NA", "null", "007")
+    assert data.records[1].boxes.shape == (0, 4)
+    data = make.read(
+        table(
+            "filename,width,height,class,xmin,ymin,xmax,ymax,split,group\n"
+            'a.png,40,20,"a ""b"", c",1,2,3,4,val,g\nb c.png,40,20,,,,,,,\n'
+        )
+    )
+    assert data.records[0].labels == ('a "b", c',)
+    assert (data.records[0].splits, data.records[0].group) == (("val",), "g")
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("a.png,cat,1,2,3", "columns"),
+        ("a.png,cat,1,2,3,4,5", "columns"),
+        ("a.png,cat,1,2,3,x", "not-a-number"),
+        ("a.png,,1,2,3,4", "class-name"),
+        ("z.png,cat,1,2,3,4", "image-missing"),
+        ("../../a.png,cat,1,2,3,4", "unsafe-path"),
+        ("a.png,cat,,,,", "not-a-number"),
+        ('a.png,"cat,1,2,3,4', "csv"),
+    ],
+)
+def test_csv_bad(one: Callable[..., Finding], line: str, kind: str) -> None:
+    row = one(table(HEAD + "a.png,dog,1,2,3,4\nb c.png,,,,,\n" + line + "\n"))
+    assert row.kind == kind
+    assert row.where == "line 4"
+
+
+def test_csv_with_semicolons(one: Callable[..., Finding]) -> None:
+    row = one(table("image;label;xmin;ymin;xmax;ymax\n") | {"x.csv": HEAD + "a.png,,,,,\nb c.png,,,,,\n"})
+    assert "commas" in str(row)
+
+
+def test_the_article(make: Maker) -> None:
+    text = "1 0 0\n10 10 12 8\n1\n0 0 1\n48 16 32 32\n0\n0 1 0\n30 6 6 6\n1\n---\n"
+    content: Files = {"Images/0.PNG": picture(), "Labels/0.txt": text}
+    data = make.read(content, classes=("chat", "rat"))
+    assert data.format == "article"
+    assert data.records[0].labels == ("chat", "rat")
+    assert data.records[0].boxes.tolist() == [[4, 6, 16, 14], [27, 3, 33, 9]]
+    assert {row.kind for row in make.findings(content)} == {"no-class-names", "unknown-class"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 0 0\n10 10 12 8\n---\n",
+        "1 1 0\n10 10 12 8\n1\n---\n",
+        "1 0 0\n10 10\n1\n---\n",
+        "0 0 1\n1 1 1 1\n1\n---\n",
+    ],
+)
+def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
+    one({"Images/0.PNG": picture(), "Labels/0.txt": text}, classes=("chat", "rat"), format="article")
+
+
+def test_auto_says_what_it_looked_for(make: Maker) -> None:
+    with pytest.raises(UserError, match="no known labels among 1 files"):
+        make.read({"a.png": picture()})
+    both = table(HEAD) | {"a.txt": "0 0.5 0.5 0.1 0.1\n", "classes.txt": "cat\n"}
+    with pytest.raises(UserError, match="fits 2 formats"):
+        make.read(both)

@@ -1,0 +1,183 @@
+"""Pascal VOC XML."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture, voc
+
+from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.ledger import Finding
+from humbleyolo.labels.record import Options
+
+BCCD = Path(__file__).parents[3] / "shared/data/bccd"
+
+
+def files(*boxes: str, **changed: bytes | str) -> Files:
+    return {"JPEGImages/a.png": picture(), "Annotations/a.xml": voc("a.png", *boxes)} | changed
+
+
+def test_reads_what_labelimg_writes(make: Maker) -> None:
+    data = make.read(files("cat 3 4.25 10 12", "dog 1 1 40 20"))
+    (record,) = data.records
+    assert data.format == "voc"
+    assert data.classes == ("cat", "dog")
+    assert (record.height, record.width) == (20, 40)
+    assert record.labels == ("cat", "dog")
+    assert record.boxes.tolist() == [[3, 4.25, 10, 12], [1, 1, 40, 20]]
+    assert not data.ledger.rows
+
+
+def test_one_based_is_declared(make: Maker) -> None:
+    data = make.read(files("cat 1 1 40 20"), one_based=True)
+    assert data.records[0].boxes.tolist() == [[0, 0, 40, 20]]
+
+
+def test_flags_and_lists(make: Maker) -> None:
+    text = (
+        voc("a.png", "cat 1 2 3 4")
+        .replace("<difficult>0", "<difficult>1")
+        .replace("<truncated>0", "<truncated>1")
+    )
+    data = make.read(
+        files(
+            **{
+                "Annotations/a.xml": text,
+                "ImageSets/Main/train.txt": "a\n",
+                "ImageSets/Main/trainval.txt": "a\n",
+            }
+        )
+    )
+    assert data.records[0].flags == (frozenset({"difficult", "truncated"}),)
+    assert data.records[0].splits == ("train",)
+
+
+def test_no_object_is_background(make: Maker) -> None:
+    data = make.read(files())
+    assert data.records[0].boxes.shape == (0, 4)
+
+
+def test_zip_is_read_as_it_is(make: Maker) -> None:
+    content = files("cat 3 4 10 12")
+    inside = {f"VOC2007/{name}": value for name, value in content.items()}
+    assert make.open(make.archive(inside)).records[0].boxes.tolist() == [[3, 4, 10, 12]]
+
+
+@pytest.mark.parametrize(
+    ("box", "kind", "says"),
+    [
+        ("cat 3 4 3 12", "zero-area", "no area"),
+        ("cat 10 4 3 12", "inverted-box", "not swapped"),
+        ("cat -1 4 3 12", "outside-image", "40 x 20"),
+        ("cat 3 4 41 12", "outside-image", "on_problem: clip"),
+        ("cat nan 4 10 12", "not-a-number", "finite decimal number"),
+        ("cat inf 4 10 12", "not-a-number", "'inf'"),
+        ("cat 1e999 4 10 12", "not-finite", "1e999"),
+        ("cat 3,5 4 10 12", "not-a-number", "decimal point"),
+        ("cat 1_0 4 20 12", "not-a-number", "1_0"),
+        ("cat \u0663 4 20 12", "not-a-number", "xmin"),
+        ("cat 3 4 1e-320 12", "inverted-box", "not swapped"),
+    ],
+)
+def test_bad_boxes(one: Callable[..., Finding], box: str, kind: str, says: str) -> None:
+    row = one(files("dog 1 1 5 5", box))
+    assert row.kind == kind
+    assert row.file == "Annotations/a.xml"
+    assert "line" in row.where
+    assert says in str(row)
+    assert row.done == "box dropped"
+
+
+def test_unknown_class_names_the_nearest(one: Callable[..., Finding]) -> None:
+    row = one(files("catt 1 1 5 5"), classes=("cat", "dog"))
+    assert row.kind == "unknown-class"
+    assert "did you mean cat?" in str(row)
+
+
+def test_clip_cuts_and_says_so(one: Callable[..., Finding], make: Maker) -> None:
+    content = files("cat 30 4 44.5 25")
+    assert one(content, on_problem="clip").done == "cut to (30, 4, 40, 20)"
+    assert make.read(content, on_problem="clip").records[0].boxes.tolist() == [[30, 4, 40, 20]]
+
+
+def test_clip_does_not_make_boxes_of_what_is_wholly_outside(one: Callable[..., Finding]) -> None:
+    assert one(files("dog 1 1 5 5", "cat 50 4 60 10"), on_problem="clip").done == "box dropped"
+
+
+def test_the_same_box_twice(one: Callable[..., Finding]) -> None:
+    row = one(files("cat 1 2 3 4", "cat 1 2 3 4"))
+    assert row.kind == "duplicate-box"
+    assert "object 1" in row.why
+
+
+XML_BOMB = (
+    '<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]><annotation><filename>&c;</filename></annotation>'
+)
+EXTERNAL = '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation><filename>a.png</filename></annotation>'
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "says"),
+    [
+        ("<annotation><filename>a.png</filename>", "xml", "well-formed"),
+        (XML_BOMB, "xml", "DTD"),
+        (EXTERNAL, "xml", "DTD"),
+        ("<annotation>" + "<a>" * 100_000, "xml", "levels"),
+        ("<annotation></annotation>", "xml", "<filename>"),
+        ("<annotation><filename>../../etc/a.png</filename></annotation>", "unsafe-path", "leaves the folder"),
+        ("<annotation><filename>/etc/passwd.png</filename></annotation>", "unsafe-path", "inside the folder"),
+        (r"<annotation><filename>C:\a.png</filename></annotation>", "unsafe-path", "inside the folder"),
+        ("<annotation><filename>b.png</filename></annotation>", "image-missing", "b.png"),
+        ("<annotation><filename>A.PNG</filename></annotation>", "image-missing", "by case"),
+        (
+            "<annotation><filename>a.jpg</filename></annotation>",
+            "image-missing",
+            "did you mean JPEGImages/a.png",
+        ),
+        (voc("a.png", width=41), "size-differs", "41 x 20"),
+        (voc("a.png", width=0), "size-differs", "0 x 20"),
+        (
+            "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>",
+            "xml",
+            "<bndbox>",
+        ),
+    ],
+)
+def test_bad_files(make: Maker, text: str, kind: str, says: str) -> None:
+    content = files(
+        **{"Annotations/a.xml": text, "JPEGImages/ok.png": picture(1), "Annotations/ok.xml": voc("ok.png")}
+    )
+    rows = make.findings(content, format="voc")
+    assert rows[0].kind == kind
+    assert says in str(rows[0])
+    assert {row.kind for row in rows[1:]} <= {"label-missing"}
+
+
+def test_every_problem_is_told_at_once(make: Maker) -> None:
+    with pytest.raises(Exception, match="3 problems") as error:
+        make.read(files("cat 1 1 1 1", "dog 9 9 5 5", **{"JPEGImages/b.png": picture(1)}))
+    assert "JPEGImages/b.png" in str(error.value)
+
+
+def test_two_label_files_for_one_image(one: Callable[..., Finding]) -> None:
+    assert one(files("cat 1 1 5 5", **{"Annotations/b.xml": voc("a.png")})).kind == "labelled-twice"
+
+
+def test_a_list_that_names_nothing(one: Callable[..., Finding]) -> None:
+    row = one(files("cat 1 1 5 5", **{"ImageSets/Main/val.txt": "a\nb\n"}))
+    assert (row.kind, row.where) == ("list-points-nowhere", "line 2")
+
+
+@pytest.mark.skipif(not BCCD.is_dir(), reason="the BCCD folder is not here")
+def test_bccd_has_two_boxes_without_area() -> None:
+    data = read_labelled(BCCD, Options(on_problem="skip"))
+    assert [(row.kind, row.file) for row in data.ledger.rows] == [
+        ("zero-area", "Annotations/BloodImage_00338.xml"),
+        ("zero-area", "Annotations/BloodImage_00343.xml"),
+    ]
+    assert len(data.records) == 364
+    assert sum(len(record.labels) for record in data.records) == 4886
+    splits = [split for record in data.records for split in record.splits]
+    assert {split: splits.count(split) for split in splits} == {"train": 205, "val": 87, "test": 72}
+    assert np.isfinite(np.concatenate([record.boxes for record in data.records])).all()

@@ -1,0 +1,205 @@
+"""YOLO text, in the layouts of four tools."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from folders import Files, Maker, picture
+
+from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.ledger import Finding
+from humbleyolo.labels.record import Options
+
+YOLO_MARK = Path(__file__).parents[3] / "shared/data/yolo_mark"
+LINE = "1 0.5 0.5 0.25 0.5\n"
+BOX = [15.0, 5.0, 25.0, 15.0]
+
+
+def files(text: str | bytes = LINE, **changed: bytes | str) -> Files:
+    return {"img/a.png": picture(), "img/a.txt": text, "obj.names": "cat\ndog\n"} | changed
+
+
+LAYOUTS: dict[str, Files] = {
+    "yolo mark": {
+        "img/a.png": picture(),
+        "img/a.txt": LINE,
+        "obj.names": "cat\ndog",
+        "obj.data": "classes= 2\ntrain  = data/train.txt\nvalid  = data/valid.txt\nnames = data/obj.names\n",
+        "train.txt": "data/img/a.png\n",
+    },
+    "labelimg": {"a.png": picture(), "a.txt": LINE, "classes.txt": "cat\ndog\n"},
+    "cvat": {
+        "obj.names": "cat\ndog\n",
+        "obj.data": "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\nbackup = backup/\n",
+        "train.txt": "data/obj_train_data/a.png\n",
+        "obj_train_data/a.png": picture(),
+        "obj_train_data/a.txt": LINE,
+    },
+    "ultralytics": {
+        "data.yaml": "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n",
+        "train/images/a.png": picture(),
+        "train/labels/a.txt": LINE,
+        "valid/images/b.png": picture(1),
+        "valid/labels/b.txt": "",
+    },
+    "ultralytics, by kind": {
+        "data.yaml": "path: ../here\ntrain: images/train\nval: images/val\nnames:\n  0: cat\n  1: dog\n",
+        "images/train/a.png": picture(),
+        "labels/train/a.txt": LINE,
+        "images/val/b.png": picture(1),
+        "labels/val/b.txt": "",
+    },
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(make: Maker, layout: str) -> None:
+    content = dict(LAYOUTS[layout])
+    rows = make.findings(content)
+    if layout == "yolo mark":  # its list for validation is not there
+        assert [row.kind for row in rows] == ["list-points-nowhere"]
+        content["valid.txt"] = "data/img/a.png\n"
+    else:
+        assert not rows
+    data = make.read(content)
+    assert data.format == "yolo"
+    assert data.classes == ("cat", "dog")
+    assert data.records[0].boxes.tolist() == [BOX]
+    assert data.records[0].labels == ("dog",)
+    splits = {record.splits for record in data.records}
+    expected = {
+        "yolo mark": {("train", "val")},
+        "labelimg": {()},
+        "cvat": {("train",)},
+        "ultralytics": {("train",), ("val",)},
+        "ultralytics, by kind": {("train",), ("val",)},
+    }
+    assert splits == expected[layout]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "says"),
+    [
+        ("1 0.5 0.5 0.25", "columns", "4 columns"),
+        ("1 0.5 0.5 0.25 0.5 0.9", "columns", "confidence"),
+        ("1 0.1 0.1 0.2 0.1 0.2 0.2", "columns", "polygon"),
+        ("1,0.5,0.5,0.25,0.5", "columns", "spaces"),
+        ("1 nan 0.5 0.25 0.5", "not-a-number", "centre x"),
+        ("1 inf 0.5 0.25 0.5", "not-a-number", "'inf'"),
+        ("1 1e999 0.5 0.25 0.5", "not-finite", "1e999"),
+        ("1 0,5 0.5 0.25 0.5", "not-a-number", "decimal point"),
+        ("1 0_1 0.5 0.25 0.5", "not-a-number", "0_1"),
+        ("1 \u0660.\u0665 0.5 0.25 0.5", "not-a-number", "finite decimal"),
+        ("1.0 0.5 0.5 0.25 0.5", "not-an-integer", "'1.0'"),
+        ("dog 0.5 0.5 0.25 0.5", "not-an-integer", "'dog'"),
+        ("-1 0.5 0.5 0.25 0.5", "unknown-class", "0 to 1"),
+        ("2 0.5 0.5 0.25 0.5", "unknown-class", "0 to 1"),
+        (f"{'9' * 5000} 0.5 0.5 0.25 0.5", "not-an-integer", "whole number"),
+        ("1 0.5 0.5 0 0.5", "zero-area", "no area"),
+        ("1 0.5 0.5 -0.25 0.5", "inverted-box", "not swapped"),
+        ("1 1.0 0.5 0.25 0.5", "outside-image", "0 to 1"),
+        ("1 0.9 0.5 0.25 0.5", "outside-image", "0 to 1"),
+        ("1 20 10 10 10", "pixels-not-fractions", "look like pixels"),
+    ],
+)
+def test_bad_lines(one: Callable[..., Finding], line: str, kind: str, says: str) -> None:
+    row = one(files(LINE + "\n" + line + "\n"), format="yolo")
+    assert row.kind == kind
+    assert (row.file, row.where) == ("img/a.txt", "line 3")
+    assert says in str(row)
+
+
+def test_the_sixth_decimal_is_not_a_mistake(make: Maker) -> None:
+    for line in ("0 0.949306 0.5 0.101390 0.5", "0 0.5 0.5 1.0000005 0.5"):
+        data = make.read(files(line))
+        (row,) = data.ledger.rows
+        assert (row.severity, row.kind) == ("note", "rounding")
+        assert data.records[0].boxes[0, 2] == 40
+
+
+@pytest.mark.parametrize("ends", ["\r\n", "\r", "\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_ends_and_byte_order_mark(make: Maker, ends: str, mark: bytes) -> None:
+    text = mark + ends.join(["1 0.5 0.5 0.25 0.5", "0 0.5 0.5 0.5 0.5", ""]).encode()
+    names = mark + ends.join(["cat", "dog", ""]).encode()
+    data = make.read(files(text, **{"obj.names": names}))
+    assert data.classes == ("cat", "dog")
+    assert data.records[0].labels == ("dog", "cat")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (LINE.encode("utf-16"), "UTF-16"),
+        (LINE.encode("utf-16-le"), "UTF-16"),
+        (LINE.encode() + "0 0.5 0.5 0.5 0.5 é".encode("latin-1"), "line 2: byte 0xe9"),
+    ],
+)
+def test_other_encodings(one: Callable[..., Finding], data: bytes, says: str) -> None:
+    row = one(files(data, **{"img/b.png": picture(1), "img/b.txt": LINE}))
+    assert row.kind == "encoding"
+    assert says in str(row)
+    assert "UTF-8" in row.why
+
+
+def test_missing_is_a_mistake_and_empty_is_background(one: Callable[..., Finding]) -> None:
+    row = one(files(**{"img/b.png": picture(1), "img/c.png": picture(2), "img/c.txt": ""}))
+    assert (row.kind, row.file) == ("label-missing", "img/b.png")
+    assert "background" in row.why
+
+
+def test_label_without_image(one: Callable[..., Finding]) -> None:
+    row = one(files(**{"img/b.txt": LINE}))
+    assert (row.kind, row.file) == ("image-missing", "img/b.txt")
+
+
+def test_two_images_one_label(one: Callable[..., Finding]) -> None:
+    assert one(files(**{"img/a.bmp": picture(1, kind="BMP")})).kind == "label-shared"
+
+
+def test_numbers_without_names_mean_nothing(make: Maker) -> None:
+    content = files()
+    del content["obj.names"]
+    rows = make.findings(content)
+    assert [row.kind for row in rows] == ["no-class-names", "unknown-class"]
+    assert make.read(content, classes=("x", "y")).records[0].labels == ("y",)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("obj.names", "cat\n\ndog\n", "class-name"),
+        ("obj.names", "cat\ncat\n", "class-name"),
+        ("obj.names", "", "no-class-names"),
+        ("classes.txt", "dog\ncat\n", "class-names-differ"),
+        ("obj.data", "classes = 3\n", "class-count"),
+        ("data.yaml", "names: [cat, dog]\nnc: 3\n", "class-count"),
+        ("data.yaml", "names: [cat, 007]\n", "yaml"),
+        ("data.yaml", "names: {0: cat, 2: dog}\n", "yaml"),
+        ("data.yaml", "names: [cat, dog", "yaml"),
+        ("data.yaml", "[" * 1000, "yaml"),
+        ("data.yaml", "train: ../../etc\nnames: [cat, dog]\n", "list-points-nowhere"),
+        ("train.txt", "img/z.png\n", "image-missing"),
+    ],
+)
+def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> None:
+    rows = make.findings(files(**{name: text}))
+    assert rows[0].kind == kind
+    assert rows[0].file in (name, "obj.names")
+
+
+def test_several_objects_in_one_place(make: Maker) -> None:
+    text = "".join(f"0 0.5 0.5 {0.1 + n / 100} 0.5\n" for n in range(30))
+    assert len(make.read(files(text)).records[0].labels) == 30
+
+
+@pytest.mark.skipif(not YOLO_MARK.is_dir(), reason="the Yolo Mark folder is not here")
+def test_yolo_mark() -> None:
+    data = read_labelled(YOLO_MARK, Options(on_problem="skip"))
+    assert data.classes == ("air", "bird")
+    assert len(data.records) == 10
+    assert [(row.kind, row.file, row.where) for row in data.ledger.rows] == [
+        ("image-missing", "train.txt", "line 7"),
+        ("rounding", "img/air4.txt", "line 9"),
+    ]
+    assert {record.splits for record in data.records} == {("train", "val")}
