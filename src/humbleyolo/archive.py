@@ -165,7 +165,8 @@ class ArchiveWriter:
         if file_name <= self._last_name:
             raise ValueError(f"{file_name!r} comes after {self._last_name!r}: not in ascending order")
         parts = PurePosixPath(file_name).parts if "/" in file_name else (file_name,)
-        if "\\" in file_name or "/".join(parts) != file_name or ".." in parts or parts == (".",):
+        plain = "\\" not in file_name and "\0" not in file_name and "/".join(parts) == file_name
+        if not plain or ".." in parts or parts == (".",):
             raise ValueError(f"{file_name!r} is not a plain path below {IMAGES}")
         self._last_name = file_name
 
@@ -272,8 +273,6 @@ class Archive:
             UserError: Where the annotations are not as `ArchiveWriter` writes them.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
-        if start >= stop:
-            return
         try:
             images = self._objects(self._first(self._image_lines, "id", start + 1), self._image_lines[1])
             annotations = self._objects(

@@ -34,6 +34,7 @@ _STORED = 0
 _UNIX = 3 << 8  # the system that attributes are of, fixed so that bytes do not tell where they were made
 _ATTRIBUTES = 0o100644 << 16  # a plain file
 _VERSION, _VERSION64 = 20, 45
+_BLOCK = 1 << 18  # bytes held at a time
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF  # from here on the 64-bit fields hold the value
 
 
@@ -228,8 +229,8 @@ class StoredZip:
         """
         start, end = self.span(entry)
         crc = 0
-        for block in range(start, end, 1 << 20):
-            crc = zlib.crc32(self.data[block : min(block + (1 << 20), end)], crc)
+        for block in range(start, end, _BLOCK):
+            crc = zlib.crc32(self.data[block : min(block + _BLOCK, end)], crc)
         if crc != entry.crc:
             raise DamagedZipError(f"has a damaged {_show(entry.name)} (wrong checksum)")
 
@@ -295,7 +296,7 @@ def _append(file: BinaryIO, piece: bytes | BinaryIO, crc: int) -> int:
         file.write(piece)
         return zlib.crc32(piece, crc)
     piece.seek(0)
-    while block := piece.read(1 << 20):
+    while block := piece.read(_BLOCK):
         crc = zlib.crc32(block, crc)
         file.write(block)
     return crc
