@@ -69,19 +69,19 @@ def detect_format(source: Source) -> tuple[Format, str]:
     raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 
 
-def read_source(source: Source, options: Options, ledger: Ledger | None = None) -> Labelled:
+def collect(source: Source, options: Options, ledger: Ledger) -> Labelled:
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
+
+    Mistakes stop nothing here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
 
     Args:
         source: The folder or archive.
         options: What only the person who labelled can know.
-        ledger: Where rows go; a new one where not given.
+        ledger: Where rows go.
 
     Raises:
         UserError: Where the format is not known, or there is nothing to read.
-        ProblemsError: With every mistake, where `on_problem` is `error`.
     """
-    ledger = ledger if ledger is not None else Ledger(options.on_problem)
     if options.format == "auto":
         chosen, why = detect_format(source)
     elif options.format in FORMATS:
@@ -91,6 +91,18 @@ def read_source(source: Source, options: Options, ledger: Ledger | None = None) 
     reading = chosen.read(Context(source, options, ledger))
     labelled = gather(source, reading, options, ledger)
     labelled.format, labelled.why = chosen.name, why
+    return labelled
+
+
+def read_source(source: Source, options: Options, ledger: Ledger | None = None) -> Labelled:
+    """As `collect`, but stop at mistakes as the policy says.
+
+    Raises:
+        UserError: As `collect`, and where no image is left.
+        ProblemsError: With every mistake, where `on_problem` is `error`.
+    """
+    ledger = ledger if ledger is not None else Ledger(options.on_problem)
+    labelled = collect(source, options, ledger)
     ledger.stop_on_errors(source.name)
     if not labelled.records:
         raise UserError(f"{source.name}: nothing left: all {labelled.images_seen} images have problems")

@@ -85,8 +85,8 @@ def open_source(path: Path) -> Source:
     if path.is_file():
         return ZipSource(path)
     folder = FolderSource(path)
-    archives = [name for name in folder.ending(".zip") if "/" not in name]
-    if archives and not folder.images():
+    archives = [f"{split}.zip" for split in ("test", "train", "val") if f"{split}.zip" in folder.names]
+    if archives:
         return _JoinedSource(str(path), {Path(name).stem: ZipSource(path / name) for name in archives})
     if not folder.names:
         raise UserError(f"{path}: holds no files; it should hold images and their labels")

@@ -1,0 +1,213 @@
+"""Dividing into train, val and test, and images that are in two of them."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Files, Maker, voc
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+
+from humbleyolo.archive import Archive
+from humbleyolo.boxes import ltwh_to_xyxy
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.labelled import write_splits
+from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.pictures import Facts, inspect
+from humbleyolo.labels.record import Options, Record
+from humbleyolo.labels.similar import similar_pairs
+from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
+
+
+def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: object) -> Record:
+    facts = Facts("PNG", 1, 1, 1, sha or name, 0, np.zeros((32, 32), np.uint8))
+    count = len(labels)
+    fields = {"splits": (), "group": None} | more
+    return Record(
+        file="f", image=name, height=1, width=1, boxes=np.zeros((count, 4)), labels=labels,
+        flags=(frozenset(),) * count, where=("",) * count, facts=facts, **fields,
+    )  # fmt: skip
+
+
+def where(splits: dict[str, list[Record]]) -> dict[str, str]:
+    return {one.image: split for split, some in splits.items() for one in some}
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(60, 120), st.integers(1, 30))
+def test_adding_images_moves_none(seed: int, count: int, more: int) -> None:
+    options = SplitOptions("hash", (0.4, 0.3, 0.3), seed=seed)
+    records = [record(f"{n}.png") for n in range(count + more)]
+    before = where(divide(records[:count], options, Ledger("error")))
+    after = where(divide(records[::-1], options, Ledger("error")))
+    assert before.items() <= after.items()
+
+
+def test_fractions_and_seed() -> None:
+    records = [record(f"{n}.png") for n in range(4000)]
+    splits = [
+        divide(records, SplitOptions("hash", (0.7, 0.1, 0.2), seed=seed), Ledger("error")) for seed in (1, 2)
+    ]
+    for one in splits:
+        assert [len(one[name]) / 4000 for name in SPLITS] == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
+    assert where(splits[0]) != where(splits[1])
+
+
+def test_the_same_content_goes_to_the_same_split() -> None:
+    records = [record(f"{n}.png", sha=str(n // 2)) for n in range(200)]
+    found = where(divide(records, SplitOptions("hash"), Ledger("error")))
+    assert all(found[f"{n}.png"] == found[f"{n + 1}.png"] for n in range(0, 200, 2))
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_groups_stay_together(stratify: bool) -> None:
+    records = [record(f"scene{n // 10}/{n}.png", labels=(("a", "b")[n % 2],)) for n in range(600)]
+    options = SplitOptions("group", group=r"scene(\d+)/", stratify=stratify)
+    found = where(divide(records, options, Ledger("error")))
+    for scene in range(60):
+        assert len({found[f"scene{scene}/{n}.png"] for n in range(scene * 10, scene * 10 + 10)}) == 1
+
+
+def test_no_group_is_a_mistake() -> None:
+    ledger = Ledger("skip")
+    divide([record("a.png"), record("b.png", group="g")], SplitOptions("group"), ledger)
+    assert [(row.kind, row.file) for row in ledger.rows] == [("no-group", "a.png")]
+    with pytest.raises(UserError, match="regular expression"):
+        divide([record("a.png")], SplitOptions("group", group="("), ledger)
+
+
+def test_stratified_gives_each_split_its_share_of_every_class() -> None:
+    rng = np.random.default_rng(1)
+    names = rng.choice(["often", "sometimes", "rare"], 1000, p=[0.9, 0.08, 0.02])
+    records = [record(f"{n}.png", labels=(str(name),)) for n, name in enumerate(names)]
+    splits = divide(records, SplitOptions("hash", (0.6, 0.2, 0.2), stratify=True), Ledger("error"))
+    for name in ("often", "sometimes", "rare"):
+        total = int((names == name).sum())
+        for split, fraction in zip(SPLITS, (0.6, 0.2, 0.2), strict=True):
+            count = sum(one.labels == (name,) for one in splits[split])
+            assert abs(count - total * fraction) <= 1
+
+
+def test_lists() -> None:
+    ledger = Ledger("skip")
+    records = [
+        record(f"{n}.png", splits=splits) for n, splits in enumerate([("train",), ("val",), ("test",)])
+    ]
+    records += [record("two.png", splits=("test", "train")), record("none.png")]
+    splits = divide(records, SplitOptions("lists"), ledger)
+    assert where(splits) == {"0.png": "train", "1.png": "val", "2.png": "test", "two.png": "test"}
+    assert [(row.file, row.done) for row in ledger.rows] == [
+        ("two.png", "kept in test alone"),
+        ("none.png", "image dropped"),
+    ]
+    with pytest.raises(UserError, match="no image is left for val and test"):
+        divide(records[:1], SplitOptions("lists"), Ledger("error"))
+
+
+def photo(seed: int) -> Image.Image:
+    """Something like a photograph: smooth, with structure."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (9, 12, 3), np.uint8))
+    image = np.asarray(small.resize((120, 90), Image.Resampling.BICUBIC)).astype(int)
+    return Image.fromarray(np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8))
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> Facts:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return inspect(file.getvalue())
+
+
+def test_twins_are_found_and_strangers_are_not() -> None:
+    """Recall and precision on 100 photographs, each with five kinds of copies."""
+    photos = [photo(seed) for seed in range(100)]
+    facts = [encoded(one) for one in photos]
+    noisy = np.random.default_rng(0).normal(0, 4, (90, 120, 3))
+    copies = [
+        copy
+        for one in photos[:20]
+        for copy in (
+            encoded(one, "BMP"),
+            encoded(one, "JPEG", quality=50),
+            encoded(one.resize((100, 75))),
+            encoded(ImageEnhance.Brightness(one).enhance(1.05)),
+            encoded(Image.fromarray(np.clip(np.asarray(one) + noisy, 0, 255).astype(np.uint8))),
+        )
+    ]
+    pairs = {(pair.first, pair.second) for pair in similar_pairs(facts + copies)}
+    truth = {(n, 100 + n * 5 + k) for n in range(20) for k in range(5)}
+    truth |= {(100 + n * 5 + j, 100 + n * 5 + k) for n in range(20) for k in range(5) for j in range(k)}
+    assert pairs == truth
+
+
+def test_words_on_black_are_not_all_alike() -> None:
+    """Sparse pictures: few pixels differ, and all of them matter."""
+    facts = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        pixels = np.zeros((64, 64), np.uint8)
+        for _ in range(3):
+            x, y = rng.integers(0, 44, 2)
+            pixels[y : y + 9, x : x + 20] = rng.integers(0, 2, (9, 20)) * 255
+        facts.append(encoded(Image.fromarray(pixels)))
+    assert not similar_pairs(facts)
+
+
+def test_plain_pictures() -> None:
+    facts = [encoded(Image.new("L", (50, 50), grey)) for grey in (0, 0, 128, 255)]
+    assert [(pair.first, pair.second, pair.same) for pair in similar_pairs(facts)] == [(0, 1, True)]
+
+
+def small(seed: int, quality: int = 90) -> bytes:
+    file = io.BytesIO()
+    photo(seed).resize((40, 20)).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def folder(make: Maker) -> Path:
+    files: Files = {}
+    for n, split in enumerate(("train", "train", "val", "test")):
+        files[f"JPEGImages/{n}.jpg"] = small(n)
+        files[f"Annotations/{n}.xml"] = voc(f"{n}.jpg", "cat 1 2 3.5 4", "dog 5 6 7 8").replace(
+            "<difficult>0", f"<difficult>{n % 2}"
+        )
+        listing = f"ImageSets/Main/{split}.txt"
+        files[listing] = str(files.get(listing, "")) + f"{n}\n"
+    return make.folder(files)
+
+
+def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
+    source, out = folder(make), tmp_path / "out"
+    assert write_splits(source, Options(), SplitOptions("lists"), out) == {"train": 2, "val": 1, "test": 1}
+    with Archive(out / "train.zip") as archive:
+        assert archive.categories == ("cat", "dog")
+        records = list(archive)
+    assert [one.file_name for one in records] == ["0.jpg", "1.jpg"]
+    assert records[1].image_bytes == small(1)
+    assert ltwh_to_xyxy(records[1].boxes_ltwh).tolist() == [[1, 2, 3.5, 4], [5, 6, 7, 8]]
+    assert records[1].annotations[0]["attributes"] == {"difficult": True}
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["splits"]["train"]["boxes_by_class"] == {"cat": 2, "dog": 2}
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    write_splits(source, Options(), SplitOptions("lists"), out)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: Path) -> None:
+    source = folder(make)
+    (source / "JPEGImages/0.jpg").write_bytes(small(3, quality=70))
+    with pytest.raises(ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test"):
+        write_splits(source, Options(), SplitOptions("lists"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    counts = write_splits(source, Options(on_problem="skip"), SplitOptions("lists"), tmp_path / "out")
+    assert counts == {"train": 1, "val": 1, "test": 1}
+    assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
+
+
+def test_leaks_within_a_split_are_none() -> None:
+    twins = [record("a.png", sha="s"), record("b.png", sha="s")]
+    ledger = Ledger("error")
+    assert drop_leaks({"train": twins, "val": [], "test": []}, ledger)["train"] == twins
+    assert not ledger.rows
