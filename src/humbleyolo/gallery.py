@@ -155,5 +155,5 @@ def _pair(example: Example, names: Sequence[str], grid: Grid, scale: int, longes
 
     return side_by_side(
         [draw(truths, example.truth_labels, None), draw(found, example.labels, example.scores)],
-        ["truth", "predictions"],
+        [f"truth ({len(example.truth_labels)})", f"predictions ({len(example.labels)})"],
     )

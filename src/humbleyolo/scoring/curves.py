@@ -1,10 +1,12 @@
 """Precision against recall, as rows for CSV files and plots."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from humbleyolo.files import atomic_write
 from humbleyolo.scoring.matching import MOST_DETECTIONS, WHOLE_RANGE, evaluator
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
@@ -57,3 +59,9 @@ def precision_recall(
         {"recall": recalls, "precision": precision[:, defined].mean(axis=1) if len(defined) else np.nan}
     )
     return overall.iloc[: len(recalls) if len(defined) else 0], by_class
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, the same bytes on every system; what does not exist is empty."""
+    with atomic_write(path) as file:
+        file.write(table.to_csv(index=False, lineterminator="\n").encode("utf-8", "surrogatepass"))

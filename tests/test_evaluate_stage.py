@@ -1,0 +1,184 @@
+"""The evaluate stage with an untrained network: its files agree with each other and with pycocotools."""
+
+import json
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from humbleyolo.archive import Archive, ArchiveWriter
+from humbleyolo.artifact import ModelInfo, save_model
+from humbleyolo.boxes import ltwh_to_xyxy
+from humbleyolo.detector import Detections, Selection
+from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.evaluation import check_match, detect, read_truths
+from humbleyolo.grid import Grid
+from humbleyolo.models.build import build_model
+from humbleyolo.params import Evaluate, Model
+from humbleyolo.png import encode_png
+from humbleyolo.scoring.metrics import measure
+from humbleyolo.scoring.results import read_detections
+from humbleyolo.scoring.tables import DetectionTable
+from stages.evaluate import evaluate
+
+GRID = Grid(height=16, width=32, rows=2, cols=4, boxes=1, classes=2)
+NAMES = ("chat", "rat")
+ALL = Evaluate(min_score=0.0, nms_iou=0.5, max_detections=100)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with images of three shapes, encoded, and a network that knows nothing."""
+    folder = tmp_path_factory.mktemp("project")
+    rng = np.random.default_rng(0)
+    with ArchiveWriter(folder / "test.zip", NAMES) as archive:
+        for number, (height, width) in enumerate([(16, 32), (40, 40), (20, 90), (16, 32), (40, 40)]):
+            boxes = np.array([[1, 2, 10, 12], [width - 9.5, height - 8, 9.5, 8]])[: number % 3]
+            image = rng.integers(0, 256, (height, width, 3), np.uint8)
+            crowds = [{"iscrowd": int(number == 4)}] * len(boxes)
+            archive.add(
+                f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds
+            )
+    list(encode_archive(folder / "test.zip", GRID, 0, folder / "grid"))
+    model = Model(name="humble", width=1.0, depth=1.0)
+    network = build_model(model, GRID, seed=0)
+    (folder / "model").mkdir()
+    weights = {variable.path: np.asarray(variable) for variable in network.variables}
+    save_model(folder / "model", ModelInfo(model, GRID, NAMES, 0), weights)
+    return folder
+
+
+def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
+    return evaluate(settings, project / "model", project / "grid", project / "test.zip", out)
+
+
+def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path / "one")
+    run(project, tmp_path / "two")
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == [
+        "detections.json", "metrics.json", "precision_recall.csv", "precision_recall_by_class.csv"
+    ]  # fmt: skip
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_files_agree(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert (metrics["images"], metrics["objects"]) == (5, 3)
+    with Archive(project / "test.zip") as archive:
+        truths = read_truths(archive)
+    assert truths.crowd.sum() == 1
+    found = read_detections(tmp_path / "detections.json", 5, 2)
+    assert len(found) == metrics["detections"] > 5
+    assert measure(truths, found, NAMES) == metrics
+    overall = pd.read_csv(tmp_path / "precision_recall.csv")
+    assert overall["precision"].mean() == pytest.approx(metrics["ap50"])
+    by_class = pd.read_csv(tmp_path / "precision_recall_by_class.csv")
+    assert set(by_class["class"]) == set(NAMES)
+
+
+def test_pycocotools_gives_the_same_from_the_files(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    metrics = run(project, tmp_path)
+    known = COCO()
+    with zipfile.ZipFile(project / "test.zip") as archive:
+        known.dataset = json.loads(archive.read("annotations.json"))
+    known.createIndex()
+    evaluation = COCOeval(known, known.loadRes(str(tmp_path / "detections.json")), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    ours = [-1.0 if value is None else value for value in list(metrics.values())[:12]]
+    assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
+
+
+def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path, Evaluate(min_score=1.0, nms_iou=0.5, max_detections=100))
+    assert (metrics["detections"], metrics["ap"], metrics["mean_iou"]) == (0, 0.0, None)
+
+
+class Oracle:
+    """Answers with the truth as the network would see it, and a box on the letterbox's bar."""
+
+    info = ModelInfo(Model(name="humble", width=1.0, depth=1.0), GRID, NAMES, 0)
+
+    def __init__(self, project: Path) -> None:
+        self.split = open_encoded(project / "grid")
+        self.seen = 0
+
+    def detect_batch(self, images: np.ndarray[Any, Any], selection: Selection) -> list[Detections]:
+        found = []
+        for _ in images:
+            start, stop = self.split.offsets[self.seen : self.seen + 2]
+            boxes = np.concatenate([self.split.boxes[start:stop], [[0, 0, 0.5, 16]]])
+            labels = np.append(self.split.labels[start:stop], 0).astype(np.int64)
+            found.append(Detections(boxes, np.ones(len(boxes)), labels))
+            self.seen += 1
+        return found
+
+
+def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
+    oracle: Any = Oracle(project)
+    found = DetectionTable.gather(detect(oracle, oracle.split, Selection(0, 0.5, 10)))
+    with Archive(project / "test.zip") as archive:
+        truths = read_truths(archive)
+        sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}
+    on_bars = {1, 4}  # the square images have bars at the left, where the last box lies
+    extra = [index for index in range(5) if index not in on_bars]
+    assert sorted(found.images.tolist()) == sorted(truths.images.tolist() + extra)
+    corners = ltwh_to_xyxy(found.boxes_ltwh)
+    assert all(
+        (box >= 0).all() and (box[2:] <= sizes[image]).all()
+        for image, box in zip(found.images, corners, strict=True)
+    )
+    for image, box in zip(truths.images, truths.boxes_ltwh, strict=True):
+        assert np.abs(found.boxes_ltwh[found.images == image] - box).max(axis=1).min() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"categories": ("chat", "dog")},
+            "the model knows 'chat', 'dog', the encoded split has 'chat', 'rat'",
+        ),
+        ({"grid": Grid(16, 32, 1, 2, 1, 2)}, "the model's grid is .*run `dvc repro train`"),
+    ],
+)
+def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
+    info = ModelInfo(**{"model": Oracle.info.model, "grid": GRID, "categories": NAMES, "fill": 0} | changes)
+    detector: Any = SimpleNamespace(info=info)
+    with Archive(project / "test.zip") as archive, pytest.raises(ProblemsError, match=message):
+        check_match(detector, open_encoded(project / "grid"), archive)
+
+
+def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "test.zip", ["chat", "dog"]) as writer:
+        writer.add("0.png", encode_png(np.zeros((4, 4, 3), np.uint8)), 4, 4, [], [])
+    detector: Any = SimpleNamespace(info=Oracle.info)
+    with Archive(tmp_path / "test.zip") as archive, pytest.raises(ProblemsError) as caught:
+        check_match(detector, open_encoded(project / "grid"), archive)
+    assert len(caught.value.problems) == 2
+    assert all("dvc repro encode" in problem for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("missing", ["model/model.json", "grid/images.npy", "test.zip"])
+def test_missing_input_is_named_and_nothing_is_written(project: Path, tmp_path: Path, missing: str) -> None:
+    away = (project / missing).rename(tmp_path / "away")
+    try:
+        with pytest.raises(UserError, match=r"no such file.*(dvc repro|dvc pull)"):
+            run(project, tmp_path / "out")
+    finally:
+        away.rename(project / missing)
+    assert not (tmp_path / "out").exists()
