@@ -34,6 +34,7 @@ TAG_FONT_PX = 11  # height of the labels' font
 _TAG_HEIGHT = 15
 _MARGIN_X = 5  # of the frame, pixels of the drawing
 _MARGIN_Y = 18
+_THICK_FROM_PX = 100  # shorter side of a picture whose outlines are two pixels thick
 _MOST_TAGS = 200  # on one image; more could not be read
 _CAPTION_FONT_PX = 12
 _TITLE_FONT_PX = 20
@@ -108,7 +109,7 @@ def draw_boxes(
     worst_first = np.argsort(rank, kind="stable")
     inner = _on_canvas(corners, scale, canvas.size)  # (M, 4)
     brush = ImageDraw.Draw(canvas)
-    line = 2 if scale > 1 else 1
+    line = 2 if min(height, width) >= _THICK_FROM_PX else 1
     for index in worst_first:
         _outline(brush, inner[index], class_colour(int(classes[index])), line)
 
@@ -157,7 +158,7 @@ def contact_sheet(
     subtitle: str | None = None,
     legend: Sequence[tuple[str, Colour]] = (),
 ) -> Image.Image:
-    """Lay pictures out in rows, left to right, with room for the largest of them in each place.
+    """Lay pictures out left to right, in columns as wide as the widest and rows as high as their highest.
 
     Args:
         pictures: One or more.
@@ -174,25 +175,22 @@ def contact_sheet(
         named = "no" if captions is None else len(captions)
         raise ValueError(f"{len(pictures)} pictures, {columns} columns, {named} captions")
     columns = min(columns, len(pictures))
-    cell_width = max(picture.width for picture in pictures)
-    cell_height = max(picture.height for picture in pictures)
+    rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
     over = 0 if captions is None else _CAPTION_FONT_PX + 8
-    sheet_width = columns * (cell_width + _GAP) + _GAP
-    heading = _heading(sheet_width, title, subtitle, legend)
-    rows = math.ceil(len(pictures) / columns)
-    sheet = Image.new(
-        "RGB", (sheet_width, heading.height + rows * (over + cell_height + _GAP) + _GAP), _PAPER
-    )
+    step = max(picture.width for picture in pictures) + _GAP
+    heading = _heading(columns * step + _GAP, title, subtitle, legend)
+    tops = [heading.height + _GAP]  # of the rows, then of what is below the last
+    for row in rows:
+        tops.append(tops[-1] + over + max(picture.height for picture in row) + _GAP)
+    sheet = Image.new("RGB", (heading.width, tops[-1]), _PAPER)
     sheet.paste(heading, (0, 0))
     brush = ImageDraw.Draw(sheet)
     for position, picture in enumerate(pictures):
-        row, column = divmod(position, columns)
-        left = _GAP + column * (cell_width + _GAP)
-        top = heading.height + _GAP + row * (over + cell_height + _GAP)
+        left, top = _GAP + position % columns * step, tops[position // columns]
         if captions is not None:
-            caption = shorten(captions[position], cell_width, _CAPTION_FONT_PX)
+            caption = shorten(captions[position], step - _GAP, _CAPTION_FONT_PX)
             brush.text((left + 1, top), caption, font=font(_CAPTION_FONT_PX), fill=_FAINT_INK)
-        sheet.paste(picture, (left + (cell_width - picture.width) // 2, top + over))
+        sheet.paste(picture, (left, top + over))
     return sheet
 
 
