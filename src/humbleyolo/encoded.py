@@ -10,26 +10,30 @@ split.json     class names, grid and fill; written last, so that a folder withou
 """
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.archive import Archive
-from humbleyolo.boxes import Floats, ltwh_to_xyxy
+from humbleyolo.archive import Archive, Record
+from humbleyolo.boxes import Floats, ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, cannot_write, make_folder
 from humbleyolo.grid import Grid, encode_boxes
 from humbleyolo.images import Letterbox, decode
 from humbleyolo.shards import map_in_order
 
-_SHARD = 256  # images
 _FORMAT = 1
+_SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
+_SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
+_BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a process at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +96,10 @@ def open_encoded(folder: Path) -> EncodedSplit:
     fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
     try:
         info = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+        if info["format"] != _FORMAT:
+            raise UserError(
+                f"{folder}: is of format {info['format']!r}, not {_FORMAT}; run `dvc repro encode`"
+            )
         categories = tuple(str(name) for name in info["categories"])
         grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
         fill = int(info["fill"])
@@ -117,6 +125,11 @@ def open_encoded(folder: Path) -> EncodedSplit:
                 f"{folder / name}.npy: holds {arrays[name].dtype} {arrays[name].shape}, "
                 f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
             )
+    offsets, labels = arrays["offsets"], arrays["labels"]
+    if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
+    if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
+        raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
     return EncodedSplit(categories, grid, fill, **arrays)
 
 
@@ -133,6 +146,15 @@ class _Shard:
     targets: Path
 
 
+class _Small(NamedTuple):
+    """The arrays of some images that are held until the end."""
+
+    boxes: Floats  # (M, 4) xyxy, pixels of the letterboxed image
+    labels: NDArray[np.int32]  # (M,)
+    per_image: NDArray[np.int64]  # (N,) boxes an image
+    sizes: NDArray[np.int32]  # (N, 2)
+
+
 def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterator[int]:
     """Letterbox and encode every image of a split into `folder`.
 
@@ -140,7 +162,7 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
         archive: The split.
         grid: Of the targets; its classes are the archive's.
         fill: Grey value of the letterbox's bars.
-        folder: Made where it is not there.
+        folder: Made where it is not there. What it holds counts as whole again only after the last image.
 
     Yields:
         How many images each finished shard held.
@@ -148,57 +170,104 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     Raises:
         UserError: Where the archive or an image in it is damaged, or the folder cannot be written.
     """
-    make_folder(folder)
     with Archive(archive) as opened:
         count, categories = len(opened), opened.categories
-    boxes, labels, per_image, sizes = [], [], [], []
+    if not count:
+        raise UserError(f"{archive}: holds no images")
+    make_folder(folder)
+    try:
+        (folder / "split.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / "split.json", error) from None
     with (
         _array_file(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
         _array_file(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
     ):
+        length = max(-(-count // _SHARDS), _SHARD_IMAGES)
         tasks = [
-            _Shard(archive, start, min(start + _SHARD, count), grid, fill, images, targets)
-            for start in range(0, count, _SHARD)
+            _Shard(archive, start, min(start + length, count), grid, fill, images, targets)
+            for start in range(0, count, length)
         ]
-        for shard_boxes, shard_labels, shard_per_image, shard_sizes in map_in_order(_encode_shard, tasks):
-            boxes.append(shard_boxes)
-            labels.append(shard_labels)
-            per_image.append(shard_per_image)
-            sizes.append(shard_sizes)
-            yield len(shard_sizes)
-    _save(folder / "boxes.npy", np.concatenate(boxes))
-    _save(folder / "labels.npy", np.concatenate(labels))
-    _save(folder / "offsets.npy", np.cumsum([0, *np.concatenate(per_image)], dtype=np.int64))
-    _save(folder / "sizes.npy", np.concatenate(sizes))
+        shards = []
+        for shard in map_in_order(_encode_shard, tasks):
+            shards.append(shard)
+            yield len(shard.sizes)
+    small = _join(shards)
+    _save(folder / "boxes.npy", small.boxes)
+    _save(folder / "labels.npy", small.labels)
+    _save(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
+    _save(folder / "sizes.npy", small.sizes)
     with atomic_write(folder / "split.json") as file:
         info = {"format": _FORMAT, "categories": categories, "grid": asdict(grid), "fill": fill}
         file.write((json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def _encode_shard(shard: _Shard) -> tuple[Floats, NDArray[np.int32], list[int], NDArray[np.int32]]:
-    """Write the shard's slice of images and targets; return its boxes, labels, boxes an image, and sizes."""
-    grid, count = shard.grid, shard.stop - shard.start
-    images = np.empty((count, grid.height, grid.width, 3), np.uint8)
-    boxes, labels, sizes = [], [], np.empty((count, 2), np.int32)
+def _encode_shard(shard: _Shard) -> _Small:
+    """Write the shard's slice of images and targets, block by block; return the rest."""
+    image_bytes = 3 * shard.grid.height * shard.grid.width + 4 * math.prod(shard.grid.shape)
+    length = max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
+    blocks = []
     with Archive(shard.archive) as archive:
-        for position, record in enumerate(archive.records(shard.start, shard.stop)):
-            pixels = decode(record.image_bytes, f"{shard.archive}: {record.file_name}")
-            letterbox = Letterbox(pixels.shape[0], pixels.shape[1], grid.height, grid.width)
-            images[position] = letterbox.apply(pixels, shard.fill)
-            inside = letterbox.boxes_in(
-                ltwh_to_xyxy(np.asarray(record.boxes_ltwh, np.float64).reshape(-1, 4))
+        records = archive.records(shard.start, shard.stop)
+        for start in range(shard.start, shard.stop, length):
+            count = min(length, shard.stop - start)
+            images, targets, small = _encode_block(islice(records, count), count, shard)
+            _write_slice(shard.images, start, images)
+            _write_slice(shard.targets, start, targets)
+            blocks.append(small)
+        next(records, None)  # lets the archive check what follows its last image
+    return _join(blocks)
+
+
+def _encode_block(
+    records: Iterator[Record], count: int, shard: _Shard
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], _Small]:
+    """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
+    grid = shard.grid
+    images = np.empty((count, grid.height, grid.width, 3), np.uint8)
+    names, parts, classes, shapes = [], [], [], []
+    for image, record in zip(images, records, strict=True):
+        name = f"{shard.archive}: {record.file_name}"
+        pixels = decode(record.image_bytes, name)
+        height, width, _ = pixels.shape
+        if (height, width) != (record.height, record.width):
+            raise UserError(
+                f"{name}: is {height} x {width} pixels, labelled as {record.height} x {record.width} "
+                "(height x width); run `dvc repro generate` to make the archive anew"
             )
-            boxes.append(inside)
-            labels.append(np.asarray(record.labels, np.int32).reshape(-1))
-            sizes[position] = pixels.shape[:2]
-    per_image = [len(part) for part in labels]
-    shard_boxes, shard_labels = np.concatenate(boxes), np.concatenate(labels)
-    targets = encode_boxes(
-        shard_boxes, shard_labels, np.repeat(np.arange(count), per_image), count, grid
-    ).targets
-    _write_slice(shard.images, shard.start, images)
-    _write_slice(shard.targets, shard.start, targets)
-    return shard_boxes, shard_labels, per_image, sizes
+        image[:] = Letterbox(height, width, grid.height, grid.width).apply(pixels, shard.fill)
+        names.append(name)
+        parts.append(record.boxes_ltwh)
+        classes.append(record.labels)
+        shapes.append((height, width))
+    sizes = np.array(shapes, np.int32)
+    per_image = np.array([len(labels) for labels in classes], np.int64)
+    labels = np.concatenate(classes).astype(np.int32)
+    image_index = np.repeat(np.arange(count), per_image)  # (M,)
+    boxes = ltwh_to_xyxy(np.concatenate(parts))
+    for size in np.unique(sizes, axis=0):
+        rows = (sizes == size).all(axis=1)[image_index]
+        letterbox = Letterbox(int(size[0]), int(size[1]), grid.height, grid.width)
+        boxes[rows] = letterbox.boxes_in(boxes[rows])
+    _check_centres(boxes, image_index, names, grid)
+    targets = encode_boxes(boxes, labels, image_index, count, grid).targets
+    return images, targets, _Small(boxes, labels, per_image, sizes)
+
+
+def _check_centres(boxes: Floats, image_index: NDArray[np.int64], names: Sequence[str], grid: Grid) -> None:
+    """Refuse a box whose centre lies outside the letterboxed image: no cell holds it."""
+    centres = xyxy_to_cxcywh(boxes)[:, :2]  # (M, 2)
+    outside = ~((centres >= 0) & (centres <= (grid.width, grid.height))).all(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise UserError(
+            f"{names[image_index[row]]}: the centre of a box lies outside the image, so it is in no cell; "
+            "clip the box to the image, or leave it out"
+        )
+
+
+def _join(parts: Sequence[_Small]) -> _Small:
+    return _Small(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 @contextmanager
@@ -226,11 +295,14 @@ def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path
 
 
 def _write_slice(path: Path, start: int, values: NDArray[Any]) -> None:
-    with path.open("r+b") as file:
-        np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_1_0(file)
-        file.seek(start * values[0].nbytes, os.SEEK_CUR)
-        file.write(values.tobytes())
+    try:
+        with path.open("r+b") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            file.seek(start * values[0].nbytes, os.SEEK_CUR)
+            file.write(values.data)
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:

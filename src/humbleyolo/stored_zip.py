@@ -22,6 +22,7 @@ from humbleyolo.files import atomic_write
 
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
+_LENGTHS, _LENGTHS_AT = struct.Struct("<HHH"), 28  # of name, extra and comment, and where in _CENTRAL
 _END = struct.Struct("<IHHHHIIH")
 _END64 = struct.Struct("<IQHHIIQQQQ")
 _LOCATOR64 = struct.Struct("<IIQI")
@@ -201,13 +202,18 @@ class StoredZip:
             DamagedZipError: Where the directory is damaged.
         """
         position = self._start
-        for index in range(stop):
+        try:
+            for _ in range(start):  # entries that are passed over are checked by whoever reads them
+                lengths = _LENGTHS.unpack_from(self.data, position + _LENGTHS_AT)
+                position += _CENTRAL.size + sum(lengths)
+        except struct.error:
+            raise DamagedZipError("has a damaged directory") from None
+        for _ in range(start, stop):
             try:
                 position, entry = self._entry(position)
             except struct.error:
                 raise DamagedZipError("has a damaged directory") from None
-            if index >= start:
-                yield entry
+            yield entry
 
     def read(self, entry: Entry) -> bytes:
         """Return an entry's bytes.
