@@ -110,8 +110,10 @@ class Synthetic(Section):
                 problems.append(
                     f"cells.{key} {getattr(self.cells, key)} is more than the image's {length} pixels"
                 )
-        if self.background == "gradient" and len(self.ground) < 2:
-            problems.append("background gradient needs two colours or more in ground")
+        if self.background != "plain" and len({colour.lower() for colour in self.ground}) < len(self.ground):
+            problems.append("ground holds a colour more than once")
+        if self.background != "plain" and len(self.ground) < 2:
+            problems.append(f"background {self.background} needs two colours or more in ground")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -227,7 +229,7 @@ class Params(Section):
 
 
 def load_params(
-    path: Path, *sections: str, check: Callable[[Any], list[str]] | None = None
+    path: Path, *sections: str, check: Callable[[Any], list[tuple[Key, str]]] | None = None
 ) -> tuple[Any, ...]:
     """Read `params.yaml`, check the whole of it, and return the sections asked for, in that order.
 
@@ -237,8 +239,9 @@ def load_params(
     Args:
         path: The file.
         sections: Names of fields of `Params`.
-        check: What this file cannot know: takes the `dataset` section, returns one text for each mistake
-            (a word that the font cannot draw). Not called where `dataset` has mistakes of its own.
+        check: What this file cannot know: takes the `dataset` section, returns the key, from the top, and a
+            text for each mistake (a word that the font cannot draw). Not called where `dataset` has mistakes
+            of its own.
 
     Returns:
         One frozen object (for `seed` an int) for each name in `sections`.
@@ -263,7 +266,9 @@ def load_params(
     for key, text in _cross_section_problems(parsed):
         problems.append((lines.get(key, _END), f"{_dotted(key)}: {text}"))
     if check is not None and "dataset" in parsed:
-        problems += [(lines.get(("dataset",), _END), f"dataset: {text}") for text in check(parsed["dataset"])]
+        problems += [
+            (lines.get(key, _END), f"{_dotted(key)}: {text}") for key, text in check(parsed["dataset"])
+        ]
     if problems:
         raise ProblemsError(
             str(path),

@@ -59,7 +59,9 @@ def decode_png(data: bytes) -> npt.NDArray[np.uint8] | None:
         return None
     row = 1 + width * _CHANNELS[colour]
     try:
-        values = zlib.decompressobj().decompress(body, height * row + 1)  # no more than that, whatever is in it
+        values = zlib.decompressobj().decompress(
+            body, height * row + 1
+        )  # no more than that, whatever is in it
     except zlib.error:
         return None
     if len(values) != height * row or not values:

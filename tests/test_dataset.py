@@ -1,0 +1,63 @@
+"""The summary counts what the archive holds."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from humbleyolo.archive import Archive, ArchiveWriter
+from humbleyolo.dataset import LEDGER_COLUMNS, SplitCounts, write_empty_ledger, write_preview, write_summary
+from humbleyolo.png import encode_png
+
+
+def test_counts_of_objects_classes_and_areas(tmp_path: Path) -> None:
+    counts = SplitCounts(["a", "b", "never"])
+    counts.add([], [])
+    counts.add([(0, 0, 10, 10), (0, 0, 31, 33)], [0, 1], not_drawn=3)
+    counts.add([(5, 5, 32, 32), (0, 0, 96, 96), (0, 0, 95, 97)], [1, 1, 0])
+    write_summary(tmp_path / "s.json", {"train": counts, "val": SplitCounts(["a", "b", "never"])})
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert found["train"] == {
+        "images": 3,
+        "objects": 5,
+        "not_drawn": 3,
+        "objects_per_image": {"0": 1, "2": 1, "3": 1},
+        "classes": {"a": 2, "b": 3, "never": 0},
+        "areas": {"small": 2, "medium": 2, "large": 1},
+        "area_px": {"min": 100, "lower_quartile": 1023, "median": 1024, "upper_quartile": 9215, "max": 9216},
+    }
+    assert found["val"]["area_px"]["median"] is None
+
+
+def test_quartiles_are_those_of_numpy() -> None:
+    areas = np.random.default_rng(0).integers(1, 50, 1001)
+    counts = SplitCounts(["a"])
+    counts.add([(0, 0, int(area), 1) for area in areas], [0] * len(areas))
+    expected = [int(np.quantile(areas, part, method="inverted_cdf")) for part in (0, 0.25, 0.5, 0.75, 1)]
+    assert list(counts.as_dict()["area_px"].values()) == expected
+
+
+def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
+    write_empty_ledger(tmp_path / "ledger.csv")
+    with (tmp_path / "ledger.csv").open(newline="") as file:
+        assert [tuple(row) for row in csv.reader(file)] == [LEDGER_COLUMNS]
+    assert LEDGER_COLUMNS == ("file", "where", "what", "why", "done")
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 30), (1, 1, 1), (8, 200, 3), (1000, 700, 2)])
+def test_a_preview_of_any_shape(tmp_path: Path, height: int, width: int, count: int) -> None:
+    pixels = np.zeros((height, width, 3), np.uint8)
+    with ArchiveWriter(tmp_path / "train.zip", ["chat"]) as writer:
+        for index in range(count):
+            writer.add(f"{index:06d}.png", encode_png(pixels), height, width, [(0, 0, width, height)], [0])
+    with Archive(tmp_path / "train.zip") as archive:
+        write_preview(tmp_path / "one.png", archive)
+        write_preview(tmp_path / "two.png", archive)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.width < 4000
+        assert image.height < 4000
+        assert len(image.getcolors(1 << 24) or []) > 3
