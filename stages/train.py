@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from humbleyolo.runtime import apply_runtime  # before all else that imports TensorFlow
+from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
 from humbleyolo.artifact import ModelInfo, save_model
@@ -52,7 +52,7 @@ def main() -> None:
     seed, runtime, model, loss, params = load_params(
         Path("params.yaml"), "seed", "runtime", "model", "loss", "train"
     )
-    apply_runtime(runtime)
+    start_runtime(runtime)
     started = time.monotonic()
     trained = train(seed, model, loss, params, open_encoded(paths.train), open_encoded(paths.val), paths.out)
     best = trained.history[trained.best_epoch - 1]
