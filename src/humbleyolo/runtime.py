@@ -1,7 +1,5 @@
 """TensorFlow set to what `params.yaml` says, so that results do not depend on the machine's number of cores.
 
-Import this before all else that imports TensorFlow: its messages are chosen as it loads.
-"""
 
 import os
 
