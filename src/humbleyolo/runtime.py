@@ -1,17 +1,40 @@
-"""TensorFlow set to what `params.yaml` says, so that results do not depend on the machine's number of cores.
-
+"""TensorFlow, started the same way everywhere: import this before any other module that needs TensorFlow."""
 
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # errors, but no notes on the machine
-
-import tensorflow as tf
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from humbleyolo.params import Runtime
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what native code writes to standard error; show it only if the body fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        terminal = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
+with _quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+    import tensorflow as tf
+
+
 def start_runtime(runtime: Runtime) -> None:
-    """Fix the number of threads, and let no operation depend on their timing. Call it before any other work.
+    """Set TensorFlow's threads, make its operations deterministic, and take GPU memory only as needed.
 
     Raises:
         RuntimeError: Where TensorFlow has computed something already, with other threads.
@@ -19,3 +42,5 @@ def start_runtime(runtime: Runtime) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(runtime.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
     tf.config.experimental.enable_op_determinism()
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
