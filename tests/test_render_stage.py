@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from humbleyolo.archive import ArchiveWriter
+from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.encoded import encode_archive
 from humbleyolo.errors import UserError
+from humbleyolo.gallery import first_examples
 from humbleyolo.grid import Grid
 from humbleyolo.params import Render
 from humbleyolo.png import encode_png
 from humbleyolo.scoring.metrics import measure
-from humbleyolo.scoring.results import write_detections, write_metrics
+from humbleyolo.scoring.results import read_detections, write_detections, write_metrics
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 from stages.render import render
 
@@ -65,8 +66,13 @@ def test_fewer_images_than_asked_for_are_all_drawn(project: Path) -> None:
 
 
 def test_the_threshold_decides_what_is_drawn(project: Path) -> None:
-    nothing = Render(images=4, columns=2, scale=3, min_score=1.0)
-    assert run(project).read_bytes() != run(project, nothing, "again").read_bytes()
+    with Archive(project / "test.zip") as archive:
+        found = read_detections(project / "evaluation/detections.json", len(archive), len(archive.categories))
+        shown = first_examples(archive, found, 4, 0.5)
+    wanted = found.take((found.scores >= 0.5) & (found.images < 4))
+    assert 0 < len(wanted) < len(found)
+    assert sorted(score for example in shown for score in example.scores) == sorted(wanted.scores)
+    assert [len(example.truth_labels) for example in shown] == [0, 1, 2, 0]
 
 
 def test_no_detections_and_undefined_metrics_still_draw(project: Path) -> None:

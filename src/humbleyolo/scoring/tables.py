@@ -169,7 +169,7 @@ def _check(what: str, images: Ints, boxes_ltwh: Floats, labels: Ints, image_coun
     )
     _refuse(
         what,
-        ~(np.isfinite(boxes_ltwh) & (np.abs(boxes_ltwh) <= LONGEST_PX)).all(axis=1),
+        ~(np.abs(boxes_ltwh) <= LONGEST_PX).all(axis=1),  # true for NaN too
         boxes_ltwh,
         f"a number that is not finite or beyond {LONGEST_PX:g} pixels",
     )
