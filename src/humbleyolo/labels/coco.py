@@ -5,16 +5,21 @@ are only used to join the three lists: any whole number will do, 0 too. COCO's o
 box's edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
 """
 
+import json
 import posixpath
+from collections.abc import Sequence
 from typing import Any
 
+from humbleyolo.boxes import xyxy_to_ltwh
 from humbleyolo.labels.context import Context, split_in
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.masks import mask_corners
 from humbleyolo.labels.record import Corners, RawBox, RawRecord, Reading
 from humbleyolo.labels.source import LABEL_BYTES, Source
 from humbleyolo.labels.strict_json import get, parse
+from humbleyolo.labels.writing import Export, Item
 
+IMAGES = "images"
 _SLACK = 0.01
 _NUMBER = (int, float)
 _OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
@@ -168,3 +173,37 @@ def _corners(one: dict[str, Any], where: str) -> Corners:
             )
     left, top, width, height = map(float, values)
     return left, top, left + width, top + height
+
+
+def write(export: Export) -> None:
+    """Write `annotations/instances_<split>.json`, or `instances_default.json` where images have no split."""
+    splits = export.splits()
+    rest = [item for item in export.items if item.split is None]
+    for split, items in [*splits.items(), *([("default", rest)] if rest else [])]:
+        export.text(f"annotations/instances_{split}.json", _to_json(items, export.classes))
+
+
+def _to_json(items: Sequence[Item], classes: tuple[str, ...]) -> str:
+    indices = {name: index for index, name in enumerate(classes, 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, item in enumerate(items, 1):
+        record = item.record
+        images.append({"id": number, "file_name": item.name, "height": record.height, "width": record.width})
+        for box, label, flags in zip(
+            xyxy_to_ltwh(record.boxes).tolist(), record.labels, record.flags, strict=True
+        ):
+            one = {"id": len(annotations) + 1, "image_id": number, "category_id": indices[label], "bbox": box}
+            one |= {"area": box[2] * box[3], "iscrowd": int("crowd" in flags)}
+            if others := sorted(flags - {"crowd"}):
+                one["attributes"] = dict.fromkeys(others, True)
+            annotations.append(one)
+    categories = [{"id": index, "name": name, "supercategory": ""} for name, index in indices.items()]
+    content = {
+        "info": {},
+        "licenses": [],
+        "categories": categories,
+        "images": images,
+        "annotations": annotations,
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -9,6 +9,8 @@ More columns are read where they are there: `width`, `height`, `split`, `group`,
 `label`, as TensorFlow's tools write them.
 """
 
+import csv
+import io
 import posixpath
 
 from humbleyolo.labels.context import Context, split_in
@@ -17,7 +19,9 @@ from humbleyolo.labels.record import FLAGS, RawBox, RawRecord, Reading
 from humbleyolo.labels.source import LABEL_BYTES, Source
 from humbleyolo.labels.table import Row, header_of, read_rows
 from humbleyolo.labels.text import parse_flag, parse_integer, parse_number
+from humbleyolo.labels.writing import Export, exact
 
+IMAGES = "images"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALIASES = {"filename": "image", "class": "label"}
 _SPLITS = ("train", "val", "test")
@@ -87,3 +91,23 @@ def _take(
     left, top, right, bottom = (parse_number(row[key].strip(), key) for key in CORNERS)
     flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
     record.boxes.append(RawBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
+
+
+def write(export: Export) -> None:
+    """Write `labels.csv`: a line a box, one without a box for background."""
+    flags = [
+        flag for flag in FLAGS if any(flag in some for item in export.items for some in item.record.flags)
+    ]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["image", "label", *CORNERS, "width", "height", "split", *flags])
+    for item in export.items:
+        record = item.record
+        tail = [record.width, record.height, item.split or ""]
+        rows = [
+            [label, *map(exact, box), *tail, *(int(flag in some) for flag in flags)]
+            for box, label, some in zip(record.boxes.tolist(), record.labels, record.flags, strict=True)
+        ]
+        for row in rows or [["", "", "", "", "", *tail, *("" for _ in flags)]]:
+            writer.writerow([f"{IMAGES}/{item.name}", *row])
+    export.text("labels.csv", file.getvalue())

@@ -7,25 +7,22 @@ one it stays: so does this reader, on the frames whose images are there. A box w
 around it, with a note; shapes that are not boxes are left out, with a note.
 """
 
-import bisect
-import math
 import posixpath
-import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
-from pathlib import PurePosixPath
+from functools import partial
+from xml.sax.saxutils import escape, quoteattr
 
 from humbleyolo.labels.context import Context, split_in
+from humbleyolo.labels.cvat_shapes import CORNERS, SLACK, note_other_shapes, read_corners, read_flags
+from humbleyolo.labels.cvat_video import Tracks
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.markup import Element, stream
-from humbleyolo.labels.record import Corners, RawBox, RawRecord, Reading
+from humbleyolo.labels.record import RawBox, RawRecord, Reading
 from humbleyolo.labels.source import LABEL_BYTES, Source
+from humbleyolo.labels.writing import Export, Item, exact
 
+IMAGES = "images"
 _LOOK_AT = 5
-_NUMBER_AT_END = re.compile(r"(\d{1,18})$", re.ASCII)
-_SLACK = 0.01  # CVAT writes two decimals
-_TEXTS = ("attribute",)
 
 
 def detect(source: Source) -> str:
@@ -65,9 +62,7 @@ class _File:
         self.name, self.context = name, context
         self.classes: list[str] = []
         self.records: list[RawRecord] = []
-        self.size: tuple[int | None, int | None] = (None, None)
-        self.frames: dict[int, list[RawBox]] = defaultdict(list)
-        self.is_video = False
+        self.tracks = Tracks(name, context)
 
     def take(self, element: Element) -> None:
         """Take one child of the root."""
@@ -78,17 +73,14 @@ class _File:
         elif element.tag == "image":
             self._guarded(partial(self._image, element), "image dropped")
         elif element.tag == "track":
-            self.is_video = True
-            self._guarded(partial(self._track, element), "track dropped")
+            self._guarded(partial(self.tracks.add, element), "track dropped")
         elif element.tag not in ("version", "dumped"):
             why = "a CVAT file holds version, meta, image or track"
             raise BadInput("xml", f"<{element.tag}>", why, element.where)
 
     def finish(self) -> list[RawRecord]:
         """Return the file's images."""
-        if self.is_video:
-            self._spread_over_frames()
-        return self.records
+        return self.records + self.tracks.records()
 
     def _guarded(self, work: Callable[[], None], done: str) -> None:
         try:
@@ -105,7 +97,7 @@ class _File:
                 if boxes and inner is None:
                     self.classes.append(parent.child("name").text)
             if parent.tag == "original_size":
-                self.size = parent.child("height").integer(), parent.child("width").integer()
+                self.tracks.size = parent.child("height").integer(), parent.child("width").integer()
 
     def _image(self, element: Element) -> None:
         wanted = element.attribute("name")
@@ -123,7 +115,7 @@ class _File:
             image=image,
             height=element.integer("height"),
             width=element.integer("width"),
-            slack=_SLACK,
+            slack=SLACK,
             splits=(split,) if split else (),
         )
         for shape in element.children:
@@ -132,94 +124,10 @@ class _File:
 
     def _shape(self, shape: Element, record: RawRecord) -> None:
         if shape.tag == "box":
-            box = RawBox(shape.where, shape.attribute("label"), self._corners(shape), _flags(shape))
-            record.boxes.append(box)
-        elif shape.tag not in ("tag", *_TEXTS):
-            error = BadInput("not-a-box", f"<{shape.tag}>", "only boxes are read", shape.where)
-            self.context.ledger.note(self.name, error, "not read")
-
-    def _corners(self, box: Element) -> Corners:
-        left, top, right, bottom = (box.number(name) for name in ("xtl", "ytl", "xbr", "ybr"))
-        angle = box.number("rotation") if "rotation" in box.attributes else 0.0
-        if angle == 0:
-            return left, top, right, bottom
-        turn, x, y = math.radians(angle), (left + right) / 2, (top + bottom) / 2
-        across = (abs(math.cos(turn)) * (right - left) + abs(math.sin(turn)) * (bottom - top)) / 2
-        down = (abs(math.sin(turn)) * (right - left) + abs(math.cos(turn)) * (bottom - top)) / 2
-        error = BadInput("rotated-box", f"rotation {angle:g}", "boxes here are upright", box.where)
-        self.context.ledger.note(self.name, error, "the box around it taken")
-        return x - across, y - down, x + across, y + down
-
-    def _track(self, track: Element) -> None:
-        label = track.attribute("label")
-        boxes: dict[int, tuple[Element, Corners]] = {}
-        shapes: set[str] = set()
-        for shape in track.children:
-            if shape.tag != "box":
-                shapes.add(shape.tag)
-                continue
-            frame = shape.integer("frame")
-            if frame in boxes or frame < 0:
-                raise BadInput(
-                    "repeated-id", f"frame {frame}", "a track has one box a frame, from 0", shape.where
-                )
-            boxes[frame] = shape, self._corners(shape)
-        for tag in sorted(shapes - set(_TEXTS)):
-            error = BadInput("not-a-box", f"<{tag}>", "only boxes are read", track.where)
-            self.context.ledger.note(self.name, error, "not read")
-        for frame, (shape, corners) in boxes.items():
-            if not shape.flag("outside"):
-                self.frames[frame].append(RawBox(shape.where, label, corners, _flags(shape)))
-        self._fill(label, boxes)
-
-    def _fill(self, label: str, boxes: dict[int, tuple[Element, Corners]]) -> None:
-        """Add the boxes of frames between those given, and after the last, where there is an image."""
-        known = sorted(boxes)
-        for frame in self._images_by_frame:
-            place = bisect.bisect_left(known, frame)
-            if frame in boxes or not place or boxes[known[place - 1]][0].flag("outside"):
-                continue
-            shape, start = boxes[known[place - 1]]
-            corners = start
-            if place < len(known):
-                shape_after, end = boxes[known[place]]
-                part = (frame - known[place - 1]) / (known[place] - known[place - 1])
-                moves = not shape_after.flag("outside")
-                if moves:
-                    left, top, right, bottom = (a + (b - a) * part for a, b in zip(start, end, strict=True))
-                    corners = (left, top, right, bottom)
-            where = f"{shape.where}, carried to frame {frame}"
-            self.frames[frame].append(RawBox(where, label, corners, _flags(shape)))
-
-    @cached_property
-    def _images_by_frame(self) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = defaultdict(list)
-        here = posixpath.dirname(self.name)
-        for image in self.context.finder.images:
-            number = _NUMBER_AT_END.search(PurePosixPath(image).stem)
-            if number and (not here or image.startswith(here + "/")):
-                found[int(number.group(1))].append(image)
-        return found
-
-    def _spread_over_frames(self) -> None:
-        """Turn boxes by frame into one record an image; an image without boxes is background."""
-        images = self._images_by_frame
-        for frame in sorted({*images, *self.frames}):
-            some = images.get(frame, [])
-            if len(some) != 1:
-                found = f"frame {frame}"
-                why = (
-                    f"the images {', '.join(some[:3])} have that number"
-                    if some
-                    else "no image has that number"
-                )
-                error = BadInput("image-missing", found, f"{why} at the end of its name; there must be one")
-                self.context.ledger.problem(self.name, error, "frame dropped")
-                continue
-            record = RawRecord(file=self.name, where=f"frame {frame}", image=some[0], slack=_SLACK)
-            record.height, record.width = self.size
-            record.boxes = self.frames.get(frame, [])
-            self.records.append(record)
+            corners = read_corners(shape, self.name, self.context)
+            record.boxes.append(RawBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
+        else:
+            note_other_shapes({shape.tag}, shape.where, self.name, self.context)
 
 
 def _descendants(element: Element) -> Iterator[Element]:
@@ -228,10 +136,43 @@ def _descendants(element: Element) -> Iterator[Element]:
         yield from _descendants(child)
 
 
-def _flags(shape: Element) -> frozenset[str]:
-    flags = {"occluded"} if shape.flag("occluded") else set()
-    for attribute in shape.all("attribute"):  # CVAT turns VOC's flags into attributes; so does this project
-        name = attribute.attributes.get("name", "")
-        if name in ("difficult", "truncated", "crowd") and attribute.text.lower() in ("1", "true"):
-            flags.add(name)
-    return frozenset(flags)
+def write(export: Export) -> None:
+    """Write `annotations.xml`, CVAT for images 1.1. Coordinates have all their digits."""
+    extra = sorted(
+        {flag for item in export.items for some in item.record.flags for flag in some} - {"occluded"}
+    )
+    declared = "".join(
+        f"<attribute><name>{flag}</name><mutable>False</mutable><input_type>checkbox</input_type>"
+        "<default_value>false</default_value><values>false</values></attribute>"
+        for flag in extra
+    )
+    lines = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        "<annotations>",
+        "<version>1.1</version>",
+        "<meta><task><labels>",
+    ]
+    lines += [
+        f"<label><name>{escape(name)}</name><attributes>{declared}</attributes></label>"
+        for name in export.classes
+    ]
+    lines.append("</labels></task></meta>")
+    for number, item in enumerate(export.items):
+        lines += _image_lines(number, item, extra)
+    export.text("annotations.xml", "\n".join([*lines, "</annotations>", ""]))
+
+
+def _image_lines(number: int, item: Item, extra: list[str]) -> list[str]:
+    record = item.record
+    subset = f" subset={quoteattr(item.split)}" if item.split else ""
+    size = f'width="{record.width}" height="{record.height}"'
+    lines = [f'<image id="{number}" name={quoteattr(item.name)}{subset} {size}>']
+    for box, label, flags in zip(record.boxes.tolist(), record.labels, record.flags, strict=True):
+        place = " ".join(f'{name}="{exact(value)}"' for name, value in zip(CORNERS, box, strict=True))
+        known = "".join(
+            f'<attribute name="{flag}">{str(flag in flags).lower()}</attribute>' for flag in extra
+        )
+        occluded = int("occluded" in flags)
+        head = f'<box label={quoteattr(label)} source="manual" occluded="{occluded}" {place} z_order="0">'
+        lines.append(f"{head}{known}</box>")
+    return [*lines, "</image>"]

@@ -11,13 +11,15 @@ from humbleyolo.labels.gather import Labelled, gather
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.record import Options, Reading
 from humbleyolo.labels.source import Source, open_source
+from humbleyolo.labels.writing import Export
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format: a module with `detect(source) -> reason`, `read(context) -> Reading`.
+    """One format.
 
-    `read` reports what it cannot use to the ledger and goes on; it raises nothing for bad input.
+    Its module has `detect(source)`, `read(context)` and, for those in `WRITABLE`, `write(export)`. `read`
+    reports what it cannot use to the ledger and goes on; it raises nothing for bad input.
     """
 
     name: str
@@ -31,6 +33,19 @@ class Format:
         """Return what the label files say."""
         reading: Reading = self._module().read(context)
         return reading
+
+    @property
+    def image_folder(self) -> str:
+        """Where the format's `write` expects the images to lie."""
+        return str(self._module().IMAGES)
+
+    def write(self, export: Export) -> None:
+        """Write the label files; the images lie in `image_folder` already.
+
+        Raises:
+            OSError: Where a file cannot be written.
+        """
+        self._module().write(export)
 
     def _module(self) -> Any:
         return importlib.import_module(f"humbleyolo.labels.{self.name}")
@@ -50,6 +65,15 @@ FORMATS = {
         Format("article", "the article's Images/ and Labels/"),
     )
 }
+
+
+WRITABLE = {
+    "voc": "voc",
+    "yolo": "yolo",
+    "coco": "coco",
+    "cvat": "cvat",
+    "csv": "csv_table",
+}  # `--to` and format
 
 
 def detect_format(source: Source) -> tuple[Format, str]:

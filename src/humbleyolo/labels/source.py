@@ -141,6 +141,10 @@ class FolderSource(Source):
             raise BadInput("unreadable", error.strerror or "error", "the file must be readable") from None
         return _bounded(data, limit)
 
+    def path_of(self, name: str) -> Path:
+        """Return where a file lies, absolute."""
+        return (self._path / name).resolve()
+
 
 class ZipSource(Source):
     """The files in a zip archive, read where they lie."""

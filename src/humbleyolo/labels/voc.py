@@ -11,16 +11,21 @@ LabelImg writes the corners themselves. The devkit counts pixels from 1 and incl
 
 import posixpath
 from pathlib import PurePosixPath
+from xml.sax.saxutils import escape
 
 from humbleyolo.labels.context import TEXT_BYTES, Context
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.markup import Element, parse
-from humbleyolo.labels.record import Corners, RawBox, RawRecord, Reading
+from humbleyolo.labels.record import FLAGS, Corners, RawBox, RawRecord, Reading
 from humbleyolo.labels.source import Source
 from humbleyolo.labels.text import numbered_lines
+from humbleyolo.labels.writing import Export, Item, exact
 
 _LISTS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
-_IMAGES = ("JPEGImages", "images")
+IMAGES = "JPEGImages"
+_IMAGES = (IMAGES, "images")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_ALWAYS = ("truncated", "difficult")
 _LOOK_AT = 5  # files that detection opens
 
 
@@ -75,9 +80,9 @@ def _record(name: str, root: Element, context: Context) -> RawRecord:
 
 def _box(number: int, item: Element, *, one_based: bool) -> RawBox:
     corners = item.child("bndbox")
-    left, top, right, bottom = (corners.child(tag).number() for tag in ("xmin", "ymin", "xmax", "ymax"))
+    left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
     shift = 1.0 if one_based else 0.0
-    flags = {tag for tag in ("difficult", "occluded", "truncated", "crowd") if _is_set(item.find(tag))}
+    flags = {tag for tag in FLAGS if _is_set(item.find(tag))}
     box: Corners = (left - shift, top - shift, right, bottom)
     return RawBox(f"object {number} (line {item.line})", item.child("name").text, box, frozenset(flags))
 
@@ -97,7 +102,7 @@ def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
             continue
         text = context.text(name)
         for line, row in numbered_lines(text or ""):
-            stem = row.split()[0]
+            stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
             if stem not in by_stem:
                 why = "no Annotations file that can be used has that name; correct the list"
                 error = BadInput("list-points-nowhere", shorten(stem), why, f"line {line}")
@@ -106,3 +111,25 @@ def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
             record = by_stem[stem]
             split = _LISTS[path.stem][0]
             record.splits = tuple(sorted({*record.splits, split}))
+
+
+def write(export: Export) -> None:
+    """Write `Annotations` and, where images have splits, `ImageSets/Main`. Corners are exact, 0-based."""
+    for item in export.items:
+        export.text(f"Annotations/{item.stem}.xml", _to_xml(item))
+    for split, items in export.splits().items():
+        export.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
+
+
+def _to_xml(item: Item) -> str:
+    record = item.record
+    lines = ["<annotation>", f"\t<folder>{IMAGES}</folder>", f"\t<filename>{escape(item.name)}</filename>"]
+    lines += [f"\t<size><width>{record.width}</width><height>{record.height}</height><depth>3</depth></size>"]
+    lines += ["\t<segmented>0</segmented>"]
+    for box, label, flags in zip(record.boxes.tolist(), record.labels, record.flags, strict=True):
+        corners = "".join(f"<{tag}>{exact(value)}</{tag}>" for tag, value in zip(_CORNERS, box, strict=True))
+        lines += ["\t<object>", f"\t\t<name>{escape(label)}</name>", "\t\t<pose>Unspecified</pose>"]
+        lines += [f"\t\t<{flag}>{int(flag in flags)}</{flag}>" for flag in _ALWAYS]
+        lines += [f"\t\t<{flag}>1</{flag}>" for flag in sorted(flags - set(_ALWAYS))]
+        lines += [f"\t\t<bndbox>{corners}</bndbox>", "\t</object>"]
+    return "\n".join([*lines, "</annotation>", ""])

@@ -12,17 +12,23 @@ Without names a number means nothing: then `classes` must give them. Six decimal
 edge up to 1e-6 of the image beyond its border: such a box is cut there, with a note.
 """
 
+import json
 import posixpath
 from pathlib import PurePosixPath
 
+import numpy as np
+
+from humbleyolo.boxes import xyxy_to_cxcywh
 from humbleyolo.labels.context import Context
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.pairing import pairs, some_pair
 from humbleyolo.labels.record import RawBox, RawRecord, Reading
 from humbleyolo.labels.source import Source, suffix
 from humbleyolo.labels.text import numbered_lines, parse_integer, parse_number
+from humbleyolo.labels.writing import Export
 from humbleyolo.labels.yolo_names import Declared, declared
 
+IMAGES = "images"
 _SLACK = 1e-6
 _FIELDS = ("centre x", "centre y", "width", "height")
 
@@ -53,18 +59,23 @@ def read(context: Context) -> Reading:
     """Return every image that has a label file; see `formats.Format`."""
     known = declared(context)
     names = context.options.classes or known.names
-    if not names:
-        why = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
-        context.ledger.problem(
-            ".", BadInput("no-class-names", "only class numbers", why), "all boxes dropped"
-        )
     records = []
+    unnamed = False
     for image, label in pairs(context):
         text = context.text(label)
         if text is None:
             continue
         record = RawRecord(file=label, image=image, relative=True, slack=_SLACK)
-        for number, line in numbered_lines(text):
+        lines = numbered_lines(text)
+        if lines and not names and not unnamed:
+            why = (
+                "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
+            )
+            context.ledger.problem(
+                ".", BadInput("no-class-names", "only class numbers", why), "all boxes dropped"
+            )
+            unnamed = True
+        for number, line in lines:
             try:
                 record.boxes.append(_box(line, number, names))
             except BadInput as error:
@@ -121,3 +132,26 @@ def _listed(context: Context, entry: str) -> list[str]:
         except BadInput as error:
             context.ledger.problem(entry, error.at(f"line {number}"), "line dropped")
     return images
+
+
+def write(export: Export) -> None:
+    """Write `labels`, `data.yaml` and, where images have splits, a list for each.
+
+    Fractions have all the digits that the pixels need to come back. YOLO has no place for flags.
+    """
+    indices = {name: index for index, name in enumerate(export.classes)}
+    for item in export.items:
+        size = np.tile([item.record.width, item.record.height], 2)
+        rows = xyxy_to_cxcywh(item.record.boxes) / size  # (M, 4), fractions
+        lines = [
+            f"{indices[label]} {' '.join(map(repr, row))}\n"
+            for label, row in zip(item.record.labels, rows.tolist(), strict=True)
+        ]
+        export.text(f"labels/{item.stem}.txt", "".join(lines))
+    lists = {split: f"{split}.txt" for split in export.splits()}
+    for split, items in export.splits().items():
+        export.text(lists[split], "".join(f"./{IMAGES}/{item.name}\n" for item in items))
+    content = {"path": "."} | lists
+    names = "".join(f"  {index}: {json.dumps(name, ensure_ascii=False)}\n" for name, index in indices.items())
+    head = "".join(f"{key}: {value}\n" for key, value in content.items())
+    export.text("data.yaml", f"{head}nc: {len(indices)}\nnames:{' {}' * (not indices)}\n{names}")

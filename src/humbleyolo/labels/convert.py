@@ -1,0 +1,85 @@
+"""A labelled folder in one format, written in another: `humbleyolo convert`."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.formats import FORMATS, WRITABLE, collect
+from humbleyolo.labels.ledger import BadInput, Finding, Ledger
+from humbleyolo.labels.record import Options, Record
+from humbleyolo.labels.source import open_source
+from humbleyolo.labels.writing import Export, Images, make_items, new_folder, place_images
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What a conversion did.
+
+    Attributes:
+        read_as: Format that was read; `because`: what told.
+        images: Written; likewise `boxes`.
+        rows: The ledger.
+    """
+
+    read_as: str
+    because: str
+    images: int
+    boxes: int
+    rows: list[Finding]
+
+
+def convert(source: Path, target: Path, to: str, options: Options, images: Images = "copy") -> Converted:
+    """Write a labelled folder or archive in another format, in a new folder.
+
+    Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
+    classes and background images go along. Boxes are those of the upright image.
+
+    Args:
+        source: Folder or zip archive, in any format; also the folder of a generated dataset.
+        target: A folder that does not exist yet, or is empty.
+        to: A key of `formats.WRITABLE`.
+        options: How the source is read.
+        images: Whether image files are copied or linked to.
+
+    Raises:
+        UserError: Where the source cannot be read, the target not written, or the format is not known.
+        ProblemsError: With every mistake in the source, where `on_problem` is `error`.
+    """
+    if to not in WRITABLE:
+        raise UserError(f"format {to!r} cannot be written; allowed: {', '.join(WRITABLE)}")
+    chosen = FORMATS[WRITABLE[to]]
+    ledger = Ledger(options.on_problem)
+    with open_source(source) as opened:
+        labelled = collect(opened, options, ledger)
+        _report_two_lists(labelled.records, ledger)
+        ledger.stop_on_errors(opened.name)
+        if not labelled.records:
+            raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
+        items = make_items(labelled.records, ledger)
+        if to == "yolo":
+            _note_flags(labelled.records, ledger)
+        with new_folder(target) as folder:
+            place_images(opened, items, folder / chosen.image_folder, images)
+            chosen.write(Export(items, labelled.classes, folder))
+    boxes = sum(len(item.record.labels) for item in items)
+    return Converted(labelled.format, labelled.why, len(items), boxes, ledger.rows)
+
+
+def _report_two_lists(records: list[Record], ledger: Ledger) -> None:
+    for record in records:
+        if len(record.splits) > 1:
+            error = BadInput(
+                "split-lists",
+                f"in {' and '.join(record.splits)}",
+                "an image is in one list; correct the lists",
+            )
+            ledger.problem(record.image, error, "kept in the first of test, val, train")
+
+
+def _note_flags(records: list[Record], ledger: Ledger) -> None:
+    """YOLO's lines have no place for what is known of a box beside its class."""
+    counts = Counter(flag for record in records for flags in record.flags for flag in flags)
+    for flag, count in sorted(counts.items()):
+        error = BadInput("flag-lost", f"{count} boxes are {flag}", "YOLO has no place for it")
+        ledger.note(".", error, "not written")

@@ -1,0 +1,186 @@
+"""Any format to any other and back: nothing lost."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture, voc
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.convert import convert
+from humbleyolo.labels.formats import FORMATS, WRITABLE, read_labelled
+from humbleyolo.labels.labelled import write_splits
+from humbleyolo.labels.ledger import BadInput
+from humbleyolo.labels.record import FLAGS, Options, Record
+from humbleyolo.labels.source import open_source
+from humbleyolo.labels.splits import SplitOptions
+
+SIZES = [(40, 20), (7, 31), (1, 1)]
+PICTURES = [picture(seed, *size) for seed, size in enumerate(SIZES)]
+CLASSES = ["cat", "a & b <c>", "caf\u00e9 \u732b", '"q", x', "007", "null", "it's"]
+
+fraction = st.floats(0, 1, allow_subnormal=False) | st.sampled_from([0.0, 1.0, 1 / 3, 0.1])
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> list[float]:
+    """Left, top, right, bottom as fractions; at least a thousandth long."""
+    result = []
+    for _ in "xy":
+        low = draw(fraction) * 0.999
+        result.append((low, min(1.0, low + max(0.001, draw(fraction) * (1 - low)))))
+    return [result[0][0], result[1][0], result[0][1], result[1][1]]
+
+
+objects = st.lists(st.tuples(boxes(), st.sampled_from(CLASSES), st.sets(st.sampled_from(FLAGS))), max_size=4)
+datasets = st.lists(st.tuples(st.sampled_from(["", "train", "val", "test"]), objects), min_size=3, max_size=3)
+
+
+def write_csv(folder: Path, data: list) -> Path:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(["image", "label", "xmin", "ymin", "xmax", "ymax", "split", *FLAGS])
+    folder.mkdir()
+    for number, ((split, some), (width, height)) in enumerate(zip(data, SIZES, strict=True)):
+        name = f"im {number}.png"
+        (folder / name).write_bytes(PICTURES[number])
+        scale = np.array([width, height, width, height])
+        seen = set()
+        for box, label, flags in some:
+            corners = np.minimum(np.array(box) * scale, scale)
+            if (key := (label, *corners)) in seen:
+                continue
+            seen.add(key)
+            writer.writerow(
+                [name, label, *map(repr, corners.tolist()), split, *(int(flag in flags) for flag in FLAGS)]
+            )
+        if not some:
+            writer.writerow([name, "", "", "", "", "", split, *("" for _ in FLAGS)])
+    (folder / "l.csv").write_text(file.getvalue(), encoding="utf-8")
+    return folder
+
+
+def compare(before: list[Record], after: list[Record], *, flags: bool) -> None:
+    found = {one.facts.sha256: one for one in after}
+    assert len(found) == len(before) == len(after)
+    for one in before:
+        other = found[one.facts.sha256]
+        assert other.labels == one.labels
+        assert np.abs(other.boxes - one.boxes).max(initial=0) <= 1e-6
+        assert other.splits == one.splits
+        assert not flags or other.flags == one.flags
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.generate],  # shrinking would convert folders for minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(datasets, st.lists(st.sampled_from(sorted(WRITABLE)), min_size=1, max_size=3), st.booleans())
+def test_round_trips(
+    tmp_path_factory: pytest.TempPathFactory, data: list, way: list[str], linked: bool
+) -> None:
+    top = tmp_path_factory.mktemp("way")
+    here = write_csv(top / "start", data)
+    options = Options()
+    before = read_labelled(here, options).records
+    for step, to in enumerate([*way, "coco"]):
+        done = convert(here, top / str(step), to, options, "link" if linked else "copy")
+        assert done.boxes == sum(len(one.labels) for one in before)
+        assert done.read_as == (WRITABLE[way[step - 1]] if step else "csv_table")
+        here = top / str(step)
+    compare(before, read_labelled(here, options).records, flags="yolo" not in way)
+
+
+@pytest.mark.parametrize("to", sorted(WRITABLE))
+def test_every_format_there_and_back(make: Maker, tmp_path: Path, to: str) -> None:
+    """Several rounds through one format do not drift."""
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1.1 2.3 30.7 19.9", "dog 0 0 40 20")})
+    before = make.open(here).records
+    for step in range(5):
+        convert(here, tmp_path / f"{to}{step}", to, Options())
+        here = tmp_path / f"{to}{step}"
+    compare(before, make.open(here).records, flags=True)
+    assert not make.open(here).ledger.rows
+
+
+def test_pycocotools_reads_what_is_written(
+    make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3.5 4", "dog 5 6 7 8")})
+    convert(here, tmp_path / "coco", "coco", Options())
+    read = COCO(str(tmp_path / "coco/annotations/instances_default.json"))
+    assert [one["bbox"] for one in read.loadAnns(read.getAnnIds())] == [[1, 2, 2.5, 2], [5, 6, 2, 2]]
+    assert [one["name"] for one in read.loadCats(read.getCatIds())] == ["cat", "dog"]
+
+
+def test_the_generated_dataset_goes_out(make: Maker, tmp_path: Path) -> None:
+    files: Files = {}
+    for n, split in enumerate(("train", "val", "test")):
+        files |= {f"x/{n}.png": picture(n), f"x/{n}.xml": voc(f"{n}.png", "cat 1 2 3 4")}
+        files |= {f"ImageSets/Main/{split}.txt": f"{n}\n"}
+    out = tmp_path / "dataset"
+    write_splits(make.folder(files), Options(), SplitOptions("lists"), out)
+    (out / "preview.png").write_bytes(picture(9))
+    done = convert(out, tmp_path / "yolo", "yolo", Options())
+    assert (done.read_as, done.images, done.boxes) == ("coco", 3, 3)
+    splits = {record.splits for record in read_labelled(tmp_path / "yolo", Options()).records}
+    assert splits == {("train",), ("val",), ("test",)}
+
+
+def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
+    """One stem in two folders, in two formats, or in two cases: all kept, under names that differ."""
+    head = "image,label,xmin,ymin,xmax,ymax\n"
+    names = ["a/1.png", "b/1.png", "b/1.bmp", "B.png", "b.png", "other.jpg"]
+    content: Files = {
+        name: picture(n, kind="BMP" if "bmp" in name else "PNG") for n, name in enumerate(names)
+    }
+    content["l.csv"] = head + "".join(f"{name},x,1,1,{n + 2},5\n" for n, name in enumerate(names))
+    here = make.folder(content)
+    for to in WRITABLE:
+        done = convert(here, tmp_path / to, to, Options())
+        compare(make.open(here).records, make.open(tmp_path / to).records, flags=True)
+        renamed = {row.file: row.done for row in done.rows if row.kind == "renamed"}
+        assert renamed["other.jpg"] == "named other.png"
+        assert (
+            len({path.stem.lower() for path in (tmp_path / to).rglob("*") if path.suffix in (".png", ".bmp")})
+            == 6
+        )
+
+
+def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> None:
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 1 4")})
+    with pytest.raises(ProblemsError, match="no area"):
+        convert(here, tmp_path / "out", "coco", Options())
+    with pytest.raises(UserError, match="allowed: voc"):
+        convert(here, tmp_path / "out", "tfrecord", Options())
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/file").touch()
+    with pytest.raises(UserError, match="is there already"):
+        convert(here, tmp_path / "full", "coco", Options(on_problem="skip"))
+    archive = make.archive({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
+    with pytest.raises(UserError, match="cannot be linked"):
+        convert(archive, tmp_path / "out", "coco", Options(), "link")
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name]
+
+
+def test_flags_that_yolo_cannot_hold_are_noted(make: Maker, tmp_path: Path) -> None:
+    text = voc("a.png", "cat 1 2 3 4").replace("<difficult>0", "<difficult>1")
+    done = convert(make.folder({"a.png": picture(), "a.xml": text}), tmp_path / "y", "yolo", Options())
+    assert [(row.kind, row.what) for row in done.rows] == [("flag-lost", "1 boxes are difficult")]
+
+
+def test_registry() -> None:
+    for name, one in FORMATS.items():
+        assert one.name == name
+    assert json.dumps(WRITABLE)
+    with open_source(Path(__file__).parent) as source, pytest.raises(BadInput):
+        source.read("conftest.py", 3)
