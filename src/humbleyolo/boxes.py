@@ -82,9 +82,12 @@ def nms(boxes: Floats, scores: Floats, labels: Ints, iou: float) -> NDArray[np.i
         Indices of the boxes kept, best score first.
     """
     order = np.argsort(-scores, kind="stable")
-    overlaps = (pairwise_iou(boxes[order], boxes[order]) > iou) & (labels[order, None] == labels[None, order])
+    boxes, labels = boxes[order], labels[order]
     alive = np.ones(len(order), bool)
     for position in range(len(order)):  # each decision depends on those before it
         if alive[position]:
-            alive[position + 1 :] &= ~overlaps[position, position + 1 :]
+            rivals = alive & (labels == labels[position])
+            rivals[: position + 1] = False
+            if rivals.any():
+                alive[rivals] = pairwise_iou(boxes[position : position + 1], boxes[rivals])[0] <= iou
     return order[alive]

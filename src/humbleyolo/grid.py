@@ -187,6 +187,7 @@ def decode_grid(tensor: NDArray[np.float32], grid: Grid) -> Decoded:
         axis=-1,
     )  # (N, R, S, B, 4)
     scores = parts.class_probs[..., None, :] * parts.confidence[..., None]  # (N, R, S, B, C)
+    each = grid.rows * grid.cols * grid.boxes  # A
     return Decoded(
-        cxcywh_to_xyxy(centre_lengths).reshape(images, -1, 4), scores.reshape(images, -1, grid.classes)
+        cxcywh_to_xyxy(centre_lengths).reshape(images, each, 4), scores.reshape(images, each, grid.classes)
     )
