@@ -35,10 +35,8 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, test: Path, out: Path)
         check_match(detector, split, archive)
         categories, truths = archive.categories, read_truths(archive)
     selection = Selection(settings.min_score, settings.nms_iou, settings.max_detections)
-    found = detect(detector, split, selection)
-    detections = DetectionTable.gather(
-        tqdm(found, "test", len(split), unit=" images", disable=None, leave=False)
-    )
+    found = tqdm(detect(detector, split, selection), "test", len(split), disable=None, leave=False)
+    detections = DetectionTable.gather(found)
     metrics = measure(truths, detections, categories)
     overall, by_class = precision_recall(truths, detections, categories)
     make_folder(out)
@@ -59,13 +57,9 @@ def main() -> None:
     start_runtime(runtime)
     started = time.monotonic()
     metrics = evaluate(settings, paths.model, paths.grid, paths.test, paths.out)
-    shown = ", ".join(
-        f"{title} {'undefined' if metrics[name] is None else format(metrics[name], '.3f')}"
-        for name, title in (("ap", "AP"), ("ap50", "AP50"))
-    )
     print(
-        f"{metrics['detections']} detections on {metrics['images']} images written into {paths.out} "
-        f"in {time.monotonic() - started:.1f} s: {shown}"
+        f"{metrics['detections']} detections on {metrics['images']} images written into {paths.out} in "
+        f"{time.monotonic() - started:.1f} s: AP {metrics['ap']}, AP50 {metrics['ap50']}"
     )
 
 
