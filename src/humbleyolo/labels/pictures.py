@@ -60,6 +60,9 @@ def bombs_refused() -> Iterator[None]:
     """Make Pillow raise, not warn, where an image declares very many pixels. To be entered by one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.filterwarnings(
+            "ignore", category=UserWarning, module=r"PIL\."
+        )  # of odd tags beside the pixels
         yield
 
 
