@@ -89,9 +89,9 @@ class Detector:
         """
         info = read_info(folder)
         network = build_model(info.model, info.grid, seed=0)
-        shapes = {variable.path: tuple(variable.shape) for variable in network.variables}
+        shapes = {variable.path: tuple(variable.shape) for variable in network.weights}
         weights = read_weights(folder, shapes)
-        for variable in network.variables:
+        for variable in network.weights:
             variable.assign(weights[variable.path])
         return cls(info, network)
 

@@ -101,8 +101,8 @@ class Trainer:
             [variable for variable in network.trainable_variables if len(variable.shape) < 2]
         )
         self._optimizer.build(network.trainable_variables)
-        slow_by_name = {variable.path: variable for variable in average.variables}
-        self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.variables]
+        slow_by_name = {variable.path: variable for variable in average.weights}
+        self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.weights]
         for variable, slow in self._pairs:
             slow.assign(variable)
         height, width = data.grid.height, data.grid.width
@@ -184,7 +184,7 @@ class Trainer:
 
     def weights(self) -> Weights:
         """Return a copy of the averaged weights."""
-        return {variable.path: np.array(variable) for variable in self._average.variables}
+        return {variable.path: np.array(variable) for variable in self._average.weights}
 
 
 class Validation:

@@ -5,6 +5,7 @@ import keras
 from humbleyolo.grid import Grid
 from humbleyolo.models.compact import compact
 from humbleyolo.models.humble import humble
+from humbleyolo.models.yolov1 import yolov1
 from humbleyolo.params import Model
 
 
@@ -24,4 +25,6 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
     """
     if model.name == "humble":
         return humble(grid, seed)
+    if model.name == "yolov1":
+        return yolov1(grid, model.width, seed)
     return compact(grid, model.width, model.depth, seed)

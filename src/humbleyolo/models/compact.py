@@ -5,7 +5,7 @@
     trunk       a strided and a plain convolution, until a cell is at most 4 x 4
     cells       each cell's block of features into channels, one 3 x 3 convolution over cells
     mixing      residual blocks of 3 x 3 convolutions over cells
-    head        one 1 x 1 convolution, K numbers a cell
+    head        one 1 x 1 convolution, then distributions over x, y, w and h
 
 On a CPU a network costs what it computes, and the first layers of a usual one compute most: they see all pixels.
 Here they see a sixteenth, with sixteen times the channels. Pooling would lose where things are; laying a cell's
@@ -25,6 +25,7 @@ from humbleyolo.params import PATCH
 _LARGEST_BLOCK = 4  # features of the trunk along one side of a cell
 _TRUNK_CHANNELS = 32
 _CELL_CHANNELS = 128
+_BINS = 17
 
 
 def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
@@ -60,7 +61,7 @@ def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
             name=f"{name}_conv",
         )(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
-        return layers.LeakyReLU(0.1, name=f"{name}_relu")(x)
+        return layers.Activation("silu", name=f"{name}_silu")(x)
 
     repeats = max(1, round(depth))
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
@@ -87,8 +88,9 @@ def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
         x = layers.Add(name=f"mix{repeat + 1}_add")(
             [x, conv(conv(x, f"mix{repeat + 1}a", filters), f"mix{repeat + 1}b", filters)]
         )
-    x = layers.Conv2D(grid.shape[-1], 1, kernel_initializer=seeds.glorot_uniform(), name="head_conv")(x)
-    return keras.Model(pixels, DetectionHead(grid.classes, name="head")(x), name="compact")
+    head = DetectionHead(grid.classes, grid.boxes, _BINS, name="head")
+    x = layers.Conv2D(head.raw_numbers, 1, kernel_initializer=seeds.glorot_uniform(), name="head_conv")(x)
+    return keras.Model(pixels, head(x), name="compact")
 
 
 def _mixing_blocks(grid: Grid) -> int:
