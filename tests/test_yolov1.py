@@ -50,7 +50,7 @@ def test_has_the_papers_layers() -> None:
     network = yolov1(PAPER, 1 / 16, 0)
     layers = [layer for layer in network.layers if layer.name.startswith("conv")]
     assert len(layers) == len(FIGURE_3) == 24
-    for layer, (kernel, channels_in, channels_out, side) in zip(layers, FIGURE_3, strict=True):
+    for layer, (kernel, channels_in, channels_out, _) in zip(layers, FIGURE_3, strict=True):
         channels_in = channels_in if channels_in == 3 else channels_in // 16
         assert layer.kernel.shape == (kernel, kernel, channels_in, channels_out // 16), layer.name
     pooled = [layer.output.shape[1] for layer in network.layers if layer.name.startswith("pool")]
