@@ -8,47 +8,32 @@ import argparse
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
-from humbleyolo.archive import Archive, ArchiveWriter
-from humbleyolo.dataset import SplitCounts, write_empty_ledger, write_preview, write_summary
+from humbleyolo.archive import Archive
+from humbleyolo.dataset import write_empty_ledger, write_preview, write_summary
 from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
+from humbleyolo.legibility import find_problems
 from humbleyolo.params import Dataset, load_params
-from humbleyolo.synthetic import SPLITS, draw_split, find_problems
+from humbleyolo.synthetic import SPLITS
+from humbleyolo.synthetic_split import write_split
 
 
-class Progress(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
-    """A bar without the thread that watches it, beside which `draw_split` could not fork."""
-
-    monitor_interval = 0
-
-
-def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> dict[str, SplitCounts]:
-    """Write the dataset's files into `out`, and return the counts of each split."""
-    words = dataset.synthetic.words
+def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> str:
+    """Write the dataset's files into `out`, and return what was done, in words."""
     make_folder(out)
-    counts = {split: SplitCounts(words) for split in SPLITS}
-    for split, count in counts.items():
-        samples = draw_split(dataset.synthetic, fonts, seed, split)
-        total = getattr(dataset.synthetic.images, split)
-        with ArchiveWriter(out / f"{split}.zip", words) as archive:
-            for sample in Progress(samples, split, total, unit=" images", disable=None, leave=False):
-                name = f"{count.images:0{max(len(str(total - 1)), 6)}}.png"
-                archive.add(
-                    name,
-                    sample.image_bytes,
-                    dataset.synthetic.height,
-                    dataset.synthetic.width,
-                    sample.boxes_ltwh,
-                    sample.labels,
-                )
-                count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
+    started = time.monotonic()
+    counts = {
+        split: write_split(out / f"{split}.zip", dataset.synthetic, fonts, seed, split) for split in SPLITS
+    }
+    seconds = time.monotonic() - started
     write_empty_ledger(out / "ledger.csv")
     write_summary(out / "summary.json", counts)
     with Archive(out / "train.zip") as archive:
         write_preview(out / "preview.png", archive)
-    return counts
+    images = sum(count.images for count in counts.values())
+    not_drawn = sum(count.not_drawn for count in counts.values())
+    missing = f"; {not_drawn} words found no place, see summary.json" if not_drawn else ""
+    return f"{images} images drawn into {out} in {seconds:.1f} s, {images / seconds:,.0f} images/s{missing}"
 
 
 def main() -> None:
@@ -61,13 +46,7 @@ def main() -> None:
         Path("params.yaml"), "seed", "dataset",
         check=lambda dataset: find_problems(dataset.synthetic, paths.fonts),
     )  # fmt: skip
-    started = time.monotonic()
-    counts = generate(seed, dataset, paths.fonts, paths.out)
-    seconds = time.monotonic() - started
-    images = sum(count.images for count in counts.values())
-    if not_drawn := sum(count.not_drawn for count in counts.values()):
-        print(f"{not_drawn} words found no place and were not drawn; see summary.json")
-    print(f"{images} images drawn into {paths.out} in {seconds:.1f} s ({images / seconds:,.0f} images/s)")
+    print(generate(seed, dataset, paths.fonts, paths.out))
 
 
 if __name__ == "__main__":

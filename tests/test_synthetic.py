@@ -19,8 +19,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from humbleyolo.errors import UserError
 from humbleyolo.fonts import FAINTEST_INK
+from humbleyolo.legibility import find_problems
 from humbleyolo.params import Synthetic, load_params
-from humbleyolo.synthetic import Painter, Sample, Word, draw_shard, draw_split, find_problems
+from humbleyolo.synthetic import Painter, Sample, Word
+from humbleyolo.synthetic_split import draw_shard, draw_split
 
 ROOT = Path(__file__).parent.parent
 FONTS = ROOT / "data" / "fonts"
