@@ -40,7 +40,7 @@ def _open(data: bytes, name: str) -> NDArray[np.uint8]:
             file.load()
             plain = file.mode in ("L", "RGB") and not file.has_transparency_data
             image: Image.Image = file if plain else _to_rgb(file)
-            if (file.info or file.format == "TIFF") and image.getexif():  # nothing known, nothing to look up
+            if image.getexif():
                 image = ImageOps.exif_transpose(image)
             return np.asarray(image)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -61,8 +61,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """Return an image of any mode as RGB, keeping its EXIF; 16-bit grey is scaled, not cut off."""
     exif = image.getexif()
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, np.float64)
-        top = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1.0)
+        values = np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)  # NaN is 0
+        finite = values[np.isfinite(values)]
+        top = 65535.0 if image.mode.startswith("I") else float(finite.max(initial=1.0))
         rgb = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).round().astype(np.uint8)).convert("RGB")
     elif image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -64,7 +64,7 @@ def decode_png(data: bytes) -> npt.NDArray[np.uint8] | None:
         )  # no more than that, whatever is in it
     except zlib.error:
         return None
-    if len(values) != height * row or not values:
+    if len(values) != height * row or not (height and width):
         return None
     rows = np.frombuffer(values, np.uint8).reshape(height, row)
     if (rows[:, 0] != _FILTERS[colour]).any():
