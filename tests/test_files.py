@@ -118,7 +118,11 @@ def test_a_kill_leaves_nothing_under_the_name(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert not (tmp_path / "a.bin").exists()
+    (left_behind,) = tmp_path.iterdir()
+    assert left_behind.name.startswith(".a.bin.")
+    (tmp_path / ".b.bin.1.partial").touch()  # another file's
+    write(tmp_path / "a.bin", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.bin", ".b.bin.1.partial"}
 
 
 def test_a_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ LEDGER_COLUMNS = ("file", "where", "what", "why", "done")
 """Each row: something of the source that is not in the archives as it was found."""
 
 _SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
-_PREVIEW_IMAGES, _PREVIEW_COLUMNS, _PREVIEW_PX = 24, 6, 192
+_PREVIEW_IMAGES, _PREVIEW_COLUMNS = 24, 6
+_PREVIEW_PX = 210  # about the longer side of an image
 
 
 class SplitCounts:
@@ -93,10 +94,10 @@ def write_preview(path: Path, archive: Archive) -> None:
         boxes = record.boxes_ltwh.copy()
         boxes[:, 2:] += boxes[:, :2]  # (M, 4) xyxy
         pixels, boxes = shrink(pixels, boxes, 2 * _PREVIEW_PX)
-        scale = max(_PREVIEW_PX // max(pixels.shape[:2]), 1)
+        scale = max(round(_PREVIEW_PX / max(pixels.shape[:2])), 1)
         pictures.append(draw_boxes(pixels, boxes, record.labels, archive.categories, scale=scale))
         captions.append(record.file_name)
     title = f"{archive.path.name}: the first {len(pictures)} of {len(archive)} images"
     sheet = contact_sheet(pictures, columns=_PREVIEW_COLUMNS, captions=captions, title=title)
     with atomic_write(path) as file:
-        sheet.save(file, format="PNG", compress_level=9)
+        sheet.save(file, format="PNG", compress_level=6)

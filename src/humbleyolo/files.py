@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import errno
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     The bytes go to a hidden file `.<name>.<random>.partial` in the same folder. When the body ends without an
     error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and what
-    stood at `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`.
+    stood at `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`; the
+    next writer of `path` removes it. So only one may write to `path` at a time (DVC sees to that).
 
     Args:
         path: Where the file shall be. Its folder exists.
@@ -45,6 +47,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
+        for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+            left_behind.unlink(missing_ok=True)
         file = partial.open("x+b")
     except OSError as error:
         raise cannot_write(path, error) from None
