@@ -6,11 +6,13 @@ are reported at once, each with its line.
 
 import difflib
 import re
+import reprlib
 from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
@@ -25,6 +27,15 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Field(min_length=1)]
+
+
+def _leaves_ink(word: str) -> str:
+    if not word.strip() or not word.isprintable():
+        raise ValueError("a text of printable characters, not only spaces")
+    return word
+
+
+Word = Annotated[str, AfterValidator(_leaves_ink)]
 
 
 class Section(BaseModel):
@@ -63,12 +74,6 @@ class Free(Section):
     max_objects: Annotated[int, Field(ge=1, le=1000)]
     max_overlap: Fraction
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.min_objects > self.max_objects:
-            raise ValueError(f"min_objects {self.min_objects} is more than max_objects {self.max_objects}")
-        return self
-
 
 class Synthetic(Section):
     """Words drawn with Pillow."""
@@ -76,8 +81,8 @@ class Synthetic(Section):
     images: SplitImages
     height: Pixels
     width: Pixels
-    words: Annotated[list[Name], Field(min_length=1)]
-    frequencies: list[Weight]
+    words: Annotated[list[Word], Field(min_length=1)]
+    frequencies: Annotated[list[Weight], Field(min_length=1)]
     placement: Literal["cells", "free"]
     cells: Cells
     free: Free
@@ -91,32 +96,6 @@ class Synthetic(Section):
     background: Literal["plain", "gradient", "noise"]
     noise: Fraction
     blur_px: Annotated[float, Field(ge=0, le=64)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        problems = []
-        if repeated := sorted({word for word in self.words if self.words.count(word) > 1}):
-            problems.append(f"words holds {', '.join(map(repr, repeated))} more than once; each is one class")
-        if blank := [word for word in self.words if not word.strip() or not word.isprintable()]:
-            problems.append(f"words holds {', '.join(map(repr, blank))}, which leaves no ink")
-        if len(self.frequencies) != len(self.words):
-            problems.append(f"frequencies has {len(self.frequencies)} values for {len(self.words)} words")
-        if not any(self.frequencies):
-            problems.append("frequencies are all 0; at least one word must be drawn")
-        if self.font_px[0] > self.font_px[1]:
-            problems.append(f"font_px {self.font_px} must be [smallest, largest]")
-        for key, length in (("rows", self.height), ("cols", self.width)):
-            if self.placement == "cells" and getattr(self.cells, key) > length:
-                problems.append(
-                    f"cells.{key} {getattr(self.cells, key)} is more than the image's {length} pixels"
-                )
-        if self.background != "plain" and len({colour.lower() for colour in self.ground}) < len(self.ground):
-            problems.append("ground holds a colour more than once")
-        if self.background != "plain" and len(self.ground) < 2:
-            problems.append(f"background {self.background} needs two colours or more in ground")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 class Dataset(Section):
@@ -139,22 +118,11 @@ class Encode(Section):
     finer: list[Annotated[int, Field(ge=2, le=64)]]
     min_ceiling: Fraction
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        problems = [
-            f"{cells} {getattr(self, cells)} is more than {pixels} {getattr(self, pixels)}"
-            for cells, pixels in (("rows", "height"), ("cols", "width"))
-            if getattr(self, cells) > getattr(self, pixels)
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
 
 class Model(Section):
     """Which network."""
 
-    name: Literal["humble", "compact"]
+    name: Literal["humble", "compact", "yolov1"]
     width: Annotated[float, Field(gt=0, le=16)]
     depth: Annotated[float, Field(gt=0, le=16)]
 
@@ -169,6 +137,8 @@ class Loss(Section):
     lambda_class: Weight
 
 
+
+
 class Train(Section):
     """The step loop."""
 
@@ -181,20 +151,6 @@ class Train(Section):
     clip_norm: Weight
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     patience: Annotated[int, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        problems = []
-        if self.final_learning_rate > self.learning_rate:
-            problems.append(
-                f"final_learning_rate {self.final_learning_rate} is more than "
-                f"learning_rate {self.learning_rate}"
-            )
-        if self.warmup_epochs >= self.epochs:
-            problems.append(f"warmup_epochs {self.warmup_epochs} leaves nothing of epochs {self.epochs}")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 class Evaluate(Section):
@@ -251,65 +207,128 @@ def load_params(
         UserError: Where the file cannot be read.
     """
     values, lines, problems = _read_yaml(path)
-    wrong: set[str | int] = set()
+    wrong: set[Key] = set()
+    params = None
     try:
-        Params.model_validate(values)
+        params = Params.model_validate(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             problems.append(_describe(detail, lines))
-            wrong.add(detail["loc"][0])
-    parsed = {
-        name: _parse(field.annotation, values[name])
-        for name, field in Params.model_fields.items()
-        if name not in wrong
-    }
-    for key, text in _cross_section_problems(parsed):
-        problems.append((lines.get(key, _END), f"{_dotted(key)}: {text}"))
-    if check is not None and "dataset" in parsed:
-        problems += [
-            (lines.get(key, _END), f"{_dotted(key)}: {text}") for key, text in check(parsed["dataset"])
-        ]
-    if problems:
+            wrong.add(detail["loc"])
+    more = list(_broken_rules(values, wrong))
+    if check is not None and not any(key[0] == "dataset" for key in [*wrong, *(key for key, _ in more)]):
+        more += check(Dataset.model_validate(values["dataset"]))
+    problems += [(_line_of(key, lines), f"{_dotted(key)}: {text}") for key, text in more]
+    if problems or params is None:
         raise ProblemsError(
             str(path),
             [f"line {line}: {text}" if line != _END else text for line, text in sorted(problems)],
         )
-    return tuple(parsed[name] for name in sections)
-
-
-def _parse(kind: Any, value: Any) -> Any:
-    """Return a checked value as its section; `seed` is its own value."""
-    return kind.model_validate(value) if issubclass(kind, Section) else value
+    return tuple(getattr(params, name) for name in sections)
 
 
 _END = 10**9  # sorts what has no line of its own behind what has one
 _Problem = tuple[int, str]
 
 
-def _cross_section_problems(parsed: dict[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Rules between sections; each is checked where both its sections are right by themselves."""
-    dataset, encode, train = parsed.get("dataset"), parsed.get("encode"), parsed.get("train")
-    model = parsed.get("model")
-    if dataset and train and train.batch > dataset.synthetic.images.train:
-        yield (
-            ("train", "batch"),
-            f"{train.batch} is more than the {dataset.synthetic.images.train} images of "
-            "dataset.synthetic.images.train; allowed: at most as many",
-        )
-    if model and encode and model.name == "compact":
-        for cells, pixels in (("rows", "height"), ("cols", "width")):
-            length = getattr(encode, pixels)
-            if length % (PATCH * getattr(encode, cells)):
-                fits = [str(n) for n in range(1, length + 1) if not length % (PATCH * n)]
-                allowed = f"{cells} of {', '.join(fits)}" if fits else f"a {pixels} that {PATCH} divides"
-                yield (
-                    ("encode", cells),
-                    f"{getattr(encode, cells)} does not divide {pixels} {length} into cells of a multiple of "
-                    f"{PATCH} pixels, which model compact needs; allowed: {allowed}",
-                )
-
-
 PATCH = 4  # pixels; the sides of a cell of model `compact` are multiples of it
+
+_Rule = Callable[..., str | None]
+_RULES: list[tuple[tuple[str, ...], _Rule]] = []
+
+
+def _rule(*keys: str) -> Callable[[_Rule], _Rule]:
+    """Register what must hold between the values at `keys`; the text it returns, if any, is about the first."""
+
+    def register(rule: _Rule) -> _Rule:
+        _RULES.append((keys, rule))
+        return rule
+
+    return register
+
+
+def _broken_rules(values: dict[Any, Any], wrong: set[Key]) -> Iterator[tuple[Key, str]]:
+    """Apply each rule whose values are all there and right by themselves."""
+    for dotted, rule in _RULES:
+        keys: list[Key] = [tuple(name.split(".")) for name in dotted]
+        if any(bad[: len(key)] == key or key[: len(bad)] == bad for key in keys for bad in wrong):
+            continue
+        if text := rule(*(reduce(lambda section, part: section[part], key, values) for key in keys)):
+            others = f" ({', '.join(dotted[1:])})" if dotted[1:] else ""
+            yield keys[0], text + others
+
+
+_DRAWN = "dataset.synthetic"
+
+
+@_rule(f"{_DRAWN}.words")
+@_rule(f"{_DRAWN}.fonts")
+@_rule("encode.finer")
+def _differ(values: list[Any]) -> str | None:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        return f"{', '.join(map(_shown, repeated))} more than once; allowed: values that differ"
+    return None
+
+
+@_rule(f"{_DRAWN}.free.min_objects", f"{_DRAWN}.free.max_objects")
+@_rule("encode.rows", "encode.height")
+@_rule("encode.cols", "encode.width")
+@_rule("train.batch", f"{_DRAWN}.images.train")
+@_rule("train.final_learning_rate", "train.learning_rate")
+def _at_most(value: float, limit: float) -> str | None:
+    return f"{value} is not allowed; allowed: at most {limit}" if value > limit else None
+
+
+@_rule(f"{_DRAWN}.cells.rows", f"{_DRAWN}.height", f"{_DRAWN}.placement")
+@_rule(f"{_DRAWN}.cells.cols", f"{_DRAWN}.width", f"{_DRAWN}.placement")
+def _cells_hold_a_pixel(cells: int, pixels: int, placement: str) -> str | None:
+    return _at_most(cells, pixels) if placement == "cells" else None
+
+
+@_rule(f"{_DRAWN}.frequencies", f"{_DRAWN}.words")
+def _one_for_each_word(frequencies: list[float], words: list[str]) -> str | None:
+    if len(frequencies) != len(words):
+        return f"{len(frequencies)} values for {len(words)} words; allowed: one for each word"
+    return None if any(frequencies) else f"{frequencies} draws no word; allowed: one or more above 0"
+
+
+@_rule(f"{_DRAWN}.font_px")
+def _ascending(smallest_and_largest: list[int]) -> str | None:
+    smallest, largest = smallest_and_largest
+    return f"[{smallest}, {largest}] is not [smallest, largest]" if smallest > largest else None
+
+
+@_rule(f"{_DRAWN}.ground", f"{_DRAWN}.background")
+def _enough_colours(ground: list[str], background: str) -> str | None:
+    different = {colour.lower() for colour in ground}
+    if background != "plain" and len(different) < max(2, len(ground)):
+        return f"{ground} for background {background}; allowed: two or more different colours"
+    return None
+
+
+@_rule("encode.rows", "encode.height", "model.name")
+@_rule("encode.cols", "encode.width", "model.name")
+def _cells_fit_the_stride(cells: int, pixels: int, model: str) -> str | None:
+    if model != "compact" or pixels < cells or not pixels % (PATCH * cells):
+        return None
+    fits = [str(count) for count in range(1, pixels + 1) if not pixels % (PATCH * count)]
+    return (
+        f"{cells} does not divide {pixels} pixels into cells of a multiple of {PATCH} pixels, which model "
+        f"compact needs; allowed: {', '.join(fits) or f'any, for a multiple of {PATCH} pixels'}"
+    )
+
+
+@_rule("loss.name", "model.name")
+def _output_is_bounded(loss: str, model: str) -> str | None:
+    if model == "yolov1" and loss == "iou":
+        return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1"
+    return None
+
+
+@_rule("train.warmup_epochs", "train.epochs")
+def _warmup_ends(warmup: float, epochs: int) -> str | None:
+    return f"{warmup} leaves nothing of {epochs} epochs; allowed: fewer" if warmup >= epochs else None
 
 
 def _read_yaml(path: Path) -> tuple[dict[Any, Any], dict[Key, int], list[_Problem]]:
@@ -337,27 +356,37 @@ def _read_yaml(path: Path) -> tuple[dict[Any, Any], dict[Key, int], list[_Proble
         raise ProblemsError(str(path), [f"is a {type(values).__name__}, not a mapping of sections to values"])
     lines: dict[Key, int] = {}
     problems: list[_Problem] = []
-    _note_lines(node, (), lines, problems)
+    _note_lines(node, lines, problems)
     return values, lines, problems
 
 
-def _note_lines(node: Node | None, key: Key, lines: dict[Key, int], problems: list[_Problem]) -> None:
-    """Walk the YAML tree: fill in `lines`, and note each key that occurs twice in one mapping."""
-    if isinstance(node, MappingNode):
-        for name, child in node.value:
-            way = (*key, name.value)
-            line = name.start_mark.line + 1
-            if way in lines:
-                problems.append(
-                    (line, f"{_dotted(way)}: is given twice, first in line {lines[way]}; keep one")
-                )
-            else:
-                lines[way] = line
-            _note_lines(child, way, lines, problems)
-    elif isinstance(node, SequenceNode):
-        for position, child in enumerate(node.value):
-            lines[(*key, position)] = child.start_mark.line + 1
-            _note_lines(child, (*key, position), lines, problems)
+def _note_lines(root: Node | None, lines: dict[Key, int], problems: list[_Problem]) -> None:
+    """Walk the YAML tree: fill in `lines`, and note each key that occurs twice in one mapping.
+
+    What aliases repeat is looked at once, where it is written, so that no file makes the walk long or endless.
+    """
+    waiting: list[tuple[Node | None, Key]] = [(root, ())]
+    seen: set[int] = set()
+    while waiting:
+        node, key = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, MappingNode):
+            for name, child in node.value:
+                way = (*key, str(name.value))
+                line = name.start_mark.line + 1
+                if way in lines:
+                    problems.append(
+                        (line, f"{_dotted(way)}: is given twice, first in line {lines[way]}; keep one")
+                    )
+                else:
+                    lines[way] = line
+                waiting.append((child, way))
+        elif isinstance(node, SequenceNode):
+            for position, child in enumerate(node.value):
+                lines[(*key, position)] = child.start_mark.line + 1
+                waiting.append((child, (*key, position)))
 
 
 def _dotted(key: Key) -> str:
@@ -382,9 +411,11 @@ _ALLOWED: dict[str, str] = {
     "greater_than": "more than {gt}",
     "less_than_equal": "{le} or less",
     "less_than": "less than {lt}",
-    "too_short": "{min_length} or more values",
-    "too_long": "{max_length} values at most",
+    "too_short": "{min_length} or more",
+    "too_long": "{max_length} at most",
     "string_too_short": "a text that is not empty",
+    "value_error": "{error}",
+    "invalid_key": "a text as a key",
     "string_pattern_mismatch": "a colour such as '#ffffff'",
     "model_type": "a section with keys",
     "model_attributes_type": "a section with keys",
@@ -394,17 +425,36 @@ _ALLOWED: dict[str, str] = {
 def _describe(detail: Any, lines: dict[Key, int]) -> _Problem:
     """Turn one of pydantic's errors into (line, text)."""
     key: Key = detail["loc"]
-    line = lines.get(key) or lines.get(key[:-1], _END)
+    line = _line_of(key, lines)
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return line, _unknown(key, _fields_of(key[:-1]))
     if kind == "missing":
         return line, f"{_dotted(key)}: is missing; add it"
-    if kind == "value_error":
-        return line, f"{_dotted(key)}: {context['error']}"
+    context = {
+        name: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+        for name, bound in context.items()
+    }
     allowed = _ALLOWED.get(kind)
     text = allowed.format(**context) if allowed else re.sub(r"^Input should be ", "", detail["msg"])
-    return line, f"{_dotted(key)}: {value!r} is not allowed; allowed: {text}"
+    found = f"{context['actual_length']} values" if kind in ("too_short", "too_long") else _shown(value)
+    return line, f"{_dotted(key)}: {found} is not allowed; allowed: {text}"
+
+
+def _line_of(key: Key, lines: dict[Key, int]) -> int:
+    """Return the line of a key, or of what it is missing from."""
+    return next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), _END)
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+_SHORT.maxlevel = 2
+
+
+def _shown(value: Any) -> str:
+    """Return a value as YAML writes it, not at length."""
+    names = {True: "true", False: "false", None: "an empty value"}
+    return names[value] if value is None or isinstance(value, bool) else _SHORT.repr(value)
 
 
 def _fields_of(key: Key) -> list[str]:
