@@ -7,6 +7,7 @@ minimised is the mean over images of the weighted sum of the terms.
     N images    R, S rows and columns of cells    B boxes a cell    C classes    K = C + 5 B
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from humbleyolo.params import Loss
 Terms = dict[str, tf.Tensor]  # name -> (N,)
 
 _TINY = 1e-7  # keeps logarithms and quotients finite in float32
+_SHORTEST = 0.01  # pixels; the shape of a smaller box means nothing, and its gradient has no bound
 
 
 class Corners(NamedTuple):
@@ -189,10 +191,16 @@ def complete_iou(truth: Parts, predicted: Parts, grid: Grid) -> tf.Tensor:
     around = (tf.maximum(a.right, b.right) - tf.minimum(a.left, b.left)) ** 2 + (
         tf.maximum(a.bottom, b.bottom) - tf.minimum(a.top, b.top)
     ) ** 2
-    angles = tf.atan2(a.right - a.left, a.bottom - a.top) - tf.atan2(b.right - b.left, b.bottom - b.top)
-    aspect = (4 / 3.141592653589793**2) * angles**2
+    aspect = (4 / math.pi**2) * (_shape_angle(truth, grid) - _shape_angle(predicted, grid)) ** 2
     weight = tf.stop_gradient(aspect / tf.maximum(1 - overlap + aspect, _TINY))
     return overlap - distance / tf.maximum(around, _TINY) - weight * aspect
+
+
+def _shape_angle(parts: Parts, grid: Grid) -> tf.Tensor:
+    """Return arctan(width / height), (N, R, S, B), of boxes whose sides are taken as `_SHORTEST` at least."""
+    width = tf.maximum(parts.w_rel * grid.width, _SHORTEST)
+    height = tf.maximum(parts.h_rel * grid.height, _SHORTEST)
+    return tf.atan2(width, height)
 
 
 def _binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:

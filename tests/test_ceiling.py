@@ -1,0 +1,94 @@
+"""What a grid can hold, against counts by hand and pycocotools' AP."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from humbleyolo import ceiling as ceiling_module
+from humbleyolo.archive import ArchiveWriter
+from humbleyolo.boxes import Floats, cxcywh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.ceiling import Ceiling, advise, measure_ceiling, measure_ceilings
+from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.grid import Grid
+from humbleyolo.png import encode_png
+
+GRID = Grid(height=60, width=100, rows=3, cols=5, boxes=1, classes=2)
+
+
+def boxes_at(*centres: tuple[float, float], side: float = 10.0) -> Floats:
+    return cxcywh_to_xyxy(np.array([[x, y, side, side] for x, y in centres]))
+
+
+def test_one_object_a_cell_loses_nothing() -> None:
+    boxes = boxes_at((10, 10), (30, 10), (90, 50), (10, 10))
+    found = measure_ceiling(boxes, np.array([0, 1, 0, 1]), np.array([0, 0, 0, 1]), 3, GRID)
+    assert (found.objects, found.shared, found.lost) == (4, 0, 0)
+    assert (found.ap, found.ap50, found.recall) == (1, 1, 1)
+
+
+def test_what_shares_a_cell_and_is_lost_is_counted_and_costs_recall() -> None:
+    boxes = boxes_at((10, 10), (30, 10), (31, 11), (10, 10))
+    found = measure_ceiling(boxes, np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), 2, GRID)
+    assert (found.rows, found.cols) == (3, 5)
+    assert (found.objects, found.shared, found.lost) == (4, 2, 1)
+    assert found.recall == pytest.approx(3 / 4)
+    assert found.ap == pytest.approx(76 / 101)  # COCO's 101 points of recall: 0 to 0.75
+    two = Grid(60, 100, 3, 5, boxes=2, classes=2)
+    again = measure_ceiling(boxes, np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), 2, two)
+    assert (again.shared, again.lost, again.ap) == (2, 0, 1)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_chunks_do_not_matter(chunk: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.integers(0, 8, 30))
+    boxes = boxes_at(*rng.uniform(0, 1, (30, 2)) * (100, 60))
+    labels = rng.integers(0, 2, 30)
+    whole = measure_ceiling(boxes, labels, index, 8, GRID)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ceiling_module, "_CHUNK", chunk)
+        assert measure_ceiling(boxes, labels, index, 8, GRID) == whole
+    cells = [(int(y // 20), int(x // 20)) for x, y in boxes[:, :2] + 5]
+    places = list(zip(index.tolist(), cells, strict=True))
+    assert whole.shared == sum(places.count(place) > 1 for place in places)
+    assert whole.lost == 30 - len(set(places))  # with one box a cell, each cell holds one
+
+
+def test_a_split_without_objects_has_no_ap() -> None:
+    none = np.zeros(0, int)
+    found = measure_ceiling(np.zeros((0, 4)), none, none, 2, GRID)
+    assert found == Ceiling(3, 5, 0, 0, 0, None, None, None)
+    assert advise("test", [found], 1.0) is None
+
+
+def test_finer_grids_are_those_of_whole_pixels(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.zip", ["chat", "rat"]) as archive:
+        boxes = xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
+        archive.add("0.png", encode_png(np.zeros((60, 100), np.uint8)), 60, 100, boxes, [0, 0, 1])
+    list(encode_archive(tmp_path / "a.zip", GRID, 0, tmp_path / "grid"))
+    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2])  # 15 cols of 100 px do not fit
+    assert [(one.rows, one.cols) for one in found] == [(3, 5), (6, 10), (12, 20)]
+    assert [one.lost for one in found] == [1, 1, 0]
+
+
+def ceilings(*aps: float) -> list[Ceiling]:
+    return [Ceiling(3 * (n + 1), 5 * (n + 1), 8, 4, 2, ap, ap, ap) for n, ap in enumerate(aps)]
+
+
+def test_the_advice_names_the_coarsest_grid_that_does() -> None:
+    assert advise("val", ceilings(0.96, 1.0), 0.95) is None
+    assert advise("val", ceilings(0.95), 0.95) is None
+    text = advise("val", ceilings(0.5, 0.7, 0.97, 1.0), 0.95)
+    assert text is not None
+    assert "val: no detector can pass AP 0.500 on a grid of 3 x 5 cells: 2 of 8 objects are lost" in text
+    assert "encode.rows: 9 and encode.cols: 15 (AP 0.970 at most)" in text
+
+
+def test_where_none_does_the_advice_names_the_best() -> None:
+    assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
+    assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
+    assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
