@@ -4,25 +4,35 @@ Neither holds code or a date: equal models are equal files, and reading one cann
 """
 
 import json
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from humbleyolo.errors import UserError
-from humbleyolo.files import atomic_write
+from humbleyolo.files import atomic_write, cannot_write
 from humbleyolo.grid import Grid
-from humbleyolo.params import Model
+from humbleyolo.params import Model, Pixels, Section
 
 Weights = dict[str, NDArray[np.float32]]
 
 _FORMAT = 1
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
+
+# What a file that is not ours can raise on the way in.
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError, SyntaxError,
+    tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,44 @@ class ModelInfo:
     fill: int
 
 
+class _GridFile(Section):
+    """The grid in `model.json`, no larger than `params.yaml` allows."""
+
+    height: Pixels
+    width: Pixels
+    rows: Annotated[int, Field(ge=1, le=512)]
+    cols: Annotated[int, Field(ge=1, le=512)]
+    boxes: Annotated[int, Field(ge=1, le=64)]
+    classes: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _InfoFile(Section):
+    """`model.json`."""
+
+    format: int
+    model: Model
+    grid: _GridFile
+    categories: tuple[str, ...]
+    fill: Annotated[int, Field(ge=0, le=255)]
+
+
 def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write `weights.npz` and `model.json` into an existing folder.
+    """Write `weights.npz` and `model.json` into an existing folder, `model.json` last: without it, it is no model.
 
     Args:
         folder: Where.
         info: Goes into `model.json`.
         weights: Name -> float32 array.
     """
+    try:
+        (folder / "model.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / "model.json", error) from None
+    arrays: dict[str, Any] = {
+        name: np.asarray(weights[name], np.float32, order="C") for name in sorted(weights)
+    }
     with atomic_write(folder / "weights.npz") as file:
-        np.savez(file, allow_pickle=False, **{name: weights[name] for name in sorted(weights)})
+        np.savez(file, **arrays)
     content = {
         "format": _FORMAT,
         "model": info.model.model_dump(),
@@ -71,28 +109,33 @@ def read_info(folder: Path) -> ModelInfo:
     """
     path = folder / "model.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["format"] != _FORMAT:
+        text = path.read_text(encoding="utf-8")
+        version = json.loads(text)["format"]
+        if version != _FORMAT:
             raise UserError(
-                f"{path}: format {content['format']!r} is not {_FORMAT}, which this version reads; "
+                f"{path}: format {version!r} is not {_FORMAT}, which this version reads; "
                 "use the version of humbleyolo that wrote it"
             )
-        return ModelInfo(
-            Model.model_validate(content["model"]),
-            Grid(**{key: int(value) for key, value in content["grid"].items()}),
-            tuple(str(name) for name in content["categories"]),
-            int(content["fill"]),
-        )
+        content = _InfoFile.model_validate_json(text)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, so {folder} is no model; {_FIX}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"{path}: is damaged ({wrong}); {_FIX}") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
+    grid = Grid(**content.grid.model_dump())
+    if len(content.categories) != grid.classes:
+        raise UserError(
+            f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}"
+        )
+    return ModelInfo(content.model, grid, content.categories, content.fill)
 
 
 def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
     """Read `weights.npz`, which must hold exactly the weights expected.
 
-    Nothing is allocated that `shapes` does not ask for: names and sizes are compared first.
+    Nothing is held that `shapes` does not ask for, whatever the file says of itself.
 
     Args:
         folder: Where.
@@ -104,25 +147,38 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
     path = folder / "weights.npz"
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                expected = shapes.get(entry.filename.removesuffix(".npy"))
-                if expected is not None and entry.file_size > 4 * int(np.prod(expected)) + 4096:
-                    raise UserError(f"{path}: {entry.filename} is larger than a weight of {expected}; {_FIX}")
-            names = {entry.filename.removesuffix(".npy") for entry in archive.infolist()}
-        if names != set(shapes):
-            wrong = sorted(names ^ set(shapes))
-            raise UserError(
-                f"{path}: holds other weights than model.json asks for: {', '.join(wrong[:5])}; {_FIX}"
-            )
-        with np.load(path, allow_pickle=False) as arrays:
-            weights: dict[str, Any] = {name: arrays[name] for name in sorted(shapes)}
+            names = [entry.filename for entry in archive.infolist()]
+            expected = {f"{name}.npy" for name in shapes}
+            if sorted(names) != sorted(expected):
+                wrong = sorted(expected.symmetric_difference(names))[:5] or ["some of them twice"]
+                raise UserError(
+                    f"{path}: holds other weights than model.json asks for: {', '.join(wrong)}; {_FIX}"
+                )
+            return {name: _read_array(archive, name, shapes[name]) for name in sorted(shapes)}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_FIX}") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
-    for name, values in weights.items():
-        if values.dtype != np.float32 or values.shape != shapes[name] or not np.isfinite(values).all():
-            raise UserError(
-                f"{path}: {name} is {values.dtype} {values.shape}, expected finite float32 {shapes[name]}; {_FIX}"
-            )
-    return weights
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return one weight; its header is compared before its values are read.
+
+    Raises:
+        ValueError: Where it is another array.
+    """
+    with archive.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"{name} is of .npy version {version}, expected (1, 0)")
+        found, column_major, kind = np.lib.format.read_array_header_1_0(file)
+        if found != shape or kind != np.dtype("<f4") or column_major:
+            raise ValueError(f"{name} is {kind} {found}, expected float32 {shape}")
+        count = math.prod(shape)
+        content = file.read(4 * count + 1)  # past the end, where the checksum is compared
+    if len(content) != 4 * count:
+        raise ValueError(f"{name} has not the {count} values that it promises")
+    values = np.frombuffer(content, "<f4").reshape(shape)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    return values.astype(np.float32)

@@ -78,7 +78,11 @@ class Detector:
 
     def __init__(self, info: ModelInfo, network: keras.Model) -> None:
         self.info = info
-        self._predict = tf.function(lambda images: network(images, training=False))
+        grid = info.grid
+        self._predict = tf.function(  # compiled once, however many images come at a time
+            lambda images: network(images, training=False),
+            input_signature=[tf.TensorSpec((None, grid.height, grid.width, 3), tf.uint8)],
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Detector":
