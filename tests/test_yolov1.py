@@ -7,7 +7,7 @@ import pytest
 
 from humbleyolo.grid import Grid
 from humbleyolo.models.yolov1 import yolov1
-from humbleyolo.params import Loss, Train
+from humbleyolo.params import Augment, Loss, Train
 from humbleyolo.training import Trainer
 
 PAPER = Grid(448, 448, 7, 7, 2, 20)
@@ -38,6 +38,7 @@ def one_step(width: float, grid: Grid) -> np.ndarray:
     train = Train(
         epochs=1, batch=2, learning_rate=0.001, final_learning_rate=0.0, warmup_epochs=0.0,
         weight_decay=0.0005, clip_norm=10.0, ema_decay=0.0, patience=0,
+        augment=Augment(**dict.fromkeys(Augment.model_fields, 0.0)),
     )  # fmt: skip
     before = network.get_layer("conv1").get_weights()[0]
     (terms,) = Trainer(network, average, data, loss, train, seed=0).run_epoch(0)

@@ -137,6 +137,23 @@ class Loss(Section):
     lambda_class: Weight
 
 
+Strength = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Augment(Section):
+    """How strongly training images are changed; 0 is not at all."""
+
+    flip: Fraction
+    flip_vertical: Fraction
+    scale: Strength
+    translate: Strength
+    crop: Strength
+    brightness: Strength
+    contrast: Strength
+    saturation: Strength
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    mosaic: Fraction
+    min_visible: Fraction
 
 
 class Train(Section):
@@ -151,6 +168,7 @@ class Train(Section):
     clip_norm: Weight
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     patience: Annotated[int, Field(ge=0)]
+    augment: Augment
 
 
 class Evaluate(Section):

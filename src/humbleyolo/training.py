@@ -15,10 +15,12 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from humbleyolo.artifact import Weights
+from humbleyolo.augment import change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.boxes import xyxy_to_ltwh
 from humbleyolo.detector import Selection, select_detections
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
+from humbleyolo.grid import encode_boxes
 from humbleyolo.loss import weighted_terms
 from humbleyolo.params import Loss, Train
 from humbleyolo.scoring.coco import average_precision
@@ -106,13 +108,24 @@ class Trainer:
         for variable, slow in self._pairs:
             slow.assign(variable)
         height, width = data.grid.height, data.grid.width
+        self._augments = changes_anything(train.augment)
+        layers = 4 if train.augment.mosaic else 1
+        plan = [tf.TensorSpec((train.batch, layers, numbers), tf.float32) for numbers in (2, 2, 4)]
         self._step = tf.function(
-            self._one_step,
+            self._augmented_step if self._augments else self._one_step,
             input_signature=[
-                tf.TensorSpec((train.batch, height, width, 3), tf.uint8),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
                 tf.TensorSpec((train.batch, *data.grid.shape), tf.float32),
-                tf.TensorSpec((), tf.float32),
-                tf.TensorSpec((), tf.float32),
+                *(
+                    [
+                        tf.TensorSpec((train.batch, layers, height, width, 3), tf.uint8),
+                        *plan,
+                        tf.TensorSpec((train.batch, 4), tf.float32),
+                    ]
+                    if self._augments
+                    else [tf.TensorSpec((train.batch, height, width, 3), tf.uint8)]
+                ),
             ],
         )
         self._predict = tf.function(
@@ -138,16 +151,34 @@ class Trainer:
             chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
             decay = min(self._train.ema_decay, (1 + step) / (10 + step))
             terms = self._step(
-                tf.constant(self._data.images[chosen]),
-                tf.constant(self._data.targets[chosen]),
                 tf.constant(learning_rate(step, self.steps_an_epoch, self._train), tf.float32),
                 tf.constant(decay, tf.float32),
+                *self._inputs(epoch, chosen),
             ).numpy()  # (T, N)
             self._check_finite(terms, chosen, step)
             yield terms.mean(axis=1)
 
+    def _inputs(self, epoch: int, chosen: NDArray[np.int64]) -> list[tf.Tensor]:
+        """Return the targets and images of a batch, and where there is augmentation what happens to them."""
+        data = self._data
+        if not self._augments:
+            return [tf.constant(data.targets[chosen]), tf.constant(data.images[chosen])]
+        size = (data.grid.height, data.grid.width)
+        plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
+        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
+        targets = encode_boxes(*moved, len(chosen), data.grid).targets
+        geometry = [
+            tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)
+        ]
+        return [tf.constant(targets), tf.constant(data.images[plan.sources]), *geometry]
+
+    def _augmented_step(
+        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
+    ) -> tf.Tensor:
+        return self._one_step(rate, decay, targets, change_images(images, self._data.fill, *plan))
+
     def _one_step(
-        self, images: tf.Tensor, targets: tf.Tensor, rate: tf.Tensor, decay: tf.Tensor
+        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor
     ) -> tf.Tensor:
         self._optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:
