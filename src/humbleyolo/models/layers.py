@@ -10,10 +10,14 @@ from humbleyolo.grid import BOX_NUMBERS
 
 
 class Seeds:
-    """A different, fixed seed for each layer's weights: the count of layers so far, from the run's seed on."""
+    """A seed of its own for each layer, drawn from the run's seed and the count of layers so far.
+
+    Args:
+        seed: The run's, 0 or more. Neighbouring seeds have nothing in common.
+    """
 
     def __init__(self, seed: int) -> None:
-        self._next = seed % 2**31
+        self._seed, self._drawn = seed, 0
 
     def he_normal(self) -> keras.initializers.Initializer:
         """Return the start of He et al. 2015, for layers in front of a ReLU."""
@@ -25,8 +29,8 @@ class Seeds:
 
     def draw(self) -> int:
         """Return the next seed."""
-        self._next += 1
-        return self._next
+        self._drawn += 1
+        return int(np.random.SeedSequence(self._seed, spawn_key=(self._drawn,)).generate_state(1)[0])
 
 
 @keras.saving.register_keras_serializable("humbleyolo")

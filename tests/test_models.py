@@ -1,0 +1,226 @@
+"""The networks: the layers that they are said to have, what they answer, and how far they see."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from humbleyolo.grid import Grid, split_parts
+from humbleyolo.models.build import build_model
+from humbleyolo.models.layers import DetectionHead, SpaceToDepth
+from humbleyolo.params import Model
+
+ARTICLE = Grid(height=64, width=64, rows=2, cols=2, boxes=1, classes=3)
+ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
+
+
+def build(name: str, grid: Grid, seed: int = 1, width: float = 1.0, depth: float = 1.0) -> keras.Model:
+    return build_model(Model(name=name, width=width, depth=depth), grid, seed)  # type: ignore[arg-type]
+
+
+def noise(grid: Grid, images: int = 2, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (images, grid.height, grid.width, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def small() -> keras.Model:
+    return build("compact", ODD, width=0.25)
+
+
+def test_humble_is_the_articles_network_to_the_layer() -> None:
+    network = build("humble", ARTICLE)
+    assert network.count_params() == 1_406_896
+    article = [
+        ("Conv2D", 16, (1, 1)), ("Conv2D", 32, (3, 3)), ("LeakyReLU", 0.3), ("MaxPooling2D", (2, 2)),
+        ("Conv2D", 16, (3, 3)), ("Conv2D", 32, (3, 3)), ("LeakyReLU", 0.3), ("MaxPooling2D", (2, 2)),
+        ("Flatten",), ("Dense", 256, "sigmoid"), ("Dense", 4 * (3 + 5), "sigmoid"), ("Reshape", (2, 2, 8)),
+    ]  # fmt: skip
+
+    def describe(layer: keras.Layer) -> tuple[object, ...]:
+        kind = type(layer).__name__
+        if kind == "Conv2D":
+            assert (layer.padding, layer.strides, layer.activation) == (
+                "valid",
+                (1, 1),
+                keras.activations.linear,
+            )
+            return kind, layer.filters, layer.kernel_size
+        if kind == "LeakyReLU":
+            return kind, pytest.approx(layer.negative_slope)
+        if kind == "MaxPooling2D":
+            assert layer.padding == "valid"
+            return kind, layer.pool_size
+        if kind == "Dense":
+            return kind, layer.units, layer.activation.__name__
+        return (kind, layer.target_shape) if kind == "Reshape" else (kind,)
+
+    own = [layer for layer in network.layers if type(layer).__name__ not in ("InputLayer", "Rescaling")]
+    assert [describe(layer) for layer in own] == article
+    answer = np.asarray(network(noise(ARTICLE)))
+    assert answer.shape == (2, 2, 2, 8)
+    assert 0 <= answer.min() <= answer.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("grid", "width", "depth"),
+    [
+        (Grid(48, 80, 3, 5, 2, 4), 0.25, 1.0),
+        (Grid(96, 64, 3, 1, 1, 1), 0.5, 0.3),
+        (Grid(64, 64, 16, 16, 5, 3), 0.1, 2.0),  # cells of 4 pixels
+        (Grid(40, 24, 1, 2, 1, 20), 0.3, 1.0),  # cells of 40 x 12 pixels: not square, and not a power of two
+        (Grid(128, 256, 2, 2, 1, 2), 0.25, 1.0),
+    ],
+)
+def test_compact_fits_any_grid_that_divides_the_image(grid: Grid, width: float, depth: float) -> None:
+    network = build("compact", grid, width=width, depth=depth)
+    answer = network(noise(grid))
+    assert answer.shape == (2, *grid.shape)
+    parts = split_parts(np.asarray(answer), grid.classes)
+    np.testing.assert_allclose(parts.class_probs.sum(axis=-1), 1, atol=1e-5)
+    for part in (parts.class_probs, parts.x_cell, parts.y_cell, parts.confidence):
+        assert 0 <= part.min() <= part.max() <= 1
+    assert min(parts.w_rel.min(), parts.h_rel.min()) > 0
+    names = [weight.path for weight in network.weights]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "grid", [Grid(50, 80, 3, 5, 1, 1), Grid(48, 78, 3, 5, 1, 1), Grid(48, 80, 5, 3, 1, 1)]
+)
+def test_compact_refuses_a_grid_that_does_not(grid: Grid) -> None:
+    with pytest.raises(ValueError, match="do not divide"):
+        build("compact", grid)
+
+
+def test_compact_stays_small() -> None:
+    default = build("compact", Grid(64, 64, 2, 2, 1, 2)).count_params()
+    assert default < 1_500_000
+    wider = build("compact", Grid(64, 64, 2, 2, 1, 2), width=0.5).count_params()
+    deeper = build("compact", Grid(64, 64, 2, 2, 1, 2), width=0.5, depth=2.0).count_params()
+    assert wider < default / 2
+    assert wider < deeper
+
+
+def test_the_seed_makes_the_weights() -> None:
+    one, again, other, far = (
+        [np.asarray(weight) for weight in build("compact", ODD, seed, width=0.25).weights]
+        for seed in (1, 1, 2, 1 + 2**31)
+    )
+    assert all((a == b).all() for a, b in zip(one, again, strict=True))
+    kernels = [number for number, weight in enumerate(one) if weight.ndim == 4]
+    for number in kernels:
+        assert not np.isclose(one[number], other[number]).all()
+        assert not np.isclose(one[number], far[number]).all(), "a seed of more than 31 bits is cut off"
+    firsts = {one[number].ravel()[:3].tobytes() for number in kernels}
+    assert len(firsts) == len(kernels)  # no two layers start alike
+    shared = firsts & {other[number].ravel()[:3].tobytes() for number in kernels}
+    assert not shared, "one seed's layers are another's, shifted"
+
+
+def test_yolov1_is_the_papers_network_but_for_its_width() -> None:
+    """Figure 3 of Redmon et al. 2016, written out: (kernel, filters) of the 24 convolutions."""
+    paper = [
+        (7, 64), (3, 192), (1, 128), (3, 256), (1, 256), (3, 512),
+        (1, 256), (3, 512), (1, 256), (3, 512), (1, 256), (3, 512), (1, 256), (3, 512), (1, 512), (3, 1024),
+        (1, 512), (3, 1024), (1, 512), (3, 1024), (3, 1024), (3, 1024), (3, 1024), (3, 1024),
+    ]  # fmt: skip
+    assert len(paper) == 24
+    grid = Grid(128, 192, 2, 3, 2, 20)
+    network = build("yolov1", grid, width=1 / 16)
+    count, channels = 0, 3
+    for kernel, filters in paper:
+        count += (kernel * kernel * channels + 1) * (filters // 16)
+        channels = filters // 16
+    count += (2 * 3 * channels + 1) * 256 + (256 + 1) * 2 * 3 * 30  # 128 x 192 pixels come to 2 x 3
+    assert (
+        sum(weight.shape.num_elements() for weight in map(tf.convert_to_tensor, network.trainable_weights))
+        == count
+    )
+    answer = np.asarray(network(noise(grid), training=False))
+    assert answer.shape == (2, *grid.shape)
+    assert answer.min() < 0  # linear
+    np.testing.assert_array_equal(answer, network(noise(grid), training=False))  # nothing is dropped out
+
+
+@pytest.mark.parametrize("block", [(1, 1), (2, 2), (3, 3), (2, 3), (4, 1), (1, 5)])
+def test_space_to_depth_lays_each_block_into_channels(block: tuple[int, int]) -> None:
+    down, across = block
+    values = np.arange(2 * 3 * down * 4 * across * 2, dtype=np.float32).reshape(2, 3 * down, 4 * across, 2)
+    found = np.asarray(SpaceToDepth(block)(tf.constant(values)))
+    assert found.shape == (2, 3, 4, down * across * 2)
+    for row, col in np.ndindex(3, 4):
+        patch = values[:, row * down : (row + 1) * down, col * across : (col + 1) * across]
+        np.testing.assert_array_equal(found[:, row, col], patch.reshape(2, -1))
+
+
+def test_the_head_keeps_the_grids_layout() -> None:
+    """Raw: C class numbers, B confidences, then for each box the bins of x, y, w and h."""
+    bins, rng = 7, np.random.default_rng(0)
+    head = DetectionHead(ODD.classes, ODD.boxes, bins)
+    raw = rng.normal(0, 2, (2, 3, 5, head.raw_numbers)).astype(np.float32)
+    found = np.asarray(head(tf.constant(raw)))
+    assert found.shape == (2, *ODD.shape)
+
+    def softmax(values: np.ndarray) -> np.ndarray:
+        return np.asarray(np.exp(values) / np.exp(values).sum())
+
+    for image, row, col in ((0, 0, 0), (1, 2, 3)):
+        cell = raw[image, row, col].astype(np.float64)
+        expected = [*softmax(cell[:4])]
+        for box in range(2):
+            choices = cell[6 + box * 4 * bins : 6 + (box + 1) * 4 * bins].reshape(4, bins)
+            expected += [sum(softmax(one) * np.arange(bins) / (bins - 1)) for one in choices]
+            expected.append(1 / (1 + np.exp(-cell[4 + box])))
+        np.testing.assert_allclose(found[image, row, col], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("extreme", [-1e4, 1e4])
+def test_the_head_answers_and_learns_whatever_the_numbers(extreme: float) -> None:
+    head = DetectionHead(ODD.classes, ODD.boxes, 7)
+    raw = tf.Variable(np.full((1, 3, 5, head.raw_numbers), extreme, np.float32))
+    raw[..., ::2].assign(-raw[..., ::2])
+    with tf.GradientTape() as tape:
+        answer = head(raw)
+        total = tf.reduce_sum(answer)
+    assert 0 <= np.min(answer) <= np.max(answer) <= 1
+    assert np.isfinite(np.asarray(tape.gradient(total, raw))).all()
+
+
+def seen(network: keras.Model, grid: Grid, row: int, col: int) -> np.ndarray:
+    """(R, S) whether a pixel of each cell has an influence on the answer in one of them."""
+    image = tf.Variable(noise(grid, 1).astype(np.float32))
+    with tf.GradientTape() as tape:
+        raw = network(image, training=False)[:, row, col]
+        total = tf.reduce_sum(raw * tf.constant(np.random.default_rng(1).normal(size=raw.shape), tf.float32))
+    influence = np.abs(np.asarray(tape.gradient(total, image))[0]).sum(axis=-1)
+    cells = influence.reshape(grid.rows, grid.height // grid.rows, grid.cols, grid.width // grid.cols)
+    return np.asarray((cells > 0).any(axis=(1, 3)))
+
+
+def test_a_cell_sees_its_neighbours_and_theirs(small: keras.Model) -> None:
+    assert seen(small, ODD, 1, 2).all()
+    corner = seen(small, ODD, 0, 0)
+    assert corner[:3, :3].all()
+
+
+def test_every_pixel_of_a_cell_counts(small: keras.Model) -> None:
+    image = tf.Variable(noise(ODD, 1).astype(np.float32))
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(small(image, training=False)[:, 1, 2, ODD.classes :])
+    influence = np.abs(np.asarray(tape.gradient(total, image))[0, 16:32, 32:48]).sum(axis=-1)
+    assert (influence > 0).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_pixels_may_be_bytes_or_floats(kind: type, small: keras.Model) -> None:
+    expected = small(noise(ODD), training=False)
+    np.testing.assert_allclose(small(noise(ODD).astype(kind), training=False), expected, rtol=1e-6)
+
+
+def test_images_of_a_batch_do_not_touch_each_other_when_used(small: keras.Model) -> None:
+    images = noise(ODD, 3)
+    whole = np.asarray(small(images, training=False))
+    for number in range(3):
+        np.testing.assert_allclose(
+            small(images[number : number + 1], training=False)[0], whole[number], rtol=1e-4, atol=1e-6
+        )
