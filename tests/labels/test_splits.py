@@ -180,7 +180,8 @@ def folder(make: Maker) -> Path:
 
 def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     source, out = folder(make), tmp_path / "out"
-    assert write_splits(source, Options(), SplitOptions("lists"), out) == {"train": 2, "val": 1, "test": 1}
+    counts = write_splits(source, Options(), SplitOptions("lists"), out)
+    assert {split: count.images for split, count in counts.items()} == {"train": 2, "val": 1, "test": 1}
     with Archive(out / "train.zip") as archive:
         assert archive.categories == ("cat", "dog")
         records = list(archive)
@@ -189,7 +190,7 @@ def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     assert ltwh_to_xyxy(records[1].boxes_ltwh).tolist() == [[1, 2, 3.5, 4], [5, 6, 7, 8]]
     assert records[1].annotations[0]["attributes"] == {"difficult": True}
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["splits"]["train"]["boxes_by_class"] == {"cat": 2, "dog": 2}
+    assert summary["train"]["classes"] == {"cat": 2, "dog": 2}
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     write_splits(source, Options(), SplitOptions("lists"), out)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
@@ -202,7 +203,7 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
         write_splits(source, Options(), SplitOptions("lists"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
     counts = write_splits(source, Options(on_problem="skip"), SplitOptions("lists"), tmp_path / "out")
-    assert counts == {"train": 1, "val": 1, "test": 1}
+    assert {count.images for count in counts.values()} == {1}
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
 
 

@@ -1,6 +1,7 @@
 """What was wrong in the labels or images, and what was done about it: one row each, none without one."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
@@ -8,8 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from humbleyolo.errors import ProblemsError
+from humbleyolo.files import atomic_write
 
 OnProblem = Literal["error", "skip", "clip"]
+Severity = Literal["error", "warning", "note"]
 SHORT = 80  # characters of a value that a message shows
 
 
@@ -37,23 +40,23 @@ class Finding:
     """One row of the ledger.
 
     Attributes:
-        severity: `error` stops everything under `on_problem: error`; `note` says what was done and stops
-            nothing.
-        kind: One word, such as `zero-area`.
         file: Path inside the folder or archive.
         where: Line or element; empty for the whole file.
         what: The value found.
         why: What is allowed, and the fix.
         done: What became of it.
+        kind: One word, such as `zero-area`.
+        severity: `error` stops everything under `on_problem: error`; `note` says what was done, and `warning`
+            what a person should look at; they stop nothing.
     """
 
-    severity: Literal["error", "note"]
-    kind: str
     file: str
     where: str
     what: str
     why: str
     done: str
+    kind: str
+    severity: Severity
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.where}" if self.where else self.file
@@ -81,15 +84,19 @@ class Ledger:
     def problem(self, file: str, error: BadInput, done: str) -> None:
         """Add a mistake. `done` is what becomes of it where the policy goes on, such as `box dropped`."""
         done = "stopped" if self.on_problem == "error" else done
-        self.rows.append(Finding("error", error.kind, file, error.where, error.what, error.why, done))
+        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, "error"))
 
     def note(self, file: str, error: BadInput, done: str) -> None:
         """Add something that was changed or left out, but is no mistake."""
-        self.rows.append(Finding("note", error.kind, file, error.where, error.what, error.why, done))
+        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, "note"))
+
+    def warn(self, file: str, error: BadInput) -> None:
+        """Add something that may be wrong, and that a person should look at."""
+        self.rows.append(Finding(file, error.where, error.what, error.why, "kept", error.kind, "warning"))
 
     @property
     def errors(self) -> list[Finding]:
-        """The mistakes, without the notes."""
+        """The mistakes, without warnings and notes."""
         return [row for row in self.rows if row.severity == "error"]
 
     def counts(self) -> dict[str, int]:
@@ -110,7 +117,9 @@ class Ledger:
 
 def write_ledger(path: Path, rows: Iterable[Finding]) -> None:
     """Write the rows as CSV (UTF-8), the first line naming the columns."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Finding)])
-        writer.writerows(astuple(row) for row in rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(Finding)])
+    writer.writerows(astuple(row) for row in rows)
+    with atomic_write(path) as file:
+        file.write(text.getvalue().encode())

@@ -1,0 +1,43 @@
+"""`humbleyolo check FOLDER`: what is wrong with labels, before any training."""
+
+import argparse
+from pathlib import Path
+
+from humbleyolo.labels.arguments import add_reading_arguments, read_options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_reading_arguments(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to look at")
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
+    parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="write a contact sheet for each class")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Check, print, and return the exit code: 1 where there are errors, else 0.
+
+    Raises:
+        UserError: Where the source cannot be read at all, or a file cannot be written.
+    """
+    from humbleyolo.drawing import save_png
+    from humbleyolo.files import make_folder
+    from humbleyolo.labels.check import check, report_lines
+    from humbleyolo.labels.check_page import write_page
+    from humbleyolo.labels.ledger import write_ledger
+
+    checked = check(parsed.source, read_options(parsed))
+    for line in report_lines(checked):
+        print(line)
+    if parsed.html:
+        write_page(parsed.html, checked, f"Check of {parsed.source}")
+        print(f"page: {parsed.html}")
+    if parsed.ledger:
+        write_ledger(parsed.ledger, checked.rows)
+        print(f"findings: {parsed.ledger}")
+    if parsed.sheets:
+        make_folder(parsed.sheets)
+        for number, sheet in enumerate(checked.sheets.values()):
+            save_png(sheet, parsed.sheets / f"class-{number:03}.png")
+        print(f"contact sheets: {parsed.sheets}")
+    return 1 if checked.labelled.ledger.errors else 0

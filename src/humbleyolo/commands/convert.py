@@ -1,0 +1,49 @@
+"""`humbleyolo convert SRC DST --to FORMAT`: labels and images in another tool's format."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from humbleyolo.labels.arguments import add_reading_arguments, read_options
+from humbleyolo.labels.formats import WRITABLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_reading_arguments(parser)
+    parser.add_argument("target", type=Path, help="a folder that does not exist yet")
+    parser.add_argument("--to", required=True, choices=list(WRITABLE), help="the format to write")
+    parser.add_argument(
+        "--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them"
+    )
+    parser.add_argument(
+        "--on-problem",
+        default="error",
+        choices=["error", "skip", "clip"],
+        help="stop at mistakes, leave out what is wrong, or also cut boxes at the border",
+    )
+    parser.add_argument(
+        "--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Convert, say what was done, and return the exit code 0.
+
+    Raises:
+        UserError: Where the source cannot be read or the target not written; with `--on-problem error`, where
+            the source has mistakes.
+    """
+    from humbleyolo.labels.convert import convert
+    from humbleyolo.labels.ledger import write_ledger
+
+    options = replace(read_options(parsed), on_problem=parsed.on_problem)
+    done = convert(parsed.source, parsed.target, parsed.to, options, parsed.images)
+    for row in done.rows:
+        print(f"{row.severity}: {row} ({row.done})")
+    if parsed.ledger:
+        write_ledger(parsed.ledger, done.rows)
+    print(
+        f"{done.images} images, {done.boxes} boxes: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}"
+    )
+    return 0

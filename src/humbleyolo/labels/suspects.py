@@ -1,0 +1,159 @@
+"""Labels that do not fit what the others teach: classes that look swapped, boxes that look shifted.
+
+A small model learns from four fifths of the images what each class looks like, and what lies beside and
+between the boxes, and judges the last fifth. It knows nothing but this dataset, so it sees what is unlike the
+rest; a person has to look. It is not asked where a class has fewer than 20 boxes, or all have fewer than 60.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from humbleyolo.boxes import pairwise_iou
+from humbleyolo.images import Rgb, decode
+from humbleyolo.labels.crops import crop_boxes, cross_scores, describe
+from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.record import Record
+from humbleyolo.labels.source import IMAGE_BYTES, Source
+
+_FOLDS = 5
+_FEWEST, _FEWEST_IN_ALL = 20, 60
+_MOST_BOXES = 20_000  # that the model learns from and judges
+_SWAPPED, _SHIFTED = 0.45, 0.45  # how much surer the model must be of another answer
+_FREE = 0.1  # IoU with any label that background has at most
+
+
+@dataclass(slots=True)
+class _Crops:
+    """Crops of one image: the labelled boxes, the same boxes moved, and background."""
+
+    crops: NDArray[np.uint8]
+    lengths: NDArray[np.float64]
+    kinds: NDArray[np.int64]  # class index; C for background, C + 1 for moved
+
+
+def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
+    """Add warnings about labels that look wrong; return the number of boxes judged.
+
+    Args:
+        records: Checked ones.
+        classes: Class names.
+        source: Holds the images.
+        ledger: Takes the warnings.
+    """
+    counts = np.bincount(
+        [classes.index(label) for one in records for label in one.labels], minlength=len(classes)
+    )
+    if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
+        return 0
+    some = _sample(records, int(counts.sum()))
+    images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
+    kinds = np.concatenate([one.kinds for one in images])
+    features = describe(
+        np.concatenate([one.crops for one in images]), np.concatenate([one.lengths for one in images])
+    )
+    folds = np.repeat([_fold(one) for one in some], [len(one.kinds) for one in images])
+    labelled = kinds < len(classes)
+    scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
+    _judge(some, scores, kinds[labelled], classes, ledger)
+    return int(labelled.sum())
+
+
+def _sample(records: Sequence[Record], boxes: int) -> list[Record]:
+    step = max(1, -(-boxes // _MOST_BOXES))
+    return sorted(records, key=lambda one: one.facts.sha256)[::step]
+
+
+def _fold(record: Record) -> int:
+    return int(hashlib.sha256(record.facts.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
+
+
+def _decoded(records: Sequence[Record], source: Source, title: str) -> Iterator[tuple[Record, Rgb]]:
+    def read(one: Record) -> Rgb:
+        return decode(source.read(one.image, IMAGE_BYTES), one.image)
+
+    with (
+        ThreadPoolExecutor(2) as pool,
+        tqdm(total=len(records), desc=title, disable=None, leave=False) as bar,
+    ):
+        for start in range(0, len(records), 32):
+            some = records[start : start + 32]
+            for one, image in zip(some, pool.map(read, some), strict=True):
+                yield one, image
+                bar.update()
+
+
+def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
+    """Crop the labelled boxes, the same boxes moved by a third to a half, and background of the same sizes."""
+    rng = np.random.default_rng(int(record.facts.sha256[:12], 16))
+    boxes = record.boxes
+    kinds = [classes.index(label) for label in record.labels]
+    lengths = np.tile(boxes[:, 2:] - boxes[:, :2], 2)  # (M, 4)
+    angle = rng.uniform(0, 2 * np.pi, len(boxes))
+    offset = np.stack([np.cos(angle), np.sin(angle)], axis=1) * rng.uniform(0.3, 0.6, (len(boxes), 1))
+    moved = _inside(boxes + np.tile(offset, 2) * lengths, record)
+    free = _background(record, rng)
+    every = np.concatenate([boxes, moved, free])
+    return _Crops(
+        crops=crop_boxes(image, every),
+        lengths=every[:, 2:] - every[:, :2],
+        kinds=np.array(kinds + [len(classes) + 1] * len(moved) + [len(classes)] * len(free), np.int64),
+    )
+
+
+def _inside(boxes: NDArray[np.float64], record: Record) -> NDArray[np.float64]:
+    """Return those of some boxes whose greater part is in the image, cut at its border."""
+    limits = np.array([record.width, record.height] * 2, np.float64)
+    cut = np.clip(boxes, 0, limits)
+    kept = (cut[:, 2:] - cut[:, :2] > 0.5 * (boxes[:, 2:] - boxes[:, :2])).all(axis=1)
+    return np.asarray(cut[kept])
+
+
+def _background(record: Record, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return random boxes, of the sizes of the image's own, that touch no label."""
+    lengths = record.boxes[:, 2:] - record.boxes[:, :2]
+    if not len(lengths):
+        lengths = np.array([[record.width, record.height]]) / 6
+    tries = 4 * len(lengths) + 8
+    sizes = lengths[rng.integers(0, len(lengths), tries)]
+    low = rng.uniform(0, 1, (tries, 2)) * np.maximum(np.array([record.width, record.height]) - sizes, 0)
+    boxes = np.concatenate([low, low + sizes], axis=1)
+    free = pairwise_iou(boxes, record.boxes).max(axis=1, initial=0) < _FREE
+    return np.asarray(boxes[free][: len(lengths) + 4])
+
+
+def _judge(
+    records: Sequence[Record],
+    scores: NDArray[np.float32],
+    kinds: NDArray[np.int64],
+    classes: Sequence[str],
+    ledger: Ledger,
+) -> None:
+    """Warn of boxes that look like another class, or like no object."""
+    places = [(record, index) for record in records for index in range(len(record.labels))]
+    rows = np.arange(len(kinds))
+    own = scores[rows, kinds]
+    others = scores[:, : len(classes)].copy()
+    others[rows, kinds] = -np.inf
+    like = others.argmax(axis=1)
+    swapped = others.max(axis=1) - own
+    shifted = scores[:, len(classes) :].max(axis=1) - own
+    doubt = np.maximum(swapped - _SWAPPED, shifted - _SHIFTED)
+    for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
+        record, index = places[row]
+        name = record.labels[index]
+        if swapped[row] - _SWAPPED > shifted[row] - _SHIFTED:
+            kind, why, by = "class-swapped", f"looks like {classes[like[row]]}; look at it", swapped[row]
+        else:
+            kind, why, by = (
+                "box-shifted",
+                f"looks unlike the other {name} boxes, as if beside the object; look at it",
+                shifted[row],
+            )
+        found = f"labelled {name}, doubted by {by:.2f}"
+        ledger.warn(record.file, BadInput(kind, found, why, record.where[index]))
