@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from humbleyolo.artifact import ModelInfo, read_info, read_weights
 from humbleyolo.boxes import Floats, nms
+from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid
 from humbleyolo.models.build import build_model
 
@@ -60,7 +61,8 @@ def select_detections(predictions: NDArray[np.float32], grid: Grid, selection: S
     boxes = np.clip(decoded.boxes, 0, edges)
     lengths = boxes[..., 2:] - boxes[..., :2]
     solid = (lengths[..., 0] > 0) & (lengths[..., 1] > 0)  # (N, A)
-    wanted = (decoded.scores >= selection.min_score) & (decoded.scores > 0) & solid[..., None]  # (N, A, C)
+    wanted = (decoded.scores >= selection.min_score) & (decoded.scores > 0) & np.isfinite(decoded.scores)
+    wanted &= solid[..., None]  # (N, A, C)
     found = []
     for image in range(len(predictions)):
         box, label = np.nonzero(wanted[image])
@@ -92,7 +94,12 @@ class Detector:
             UserError: Where the folder holds no whole model.
         """
         info = read_info(folder)
-        network = build_model(info.model, info.grid, seed=0)
+        try:
+            network = build_model(info.model, info.grid, seed=0)
+        except ValueError as error:
+            raise UserError(
+                f"{folder / 'model.json'}: model {info.model.name} cannot be built: {error}"
+            ) from None
         shapes = {variable.path: tuple(variable.shape) for variable in network.weights}
         weights = read_weights(folder, shapes)
         for variable in network.weights:
