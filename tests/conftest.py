@@ -1,7 +1,28 @@
-"""Settings of all tests."""
+"""Settings of all tests, and the project in miniature that the slow ones run DVC in."""
 
+import shutil
+
+import pytest
 from hypothesis import settings
+from tiny_project import Project, Ran
 
 # How long one example takes says nothing on a machine that others use too.
 settings.register_profile("humbleyolo", deadline=None)
 settings.load_profile("humbleyolo")
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ran]:
+    """A tiny project in which the whole chain has run once, and what DVC said; copy it, do not change it."""
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    project = Project.create(tmp_path_factory.mktemp("tiny"))
+    said = project.repro()
+    project.commit("Run it")
+    return project, said
+
+
+@pytest.fixture
+def project(first_run: tuple[Project, Ran], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A tiny project in which the whole chain has run and is committed."""
+    return first_run[0].copy(tmp_path_factory.mktemp("copy") / "project")

@@ -1,5 +1,7 @@
 """What a user can mend: errors that are shown as text, without a stack trace, with exit code 2."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
@@ -31,6 +33,8 @@ class ProblemsError(UserError):
 def exit_with(main: Callable[[], None]) -> None:
     """Run `main`; print a `UserError` to standard error and exit with its code.
 
+    A stage that DVC started leaves its outputs as they were: see `_put_back_outputs`.
+
     Raises:
         SystemExit: With code 2 where `main` raised a `UserError`.
     """
@@ -38,4 +42,16 @@ def exit_with(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        _put_back_outputs()
         raise SystemExit(error.exit_code) from None
+
+
+def _put_back_outputs() -> None:
+    """Undo what DVC does before it starts a stage: it removes the stage's outputs, whatever the stage then says.
+
+    They come from DVC's cache. Where they are not in it (`metrics.json` is in git), the next run makes them.
+    """
+    stage = os.environ.get("DVC_STAGE")  # set by DVC for the commands that it runs
+    if stage:
+        command = [sys.executable, "-m", "dvc", "checkout", "--quiet", stage]
+        subprocess.run(command, stderr=subprocess.DEVNULL)  # noqa: S603 - the name is DVC's own
