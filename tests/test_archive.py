@@ -239,6 +239,8 @@ foreign_annotations = {
     b'{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,1,1]}\n]}\n',
     "three numbers": b'{"categories":[{"id":1,"name":"a"}],"images":[\n{"id":1,"file_name":"x","height":1,"width":1}'
     b'\n],"annotations":[\n{"id":1,"image_id":1,"category_id":1,"bbox":[0,0,1]}\n]}\n',
+    "another name": b'{"categories":[],"images":[\n{"id":1,"file_name":"y","height":1,"width":1}\n],"annotations":[\n'
+    b"]}\n",
     "no image": b'{"categories":[{"id":1,"name":"a"}],"images":[\n{"id":1,"file_name":"x","height":1,"width":1}'
     b'\n],"annotations":[\n{"id":1,"image_id":7,"category_id":1,"bbox":[0,0,1,1]}\n]}\n',
 }

@@ -286,6 +286,27 @@ def test_free_placement_keeps_its_minimum_and_maximum() -> None:
     assert {len(sample.words) for sample in draw(params, 200)} == {3, 4, 5}
 
 
+@pytest.mark.parametrize("limit", [0.0, 0.05, 0.2, 0.5])
+def test_no_two_boxes_overlap_more_than_allowed(limit: float) -> None:
+    # Also where a third word covers one of the two, and makes its box smaller.
+    params = synthetic(
+        placement="free", min_visible=0.1, font_px=[8, 30], words=["i.", "WW", "lA"], frequencies=[1, 1, 1],
+        free={"min_objects": 0, "max_objects": 12, "max_overlap": limit},
+    )  # fmt: skip
+    most = 0.0
+    for sample in draw(params, 250):
+        ltwh = np.array([word.box_ltwh for word in sample.words], np.float64).reshape(-1, 4)
+        corners = np.concatenate([ltwh[:, :2], ltwh[:, :2] + ltwh[:, 2:]], axis=1)
+        low = np.maximum(corners[:, None, :2], corners[None, :, :2])
+        high = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+        shared = np.clip(high - low, 0, None).prod(-1)
+        areas = ltwh[:, 2:].prod(1)
+        overlaps = shared / (areas[:, None] + areas[None] - shared)
+        np.fill_diagonal(overlaps, 0)
+        most = max(most, float(overlaps.max(initial=0)))
+    assert 0.9 * limit <= most <= limit
+
+
 def test_a_minimum_that_cannot_be_kept_is_an_error() -> None:
     params = synthetic(placement="free", free={"min_objects": 40, "max_objects": 40})
     with pytest.raises(UserError, match=r"free\.min_objects: 40 words found no place in image 0 of test"):
