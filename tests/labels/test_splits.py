@@ -180,8 +180,9 @@ def folder(make: Maker) -> Path:
 
 def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     source, out = folder(make), tmp_path / "out"
-    counts = write_splits(source, Options(), SplitOptions("lists"), out)
-    assert {split: count.images for split, count in counts.items()} == {"train": 2, "val": 1, "test": 1}
+    done = write_splits(source, Options(), SplitOptions("lists"), out)
+    assert done.read_as == "voc"
+    assert {split: count.images for split, count in done.counts.items()} == {"train": 2, "val": 1, "test": 1}
     with Archive(out / "train.zip") as archive:
         assert archive.categories == ("cat", "dog")
         records = list(archive)
@@ -202,8 +203,8 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
     with pytest.raises(ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test"):
         write_splits(source, Options(), SplitOptions("lists"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    counts = write_splits(source, Options(on_problem="skip"), SplitOptions("lists"), tmp_path / "out")
-    assert {count.images for count in counts.values()} == {1}
+    done = write_splits(source, Options(on_problem="skip"), SplitOptions("lists"), tmp_path / "out")
+    assert {count.images for count in done.counts.values()} == {1}
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
 
 

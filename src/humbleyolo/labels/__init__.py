@@ -6,12 +6,11 @@
     hold for every format voc, yolo, coco, ...          one format each: `detect`, `read`, some `write`
     formats    the list of them, and which one a folder is in      splits, similar     train, val and test
 
-Why not a library: each of those looked at reads several of these formats well, and none keeps this project's
-promise that nothing is lost or changed without a row that says so. `supervision` and `pybboxes` round or cast
-coordinates to whole pixels and pass over files that they do not understand; `globox` reads a missing
-annotation as no objects and takes inverted corners; `datumaro` is the most complete, but renumbers, skips or
-clips with a line in a log at most, and brings some forty packages. All want an unpacked folder. What they
-read is small: the parsers here hold fewer lines than the checks that would have to surround theirs. XML goes
-through expat, as in `defusedxml`, with every DTD refused; its line numbers, which ElementTree drops, are in
-each message.
+Why not a library: those whose readers were gone through handle several of these formats, and none keeps this
+project's promise that nothing is lost or changed without a row that says so. `supervision` casts VOC corners
+to whole numbers, holds coordinates as float32, takes a missing label file for no objects and writes five
+decimals. `globox` starts from the label files, so that an image without one is never missed, and checks
+neither classes nor corners. Both want an unpacked folder, and neither names the line that is wrong. The
+parsers here are shorter than the checks that would have to surround theirs. XML goes through expat as in
+`defusedxml`, with every DTD refused; its line numbers, which ElementTree drops, are in each message.
 """

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,29 @@ from humbleyolo.dataset import SplitCounts, write_summary
 from humbleyolo.errors import UserError
 from humbleyolo.files import make_folder
 from humbleyolo.labels.formats import collect
-from humbleyolo.labels.ledger import Ledger, write_ledger
+from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.record import Options, Record
 from humbleyolo.labels.source import IMAGE_BYTES, Source, open_source
 from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
 
 
-def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path) -> dict[str, SplitCounts]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a labelled folder.
+
+    Attributes:
+        read_as: Format that was read; `because`: what told.
+        counts: What each split holds.
+        rows: The ledger.
+    """
+
+    read_as: str
+    because: str
+    counts: dict[str, SplitCounts]
+    rows: list[Finding]
+
+
+def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path) -> Written:
     """Read a labelled folder or archive, divide it, and write the dataset.
 
     Written are `train.zip`, `val.zip`, `test.zip`, `ledger.csv` and `summary.json`. Images go into the
@@ -29,9 +46,6 @@ def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path)
         options: What only the person who labelled can know.
         split: How images are divided.
         out: The dataset's folder; made where it is missing.
-
-    Returns:
-        What each split holds.
 
     Raises:
         ProblemsError: With every mistake of every file, where `on_problem` is `error`; nothing is written
@@ -56,7 +70,7 @@ def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path)
         }
     write_ledger(out / "ledger.csv", ledger.rows)
     write_summary(out / "summary.json", counts)
-    return counts
+    return Written(labelled.format, labelled.why, counts, ledger.rows)
 
 
 def short_names(records: Sequence[Record]) -> dict[str, str]:
