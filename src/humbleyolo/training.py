@@ -215,7 +215,7 @@ class Trainer:
 
     def weights(self) -> Weights:
         """Return a copy of the averaged weights."""
-        return {variable.path: np.array(variable) for variable in self._average.weights}
+        return {variable.path: np.asarray(variable).copy() for variable in self._average.weights}
 
 
 class Validation:
