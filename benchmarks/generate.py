@@ -20,7 +20,7 @@ from typing import Any
 
 from humbleyolo.params import load_params
 from humbleyolo.shards import available_cores
-from humbleyolo.synthetic_split import write_split
+from humbleyolo.synthetic_split import write_splits
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,10 +33,9 @@ def measure(images: int, processes: int) -> dict[str, float]:
     params = type(dataset.synthetic).model_validate(values)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        path = Path(folder) / "train.zip"
-        write_split(path, params, ROOT / dataset.inputs, seed, "train", processes=processes)
+        write_splits(Path(folder), params, ROOT / dataset.inputs, seed, splits=["train"], processes=processes)
         seconds = time.perf_counter() - started
-        megabytes = path.stat().st_size / 1e6
+        megabytes = (Path(folder) / "train.zip").stat().st_size / 1e6
     return {
         "images_s": images / seconds,
         "main_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

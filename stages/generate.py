@@ -14,17 +14,14 @@ from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
 from humbleyolo.legibility import find_problems
 from humbleyolo.params import Dataset, load_params
-from humbleyolo.synthetic import SPLITS
-from humbleyolo.synthetic_split import write_split
+from humbleyolo.synthetic_split import write_splits
 
 
 def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> str:
     """Write the dataset's files into `out`, and return what was done, in words."""
     make_folder(out)
     started = time.monotonic()
-    counts = {
-        split: write_split(out / f"{split}.zip", dataset.synthetic, fonts, seed, split) for split in SPLITS
-    }
+    counts = write_splits(out, dataset.synthetic, fonts, seed)
     seconds = time.monotonic() - started
     write_empty_ledger(out / "ledger.csv")
     write_summary(out / "summary.json", counts)

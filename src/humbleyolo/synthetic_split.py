@@ -1,7 +1,9 @@
 """Splits of drawn images: cut into shards, drawn on all cores, written to an archive."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ from humbleyolo.layout import Box
 from humbleyolo.params import Synthetic
 from humbleyolo.png import encode_png
 from humbleyolo.shards import map_in_order
-from humbleyolo.synthetic import Painter
+from humbleyolo.synthetic import SPLITS, Painter
 
 # At most so many images or pixels in a shard: few enough to hold, many enough to be worth it.
 _SHARD_IMAGES = 256
@@ -36,13 +38,15 @@ class EncodedSample(NamedTuple):
     not_drawn: int
 
 
-def draw_shard(
-    params: Synthetic, folder: Path, seed: int, split: str, shard: tuple[int, int]
-) -> list[EncodedSample]:
-    """Draw and encode the images from index `shard[0]` to `shard[1]`, without it."""
+Shard = tuple[str, int, int]  # split, first index, index behind the last
+
+
+def draw_shard(params: Synthetic, folder: Path, seed: int, shard: Shard) -> list[EncodedSample]:
+    """Draw and encode the images of a shard."""
+    split, start, stop = shard
     painter = Painter(params, folder, seed)
     samples = []
-    for index in range(*shard):
+    for index in range(start, stop):
         pixels, words, not_drawn = painter.draw(split, index)
         boxes = [word.box_ltwh for word in words]
         labels = [word.label for word in words]
@@ -50,63 +54,72 @@ def draw_shard(
     return samples
 
 
-def draw_split(
-    params: Synthetic, folder: Path, seed: int, split: str, *, processes: int | None = None
-) -> Iterator[EncodedSample]:
-    """Draw all images of a split, in order, on all cores where that is quicker.
+def draw_splits(
+    params: Synthetic, folder: Path, seed: int, splits: Sequence[str], *, processes: int | None = None
+) -> Generator[EncodedSample]:
+    """Draw all images of some splits, one split after the other, on all cores where that is quicker.
 
     Args:
         params: What to draw.
         folder: Of the font files.
         seed: Of all random numbers.
-        split: A name in `SPLITS`.
+        splits: Names in `SPLITS`.
         processes: At most so many; None: one for each available core. The bytes are the same.
 
     Raises:
         UserError: See `Painter.draw`.
     """
-    count = getattr(params.images, split)
     step = min(max(_SHARD_PIXELS // (params.height * params.width), 1), _SHARD_IMAGES)
-    shards = [(start, min(start + step, count)) for start in range(0, count, step)]
-    for samples in map_in_order(
-        partial(draw_shard, params, folder, seed, split), shards, processes=processes
-    ):
+    shards = []
+    for split in splits:
+        count = getattr(params.images, split)
+        shards += [(split, start, min(start + step, count)) for start in range(0, count, step)]
+    for samples in map_in_order(partial(draw_shard, params, folder, seed), shards, processes=processes):
         yield from samples
 
 
-def write_split(
-    path: Path, params: Synthetic, folder: Path, seed: int, split: str, *, processes: int | None = None
-) -> SplitCounts:
-    """Draw all images of a split into an archive, with a bar on a terminal, and return what it holds.
+def write_splits(
+    out: Path,
+    params: Synthetic,
+    folder: Path,
+    seed: int,
+    *,
+    splits: Sequence[str] = tuple(SPLITS),
+    processes: int | None = None,
+) -> dict[str, SplitCounts]:
+    """Draw all images of some splits into archives `<split>.zip`, with a bar on a terminal.
 
     Args:
-        path: Of the archive. Its folder exists.
+        out: Folder of the archives, which exists.
         params: What to draw.
         folder: Of the font files.
         seed: Of all random numbers.
-        split: A name in `SPLITS`.
-        processes: See `draw_split`.
+        splits: Names in `SPLITS`.
+        processes: See `draw_splits`.
+
+    Returns:
+        What each archive holds.
 
     Raises:
-        UserError: Where the archive cannot be written; see also `Painter.draw`.
+        UserError: Where an archive cannot be written; see also `Painter.draw`.
     """
-    counts = SplitCounts(params.words)
-    total = getattr(params.images, split)
-    digits = max(len(str(total - 1)), 6)
-    samples = draw_split(params, folder, seed, split, processes=processes)
-    with ArchiveWriter(path, params.words) as archive:
-        for index, sample in enumerate(
-            _Bar(samples, split, total, unit=" images", disable=None, leave=False)
-        ):
-            archive.add(
-                f"{index:0{digits}}.png", sample.image_bytes, params.height, params.width,
-                sample.boxes_ltwh, sample.labels,
-            )  # fmt: skip
-            counts.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
+    counts = {split: SplitCounts(params.words) for split in splits}
+    with closing(draw_splits(params, folder, seed, splits, processes=processes)) as samples:
+        for split, count in counts.items():
+            total = getattr(params.images, split)
+            digits = max(len(str(total - 1)), 6)
+            bar = _Bar(islice(samples, total), split, total, unit=" images", disable=None, leave=False)
+            with ArchiveWriter(out / f"{split}.zip", params.words) as archive:
+                for index, sample in enumerate(bar):
+                    archive.add(
+                        f"{index:0{digits}}.png", sample.image_bytes, params.height, params.width,
+                        sample.boxes_ltwh, sample.labels,
+                    )  # fmt: skip
+                    count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
     return counts
 
 
 class _Bar(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
-    """A bar without the thread that watches it, beside which `draw_split` could not fork."""
+    """A bar without the thread that watches it, beside which `map_in_order` could not fork."""
 
     monitor_interval = 0
