@@ -24,6 +24,12 @@ from humbleyolo.params import Encode, load_params
 SPLITS = ("train", "val", "test")
 
 
+class Progress(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
+    """A bar without the thread that watches it, beside which `encode_archive` could not fork."""
+
+    monitor_interval = 0
+
+
 def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]:
     """Write each split's arrays and the report into `out`; return each split's ceilings."""
     ceilings = {}
@@ -31,7 +37,7 @@ def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]
         with Archive(dataset / f"{split}.zip") as archive:
             total, classes = len(archive), len(archive.categories)
         grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, classes)
-        with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
+        with Progress(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)

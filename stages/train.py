@@ -29,11 +29,13 @@ def train(
     """Train on `data`, choose the epoch on `val`, and write the model into `out`."""
     if params.batch > len(data):
         raise UserError(f"train.batch {params.batch} is more than the {len(data)} images of the train split")
-    make_folder(out)
+    if (data.categories, data.grid, data.fill) != (val.categories, val.grid, val.fill):
+        raise UserError("the train and val splits were encoded from other data; run `dvc repro encode`")
     try:
         network, average = (build_model(model, data.grid, seed) for _ in range(2))
     except ValueError as error:
         raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
+    make_folder(out)
     trainer = Trainer(network, average, data, loss, params, seed)
     with TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress:
         trained = train_network(trainer, val, loss, params, progress.step, progress.epoch)

@@ -1,0 +1,102 @@
+"""How many images a second are encoded with the default parameters, and in how much memory.
+
+python benchmarks/encode.py [--images 5000 50000] [--processes 1 2] [--repetitions 5]
+
+Each measurement runs in a process of its own, on an archive drawn before; importing is not counted, starting the
+workers and flushing to the disk are. `ceilings` is what the stage's report on the grid and finer ones takes after
+that. Prints the median and the range of the repetitions, and the highest memory (resident: the main process, its
+largest worker; pages of the memory-mapped files count, and the system takes them back when it needs them).
+Run it on a machine that does nothing else.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from humbleyolo import encoded
+from humbleyolo.ceiling import measure_ceilings
+from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.grid import Grid
+from humbleyolo.params import load_params
+from humbleyolo.shards import available_cores, map_in_order
+from humbleyolo.synthetic_split import write_splits
+
+ROOT = Path(__file__).parent.parent
+
+
+def draw(folder: Path, images: int) -> Path:
+    """Draw an archive of so many images and return its path."""
+    seed, dataset = load_params(ROOT / "params.yaml", "seed", "dataset")
+    values = dataset.synthetic.model_dump()
+    values["images"]["train"] = images
+    params = type(dataset.synthetic).model_validate(values)
+    write_splits(folder, params, ROOT / dataset.inputs, seed, splits=["train"])
+    return (folder / "train.zip").rename(folder / f"{images}.zip")
+
+
+def measure(archive: Path, processes: int) -> dict[str, float]:
+    """Encode one archive into a temporary folder, and return images/s, seconds and MiB."""
+    (encode,) = load_params(ROOT / "params.yaml", "encode")
+    grid = Grid(encode.height, encode.width, encode.rows, encode.cols, encode.boxes, 2)
+    encoded.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        started = time.perf_counter()
+        images = sum(encode_archive(archive, grid, encode.fill, Path(folder)))
+        seconds = time.perf_counter() - started
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        started = time.perf_counter()
+        measure_ceilings(open_encoded(Path(folder)), encode.finer)
+        ceilings = time.perf_counter() - started
+    return {
+        "images_s": images / seconds,
+        "ceilings_s": ceilings,
+        "main_mib": memory,
+        "worker_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+    }
+
+
+def repeat(archive: Path, processes: int, repetitions: int) -> str:
+    """Measure in fresh processes, and return a row of the table."""
+    command = [sys.executable, __file__, "--once", str(archive), str(processes)]
+    runs: list[dict[str, Any]] = [
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        for _ in range(repetitions)
+    ]
+    speeds = [run["images_s"] for run in runs]
+    return (
+        f"{archive.stem:>8} {processes:>9} "
+        f"{statistics.median(speeds):>9,.0f} {min(speeds):>8,.0f} to {max(speeds):<8,.0f}"
+        f"{statistics.median(run['ceilings_s'] for run in runs):>11.2f}"
+        f"{max(run['main_mib'] for run in runs):>9.0f} {max(run['worker_mib'] for run in runs):>10.0f}"
+    )
+
+
+def main() -> None:
+    """Print a row for each number of images and processes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--images", type=int, nargs="+", default=[5000, 50000])
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, available_cores()])
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--once", nargs=2, metavar=("ARCHIVE", "PROCESSES"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.once:
+        print(json.dumps(measure(Path(options.once[0]), int(options.once[1]))))
+        return
+    print("  images processes  images/s      (least to most)  ceilings s main MiB worker MiB")
+    with tempfile.TemporaryDirectory() as folder:
+        for images in options.images:
+            archive = draw(Path(folder), images)
+            for processes in options.processes:
+                print(repeat(archive, processes, options.repetitions), flush=True)
+
+
+if __name__ == "__main__":
+    main()
