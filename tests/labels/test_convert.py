@@ -138,7 +138,7 @@ def test_the_generated_dataset_goes_out(make: Maker, tmp_path: Path) -> None:
 def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
     """One stem in two folders, in two formats, or in two cases: all kept, under names that differ."""
     head = "image,label,xmin,ymin,xmax,ymax\n"
-    names = ["a/1.png", "b/1.png", "b/1.bmp", "B.png", "b.png", "other.jpg"]
+    names = ["a/b/1.png", "a_b/1.png", "b/1.bmp", "B.png", "b.png", "other.jpg"]
     content: Files = {
         name: picture(n, kind="BMP" if "bmp" in name else "PNG") for n, name in enumerate(names)
     }

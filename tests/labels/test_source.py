@@ -55,6 +55,7 @@ def test_names_that_leave_the_archive(make: Maker) -> None:
     data = make.open(path)
     assert len(data.records) == 1
     assert len(data.ledger.rows) == 3
+    assert all("leaves the folder" in row.why for row in data.ledger.rows)
 
 
 def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """What a box must be, whatever the format: finite, the right way round, with an area, inside the image."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,7 +61,7 @@ def _check_order(pixels: NDArray[np.float64], box: RawBox) -> None:
     if (lengths < 0).any():
         why = "the first corner must be the upper left one; it is not swapped: another number may be wrong"
         raise BadInput("inverted-box", show(box.corners), f"{why}; draw the box again", box.where)
-    if (lengths == 0).any() or not math.isfinite(float(lengths.prod())) or lengths.prod() == 0:
+    if not 0 < lengths.prod() < np.inf:
         raise BadInput(
             "zero-area", show(box.corners), "has no area; draw the box again or delete it", box.where
         )
