@@ -71,21 +71,23 @@ class _File:
         self._images()
         self._annotations(names)
         reading.records += self.records.values()
-        reading.classes += tuple(name for name in names.values() if name not in reading.classes)
+        reading.classes = tuple(dict.fromkeys([*reading.classes, *names.values()]))
 
     def _problem(self, error: BadInput, where: str, done: str) -> None:
         self.context.ledger.problem(self.name, error.at(where), done)
 
     def _categories(self) -> dict[int, str]:
         names: dict[int, str] = {}
+        taken: set[str] = set()
         for number, one in enumerate(self.lists["categories"]):
             where = f"categories[{number}]"
             try:
                 key, name = get(one, "id", int, where), get(one, "name", str, where)
-                if key in names or name in names.values():
+                if key in names or name in taken:
                     why = "each category needs its own id and name"
                     raise BadInput("repeated-id", f"id {key}, name {shorten(name)}", why)
                 names[key] = name
+                taken.add(name)
             except BadInput as error:
                 self._problem(error, where, "category dropped")
         return names

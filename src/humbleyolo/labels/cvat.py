@@ -51,7 +51,7 @@ def read(context: Context) -> Reading:
             context.ledger.problem(name, error, "file dropped")
             continue
         reading.records += one.finish()
-        reading.classes += tuple(label for label in one.classes if label not in reading.classes)
+        reading.classes = tuple(dict.fromkeys([*reading.classes, *one.classes]))
     return reading
 
 

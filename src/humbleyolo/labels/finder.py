@@ -10,6 +10,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.source import Source
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
+_MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
 class ImageFinder:
@@ -18,6 +19,7 @@ class ImageFinder:
     def __init__(self, source: Source) -> None:
         self.images = source.images()
         self._paths = set(self.images)
+        self._guesses = 0
         self._composed = _unique_composed(self.images)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
@@ -103,10 +105,11 @@ class ImageFinder:
         elif stem:
             hint = f"did you mean {stem[0]}?"
         else:
+            self._guesses += 1
             some = list(self._by_name)[:_MOST_COMPARED]
             near = (
                 difflib.get_close_matches(name[:200], some, n=1, cutoff=0.8)
-                if len(some) < _MOST_COMPARED
+                if self._guesses <= _MOST_GUESSES
                 else []
             )
             hint = f"did you mean {near[0]}?" if near else "no image has that name"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from humbleyolo.labels.record import Options, RawRecord, Reading, Record
 from humbleyolo.labels.source import IMAGE_BYTES, Source
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
+_MOST_COMPARED = 1000  # class names that a suggestion is picked from
 _AHEAD = 64  # images looked at before they are asked for
 
 
@@ -199,6 +201,13 @@ def _check_name(label: str, known: frozenset[str]) -> None:
             "class-name", shorten(label), "a class name is printable text without spaces around it"
         )
     if label not in known:
-        near = difflib.get_close_matches(label[:200], sorted(known)[:3000], n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {shorten(', '.join(sorted(known)))}"
-        raise BadInput("unknown-class", shorten(label), f"is not one of the classes; {hint}")
+        raise BadInput(
+            "unknown-class", shorten(label), f"is not one of the classes; {_nearest(label[:200], known)}"
+        )
+
+
+@lru_cache(1000)
+def _nearest(label: str, known: frozenset[str]) -> str:
+    some = sorted(known)
+    near = difflib.get_close_matches(label, some, n=1, cutoff=0.5) if len(some) <= _MOST_COMPARED else []
+    return f"did you mean {near[0]}?" if near else f"allowed: {shorten(', '.join(some[:_MOST_COMPARED]))}"

@@ -65,18 +65,15 @@ def _lines(context: Context, name: str) -> tuple[str, ...]:
 
 
 def _check(names: tuple[str, ...]) -> None:
+    seen: set[str] = set()
     for number, name in enumerate(names, 1):
         if not name:
-            raise BadInput(
-                "class-name",
-                "a blank line",
-                "one class name a line, in the order of the indices",
-                f"line {number}",
-            )
-        if name in names[: number - 1]:
-            raise BadInput(
-                "class-name", shorten(name), "is there twice; each index needs its own name", f"line {number}"
-            )
+            why = "one class name a line, in the order of the indices"
+            raise BadInput("class-name", "a blank line", why, f"line {number}")
+        if name in seen:
+            why = "is there twice; each index needs its own name"
+            raise BadInput("class-name", shorten(name), why, f"line {number}")
+        seen.add(name)
 
 
 def _from_data(context: Context, name: str, result: Declared) -> None:
