@@ -89,7 +89,10 @@ def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
             [x, conv(conv(x, f"mix{repeat + 1}a", filters), f"mix{repeat + 1}b", filters)]
         )
     head = DetectionHead(grid.classes, grid.boxes, _BINS, name="head")
-    x = layers.Conv2D(head.raw_numbers, 1, kernel_initializer=seeds.glorot_uniform(), name="head_conv")(x)
+    # Small, so that every distribution starts nearly even. With usual ones AP after 6 epochs of the default data
+    # varied from 0.82 to 0.88 with the seed.
+    start = keras.initializers.RandomNormal(stddev=0.01, seed=seeds.draw())
+    x = layers.Conv2D(head.raw_numbers, 1, kernel_initializer=start, name="head_conv")(x)
     return keras.Model(pixels, head(x), name="compact")
 
 
