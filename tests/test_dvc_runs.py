@@ -3,6 +3,8 @@
 import textwrap
 
 import pytest
+from ruamel.yaml import YAML
+from tiny_project import Project
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +59,26 @@ TABLE = [
     (edits("params.yaml", reverse_keys), []),
     (edits("params.yaml", lambda text: "# A comment.\n" + text.replace("seed: 2", "seed: 2 # of all")), []),
 ]
+
+
+def test_a_clone_without_the_cache_builds_the_same_bytes(first_run, tmp_path):
+    first, _ = first_run
+    first.git("clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert clone.repro().run == ALL
+    assert clone.outputs() == first.outputs()
+    assert clone.git("status", "--porcelain") == ""  # dvc.lock and metrics.json are those committed
+    assert clone.repro().skipped == ALL
+
+
+def test_the_columns_that_are_plotted_exist(first_run):
+    first, _ = first_run
+    for plot in YAML(typ="safe").load(first.path / "dvc.yaml")["plots"]:
+        ((title, options),) = plot.items()
+        for file, columns in options["y"].items():
+            present = (first.path / file).read_text().partition("\n")[0].split(",")
+            wanted = [options["x"], *([columns] if isinstance(columns, str) else columns)]
+            assert set(wanted) <= set(present), title
 
 
 @pytest.mark.parametrize(
