@@ -140,12 +140,13 @@ def test_the_entries_written_here_are_good(folder: Path) -> None:
         npy(np.ones((), np.float32), dtype="|O"),
         npy(np.array(np.nan, np.float32)),
         npy(np.array(-np.inf, np.float32)),
+        npy(np.ones((), np.float32)) + b"more",
         b"not an array",
         b"",
         b"\x93NUMPY\x01\x00\xff\xff{",
         b"\x93NUMPY\x09\x00\x10\x00{}" + b" " * 30,
     ],
-    ids=range(14),
+    ids=range(15),
 )
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_entry_that_is_no_weight_of_ours_is_refused_before_it_is_held(
@@ -158,6 +159,18 @@ def test_an_entry_that_is_no_weight_of_ours_is_refused_before_it_is_held(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+def test_damaged_compression_is_refused(folder: Path) -> None:
+    path = folder / "weights.npz"
+    write(path, GOOD, zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("trunk/kernel.npy").header_offset + 30 + len("trunk/kernel.npy")
+    damaged = bytearray(path.read_bytes())
+    damaged[start : start + 20] = b"\xff" * 20
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"weights\.npz: is damaged"):
+        read_weights(folder, SHAPES)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,16 @@ def test_finer_grids_are_those_of_whole_pixels(tmp_path: Path) -> None:
     assert [one.lost for one in found] == [1, 1, 0]
 
 
+def test_both_sides_of_a_finer_cell_are_whole_pixels(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.zip", ["chat"]) as archive:
+        archive.add("0.png", encode_png(np.zeros((60, 100), np.uint8)), 60, 100, [], [])
+    for rows, cols in ((3, 4), (4, 3)):  # of 60 x 100 pixels; twice as many do not fit, or do
+        grid = Grid(60, 100, rows, cols, 1, 1)
+        list(encode_archive(tmp_path / "a.zip", grid, 0, tmp_path / "grid"))
+        found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5])
+        assert [(one.rows, one.cols) for one in found] == ([(3, 4), (15, 20)] if rows == 3 else [(4, 3)])
+
+
 def ceilings(*aps: float) -> list[Ceiling]:
     return [Ceiling(3 * (n + 1), 5 * (n + 1), 8, 4, 2, ap, ap, ap) for n, ap in enumerate(aps)]
 

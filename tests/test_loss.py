@@ -151,6 +151,14 @@ def test_a_perfect_answer_costs_nothing(name: str, boxes: int) -> None:
         np.testing.assert_allclose(values, 0, atol=1e-4, err_msg=term)
 
 
+def test_corners_are_those_of_the_boxes() -> None:
+    grid = odd_grid(1)
+    box = np.array([[61.5, 23.25, 79.25, 60.0]])  # in row 1, column 3
+    targets = encode_boxes(box, np.array([0]), np.array([0]), 1, grid).targets
+    found = corners(split_parts(tf.constant(targets), grid.classes), grid)
+    np.testing.assert_allclose([float(edge[0, 1, 3, 0]) for edge in found], box[0], rtol=1e-6)
+
+
 def test_iou_is_in_one_unit() -> None:
     """The article's "chat", 24 x 10 pixels, moved by 8 to the right: 16 of 32 columns are shared."""
     grid = Grid(64, 64, 2, 2, 1, 3)
@@ -214,6 +222,7 @@ def test_only_responsible_boxes_are_taught_where_to_be(name: str) -> None:
 DEGENERATE: dict[str, Callable[[np.ndarray, Grid], None]] = {
     "width and height 0": lambda p, g: [part.fill(0) for part in (p.w_rel, p.h_rel)] and None,
     "width 0": lambda p, g: p.w_rel.fill(0),
+    "height 0": lambda p, g: p.h_rel.fill(0),
     "tiny": lambda p, g: [part.fill(1e-12) for part in (p.w_rel, p.h_rel)] and None,
     "less than nothing": lambda p, g: [part.fill(-0.5) for part in (p.w_rel, p.h_rel)] and None,
     "huge": lambda p, g: [part.fill(1e4) for part in (p.w_rel, p.h_rel)] and None,
