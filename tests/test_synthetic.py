@@ -281,6 +281,17 @@ def test_centres_lie_in_their_cells_and_everywhere_in_them() -> None:
     assert np.corrcoef(hits.sum(0), np.arange(90))[0, 1] < 0.3
 
 
+@pytest.mark.parametrize("kind", ["default", "wide", "turned", "leaving"])
+def test_a_cell_never_holds_the_centres_of_two_boxes(kind: str) -> None:
+    """Not even where a word that is cut or covered shows a box whose centre is elsewhere than the word's."""
+    params = KINDS[kind]
+    tall, wide = params.height / params.cells.rows, params.width / params.cells.cols
+    for sample in draw(params, 3000 if kind == "default" else 200, split="train"):
+        boxes = [word.box_ltwh for word in sample.words]
+        cells = [((y + h / 2) // tall, (x + w / 2) // wide) for x, y, w, h in boxes]
+        assert len(set(cells)) == len(cells)
+
+
 def test_free_placement_keeps_its_minimum_and_maximum() -> None:
     params = synthetic(height=128, width=128, placement="free", free={"min_objects": 3, "max_objects": 5})
     assert {len(sample.words) for sample in draw(params, 200)} == {3, 4, 5}

@@ -10,6 +10,7 @@ from humbleyolo.fonts import Ink
 
 Box = tuple[int, int, int, int]
 Name = tuple[int, str, int, float]  # label, font, px, angle
+Cell = tuple[tuple[int, int], tuple[int, int]]  # (row, rows), (column, columns)
 
 
 @dataclass(slots=True)
@@ -18,6 +19,7 @@ class Placed:
 
     name: Name
     ink: Ink
+    cell: Cell
     left: int
     top: int
     box: Box
@@ -33,8 +35,12 @@ class Layout:
         self._min_visible, self._max_overlap = min_visible, max_overlap
         self._owner: npt.NDArray[np.int32] | None = None  # 0: nobody, 1: the first word ...
 
-    def put(self, name: Name, ink: Ink, left: int, top: int) -> bool:
-        """Put a word on top of all others, where the rules allow it."""
+    def put(self, name: Name, ink: Ink, cell: Cell, left: int, top: int) -> bool:
+        """Put a word, whose centre is in its cell, on top of all others, where the rules allow it.
+
+        A word that is cut by the border, or covered, shows a smaller box, whose centre is another. It too must lie
+        in the word's cell, or a cell could hold two.
+        """
         x0, y0 = max(left, 0), max(top, 0)
         x1, y1 = min(left + ink.width, self._width), min(top + ink.height, self._height)
         drawn, visible, box = ink.drawn, ink.pixels, (x0, y0, x1, y1)
@@ -44,6 +50,8 @@ class Layout:
             if not self._enough(visible, ink):
                 return False
             box = _bounds(drawn, x0, y0)
+            if not self._at_home(box, cell):
+                return False
         if self._owner is None and any(_touch(box, other.box) for other in self.placed):
             self._owner = self._map()  # most images need none: their words are apart
         if self._owner is not None:
@@ -54,7 +62,7 @@ class Layout:
             for earlier, earlier_visible, earlier_box in covered:
                 earlier.visible, earlier.box = earlier_visible, earlier_box
             below[drawn] = len(self.placed) + 1
-        self.placed.append(Placed(name, ink, left, top, box, visible))
+        self.placed.append(Placed(name, ink, cell, left, top, box, visible))
         return True
 
     def _map(self) -> npt.NDArray[np.int32]:
@@ -69,7 +77,7 @@ class Layout:
     def _cover(
         self, owner: npt.NDArray[np.int32], below: npt.NDArray[np.int32], drawn: npt.NDArray[np.bool_]
     ) -> list[tuple[Placed, int, Box]] | None:
-        """Return whose ink would be covered, with what they keep; None where one would keep too little."""
+        """Return whose ink would be covered, with what they keep; None where the rules forbid it."""
         owners = below[drawn]
         if not owners.any():
             return []
@@ -88,7 +96,15 @@ class Layout:
             left = owner[y0:y1, x0:x1] == number
             kept.append((placed, placed.visible - int(lost[number]), _bounds(left, x0, y0)))
         below[drawn] = saved
-        return kept
+        return kept if all(self._at_home(box, placed.cell) for placed, _, box in kept) else None
+
+    def _at_home(self, box: Box, cell: Cell) -> bool:
+        """Return whether a box's centre lies in a cell."""
+        (row, rows), (col, cols) = cell
+        return (
+            2 * row * self._height <= (box[1] + box[3]) * rows < 2 * (row + 1) * self._height
+            and 2 * col * self._width <= (box[0] + box[2]) * cols < 2 * (col + 1) * self._width
+        )
 
     def _enough(self, visible: int, ink: Ink) -> bool:
         return visible >= self._min_visible * ink.pixels

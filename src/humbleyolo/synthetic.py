@@ -27,7 +27,7 @@ from PIL import Image, ImageColor, ImageFilter
 
 from humbleyolo.errors import UserError
 from humbleyolo.fonts import Fonts, Ink
-from humbleyolo.layout import Box, Layout, Name
+from humbleyolo.layout import Box, Cell, Layout, Name
 from humbleyolo.params import Synthetic
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
@@ -150,7 +150,7 @@ class Painter:
                 where = unit() * (nothing + self._weights[-1]) - nothing
                 if where >= 0:
                     name, ink = self._choose(where / self._weights[-1], unit)
-                    not_drawn += not self._place(layout, name, ink, (row, rows), (col, cols), unit)
+                    not_drawn += not self._place(layout, name, ink, ((row, rows), (col, cols)), unit)
         return layout, not_drawn
 
     def _scatter(self, unit: Callable[[], float], split: str, index: int) -> tuple[Layout, int]:
@@ -161,7 +161,7 @@ class Painter:
             due = free.min_objects + int(unit() * (free.max_objects - free.min_objects + 1))
             for _ in range(due):
                 name, ink = self._choose(unit(), unit)
-                self._place(layout, name, ink, (0, 1), (0, 1), unit)
+                self._place(layout, name, ink, ((0, 1), (0, 1)), unit)
             if len(layout.placed) >= free.min_objects:
                 return layout, due - len(layout.placed)
         raise UserError(
@@ -192,18 +192,17 @@ class Painter:
         layout: Layout,
         name: Name,
         ink: Ink,
-        row: tuple[int, int],
-        col: tuple[int, int],
+        cell: Cell,
         unit: Callable[[], float],
     ) -> bool:
-        """Put a word's centre somewhere into a cell: row `row[0]` of `row[1]`, likewise the column."""
-        params = self._params
+        """Put a word's centre somewhere into a cell."""
+        params, (row, col) = self._params, cell
         top, tops = _places(*row, params.height, ink.height, params.may_leave_image)
         left, lefts = _places(*col, params.width, ink.width, params.may_leave_image)
         if not ink.pixels or tops < 1 or lefts < 1:
             return False
-        for _ in range(TRIES):  # noqa: SIM110 `any` is slower
-            if layout.put(name, ink, left + int(unit() * lefts), top + int(unit() * tops)):
+        for _ in range(TRIES):
+            if layout.put(name, ink, cell, left + int(unit() * lefts), top + int(unit() * tops)):
                 return True
         return False
 
