@@ -372,8 +372,8 @@ def test_blur_spreads_ink_and_keeps_boxes() -> None:
     sharp, blurred = draw(synthetic(), 10), draw(synthetic(blur_px=3.0), 10)
     for one, other in zip(sharp, blurred, strict=True):
         assert [word.box_ltwh for word in one.words] == [word.box_ltwh for word in other.words]
-        if one.words:
-            assert (other.pixels > 0).sum() > (one.pixels > 0).sum()
+    counts = [[(sample.pixels > 0).sum() for sample in samples] for samples in (sharp, blurred)]
+    assert sum(counts[1]) > 1.5 * sum(counts[0])  # the radius is drawn for each image, and may be next to nothing
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 200), (200, 8), (1, 64)])
@@ -454,7 +454,7 @@ def test_fonts_that_are_missing_or_none_are_named(tmp_path: Path) -> None:
     ("changes", "text"),
     [
         ({"may_leave_image": False, "font_px": [80, 80]}, "words.0: 'chat' in DejaVuSans.ttf at font_px 80 does not"),
-        ({"font_px": [400, 400]}, "never shows min_visible 0.5 of its ink"),
+        ({"font_px": [400, 400]}, "never shows min_visible 0.7 of its ink"),
         ({"words": ["chat", "\u2800"]}, "leaves no ink"),  # a braille cell without dots
         ({"ink": ["#ffffff", "#010101"]}, "ink.1: '#010101' cannot be seen everywhere on the plain ground #000000"),
         ({"ink": ["#808080"], "ground": ["#000000", "#ffffff"], "background": "gradient"}, "on the gradient ground"),

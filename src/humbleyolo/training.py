@@ -265,23 +265,37 @@ def train_network(
         train: As the trainer's.
         on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
         on_epoch: Called with each row of the history.
+
+    Raises:
+        UserError: Where a loss term or the weights are not finite.
     """
     validation = Validation(val)
     history: list[Row] = []
     best: tuple[float, int, Weights] = (-1.0, 0, {})
     for epoch in range(train.epochs):
         sums: Any = 0.0
-        for means in trainer.run_epoch(epoch):
-            sums += means.astype(np.float64)
-            on_step(epoch, dict(zip(trainer.term_names, means.tolist(), strict=True)))
+        for step_means in trainer.run_epoch(epoch):
+            sums += step_means.astype(np.float64)
+            on_step(epoch, dict(zip(trainer.term_names, step_means.tolist(), strict=True)))
         predictions = trainer.predict(val.images)
+        if not np.isfinite(predictions).all():
+            raise UserError(
+                f"training stopped after epoch {epoch + 1}: the weights are not finite any more; "
+                "lower train.learning_rate or train.clip_norm"
+            )
         ap, ap50 = validation.score(predictions)
-        row: Row = {"epoch": epoch + 1, "val_ap": ap, "val_ap50": ap50}
-        row |= {
-            f"train_{name}": value
-            for name, value in zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True)
+        means = dict(zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True))
+        terms = {"train": means, "val": validation.terms(predictions, loss)}
+        last_step = (epoch + 1) * trainer.steps_an_epoch - 1
+        row: Row = {
+            "epoch": epoch + 1,
+            "learning_rate": learning_rate(last_step, trainer.steps_an_epoch, train),
+            "val_ap": ap,
+            "val_ap50": ap50,
         }
-        row |= {f"val_{name}": value for name, value in validation.terms(predictions, loss).items()}
+        for split, values in terms.items():
+            row[f"{split}_total"] = math.fsum(values.values())
+            row |= {f"{split}_{name}": value for name, value in values.items()}
         history.append(row)
         on_epoch(row)
         if ap is None or ap > best[0]:
