@@ -60,10 +60,10 @@ def main() -> None:
         if warning := advise(split, found, params.min_ceiling):
             print(f"warning: {warning}", file=sys.stderr)
     own = {split: found[0] for split, found in ceilings.items()}
+    held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     print(
         f"{sum(ceiling.objects for ceiling in own.values())} objects encoded into {paths.out} in "
-        f"{time.monotonic() - started:.1f} s; the grid holds AP "
-        + ", ".join(f"{ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None)
+        f"{time.monotonic() - started:.1f} s; the grid holds {', '.join(held) or 'none'}"
     )
 
 

@@ -57,10 +57,11 @@ def main() -> None:
     start_runtime(runtime)
     started = time.monotonic()
     trained = train(seed, model, loss, params, open_encoded(paths.train), open_encoded(paths.val), paths.out)
-    best = trained.history[trained.best_epoch - 1]
+    ap = trained.history[trained.best_epoch - 1]["val_ap"]
     print(
         f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; best of "
-        f"{len(trained.history)} epochs is {trained.best_epoch}: AP {best['val_ap']}, AP50 {best['val_ap50']} on val"
+        f"{len(trained.history)} epochs is {trained.best_epoch}, "
+        + ("the last: val has no objects" if ap is None else f"with AP {ap:.3f} on val")
     )
 
 

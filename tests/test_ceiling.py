@@ -1,5 +1,6 @@
 """What a grid can hold, against counts by hand and pycocotools' AP."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_chunks_do_not_matter(chunk: int, seed: int) -> None:
     labels = rng.integers(0, 2, 30)
     whole = measure_ceiling(boxes, labels, index, 8, GRID)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ceiling_module, "_CHUNK", chunk)
+        patch.setattr(ceiling_module, "_CHUNK_NUMBERS", chunk * math.prod(GRID.shape))
         assert measure_ceiling(boxes, labels, index, 8, GRID) == whole
     cells = [(int(y // 20), int(x // 20)) for x, y in boxes[:, :2] + 5]
     places = list(zip(index.tolist(), cells, strict=True))
@@ -65,24 +66,24 @@ def test_a_split_without_objects_has_no_ap() -> None:
     assert advise("test", [found], 1.0) is None
 
 
-def test_finer_grids_are_those_of_whole_pixels(tmp_path: Path) -> None:
+def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "a.zip", ["chat", "rat"]) as archive:
-        boxes = xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
-        archive.add("0.png", encode_png(np.zeros((60, 100), np.uint8)), 60, 100, boxes, [0, 0, 1])
-    list(encode_archive(tmp_path / "a.zip", GRID, 0, tmp_path / "grid"))
-    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2])  # 15 cols of 100 px do not fit
+        boxes = 4 * xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
+        archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, boxes, [0, 0, 1])
+    list(encode_archive(tmp_path / "a.zip", Grid(240, 400, 3, 5, 1, 2), 0, tmp_path / "grid"))
+    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2])  # 9 rows of 240 px do not fit
     assert [(one.rows, one.cols) for one in found] == [(3, 5), (6, 10), (12, 20)]
     assert [one.lost for one in found] == [1, 1, 0]
 
 
-def test_both_sides_of_a_finer_cell_are_whole_pixels(tmp_path: Path) -> None:
+def test_both_sides_of_a_finer_cell_are_multiples_of_4_pixels(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "a.zip", ["chat"]) as archive:
-        archive.add("0.png", encode_png(np.zeros((60, 100), np.uint8)), 60, 100, [], [])
-    for rows, cols in ((3, 4), (4, 3)):  # of 60 x 100 pixels; twice as many do not fit, or do
-        grid = Grid(60, 100, rows, cols, 1, 1)
+        archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, [], [])
+    for rows, cols, finer in ((3, 4, [(15, 20)]), (4, 3, []), (12, 10, [(60, 50)])):
+        grid = Grid(240, 400, rows, cols, 1, 1)
         list(encode_archive(tmp_path / "a.zip", grid, 0, tmp_path / "grid"))
         found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5])
-        assert [(one.rows, one.cols) for one in found] == ([(3, 4), (15, 20)] if rows == 3 else [(4, 3)])
+        assert [(one.rows, one.cols) for one in found] == [(rows, cols), *finer]
 
 
 def ceilings(*aps: float) -> list[Ceiling]:

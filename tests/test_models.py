@@ -8,7 +8,7 @@ import tensorflow as tf
 from humbleyolo.grid import Grid, split_parts
 from humbleyolo.models.build import build_model
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
-from humbleyolo.params import Model
+from humbleyolo.params import HUMBLE_LEAST, Model
 
 ARTICLE = Grid(height=64, width=64, rows=2, cols=2, boxes=1, classes=3)
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
@@ -223,4 +223,14 @@ def test_images_of_a_batch_do_not_touch_each_other_when_used(small: keras.Model)
     for number in range(3):
         np.testing.assert_allclose(
             small(images[number : number + 1], training=False)[0], whole[number], rtol=1e-4, atol=1e-6
+        )
+
+
+def test_the_smallest_image_of_humble_is_that_of_params() -> None:
+    assert build_model(
+        Model(name="humble", width=1.0, depth=1.0), Grid(HUMBLE_LEAST, HUMBLE_LEAST, 2, 2, 1, 2), 0
+    ).output.shape == (None, 2, 2, 7)
+    with pytest.raises(ValueError, match=r"negative dimension size|zero or negative"):
+        build_model(
+            Model(name="humble", width=1.0, depth=1.0), Grid(HUMBLE_LEAST - 1, HUMBLE_LEAST, 2, 2, 1, 2), 0
         )

@@ -98,7 +98,24 @@ WRONG_VALUES = [
     (f"{S}.images", "5000", "5000", "a section with keys"),
     ("train", "[1, 2]", "[1, 2]", "a section with keys"),
     ("dataset.source", "drawn", "'drawn'", None),
-    ("dataset.inputs", "''", "''", "a text that is not empty"),
+    (
+        "dataset.inputs",
+        "''",
+        "''",
+        "a path of letters, digits and _ . / : - alone, since a command line holds it",
+    ),
+    (
+        "dataset.inputs",
+        "data/my fonts",
+        "'data/my fonts'",
+        "a path of letters, digits and _ . / : - alone, since a command line holds it",
+    ),
+    (
+        "dataset.inputs",
+        "a;b",
+        "'a;b'",
+        "a path of letters, digits and _ . / : - alone, since a command line holds it",
+    ),
     # not a number, not finite
     ("train.learning_rate", ".nan", "nan", "a finite number"),
     ("train.learning_rate", ".inf", "inf", "a finite number"),
@@ -205,8 +222,24 @@ WRONG_TOGETHER = [
     ),
     ([("encode.finer", "[2, 3, 2]")], "encode.finer: 2 more than once"),
     (
-        [("encode.rows", "5"), ("model.name", "humble"), ("encode.height", "4")],
-        "encode.rows: 5 is not allowed; allowed: at most 4",
+        [("encode.rows", "15"), ("model.name", "humble"), ("encode.height", "14")],
+        "encode.rows: 15 is not allowed; allowed: at most 14",
+    ),
+    (
+        [("model.name", "humble"), ("encode.height", "13")],
+        "encode.height: 13 leaves nothing behind the layers of model humble; allowed: 14 or more",
+    ),
+    (
+        [("model.name", "yolov1"), ("loss.name", "yolov1"), ("encode.width", "100")],
+        "encode.width: 100 does not suit model yolov1; allowed: multiples of 64",
+    ),
+    (
+        [("model.name", "yolov1"), ("loss.name", "iou")],
+        "loss.name: iou takes logarithms of probabilities",
+    ),
+    (
+        [("dataset.synthetic.words", '["caf\u00e9", "cafe\u0301"]')],
+        "dataset.synthetic.words: 'caf\u00e9' more than once",
     ),
     (
         [("encode.rows", "3"), ("encode.height", "64"), ("model.name", "compact")],

@@ -53,7 +53,8 @@ def test_every_other_command_works(project):
 
 
 def test_the_files_that_it_names_exist():
-    for target in re.findall(r"\]\(([^)]+)\)", README):
+    for target in re.findall(r"\]\(([^)]+)\)|<img src=\"([^\"]+)\"", README):
+        target = target[0] or target[1]
         assert (ROOT / target).is_file(), target
 
 

@@ -1,5 +1,6 @@
 """How good a detector can be on a grid: the encoded truth, decoded again and scored as detections."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 from humbleyolo.boxes import Floats, Ints, xyxy_to_ltwh
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.params import PATCH
 from humbleyolo.scoring.coco import score
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
-_CHUNK = 1024  # images encoded at a time
+_CHUNK_NUMBERS = (
+    2**20
+)  # of the targets that are held at a time, about 60 MB with all that is computed of them
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,9 @@ def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int,
     """
     shared = lost = 0
     found: list[tuple[NDArray[np.int64], Floats, NDArray[np.int64], Floats]] = []
-    for start in range(0, images, _CHUNK):
-        count = min(_CHUNK, images - start)
+    chunk = max(1, _CHUNK_NUMBERS // math.prod(grid.shape))
+    for start in range(0, images, chunk):
+        count = min(chunk, images - start)
         low, high = np.searchsorted(image_index, [start, start + count])
         own = slice(int(low), int(high))
         encoded = encode_boxes(boxes[own], labels[own], image_index[own] - start, count, grid)
@@ -77,14 +82,16 @@ def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int,
 
 
 def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceiling]:
-    """Measure a split's own grid, then finer ones that lay whole pixels into a cell.
+    """Measure a split's own grid, then finer ones with cells that every network can have: multiples of 4 pixels.
 
     Args:
         split: The encoded split.
         factors: How many times as many rows and columns.
     """
     finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
-    fitting = [grid for grid in finer if not (grid.height % grid.rows or grid.width % grid.cols)]
+    fitting = [
+        grid for grid in finer if not (grid.height % (PATCH * grid.rows) or grid.width % (PATCH * grid.cols))
+    ]
     index = split.image_index
     return [
         measure_ceiling(split.boxes, split.labels, index, len(split), grid) for grid in (split.grid, *fitting)

@@ -108,7 +108,16 @@ def open_encoded(folder: Path) -> EncodedSplit:
         }
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; {fix}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
     images, objects = len(arrays["images"]), len(arrays["boxes"])
     shapes: dict[str, tuple[int, ...]] = {

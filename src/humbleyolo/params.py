@@ -7,6 +7,7 @@ are reported at once, each with its line.
 import difflib
 import re
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterator
 from functools import reduce
 from pathlib import Path
@@ -36,6 +37,15 @@ def _leaves_ink(word: str) -> str:
 
 
 Word = Annotated[str, AfterValidator(_leaves_ink)]
+
+
+def _needs_no_quotes(path: str) -> str:
+    if not re.fullmatch(r"[\w./:-]+", path):
+        raise ValueError("a path of letters, digits and _ . / : - alone, since a command line holds it")
+    return path
+
+
+InputPath = Annotated[str, AfterValidator(_needs_no_quotes)]
 
 
 class Section(BaseModel):
@@ -102,7 +112,7 @@ class Dataset(Section):
     """Where the images come from."""
 
     source: Literal["synthetic"]
-    inputs: Name
+    inputs: InputPath
     synthetic: Synthetic
 
 
@@ -250,6 +260,8 @@ _Problem = tuple[int, str]
 
 
 PATCH = 4  # pixels; the sides of a cell of model `compact` are multiples of it
+YOLOV1_STRIDE = 64  # pixels; an image's sides are multiples of it for model `yolov1`
+HUMBLE_LEAST = 14  # pixels of a side that model `humble` can halve twice, without padding
 
 _Rule = Callable[..., str | None]
 _RULES: list[tuple[tuple[str, ...], _Rule]] = []
@@ -283,7 +295,8 @@ _DRAWN = "dataset.synthetic"
 @_rule(f"{_DRAWN}.fonts")
 @_rule("encode.finer")
 def _differ(values: list[Any]) -> str | None:
-    repeated = sorted({value for value in values if values.count(value) > 1})
+    same = [unicodedata.normalize("NFC", value) if isinstance(value, str) else value for value in values]
+    repeated = sorted({value for value in same if same.count(value) > 1})
     if repeated:
         return f"{', '.join(map(_shown, repeated))} more than once; allowed: values that differ"
     return None
@@ -335,6 +348,16 @@ def _cells_fit_the_stride(cells: int, pixels: int, model: str) -> str | None:
         f"{cells} does not divide {pixels} pixels into cells of a multiple of {PATCH} pixels, which model "
         f"compact needs; allowed: {', '.join(fits) or f'any, for a multiple of {PATCH} pixels'}"
     )
+
+
+@_rule("encode.height", "model.name")
+@_rule("encode.width", "model.name")
+def _image_fits_the_network(pixels: int, model: str) -> str | None:
+    if model == "yolov1" and pixels % YOLOV1_STRIDE:
+        return f"{pixels} does not suit model yolov1; allowed: multiples of {YOLOV1_STRIDE}"
+    if model == "humble" and pixels < HUMBLE_LEAST:
+        return f"{pixels} leaves nothing behind the layers of model humble; allowed: {HUMBLE_LEAST} or more"
+    return None
 
 
 @_rule("loss.name", "model.name")

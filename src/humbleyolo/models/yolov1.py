@@ -5,6 +5,7 @@ from keras import layers
 
 from humbleyolo.grid import Grid
 from humbleyolo.models.layers import Seeds
+from humbleyolo.params import YOLOV1_STRIDE
 
 POOL = "pool"
 
@@ -37,8 +38,8 @@ def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
     Raises:
         ValueError: Where the image is not a multiple of 64 pixels.
     """
-    if grid.height % 64 or grid.width % 64:
-        raise ValueError(f"{grid.height} x {grid.width} pixels are not multiples of 64")
+    if grid.height % YOLOV1_STRIDE or grid.width % YOLOV1_STRIDE:
+        raise ValueError(f"{grid.height} x {grid.width} pixels are not multiples of {YOLOV1_STRIDE}")
     seeds = Seeds(seed)
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(pixels)
