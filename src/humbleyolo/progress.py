@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 from humbleyolo.training import Row
 
+_BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
+
 
 class TrainingProgress:
     """Shows epochs, loss terms and images/s on standard error.
@@ -23,7 +25,13 @@ class TrainingProgress:
         self._epochs, self._batch = epochs, batch
         self._images_an_epoch = steps_an_epoch * batch
         self._bar = tqdm(
-            total=epochs * self._images_an_epoch, unit=" images", disable=None, leave=False, mininterval=0.2
+            total=epochs * self._images_an_epoch,
+            bar_format=_BAR,
+            unit=" images",
+            unit_scale=True,
+            disable=None,
+            leave=False,
+            mininterval=0.2,
         )
         self._started = time.monotonic()
 
@@ -49,7 +57,7 @@ class TrainingProgress:
         """
         self._bar.set_description_str(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
         self._bar.set_postfix_str(
-            " ".join(f"{name} {value:.3f}" for name, value in terms.items()), refresh=False
+            " ".join(f"{name} {value:.2g}" for name, value in terms.items()), refresh=False
         )
         self._bar.update(self._batch)
 
@@ -60,8 +68,8 @@ class TrainingProgress:
         terms = " ".join(
             f"{name.removeprefix('train_')} {value:.3f}"
             for name, value in row.items()
-            if name.startswith("train_") and value is not None
+            if name.startswith("train_") and name != "train_total" and value is not None
         )
         score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
-        line = f"epoch {number}/{self._epochs}: {score}; {terms}; {speed:,.0f} images/s"
+        line = f"epoch {number}/{self._epochs}: {score}; {terms}; {speed:.0f} images/s"
         self._bar.write(line, file=sys.stderr)
