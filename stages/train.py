@@ -10,35 +10,44 @@ from pathlib import Path
 
 import pandas as pd
 
-from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
+from humbleyolo.runtime import computing_in, start_runtime  # before all else that imports TensorFlow
 
 # isort: split
 from humbleyolo.artifact import ModelInfo, save_model
-from humbleyolo.encoded import EncodedSplit, open_encoded
+from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
 from humbleyolo.errors import UserError, exit_with
 from humbleyolo.files import atomic_write, make_folder
 from humbleyolo.models.build import build_model
-from humbleyolo.params import Loss, Model, Train, load_params
+from humbleyolo.params import Loss, Model, Runtime, Train, load_params
 from humbleyolo.progress import TrainingProgress
 from humbleyolo.training import Trained, Trainer, train_network
 
 
 def train(
-    seed: int, model: Model, loss: Loss, params: Train, data: EncodedSplit, val: EncodedSplit, out: Path
+    seed: int,
+    runtime: Runtime,
+    model: Model,
+    loss: Loss,
+    params: Train,
+    data: EncodedSplit,
+    val: EncodedSplit,
+    out: Path,
 ) -> Trained:
     """Train on `data`, choose the epoch on `val`, and write the model into `out`."""
+    both = join_splits(data, val)
+    data = both if params.include_val else data
     if params.batch > len(data):
         raise UserError(f"train.batch {params.batch} is more than the {len(data)} images of the train split")
-    if (data.categories, data.grid, data.fill) != (val.categories, val.grid, val.fill):
-        raise UserError("the train and val splits were encoded from other data; run `dvc repro encode`")
     try:
-        network, average = (build_model(model, data.grid, seed) for _ in range(2))
+        with computing_in(runtime.precision):
+            network = build_model(model, data.grid, seed)
+        average = build_model(model, data.grid, seed)
     except ValueError as error:
         raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
     make_folder(out)
     trainer = Trainer(network, average, data, loss, params, seed)
     with TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress:
-        trained = train_network(trainer, val, loss, params, progress.step, progress.epoch)
+        trained = train_network(trainer, val, params, progress.step, progress.epoch)
     save_model(out, ModelInfo(model, data.grid, data.categories, data.fill), trained.weights)
     with atomic_write(out / "history.csv") as file:
         pd.DataFrame(trained.history).to_csv(file, index=False, lineterminator="\n")
@@ -56,12 +65,16 @@ def main() -> None:
     )
     start_runtime(runtime)
     started = time.monotonic()
-    trained = train(seed, model, loss, params, open_encoded(paths.train), open_encoded(paths.val), paths.out)
+    splits = (open_encoded(paths.train), open_encoded(paths.val))
+    trained = train(seed, runtime, model, loss, params, *splits, paths.out)
     ap = trained.history[trained.best_epoch - 1]["val_ap"]
+    kept = "best"
+    if ap is None or params.include_val:
+        kept, why = "last", "val has no objects" if ap is None else "val was trained on"
     print(
-        f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; best of "
-        f"{len(trained.history)} epochs is {trained.best_epoch}, "
-        + ("the last: val has no objects" if ap is None else f"with AP {ap:.3f} on val")
+        f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; kept of "
+        f"{len(trained.history)} epochs is {trained.best_epoch}, the {kept}"
+        + (f": {why}" if kept == "last" else f": AP {ap:.3f} on val")
     )
 
 

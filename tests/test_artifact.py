@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sections import model_section
 
 from humbleyolo.artifact import ModelInfo, Weights, read_info, read_weights, save_model
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
-from humbleyolo.params import Model
 
 INFO = ModelInfo(
-    Model(name="compact", width=0.25, depth=1.0), Grid(48, 80, 3, 5, 2, 2), ("chat", "日本"), 114
+    model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("chat", "日本"), 114
 )
 WEIGHTS: Weights = {
     "trunk/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -209,15 +209,15 @@ def change_info(folder: Path, edit: Callable[[dict[str, object]], object]) -> No
 
 
 def test_a_newer_format_asks_for_a_newer_version(folder: Path) -> None:
-    change_info(folder, lambda content: content.update(format=2, model="unknown"))
+    change_info(folder, lambda content: content.update(format=3, model="unknown"))
     with pytest.raises(
-        UserError, match=r"model\.json: format 2 is not 1.*use the version of humbleyolo that wrote it"
+        UserError, match=r"model\.json: format 3 is not 2.*use the version of humbleyolo that wrote it"
     ):
         read_info(folder)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"format": 1}', "\xff\xfe", "[" * 100_000]
+    "text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"format": 2}', "\xff\xfe", "[" * 100_000]
 )
 def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> None:
     (folder / "model.json").write_text(text, encoding="latin-1")

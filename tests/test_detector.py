@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sections import model_section
 
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.boxes import pairwise_iou
@@ -14,11 +15,10 @@ from humbleyolo.detector import Detector, Selection, select_detections
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.models.build import build_model
-from humbleyolo.params import Model
 
 GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3)
 ALL = Selection(min_score=0.0, nms_iou=1.0, max_detections=1000)
-INFO = ModelInfo(Model(name="compact", width=0.1, depth=1.0), GRID, ("chat", "rat", "日本"), 0)
+INFO = ModelInfo(model_section("compact", width=0.1, depth=1.0, stride=4), GRID, ("chat", "rat", "日本"), 0)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_any_number_of_images_is_answered(detector: Detector) -> None:
 
 
 def test_a_model_of_other_weights_is_refused(folder: Path, tmp_path: Path) -> None:
-    other = build_model(Model(name="humble", width=1.0, depth=1.0), GRID, seed=0)
+    other = build_model(model_section("humble"), GRID, seed=0)
     save_model(tmp_path, INFO, {weight.path: np.asarray(weight) for weight in other.weights})
     with pytest.raises(UserError, match=r"weights\.npz: holds other weights"):
         Detector.load(tmp_path)

@@ -15,7 +15,7 @@ from PIL import Image
 from humbleyolo import encoded, shards
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.boxes import ltwh_to_xyxy
-from humbleyolo.encoded import EncodedSplit, encode_archive, open_encoded
+from humbleyolo.encoded import EncodedSplit, encode_archive, join_splits, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.files import make_folder
 from humbleyolo.grid import Grid, encode_boxes
@@ -279,3 +279,28 @@ def test_images_and_targets_stay_on_the_disk(folder: Path) -> None:
     assert isinstance(split.images, np.memmap)
     assert isinstance(split.targets, np.memmap)
     assert not split.images.flags.writeable
+
+
+def test_two_splits_joined_are_their_images_in_order(archive: Path, tmp_path: Path) -> None:
+    first = open_encoded(encode(archive, tmp_path / "first"))
+    second = open_encoded(encode(write_archive(tmp_path / "second.zip", images=7), tmp_path / "second"))
+    joined = join_splits(first, second)
+    assert len(joined) == 30
+    rows = np.array([[29, 0], [22, 23]])
+    for name in ("images", "targets"):
+        one, other, both = (getattr(split, name) for split in (first, second, joined))
+        np.testing.assert_array_equal(both[rows], [[other[6], one[0]], [one[22], other[0]]])
+    for image in range(30):
+        split, place = (first, image) if image < 23 else (second, image - 23)
+        own, whole = (
+            slice(*part.offsets[number : number + 2]) for part, number in ((split, place), (joined, image))
+        )
+        np.testing.assert_array_equal(joined.boxes[whole], split.boxes[own])
+        np.testing.assert_array_equal(joined.labels[whole], split.labels[own])
+        np.testing.assert_array_equal(joined.sizes[image], split.sizes[place])
+
+
+def test_splits_of_other_data_are_not_joined(folder: Path, archive: Path, tmp_path: Path) -> None:
+    other = encode(archive, tmp_path / "other", Grid(36, 50, 2, 5, 2, 3))
+    with pytest.raises(UserError, match="encoded from other data; run `dvc repro encode`"):
+        join_splits(open_encoded(folder), open_encoded(other))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sections import model_section
 
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
@@ -19,7 +20,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import check_match, detect, read_truths
 from humbleyolo.grid import Grid
 from humbleyolo.models.build import build_model
-from humbleyolo.params import Evaluate, Model
+from humbleyolo.params import Evaluate
 from humbleyolo.png import encode_png
 from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.results import read_detections
@@ -45,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds
             )
     list(encode_archive(folder / "test.zip", GRID, 0, folder / "grid"))
-    model = Model(name="humble", width=1.0, depth=1.0)
+    model = model_section("humble")
     network = build_model(model, GRID, seed=0)
     (folder / "model").mkdir()
     weights = {variable.path: np.asarray(variable) for variable in network.variables}
@@ -111,7 +112,7 @@ def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tm
 class Oracle:
     """Answers with the truth as the network would see it, and a box on the letterbox's bar."""
 
-    info = ModelInfo(Model(name="humble", width=1.0, depth=1.0), GRID, NAMES, 0)
+    info = ModelInfo(model_section("humble"), GRID, NAMES, 0)
 
     def __init__(self, project: Path) -> None:
         self.split = open_encoded(project / "grid")

@@ -4,18 +4,21 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sections import model_section
 
 from humbleyolo.grid import Grid, split_parts
 from humbleyolo.models.build import build_model
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
-from humbleyolo.params import HUMBLE_LEAST, Model
+from humbleyolo.params import HUMBLE_LEAST
 
 ARTICLE = Grid(height=64, width=64, rows=2, cols=2, boxes=1, classes=3)
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
 
 
-def build(name: str, grid: Grid, seed: int = 1, width: float = 1.0, depth: float = 1.0) -> keras.Model:
-    return build_model(Model(name=name, width=width, depth=depth), grid, seed)  # type: ignore[arg-type]
+def build(name: str, grid: Grid, seed: int = 1, **changes: object) -> keras.Model:
+    return build_model(
+        model_section(name, **{"width": 1.0, "depth": 1.0, "stride": 4, **changes}), grid, seed
+    )
 
 
 def noise(grid: Grid, images: int = 2, seed: int = 0) -> np.ndarray:
@@ -93,12 +96,12 @@ def test_compact_refuses_a_grid_that_does_not(grid: Grid) -> None:
 
 
 def test_compact_stays_small() -> None:
-    default = build("compact", Grid(64, 64, 2, 2, 1, 2)).count_params()
+    default = build("compact", Grid(64, 64, 2, 2, 1, 2), stride=8).count_params()
     assert default < 1_500_000
-    wider = build("compact", Grid(64, 64, 2, 2, 1, 2), width=0.5).count_params()
-    deeper = build("compact", Grid(64, 64, 2, 2, 1, 2), width=0.5, depth=2.0).count_params()
-    assert wider < default / 2
-    assert wider < deeper
+    narrow = build("compact", Grid(64, 64, 2, 2, 1, 2), stride=8, width=0.5).count_params()
+    deeper = build("compact", Grid(64, 64, 2, 2, 1, 2), stride=8, width=0.5, depth=2.0).count_params()
+    assert narrow < default / 2
+    assert narrow < deeper
 
 
 def test_the_seed_makes_the_weights() -> None:
@@ -169,7 +172,9 @@ def test_the_head_keeps_the_grids_layout() -> None:
         expected = [*softmax(cell[:4])]
         for box in range(2):
             choices = cell[6 + box * 4 * bins : 6 + (box + 1) * 4 * bins].reshape(4, bins)
-            expected += [sum(softmax(one) * np.arange(bins) / (bins - 1)) for one in choices]
+            even = np.arange(bins) / (bins - 1)
+            for one, values in zip(choices, (even, even, even**2, even**2), strict=True):
+                expected.append(sum(softmax(one) * values))
             expected.append(1 / (1 + np.exp(-cell[4 + box])))
         np.testing.assert_allclose(found[image, row, col], expected, rtol=1e-4)
 
@@ -226,11 +231,52 @@ def test_images_of_a_batch_do_not_touch_each_other_when_used(small: keras.Model)
         )
 
 
+@pytest.mark.parametrize("stride", [4, 8, 16])
+def test_the_trunk_of_compact_ends_at_the_stride_declared(stride: int) -> None:
+    network = build("compact", ODD, stride=stride, width=0.25)
+    assert network.get_layer("cells").input.shape[1:3] == (ODD.height // stride, ODD.width // stride)
+    assert network.output.shape == (None, *ODD.shape)
+
+
+def test_compact_refuses_cells_that_the_stride_does_not_divide() -> None:
+    with pytest.raises(
+        ValueError, match="3 x 5 cells do not divide 48 x 80 pixels into cells of a multiple of"
+    ):
+        build("compact", ODD, stride=32)
+
+
+def test_humble_sees_bytes_as_the_article_does_unless_they_are_scaled() -> None:
+    raw, scaled = (build("humble", ARTICLE, scale_pixels=scale) for scale in (False, True))
+    scaled.set_weights(raw.get_weights())
+    pixels = noise(ARTICLE).astype(np.float32)
+    np.testing.assert_allclose(raw(pixels / 255), scaled(pixels), rtol=1e-5)
+
+
+def test_humble_normalises_behind_every_convolution_where_asked_to() -> None:
+    network = build("humble", ARTICLE, batch_norm=True)
+    for number in range(1, 5):
+        assert network.get_layer(f"conv{number}_norm").input is network.get_layer(f"conv{number}").output
+        assert not network.get_layer(f"conv{number}").use_bias
+
+
+@pytest.mark.parametrize("grid", [ARTICLE, Grid(48, 80, 3, 5, 2, 4), Grid(64, 96, 16, 24, 1, 2)])
+def test_the_convolutional_head_of_humble_is_one_network_for_all_cells(grid: Grid) -> None:
+    network = build("humble", grid, head="convolutional")
+    assert network.output.shape == (None, *grid.shape)
+    assert not any(isinstance(layer, keras.layers.Dense) for layer in network.layers)
+    tensor = np.asarray(network(noise(grid), training=False))
+    assert tensor.min() >= 0
+    assert tensor.max() <= 1
+
+
+def test_the_convolutional_head_refuses_a_grid_that_halving_does_not_reach() -> None:
+    with pytest.raises(ValueError, match="does not lead to 3 x 3 cells"):
+        build("humble", Grid(64, 64, 3, 3, 1, 2), head="convolutional")
+
+
 def test_the_smallest_image_of_humble_is_that_of_params() -> None:
     assert build_model(
-        Model(name="humble", width=1.0, depth=1.0), Grid(HUMBLE_LEAST, HUMBLE_LEAST, 2, 2, 1, 2), 0
+        model_section("humble"), Grid(HUMBLE_LEAST, HUMBLE_LEAST, 2, 2, 1, 2), 0
     ).output.shape == (None, 2, 2, 7)
     with pytest.raises(ValueError, match=r"negative dimension size|zero or negative"):
-        build_model(
-            Model(name="humble", width=1.0, depth=1.0), Grid(HUMBLE_LEAST - 1, HUMBLE_LEAST, 2, 2, 1, 2), 0
-        )
+        build_model(model_section("humble"), Grid(HUMBLE_LEAST - 1, HUMBLE_LEAST, 2, 2, 1, 2), 0)

@@ -153,6 +153,12 @@ WRONG_VALUES = [
     (f"{S}.images.val", "0", "0", "1 or more"),
     (f"{S}.images.test", "0", "0", "1 or more"),
     (f"{S}.images.test", "-1", "-1", "1 or more"),
+    ("model.stride", "12", "12", "4, 8, 16 or 32"),
+    ("model.humble.head", "denes", "'denes'", "'dense' or 'convolutional'"),
+    ("runtime.precision", "float16", "'float16'", "'float32' or 'bfloat16'"),
+    ("train.schedule", "cosin", "'cosin'", "'cosine' or 'inverse_time'"),
+    ("train.include_val", "1", "1", "true or false"),
+    ("loss.class_weights", "[1]", "[1]", "keys with values"),
     # words, colours, lists
     (f"{S}.words", "[]", "0 values", "1 or more"),
     (f"{S}.words.0", "''", "''", "a text of printable characters, not only spaces"),
@@ -243,14 +249,29 @@ WRONG_TOGETHER = [
     ),
     (
         [("encode.rows", "3"), ("encode.height", "64"), ("model.name", "compact")],
-        "encode.rows: 3 does not divide 64 pixels into cells of a multiple of 4 pixels, which model compact needs; "
-        "allowed: 1, 2, 4, 8, 16 (encode.height, model.name)",
+        "encode.rows: 3 does not divide 64 pixels into cells of a multiple of 8 pixels, which model compact needs; "
+        "allowed: 1, 2, 4, 8 (encode.height, model.name, model.stride)",
     ),
     (
         [("encode.cols", "32"), ("encode.width", "64"), ("model.name", "compact")],
         "encode.cols: 32 does not divide 64 pixels",
     ),
-    ([("encode.width", "66"), ("model.name", "compact")], "allowed: any, for a multiple of 4 pixels"),
+    (
+        [("encode.width", "66"), ("model.name", "compact"), ("model.stride", "4")],
+        "allowed: any, for a multiple of 4 pixels",
+    ),
+    (
+        [("loss.name", "yolov1"), ("loss.mistakes", "[mixed_units]")],
+        "loss.mistakes: ['mixed_units'] are the article's; allowed: [] with loss yolov1 (loss.name)",
+    ),
+    (
+        [("loss.name", "article"), ("loss.mistakes", "[mixed_units, mixed_units]")],
+        "has one twice; allowed: each once",
+    ),
+    (
+        [("train.include_val", "true"), ("train.patience", "3")],
+        "train.patience: 3 asks val, which is trained on; allowed: 0 (train.include_val)",
+    ),
 ]
 
 

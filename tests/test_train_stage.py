@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from sections import loss_section, model_section
 
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.detector import Detector
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
-from humbleyolo.params import Loss, Model, load_params
+from humbleyolo.params import load_params
 from humbleyolo.png import encode_png
 from stages.train import train
 
 ROOT = Path(__file__).resolve().parents[1]
 GRID = Grid(height=16, width=24, rows=1, cols=2, boxes=2, classes=2)
-PARAMS = load_params(ROOT / "params.yaml", "train")[0].model_copy(
-    update={"epochs": 2, "batch": 4, "warmup_epochs": 0.0, "patience": 0}
-)
-LOSS = Loss(name="yolov1", lambda_coord=5.0, lambda_obj=1.0, lambda_noobj=0.5, lambda_class=1.0)
-MODEL = Model(name="humble", width=1.0, depth=1.0)
+RUNTIME, PARAMS = load_params(ROOT / "params.yaml", "runtime", "train")
+PARAMS = PARAMS.model_copy(update={"epochs": 2, "batch": 4, "warmup_epochs": 0.0, "patience": 0})
+LOSS = loss_section("yolov1")
+MODEL = model_section("humble")
 
 
 def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
@@ -52,7 +52,7 @@ def test_it_writes_a_model_that_answers(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     split, val = open_encoded(data / "train"), open_encoded(data / "val")
-    trained = train(1, MODEL, LOSS, PARAMS, split, val, tmp_path / "model")
+    trained = train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "history.csv", "model.json", "weights.npz",
     ]  # fmt: skip
@@ -78,23 +78,25 @@ def test_it_writes_a_model_that_answers(
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
     split = open_encoded(data / "train")
     with pytest.raises(UserError, match=r"train\.batch 10 is more than the 9 images of the train split"):
-        train(1, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model")
+        train(
+            1, RUNTIME, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model"
+        )
     assert not (tmp_path / "model").exists()
 
 
 def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: Path) -> None:
     split = open_encoded(encode_split(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4))
-    compact = Model(name="compact", width=0.25, depth=1.0)
+    compact = model_section("compact", width=0.25, depth=1.0, stride=4)
     with pytest.raises(UserError, match=r"model\.name compact cannot be built for this grid: 3 x 2 cells"):
-        train(1, compact, LOSS, PARAMS, split, split, tmp_path / "model")
+        train(1, RUNTIME, compact, LOSS, PARAMS, split, split, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
 def test_splits_that_do_not_belong_together_are_refused(data: Path, tmp_path: Path) -> None:
     split = open_encoded(data / "train")
     other = open_encoded(encode_split(tmp_path / "val", GRID, 4, ("rat", "chat")))
-    with pytest.raises(UserError, match=r"val .*dvc repro encode"):
-        train(1, MODEL, LOSS, PARAMS, split, other, tmp_path / "model")
+    with pytest.raises(UserError, match="other data; run `dvc repro encode`"):
+        train(1, RUNTIME, MODEL, LOSS, PARAMS, split, other, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 

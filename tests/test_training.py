@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sections import loss_section, model_section
 
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.encoded import EncodedSplit, encode_archive, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
+from humbleyolo.loss import WeightedLoss
 from humbleyolo.models.build import build_model
-from humbleyolo.params import Loss, Model, Train, load_params
+from humbleyolo.params import Model, Train, load_params
 from humbleyolo.png import encode_png
+from humbleyolo.runtime import computing_in
 from humbleyolo.training import Trained, Trainer, Validation, epoch_order, learning_rate, train_network
 
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=1, classes=2)
@@ -26,8 +29,8 @@ PLAIN = load_params(Path(__file__).parents[1] / "params.yaml", "train")[0].model
     update={"epochs": 3, "batch": 4, "learning_rate": 0.01, "final_learning_rate": 0.0005,
             "warmup_epochs": 1.0, "weight_decay": 0.0, "clip_norm": 10.0, "ema_decay": 0.5, "patience": 0}
 )  # fmt: skip
-IOU = Loss(name="iou", lambda_coord=5.0, lambda_obj=1.0, lambda_noobj=0.5, lambda_class=1.0)
-HUMBLE = Model(name="humble", width=1.0, depth=1.0)
+IOU = loss_section("iou")
+HUMBLE = model_section("humble")
 
 
 def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> EncodedSplit:
@@ -100,6 +103,13 @@ def test_the_rate_rises_to_its_highest_and_falls_to_its_final(
     assert (rates[top:] >= train.final_learning_rate - 1e-15).all()
 
 
+def test_the_rate_of_the_article_is_divided_by_the_steps() -> None:
+    train = PLAIN.model_copy(
+        update={"schedule": "inverse_time", "inverse_time_decay": 0.01, "warmup_epochs": 0.0}
+    )
+    assert [learning_rate(step, 10, train) for step in (0, 100, 900)] == pytest.approx([0.01, 0.005, 0.001])
+
+
 def test_the_rate_at_the_ends() -> None:
     train = PLAIN.model_copy(update={"epochs": 101, "warmup_epochs": 1.0})
     assert learning_rate(0, 4, train) == pytest.approx(0.01 / 5)
@@ -118,6 +128,7 @@ class Pretender:
 
     def __init__(self, split: EncodedSplit, found: list[int]) -> None:
         self.steps_an_epoch, self.term_names = 2, ["box", "obj"]
+        self.loss = WeightedLoss(IOU, split.categories, split.grid)
         self._split, self._found, self.epochs = split, found, 0
 
     def run_epoch(self, epoch: int) -> Iterator[np.ndarray]:
@@ -137,14 +148,15 @@ class Pretender:
         return {"epoch": np.array(self.epochs, np.float32)}
 
 
-def pretend(split: EncodedSplit, found: list[int], patience: int = 0) -> tuple[Trained, list[Any], list[Any]]:
+def pretend(
+    split: EncodedSplit, found: list[int], patience: int = 0, include_val: bool = False
+) -> tuple[Trained, list[Any], list[Any]]:
     steps: list[Any] = []
     epochs: list[Any] = []
-    train = PLAIN.model_copy(update={"epochs": len(found), "patience": patience})
+    train = PLAIN.model_copy(update={"epochs": len(found), "patience": patience, "include_val": include_val})
     trained = train_network(
         Pretender(split, found),
         split,
-        IOU,
         train,
         lambda *step: steps.append(step),
         epochs.append,  # type: ignore[arg-type]
@@ -183,12 +195,17 @@ def test_where_val_has_no_objects_the_last_epoch_is_kept(tiny: EncodedSplit) -> 
     assert trained.history[2]["val_ap"] is None
 
 
+def test_where_val_is_trained_on_the_last_epoch_is_kept(tiny: EncodedSplit) -> None:
+    trained, _, _ = pretend(tiny, [3, 9, 4], include_val=True)
+    assert (trained.best_epoch, trained.weights["epoch"]) == (3, 3)
+
+
 def test_the_truth_scores_1_and_costs_nothing(odd: EncodedSplit) -> None:
     validation = Validation(odd)
     targets = np.asarray(odd.targets)
     assert validation.score(targets) == (1, 1)
     assert validation.score(np.zeros_like(targets)) == (0, 0)
-    assert max(validation.terms(targets, IOU).values()) < 1e-3
+    assert max(validation.terms(targets, WeightedLoss(IOU, odd.categories, odd.grid)).values()) < 1e-3
 
 
 # -- steps
@@ -260,7 +277,7 @@ class EnoughError(Exception):
 
 def test_compact_learns_sixteen_images_and_twice_the_same(odd: EncodedSplit) -> None:
     train = PLAIN.model_copy(update={"epochs": 30, "batch": 8, "ema_decay": 0.6})
-    model = Model(name="compact", width=0.15, depth=0.5)
+    model = model_section("compact", width=0.15, depth=0.5, stride=4)
     seen: list[dict[str, bytes]] = []
 
     def run(epochs: int) -> tuple[list[Any], Trained | None]:
@@ -274,7 +291,7 @@ def test_compact_learns_sixteen_images_and_twice_the_same(odd: EncodedSplit) -> 
                 raise EnoughError
 
         with contextlib.suppress(EnoughError):
-            return rows, train_network(trainer, odd, IOU, train, lambda *_: None, on_epoch)
+            return rows, train_network(trainer, odd, train, lambda *_: None, on_epoch)
         return rows, None
 
     history, trained = run(31)
@@ -285,3 +302,19 @@ def test_compact_learns_sixteen_images_and_twice_the_same(odd: EncodedSplit) -> 
     again, _ = run(2)
     assert again == history[:2]
     assert seen[0] == seen[1]
+
+
+def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> None:
+    """Eight bits of precision change the numbers a little and the course of training hardly."""
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        with computing_in(precision):
+            network = build_model(HUMBLE, tiny.grid, 1)
+        average = build_model(HUMBLE, tiny.grid, 1)
+        assert {variable.dtype for variable in network.weights} == {"float32"}
+        assert network.get_layer("conv2").compute_dtype == precision
+        trainer = Trainer(network, average, tiny, IOU, PLAIN, 1)
+        losses[precision] = np.concatenate([step for epoch in range(3) for step in trainer.run_epoch(epoch)])
+        assert average.get_layer("conv2").compute_dtype == "float32"
+    assert not np.array_equal(losses["float32"], losses["bfloat16"])
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.1, atol=0.05)

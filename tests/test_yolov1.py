@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sections import loss_section
 
 from humbleyolo.grid import Grid
 from humbleyolo.models.yolov1 import yolov1
-from humbleyolo.params import Augment, Loss, Train
+from humbleyolo.params import Augment, Train
 from humbleyolo.training import Trainer
 
 PAPER = Grid(448, 448, 7, 7, 2, 20)
@@ -28,16 +29,17 @@ FIGURE_3 = [
 
 def one_step(width: float, grid: Grid) -> np.ndarray:
     """Train one step on noise and return the change of the first kernel."""
+    names = tuple(f"class {number}" for number in range(grid.classes))
     images = np.random.default_rng(0).integers(0, 256, (2, grid.height, grid.width, 3), np.uint8)
     targets = np.zeros((2, *grid.shape), np.float32)
     targets[:, 3, 3, 0] = targets[:, 3, 3, grid.classes : grid.classes + 5] = 0.5
-    data = SimpleNamespace(images=images, targets=targets, grid=grid, __len__=lambda: 2)
+    data = SimpleNamespace(images=images, targets=targets, grid=grid, categories=names, __len__=lambda: 2)
     data = type("Data", (), {**vars(data), "__len__": lambda self: 2})()
     network, average = yolov1(grid, width, 0), yolov1(grid, width, 0)
-    loss = Loss(name="yolov1", lambda_coord=5.0, lambda_obj=1.0, lambda_noobj=0.5, lambda_class=1.0)
+    loss = loss_section("yolov1")
     train = Train(
-        epochs=1, batch=2, learning_rate=0.001, final_learning_rate=0.0, warmup_epochs=0.0,
-        weight_decay=0.0005, clip_norm=10.0, ema_decay=0.0, patience=0,
+        include_val=False, epochs=1, batch=2, schedule="cosine", learning_rate=0.001, final_learning_rate=0.0,
+        inverse_time_decay=0.0, warmup_epochs=0.0, weight_decay=0.0005, clip_norm=10.0, ema_decay=0.0, patience=0,
         augment=Augment(**dict.fromkeys(Augment.model_fields, 0.0)),
     )  # fmt: skip
     before = network.get_layer("conv1").get_weights()[0]

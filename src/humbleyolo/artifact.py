@@ -25,7 +25,7 @@ from humbleyolo.params import Model, Pixels, Section
 
 Weights = dict[str, NDArray[np.float32]]
 
-_FORMAT = 1
+_FORMAT = 2
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
 
 # What a file that is not ours can raise on the way in.

@@ -142,6 +142,43 @@ def open_encoded(folder: Path) -> EncodedSplit:
     return EncodedSplit(categories, grid, fill, **arrays)
 
 
+class _JoinedRows:
+    """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
+
+    def __init__(self, first: NDArray[Any], second: NDArray[Any]) -> None:
+        self._parts = (first, second)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        first, second = self._parts
+        chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
+        behind = rows >= len(first)
+        chosen[~behind] = first[rows[~behind]]
+        chosen[behind] = second[rows[behind] - len(first)]
+        return chosen
+
+
+def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
+    """Return two splits of one dataset as one. Its `images` and `targets` take arrays of indices alone.
+
+    Raises:
+        UserError: Where they were encoded from other data.
+    """
+    if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
+        raise UserError("the splits were encoded from other data; run `dvc repro encode`")
+    joined: Any = {
+        name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")
+    }
+    small = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("boxes", "labels", "sizes")
+    }
+    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
+    return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)
+
+
 @dataclass(frozen=True)
 class _Shard:
     """What one process encodes by itself."""

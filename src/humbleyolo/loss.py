@@ -7,97 +7,16 @@ minimised is the mean over images of the weighted sum of the terms.
     N images    R, S rows and columns of cells    B boxes a cell    C classes    K = C + 5 B
 """
 
-import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Sequence
 
 import tensorflow as tf
 
-from humbleyolo.grid import Grid, Parts, cell_corners, split_parts
+from humbleyolo.errors import UserError
+from humbleyolo.grid import Grid, Parts, split_parts
+from humbleyolo.overlap import TINY, Assigned, assign_responsible, complete_iou, mistaken_iou
 from humbleyolo.params import Loss
 
 Terms = dict[str, tf.Tensor]  # name -> (N,)
-
-_TINY = 1e-7  # keeps logarithms and quotients finite in float32
-_SHORTEST = 0.01  # pixels; the shape of a smaller box means nothing, and its gradient has no bound
-
-
-class Corners(NamedTuple):
-    """Boxes as edges, in pixels: one unit for all four numbers."""
-
-    left: tf.Tensor  # (N, R, S, B)
-    top: tf.Tensor
-    right: tf.Tensor
-    bottom: tf.Tensor
-
-
-def corners(parts: Parts, grid: Grid) -> Corners:
-    """Return the edges of all boxes of a grid tensor."""
-    cols, rows = cell_corners(grid)
-    cx = (parts.x_cell + cols) * (grid.width / grid.cols)
-    cy = (parts.y_cell + rows) * (grid.height / grid.rows)
-    half_w, half_h = parts.w_rel * (grid.width / 2), parts.h_rel * (grid.height / 2)
-    return Corners(cx - half_w, cy - half_h, cx + half_w, cy + half_h)
-
-
-def iou(a: Corners, b: Corners) -> tf.Tensor:
-    """Return the intersection over union of boxes pair by pair; 0 where neither has area.
-
-    Args:
-        a: Edges, any shape.
-        b: Edges, of a shape that broadcasts with it.
-    """
-    both = _lengths_product(
-        tf.minimum(a.right, b.right) - tf.maximum(a.left, b.left),
-        tf.minimum(a.bottom, b.bottom) - tf.maximum(a.top, b.top),
-    )
-    union = _area(a) + _area(b) - both
-    return both / tf.maximum(union, _TINY)
-
-
-def _area(box: Corners) -> tf.Tensor:
-    return _lengths_product(box.right - box.left, box.bottom - box.top)
-
-
-def _lengths_product(across: tf.Tensor, down: tf.Tensor) -> tf.Tensor:
-    return tf.maximum(across, 0.0) * tf.maximum(down, 0.0)
-
-
-class Assigned(NamedTuple):
-    """Truth laid out as predictions are: box b of a cell is the truth that predictor b is responsible for."""
-
-    parts: Parts  # as in the targets, but the boxes of a cell in their predictors' places
-    iou: tf.Tensor  # (N, R, S, B) of each predictor with its truth, 0 where it has none; no gradient
-
-
-def assign_responsible(truth: Parts, predicted: Parts, grid: Grid) -> Assigned:
-    """Give each true box of a cell to the predictor that overlaps it best.
-
-    "We assign one predictor to be responsible for predicting an object based on which prediction has the highest
-    current IOU with the ground truth" (Redmon et al. 2016, section 2). A cell's truths choose in the order in
-    which the encoder wrote them; a predictor that is taken is not chosen again; equal overlaps go to the first.
-
-    Args:
-        truth: Parts of targets.
-        predicted: Parts of predictions.
-        grid: Their grid.
-    """
-    true_box, predicted_box = corners(truth, grid), corners(predicted, grid)
-    if grid.boxes == 1:
-        return Assigned(truth, tf.stop_gradient(iou(true_box, predicted_box) * truth.confidence))
-    free = tf.ones_like(truth.confidence)  # (N, R, S, B) predictors not taken yet
-    sources = truth[1:]
-    moved = [tf.zeros_like(part) for part in sources]
-    overlap = tf.zeros_like(free)
-    for slot in range(grid.boxes):
-        exists = truth.confidence[..., slot : slot + 1]  # (N, R, S, 1)
-        pair = iou(Corners(*(edge[..., slot : slot + 1] for edge in true_box)), predicted_box)  # (N, R, S, B)
-        best = tf.argmax(pair * free + free, axis=-1)  # a taken predictor has 0, a free one 1 or more
-        mine = tf.one_hot(best, grid.boxes, dtype=pair.dtype) * exists
-        moved = [to + mine * part[..., slot : slot + 1] for to, part in zip(moved, sources, strict=True)]
-        overlap += mine * pair
-        free -= mine
-    return Assigned(Parts(truth.class_probs, *moved), tf.stop_gradient(overlap))
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -110,27 +29,88 @@ def safe_sqrt(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]
     return root, lambda upstream: upstream * 0.5 / tf.maximum(root, 0.01)
 
 
-def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid) -> Terms:
+def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
     r"""Sum of squares: equation 3 of Redmon et al. 2016, "You Only Look Once".
 
         xy      sum over responsible boxes of (x - x')^2 + (y - y')^2                   cell units
         wh      sum over responsible boxes of (sqrt w - sqrt w')^2 + (sqrt h - sqrt h')^2   image fractions
         obj     sum over responsible boxes of (IoU - confidence')^2
         noobj   sum over all other boxes of confidence'^2
-        class   sum over cells with an object of sum over classes of (p - p')^2
+        class   sum over cells with an object of a_c sum over classes of (p - p')^2
 
-    The IoU that the confidence is trained to be is a constant: it sends no gradient into the box.
+    The IoU that the confidence is trained to be is a constant: it sends no gradient into the box. a_c is the weight
+    of the cell's true class; the paper's is 1 for all.
 
     Args:
         y_true: (N, R, S, K) targets.
         y_pred: (N, R, S, K) predictions.
         grid: Their grid.
+        class_weights: (C,) a of each class.
 
     Returns:
         Each term (N,), not yet weighted.
     """
     predicted = split_parts(y_pred, grid.classes)
-    truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
+    assigned = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
+    return _squares(assigned, predicted, class_weights)
+
+
+def article(
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    grid: Grid,
+    class_weights: Sequence[float],
+    mistakes: Collection[str] = (),
+) -> Terms:
+    r"""The loss of "Humble YOLO implementation in Keras": as it was meant, or with some of its mistakes.
+
+    As it was meant it is `yolov1`: squares of x, y, the roots of w, h, the classes and the confidence, whose target
+    is the IoU where an object is and 0 elsewhere. The mistakes, each of which can be put back by itself to see what
+    it costs:
+
+        size_from_prediction   the text takes the true w, h from the prediction: `wh` is always 0, the IoU wrong
+        empty_untaught         the text multiplies the whole confidence loss by the truth: `noobj` is always 0
+        square_for_abs         the code squares the centres' distance where it means its absolute value
+        mixed_units            both compute the IoU with x, y in cells but w, h in fractions of the image
+        iou_gradient           both let the IoU send its gradient into the box
+        none_responsible       both train all B boxes of a cell to be its first object
+
+    Args:
+        y_true: (N, R, S, K) targets.
+        y_pred: (N, R, S, K) predictions.
+        grid: Their grid.
+        class_weights: (C,) weight of each class in `class`.
+        mistakes: Names of those above.
+
+    Returns:
+        Each term (N,), not yet weighted.
+    """
+    predicted = split_parts(y_pred, grid.classes)
+    truth = split_parts(y_true, grid.classes)
+    if "none_responsible" in mistakes:
+        truth = Parts(truth.class_probs, *(tf.repeat(part[..., :1], grid.boxes, -1) for part in truth[1:]))
+    else:
+        truth = assign_responsible(truth, predicted, grid).parts
+    if "size_from_prediction" in mistakes:
+        truth = truth._replace(w_rel=predicted.w_rel, h_rel=predicted.h_rel)
+    overlap = truth.confidence * mistaken_iou(
+        truth,
+        predicted,
+        grid,
+        mixed_units="mixed_units" in mistakes,
+        square_for_abs="square_for_abs" in mistakes,
+    )
+    if "iou_gradient" not in mistakes:
+        overlap = tf.stop_gradient(overlap)
+    terms = _squares(Assigned(truth, overlap), predicted, class_weights)
+    if "empty_untaught" in mistakes:
+        terms["noobj"] = tf.zeros_like(terms["noobj"])
+    return terms
+
+
+def _squares(assigned: Assigned, predicted: Parts, class_weights: Sequence[float]) -> Terms:
+    """Return the terms of equation 3 for truth that is laid out as the predictions are."""
+    truth, overlap = assigned
     return {
         "xy": _sum(
             truth.confidence
@@ -139,30 +119,34 @@ def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid) -> Terms:
         "wh": _sum(
             truth.confidence
             * (
-                (tf.sqrt(truth.w_rel) - safe_sqrt(predicted.w_rel)) ** 2
-                + (tf.sqrt(truth.h_rel) - safe_sqrt(predicted.h_rel)) ** 2
+                (safe_sqrt(truth.w_rel) - safe_sqrt(predicted.w_rel)) ** 2
+                + (safe_sqrt(truth.h_rel) - safe_sqrt(predicted.h_rel)) ** 2
             )
         ),
         "obj": _sum(truth.confidence * (overlap - predicted.confidence) ** 2),
         "noobj": _sum((1 - truth.confidence) * predicted.confidence**2),
-        "class": _sum(_cell_has_object(truth)[..., None] * (truth.class_probs - predicted.class_probs) ** 2),
+        "class": _sum(
+            _weight_of_cell(truth, class_weights)[..., None]
+            * (truth.class_probs - predicted.class_probs) ** 2
+        ),
     }
 
 
-def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid) -> Terms:
+def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
     r"""An overlap loss for the box, cross-entropy for class and confidence.
 
         box     sum over responsible boxes of 1 - CIoU   (Zheng et al. 2020, "Distance-IoU Loss", equations 7, 10)
         obj     sum over responsible boxes of H(IoU, confidence')
         noobj   sum over all other boxes of H(0, confidence')
-        class   sum over cells with an object of - sum over classes of p log p'
+        class   sum over cells with an object of - a_c sum over classes of p log p'
 
-    H(q, p) = - q log p - (1 - q) log (1 - p). The IoU in `obj` is a constant.
+    H(q, p) = - q log p - (1 - q) log (1 - p). The IoU in `obj` is a constant. a_c is the weight of the true class.
 
     Args:
         y_true: (N, R, S, K) targets.
         y_pred: (N, R, S, K) predictions, class_probs and confidence between 0 and 1.
         grid: Their grid.
+        class_weights: (C,) a of each class.
 
     Returns:
         Each term (N,), not yet weighted.
@@ -170,70 +154,70 @@ def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid) -> Terms:
     predicted = split_parts(y_pred, grid.classes)
     truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
     entropy = _binary_entropy(overlap, predicted.confidence)
-    log_probs = tf.math.log(tf.maximum(predicted.class_probs, _TINY))
+    log_probs = tf.math.log(tf.maximum(predicted.class_probs, TINY))
     return {
         "box": _sum(truth.confidence * (1 - complete_iou(truth, predicted, grid))),
         "obj": _sum(truth.confidence * entropy),
         "noobj": _sum((1 - truth.confidence) * entropy),
-        "class": -_sum(truth.class_probs * log_probs),
+        "class": -_sum(_weight_of_cell(truth, class_weights)[..., None] * truth.class_probs * log_probs),
     }
 
 
-def complete_iou(truth: Parts, predicted: Parts, grid: Grid) -> tf.Tensor:
-    """Return the CIoU (N, R, S, B) of boxes pair by pair (Zheng et al. 2020).
-
-    IoU, less the centres' squared distance over the squared diagonal of the box around both, less the term that
-    compares the aspect ratios.
-    """
-    a, b = corners(truth, grid), corners(predicted, grid)
-    overlap = iou(a, b)
-    distance = ((a.left + a.right - b.left - b.right) ** 2 + (a.top + a.bottom - b.top - b.bottom) ** 2) / 4
-    around = (tf.maximum(a.right, b.right) - tf.minimum(a.left, b.left)) ** 2 + (
-        tf.maximum(a.bottom, b.bottom) - tf.minimum(a.top, b.top)
-    ) ** 2
-    aspect = (4 / math.pi**2) * (_shape_angle(truth, grid) - _shape_angle(predicted, grid)) ** 2
-    weight = tf.stop_gradient(aspect / tf.maximum(1 - overlap + aspect, _TINY))
-    return overlap - distance / tf.maximum(around, _TINY) - weight * aspect
-
-
-def _shape_angle(parts: Parts, grid: Grid) -> tf.Tensor:
-    """Return arctan(width / height), (N, R, S, B), of boxes whose sides are taken as `_SHORTEST` at least."""
-    width = tf.maximum(parts.w_rel * grid.width, _SHORTEST)
-    height = tf.maximum(parts.h_rel * grid.height, _SHORTEST)
-    return tf.atan2(width, height)
-
-
 def _binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:
-    prob = tf.clip_by_value(prob, _TINY, 1 - _TINY)
+    prob = tf.clip_by_value(prob, TINY, 1 - TINY)
     return -target * tf.math.log(prob) - (1 - target) * tf.math.log(1 - prob)
 
 
-def _cell_has_object(truth: Parts) -> tf.Tensor:
-    return tf.reduce_sum(truth.class_probs, axis=-1)  # (N, R, S): 1 or 0
+def _weight_of_cell(truth: Parts, class_weights: Sequence[float]) -> tf.Tensor:
+    """Return the weight (N, R, S) of each cell's true class, 0 where the cell is empty."""
+    return tf.reduce_sum(truth.class_probs * tf.constant(class_weights, tf.float32), axis=-1)
 
 
 def _sum(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values, axis=list(range(1, len(values.shape))))  # (N,)
 
 
-LOSSES: dict[str, Callable[[tf.Tensor, tf.Tensor, Grid], Terms]] = {"yolov1": yolov1, "iou": iou_loss}
+LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1, "iou": iou_loss}
 
 
-def weighted_terms(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, loss: Loss) -> Terms:
-    """Return the terms of the chosen loss, each (N,), times its weight.
+class WeightedLoss:
+    """The loss that `params.yaml` names, with its weights.
 
     Args:
-        y_true: (N, R, S, K) targets.
-        y_pred: (N, R, S, K) predictions.
-        grid: Their grid.
-        loss: Which loss, and the weights.
+        loss: Which loss, the weight of each term, of classes, and the article's mistakes where asked for.
+        categories: The C class names, in the order of the labels.
+        grid: Of targets and predictions.
+
+    Raises:
+        UserError: Where a weight is given to a class that does not exist.
     """
-    weights = {
-        "xy": loss.lambda_coord,
-        "wh": loss.lambda_coord,
-        "box": loss.lambda_coord,
-        "obj": loss.lambda_obj,
-        "noobj": loss.lambda_noobj,
-        "class": loss.lambda_class,
-    }
-    return {name: weights[name] * term for name, term in LOSSES[loss.name](y_true, y_pred, grid).items()}
+
+    def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid) -> None:
+        unknown = sorted(set(loss.class_weights) - set(categories))
+        if unknown:
+            raise UserError(
+                f"params.yaml: loss.class_weights: {', '.join(map(repr, unknown))} is no class of the data; "
+                f"allowed: {', '.join(map(repr, categories))}"
+            )
+        self._grid = grid
+        self._class_weights = tuple(float(loss.class_weights.get(name, 1.0)) for name in categories)
+        self._terms = LOSSES[loss.name]
+        self._options = {"mistakes": frozenset(loss.mistakes)} if loss.name == "article" else {}
+        self._weights = {
+            "xy": loss.lambda_coord,
+            "wh": loss.lambda_coord,
+            "box": loss.lambda_coord,
+            "obj": loss.lambda_obj,
+            "noobj": loss.lambda_noobj,
+            "class": loss.lambda_class,
+        }
+
+    def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
+        """Return each term (N,), times its weight.
+
+        Args:
+            y_true: (N, R, S, K) targets.
+            y_pred: (N, R, S, K) predictions.
+        """
+        terms = self._terms(y_true, y_pred, self._grid, self._class_weights, **self._options)
+        return {name: self._weights[name] * term for name, term in terms.items()}

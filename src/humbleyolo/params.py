@@ -59,6 +59,7 @@ class Runtime(Section):
 
     intra_op_threads: Annotated[int, Field(ge=1, le=256)]
     inter_op_threads: Annotated[int, Field(ge=1, le=256)]
+    precision: Literal["float32", "bfloat16"]
 
 
 class SplitImages(Section):
@@ -129,22 +130,43 @@ class Encode(Section):
     min_ceiling: Fraction
 
 
+class Humble(Section):
+    """What may be changed about the article's network."""
+
+    scale_pixels: bool
+    batch_norm: bool
+    head: Literal["dense", "convolutional"]
+
+
 class Model(Section):
     """Which network."""
 
     name: Literal["humble", "compact", "yolov1"]
     width: Annotated[float, Field(gt=0, le=16)]
     depth: Annotated[float, Field(gt=0, le=16)]
+    stride: Literal[4, 8, 16, 32]
+    humble: Humble
 
 
 class Loss(Section):
     """Which loss, and the weight of each of its terms."""
 
-    name: Literal["yolov1", "iou"]
+    name: Literal["article", "yolov1", "iou"]
     lambda_coord: Weight
     lambda_obj: Weight
     lambda_noobj: Weight
     lambda_class: Weight
+    class_weights: dict[Name, Weight]
+    mistakes: list[
+        Literal[
+            "size_from_prediction",
+            "empty_untaught",
+            "square_for_abs",
+            "mixed_units",
+            "iou_gradient",
+            "none_responsible",
+        ]
+    ]
 
 
 Strength = Annotated[float, Field(ge=0, lt=1)]
@@ -169,10 +191,13 @@ class Augment(Section):
 class Train(Section):
     """The step loop."""
 
+    include_val: bool
     epochs: Count
     batch: Count
+    schedule: Literal["cosine", "inverse_time"]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
     final_learning_rate: Annotated[float, Field(ge=0, le=10)]
+    inverse_time_decay: Weight
     warmup_epochs: Annotated[float, Field(ge=0)]
     weight_decay: Weight
     clip_norm: Weight
@@ -259,7 +284,7 @@ _END = 10**9  # sorts what has no line of its own behind what has one
 _Problem = tuple[int, str]
 
 
-PATCH = 4  # pixels; the sides of a cell of model `compact` are multiples of it
+PATCH = 4  # pixels; the smallest stride of model `compact`, of which a cell's sides are multiples
 YOLOV1_STRIDE = 64  # pixels; an image's sides are multiples of it for model `yolov1`
 HUMBLE_LEAST = 14  # pixels of a side that model `humble` can halve twice, without padding
 
@@ -338,15 +363,15 @@ def _enough_colours(ground: list[str], background: str) -> str | None:
     return None
 
 
-@_rule("encode.rows", "encode.height", "model.name")
-@_rule("encode.cols", "encode.width", "model.name")
-def _cells_fit_the_stride(cells: int, pixels: int, model: str) -> str | None:
-    if model != "compact" or pixels < cells or not pixels % (PATCH * cells):
+@_rule("encode.rows", "encode.height", "model.name", "model.stride")
+@_rule("encode.cols", "encode.width", "model.name", "model.stride")
+def _cells_fit_the_stride(cells: int, pixels: int, model: str, stride: int) -> str | None:
+    if model != "compact" or pixels < cells or not pixels % (stride * cells):
         return None
-    fits = [str(count) for count in range(1, pixels + 1) if not pixels % (PATCH * count)]
+    fits = [str(count) for count in range(1, pixels + 1) if not pixels % (stride * count)]
     return (
-        f"{cells} does not divide {pixels} pixels into cells of a multiple of {PATCH} pixels, which model "
-        f"compact needs; allowed: {', '.join(fits) or f'any, for a multiple of {PATCH} pixels'}"
+        f"{cells} does not divide {pixels} pixels into cells of a multiple of {stride} pixels, which model "
+        f"compact needs; allowed: {', '.join(fits) or f'any, for a multiple of {stride} pixels'}"
     )
 
 
@@ -363,7 +388,21 @@ def _image_fits_the_network(pixels: int, model: str) -> str | None:
 @_rule("loss.name", "model.name")
 def _output_is_bounded(loss: str, model: str) -> str | None:
     if model == "yolov1" and loss == "iou":
-        return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1"
+        return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1, article"
+    return None
+
+
+@_rule("train.patience", "train.include_val")
+def _val_can_tell(patience: int, include_val: bool) -> str | None:
+    return f"{patience} asks val, which is trained on; allowed: 0" if patience and include_val else None
+
+
+@_rule("loss.mistakes", "loss.name")
+def _mistakes_of_the_article(mistakes: list[str], loss: str) -> str | None:
+    if len(set(mistakes)) < len(mistakes):
+        return f"{mistakes} has one twice; allowed: each once"
+    if mistakes and loss != "article":
+        return f"{mistakes} are the article's; allowed: [] with loss {loss}"
     return None
 
 
@@ -446,6 +485,7 @@ _ALLOWED: dict[str, str] = {
     "string_type": "a text",
     "bool_type": "true or false",
     "list_type": "a list",
+    "dict_type": "keys with values",
     "finite_number": "a finite number",
     "literal_error": "{expected}",
     "greater_than_equal": "{ge} or more",

@@ -30,6 +30,7 @@ def _quiet() -> Iterator[None]:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
 with _quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+    import keras
     import tensorflow as tf
 
 
@@ -44,3 +45,20 @@ def start_runtime(runtime: Runtime) -> None:
     tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Have networks that are built inside compute in this precision; their weights stay float32.
+
+    `bfloat16` has float32's range, so that no loss needs scaling, and a quarter of its digits (Kalamkar et al. 2019).
+
+    Args:
+        precision: `float32` or `bfloat16`.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -21,7 +21,7 @@ from humbleyolo.detector import Selection, select_detections
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.grid import encode_boxes
-from humbleyolo.loss import weighted_terms
+from humbleyolo.loss import Terms, WeightedLoss
 from humbleyolo.params import Loss, Train
 from humbleyolo.scoring.coco import average_precision
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
@@ -56,16 +56,21 @@ def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
 
 
 def learning_rate(step: int, steps_an_epoch: int, train: Train) -> float:
-    """Return the learning rate of one step: a linear warm-up, then half a cosine (Loshchilov & Hutter 2017).
+    """Return the learning rate of one step: a linear warm-up, then the schedule.
+
+    `cosine` is half a cosine down to the final rate (Loshchilov & Hutter 2017, equation 5). `inverse_time` divides
+    the highest rate by 1 + decay x steps, as Keras' optimizers did when the article was written.
 
     Args:
         step: Counted from 0 over the whole run.
         steps_an_epoch: Steps in one epoch.
-        train: The highest and the final rate, and the lengths.
+        train: The schedule, its rates and lengths.
     """
     warmup = train.warmup_epochs * steps_an_epoch
     if step < warmup:
         return train.learning_rate * (step + 1) / (warmup + 1)
+    if train.schedule == "inverse_time":
+        return train.learning_rate / (1 + train.inverse_time_decay * (step - warmup))
     gone = (step - warmup) / (train.epochs * steps_an_epoch - warmup)  # 0 .. 1
     half_cosine = (1 + math.cos(math.pi * gone)) / 2
     return train.final_learning_rate + (train.learning_rate - train.final_learning_rate) * half_cosine
@@ -81,6 +86,9 @@ class Trainer:
         loss: Which loss, and its weights.
         train: How.
         seed: Of the order.
+
+    Raises:
+        UserError: Where the loss has a weight for a class that the data does not have.
     """
 
     def __init__(
@@ -93,7 +101,8 @@ class Trainer:
         seed: int,
     ) -> None:
         self._network, self._average, self._data = network, average, data
-        self._loss, self._train, self._seed = loss, train, seed
+        self._train, self._seed = train, seed
+        self.loss = WeightedLoss(loss, data.categories, data.grid)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
         self._optimizer = keras.optimizers.AdamW(
@@ -182,8 +191,8 @@ class Trainer:
     ) -> tf.Tensor:
         self._optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:
-            predictions = self._network(images, training=True)
-            terms = weighted_terms(targets, predictions, self._data.grid, self._loss)
+            predictions = tf.cast(self._network(images, training=True), tf.float32)
+            terms = self.loss(targets, predictions)
             total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
         self.term_names = list(terms)
         variables = self._network.trainable_variables
@@ -239,29 +248,27 @@ class Validation:
         )
         return average_precision(self._truths, detections, self._split.grid.classes)
 
-    def terms(self, predictions: NDArray[np.float32], loss: Loss) -> dict[str, float]:
+    def terms(self, predictions: NDArray[np.float32], loss: Callable[..., Terms]) -> dict[str, float]:
         """Return the weighted mean of each loss term."""
-        targets = tf.constant(np.asarray(self._split.targets))
-        terms = weighted_terms(targets, tf.constant(predictions), self._split.grid, loss)
+        terms = loss(tf.constant(np.asarray(self._split.targets)), tf.constant(predictions))
         return {name: float(tf.reduce_mean(term)) for name, term in terms.items()}
 
 
 def train_network(
     trainer: Trainer,
     val: EncodedSplit,
-    loss: Loss,
     train: Train,
     on_step: Callable[[int, dict[str, float]], Any],
     on_epoch: Callable[[Row], Any],
 ) -> Trained:
     """Train for the epochs asked for and keep the one with the highest AP on val.
 
-    Of equal epochs the first is kept. Where val has no objects, there is no AP and the last epoch is kept.
+    Of equal epochs the first is kept. The last is kept where val cannot tell: it has no objects, so that there is no
+    AP, or the network is trained on it too.
 
     Args:
         trainer: The network in training.
         val: The split that decides.
-        loss: As the trainer's.
         train: As the trainer's.
         on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
         on_epoch: Called with each row of the history.
@@ -285,7 +292,7 @@ def train_network(
             )
         ap, ap50 = validation.score(predictions)
         means = dict(zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True))
-        terms = {"train": means, "val": validation.terms(predictions, loss)}
+        terms = {"train": means, "val": validation.terms(predictions, trainer.loss)}
         last_step = (epoch + 1) * trainer.steps_an_epoch - 1
         row: Row = {
             "epoch": epoch + 1,
@@ -298,7 +305,7 @@ def train_network(
             row |= {f"{split}_{name}": value for name, value in values.items()}
         history.append(row)
         on_epoch(row)
-        if ap is None or ap > best[0]:
+        if ap is None or train.include_val or ap > best[0]:
             best = (best[0] if ap is None else ap, epoch + 1, trainer.weights())
         if train.patience and epoch + 1 - best[1] >= train.patience:
             break

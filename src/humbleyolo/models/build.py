@@ -24,7 +24,7 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
         ValueError: Where the network cannot be built for the grid.
     """
     if model.name == "humble":
-        return humble(grid, seed)
+        return humble(grid, model.humble, seed)
     if model.name == "yolov1":
         return yolov1(grid, model.width, seed)
-    return compact(grid, model.width, model.depth, seed)
+    return compact(grid, model.width, model.depth, model.stride, seed)

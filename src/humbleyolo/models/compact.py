@@ -2,7 +2,7 @@
 
     pixels      (N, H, W, 3)
     patches     4 x 4 pixels into channels, two 3 x 3 convolutions             stride 4
-    trunk       a strided and a plain convolution, until a cell is at most 4 x 4
+    trunk       a strided and a plain convolution, down to the stride asked for
     cells       each cell's block of features into channels, one 3 x 3 convolution over cells
     mixing      residual blocks of 3 x 3 convolutions over cells
     head        one 1 x 1 convolution, then distributions over x, y, w and h
@@ -22,19 +22,20 @@ from humbleyolo.grid import Grid
 from humbleyolo.models.layers import DetectionHead, Seeds, SpaceToDepth
 from humbleyolo.params import PATCH
 
-_LARGEST_BLOCK = 4  # features of the trunk along one side of a cell
-_TRUNK_CHANNELS = 32
+_TRUNK_CHANNELS = (32, 64)  # at least, and at most behind the first stride
+_CELL_NUMBERS = 512  # of the trunk in one cell: coarse cells hold many features of few channels
 _CELL_CHANNELS = 128
 _BINS = 17
 
 
-def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
+def compact(grid: Grid, width: float, depth: float, stride: int, seed: int) -> keras.Model:
     """Build the network.
 
     Args:
-        grid: Shapes of input and output. A cell's sides are multiples of 4 pixels.
+        grid: Shapes of input and output. A cell's sides are multiples of the stride.
         width: Multiplies the channels of every layer, rounded to multiples of 8.
         depth: Multiplies the plain convolutions of the trunk and the residual blocks, rounded, 1 or more.
+        stride: Pixels from feature to feature at the trunk's end: 4 times a power of two.
         seed: Of the weights' start.
 
     Returns:
@@ -43,8 +44,11 @@ def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     Raises:
         ValueError: Where the grid does not divide the image into such cells.
     """
-    if grid.height % (grid.rows * PATCH) or grid.width % (grid.cols * PATCH):
-        raise ValueError(f"{grid.rows} x {grid.cols} cells do not divide {grid.height} x {grid.width} pixels")
+    if grid.height % (grid.rows * stride) or grid.width % (grid.cols * stride):
+        raise ValueError(
+            f"{grid.rows} x {grid.cols} cells do not divide {grid.height} x {grid.width} pixels into cells of a "
+            f"multiple of the stride, {stride} pixels"
+        )
     seeds = Seeds(seed)
 
     def channels(count: int) -> int:
@@ -67,20 +71,19 @@ def compact(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(pixels)
     x = SpaceToDepth((PATCH, PATCH), name="patches")(x)
-    block = (
-        grid.height // grid.rows // PATCH,
-        grid.width // grid.cols // PATCH,
-    )  # features a cell, (down, across)
-    filters = channels(_TRUNK_CHANNELS)
+    block = (grid.height // grid.rows // stride, grid.width // grid.cols // stride)  # features a cell
+    least, most = _TRUNK_CHANNELS
+    filters = channels(least)
     x = conv(x, "trunk4", filters)
     for repeat in range(repeats):
         x = conv(x, f"trunk4_{repeat + 1}", filters)
-    while max(block) > _LARGEST_BLOCK and block[0] % 2 == block[1] % 2 == 0:
-        block = (block[0] // 2, block[1] // 2)
-        stride = grid.height // grid.rows // block[0]
-        x = conv(x, f"trunk{stride}", filters, stride=2)
+    filters = channels(min(max(_CELL_NUMBERS // math.prod(block), least), most))
+    reached = PATCH
+    while reached < stride:
+        reached *= 2
+        x = conv(x, f"trunk{reached}", filters, stride=2)
         for repeat in range(repeats):
-            x = conv(x, f"trunk{stride}_{repeat + 1}", filters)
+            x = conv(x, f"trunk{reached}_{repeat + 1}", filters)
     x = SpaceToDepth(block, name="cells")(x)
     filters = channels(_CELL_CHANNELS)
     x = conv(x, "cell", filters)

@@ -67,9 +67,10 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
     """Turn a network's raw numbers into probabilities and boxes of the grid's layout.
 
     Class probabilities by softmax, the confidence by the logistic function. Each of x, y, w and h is the mean of a
-    distribution over evenly spaced values from 0 to 1, by softmax: Li et al. 2020, "Generalized Focal Loss",
-    equation 5. All that lies between, any place in the cell and any size up to the image's, can be expressed. To
-    choose among values is learned faster, and more exactly, than to compute one.
+    distribution over values from 0 to 1, by softmax: Li et al. 2020, "Generalized Focal Loss", equation 5. The
+    values are evenly spaced for x and y; for w and h their roots are, so that small boxes have more to choose from,
+    as in the loss of Redmon et al. 2016. All that lies between, any place in the cell and any size up to the
+    image's, can be expressed. To choose among values is learned faster, and more exactly, than to compute one.
 
     Args:
         classes: C.
@@ -94,8 +95,9 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
             raw, [self.classes, self.boxes, self.boxes * 4 * self.bins], axis=-1
         )
         choices = tf.nn.softmax(tf.reshape(choices, (-1, rows, cols, self.boxes * 4, self.bins)))
-        values = tf.constant(np.linspace(0, 1, self.bins, dtype=np.float32))
-        means = tf.reduce_sum(choices * values, axis=-1)  # (N, R, S, 4 B)
+        even = np.linspace(0, 1, self.bins, dtype=np.float32)
+        values = np.tile([even, even, even**2, even**2], (self.boxes, 1))  # (4 B, bins)
+        means = tf.reduce_sum(choices * tf.constant(values), axis=-1)  # (N, R, S, 4 B)
         box = tf.concat(
             [
                 tf.reshape(means, (-1, rows, cols, self.boxes, 4)),
