@@ -17,6 +17,7 @@ from humbleyolo.boxes import (
     ltwh_to_xyxy,
     nms,
     pairwise_iou,
+    to_whole_pixels,
     xyxy_to_cxcywh,
     xyxy_to_ltwh,
 )
@@ -124,6 +125,17 @@ def test_nms_keeps_the_same_boxes_in_any_order_where_scores_differ(
     order = np.array(sorted(range(len(boxes)), key=lambda _: random.random()), int)  # type: ignore[attr-defined]
     shuffled = order[nms(boxes[order], scores[order], labels[order], iou)]
     np.testing.assert_array_equal(shuffled, nms(boxes, scores, labels, iou))
+
+
+@given(whole_boxes(), st.floats(-0.49, 0.49))
+def test_whole_pixels_are_where_labels_are(boxes: Floats, error: float) -> None:
+    solid = area(boxes) > 0
+    np.testing.assert_array_equal(to_whole_pixels(boxes + error)[solid], boxes[solid])
+
+
+def test_a_box_too_small_for_whole_pixels_stays_as_it_is() -> None:
+    boxes = np.array([[1.1, 1.1, 1.4, 5.2], [0.6, 0.2, 1.6, 1.4]])
+    np.testing.assert_array_equal(to_whole_pixels(boxes), [[1.1, 1.1, 1.4, 5.2], [1, 0, 2, 1]])
 
 
 @given(scored_boxes(), st.floats(0, 1))

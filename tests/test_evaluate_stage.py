@@ -29,7 +29,7 @@ from stages.evaluate import evaluate
 
 GRID = Grid(height=16, width=32, rows=2, cols=4, boxes=1, classes=2)
 NAMES = ("chat", "rat")
-ALL = Evaluate(min_score=0.0, nms_iou=0.5, max_detections=100)
+ALL = Evaluate(min_score=0.0, nms_iou=0.5, max_detections=100, whole_pixels=False)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,9 @@ def test_pycocotools_gives_the_same_from_the_files(
 
 
 def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
-    metrics = run(project, tmp_path, Evaluate(min_score=1.0, nms_iou=0.5, max_detections=100))
+    metrics = run(
+        project, tmp_path, Evaluate(min_score=1.0, nms_iou=0.5, max_detections=100, whole_pixels=False)
+    )
     assert (metrics["detections"], metrics["ap"], metrics["mean_iou"]) == (0, 0.0, None)
 
 
@@ -131,7 +133,7 @@ class Oracle:
 
 def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     oracle: Any = Oracle(project)
-    found = DetectionTable.gather(detect(oracle, oracle.split, Selection(0, 0.5, 10)))
+    found = DetectionTable.gather(detect(oracle, oracle.split, Selection(0, 0.5, 10), whole_pixels=False))
     with Archive(project / "test.zip") as archive:
         truths = read_truths(archive)
         sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}

@@ -67,6 +67,13 @@ def pairwise_iou(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
 
 
+def to_whole_pixels(boxes: Floats) -> Floats:
+    """Return boxes (..., 4) xyxy with their edges on whole pixels, but for those that would be left without area."""
+    rounded = np.round(boxes)
+    solid = np.all(rounded[..., 2:] > rounded[..., :2], axis=-1, keepdims=True)
+    return np.where(solid, rounded, boxes)
+
+
 def nms(boxes: Floats, scores: Floats, labels: Ints, iou: float) -> NDArray[np.intp]:
     """Keep, of boxes of one class that overlap by more than `iou`, the one with the highest score.
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.archive import Archive
-from humbleyolo.boxes import xyxy_to_ltwh
+from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
 from humbleyolo.detector import Detector, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import ProblemsError
@@ -54,11 +54,13 @@ def read_truths(archive: Archive) -> TruthTable:
     )
 
 
-def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Iterator[FoundOnImage]:
+def detect(
+    detector: Detector, split: EncodedSplit, selection: Selection, *, whole_pixels: bool
+) -> Iterator[FoundOnImage]:
     """Yield what a detector finds on each image of a split, batch by batch.
 
     Boxes are taken back through the letterbox and clipped to the original image; what lies on the
-    letterbox's bars alone is dropped.
+    letterbox's bars alone is dropped. With `whole_pixels` their edges are rounded, as labels' edges are.
     """
     for start in range(0, len(split), _BATCH):
         batch = np.asarray(split.images[start : start + _BATCH])
@@ -66,6 +68,8 @@ def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Ite
             height, width = split.sizes[image].tolist()
             inside = np.array([width, height, width, height], np.float64)
             boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
+            if whole_pixels:
+                boxes = to_whole_pixels(boxes)
             solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
             yield xyxy_to_ltwh(boxes[solid]).astype(np.float64), found.labels[solid], found.scores[solid]
 

@@ -212,6 +212,7 @@ class Evaluate(Section):
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    whole_pixels: bool
 
 
 class Render(Section):

@@ -1,0 +1,210 @@
+"""The ladder from the article's recipe to `compact`: python benchmarks/ladder.py [--seeds 1 2 3] [--table].
+
+Each rung is a set of values of params.yaml, run by `dvc exp run -S`, once for each seed: images, weights and order
+are all drawn anew. What came of each run is kept in docs/ladder.json, so that an interrupted ladder goes on where it
+was; the tables in docs/ladder.md are made of that file. Run it in a clone of its own: it changes the working tree.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS, PAGE = ROOT / "docs/ladder.json", ROOT / "docs/ladder.md"
+EPOCHS = 10
+
+Changes = dict[str, Any]
+
+_ARTICLE: Changes = {
+    "train.epochs": EPOCHS,
+    "model.name": "humble",
+    "model.humble.scale_pixels": False,
+    "loss.name": "article",
+    "loss.mistakes": ["size_from_prediction", "empty_untaught", "mixed_units", "iou_gradient"],
+    "train.schedule": "inverse_time",
+    "train.learning_rate": 0.001,
+    "train.warmup_epochs": 0.0,
+    "train.weight_decay": 0.0,
+    "train.clip_norm": 0.0,
+    "train.ema_decay": 0.0,
+    "evaluate.whole_pixels": False,
+}
+
+# Each step is taken on top of all before it.
+STEPS: list[tuple[str, Changes]] = [
+    ("the article's text, its mistakes included", _ARTICLE),
+    (
+        "the article's code: other mistakes",
+        {"loss.mistakes": ["square_for_abs", "mixed_units", "iou_gradient"]},
+    ),
+    ("IoU of true distances, in one unit", {"loss.mistakes": ["iou_gradient"]}),
+    ("no gradient through the IoU: the loss is right", {"loss.mistakes": []}),
+    ("pixels scaled to 0 to 1", {"model.humble.scale_pixels": True}),
+    (
+        "warm-up, cosine, weight decay, clipping",
+        {
+            "train.schedule": "cosine",
+            "train.learning_rate": 0.003,
+            "train.warmup_epochs": 2.0,
+            "train.weight_decay": 0.0005,
+            "train.clip_norm": 10.0,
+        },
+    ),
+    ("BatchNorm", {"model.humble.batch_norm": True}),
+    ("convolutional head", {"model.humble.head": "convolutional"}),
+    ("network `compact`, learning rate 0.015", {"model.name": "compact", "train.learning_rate": 0.015}),
+    ("IoU loss and cross-entropy", {"loss.name": "iou"}),
+    ("moving average of the weights", {"train.ema_decay": 0.998}),
+    ("boxes rounded to whole pixels", {"evaluate.whole_pixels": True}),
+    ("20 epochs: the default", {"train.epochs": 20}),
+    ("augmentation: shifts of a tenth", {"train.augment.translate": 0.1}),
+]
+
+
+def _climb(until: str) -> Changes:
+    """Return all values of the steps up to the one of this name."""
+    total: Changes = {}
+    for title, changes in STEPS:
+        total |= changes
+        if title == until:
+            return total
+    raise KeyError(until)
+
+
+_RIGHT = _climb("network `compact`, learning rate 0.015")  # compact, with the article's loss put right
+_TWO = {"encode.boxes": 2}
+
+# Each of the article's mistakes by itself, put back into a network that learns well.
+MISTAKES: list[tuple[str, Changes]] = [
+    ("the article's loss put right, `compact`", _RIGHT),
+    ("sizes from the prediction (text)", _RIGHT | {"loss.mistakes": ["size_from_prediction"]}),
+    ("empty cells untaught (text)", _RIGHT | {"loss.mistakes": ["empty_untaught"]}),
+    ("square for abs (code)", _RIGHT | {"loss.mistakes": ["square_for_abs"]}),
+    ("mixed units (both)", _RIGHT | {"loss.mistakes": ["mixed_units"]}),
+    ("mixed units, square for abs (code)", _RIGHT | {"loss.mistakes": ["mixed_units", "square_for_abs"]}),
+    ("gradient through the IoU (both)", _RIGHT | {"loss.mistakes": ["iou_gradient"]}),
+    ("two boxes a cell, one responsible", _RIGHT | _TWO),
+    ("two boxes a cell, none responsible (both)", _RIGHT | _TWO | {"loss.mistakes": ["none_responsible"]}),
+    ("no suppression of overlaps (both)", _RIGHT | {"evaluate.nms_iou": 1.0}),
+]
+
+
+def rungs() -> dict[str, Changes]:
+    """Return every rung's values by its title."""
+    return {title: _climb(title) for title, _ in STEPS} | dict(MISTAKES)
+
+
+def run(changes: Changes, seed: int) -> dict[str, Any]:
+    """Run a rung with one seed, and return what came of it.
+
+    Raises:
+        subprocess.CalledProcessError: Where DVC fails; what it printed is shown.
+    """
+    command = [sys.executable, "-m", "dvc", "exp", "run"]
+    for key, value in ({"seed": seed} | changes).items():
+        command += ["-S", f"{key}={_override(value)}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="\n", file=sys.stderr)
+        done.check_returncode()
+    metrics = json.loads((ROOT / "data/evaluation/metrics.json").read_text())
+    with np.load(ROOT / "data/model/weights.npz", allow_pickle=False) as weights:
+        parameters = sum(weights[name].size for name in weights.files if "moving_" not in name)
+    seconds = re.search(r"trained into \S+ in ([\d.]+) s", done.stdout)
+    return {
+        "ap50": metrics["ap50"],
+        "ap": metrics["ap"],
+        "seconds": float(seconds[1]) if seconds else None,  # None: DVC had the model in its cache
+        "parameters": int(parameters),
+    }
+
+
+def _override(value: Any) -> str:
+    """Return a value as `-S` takes it."""
+    return f"[{','.join(value)}]" if isinstance(value, list) else json.dumps(value)
+
+
+def climb(seeds: list[int]) -> None:
+    """Run what has not been run yet, seed by seed, and keep each result at once."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    missing = [
+        (title, changes, seed)
+        for seed in seeds
+        for title, changes in rungs().items()
+        if str(seed) not in results.get(title, {}).get("runs", {})
+    ]
+    for title, changes, seed in tqdm(missing, unit=" runs"):
+        entry = results.setdefault(title, {"runs": {}})
+        entry["values"] = changes
+        entry["runs"][str(seed)] = run(changes, seed)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def table(titles: list[str], results: dict[str, Any], last_column: str) -> list[str]:
+    """Return a table as lines of Markdown: mean, and least to most of the seeds."""
+    lines = [
+        f"| Rung | AP50 | AP50:95 | Training, s | Parameters | {last_column} |",
+        "|---|---|---|---|---|---|",
+    ]
+    before: Changes = {}
+    for title in titles:
+        runs = list(results[title]["runs"].values())
+        values = results[title]["values"]
+        new = [
+            f"`{key}={_override(value)}`" for key, value in values.items() if before.get(key, ...) != value
+        ]
+        cells = [
+            _spread([one[key] for one in runs], digits)
+            for key, digits in (("ap50", 3), ("ap", 3), ("seconds", 0))
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} | {runs[0]['parameters']:,} | {', '.join(new)} |")
+        before = values
+    return lines
+
+
+def _spread(values: list[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "not measured"
+    low, mean, high = (f"{f(known):.{digits}f}" for f in (min, statistics.mean, max))
+    return f"{mean} ({low} to {high})"
+
+
+def write_page() -> None:
+    """Put both tables between their marks in docs/ladder.md."""
+    results = json.loads(RESULTS.read_text())
+    page = PAGE.read_text()
+    for mark, titles, column in (
+        ("steps", [title for title, _ in STEPS], "New in `params.yaml`"),
+        ("mistakes", [title for title, _ in MISTAKES], "Changed from the row above"),
+    ):
+        start, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
+        head, rest = page.split(start)
+        tail = rest.split(end)[1]
+        page = head + start + "\n".join(["", *table(titles, results, column), ""]) + "\n" + end + tail
+    PAGE.write_text(page)
+
+
+def main() -> None:
+    """Climb, then write the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--table", action="store_true", help="only write the page from docs/ladder.json")
+    parsed = parser.parse_args()
+    if not parsed.table:
+        climb(parsed.seeds)
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
