@@ -158,17 +158,32 @@ class Trainer:
         for place in range(self.steps_an_epoch):
             step = epoch * self.steps_an_epoch + place
             chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
-            decay = min(self._train.ema_decay, (1 + step) / (10 + step))
-            terms = self._step(
-                tf.constant(learning_rate(step, self.steps_an_epoch, self._train), tf.float32),
-                tf.constant(decay, tf.float32),
-                *self._inputs(epoch, chosen),
-            ).numpy()  # (T, N)
+            terms = self.step(step, self.inputs(epoch, chosen))
             self._check_finite(terms, chosen, step)
             yield terms.mean(axis=1)
 
-    def _inputs(self, epoch: int, chosen: NDArray[np.int64]) -> list[tf.Tensor]:
-        """Return the targets and images of a batch, and where there is augmentation what happens to them."""
+    def step(self, step: int, inputs: list[tf.Tensor]) -> NDArray[np.float32]:
+        """Train on one batch.
+
+        Args:
+            step: Counted from 0 over the whole run.
+            inputs: As `inputs` gives them.
+
+        Returns:
+            (T, N) each loss term of each image, weighted, in the order of `term_names`.
+        """
+        rate = learning_rate(step, self.steps_an_epoch, self._train)
+        decay = min(self._train.ema_decay, (1 + step) / (10 + step))
+        terms = self._step(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *inputs)
+        return np.asarray(terms)
+
+    def inputs(self, epoch: int, chosen: NDArray[np.int64]) -> list[tf.Tensor]:
+        """Return the targets and images of a batch, and where there is augmentation what happens to them.
+
+        Args:
+            epoch: Counted from 0.
+            chosen: (N,) which images of the data, N as many as a batch.
+        """
         data = self._data
         if not self._augments:
             return [tf.constant(data.targets[chosen]), tf.constant(data.images[chosen])]
