@@ -179,7 +179,7 @@ def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "zero-area" in ledger.read_text()
     assert len(list(sheets.iterdir())) == 1
     assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
-    assert "1 images, 1 boxes: csv_table" in capsys.readouterr().out
+    assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
 
 
