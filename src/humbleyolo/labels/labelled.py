@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class Written:
 
 def find_problems(folder: Path) -> list[tuple[Key, str]]:
     """Return what is wrong with the labelled folder itself: for each mistake its key, from the top, and a text."""
-    if folder.exists():
+    with suppress(OSError, ValueError):
+        folder.stat()
         return []
     fix = "allowed: a folder, or a zip archive, with images and labels; put it there or correct the path"
     return [(("dataset", "inputs"), f"'{folder}' does not exist; {fix}")]
