@@ -1,49 +1,61 @@
-"""Draw the dataset: three archives of images and boxes, and what shows at a glance whether they are right.
+"""Make the dataset, drawn or of labelled images: three archives of images and boxes, and what shows them at a glance.
 
-Reads the fonts and the sections `seed` and `dataset` of params.yaml. Writes into the output folder
-`train.zip`, `val.zip`, `test.zip`, `ledger.csv`, `summary.json` and `preview.png`.
+Reads the fonts, or the labelled folder, and the sections `seed` and `dataset` of params.yaml. Writes into the
+output folder `train.zip`, `val.zip`, `test.zip`, `ledger.csv`, `summary.json` and `preview.png`.
 """
 
 import argparse
 import time
 from pathlib import Path
 
+from humbleyolo import synthetic_split
 from humbleyolo.archive import Archive
-from humbleyolo.dataset import write_empty_ledger, write_preview, write_summary
+from humbleyolo.dataset import SplitCounts, write_empty_ledger, write_preview, write_summary
 from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
-from humbleyolo.legibility import find_problems
+from humbleyolo.labels import labelled
 from humbleyolo.params import Dataset, load_params
-from humbleyolo.synthetic_split import write_splits
+from humbleyolo.sources import find_problems
 
 
-def generate(seed: int, dataset: Dataset, fonts: Path, out: Path) -> str:
-    """Write the dataset's files into `out`, and return what was done, in words."""
-    make_folder(out)
-    started = time.monotonic()
-    counts = write_splits(out, dataset.synthetic, fonts, seed)
-    seconds = time.monotonic() - started
+def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
+    """Draw the archives; return what they hold, and what else there is to say."""
+    counts = synthetic_split.write_splits(make_folder(out), dataset.synthetic, fonts, seed)
     write_empty_ledger(out / "ledger.csv")
+    not_drawn = sum(count.not_drawn for count in counts.values())
+    return counts, f"; {not_drawn} words found no place, see summary.json" if not_drawn else ""
+
+
+def take(seed: int, dataset: Dataset, folder: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
+    """Fill the archives from a labelled folder; return what they hold, and what else there is to say."""
+    written = labelled.write_splits(out, dataset.labelled, folder, seed)
+    rows = f"; {len(written.rows)} left out or changed, see ledger.csv" if written.rows else ""
+    return written.counts, f", read as {written.read_as}: {written.because}{rows}"
+
+
+def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> str:
+    """Write the dataset's files into `out`, and return what was done, in words."""
+    started = time.monotonic()
+    verb, fill = {"synthetic": ("drawn", draw), "labelled": ("taken", take)}[dataset.source]
+    counts, more = fill(seed, dataset, inputs, out)
+    seconds = time.monotonic() - started
     write_summary(out / "summary.json", counts)
     with Archive(out / "train.zip") as archive:
         write_preview(out / "preview.png", archive)
     images = sum(count.images for count in counts.values())
-    not_drawn = sum(count.not_drawn for count in counts.values())
-    missing = f"; {not_drawn} words found no place, see summary.json" if not_drawn else ""
-    return f"{images} images drawn into {out} in {seconds:.1f} s, {images / seconds:,.0f} images/s{missing}"
+    return f"{images} images {verb} into {out} in {seconds:.1f} s, {images / seconds:,.0f} images/s{more}"
 
 
 def main() -> None:
-    """Run the stage: `python -m stages.generate <fonts> <dataset>`."""
+    """Run the stage: `python -m stages.generate <fonts or labelled folder> <dataset>`."""
     parser = argparse.ArgumentParser(prog="python -m stages.generate", description=__doc__)
-    parser.add_argument("fonts", type=Path)
+    parser.add_argument("inputs", type=Path)
     parser.add_argument("out", type=Path)
     paths = parser.parse_args()
     seed, dataset = load_params(
-        Path("params.yaml"), "seed", "dataset",
-        check=lambda dataset: find_problems(dataset.synthetic, paths.fonts),
-    )  # fmt: skip
-    print(generate(seed, dataset, paths.fonts, paths.out))
+        Path("params.yaml"), "seed", "dataset", check=lambda dataset: find_problems(dataset, paths.inputs)
+    )
+    print(generate(seed, dataset, paths.inputs, paths.out))
 
 
 if __name__ == "__main__":

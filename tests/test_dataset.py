@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.dataset import LEDGER_COLUMNS, SplitCounts, write_empty_ledger, write_preview, write_summary
+from humbleyolo.labels.ledger import Finding
 from humbleyolo.png import encode_png
 
 
@@ -44,7 +46,7 @@ def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
     write_empty_ledger(tmp_path / "ledger.csv")
     with (tmp_path / "ledger.csv").open(newline="") as file:
         assert [tuple(row) for row in csv.reader(file)] == [LEDGER_COLUMNS]
-    assert LEDGER_COLUMNS == ("file", "where", "what", "why", "done")
+    assert tuple(field.name for field in fields(Finding)) == LEDGER_COLUMNS
 
 
 @pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 30), (1, 1, 1), (8, 200, 3), (1000, 700, 2)])

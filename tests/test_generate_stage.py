@@ -94,7 +94,7 @@ def test_the_summary_counts_what_the_archives_hold(made: Path) -> None:
 
 
 def test_ledger_and_preview(made: Path) -> None:
-    assert (made / "out" / "ledger.csv").read_bytes() == b"file,where,what,why,done\n"
+    assert (made / "out" / "ledger.csv").read_bytes() == b"file,where,what,why,done,kind,severity\n"
     with Image.open(made / "out" / "preview.png") as image:
         assert image.width > 600
 

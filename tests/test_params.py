@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.formats import FORMATS
 from humbleyolo.params import Params, load_params
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +75,7 @@ def test_a_section_is_frozen():
 
 
 S = "dataset.synthetic"
+L = "dataset.labelled"
 
 # What is wrong, the value as YAML text, as it is shown, and what is allowed.
 WRONG_VALUES = [
@@ -168,6 +170,24 @@ WRONG_VALUES = [
     (f"{S}.font_px", "[8, 9, 10]", "3 values", "2 at most"),
     (f"{S}.ink.0", "white", "'white'", "a colour such as '#ffffff'"),
     (f"{S}.background", "plian", "'plian'", "'plain', 'gradient' or 'noise'"),
+    # labelled images
+    ("dataset.source", "labeled", "'labeled'", "'synthetic' or 'labelled'"),
+    (f"{L}.format", "pascal", "'pascal'", None),
+    (f"{L}.classes", "cat", "'cat'", "a list"),
+    (f"{L}.one_based", "1", "1", "true or false"),
+    (f"{L}.exif", "ignore", "'ignore'", "'error', 'displayed' or 'stored'"),
+    (f"{L}.on_problem", "warn", "'warn'", "'error', 'skip' or 'clip'"),
+    (f"{L}.split.by", "random", "'random'", "'lists', 'hash' or 'group'"),
+    (f"{L}.split.fractions", "[0.7, 0.15, 0.15]", "[0.7, 0.15, 0.15]", "a section with keys"),
+    (f"{L}.split.fractions.val", "0", "0", "more than 0"),
+    (f"{L}.split.fractions.train", "1", "1", "less than 1"),
+    (f"{L}.split.stratify", "yes", "'yes'", "true or false"),
+    (
+        f"{L}.split.group",
+        "'scene('",
+        "'scene('",
+        "a regular expression, or '' (missing ), unterminated subpattern at position 5)",
+    ),
 ]
 
 
@@ -187,7 +207,7 @@ def test_a_wrong_value_is_told_with_its_line_key_value_and_what_is_allowed(
 WRONG_TOGETHER = [
     (
         [("train.batch", "9"), (f"{S}.images.train", "8")],
-        "train.batch: 9 is not allowed; allowed: at most 8 (dataset.synthetic.images.train)",
+        "train.batch: 9 is not allowed; allowed: at most 8 (dataset.synthetic.images.train, dataset.source)",
     ),
     (
         [("train.warmup_epochs", "3"), ("train.epochs", "3")],
@@ -225,6 +245,14 @@ WRONG_TOGETHER = [
     (
         [(f"{S}.background", "noise"), (f"{S}.ground", "['#00000a', '#00000A']")],
         "allowed: two or more different colours",
+    ),
+    (
+        [(f"{L}.classes", "[cat, dog, cat]")],
+        f"{L}.classes: 'cat' more than once; allowed: values that differ",
+    ),
+    (
+        [(f"{L}.split.fractions", "{train: 0.7, val: 0.2, test: 0.2}")],
+        f"{L}.split.fractions.train: 0.7 + 0.2 + 0.2 is 1.1; allowed: fractions that add up to 1 (",
     ),
     ([("encode.finer", "[2, 3, 2]")], "encode.finer: 2 more than once"),
     (
@@ -282,6 +310,25 @@ def test_values_that_do_not_fit_each_other_are_told(changes, expected, tmp_path)
     assert expected in problem
     key = problem.split(": ")[1]
     assert problem.startswith(f"line {line_of(key, text)}: ")
+
+
+def test_a_batch_larger_than_the_drawn_split_is_right_for_labelled_images(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(changed(("train.batch", "9"), (f"{S}.images.train", "8"), ("dataset.source", "labelled")))
+    assert load_params(path, "train")[0].batch == 9
+
+
+@pytest.mark.parametrize("name", ["''", "' cat'", '"a\\nb"', "7"])
+def test_what_cannot_be_a_class_name(name, tmp_path):
+    (problem,) = problems_of(changed((f"{L}.classes", f"[cat, {name}]")), tmp_path)
+    assert f"{L}.classes[1]: " in problem
+    assert " is not allowed; allowed: " in problem
+
+
+def test_the_formats_are_those_that_are_read(tmp_path):
+    (problem,) = problems_of(changed((f"{L}.format", "xml")), tmp_path)
+    for name in ("auto", *FORMATS):
+        assert f"'{name}'" in problem
 
 
 def test_any_grid_is_right_for_the_model_of_the_article(tmp_path):

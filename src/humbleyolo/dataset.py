@@ -1,6 +1,5 @@
 """What lies beside the archives in the dataset's folder: ledger, summary, preview."""
 
-import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from humbleyolo.archive import Archive
 from humbleyolo.drawing import contact_sheet, draw_boxes, shrink
 from humbleyolo.files import atomic_write
+from humbleyolo.images import decode
 
-LEDGER_COLUMNS = ("file", "where", "what", "why", "done")
+LEDGER_COLUMNS = ("file", "where", "what", "why", "done", "kind", "severity")
 """Each row: something of the source that is not in the archives as it was found."""
 
 _SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
@@ -89,8 +88,7 @@ def write_preview(path: Path, archive: Archive) -> None:
     """Draw the first images of an archive with their boxes and classes, as one PNG."""
     pictures, captions = [], []
     for record in archive.records(0, _PREVIEW_IMAGES):
-        with Image.open(io.BytesIO(record.image_bytes)) as image:
-            pixels = np.asarray(image.convert("RGB"))
+        pixels = decode(record.image_bytes, record.file_name)
         boxes = record.boxes_ltwh.copy()
         boxes[:, 2:] += boxes[:, :2]  # (M, 4) xyxy
         pixels, boxes = shrink(pixels, boxes, 2 * _PREVIEW_PX)

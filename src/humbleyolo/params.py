@@ -48,6 +48,26 @@ def _needs_no_quotes(path: str) -> str:
 InputPath = Annotated[str, AfterValidator(_needs_no_quotes)]
 
 
+def _is_class_name(name: str) -> str:
+    if not name or not name.isprintable() or name != name.strip():
+        raise ValueError("a printable text without spaces around it")
+    return name
+
+
+ClassName = Annotated[str, AfterValidator(_is_class_name)]
+
+
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"a regular expression, or '' ({error})") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+
+
 class Section(BaseModel):
     """A part of `params.yaml`: frozen, strict, without defaults, unknown keys refused."""
 
@@ -109,12 +129,43 @@ class Synthetic(Section):
     blur_px: Annotated[float, Field(ge=0, le=64)]
 
 
+class Fractions(Section):
+    """The part of all images that each split gets."""
+
+    train: Annotated[float, Field(gt=0, lt=1)]
+    val: Annotated[float, Field(gt=0, lt=1)]
+    test: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Split(Section):
+    """How labelled images are divided into train, val and test."""
+
+    by: Literal["lists", "hash", "group"]
+    fractions: Fractions
+    group: Pattern
+    stratify: bool
+
+
+class Labelled(Section):
+    """Images that people labelled: what only they know, and what shall be done about mistakes."""
+
+    format: Literal[
+        "auto", "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "open_images", "csv", "article"
+    ]
+    classes: list[ClassName]
+    one_based: bool
+    exif: Literal["error", "displayed", "stored"]
+    on_problem: Literal["error", "skip", "clip"]
+    split: Split
+
+
 class Dataset(Section):
     """Where the images come from."""
 
-    source: Literal["synthetic"]
+    source: Literal["synthetic", "labelled"]
     inputs: InputPath
     synthetic: Synthetic
+    labelled: Labelled
 
 
 class Encode(Section):
@@ -315,10 +366,12 @@ def _broken_rules(values: dict[Any, Any], wrong: set[Key]) -> Iterator[tuple[Key
 
 
 _DRAWN = "dataset.synthetic"
+_LABELLED = "dataset.labelled"
 
 
 @_rule(f"{_DRAWN}.words")
 @_rule(f"{_DRAWN}.fonts")
+@_rule(f"{_LABELLED}.classes")
 @_rule("encode.finer")
 def _differ(values: list[Any]) -> str | None:
     same = [unicodedata.normalize("NFC", value) if isinstance(value, str) else value for value in values]
@@ -331,10 +384,24 @@ def _differ(values: list[Any]) -> str | None:
 @_rule(f"{_DRAWN}.free.min_objects", f"{_DRAWN}.free.max_objects")
 @_rule("encode.rows", "encode.height")
 @_rule("encode.cols", "encode.width")
-@_rule("train.batch", f"{_DRAWN}.images.train")
 @_rule("train.final_learning_rate", "train.learning_rate")
 def _at_most(value: float, limit: float) -> str | None:
     return f"{value} is not allowed; allowed: at most {limit}" if value > limit else None
+
+
+@_rule("train.batch", f"{_DRAWN}.images.train", "dataset.source")
+def _batch_can_be_filled(batch: int, images: int, source: str) -> str | None:
+    return _at_most(batch, images) if source == "synthetic" else None  # `train` counts those of other sources
+
+
+@_rule(
+    f"{_LABELLED}.split.fractions.train", *(f"{_LABELLED}.split.fractions.{name}" for name in ("val", "test"))
+)
+def _make_a_whole(train: float, val: float, test: float) -> str | None:
+    total = train + val + test
+    if abs(total - 1) > 1e-6:
+        return f"{train:g} + {val:g} + {test:g} is {total:g}; allowed: fractions that add up to 1"
+    return None
 
 
 @_rule(f"{_DRAWN}.cells.rows", f"{_DRAWN}.height", f"{_DRAWN}.placement")

@@ -1,7 +1,9 @@
 """Small labelled folders, made for each test."""
 
 import io
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,31 @@ Files = dict[str, bytes | str]
 def picture(seed: int = 0, width: int = 40, height: int = 20, kind: str = "PNG", **save: object) -> bytes:
     """An image file whose content depends on the seed."""
     pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+    return encoded(Image.fromarray(pixels), kind, **save)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **save: object) -> bytes:
+    """The bytes of an image file."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **save)
+    image.save(file, kind, **save)
     return file.getvalue()
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that declares a size and holds next to nothing."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def wrong_crc() -> bytes:
+    """A PNG whose check sum of the pixels is not theirs."""
+    data = bytearray(picture())
+    place = data.index(b"IDAT")
+    length = struct.unpack(">I", data[place - 4 : place])[0]
+    data[place + 4 + length] ^= 1
+    return bytes(data)
 
 
 def voc(name: str, *boxes: str, width: int = 40, height: int = 20) -> str:

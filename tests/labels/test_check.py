@@ -12,6 +12,7 @@ import pytest
 from folders import Files, Maker, picture, voc
 from PIL import Image, ImageDraw
 
+from humbleyolo.cli import main
 from humbleyolo.labels.check import Checked, check, report_lines
 from humbleyolo.labels.record import Options
 from humbleyolo.typeface import font
@@ -81,10 +82,10 @@ def test_good_data_has_no_findings(make: Maker) -> None:
 
 
 def test_planted_errors(make: Maker) -> None:
-    """Each kind in 12 places of about 800 boxes in 240 images. Measured: swapped 1.00 and 1.00, missing,
-    duplicate
+    """Each kind in 12 places of about 800 boxes in 240 images.
 
-    and leaked 1.00 and 1.00, shifted by nearly half a box about 0.6 and 0.9 (recall, precision).
+    Measured (recall, precision): missing, duplicate, leaked and swapped 1.00 and 1.00; shifted by 0.45 of width
+    and height 0.67 and 1.00.
     """
     pictures, rows = good()
     rng = np.random.default_rng(5)
@@ -140,11 +141,10 @@ def test_planted_errors(make: Maker) -> None:
             "shifted": "box-shifted",
         }.items()
     }
-    print(result)
     assert {result[name] for name in ("missing", "duplicate", "leaked")} == {(1.0, 1.0)}
     assert min(result["swapped"]) >= 0.9
-    assert result["shifted"][0] >= 0.4
-    assert result["shifted"][1] >= 0.7
+    assert result["shifted"][0] >= 0.55
+    assert result["shifted"][1] >= 0.9
 
 
 def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
@@ -179,8 +179,33 @@ def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "zero-area" in ledger.read_text()
     assert len(list(sheets.iterdir())) == 1
     assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
-    assert "1 images, 1 boxes: csv_table" in capsys.readouterr().out
+    assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
+
+
+def test_a_source_that_cannot_be_read_ends_in_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path / "nowhere")])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'nowhere'}: no such file or folder")
+
+
+class Terminal(io.StringIO):
+    """Takes what is written, and says that a person reads it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, rows = good()
+    some = dict(list(pictures.items())[:60])
+    path = make.folder({**some, "l.csv": table([row for row in rows if row[0] in some])})
+    for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setattr("sys.stderr", screen)
+        check(path, Options())
+        for title in ("images", "crops", "boxes compared"):
+            assert (f"{title}:" in screen.getvalue()) == shown
 
 
 def test_background_alone(make: Maker) -> None:

@@ -35,7 +35,7 @@ GOOD: dict[str, tuple[str, str]] = {
         '"rectangle", "points": [[1, 2], [3, 4]], "flags": {}}]}',
     ),
     "open_images": ("a.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.2,0.3,0.4\n"),
-    "csv_table": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
+    "csv": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
     "article": ("a.txt", "1 0 0\n10 10 4 4\n1\n0 0 1\n1 1 1 1\n0\n---\n"),
 }
 PICTURE = picture()

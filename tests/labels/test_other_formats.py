@@ -195,7 +195,7 @@ def test_csv(make: Maker) -> None:
     data = make.read(
         table(HEAD + "a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\nb c.png,,,,,\n")
     )
-    assert data.format == "csv_table"
+    assert data.format == "csv"
     assert data.records[0].labels == ("NA", "null", "007")
     assert data.records[1].boxes.shape == (0, 4)
     data = make.read(

@@ -1,14 +1,12 @@
 """Image files of every kind of badness."""
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture
+from folders import Files, Maker, encoded, picture, png_of, wrong_crc
 from PIL import Image, ImageOps
 
 from humbleyolo.labels import boxes as box_rules
@@ -23,28 +21,6 @@ def files(data: bytes, name: str = "a.png", **more: bytes | str) -> Files:
     return {name: data, label: LINE, "ok.png": picture(5), "ok.txt": LINE, "classes.txt": "cat\n"} | more
 
 
-def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def png_of(width: int, height: int) -> bytes:
-    """A PNG that declares a size and holds next to nothing."""
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
-    chunks = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def wrong_crc() -> bytes:
-    data = bytearray(picture())
-    place = data.index(b"IDAT")
-    length = struct.unpack(">I", data[place - 4 : place])[0]
-    data[place + 4 + length] ^= 1
-    return bytes(data)
-
-
 FRAMES = [Image.new("L", (40, 20), n) for n in (0, 99)]
 
 
@@ -57,7 +33,7 @@ FRAMES = [Image.new("L", (40, 20), n) for n in (0, 99)]
         (picture(kind="JPEG")[:-300], "a.jpg", "image-damaged", "truncated"),
         (wrong_crc(), "a.png", "image-damaged", "IDAT"),
         (
-            saved(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]),
+            encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]),
             "a.gif",
             "image-animated",
             "2 frames",
@@ -83,13 +59,13 @@ def test_another_format_than_the_name_says_is_noted(make: Maker) -> None:
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
 def test_modes(make: Maker, mode: str) -> None:
     name, kind = ("a.jpg", "JPEG") if mode in ("CMYK", "YCbCr") else ("a.png", "PNG")
-    data = saved(Image.new(mode, (40, 20)), kind)
+    data = encoded(Image.new(mode, (40, 20)), kind)
     assert len(make.read(files(data, name)).records) == 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1)])
 def test_odd_sizes(make: Maker, size: tuple[int, int]) -> None:
-    record = make.read(files(saved(Image.new("L", size)))).records[0]
+    record = make.read(files(encoded(Image.new("L", size)))).records[0]
     assert (record.width, record.height) == size
     assert record.boxes.tolist() == [[size[0] / 4, size[1] / 4, size[0] * 3 / 4, size[1] * 3 / 4]]
 
@@ -102,7 +78,7 @@ def test_rotation_is_declared(make: Maker, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = Image.fromarray(pixels)
-    data = saved(image, exif=exif)
+    data = encoded(image, exif=exif)
     upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
     rows, cols = np.nonzero(upright[..., 0])
     truth = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]

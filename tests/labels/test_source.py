@@ -12,23 +12,6 @@ from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source import open_source
 
 
-def test_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file or folder"):
-        open_source(tmp_path / "x")
-
-
-def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no files"):
-        open_source(tmp_path)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir(mode=0)
-    with pytest.raises(UserError, match="cannot be listed"):
-        open_source(tmp_path)
-
-
 def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK nothing")
     with pytest.raises(UserError, match="zip"):

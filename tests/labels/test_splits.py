@@ -1,7 +1,6 @@
 """Dividing into train, val and test, and images that are in two of them."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,26 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.labelled import write_splits
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.pictures import Facts, inspect
-from humbleyolo.labels.record import Options, Record
+from humbleyolo.labels.record import Record
 from humbleyolo.labels.similar import similar_pairs
 from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
+from humbleyolo.params import Labelled, load_params
+
+ROOT = Path(__file__).parents[2]
+
+
+def options(
+    by: str = "hash", fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), **changed: object
+) -> SplitOptions:
+    values = {"group": "", "stratify": False, "seed": 0} | changed
+    return SplitOptions(by, fractions, **values)  # type: ignore[arg-type]
+
+
+def section(by: str = "lists", **changed: object) -> Labelled:
+    """The section `dataset.labelled`, as params.yaml has it but for what is changed."""
+    (dataset,) = load_params(ROOT / "params.yaml", "dataset")
+    split = dataset.labelled.split.model_copy(update={"by": by})
+    return dataset.labelled.model_copy(update={"split": split, **changed})
 
 
 def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: object) -> Record:
@@ -38,17 +54,17 @@ def where(splits: dict[str, list[Record]]) -> dict[str, str]:
 
 @given(st.integers(0, 2**63 - 1), st.integers(60, 120), st.integers(1, 30))
 def test_adding_images_moves_none(seed: int, count: int, more: int) -> None:
-    options = SplitOptions("hash", (0.4, 0.3, 0.3), seed=seed)
+    chosen = options("hash", (0.4, 0.3, 0.3), seed=seed)
     records = [record(f"{n}.png") for n in range(count + more)]
-    before = where(divide(records[:count], options, Ledger("error")))
-    after = where(divide(records[::-1], options, Ledger("error")))
+    before = where(divide(records[:count], chosen, Ledger("error")))
+    after = where(divide(records[::-1], chosen, Ledger("error")))
     assert before.items() <= after.items()
 
 
 def test_fractions_and_seed() -> None:
     records = [record(f"{n}.png") for n in range(4000)]
     splits = [
-        divide(records, SplitOptions("hash", (0.7, 0.1, 0.2), seed=seed), Ledger("error")) for seed in (1, 2)
+        divide(records, options("hash", (0.7, 0.1, 0.2), seed=seed), Ledger("error")) for seed in (1, 2)
     ]
     for one in splits:
         assert [len(one[name]) / 4000 for name in SPLITS] == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
@@ -57,32 +73,32 @@ def test_fractions_and_seed() -> None:
 
 def test_the_same_content_goes_to_the_same_split() -> None:
     records = [record(f"{n}.png", sha=str(n // 2)) for n in range(200)]
-    found = where(divide(records, SplitOptions("hash"), Ledger("error")))
+    found = where(divide(records, options("hash"), Ledger("error")))
     assert all(found[f"{n}.png"] == found[f"{n + 1}.png"] for n in range(0, 200, 2))
 
 
 @pytest.mark.parametrize("stratify", [False, True])
 def test_groups_stay_together(stratify: bool) -> None:
     records = [record(f"scene{n // 10}/{n}.png", labels=(("a", "b")[n % 2],)) for n in range(600)]
-    options = SplitOptions("group", group=r"scene(\d+)/", stratify=stratify)
-    found = where(divide(records, options, Ledger("error")))
+    chosen = options("group", group=r"scene(\d+)/", stratify=stratify)
+    found = where(divide(records, chosen, Ledger("error")))
     for scene in range(60):
         assert len({found[f"scene{scene}/{n}.png"] for n in range(scene * 10, scene * 10 + 10)}) == 1
 
 
 def test_no_group_is_a_mistake() -> None:
     ledger = Ledger("skip")
-    divide([record("a.png"), record("b.png", group="g")], SplitOptions("group"), ledger)
+    divide([record("a.png"), record("b.png", group="g")], options("group"), ledger)
     assert [(row.kind, row.file) for row in ledger.rows] == [("no-group", "a.png")]
     with pytest.raises(UserError, match="regular expression"):
-        divide([record("a.png")], SplitOptions("group", group="("), ledger)
+        divide([record("a.png")], options("group", group="("), ledger)
 
 
 def test_stratified_gives_each_split_its_share_of_every_class() -> None:
     rng = np.random.default_rng(1)
     names = rng.choice(["often", "sometimes", "rare"], 1000, p=[0.9, 0.08, 0.02])
     records = [record(f"{n}.png", labels=(str(name),)) for n, name in enumerate(names)]
-    splits = divide(records, SplitOptions("hash", (0.6, 0.2, 0.2), stratify=True), Ledger("error"))
+    splits = divide(records, options("hash", (0.6, 0.2, 0.2), stratify=True), Ledger("error"))
     for name in ("often", "sometimes", "rare"):
         total = int((names == name).sum())
         for split, fraction in zip(SPLITS, (0.6, 0.2, 0.2), strict=True):
@@ -96,14 +112,14 @@ def test_lists() -> None:
         record(f"{n}.png", splits=splits) for n, splits in enumerate([("train",), ("val",), ("test",)])
     ]
     records += [record("two.png", splits=("test", "train")), record("none.png")]
-    splits = divide(records, SplitOptions("lists"), ledger)
+    splits = divide(records, options("lists"), ledger)
     assert where(splits) == {"0.png": "train", "1.png": "val", "2.png": "test", "two.png": "test"}
     assert [(row.file, row.done) for row in ledger.rows] == [
         ("two.png", "kept in test alone"),
         ("none.png", "image dropped"),
     ]
     with pytest.raises(UserError, match="no image is left for val and test"):
-        divide(records[:1], SplitOptions("lists"), Ledger("error"))
+        divide(records[:1], options("lists"), Ledger("error"))
 
 
 def photo(seed: int) -> Image.Image:
@@ -180,7 +196,7 @@ def folder(make: Maker) -> Path:
 
 def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     source, out = folder(make), tmp_path / "out"
-    done = write_splits(source, Options(), SplitOptions("lists"), out)
+    done = write_splits(out, section(), source, 1)
     assert done.read_as == "voc"
     assert {split: count.images for split, count in done.counts.items()} == {"train": 2, "val": 1, "test": 1}
     with Archive(out / "train.zip") as archive:
@@ -190,10 +206,9 @@ def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     assert records[1].image_bytes == small(1)
     assert ltwh_to_xyxy(records[1].boxes_ltwh).tolist() == [[1, 2, 3.5, 4], [5, 6, 7, 8]]
     assert records[1].annotations[0]["attributes"] == {"difficult": True}
-    summary = json.loads((out / "summary.json").read_text())
-    assert summary["train"]["classes"] == {"cat": 2, "dog": 2}
+    assert done.counts["train"].as_dict()["classes"] == {"cat": 2, "dog": 2}
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    write_splits(source, Options(), SplitOptions("lists"), out)
+    write_splits(out, section(), source, 1)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -201,9 +216,9 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
     source = folder(make)
     (source / "JPEGImages/0.jpg").write_bytes(small(3, quality=70))
     with pytest.raises(ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test"):
-        write_splits(source, Options(), SplitOptions("lists"), tmp_path / "out")
+        write_splits(tmp_path / "out", section(), source, 1)
     assert not (tmp_path / "out").exists()
-    done = write_splits(source, Options(on_problem="skip"), SplitOptions("lists"), tmp_path / "out")
+    done = write_splits(tmp_path / "out", section(on_problem="skip"), source, 1)
     assert {count.images for count in done.counts.values()} == {1}
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
 

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_reading_arguments(parser)
     parser.add_argument("target", type=Path, help="a folder that does not exist yet")
-    parser.add_argument("--to", required=True, choices=list(WRITABLE), help="the format to write")
+    parser.add_argument("--to", required=True, choices=WRITABLE, help="the format to write")
     parser.add_argument(
         "--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them"
     )

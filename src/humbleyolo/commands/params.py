@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from humbleyolo.params import Dataset, Key, load_params
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -20,15 +18,10 @@ def run(parsed: argparse.Namespace) -> int:
         ProblemsError: With every mistake in it.
         UserError: Where it cannot be read.
     """
+    from humbleyolo.params import load_params
+    from humbleyolo.sources import find_problems
+
     file: Path = parsed.file
-    load_params(file, check=lambda dataset: _words_without_glyphs(dataset, file.parent))
+    load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))
     print(f"{file}: no mistakes")
     return 0
-
-
-def _words_without_glyphs(dataset: Dataset, root: Path) -> list[tuple[Key, str]]:
-    if dataset.source != "synthetic":
-        return []
-    from humbleyolo.legibility import find_problems
-
-    return find_problems(dataset.synthetic, root / dataset.inputs)

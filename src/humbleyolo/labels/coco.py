@@ -43,7 +43,7 @@ def _files(source: Source) -> list[str]:
 
 def read(context: Context) -> Reading:
     """Return the images of every COCO file; see `formats.Format`."""
-    reading = Reading()
+    reading = Reading(background="an entry in images and none in annotations")
     for name in _files(context.source):
         data = context.bytes(name, LABEL_BYTES)
         if data is None:
@@ -143,7 +143,7 @@ class _File:
                     raise BadInput(
                         "unknown-class",
                         f"category_id {category}",
-                        f"no category has that id; there are {allowed}",
+                        f"no category has that id; there are {allowed}; correct it",
                     )
                 flags = {"crowd"} if get(one, "iscrowd", (int, bool), where, 0) else set()
                 box = RawBox(

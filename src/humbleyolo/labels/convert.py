@@ -38,7 +38,7 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
     Args:
         source: Folder or zip archive, in any format; also the folder of a generated dataset.
         target: A folder that does not exist yet, or is empty.
-        to: A key of `formats.WRITABLE`.
+        to: One of `formats.WRITABLE`.
         options: How the source is read.
         images: Whether image files are copied or linked to.
 
@@ -48,7 +48,7 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
     """
     if to not in WRITABLE:
         raise UserError(f"format {to!r} cannot be written; allowed: {', '.join(WRITABLE)}")
-    chosen = FORMATS[WRITABLE[to]]
+    chosen = FORMATS[to]
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:
         labelled = collect(opened, options, ledger)

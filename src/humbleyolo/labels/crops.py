@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from tqdm import tqdm
 
 from humbleyolo.images import Rgb
 
@@ -107,7 +108,7 @@ def cross_scores(
         (number wanted, C).
     """
     result = np.zeros((len(features), classes), np.float32)
-    for fold in range(int(groups.max()) + 1):
+    for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):
         model = Model(features[groups != fold], labels[groups != fold], classes)
         own = (groups == fold) & wanted
         result[own] = model.scores(features[own])

@@ -56,7 +56,7 @@ def read(context: Context) -> Reading:
                     context.ledger.problem(name, error.at(f"line {line}"), "line dropped")
         except BadInput as error:
             context.ledger.problem(name, error, "rest of the file dropped")
-    return Reading(list(records.values()))
+    return Reading(list(records.values()), background="a line that holds its name alone: name,,,,,")
 
 
 def _take(
@@ -84,7 +84,7 @@ def _take(
             raise BadInput(
                 "csv",
                 f"{key} {shorten(row[key])}",
-                f"line {record.where} says {shorten(known)}; an image has one",
+                f"{record.where} says {shorten(known)}; an image has one",
             )
     if not row["label"] and not any(row[key] for key in CORNERS):
         return

@@ -38,7 +38,7 @@ def detect(source: Source) -> str:
 
 def read(context: Context) -> Reading:
     """Return the images of every CVAT file; see `formats.Format`."""
-    reading = Reading()
+    reading = Reading(background="an <image> without shapes")
     for name in context.source.ending(".xml"):
         data = context.bytes(name, LABEL_BYTES)
         if data is None:

@@ -1,11 +1,21 @@
 """The formats, by name, and which one a folder is in."""
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels import (
+    article,
+    bbox_label_tool,
+    coco,
+    csv_table,
+    cvat,
+    labelme,
+    open_images,
+    voc,
+    yolo,
+)
 from humbleyolo.labels.context import Context
 from humbleyolo.labels.gather import Labelled, gather
 from humbleyolo.labels.ledger import Ledger
@@ -24,20 +34,21 @@ class Format:
 
     name: str
     title: str
+    module: Any
 
     def detect(self, source: Source) -> str:
         """Return why the source is in this format; empty where it is not."""
-        return str(self._module().detect(source))
+        return str(self.module.detect(source))
 
     def read(self, context: Context) -> Reading:
         """Return what the label files say."""
-        reading: Reading = self._module().read(context)
+        reading: Reading = self.module.read(context)
         return reading
 
     @property
     def image_folder(self) -> str:
         """Where the format's `write` expects the images to lie."""
-        return str(self._module().IMAGES)
+        return str(self.module.IMAGES)
 
     def write(self, export: Export) -> None:
         """Write the label files; the images lie in `image_folder` already.
@@ -45,35 +56,26 @@ class Format:
         Raises:
             OSError: Where a file cannot be written.
         """
-        self._module().write(export)
-
-    def _module(self) -> Any:
-        return importlib.import_module(f"humbleyolo.labels.{self.name}")
+        self.module.write(export)
 
 
 FORMATS = {
     one.name: one
     for one in (
-        Format("voc", "Pascal VOC XML (LabelImg)"),
-        Format("yolo", "YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)"),
-        Format("coco", "COCO JSON"),
-        Format("cvat", "CVAT for images 1.1 and for video 1.1 XML"),
-        Format("bbox_label_tool", "BBox-Label-Tool text"),
-        Format("labelme", "LabelMe JSON"),
-        Format("open_images", "Open Images CSV"),
-        Format("csv_table", "CSV: image,label,xmin,ymin,xmax,ymax"),
-        Format("article", "the article's Images/ and Labels/"),
+        Format("voc", "Pascal VOC XML (LabelImg)", voc),
+        Format("yolo", "YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)", yolo),
+        Format("coco", "COCO JSON", coco),
+        Format("cvat", "CVAT for images 1.1 and for video 1.1 XML", cvat),
+        Format("bbox_label_tool", "BBox-Label-Tool text", bbox_label_tool),
+        Format("labelme", "LabelMe JSON", labelme),
+        Format("open_images", "Open Images CSV", open_images),
+        Format("csv", "CSV: image,label,xmin,ymin,xmax,ymax", csv_table),
+        Format("article", "the article's Images/ and Labels/", article),
     )
 }
 
 
-WRITABLE = {
-    "voc": "voc",
-    "yolo": "yolo",
-    "coco": "coco",
-    "cvat": "cvat",
-    "csv": "csv_table",
-}  # `--to` and format
+WRITABLE = ("voc", "yolo", "coco", "cvat", "csv")
 
 
 def detect_format(source: Source) -> tuple[Format, str]:

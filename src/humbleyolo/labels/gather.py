@@ -58,7 +58,7 @@ def gather(source: Source, reading: Reading, options: Options, ledger: Ledger) -
         ledger.note(name, BadInput("not-read", name, reason), "not read")
     raw = _once_each(reading.records, ledger)
     if not reading.all_images:
-        _report_unlabelled(source, raw, ledger)
+        _report_unlabelled(source, raw, reading.background, ledger)
     classes = _classes(reading, raw, options)
     known = frozenset(classes)
     records = []
@@ -96,8 +96,9 @@ def _once_each(records: Iterable[RawRecord], ledger: Ledger) -> list[RawRecord]:
     return [kept[name] for name in sorted(kept)]
 
 
-def _report_unlabelled(source: Source, records: list[RawRecord], ledger: Ledger) -> None:
+def _report_unlabelled(source: Source, records: list[RawRecord], background: str, ledger: Ledger) -> None:
     """Every image in a folder where some are labelled must be labelled; other folders get one note each."""
+    declare = f"declare it background with {background}" if background else "take it away"
     claimed = {one.image for one in records}
     folders = {posixpath.dirname(name) for name in claimed}
     others: Counter[str] = Counter()
@@ -105,7 +106,7 @@ def _report_unlabelled(source: Source, records: list[RawRecord], ledger: Ledger)
         if name in claimed:
             continue
         if posixpath.dirname(name) in folders:
-            why = "no label file speaks of it; label it, or say that it is background with an empty label"
+            why = f"no label file speaks of it; label it, or {declare}"
             ledger.problem(name, BadInput("label-missing", "an image without a label", why), "image dropped")
         else:
             others[posixpath.dirname(name) or "."] += 1

@@ -2,13 +2,14 @@
 
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.boxes import xyxy_to_ltwh
-from humbleyolo.dataset import SplitCounts, write_summary
+from humbleyolo.dataset import SplitCounts
 from humbleyolo.errors import UserError
 from humbleyolo.files import make_folder
 from humbleyolo.labels.formats import collect
@@ -16,6 +17,7 @@ from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.record import Options, Record
 from humbleyolo.labels.source import IMAGE_BYTES, Source, open_source
 from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
+from humbleyolo.params import Key, Labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +36,42 @@ class Written:
     rows: list[Finding]
 
 
-def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path) -> Written:
+def find_problems(folder: Path) -> list[tuple[Key, str]]:
+    """Return what is wrong with the labelled folder itself: for each mistake its key, from the top, and a text."""
+    with suppress(OSError, ValueError):
+        folder.stat()
+        return []
+    fix = "allowed: a folder, or a zip archive, with images and labels; put it there or correct the path"
+    return [(("dataset", "inputs"), f"'{folder}' does not exist; {fix}")]
+
+
+def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Written:
     """Read a labelled folder or archive, divide it, and write the dataset.
 
-    Written are `train.zip`, `val.zip`, `test.zip`, `ledger.csv` and `summary.json`. Images go into the
-    archives as they are, byte by byte, under their own names. What else is known of a box (`iscrowd`,
-    `difficult`, `occluded`, `truncated`) goes with it.
+    Written are `train.zip`, `val.zip`, `test.zip` and `ledger.csv`. Images go into the archives as they are,
+    byte by byte, under their own names. What else is known of a box (`iscrowd`, `difficult`, `occluded`,
+    `truncated`) goes with it.
 
     Args:
-        folder: The labelled folder, or a zip archive.
-        options: What only the person who labelled can know.
-        split: How images are divided.
         out: The dataset's folder; made where it is missing.
+        params: What only the person who labelled can know, and how images are divided.
+        folder: The labelled folder, or a zip archive.
+        seed: Of the division by hash.
 
     Raises:
         ProblemsError: With every mistake of every file, where `on_problem` is `error`; nothing is written
             then.
         UserError: Where the folder cannot be read, or a split stays empty.
     """
+    options = Options(params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem)
+    fractions = params.split.fractions
+    split = SplitOptions(
+        by=params.split.by,
+        fractions=(fractions.train, fractions.val, fractions.test),
+        group=params.split.group,
+        stratify=params.split.stratify,
+        seed=seed,
+    )
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
@@ -69,7 +89,6 @@ def write_splits(folder: Path, options: Options, split: SplitOptions, out: Path)
             for name in SPLITS
         }
     write_ledger(out / "ledger.csv", ledger.rows)
-    write_summary(out / "summary.json", counts)
     return Written(labelled.format, labelled.why, counts, ledger.rows)
 
 

@@ -44,7 +44,7 @@ def read(context: Context) -> Reading:
             records.append(_record(context, name, parse(data)))
         except BadInput as error:
             context.ledger.problem(name, error, "file dropped")
-    return Reading(records)
+    return Reading(records, background="a JSON file whose shapes are []")
 
 
 def _record(context: Context, name: str, root: Any) -> RawRecord:

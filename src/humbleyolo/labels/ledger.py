@@ -4,10 +4,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
+from humbleyolo.dataset import LEDGER_COLUMNS
 from humbleyolo.errors import ProblemsError
 from humbleyolo.files import atomic_write
 
@@ -119,7 +120,7 @@ def write_ledger(path: Path, rows: Iterable[Finding]) -> None:
     """Write the rows as CSV (UTF-8), the first line naming the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Finding)])
+    writer.writerow(LEDGER_COLUMNS)
     writer.writerows(astuple(row) for row in rows)
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

@@ -11,7 +11,7 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.text import parse_flag, parse_integer, parse_number
+from humbleyolo.labels.text import decode, parse_flag, parse_integer, parse_number
 
 _T = TypeVar("_T")
 _DEPTH = 64
@@ -154,9 +154,7 @@ def stream(data: bytes) -> Iterator[Element]:
         try:
             builder.parser.Parse(chunk, start + _CHUNK >= len(data))
         except expat.ExpatError as error:
-            raise BadInput(
-                "xml", shorten(str(error)), "must be well-formed XML; mend or export it again"
-            ) from None
+            raise _ill_formed(data, error) from None
         except (LookupError, ValueError) as error:
             raise BadInput("xml", shorten(str(error)), "must be XML in UTF-8, UTF-16 or Latin-1") from None
         if builder.root is not None and not started:
@@ -164,6 +162,20 @@ def stream(data: bytes) -> Iterator[Element]:
             yield builder.root
         yield from builder.done
         builder.done.clear()
+
+
+def _ill_formed(data: bytes, error: expat.ExpatError) -> BadInput:
+    """Return what to say of XML that expat refused: its encoding, where that is all that is wrong."""
+    if (
+        error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+        and b"encoding" not in data[:200]
+    ):
+        try:
+            decode(data)
+        except BadInput as encoding:
+            return encoding
+    found = f"not well-formed: {expat.ErrorString(error.code)}"
+    return BadInput("xml", found, "must be XML; mend or export it again", f"line {error.lineno}")
 
 
 def parse(data: bytes) -> Element:

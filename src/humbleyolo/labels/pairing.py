@@ -60,10 +60,12 @@ def pairs(context: Context) -> list[tuple[str, str]]:
         else:
             owner[label] = image
             found.append((image, label))
-    for image in missing:
-        why = f"label it, or declare it background with an empty {label_names(image)[0]}"
-        context.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
     folders = {posixpath.dirname(label) for label in owner}
+    for image in missing:
+        places = label_names(image)  # best where other labels lie
+        place = next((name for name in places if posixpath.dirname(name) in folders), places[0])
+        why = f"label it, or declare it background with an empty {place}"
+        context.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
     for name in context.source.ending(".txt"):
         if name in owner or posixpath.dirname(name) not in folders or _is_other_text(name):
             continue

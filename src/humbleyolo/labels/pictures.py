@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -94,7 +95,8 @@ def inspect(data: bytes) -> Facts:
         found = f"starts with {shorten(data[:16])}"
         raise BadInput("image-unreadable", found, f"must be {_ALLOWED}; copy or export it again") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(str(error)) from None
+        pixels = re.search(r"\d+", str(error))
+        raise _too_large(f"{int(pixels.group()):,} pixels" if pixels else str(error)) from None
     except _BROKEN as error:
         why = f"must be {_ALLOWED}; copy or export it again"
         raise BadInput("image-damaged", shorten(str(error)), why) from None
@@ -122,13 +124,13 @@ def _open(data: bytes) -> ImageFile:
     image = Image.open(io.BytesIO(data), formats=sorted(set(IMAGE_FORMATS.values())))
     if image.size[0] * image.size[1] > MAX_PIXELS:
         image.close()
-        raise _too_large(f"{image.size[0]} x {image.size[1]} pixels")
+        raise _too_large(f"{image.size[0] * image.size[1]:,} pixels")
     return image
 
 
 def _too_large(found: str) -> BadInput:
     allowed = f"at most {MAX_PIXELS // 10**6} million pixels are decoded"
-    return BadInput("image-too-large", shorten(found), f"{allowed}; shrink it")
+    return BadInput("image-too-large", found, f"{allowed}; shrink it")
 
 
 def _grey_thumb(image: Image.Image) -> NDArray[np.uint8]:

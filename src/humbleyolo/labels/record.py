@@ -89,6 +89,7 @@ class Reading:
     records: list[RawRecord] = field(default_factory=list)
     classes: tuple[str, ...] = ()
     all_images: bool = False  # the reader itself accounted for every image of the source
+    background: str = ""  # how a label says that an image holds nothing, where it can
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,14 @@ def open_source(path: Path) -> Source:
     Raises:
         UserError: Where there is nothing to read.
     """
-    if not path.exists():
+    try:
+        path.stat()
+    except PermissionError as error:
+        raise UserError(f"{path}: cannot be looked at: {error.strerror}; make it readable") from None
+    except (OSError, ValueError):
         raise UserError(
             f"{path}: no such file or folder; give the folder or zip archive that holds images and labels"
-        )
+        ) from None
     if path.is_file():
         return ZipSource(path)
     folder = FolderSource(path)
@@ -244,4 +248,4 @@ def _unsafe(name: str) -> str:
 
 
 def _cannot_list(error: OSError) -> None:
-    raise UserError(f"{error.filename}: cannot be listed: {error.strerror}")
+    raise UserError(f"{error.filename}: cannot be listed: {error.strerror}; make it readable")

@@ -32,10 +32,10 @@ class SplitOptions:
     """
 
     by: Literal["lists", "hash", "group"]
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
-    group: str = ""
-    stratify: bool = False
-    seed: int = 0
+    fractions: tuple[float, float, float]
+    group: str
+    stratify: bool
+    seed: int
 
 
 def divide(records: Sequence[Record], options: SplitOptions, ledger: Ledger) -> dict[str, list[Record]]:

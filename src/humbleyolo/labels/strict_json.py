@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -26,7 +27,65 @@ def parse(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise BadInput("json", error.msg, f"must be JSON; {_FIX}", f"line {error.lineno}") from None
     except RecursionError:
-        raise BadInput("json", "nested too deeply", f"label files have a few levels; {_FIX}") from None
+        where = f"line {_line_too_deep(text)}"
+        raise BadInput("json", "nested too deeply", f"label files have a few levels; {_FIX}", where) from None
+    except _Refused as refused:
+        line = _line_twice(text) if refused.token is None else _line_of(text, refused.token)
+        raise refused.error.at(f"line {line}") from None
+
+
+class _Refused(Exception):  # noqa: N818  (it becomes a BadInput with a line)
+    """What one of the decoder's hooks, which know no line, does not take.
+
+    Args:
+        error: What is wrong.
+        token: The number as it is written; None for a key that is there twice.
+    """
+
+    def __init__(self, error: BadInput, token: str | None) -> None:
+        super().__init__(error, token)
+        self.error, self.token = error, token
+
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"(\s*:)?|-?Infinity|NaN|-?\d[0-9.eE+-]*|[{}\[\]]', re.DOTALL)
+_DEEP = 100  # levels
+
+
+def _line(text: str, token: re.Match[str]) -> int:
+    return text.count("\n", 0, token.start()) + 1
+
+
+def _line_of(text: str, wanted: str) -> int:
+    return next((_line(text, token) for token in _TOKENS.finditer(text) if token[0] == wanted), 1)
+
+
+def _line_too_deep(text: str) -> int:
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        depth += (token[0] in "{[") - (token[0] in "}]")
+        if depth > _DEEP:
+            return _line(text, token)
+    return 1
+
+
+def _line_twice(text: str) -> int:
+    """Return the line of the first object's second key of one name, in the order in which objects end."""
+    keys: list[set[str]] = []
+    lines: list[int] = []
+    for token in _TOKENS.finditer(text):
+        if token[0] == "{":
+            keys.append(set())
+            lines.append(0)
+        elif token[0] == "}":
+            keys.pop()
+            if line := lines.pop():
+                return line
+        elif token[1]:
+            key = json.loads(token[0].removesuffix(token[1]))
+            if key in keys[-1] and not lines[-1]:
+                lines[-1] = _line(text, token)
+            keys[-1].add(key)
+    return 1
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -34,24 +93,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise BadInput("json", f"key {shorten(twice)} twice in one object", f"one must go; {_FIX}")
+        error = BadInput("json", f"key {shorten(twice)} twice in one object", f"one must go; {_FIX}")
+        raise _Refused(error, None)
     return result
 
 
 def _constant(text: str) -> float:
-    raise BadInput("not-finite", text, f"JSON has finite numbers only; {_FIX}")
+    raise _Refused(BadInput("not-finite", text, f"JSON has finite numbers only; {_FIX}"), text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise BadInput("not-finite", shorten(text), f"must be a finite number; {_FIX}")
+        raise _Refused(BadInput("not-finite", shorten(text), f"must be a finite number; {_FIX}"), text)
     return value
 
 
 def _integer(text: str) -> int:
     if len(text) > _MOST_DIGITS:
-        raise BadInput("json", f"a number of {len(text)} digits", f"at most {_MOST_DIGITS} are read; {_FIX}")
+        error = BadInput(
+            "json", f"a number of {len(text)} digits", f"at most {_MOST_DIGITS} are read; {_FIX}"
+        )
+        raise _Refused(error, text)
     return int(text)
 
 

@@ -26,6 +26,8 @@ _FEWEST, _FEWEST_IN_ALL = 20, 60
 _MOST_BOXES = 20_000  # that the model learns from and judges
 _SWAPPED, _SHIFTED = 0.45, 0.45  # how much surer the model must be of another answer
 _FREE = 0.1  # IoU with any label that background has at most
+_MOVED = (0.25, 0.9)  # how far boxes are moved to show what a wrong place looks like, in their own lengths
+_COPIES = 2  # of each box, moved
 
 
 @dataclass(slots=True)
@@ -89,14 +91,15 @@ def _decoded(records: Sequence[Record], source: Source, title: str) -> Iterator[
 
 
 def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
-    """Crop the labelled boxes, the same boxes moved by a third to a half, and background of the same sizes."""
+    """Crop the labelled boxes, the same boxes moved, and background of the same sizes."""
     rng = np.random.default_rng(int(record.facts.sha256[:12], 16))
     boxes = record.boxes
     kinds = [classes.index(label) for label in record.labels]
-    lengths = np.tile(boxes[:, 2:] - boxes[:, :2], 2)  # (M, 4)
-    angle = rng.uniform(0, 2 * np.pi, len(boxes))
-    offset = np.stack([np.cos(angle), np.sin(angle)], axis=1) * rng.uniform(0.3, 0.6, (len(boxes), 1))
-    moved = _inside(boxes + np.tile(offset, 2) * lengths, record)
+    copies = np.tile(boxes, (_COPIES, 1))
+    lengths = np.tile(copies[:, 2:] - copies[:, :2], 2)  # (copies, 4)
+    angle = rng.uniform(0, 2 * np.pi, len(copies))
+    offset = np.stack([np.cos(angle), np.sin(angle)], axis=1) * rng.uniform(*_MOVED, (len(copies), 1))
+    moved = _inside(copies + np.tile(offset, 2) * lengths, record)
     free = _background(record, rng)
     every = np.concatenate([boxes, moved, free])
     return _Crops(
@@ -142,7 +145,7 @@ def _judge(
     others[rows, kinds] = -np.inf
     like = others.argmax(axis=1)
     swapped = others.max(axis=1) - own
-    shifted = scores[:, len(classes) :].max(axis=1) - own
+    shifted = scores[:, len(classes) :].sum(axis=1) - own  # beside an object: moved, or background, or both
     doubt = np.maximum(swapped - _SWAPPED, shifted - _SHIFTED)
     for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
         record, index = places[row]

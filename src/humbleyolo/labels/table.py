@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -46,6 +47,6 @@ def read_rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
 def header_of(text: str) -> list[str]:
     """Return the names in the first line."""
     try:
-        return [name.strip() for name in next(csv.reader([text.split("\n", 1)[0]]), [])]
+        return [name.strip() for name in next(csv.reader([re.split("[\r\n]", text, maxsplit=1)[0]]), [])]
     except csv.Error:
         return []

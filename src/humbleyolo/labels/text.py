@@ -50,12 +50,13 @@ def parse_number(text: str, name: str) -> float:
             decimal comma, and for numbers beyond what a float holds.
     """
     if len(text) > _DIGITS or not _NUMBER.fullmatch(text):
-        hint = "; write a decimal point, not a comma" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
-        allowed = f"{name} must be a finite decimal number such as 12 or 0.5{hint}"
+        comma = re.fullmatch(r"[+-]?\d+,\d+", text)
+        fix = "write a decimal point, not a comma" if comma else "correct it"
+        allowed = f"{name} must be a finite decimal number such as 12 or 0.5; {fix}"
         raise BadInput("not-a-number", shorten(text), allowed)
     value = float(text)
     if not math.isfinite(value):
-        raise BadInput("not-finite", shorten(text), f"{name} must be a finite number")
+        raise BadInput("not-finite", shorten(text), f"{name} must be a finite number; correct it")
     return value
 
 
@@ -66,7 +67,9 @@ def parse_integer(text: str, name: str) -> int:
         BadInput: For anything else, or more than 18 digits.
     """
     if len(text) > 19 or not _INTEGER.fullmatch(text):
-        raise BadInput("not-an-integer", shorten(text), f"{name} must be a whole number in digits 0 to 9")
+        raise BadInput(
+            "not-an-integer", shorten(text), f"{name} must be a whole number in digits 0 to 9; correct it"
+        )
     return int(text)
 
 
@@ -78,5 +81,5 @@ def parse_flag(text: str, name: str) -> bool:
     """
     values = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
     if text.strip().lower() not in values:
-        raise BadInput("not-a-flag", shorten(text), f"{name} must be 0 or 1")
+        raise BadInput("not-a-flag", shorten(text), f"{name} must be 0 or 1; correct it")
     return values[text.strip().lower()]

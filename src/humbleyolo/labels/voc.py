@@ -52,7 +52,7 @@ def read(context: Context) -> Reading:
         except BadInput as error:
             context.ledger.problem(name, error, "file dropped")
     _read_lists(context, records)
-    return Reading(list(records.values()))
+    return Reading(list(records.values()), background="an XML file without <object>")
 
 
 def _record(name: str, root: Element, context: Context) -> RawRecord:

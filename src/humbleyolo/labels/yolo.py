@@ -101,7 +101,7 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> RawBox:
     index = parse_integer(columns[0], "the class")
     if not 0 <= index < len(names):
         top = f"0 to {len(names) - 1}" if names else "none, because there are no class names"
-        raise BadInput("unknown-class", f"class {index}", f"allowed: {top}")
+        raise BadInput("unknown-class", f"class {index}", f"allowed: {top}; correct it, or add its name")
     x, y, width, height = (parse_number(text, name) for text, name in zip(columns[1:], _FIELDS, strict=True))
     if max(abs(x), abs(y), abs(width), abs(height)) > 1.5:
         why = "must be fractions of the image, 0 to 1; these look like pixels: divide by its width and height"

@@ -56,7 +56,10 @@ def declared(context: Context) -> Declared:
 
 def _lines(context: Context, name: str) -> tuple[str, ...]:
     """Return one class name a line. A blank line at the end is none; elsewhere it would move every index."""
-    lines = (context.text(name) or "").rstrip().split("\n")
+    text = context.text(name)
+    if text is None:
+        return ()
+    lines = text.rstrip().split("\n")
     names = tuple(line.strip() for line in lines)
     if names == ("",):
         raise BadInput("no-class-names", "an empty file", "one class name a line")
