@@ -108,6 +108,7 @@ def run(changes: Changes, seed: int) -> dict[str, Any]:
     Raises:
         subprocess.CalledProcessError: Where DVC fails; what it printed is shown.
     """
+    subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=ROOT, check=True)
     command = [sys.executable, "-m", "dvc", "exp", "run", "evaluate"]
     for key, value in ({"seed": seed} | changes).items():
         command += ["-S", f"{key}={_override(value)}"]
