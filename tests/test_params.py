@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -613,3 +614,34 @@ class TestStages:
         done = self.run(tmp_path, "generate", ROOT / "data/fonts", "data/dataset")
         assert done.returncode == 2
         assert done.stderr == "error: params.yaml: no such file; run from the project's folder\n"
+
+
+EMPTY = ["loss.class_weights", "loss.mistakes", "dataset.labelled.classes"]
+
+
+@pytest.mark.parametrize("key", EMPTY)
+def test_dvc_can_empty_and_fill_what_is_empty(key, tmp_path):
+    """A comment behind an empty list or mapping makes `dvc exp run -S` join the lines that follow it."""
+    path = tmp_path / "params.yaml"
+    path.write_text(DEFAULT, encoding="utf-8")
+    holder, last = at(YAML(typ="safe").load(DEFAULT), key)
+    empty = holder[last]
+    for value in (empty, {"a": 1.0} if empty == {} else ["a"], empty):
+        with modify_yaml(path) as document:
+            holder, last = at(document, key)
+            holder[last] = value
+        expected = YAML(typ="safe").load(DEFAULT)
+        holder, last = at(expected, key)
+        holder[last] = value
+        assert YAML(typ="safe").load(path.read_text(encoding="utf-8")) == expected
+
+
+def test_no_other_value_is_empty():
+    def empty(section, way=()):
+        for name, value in section.items():
+            if value in ([], {}):
+                yield ".".join((*way, name))
+            elif isinstance(value, dict):
+                yield from empty(value, (*way, name))
+
+    assert set(empty(YAML(typ="safe").load(DEFAULT))) == set(EMPTY)
