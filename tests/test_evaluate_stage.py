@@ -17,7 +17,7 @@ from humbleyolo.boxes import ltwh_to_xyxy
 from humbleyolo.detector import Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation import check_match, detect, read_truths
+from humbleyolo.evaluation import check_match, detect
 from humbleyolo.grid import Grid, encode_boxes
 from humbleyolo.models.build import build_model
 from humbleyolo.params import Evaluate, Model
@@ -25,6 +25,7 @@ from humbleyolo.png import encode_png
 from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.results import read_detections
 from humbleyolo.scoring.tables import DetectionTable
+from humbleyolo.truths import read_truths
 from stages.evaluate import evaluate
 
 GRID = Grid(height=16, width=32, rows=2, cols=4, boxes=1, classes=2)
@@ -197,7 +198,9 @@ def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tm
     assert all("dvc repro encode" in problem for problem in caught.value.problems)
 
 
-@pytest.mark.parametrize("missing", ["model/model.json", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"])
+@pytest.mark.parametrize(
+    "missing", ["model/model.json", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"]
+)
 def test_missing_input_is_named_and_nothing_is_written(project: Path, tmp_path: Path, missing: str) -> None:
     away = (project / missing).rename(tmp_path / "away")
     try:
