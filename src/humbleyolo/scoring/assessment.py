@@ -99,9 +99,9 @@ def assess(
         ValueError: Where the tables are of different images, or a label is no class.
     """
     classes = len(categories)
-    metrics = measure(truths, detections, categories, settings.match_iou)
-    per_class = metrics.pop("per_class")
     matches = match(truths, detections, classes, settings.match_iou)
+    metrics = measure(truths, detections, categories, matches)
+    per_class = metrics.pop("per_class")
     nearest = nearest_truths(truths, detections)
     taken = taken_at(detections, matches, thresholds.overall)
     judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
