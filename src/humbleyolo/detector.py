@@ -38,11 +38,14 @@ class Selection:
         min_score: Boxes under it are dropped.
         nms_iou: Of two boxes of one class that overlap more, the lower score is dropped.
         max_detections: The best so many of an image are kept.
+        whole_pixels: Edges are rounded to whole pixels of the image as it was before the letterbox, as those of
+            labels are. Whoever takes boxes back through the letterbox does it.
     """
 
     min_score: float
     nms_iou: float
     max_detections: int
+    whole_pixels: bool = False
 
 
 def select_detections(predictions: NDArray[np.float32], grid: Grid, selection: Selection) -> list[Detections]:

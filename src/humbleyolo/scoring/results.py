@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.files import atomic_write
 from humbleyolo.scoring.tables import LONGEST_PX, DetectionTable
 
+FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _MOST_PROBLEMS = 20  # told of one file
 _KEYS = ("image_id", "category_id", "bbox", "score")
 _REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
@@ -25,8 +27,7 @@ def write_detections(path: Path, detections: DetectionTable) -> None:
 
     Numbers are written in full, so that the scores of what is read are the scores of what was written.
     """
-    best_first = detections.order()
-    rows = best_first[np.argsort(detections.images[best_first], kind="stable")]
+    rows = detections.file_order()
     with atomic_write(path) as file:
         file.write(b"[")
         for position, row in enumerate(rows):
@@ -73,15 +74,27 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
         file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array as an `.npy` file."""
+    with atomic_write(path) as file:
+        np.save(file, values, allow_pickle=False)
+
+
 def read_metrics(path: Path, *names: str) -> list[float | None]:
     """Read headline metrics by name; None where one does not exist.
 
     Raises:
-        UserError: Where the file is missing or damaged, or does not hold them, as after a change of versions.
+        UserError: Where the file is missing, damaged or of another format, or does not hold them, as one of an
+            older version does not.
     """
     metrics = _read_json(path)
     if not isinstance(metrics, dict):
         raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
+    if metrics.get("format", FORMAT) != FORMAT:
+        raise UserError(
+            f"{path}: is of format {_shown(metrics['format'])}, which this version does not read; allowed: {FORMAT}; "
+            f"{_REMEDY}"
+        )
     problems = [
         f"{name} is missing"
         if name not in metrics
