@@ -92,9 +92,13 @@ class Maker:
 
     def findings(self, files: Files, **options: object) -> list[Finding]:
         """Every row of the ledger, whatever became of the rest."""
+        return self.findings_in(self.folder(files), **options)
+
+    def findings_in(self, path: Path, **options: object) -> list[Finding]:
+        """As `findings`, of a folder."""
         chosen = Options(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
         ledger = Ledger(chosen.on_problem)
-        with open_source(self.folder(files)) as source:
+        with open_source(path) as source:
             try:
                 read_source(source, chosen, ledger)
             except UserError:

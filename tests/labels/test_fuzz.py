@@ -1,6 +1,7 @@
 """Any bytes give a result or a clear error, in bounded time."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -132,3 +133,72 @@ def test_images(make: Callable[[], bytes]) -> None:
                 assert facts.thumb.shape == (32, 32)
 
     check()
+
+
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))
+ANNOTATION = '{"id": 1, "image_id": 1, "category_id": 1, "segmentation": %s}'
+COCO = (
+    '{"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 40}], '
+    f'"categories": [{{"id": 1, "name": "c"}}], "annotations": [{ANNOTATION}]}}'
+)
+FRAME = '<box frame="%d" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+
+# Small files that would take for ever, or all memory, if they were believed.
+HOSTILE: dict[str, tuple[str, str, str]] = {
+    "aliases that multiply, as names": ("yolo", "data.yaml", f"{LAUGHS}names: *a19\n"),
+    "aliases that multiply, no names": ("yolo", "data.yaml", LAUGHS),
+    "aliases that multiply, as a list": ("yolo", "data.yaml", f"{LAUGHS}names: [a]\ntrain: *a19\n"),
+    "a hexadecimal number of 40,000 digits": ("yolo", "data.yaml", f"names: [a, 0x{'f' * 40_000}]\n"),
+    "names of a mebibyte": ("yolo", "data.yaml", f"names: [{'a, ' * 350_000}b]\n"),
+    "one line of a mebibyte": ("yolo", "a.txt", "0 " * 2**19),
+    "10,000 boxes in one place": ("yolo", "a.txt", "0 0.5 0.5 0.1 0.1\n" * 10_000),
+    "a mask of 10^12 pixels": ("coco", "a.json", COCO % '{"size": [20, 40], "counts": [5, 1000000000000]}'),
+    "a mask of 10^18 pixels": (
+        "coco",
+        "a.json",
+        COCO % '{"size": [1000000000, 1000000000], "counts": [5, 9]}',
+    ),
+    "a key twice behind which nothing ends": ("coco", "a.json", '{"a": 1, "a": 2}, "' + '\\"' * 2**19),
+    "30,000 images that are none": (
+        "coco",
+        "a.json",
+        f'{{"images": [{"{}, " * 30_000}1], "categories": []}}',
+    ),
+    "a track of 10^17 frames": (
+        "cvat",
+        "a.xml",
+        f'<annotations><track label="c">{FRAME % 0}{FRAME % 10**17}</track></annotations>',
+    ),
+    "100,000 attributes": (
+        "cvat",
+        "a.xml",
+        "<annotations " + " ".join(f'a{n}="x"' for n in range(10**5)) + "/>",
+    ),
+    "30,000 objects that are none": ("voc", "a.xml", f"<annotation>{'<object/>' * 30_000}</annotation>"),
+    "a field of a mebibyte": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax\n{'x' * 2**20}"),
+    "200,000 columns": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax{',a' * 200_000}\n1\n"),
+    "20,000 images that are not there": (
+        "csv",
+        "a.csv",
+        "image,label,xmin,ymin,xmax,ymax\n" + "".join(f"z{n}.png,c,1,2,3,4\n" for n in range(20_000)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_time_and_memory_are_bounded(make: Maker, name: str) -> None:
+    """A mebibyte at most is read; 64 are enough, and seconds, also where memory is being watched."""
+    format_name, file, text = HOSTILE[name]
+    files: Files = {"a.png": PICTURE, "a.txt": "0 0.5 0.5 0.1 0.1\n", file: text}
+    path = make.folder(files)
+    started = time.monotonic()
+    tracemalloc.start()
+    try:
+        rows = make.findings_in(path, format=format_name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows
+    assert max(len(str(row)) for row in rows) < 500
+    assert peak < 64 * 2**20
+    assert time.monotonic() - started < 30
