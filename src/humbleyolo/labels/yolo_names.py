@@ -122,8 +122,8 @@ def _from_yaml(context: Context, name: str, result: Declared) -> tuple[str, ...]
                     _add_list(context, name, split, entry, result)
             elif entry is not None:
                 why = "must be the path of a list or a folder, or a list of paths; correct it"
-                error = BadInput("yaml", f"{key} {shorten(entry)}", why)
-                context.ledger.problem(name, error, "list dropped")
+                wrong = BadInput("yaml", f"{key} {shorten(entry)}", why)
+                context.ledger.problem(name, wrong, "list dropped")
     return names
 
 
