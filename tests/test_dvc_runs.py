@@ -1,10 +1,11 @@
 """What DVC runs after a change, by its own words. Slow: each stage that runs is a process of its own."""
 
+import shutil
 import textwrap
 
 import pytest
 from ruamel.yaml import YAML
-from tiny_project import Project
+from tiny_project import TINY_LABELLED, Project, label_images
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,50 @@ def test_a_clone_without_the_cache_builds_the_same_bytes(first_run, tmp_path):
     assert clone.outputs() == first.outputs()
     assert clone.git("status", "--porcelain") == ""  # dvc.lock and metrics.json are those committed
     assert clone.repro().skipped == ALL
+
+
+class TestLabelledImages:
+    """Of a folder in `data/labelled`, with the ready-made parameters."""
+
+    @pytest.fixture
+    def labelled(self, project):
+        label_images(project.path / "data/labelled/bccd")
+        shutil.copyfile(project.path / "examples/bccd/params.yaml", project.path / "params.yaml")
+        for key, value in TINY_LABELLED.items():
+            project.set(key, value)
+        return project
+
+    def test_the_chain_runs_and_a_label_changed_runs_it_again(self, labelled):
+        assert labelled.repro().run == ALL
+        assert labelled.repro().run == []
+        before = labelled.outputs()
+        label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
+        text = label.read_text()
+        label.write_text(text.replace("RBC", "WBC"))
+        assert labelled.repro().run == ALL
+        assert labelled.outputs() != before
+        label.write_text(text)
+        assert labelled.repro().run == []
+        assert labelled.outputs() == before
+
+    def test_a_mistake_in_a_label_leaves_everything_as_it_was(self, labelled):
+        labelled.repro()
+        before = labelled.outputs()
+        labelled.set("dataset.labelled.on_problem", "error")
+        label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
+        label.write_text(label.read_text().replace("<xmin>", "<xmin>9"))
+        done = labelled.dvc("repro", check=False)
+        assert done.returncode != 0
+        assert "Annotations/0.xml: object 1 (line 3): " in done.stderr
+        assert labelled.outputs() == before
+
+    def test_git_ignores_the_folder_and_dvc_can_keep_it(self, labelled):
+        assert "data/labelled" not in labelled.git("status", "--porcelain", "--untracked-files=all")
+        labelled.dvc("add", "data/labelled/bccd")
+        status = labelled.git("status", "--porcelain", "--untracked-files=all")
+        assert "?? data/labelled/bccd.dvc" in status
+        assert "data/labelled/bccd/" not in status
+        assert labelled.repro().run == ALL
 
 
 def test_the_columns_that_are_plotted_exist(first_run):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +26,47 @@ TINY = {
     "train.warmup_epochs": 0.0,
     "render.images": 4,
 }
+
+
+# As `TINY`, for `examples/bccd/params.yaml` and the folder of `label_images`.
+TINY_LABELLED = {
+    "encode.height": 48,
+    "encode.width": 64,
+    "encode.rows": 3,
+    "encode.cols": 4,
+    "encode.finer": [2],
+    "model.width": 0.25,
+    "train.epochs": 1,
+    "train.batch": 4,
+    "train.warmup_epochs": 0.0,
+    "render.images": 4,
+}
+
+
+def label_images(folder: Path) -> Path:
+    """Make a folder of 12 photographs of 64 x 48 pixels as LabelImg labels them, with lists of the splits."""
+    (folder / "JPEGImages").mkdir(parents=True)
+    (folder / "Annotations").mkdir()
+    (folder / "ImageSets/Main").mkdir(parents=True)
+    lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        pixels = rng.integers(0, 256, (48, 64, 3), np.uint8)
+        left, top = (int(value) for value in rng.integers(2, 24, 2))
+        pixels[top : top + 16, left : left + 20] = 255
+        Image.fromarray(pixels).save(folder / f"JPEGImages/{number}.jpg")
+        corners = {"xmin": left, "ymin": top, "xmax": left + 20, "ymax": top + 16}
+        box = "".join(f"<{name}>{value}</{name}>" for name, value in corners.items())
+        name = ("RBC", "WBC")[number % 2]
+        (folder / f"Annotations/{number}.xml").write_text(
+            f"<annotation><filename>{number}.jpg</filename>\n"
+            "<size><width>64</width><height>48</height><depth>3</depth></size>\n"
+            f"<object><name>{name}</name><bndbox>{box}</bndbox></object></annotation>\n"
+        )
+        lists[("train", "train", "val", "test")[number % 4]].append(f"{number}\n")
+    for split, names in lists.items():
+        (folder / f"ImageSets/Main/{split}.txt").write_text("".join(names))
+    return folder
 
 
 @dataclass(frozen=True)

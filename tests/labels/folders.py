@@ -60,6 +60,34 @@ def voc(name: str, *boxes: str, width: int = 40, height: int = 20) -> str:
     return f"<annotation>\n<filename>{name}</filename>\n{size}\n{objects}</annotation>\n"
 
 
+# A label file of each format, about `a.png` of 40 x 20 pixels.
+GOOD: dict[str, tuple[str, str]] = {
+    "voc": ("a.xml", voc("a.png", "cat 1 2 3 4")),
+    "yolo": ("a.txt", "0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.1 0.1\n"),
+    "coco": (
+        "a.json",
+        '{"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 40}], "categories": [{"id": 1, "name":'
+        ' "cat"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": 0,'
+        ' "segmentation": {"size": [20, 40], "counts": "5a0P1"}}]}',
+    ),
+    "cvat": (
+        "a.xml",
+        '<annotations><meta><task><labels><label><name>c</name></label></labels></task></meta><image id="0" '
+        'name="a.png" width="40" height="20"><box label="c" xtl="1" ytl="2" xbr="3" ybr="4" rotation="5"/></image>'
+        '<track id="0" label="c"><box frame="0" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/></track></annotations>',
+    ),
+    "bbox_label_tool": ("a.txt", "2\n1 2 3 4\n5 6 7 8 cat\n"),
+    "labelme": (
+        "a.json",
+        '{"imagePath": "a.png", "imageHeight": 20, "imageWidth": 40, "shapes": [{"label": "c", "shape_type": '
+        '"rectangle", "points": [[1, 2], [3, 4]], "flags": {}}]}',
+    ),
+    "open_images": ("a.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.2,0.3,0.4\n"),
+    "csv": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
+    "article": ("a.txt", "1 0 0\n10 10 4 4\n1\n0 0 1\n1 1 1 1\n0\n---\n"),
+}
+
+
 class Maker:
     """Writes folders and archives, and reads them."""
 
@@ -92,9 +120,13 @@ class Maker:
 
     def findings(self, files: Files, **options: object) -> list[Finding]:
         """Every row of the ledger, whatever became of the rest."""
+        return self.findings_in(self.folder(files), **options)
+
+    def findings_in(self, path: Path, **options: object) -> list[Finding]:
+        """As `findings`, of a folder."""
         chosen = Options(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
         ledger = Ledger(chosen.on_problem)
-        with open_source(self.folder(files)) as source:
+        with open_source(path) as source:
             try:
                 read_source(source, chosen, ledger)
             except UserError:

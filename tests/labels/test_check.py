@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture, voc
+from folders import Files, Maker, encoded, picture, voc
 from PIL import Image, ImageDraw
 
 from humbleyolo.cli import main
 from humbleyolo.labels.check import Checked, check, report_lines
+from humbleyolo.labels.check_page import write_page
 from humbleyolo.labels.record import Options
 from humbleyolo.typeface import font
 
@@ -79,6 +80,7 @@ def test_good_data_has_no_findings(make: Maker) -> None:
     assert len(found(checked, "box-shifted")) <= len(rows) / 100
     assert checked.judged == len(rows)
     assert set(checked.sheets) == set(WORDS)
+    assert set(checked.doubted) <= {"box-shifted"}
 
 
 def test_planted_errors(make: Maker) -> None:
@@ -142,6 +144,7 @@ def test_planted_errors(make: Maker) -> None:
         }.items()
     }
     assert {result[name] for name in ("missing", "duplicate", "leaked")} == {(1.0, 1.0)}
+    assert set(checked.doubted) == {"class-swapped", "box-shifted"}
     assert min(result["swapped"]) >= 0.9
     assert result["shifted"][0] >= 0.55
     assert result["shifted"][1] >= 0.9
@@ -181,6 +184,25 @@ def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
     assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
+
+
+def test_a_doubted_box_is_shown_with_what_is_around_it(make: Maker, tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:20, :20] = (0, 0, 255)
+    rows = "a.png,x,0,0,20,20\na.png,y,0.4,0.4,20,20\na.png,y,50,30,60,40\n"
+    head = "image,label,xmin,ymin,xmax,ymax\n"
+    checked = check(make.folder({"a.png": encoded(Image.fromarray(pixels)), "l.csv": head + rows}), Options())
+    (sheet,) = checked.doubted.values()
+    colours = {colour for _, colour in sheet.getcolors(1 << 20) or []}
+    assert {
+        (0, 0, 255),
+        (0, 0, 0),
+        (128, 128, 128),
+        (200, 30, 30),
+    } <= colours  # inside, outside, no image, outline
+    page = tmp_path / "p.html"
+    write_page(page, checked, "t")
+    assert 'alt="nearly-twice"' in page.read_text()
 
 
 def test_a_source_that_cannot_be_read_ends_in_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

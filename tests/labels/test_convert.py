@@ -2,11 +2,12 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture, voc
+from folders import GOOD, Files, Maker, picture, voc
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -19,7 +20,9 @@ from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.record import FLAGS, Options, Record
 from humbleyolo.labels.source import open_source
 from humbleyolo.params import load_params
+from humbleyolo.synthetic_split import write_splits as draw_splits
 
+ROOT = Path(__file__).parents[2]
 SIZES = [(40, 20), (7, 31), (1, 1)]
 PICTURES = [picture(seed, *size) for seed, size in enumerate(SIZES)]
 CLASSES = ["cat", "a & b <c>", "caf\u00e9 \u732b", '"q", x', "007", "null", "it's"]
@@ -98,6 +101,27 @@ def test_round_trips(
     compare(before, read_labelled(here, options).records, flags="yolo" not in way)
 
 
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("to", WRITABLE)
+def test_any_format_to_any_other(make: Maker, tmp_path: Path, name: str, to: str) -> None:
+    file, text = GOOD[name]
+    here = make.folder({"a.png": picture(), file: text})
+    if name == "cvat":  # images or video
+        (here / file).write_text(re.sub("<track.*</track>", "", text))
+    options = Options(
+        format=name, classes=("cat", "dog") if name in ("article", "yolo", "bbox_label_tool") else ()
+    )
+    if name == "bbox_label_tool":
+        (here / file).write_text(text.replace("1 2 3 4", "1 2 3 4 dog"))
+    before = read_labelled(here, options)
+    assert sum(len(one.labels) for one in before.records) > 0
+    done = convert(here, tmp_path / "out", to, options)
+    after = read_labelled(tmp_path / "out", Options())
+    assert (done.read_as, after.format) == (name, to)
+    compare(before.records, after.records, flags=to != "yolo")
+    assert not after.ledger.rows
+
+
 @pytest.mark.parametrize("to", sorted(WRITABLE))
 def test_every_format_there_and_back(make: Maker, tmp_path: Path, to: str) -> None:
     """Several rounds through one format do not drift."""
@@ -126,14 +150,29 @@ def test_the_generated_dataset_goes_out(make: Maker, tmp_path: Path) -> None:
         files |= {f"x/{n}.png": picture(n), f"x/{n}.xml": voc(f"{n}.png", "cat 1 2 3 4")}
         files |= {f"ImageSets/Main/{split}.txt": f"{n}\n"}
     out = tmp_path / "dataset"
-    (dataset,) = load_params(Path(__file__).parents[2] / "params.yaml", "dataset")
+    (dataset,) = load_params(ROOT / "params.yaml", "dataset")
     split = dataset.labelled.split.model_copy(update={"by": "lists"})
     write_splits(out, dataset.labelled.model_copy(update={"split": split}), make.folder(files), 1)
     (out / "preview.png").write_bytes(picture(9))
-    done = convert(out, tmp_path / "yolo", "yolo", Options())
-    assert (done.read_as, done.images, done.boxes) == ("coco", 3, 3)
-    splits = {record.splits for record in read_labelled(tmp_path / "yolo", Options()).records}
-    assert splits == {("train",), ("val",), ("test",)}
+    before = read_labelled(out, Options()).records
+    for to in WRITABLE:
+        done = convert(out, tmp_path / to, to, Options())
+        assert (done.read_as, done.images, done.boxes) == ("coco", 3, 3)
+        compare(before, read_labelled(tmp_path / to, Options()).records, flags=True)
+    assert {record.splits for record in before} == {("train",), ("val",), ("test",)}
+
+
+def test_the_drawn_dataset_goes_out(tmp_path: Path) -> None:
+    (dataset,) = load_params(ROOT / "params.yaml", "dataset")
+    images = dataset.synthetic.images.model_copy(update={"train": 30, "val": 5, "test": 5})
+    params = dataset.synthetic.model_copy(update={"images": images})
+    (tmp_path / "dataset").mkdir()
+    draw_splits(tmp_path / "dataset", params, ROOT / "data/fonts", 1, processes=1)
+    drawn = read_labelled(tmp_path / "dataset", Options()).records
+    for to in WRITABLE:
+        assert convert(tmp_path / "dataset", tmp_path / to, to, Options()).images == 40
+        compare(drawn, read_labelled(tmp_path / to, Options()).records, flags=True)
+    assert len({record.splits for record in drawn}) == 3
 
 
 def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:

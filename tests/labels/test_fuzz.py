@@ -1,10 +1,11 @@
 """Any bytes give a result or a clear error, in bounded time."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from folders import Files, Maker, picture, voc
+from folders import GOOD, Files, Maker, picture
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -13,31 +14,6 @@ from humbleyolo.labels.formats import FORMATS
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.pictures import bombs_refused, inspect
 
-GOOD: dict[str, tuple[str, str]] = {
-    "voc": ("a.xml", voc("a.png", "cat 1 2 3 4")),
-    "yolo": ("a.txt", "0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.1 0.1\n"),
-    "coco": (
-        "a.json",
-        '{"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 40}], "categories": [{"id": 1, "name":'
-        ' "cat"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": 0,'
-        ' "segmentation": {"size": [20, 40], "counts": "5a0P1"}}]}',
-    ),
-    "cvat": (
-        "a.xml",
-        '<annotations><meta><task><labels><label><name>c</name></label></labels></task></meta><image id="0" '
-        'name="a.png" width="40" height="20"><box label="c" xtl="1" ytl="2" xbr="3" ybr="4" rotation="5"/></image>'
-        '<track id="0" label="c"><box frame="0" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/></track></annotations>',
-    ),
-    "bbox_label_tool": ("a.txt", "2\n1 2 3 4\n5 6 7 8 cat\n"),
-    "labelme": (
-        "a.json",
-        '{"imagePath": "a.png", "imageHeight": 20, "imageWidth": 40, "shapes": [{"label": "c", "shape_type": '
-        '"rectangle", "points": [[1, 2], [3, 4]], "flags": {}}]}',
-    ),
-    "open_images": ("a.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.2,0.3,0.4\n"),
-    "csv": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
-    "article": ("a.txt", "1 0 0\n10 10 4 4\n1\n0 0 1\n1 1 1 1\n0\n---\n"),
-}
 PICTURE = picture()
 
 
@@ -132,3 +108,72 @@ def test_images(make: Callable[[], bytes]) -> None:
                 assert facts.thumb.shape == (32, 32)
 
     check()
+
+
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 20))
+ANNOTATION = '{"id": 1, "image_id": 1, "category_id": 1, "segmentation": %s}'
+COCO = (
+    '{"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 40}], '
+    f'"categories": [{{"id": 1, "name": "c"}}], "annotations": [{ANNOTATION}]}}'
+)
+FRAME = '<box frame="%d" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+
+# Small files that would take for ever, or all memory, if they were believed.
+HOSTILE: dict[str, tuple[str, str, str]] = {
+    "aliases that multiply, as names": ("yolo", "data.yaml", f"{LAUGHS}names: *a19\n"),
+    "aliases that multiply, no names": ("yolo", "data.yaml", LAUGHS),
+    "aliases that multiply, as a list": ("yolo", "data.yaml", f"{LAUGHS}names: [a]\ntrain: *a19\n"),
+    "a hexadecimal number of 40,000 digits": ("yolo", "data.yaml", f"names: [a, 0x{'f' * 40_000}]\n"),
+    "names of a mebibyte": ("yolo", "data.yaml", f"names: [{'a, ' * 350_000}b]\n"),
+    "one line of a mebibyte": ("yolo", "a.txt", "0 " * 2**19),
+    "10,000 boxes in one place": ("yolo", "a.txt", "0 0.5 0.5 0.1 0.1\n" * 10_000),
+    "a mask of 10^12 pixels": ("coco", "a.json", COCO % '{"size": [20, 40], "counts": [5, 1000000000000]}'),
+    "a mask of 10^18 pixels": (
+        "coco",
+        "a.json",
+        COCO % '{"size": [1000000000, 1000000000], "counts": [5, 9]}',
+    ),
+    "a key twice behind which nothing ends": ("coco", "a.json", '{"a": 1, "a": 2}, "' + '\\"' * 2**19),
+    "30,000 images that are none": (
+        "coco",
+        "a.json",
+        f'{{"images": [{"{}, " * 30_000}1], "categories": []}}',
+    ),
+    "a track of 10^17 frames": (
+        "cvat",
+        "a.xml",
+        f'<annotations><track label="c">{FRAME % 0}{FRAME % 10**17}</track></annotations>',
+    ),
+    "100,000 attributes": (
+        "cvat",
+        "a.xml",
+        "<annotations " + " ".join(f'a{n}="x"' for n in range(10**5)) + "/>",
+    ),
+    "30,000 objects that are none": ("voc", "a.xml", f"<annotation>{'<object/>' * 30_000}</annotation>"),
+    "a field of a mebibyte": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax\n{'x' * 2**20}"),
+    "200,000 columns": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax{',a' * 200_000}\n1\n"),
+    "20,000 images that are not there": (
+        "csv",
+        "a.csv",
+        "image,label,xmin,ymin,xmax,ymax\n" + "".join(f"z{n}.png,c,1,2,3,4\n" for n in range(20_000)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_time_and_memory_are_bounded(make: Maker, name: str) -> None:
+    """A mebibyte at most is read; 64 are enough, and seconds, also where memory is being watched."""
+    format_name, file, text = HOSTILE[name]
+    files: Files = {"a.png": PICTURE, "a.txt": "0 0.5 0.5 0.1 0.1\n", file: text}
+    path = make.folder(files)
+    started = time.monotonic()
+    tracemalloc.start()
+    try:
+        rows = make.findings_in(path, format=format_name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rows
+    assert max(len(str(row)) for row in rows) < 500
+    assert peak < 64 * 2**20
+    assert time.monotonic() - started < 30

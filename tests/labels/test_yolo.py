@@ -177,6 +177,7 @@ def test_numbers_without_names_mean_nothing(make: Maker) -> None:
         ("data.yaml", "names: [cat, 007]\n", "yaml"),
         ("data.yaml", "names: {0: cat, 2: dog}\n", "yaml"),
         ("data.yaml", "names: [cat, dog", "yaml"),
+        ("data.yaml", "names: [cat, dog]\ntrain: 3\n", "yaml"),
         ("data.yaml", "[" * 1000, "yaml"),
         ("data.yaml", "train: ../../etc\nnames: [cat, dog]\n", "list-points-nowhere"),
         ("train.txt", "img/z.png\n", "image-missing"),

@@ -11,7 +11,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_arguments(parser)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to look at")
     parser.add_argument("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
-    parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="write a contact sheet for each class")
+    parser.add_argument(
+        "--sheets",
+        type=Path,
+        metavar="FOLDER",
+        help="write a contact sheet for each class and each kind of doubt",
+    )
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -39,5 +44,7 @@ def run(parsed: argparse.Namespace) -> int:
         make_folder(parsed.sheets)
         for number, sheet in enumerate(checked.sheets.values()):
             save_png(sheet, parsed.sheets / f"class-{number:03}.png")
+        for kind, sheet in checked.doubted.items():
+            save_png(sheet, parsed.sheets / f"{kind}.png")
         print(f"contact sheets: {parsed.sheets}")
     return 1 if checked.labelled.ledger.errors else 0

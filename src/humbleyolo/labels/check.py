@@ -12,7 +12,7 @@ from humbleyolo.labels.formats import collect
 from humbleyolo.labels.gather import Labelled
 from humbleyolo.labels.ledger import Finding, Ledger
 from humbleyolo.labels.record import Options
-from humbleyolo.labels.sheets import class_sheets
+from humbleyolo.labels.sheets import class_sheets, doubted_sheets
 from humbleyolo.labels.source import open_source
 from humbleyolo.labels.suspects import add_suspects
 
@@ -29,6 +29,7 @@ class Checked:
         choices: Input sizes and grids with their ceilings; `best` is the one advised, None without boxes.
         judged: Boxes that were compared with the others of their class; 0 where there are too few.
         sheets: A picture a class.
+        doubted: A picture for each kind of doubt about single boxes.
     """
 
     labelled: Labelled
@@ -37,6 +38,7 @@ class Checked:
     best: Choice | None
     judged: int
     sheets: dict[str, Image.Image]
+    doubted: dict[str, Image.Image]
 
     @property
     def rows(self) -> list[Finding]:
@@ -58,7 +60,8 @@ def check(folder: Path, options: Options) -> Checked:
         judged = add_suspects(labelled.records, labelled.classes, source, ledger)
         choices, best = advise(labelled.records, labelled.classes)
         sheets = class_sheets(labelled.records, labelled.classes, source)
-    return Checked(labelled, overview(labelled), choices, best, judged, sheets)
+        doubted = doubted_sheets(ledger.rows, labelled.records, source)
+    return Checked(labelled, overview(labelled), choices, best, judged, sheets, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:

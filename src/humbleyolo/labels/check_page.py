@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -35,12 +35,13 @@ def write_page(path: Path, checked: Checked, title: str) -> None:
         '<meta name="viewport" content="width=device-width">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
         f"<h1>{escape(title)}</h1>",
-        f"<p>Format {escape(labelled.format)}, because {escape(labelled.why)}. {view.images} images, "
-        f"{view.background} of them background.</p>",
+        f"<p>Format {escape(labelled.format)}, because {escape(labelled.why)}. {view.images} images"
+        f"{f', {view.background} of them background' if view.background else ''}{_lists(view.splits)}.</p>",
         "<h2>Classes</h2><p>Sizes in pixels: 5 %, median, 95 %.</p>",
         _table(table_rows(view)),
         "<h2>Findings</h2>",
         *_findings(checked),
+        *(_picture(title, sheet) for title, sheet in checked.doubted.items()),
     ]
     if checked.best is not None:
         best = checked.choices.index(checked.best) + 1
@@ -50,13 +51,18 @@ def write_page(path: Path, checked: Checked, title: str) -> None:
             _table(choice_rows(checked), best),
         ]
     parts.append("<h2>What the boxes hold</h2>")
-    parts += [
-        f'<p><img alt="Boxes of {escape(name)}" src="{_data(sheet)}"></p>'
-        for name, sheet in checked.sheets.items()
-    ]
+    parts += [_picture(f"Boxes of {name}", sheet) for name, sheet in checked.sheets.items()]
     parts.append("</main></body></html>\n")
     with atomic_write(path) as file:
         file.write("\n".join(parts).encode())
+
+
+def _lists(splits: Mapping[str, int]) -> str:
+    return "; lists: " + ", ".join(f"{name} {count}" for name, count in splits.items()) if splits else ""
+
+
+def _picture(title: str, sheet: Image.Image) -> str:
+    return f'<p><img alt="{escape(title)}" src="{_data(sheet)}"></p>'
 
 
 def _findings(checked: Checked) -> list[str]:

@@ -12,6 +12,7 @@ from humbleyolo.labels.gather import Labelled
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.record import Record
 from humbleyolo.labels.similar import similar_pairs
+from humbleyolo.labels.splits import SPLITS
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
@@ -66,13 +67,14 @@ def overview(labelled: Labelled) -> Overview:
         images.update(set(record.labels))
         for label, box in zip(record.labels, record.boxes, strict=True):
             boxes[label].append(box)
+    lists = Counter(split for record in records for split in record.splits)
     return Overview(
         images=len(records),
         background=sum(not record.labels for record in records),
         tables=[_table(name, boxes[name], images[name]) for name in labelled.classes],
         sizes=Counter((record.height, record.width) for record in records).most_common(),
         boxes_an_image=sorted(Counter(len(record.labels) for record in records).items()),
-        splits=dict(Counter(split for record in records for split in record.splits)),
+        splits={name: lists[name] for name in SPLITS if lists[name]},
     )
 
 

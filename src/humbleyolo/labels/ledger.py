@@ -2,6 +2,7 @@
 
 import csv
 import io
+import reprlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -64,9 +65,20 @@ class Finding:
         return f"{place}: {self.what}: {self.why}"
 
 
+_SHORT = reprlib.Repr()  # looks at a few of a list's values, so that aliases of YAML cannot multiply
+_SHORT.maxlevel = 4
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 2 * SHORT
+
+
 def shorten(value: object) -> str:
     """Return a value as a message shows it: quoted, at most `SHORT` characters, printable."""
-    text = repr(value[: SHORT * 2] if isinstance(value, str | bytes) else value)
+    if isinstance(value, str | bytes):
+        text = repr(value[: SHORT * 2])
+    else:
+        try:
+            text = _SHORT.repr(value)
+        except ValueError:  # Python writes no whole number of more than 4,300 digits
+            text = "a very long number"
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 

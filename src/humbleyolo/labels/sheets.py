@@ -1,20 +1,30 @@
-"""A contact sheet for each class: what its boxes hold, side by side, so that a wrong one stands out."""
+"""Contact sheets: what the boxes of a class hold, side by side, and the boxes that a person should look at."""
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from humbleyolo.drawing import contact_sheet
 from humbleyolo.images import Rgb, decode
+from humbleyolo.labels.ledger import Finding
 from humbleyolo.labels.record import Record
 from humbleyolo.labels.source import IMAGE_BYTES, Source
 
 _COLUMNS, _MOST = 12, 96
 _SIDE = 72  # pixels of a crop's longer side, at most
 _MARGIN = 0.15  # of the box, shown around it
+_DOUBTS = {
+    "class-swapped": "Looks like another class",
+    "box-shifted": "Looks as if beside the object",
+    "nearly-twice": "Nearly the same box as another",
+}
+_DOUBTED_COLUMNS, _MOST_DOUBTED = 7, 42
+_DOUBTED_SIDE = 168  # pixels
+_NO_IMAGE, _DOUBT = "#808080", "#c81e1e"
 
 
 def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Source) -> dict[str, Image.Image]:
@@ -46,6 +56,53 @@ def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Sour
         for name, own in crops.items()
         if own
     }
+
+
+def doubted_sheets(
+    rows: Sequence[Finding], records: Sequence[Record], source: Source
+) -> dict[str, Image.Image]:
+    """Return a sheet for each kind of doubt about boxes, of the first 42 of that kind, each with what is around it.
+
+    Args:
+        rows: Findings, the strongest first; those of other kinds are passed over.
+        records: What they are about.
+        source: Holds the images.
+    """
+    places = {
+        (record.file, where): (record, index)
+        for record in records
+        for index, where in enumerate(record.where)
+    }
+    sheets = {}
+    for kind, title in _DOUBTS.items():
+        own = [row for row in rows if row.kind == kind and (row.file, row.where) in places]
+        if not own:
+            continue
+        pictures, captions = [], []
+        for row in own[:_MOST_DOUBTED]:
+            record, index = places[row.file, row.where]
+            image = decode(source.read(record.image, IMAGE_BYTES), record.image)
+            pictures.append(_outlined(image, record.boxes[index]))
+            captions.append(f"{record.labels[index]}, {PurePosixPath(record.image).stem}")
+        heading = f"{title}: {len(pictures)} of {len(own)}"
+        sheets[kind] = contact_sheet(pictures, columns=_DOUBTED_COLUMNS, captions=captions, title=heading)
+    return sheets
+
+
+def _outlined(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
+    """Return a square around a box, twice as long, the box outlined; grey where the image ends."""
+    side = 2 * float((box[2:] - box[:2]).max()) + 8
+    left, top = ((box[:2] + box[2:]) / 2 - side / 2).tolist()
+    window = (round(left), round(top), round(left + side), round(top + side))
+    scale = _DOUBTED_SIDE / (window[2] - window[0])
+    around = Image.new("RGB", (window[2] - window[0], window[3] - window[1]), _NO_IMAGE)
+    around.paste(Image.fromarray(image), (-window[0], -window[1]))
+    picture = around.resize((_DOUBTED_SIDE, _DOUBTED_SIDE), Image.Resampling.BILINEAR)
+    corners = ((box - np.tile(window[:2], 2)) * scale).round().astype(int).tolist()
+    brush = ImageDraw.Draw(picture)
+    brush.rectangle(corners, outline="white", width=4)
+    brush.rectangle(corners, outline=_DOUBT, width=2)
+    return picture
 
 
 def _crop(image: Rgb, box: NDArray[np.float64]) -> Image.Image:

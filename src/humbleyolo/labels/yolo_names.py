@@ -13,7 +13,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.text import parse_integer
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
-_YAML_BYTES = 2**20
+_YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 
 @dataclass
@@ -117,8 +117,13 @@ def _from_yaml(context: Context, name: str, result: Declared) -> tuple[str, ...]
     for key, split in _KEYS.items():
         entries = values.get(key)
         for entry in entries if isinstance(entries, list) else [entries]:
-            if isinstance(entry, str) and entry:
-                _add_list(context, name, split, entry, result)
+            if isinstance(entry, str):
+                if entry:
+                    _add_list(context, name, split, entry, result)
+            elif entry is not None:
+                why = "must be the path of a list or a folder, or a list of paths; correct it"
+                wrong = BadInput("yaml", f"{key} {shorten(entry)}", why)
+                context.ledger.problem(name, wrong, "list dropped")
     return names
 
 
