@@ -19,13 +19,14 @@ from humbleyolo.archive import Archive
 from humbleyolo.detector import Detector, Selection
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import exit_with
-from humbleyolo.evaluation import check_match, detect, read_truths
+from humbleyolo.evaluation import check_match, detect
 from humbleyolo.files import make_folder
 from humbleyolo.params import Evaluate, load_params
 from humbleyolo.scoring.curves import precision_recall, write_table
 from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.results import write_detections, write_metrics
 from humbleyolo.scoring.tables import DetectionTable
+from humbleyolo.truths import read_truths
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, test: Path, out: Path) -> dict[str, Any]:

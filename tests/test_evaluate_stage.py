@@ -16,7 +16,7 @@ from humbleyolo.boxes import ltwh_to_xyxy
 from humbleyolo.detector import Detections, Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation import check_match, detect, read_truths
+from humbleyolo.evaluation import check_match, detect
 from humbleyolo.grid import Grid
 from humbleyolo.models.build import build_model
 from humbleyolo.params import Evaluate, Model
@@ -24,6 +24,7 @@ from humbleyolo.png import encode_png
 from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.results import read_detections
 from humbleyolo.scoring.tables import DetectionTable
+from humbleyolo.truths import read_truths
 from stages.evaluate import evaluate
 
 GRID = Grid(height=16, width=32, rows=2, cols=4, boxes=1, classes=2)

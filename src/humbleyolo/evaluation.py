@@ -10,7 +10,6 @@ from humbleyolo.boxes import xyxy_to_ltwh
 from humbleyolo.detector import Detector, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import ProblemsError
-from humbleyolo.scoring.tables import TruthTable
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
@@ -44,14 +43,6 @@ def check_match(detector: Detector, split: EncodedSplit, archive: Archive) -> No
         )
     if problems:
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
-
-
-def read_truths(archive: Archive) -> TruthTable:
-    """Return what is really in the images of an archive."""
-    return TruthTable.gather(
-        (truth.boxes_ltwh, truth.labels, [annotation.get("iscrowd", 0) for annotation in truth.annotations])
-        for truth in archive.truths()
-    )
 
 
 def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Iterator[FoundOnImage]:

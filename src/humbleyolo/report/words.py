@@ -1,0 +1,40 @@
+"""Numbers and names as the report shows them."""
+
+import unicodedata
+from typing import Any
+
+UNDEFINED = "\N{EN DASH}"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Return a number to be read: whole ones with commas, others to `digits` decimals or as many figures."""
+    if value is None:
+        return UNDEFINED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
+        return f"{int(value):,}"
+    if abs(value) < 10**-digits or abs(value) >= 1e6:
+        return f"{value:.{digits}g}"
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+
+
+def metric(value: float | None) -> str:
+    """Return a metric between 0 and 1 with three decimals."""
+    return UNDEFINED if value is None else f"{value:.3f}"
+
+
+def printable(text: str) -> str:
+    """Return a text whose characters can be encoded and shown: the others become U+FFFD.
+
+    Control characters, those that turn the direction of what follows, and lone surrogates are such.
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if _hostile(character) else character for character in text
+    )
+
+
+def _hostile(character: str) -> bool:
+    category = unicodedata.category(character)
+    turns = character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return turns or category in ("Cc", "Cs") or (category == "Cn" and ord(character) & 0xFFFE == 0xFFFE)
