@@ -16,7 +16,13 @@ from humbleyolo.drawing import save_png
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
-from humbleyolo.gallery import cells_and_confidence, first_examples, headline, truth_and_predictions, worst_mistakes
+from humbleyolo.gallery import (
+    cells_and_confidence,
+    first_examples,
+    headline,
+    truth_and_predictions,
+    worst_mistakes,
+)
 from humbleyolo.params import Params, load_params
 from humbleyolo.report.build import build_report, check_match, write_report
 from humbleyolo.report.collect import collect
@@ -27,7 +33,9 @@ from humbleyolo.truths import read_truths
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
 
-def render(params: Mapping[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path) -> int:
+def render(
+    params: Mapping[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path
+) -> int:
     """Write the pictures and the report into `out`, and return the bytes of the report."""
     settings = params["render"]
     layout = {"columns": settings.columns, "scale": settings.scale}
@@ -36,9 +44,7 @@ def render(params: Mapping[str, Any], dataset: Path, grid: Path, model: Path, ev
         check_match(split, archive)
         found = read_evaluation(evaluation, truths, len(names), split.grid)
         hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]
-        report = collect(
-            found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params
-        )
+        report = collect(found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params)
         examples = first_examples(archive, found.detections, settings.images, settings.min_score)
         seen = first_seen(archive, split, found, settings.cells, settings.min_score)
         worst = worst_of_each_kind(archive, truths, found, report.mistakes, settings.mistakes)
@@ -82,7 +88,9 @@ def main() -> None:
         paths.evaluation,
         paths.out,
     )
-    print(f"report.html of {size / 1e6:.1f} MB and 3 pictures in {paths.out} in {time.monotonic() - started:.1f} s")
+    print(
+        f"report.html of {size / 1e6:.1f} MB and 3 pictures in {paths.out} in {time.monotonic() - started:.1f} s"
+    )
 
 
 if __name__ == "__main__":

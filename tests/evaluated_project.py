@@ -26,7 +26,9 @@ NAMES = ["chat", "rat", "<script>alert(1)</script>"]
 THRESHOLD = 0.4
 
 
-def write_archive(path: Path, names: Sequence[str], images: int, height: int, width: int, seed: int = 0) -> None:
+def write_archive(
+    path: Path, names: Sequence[str], images: int, height: int, width: int, seed: int = 0
+) -> None:
     """Write images of soft noise with 0 to 3 bright objects each; those of the first class are the most."""
     rng = np.random.default_rng(seed)
     with ArchiveWriter(path, names) as archive:
@@ -57,8 +59,10 @@ def some_detections(truths: TruthTable, classes: int, seed: int = 1) -> Detectio
             rows.append((int(image), moved.tolist(), named, float(rng.uniform(0.3, 1))))
         if fate > 0.92:
             rows.append((int(image), (moved + 0.5).tolist(), int(label), float(rng.uniform(0.3, 0.9))))
-    for image in range(0, truths.image_count, 5):
-        rows.append((image, [1.0, 1.0, 5.0, 4.0], int(rng.integers(classes)), float(rng.uniform(0.02, 0.7))))
+    rows += [
+        (image, [1.0, 1.0, 5.0, 4.0], int(rng.integers(classes)), float(rng.uniform(0.02, 0.7)))
+        for image in range(0, truths.image_count, 5)
+    ]
     return DetectionTable(
         truths.image_count,
         np.array([row[0] for row in rows], np.int64),
@@ -100,21 +104,36 @@ def make_project(
             counts.add(truth.boxes_ltwh.tolist(), truth.labels.tolist())
     write_summary(path / "dataset/summary.json", {"train": counts, "test": counts})
     rows, cols, boxes = grid
-    list(encode_archive(path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test"))
+    list(
+        encode_archive(
+            path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test"
+        )
+    )
     ceiling = {"objects": len(truths), "shared": 1, "lost": 1, "ap": 0.97, "ap50": 0.98, "recall": 0.99}
-    ceilings = [{"rows": rows, "cols": cols, **ceiling}, {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0}]
+    ceilings = [
+        {"rows": rows, "cols": cols, **ceiling},
+        {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0},
+    ]
     (path / "grid/report.json").write_text(json.dumps({"test": ceilings}))
-    (path / "model/model.json").write_text(json.dumps({"format": 1, "model": {"name": "compact", "width": 1.0}}))
+    (path / "model/model.json").write_text(
+        json.dumps({"format": 1, "model": {"name": "compact", "width": 1.0}})
+    )
     (path / "model/weights.npz").write_bytes(b"weights")
     history = [[epoch, 3 / epoch, 3.2 / epoch, 1 - 1 / epoch, 1 - 0.5 / epoch] for epoch in range(1, 9)]
-    write_csv(path / "model/history.csv", ["epoch", "train_total", "val_total", "val_ap", "val_ap50"], history)
+    write_csv(
+        path / "model/history.csv", ["epoch", "train_total", "val_total", "val_ap", "val_ap50"], history
+    )
     found = some_detections(truths, len(names)) if detections is None else detections
     write_evaluation(path / "evaluation", truths, found, names, (images, *grid))
     return path
 
 
 def write_evaluation(
-    folder: Path, truths: TruthTable, found: DetectionTable, names: Sequence[str], shape: tuple[int, int, int, int]
+    folder: Path,
+    truths: TruthTable,
+    found: DetectionTable,
+    names: Sequence[str],
+    shape: tuple[int, int, int, int],
 ) -> None:
     """Write the files of an evaluation; the judgements are of a plain greedy matching, other numbers are made up."""
     order = np.lexsort((-found.scores, found.images))
@@ -159,11 +178,16 @@ def write_evaluation(
     write_csv(
         folder / "confusion.csv",
         ["truth", "predicted", "count", "truth_index", "predicted_index"],
-        [[labels[t] or "background", labels[p] or "background", confusion.get((t, p), 0), t, p] for t, p in every],
+        [
+            [labels[t] or "background", labels[p] or "background", confusion.get((t, p), 0), t, p]
+            for t, p in every
+        ],
     )
     steps = np.linspace(0, 1, 101).round(2).tolist()
     write_csv(
-        folder / "precision_recall.csv", ["recall", "precision"], [[x, max(0, 1 - x**6)] for x in steps if found]
+        folder / "precision_recall.csv",
+        ["recall", "precision"],
+        [[x, max(0, 1 - x**6)] for x in steps if found],
     )
     write_csv(
         folder / "precision_recall_by_class.csv",
@@ -183,9 +207,16 @@ def write_evaluation(
     write_csv(
         folder / "reliability.csv",
         ["low", "high", "count", "confidence", "iou", "right"],
-        [[low, high, 5, low + 0.05, low, low**2] if low > 0.2 else [low, high, 0, "", "", ""] for low, high in bins],
+        [
+            [low, high, 5, low + 0.05, low, low**2] if low > 0.2 else [low, high, 0, "", "", ""]
+            for low, high in bins
+        ],
     )
-    write_csv(folder / "iou_histogram.csv", ["low", "high", "count"], [[*edges, int(90 * edges[0])] for edges in bins])
+    write_csv(
+        folder / "iou_histogram.csv",
+        ["low", "high", "count"],
+        [[*edges, int(90 * edges[0])] for edges in bins],
+    )
     numbers: dict[str, Any] = {
         "ap": 0.84,
         "ap50": 0.93,
@@ -243,7 +274,9 @@ def judge(truths: TruthTable, found: DetectionTable) -> list[tuple[int, int, int
             kind = "classification" if iou >= 0.5 else "both"
         rows.append((int(found.images[detection]), detection, truth, kind, iou))
     rows += [
-        (int(truths.images[truth]), -1, truth, "missed", 0.0) for truth in range(len(truths)) if truth not in taken
+        (int(truths.images[truth]), -1, truth, "missed", 0.0)
+        for truth in range(len(truths))
+        if truth not in taken
     ]
     return sorted(rows, key=lambda row: row[0])
 
@@ -257,7 +290,9 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]])
 
 def settings(**changes: Any) -> dict[str, Any]:
     """Return every section of params.yaml, with changes to `render`."""
-    sections = dict(zip(Params.model_fields, load_params(ROOT / "params.yaml", *Params.model_fields), strict=True))
+    sections = dict(
+        zip(Params.model_fields, load_params(ROOT / "params.yaml", *Params.model_fields), strict=True)
+    )
     return sections | {"render": sections["render"].model_copy(update=changes)}
 
 

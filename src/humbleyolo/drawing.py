@@ -178,7 +178,9 @@ def draw_cells(
         for (row, col), value in np.ndenumerate(values):
             words = f"{value:.2f}"
             x, y = int(left[col]) + 4, int(top[row]) + 4
-            brush.rectangle((x, y, x + math.ceil(face.getlength(words)) + 3, y + _TAG_HEIGHT - 2), fill=_PAPER)
+            brush.rectangle(
+                (x, y, x + math.ceil(face.getlength(words)) + 3, y + _TAG_HEIGHT - 2), fill=_PAPER
+            )
             brush.text((x + 2, y), words, font=face, fill=_INK)
     return canvas
 

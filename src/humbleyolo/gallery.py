@@ -40,7 +40,7 @@ class Example(NamedTuple):
         truth_labels: (M,) class indices.
         boxes_ltwh: (D, 4) pixels.
         labels: (D,) class indices.
-        scores: (D,) confidences.
+        scores: (D,) confidences; None where the boxes are no detections but truths that were missed.
     """
 
     caption: str
@@ -49,7 +49,7 @@ class Example(NamedTuple):
     truth_labels: npt.NDArray[np.int64]
     boxes_ltwh: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64] | None
 
 
 def first_examples(
@@ -89,7 +89,7 @@ class Mistakes(NamedTuple):
 
     Attributes:
         title: The kind, how many there are, and what they cost.
-        examples: The worst first; each holds the truths of its image, and as its detection the mistake alone.
+        examples: The worst first; each holds the truths of its image, and the mistake alone.
     """
 
     title: str
@@ -155,7 +155,10 @@ def truth_and_predictions(
         subtitle: Under the title.
     """
     longest_px = min(_LONGEST_PX, math.isqrt(_MOST_PIXELS // (2 * len(examples))))
-    pairs = [_pair(example, names, grid, scale, longest_px) for example in examples]
+    pairs = [
+        _pair(example, names, grid, scale, longest_px, f"predictions ({len(example.labels)})")
+        for example in examples
+    ]
     shown = {label for example in examples for label in (*example.truth_labels, *example.labels)}
     return contact_sheet(
         pairs,
@@ -192,7 +195,13 @@ def worst_mistakes(
     sheets = []
     for kind in kinds:
         if kind.examples:
-            pairs = [_pair(example, names, grid, scale, longest_px) for example in kind.examples]
+            pairs = [
+                _pair(
+                    example, names, grid, scale, longest_px,
+                    "missed" if example.scores is None else "the mistake",
+                )
+                for example in kind.examples
+            ]  # fmt: skip
             captions = [example.caption for example in kind.examples]
             sheets.append(contact_sheet(pairs, columns=columns, captions=captions, subtitle=kind.title))
     empty = [kind.title for kind in kinds if not kind.examples]
@@ -224,7 +233,7 @@ def cells_and_confidence(
         captions=[one.caption for one in seen],
         title="How the network thinks: how sure each cell is that it holds the centre of an object",
         subtitle="images as the network sees them, the highest confidence of each cell's boxes",
-        legend=[("responsible for an object, its centre", RESPONSIBLE), ("confidence near 1", SURE)],
+        legend=[("responsible, centre of object", RESPONSIBLE), ("confidence near 1", SURE)],
     )
 
 
@@ -247,7 +256,9 @@ def _triple(seen: SeenImage, names: Sequence[str], scale: int, longest_px: int) 
     )
 
 
-def _pair(example: Example, names: Sequence[str], grid: Grid, scale: int, longest_px: int) -> Image.Image:
+def _pair(
+    example: Example, names: Sequence[str], grid: Grid, scale: int, longest_px: int, heading_right: str
+) -> Image.Image:
     height, width = example.image.shape[:2]
     seen = Letterbox(height, width, grid.height, grid.width)
     corners = [
@@ -278,5 +289,5 @@ def _pair(example: Example, names: Sequence[str], grid: Grid, scale: int, longes
 
     return side_by_side(
         [draw(truths, example.truth_labels, None), draw(found, example.labels, example.scores)],
-        [f"truth ({len(example.truth_labels)})", f"predictions ({len(example.labels)})"],
+        [f"truth ({len(example.truth_labels)})", heading_right],
     )

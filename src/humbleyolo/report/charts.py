@@ -14,7 +14,7 @@ from markupsafe import Markup
 from humbleyolo.report.words import number
 
 _WIDTH, _HEIGHT = 460, 290
-_LEFT, _TOP, _RIGHT, _BOTTOM = 52, 12, 448, 244  # of the plotted area
+_LEFT, _TOP, _RIGHT, _BOTTOM = 62, 12, 448, 244  # of the plotted area
 _TICKS = 5
 STYLES = 6  # of lines, in style.css
 
@@ -66,19 +66,28 @@ class Scale:
     def ticks(self) -> list[float]:
         """Return the values that are written beside the axis."""
         if self.log:
-            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            step = max(1, math.ceil((last - first + 1) / _TICKS))
-            return [10.0**power for power in range(first, last + 1, step)]
+            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+            stride = max(1, math.ceil((last - first) / _TICKS))
+            factors = (1, 2, 5) if last - first <= 2 else (1,)
+            places = [factor * 10.0**power for power in range(first, last + 1, stride) for factor in factors]
+            return [place for place in places if self.low <= place <= self.high]
         step = _round_step((self.high - self.low) / _TICKS)
-        first = math.ceil(self.low / step - 1e-9)
-        return [round(place * step, 10) for place in range(first, math.floor(self.high / step + 1e-9) + 1)]
+        start, end = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        return [round(place * step, 10) for place in range(start, end + 1)]
 
 
 UNIT = (0.0, 1.0)
 
 
 def line_chart(
-    name: str, description: str, across: Scale, up: Scale, lines: Sequence[Line], *, diagonal: bool = False
+    name: str,
+    description: str,
+    across: Scale,
+    up: Scale,
+    lines: Sequence[Line],
+    *,
+    diagonal: bool = False,
+    mark: float | None = None,
 ) -> Markup:
     """Draw lines.
 
@@ -89,12 +98,19 @@ def line_chart(
         up: The y axis.
         lines: In the order of the legend.
         diagonal: Whether the line from corner to corner is drawn faintly.
+        mark: Where a line stands across.
     """
     parts = [_open(name, "lines", description), _axes(across, up)]
     if diagonal:
         parts.append(
             Markup('<line class="diagonal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
                 _LEFT, _BOTTOM, _RIGHT, _TOP
+            )
+        )
+    if mark is not None:
+        parts.append(
+            Markup('<line class="mark" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(
+                _x(across, mark), _TOP, _BOTTOM
             )
         )
     for line in lines:
@@ -143,7 +159,9 @@ def column_chart(
         parts.append(
             Markup(
                 '<rect class="column" x="{}" y="{}" width="{}" height="{}" data-words="{}"><title>{}</title></rect>'
-            ).format(left + 0.5, top, max(round(right - left - 1, 2), 0.5), round(_BOTTOM - top, 2), words, words)
+            ).format(
+                left + 0.5, top, max(round(right - left - 1, 2), 0.5), round(_BOTTOM - top, 2), words, words
+            )
         )
     return Markup("").join([*parts, Markup("</svg>")])
 
@@ -207,17 +225,27 @@ def _axes(across: Scale, up: Scale) -> Markup:
     parts = []
     for tick in across.ticks():
         x = _x(across, tick)
-        parts.append(Markup('<line class="rule" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(x, _TOP, _BOTTOM))
-        parts.append(Markup('<text class="middle" x="{}" y="{}">{}</text>').format(x, _BOTTOM + 16, number(tick)))
+        parts.append(
+            Markup('<line class="rule" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(x, _TOP, _BOTTOM)
+        )
+        parts.append(
+            Markup('<text class="middle" x="{}" y="{}">{}</text>').format(x, _BOTTOM + 18, number(tick))
+        )
     for tick in up.ticks():
         y = _y(up, tick)
-        parts.append(Markup('<line class="rule" x1="{1}" y1="{0}" x2="{2}" y2="{0}"/>').format(y, _LEFT, _RIGHT))
-        parts.append(Markup('<text class="end" x="{}" y="{}">{}</text>').format(_LEFT - 6, y + 4, number(tick)))
+        parts.append(
+            Markup('<line class="rule" x1="{1}" y1="{0}" x2="{2}" y2="{0}"/>').format(y, _LEFT, _RIGHT)
+        )
+        parts.append(
+            Markup('<text class="end" x="{}" y="{}">{}</text>').format(_LEFT - 6, y + 4, number(tick))
+        )
     middle = (_LEFT + _RIGHT) / 2
-    parts.append(Markup('<text class="middle" x="{}" y="{}">{}</text>').format(middle, _BOTTOM + 36, across.label))
+    parts.append(
+        Markup('<text class="middle" x="{}" y="{}">{}</text>').format(middle, _BOTTOM + 38, across.label)
+    )
     down = (_TOP + _BOTTOM) / 2
     parts.append(
-        Markup('<text class="middle" x="12" y="{0}" transform="rotate(-90 12 {0})">{1}</text>').format(
+        Markup('<text class="middle" x="14" y="{0}" transform="rotate(-90 14 {0})">{1}</text>').format(
             down, up.label
         )
     )
@@ -232,7 +260,11 @@ def _legend(lines: Sequence[Line]) -> Markup:
         ).format(line.group, Markup(" hidden") if line.group else "", line.style % STYLES, line.name)
         for line in lines
     ]
-    return Markup('<ul class="legend">{}</ul>').format(Markup("").join(entries)) if len(lines) > 1 else Markup("")
+    return (
+        Markup('<ul class="legend">{}</ul>').format(Markup("").join(entries))
+        if len(lines) > 1
+        else Markup("")
+    )
 
 
 def _path(points: Sequence[tuple[float, float | None]], across: Scale, up: Scale) -> str:

@@ -67,7 +67,7 @@ class MistakeKind(NamedTuple):
 
     kind: str
     meaning: str
-    count: int
+    number: int
     ap_gain: float | None
 
 
@@ -272,7 +272,9 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ProblemsError(str(path), [f"cannot be read: {error.strerror or error}; run `dvc pull`"]) from None
+        raise ProblemsError(
+            str(path), [f"cannot be read: {error.strerror or error}; run `dvc pull`"]
+        ) from None
 
 
 def grid_in_words(grid: Grid) -> str:

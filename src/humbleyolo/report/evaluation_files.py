@@ -131,7 +131,9 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
             },
             _FIX,
         ),
-        read_table(folder / "confusion.csv", {"truth_index": index, "predicted_index": index, "count": whole}, _FIX),
+        read_table(
+            folder / "confusion.csv", {"truth_index": index, "predicted_index": index, "count": whole}, _FIX
+        ),
         read_table(
             folder / "reliability.csv",
             {
@@ -145,9 +147,7 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
             _FIX,
         ),
         read_table(folder / "iou_histogram.csv", {"low": number, "high": number, "count": whole}, _FIX),
-        read_table(
-            folder / "mistakes.csv", {"kind": text, "count": whole, "ap_gain": number_or_none}, _FIX
-        ),
+        read_table(folder / "mistakes.csv", {"kind": text, "count": whole, "ap_gain": number_or_none}, _FIX),
     )
 
 
@@ -160,7 +160,9 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     metrics = read_object(path, _FIX)
     if metrics.get("format") != FORMAT:
         found = f"format {metrics['format']!r}" if "format" in metrics else "a version without a format"
-        raise UserError(f"{path}: is of {found}; expected format {FORMAT}: written by another version? {_FIX}")
+        raise UserError(
+            f"{path}: is of {found}; expected format {FORMAT}: written by another version? {_FIX}"
+        )
     problems = [
         f"{name} is {value!r}; allowed: a finite number or null"
         for name, value in metrics.items()

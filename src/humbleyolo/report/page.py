@@ -37,9 +37,7 @@ _SECTIONS = (
 )
 
 
-def gallery_data(
-    report: Report, images: Sequence[Mapping[str, Any]], grid: Grid
-) -> dict[str, Any]:
+def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid) -> dict[str, Any]:
     """Return what `script.js` reads: the images' entries, and the names and colours that they refer to."""
     return {
         "names": [printable(name) for name in report.names],
@@ -78,7 +76,9 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         sections=_SECTIONS,
         charts=_Charts(report),
         reached=report.evaluation.metrics.get("ap") if top else None,
-        ceiling_keys=[key for key in report.ceilings[0] if key not in ("rows", "cols")] if report.ceilings else [],
+        ceiling_keys=[key for key in report.ceilings[0] if key not in ("rows", "cols")]
+        if report.ceilings
+        else [],
         summary_keys=list(keys),
         kinds=KINDS[1:],
         slider=f"{int(100 * (report.threshold or 0) + 1e-9) / 100:.2f}",
@@ -108,7 +108,9 @@ class _Charts:
         self._report = report
         objects = {label: row.get("objects") or 0 for label, row in report.classes}
         most = sorted(objects, key=lambda label: (-objects[label], label))[:_MOST_CURVES]
-        self.curve_classes = sorted(label for label in most if objects[label]) if len(report.names) > 1 else []
+        self.curve_classes = (
+            sorted(label for label in most if objects[label]) if len(report.names) > 1 else []
+        )
         self._label_of = {report.names[label]: label for label in reversed(self.curve_classes)}
 
     @property
@@ -116,7 +118,11 @@ class _Charts:
         """Title, chart and its id, in the order of the page."""
         figures = [
             ("Precision and recall at IoU 0.5", self._precision_recall(), "chart-precision-recall"),
-            ("Precision, recall and F1 by threshold", self._thresholds(), "chart-thresholds"),
+            (
+                "Precision, recall and F1; the line is the threshold",
+                self._thresholds(),
+                "chart-thresholds",
+            ),
             ("Is the confidence what it says?", self._reliability(), "chart-reliability"),
             ("IoU of found boxes with their truths", self._ious(), "chart-ious"),
         ]
@@ -130,9 +136,14 @@ class _Charts:
     @property
     def mistakes(self) -> Markup:
         """The cost of each kind of mistake."""
-        bars = [(kind.kind, kind.ap_gain or 0.0, f"AP {number(kind.ap_gain, 4)}") for kind in self._report.mistakes]
+        bars = [
+            (kind.kind, kind.ap_gain or 0.0, f"AP {number(kind.ap_gain, 4)}")
+            for kind in self._report.mistakes
+        ]
         return charts.bar_chart(
-            "chart-mistakes", "AP won back by repair: " + ", ".join(f"{bar[0]} {bar[2]}" for bar in bars), bars
+            "chart-mistakes",
+            "AP won back by repair: " + ", ".join(f"{bar[0]} {bar[2]}" for bar in bars),
+            bars,
         )
 
     def interval(self, one: Headline) -> Markup:
@@ -174,6 +185,7 @@ class _Charts:
             Scale("confidence at least", *charts.UNIT),
             Scale("", *charts.UNIT),
             lines,
+            mark=self._report.threshold,
         )
 
     def _reliability(self) -> Markup:
@@ -248,7 +260,7 @@ def _points(rows: Sequence[Mapping[str, Any]], across: str, up: str) -> list[tup
 
 
 def _value(value: Any) -> str:
-    """Return a parameter or a count as YAML writes it."""
+    """Return a parameter or a count as YAML writes it, long whole numbers with commas."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, float):

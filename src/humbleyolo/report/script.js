@@ -263,7 +263,7 @@
     const wrong = found.filter((one) => isWrong(one[6]));
     const missed = truths.filter((truth) => truth[5]);
     const right = found.filter((one) => one[6] === CORRECT).length;
-    words.append(html("br"), `${right} right`);
+    words.append(html("br"), truths.length || found.length ? `${right} right` : "nothing here, nothing found");
     for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${cut(data.names[truth[4]], 30)}`));
     for (const one of wrong.slice(0, 3)) {
       words.append(", ", html("b", "", kinds[one[6]]), ` ${cut(data.names[one[4]], 30)} ${one[5].toFixed(2)}, IoU ${one[7].toFixed(2)}`);

@@ -83,7 +83,8 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
     head = rows[0] if rows else []
     if missing := [name for name in columns if name not in head]:
         raise ProblemsError(
-            str(path), [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"]
+            str(path),
+            [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"],
         )
     places = {name: head.index(name) for name in columns}
     problems: list[str] = []
@@ -98,7 +99,9 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
             try:
                 values[name] = read(field)
             except ValueError:
-                problems.append(f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {_ALLOWED[read]}")
+                problems.append(
+                    f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {_ALLOWED[read]}"
+                )
         table.append(values)
     if problems:
         raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], fix])

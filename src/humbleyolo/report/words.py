@@ -20,8 +20,8 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def metric(value: float | None) -> str:
-    """Return a metric between 0 and 1 with three decimals."""
-    return UNDEFINED if value is None else f"{value:.3f}"
+    """Return a metric between 0 and 1 with three decimals, and a count as `number` does."""
+    return number(value) if value is None or isinstance(value, int) else f"{value:.3f}"
 
 
 def printable(text: str) -> str:
@@ -29,9 +29,7 @@ def printable(text: str) -> str:
 
     Control characters, those that turn the direction of what follows, and lone surrogates are such.
     """
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if _hostile(character) else character for character in text
-    )
+    return "".join("\N{REPLACEMENT CHARACTER}" if _hostile(character) else character for character in text)
 
 
 def _hostile(character: str) -> bool:

@@ -54,26 +54,23 @@ def worst_of_each_kind(
 
 def _example(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: int) -> Example:
     judged, found = evaluation.judgements, evaluation.detections
-    image, detection, truth = (
-        int(rows[row]) for rows in (judged.images, judged.detections, judged.truths)
-    )
+    image, detection, truth = (int(rows[row]) for rows in (judged.images, judged.detections, judged.truths))
     record = next(archive.records(image, image + 1))
     names = archive.categories
+    caption, pixels = record.file_name, decode(record.image_bytes, f"{archive.path}: {record.file_name}")
     if detection < 0:
-        words, shown = f"{names[truths.labels[truth]]} missed", np.zeros(0, np.int64)
-    else:
-        words, shown = f"{names[found.labels[detection]]} {found.scores[detection]:.2f}", np.array([detection])
-        if truth >= 0:
-            words += f", IoU {judged.ious[row]:.2f} with {names[truths.labels[truth]]}"
+        missed = truths.labels[[truth]]
+        return Example(
+            f"{names[missed[0]]} missed  ({caption})", pixels, record.boxes_ltwh, record.labels,
+            truths.boxes_ltwh[[truth]], missed, None,
+        )  # fmt: skip
+    words = f"{names[found.labels[detection]]} {found.scores[detection]:.2f}"
+    if truth >= 0:
+        words += f", IoU {judged.ious[row]:.2f} with {names[truths.labels[truth]]}"
     return Example(
-        f"{words}  ({record.file_name})",
-        decode(record.image_bytes, f"{archive.path}: {record.file_name}"),
-        record.boxes_ltwh,
-        record.labels,
-        found.boxes_ltwh[shown],
-        found.labels[shown],
-        found.scores[shown],
-    )
+        f"{words}  ({caption})", pixels, record.boxes_ltwh, record.labels,
+        found.boxes_ltwh[[detection]], found.labels[[detection]], found.scores[[detection]],
+    )  # fmt: skip
 
 
 def first_seen(
