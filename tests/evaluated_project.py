@@ -33,7 +33,7 @@ def write_archive(
     rng = np.random.default_rng(seed)
     with ArchiveWriter(path, names) as archive:
         for number in range(images):
-            image = rng.integers(0, 60, (height, width, 3)).astype(np.uint8)
+            image = np.repeat(rng.integers(0, 40, (height, width, 1)), 3, axis=2).astype(np.uint8)
             boxes, labels = [], []
             for _ in range(number % 4):
                 wide, high = rng.integers(width // 6, width // 3), rng.integers(height // 6, height // 3)

@@ -129,13 +129,13 @@ def line_chart(
                 line.name,
                 line.group,
                 data,
-                Markup(" hidden") if line.group else "",
+                Markup(' hidden=""') if line.group else "",
                 _path(line.points, across, up),
                 dots,
             )
         )
     scale = (
-        Markup('<g class="pointer" hidden><line y1="{}" y2="{}"/></g>').format(_TOP, _BOTTOM)
+        Markup('<g class="pointer" hidden=""><line y1="{}" y2="{}"/></g>').format(_TOP, _BOTTOM)
         + Markup('<rect class="area" x="{}" y="{}" width="{}" height="{}"').format(
             _LEFT, _TOP, _RIGHT - _LEFT, _BOTTOM - _TOP
         )
@@ -257,7 +257,7 @@ def _legend(lines: Sequence[Line]) -> Markup:
         Markup(
             '<li data-group="{}"{}><svg class="key" viewBox="0 0 26 8" aria-hidden="true">'
             '<g class="line line-{}"><path d="M1 4H25"/></g></svg> <bdi>{}</bdi></li>'
-        ).format(line.group, Markup(" hidden") if line.group else "", line.style % STYLES, line.name)
+        ).format(line.group, Markup(' hidden=""') if line.group else "", line.style % STYLES, line.name)
         for line in lines
     ]
     return (
@@ -273,7 +273,7 @@ def _path(points: Sequence[tuple[float, float | None]], across: Scale, up: Scale
         if y is None or not math.isfinite(y):
             pen_up = True
             continue
-        steps.append(f"{'M' if pen_up else 'L'}{_x(across, x)} {_y(up, y)}")
+        steps.append(f"{'M' if pen_up else 'L'}{_x(across, x):g} {_y(up, y):g}")
         pen_up = False
     return "".join(steps)
 

@@ -7,8 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.grid import Grid
+from humbleyolo.errors import UserError
 from humbleyolo.params import Section
 from humbleyolo.report.evaluation_files import MISTAKES, Evaluation
 from humbleyolo.report.table_files import number, number_or_none, read_object, read_table
@@ -272,12 +271,4 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ProblemsError(
-            str(path), [f"cannot be read: {error.strerror or error}; run `dvc pull`"]
-        ) from None
-
-
-def grid_in_words(grid: Grid) -> str:
-    """Return a grid's size: `2 x 2 cells, 1 box each`."""
-    boxes = "1 box" if grid.boxes == 1 else f"{grid.boxes} boxes"
-    return f"{grid.rows} x {grid.cols} cells, {boxes} each"
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {_MODEL_FIX}") from None

@@ -213,6 +213,10 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
         ]
         if row["kind"] not in (CORRECT, *MISTAKES):
             problems.append(f"line {line}: kind {row['kind']!r}; allowed: {', '.join((CORRECT, *MISTAKES))}")
+        elif row["kind"] == "missed" and row["truth"] is None:
+            problems.append(f"line {line}: kind 'missed' without a truth")
+        elif row["kind"] != "missed" and row["detection"] is None:
+            problems.append(f"line {line}: kind {row['kind']!r} without a detection")
     if problems:
         raise ProblemsError(str(path), [*problems[:20], _FIX])
     return Judgements(

@@ -9,10 +9,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from humbleyolo.drawing import class_colour
@@ -60,14 +61,10 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    environment = Environment(
-        loader=DictLoader({_TEMPLATE: _file(_TEMPLATE)}), autoescape=True, undefined=StrictUndefined
-    )
-    environment.globals.update(n=number, m=metric, p=printable, v=_value)
     shown = len(gallery["images"])
     top = report.ceilings[0].get("ap") if report.ceilings else None
     keys = dict.fromkeys(key for counts in report.summary.values() for key in counts)
-    html = environment.get_template(_TEMPLATE).render(
+    html = _template().render(
         report=report,
         names=[printable(name) for name in report.names],
         policy=policy,
@@ -99,6 +96,13 @@ def script_json(values: Any) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - escaped above
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.globals.update(n=number, m=metric, p=printable, v=_value)
+    return environment.from_string(_file(_TEMPLATE))
 
 
 class _Charts:

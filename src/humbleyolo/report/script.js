@@ -177,8 +177,9 @@
     return found.some((one) => kinds[one[6]] === choice.kind);
   }
 
+  const iouOf = (one) => (one[7] ? `, IoU ${one[7].toFixed(2)}` : "");
   const wordsOf = (one) => {
-    const kind = one[6] === BELOW ? "under the threshold" : `${kinds[one[6]]}, IoU ${one[7].toFixed(2)}`;
+    const kind = one[6] === BELOW ? "under the threshold" : `${kinds[one[6]]}${iouOf(one)}`;
     return `${data.names[one[4]]} ${one[5].toFixed(2)}: ${kind}`;
   };
 
@@ -197,7 +198,7 @@
     const drawing = svg("svg", { viewBox: `0 0 ${image.w} ${image.h}`, "aria-hidden": "true" });
     const unit = image.w / px; // pixels of the image in one of the screen
     const { truths, found } = boxesOf(image, choice);
-    if (choice.cells) drawCells(drawing, image, unit, px);
+    if (choice.cells) drawCells(drawing, image, unit);
     const outline = (box, className, title, colour) => {
       const place = { x: box[0], y: box[1], width: Math.max(box[2], 0.01), height: Math.max(box[3], 0.01) };
       drawing.append(svg("rect", { class: "under", ...place }));
@@ -215,7 +216,9 @@
       const className = one[6] === BELOW ? "below" : isWrong(one[6]) ? "wrong" : "correct";
       outline(one, className, wordsOf(one), choice.byClass ? data.colours[one[4]] : "");
     }
-    if (!choice.cells && found.length <= 40) {
+    if (choice.cells) {
+      writeCells(drawing, image, unit);
+    } else if (found.length <= 40) {
       const high = 12 * unit;
       for (const one of found) {
         if (one[6] === BELOW && px < 400) continue;
@@ -229,7 +232,7 @@
     return holder;
   }
 
-  function drawCells(drawing, image, unit, px) {
+  function drawCells(drawing, image, unit) {
     const { rows, cols } = data.grid;
     const [left, top, width, height] = image.over;
     const [across, down] = [width / cols, height / rows];
@@ -247,13 +250,20 @@
     for (const truth of image.t) {
       drawing.append(svg("circle", { class: "dot", cx: truth[0] + truth[2] / 2, cy: truth[1] + truth[3] / 2, r: 4 * unit }));
     }
-    if ((across / unit) >= 34 && (down / unit) >= 16) {
-      (image.cells || []).forEach((value, cell) => {
-        const { x, y } = at(cell);
-        const size = 13 * unit;
-        drawing.append(svg("text", { class: "tag", x: x + 5 * unit, y: y + 16 * unit, "font-size": size, "stroke-width": 3 * unit }, (value / 100).toFixed(2)));
-      });
-    }
+  }
+
+  // The confidence of each cell that has room for it, in the part of the cell that the picture shows.
+  function writeCells(drawing, image, unit) {
+    const { rows, cols } = data.grid;
+    const [left, top, width, height] = image.over;
+    const [across, down] = [width / cols, height / rows];
+    if (across / unit < 34 || down / unit < 18) return;
+    (image.cells || []).forEach((value, cell) => {
+      const x = Math.max(0, left + (cell % cols) * across);
+      const y = Math.max(0, top + Math.floor(cell / cols) * down);
+      const place = { x: x + 4 * unit, y: y + 15 * unit, "font-size": 13 * unit, "stroke-width": 3 * unit };
+      if (y < image.h && x < image.w) drawing.append(svg("text", { class: "tag", ...place }, (value / 100).toFixed(2)));
+    });
   }
 
   function said(image, choice) {
@@ -266,7 +276,7 @@
     words.append(html("br"), truths.length || found.length ? `${right} right` : "nothing here, nothing found");
     for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${cut(data.names[truth[4]], 30)}`));
     for (const one of wrong.slice(0, 3)) {
-      words.append(", ", html("b", "", kinds[one[6]]), ` ${cut(data.names[one[4]], 30)} ${one[5].toFixed(2)}, IoU ${one[7].toFixed(2)}`);
+      words.append(", ", html("b", "", kinds[one[6]]), ` ${cut(data.names[one[4]], 30)} ${one[5].toFixed(2)}${iouOf(one)}`);
     }
     const more = Math.max(0, missed.length - 3) + Math.max(0, wrong.length - 3);
     if (more) words.append(` and ${more} more mistakes`);
@@ -315,7 +325,7 @@
     };
     for (const one of found) {
       const judged = one[6] === BELOW ? "not, under the threshold" : kinds[one[6]];
-      add("detection", data.names[one[4]], one[5].toFixed(3), one[6] === BELOW ? "" : one[7].toFixed(3), judged);
+      add("detection", data.names[one[4]], one[5].toFixed(3), one[7] ? one[7].toFixed(3) : "", judged);
     }
     for (const truth of truths) add("truth", data.names[truth[4]], "", "", truth[5] ? "missed" : "found");
     const holder = html("div", "wide");
