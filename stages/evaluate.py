@@ -1,8 +1,8 @@
 """Run the detector over the test split, and measure how good it is. No other stage runs it there.
 
-Reads the model, the encoded test split, the test archive (for the truth), and the sections `runtime` and
-`evaluate` of params.yaml. Writes `detections.json`, `precision_recall.csv`, `precision_recall_by_class.csv` and
-`metrics.json`.
+Reads the model, the encoded splits val and test with their report, the archives of both (for the truth), and the
+sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
+test. Writes `metrics.json`, `headline.json`, `detections.json`, `confidence.npy` and a CSV file for each table.
 """
 
 import argparse
@@ -10,54 +10,48 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
-from humbleyolo.archive import Archive
+from humbleyolo.ceiling import read_ceiling
 from humbleyolo.detector import Detector, Selection
-from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import exit_with
-from humbleyolo.evaluation import check_match, detect
+from humbleyolo.evaluation import run_detector
 from humbleyolo.files import make_folder
 from humbleyolo.params import Evaluate, load_params
-from humbleyolo.scoring.curves import precision_recall, write_table
-from humbleyolo.scoring.metrics import measure
-from humbleyolo.scoring.results import write_detections, write_metrics
-from humbleyolo.scoring.tables import DetectionTable
-from humbleyolo.truths import read_truths
+from humbleyolo.scoring.assessment import assess, find_thresholds
+from humbleyolo.scoring.curves import write_table
+from humbleyolo.scoring.results import write_array, write_detections, write_metrics
 
 
-def evaluate(settings: Evaluate, model: Path, grid: Path, test: Path, out: Path) -> dict[str, Any]:
+def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
-    detector, split = Detector.load(model), open_encoded(grid)
-    with Archive(test) as archive:
-        check_match(detector, split, archive)
-        categories, truths = archive.categories, read_truths(archive)
+    detector, ceiling = Detector.load(model), read_ceiling(grid / "report.json", "test")
     selection = Selection(settings.min_score, settings.nms_iou, settings.max_detections)
-    found = tqdm(detect(detector, split, selection), "test", len(split), disable=None, leave=False)
-    detections = DetectionTable.gather(found)
-    metrics = measure(truths, detections, categories)
-    overall, by_class = precision_recall(truths, detections, categories)
+    val, test = run_detector(detector, selection, grid, dataset, ("val", "test"))
+    categories = detector.info.categories
+    thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
+    found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
     make_folder(out)
-    write_detections(out / "detections.json", detections)
-    write_table(out / "precision_recall.csv", overall)
-    write_table(out / "precision_recall_by_class.csv", by_class)
-    write_metrics(out / "metrics.json", metrics)
-    return metrics
+    write_detections(out / "detections.json", test.detections)
+    write_array(out / "confidence.npy", test.confidence)
+    for name, table in found.tables.items():
+        write_table(out / f"{name}.csv", table)
+    write_metrics(out / "headline.json", found.headline)
+    write_metrics(out / "metrics.json", found.metrics)
+    return found.metrics
 
 
 def main() -> None:
-    """Run the stage: `python -m stages.evaluate <model> <grid/test> <test.zip> <evaluation>`."""
+    """Run the stage: `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`."""
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
-    for name in ("model", "grid", "test", "out"):
+    for name in ("model", "grid", "dataset", "out"):
         parser.add_argument(name, type=Path)
     paths = parser.parse_args()
     runtime, settings = load_params(Path("params.yaml"), "runtime", "evaluate")
     start_runtime(runtime)
     started = time.monotonic()
-    metrics = evaluate(settings, paths.model, paths.grid, paths.test, paths.out)
+    metrics = evaluate(settings, paths.model, paths.grid, paths.dataset, paths.out)
     print(
         f"{metrics['detections']} detections on {metrics['images']} images written into {paths.out} in "
         f"{time.monotonic() - started:.1f} s: AP {metrics['ap']}, AP50 {metrics['ap50']}"

@@ -144,6 +144,14 @@ WRONG_VALUES = [
     ("evaluate.nms_iou", "1.5", "1.5", "1 or less"),
     ("evaluate.min_score", "-0.5", "-0.5", "0 or more"),
     ("evaluate.max_detections", "0", "0", "1 or more"),
+    ("evaluate.match_iou", "0", "0", "more than 0"),
+    ("evaluate.match_iou", "1.01", "1.01", "1 or less"),
+    ("evaluate.background_iou", "0", "0", "more than 0"),
+    ("evaluate.voc_iou", "2", "2", "1 or less"),
+    ("evaluate.bins", "0", "0", "1 or more"),
+    ("evaluate.resamples", "-1", "-1", "0 or more"),
+    ("evaluate.resamples", "1.5", "1.5", "a whole number"),
+    ("evaluate.bootstrap_seed", "-1", "-1", "0 or more"),
     ("render.scale", "17", "17", "16 or less"),
     ("render.images", "0", "0", "1 or more"),
     (f"{S}.height", "-64", "-64", "1 or more"),
@@ -186,6 +194,10 @@ WRONG_TOGETHER = [
     (
         [("train.warmup_epochs", "3"), ("train.epochs", "3")],
         "train.warmup_epochs: 3 leaves nothing of 3 epochs",
+    ),
+    (
+        [("evaluate.background_iou", "0.6"), ("evaluate.match_iou", "0.5")],
+        "evaluate.background_iou: 0.6 is not allowed; allowed: at most 0.5 (evaluate.match_iou)",
     ),
     (
         [("train.final_learning_rate", "0.5"), ("train.learning_rate", "0.1")],

@@ -1,14 +1,17 @@
 """How good a detector can be on a grid: the encoded truth, decoded again and scored as detections."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from humbleyolo.boxes import Floats, Ints, xyxy_to_ltwh
 from humbleyolo.encoded import EncodedSplit
+from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.params import PATCH
 from humbleyolo.scoring.coco import score
@@ -120,3 +123,23 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
     return (
         f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
     )
+
+
+def read_ceiling(report: Path, split: str) -> float | None:
+    """Return the AP that the grid in use holds of a split, from the report of `encode`; None where undefined.
+
+    Raises:
+        UserError: Where the report is missing or damaged.
+    """
+    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
+    try:
+        ap = json.loads(report.read_text(encoding="utf-8"))[split][0]["ap"]
+    except FileNotFoundError:
+        raise UserError(f"{report}: no such file; {fix}") from None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise UserError(f"{report}: is damaged, or tells no ceiling of {split} ({error!r}); {fix}") from None
+    if ap is None:
+        return None
+    if type(ap) in (int, float) and 0 <= ap <= 1:
+        return float(ap)
+    raise UserError(f"{report}: the AP of {split} is {ap!r}; allowed: 0 to 1, or null; {fix}")

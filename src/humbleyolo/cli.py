@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, convert, params
+from humbleyolo.commands import check, compare, convert, params
 from humbleyolo.errors import exit_with
 
-COMMANDS = {"params": params, "check": check, "convert": convert}
+COMMANDS = {"params": params, "check": check, "convert": convert, "compare": compare}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,20 +1,33 @@
 """A detector run over a split, and what it found put beside what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from tqdm import tqdm
 
 from humbleyolo.archive import Archive
 from humbleyolo.boxes import xyxy_to_ltwh
-from humbleyolo.detector import Detector, Selection
-from humbleyolo.encoded import EncodedSplit
+from humbleyolo.detector import Detector, Selection, select_detections
+from humbleyolo.encoded import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
+from humbleyolo.grid import split_parts
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
+from humbleyolo.truths import read_truths
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
-# Left, top, width, height in pixels of the image as it was before the letterbox; labels; scores.
-FoundOnImage = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]
+
+class FoundOnImage(NamedTuple):
+    """What a detector finds on one image."""
+
+    boxes_ltwh: npt.NDArray[np.float64]  # (D, 4) pixels of the image as it was before the letterbox
+    labels: npt.NDArray[np.int64]  # (D,)
+    scores: npt.NDArray[np.float64]  # (D,)
+    confidence: npt.NDArray[np.float32]  # (R, S, B) the network's, in every box of the grid
 
 
 def check_match(detector: Detector, split: EncodedSplit, archive: Archive) -> None:
@@ -52,13 +65,66 @@ def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Ite
     letterbox's bars alone is dropped.
     """
     for start in range(0, len(split), _BATCH):
-        batch = np.asarray(split.images[start : start + _BATCH])
-        for image, found in enumerate(detector.detect_batch(batch, selection), start):
+        predictions = detector.predict(np.asarray(split.images[start : start + _BATCH]))
+        confidence = split_parts(predictions, split.grid.classes).confidence  # (n, R, S, B)
+        for offset, found in enumerate(select_detections(predictions, split.grid, selection)):
+            image = start + offset
             height, width = split.sizes[image].tolist()
             inside = np.array([width, height, width, height], np.float64)
             boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
             solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-            yield xyxy_to_ltwh(boxes[solid]).astype(np.float64), found.labels[solid], found.scores[solid]
+            yield FoundOnImage(
+                xyxy_to_ltwh(boxes[solid]).astype(np.float64),
+                found.labels[solid],
+                found.scores[solid],
+                confidence[offset],
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """A split, and what a detector found on it.
+
+    Attributes:
+        truths: What is there.
+        detections: What was found.
+        confidence: (N, R, S, B) float32, what the network has in each box of each cell.
+    """
+
+    truths: TruthTable
+    detections: DetectionTable
+    confidence: npt.NDArray[np.float32]
+
+
+def run_detector(
+    detector: Detector, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
+) -> list[Evaluated]:
+    """Run a detector over splits, each behind a bar, after all of them were looked at.
+
+    Args:
+        detector: A model.
+        selection: Which of its boxes are detections.
+        grid: Folder of the encoded splits.
+        dataset: Folder of the splits' archives.
+        splits: Their names.
+
+    Raises:
+        UserError: Where a split is missing or damaged.
+        ProblemsError: Where one does not belong to the model.
+    """
+    opened = [open_encoded(grid / name) for name in splits]
+    truths = []
+    for name, split in zip(splits, opened, strict=True):
+        with Archive(dataset / f"{name}.zip") as archive:
+            check_match(detector, split, archive)
+            truths.append(read_truths(archive))
+    results = []
+    for name, split, known in zip(splits, opened, truths, strict=True):
+        bar = tqdm(detect(detector, split, selection), name, len(split), disable=None, leave=False)
+        found = list(bar)
+        table = DetectionTable.gather((image.boxes_ltwh, image.labels, image.scores) for image in found)
+        results.append(Evaluated(known, table, np.stack([image.confidence for image in found])))
+    return results
 
 
 def _listed(categories: tuple[str, ...]) -> str:

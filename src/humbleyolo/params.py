@@ -182,11 +182,17 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """From the network's output to detections."""
+    """From the network's output to detections, and how these are measured."""
 
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    match_iou: Annotated[float, Field(gt=0, le=1)]
+    background_iou: Annotated[float, Field(gt=0, le=1)]
+    voc_iou: Annotated[float, Field(gt=0, le=1)]
+    bins: Annotated[int, Field(ge=1, le=1000)]
+    resamples: Annotated[int, Field(ge=0, le=100_000)]
+    bootstrap_seed: Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Render(Section):
@@ -312,6 +318,7 @@ def _differ(values: list[Any]) -> str | None:
 @_rule("encode.cols", "encode.width")
 @_rule("train.batch", f"{_DRAWN}.images.train")
 @_rule("train.final_learning_rate", "train.learning_rate")
+@_rule("evaluate.background_iou", "evaluate.match_iou")
 def _at_most(value: float, limit: float) -> str | None:
     return f"{value} is not allowed; allowed: at most {limit}" if value > limit else None
 

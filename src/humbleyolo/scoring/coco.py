@@ -17,8 +17,15 @@ from humbleyolo.scoring.tables import DetectionTable, Floats, TruthTable
 
 # Positions in the evaluator's arrays: precision (T, R, C, A, D), recall (T, C, A, D), for T IoU thresholds, R
 # recalls, C classes, A ranges of area, D limits on detections.
+IOUS = tuple(np.linspace(0.5, 0.95, 10).tolist())  # to the last digit as pycocotools has them
 _IOU_50, _IOU_75 = 0, 5
-_AREAS = {"all": 0, "small": 1, "medium": 2, "large": 3}
+AREA_RANGES = {  # square pixels
+    "all": WHOLE_RANGE,
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
+_AREAS = {name: position for position, name in enumerate(AREA_RANGES)}
 _LIMITS = {1: 0, 10: 1, MOST_DETECTIONS: 2}
 
 

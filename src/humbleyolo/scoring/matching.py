@@ -23,6 +23,7 @@ from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, Truth
 
 MOST_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
 WHOLE_RANGE = (0.0, 1e10)  # COCO's range of areas, square pixels, that means all
+_IMAGES = 500  # matched at a time where all is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +104,13 @@ def evaluator(
     return result
 
 
-def match(truths: TruthTable, detections: DetectionTable, class_count: int, iou: float = 0.5) -> Matches:
+def match(
+    truths: TruthTable,
+    detections: DetectionTable,
+    class_count: int,
+    iou: float = 0.5,
+    limit: int = MOST_DETECTIONS,
+) -> Matches:
     """Match detections of each class with truths of the same class.
 
     Args:
@@ -111,6 +118,7 @@ def match(truths: TruthTable, detections: DetectionTable, class_count: int, iou:
         detections: D rows, of the same images.
         class_count: C.
         iou: The least IoU of a match.
+        limit: How many detections count for each image and class.
 
     Raises:
         ValueError: Where the tables are of different images, or a label is no class.
@@ -121,7 +129,7 @@ def match(truths: TruthTable, detections: DetectionTable, class_count: int, iou:
         class_count,
         iou_thresholds=[iou],
         area_ranges={"all": WHOLE_RANGE},
-        max_detections=[MOST_DETECTIONS],
+        max_detections=[limit],
     )
     pairs = [pair for pair in matched.eval_imgs if pair is not None]
     rows = detections.order()[_flat([pair["dtIds"] for pair in pairs], np.int64) - 1]
@@ -139,6 +147,53 @@ def match(truths: TruthTable, detections: DetectionTable, class_count: int, iou:
     result.truths[rows[hit]] = found
     result.iou[rows[hit]] = _row_iou(detections.boxes_ltwh[rows[hit]], truths.boxes_ltwh[found])
     return result
+
+
+def match_at_each(
+    truths: TruthTable,
+    detections: DetectionTable,
+    class_count: int,
+    ious: Sequence[float],
+    area_ranges: dict[str, tuple[float, float]],
+) -> tuple[Bools, Bools]:
+    """Match at several IoUs and ranges of area at once.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        class_count: C.
+        ious: T least IoUs of a match.
+        area_ranges: A ranges of area, square pixels: truths outside one are not to be found, and what finds
+            them, or is outside itself and finds nothing, is not counted.
+
+    Returns:
+        (A, T, D) bool, which detections are right; and likewise which are not counted.
+    """
+    shape = (len(area_ranges), len(ious), len(detections))
+    right, ignored = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
+    for start in range(0, truths.image_count, _IMAGES):  # what hotcoco gives back takes 10 kB a pair
+        stop = min(start + _IMAGES, truths.image_count)
+        own = np.flatnonzero((detections.images >= start) & (detections.images < stop))
+        part = detections.take(own).of_images(start, stop)
+        matched = evaluator(
+            truths.take((truths.images >= start) & (truths.images < stop)).of_images(start, stop),
+            part,
+            class_count,
+            iou_thresholds=ious,
+            area_ranges=area_ranges,
+            max_detections=[MOST_DETECTIONS],
+        )
+        by_id = own[part.order()]
+        pairs = [pair for pair in matched.eval_imgs if pair is not None and pair["dtIds"]]
+        for own_range, limits in enumerate(area_ranges.values()):
+            mine = [pair for pair in pairs if tuple(pair["aRng"]) == limits]
+            if mine:
+                rows = by_id[_flat([pair["dtIds"] for pair in mine], np.int64) - 1]
+                skipped = np.concatenate([pair["dtIgnore"] for pair in mine], axis=1)  # (T, rows)
+                hit = np.concatenate([pair["dtMatches"] for pair in mine], axis=1) > 0
+                right[own_range][:, rows] = hit & ~skipped
+                ignored[own_range][:, rows] = skipped
+    return right, ignored
 
 
 def mean_iou(matches: Matches) -> float | None:

@@ -11,13 +11,16 @@ from humbleyolo.scoring.matching import match, mean_iou
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
 
-def measure(truths: TruthTable, detections: DetectionTable, categories: Sequence[str]) -> dict[str, Any]:
+def measure(
+    truths: TruthTable, detections: DetectionTable, categories: Sequence[str], match_iou: float = 0.5
+) -> dict[str, Any]:
     """Return every metric by name; None where it does not exist.
 
     Args:
         truths: M rows.
         detections: D rows, of the same images.
         categories: C names, in the order of the labels.
+        match_iou: The least IoU of the pairs that `mean_iou` is of.
 
     Returns:
         COCO's twelve, `mean_iou`, and the counts `images`, `objects` (without crowds) and `detections`; then
@@ -27,7 +30,7 @@ def measure(truths: TruthTable, detections: DetectionTable, categories: Sequence
         ValueError: Where the tables are of different images, or a label is no class.
     """
     result = score(truths, detections, categories)
-    matches = match(truths, detections, len(categories))
+    matches = match(truths, detections, len(categories), match_iou)
     headline = asdict(result)
     del headline["per_class"]
     return {

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.files import atomic_write
 from humbleyolo.scoring.tables import LONGEST_PX, DetectionTable
 
+FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _MOST_PROBLEMS = 20  # told of one file
 _KEYS = ("image_id", "category_id", "bbox", "score")
 _REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
@@ -25,8 +27,7 @@ def write_detections(path: Path, detections: DetectionTable) -> None:
 
     Numbers are written in full, so that the scores of what is read are the scores of what was written.
     """
-    best_first = detections.order()
-    rows = best_first[np.argsort(detections.images[best_first], kind="stable")]
+    rows = detections.file_order()
     with atomic_write(path) as file:
         file.write(b"[")
         for position, row in enumerate(rows):
@@ -71,6 +72,12 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
     """Write metrics as JSON, one number a line, so that a diff shows which one has changed."""
     with atomic_write(path) as file:
         file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array as an `.npy` file."""
+    with atomic_write(path) as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def read_metrics(path: Path, *names: str) -> list[float | None]:

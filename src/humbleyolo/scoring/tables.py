@@ -7,7 +7,7 @@ image.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -81,6 +81,16 @@ class TruthTable:
         """Return the (M,) rows sorted by image, class and box, so that their order elsewhere is no matter."""
         return np.lexsort((*self.boxes_ltwh.T[::-1], self.crowd, self.labels, self.images)).astype(np.int64)
 
+    def take(self, rows: npt.NDArray[Any]) -> "TruthTable":
+        """Return a table of these rows (indices or a mask), in this order."""
+        return TruthTable(
+            self.image_count, self.images[rows], self.boxes_ltwh[rows], self.labels[rows], self.crowd[rows]
+        )
+
+    def of_images(self, start: int, stop: int) -> "TruthTable":
+        """Return the same rows as a table of the images `start` to `stop`, which they must be of."""
+        return replace(self, image_count=stop - start, images=self.images - start)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectionTable:
@@ -143,16 +153,30 @@ class DetectionTable:
         """
         return np.lexsort((*self.boxes_ltwh.T[::-1], self.labels, self.images, -self.scores)).astype(np.int64)
 
+    def file_order(self) -> Ints:
+        """Return the (D,) rows in the order of `detections.json`: by image, then as `order` has them."""
+        best_first = self.order()
+        return best_first[np.argsort(self.images[best_first], kind="stable")]
+
     def take(self, rows: npt.NDArray[Any]) -> "DetectionTable":
         """Return a table of these rows (indices or a mask), in this order."""
         return DetectionTable(
             self.image_count, self.images[rows], self.boxes_ltwh[rows], self.labels[rows], self.scores[rows]
         )
 
+    def of_images(self, start: int, stop: int) -> "DetectionTable":
+        """Return the same rows as a table of the images `start` to `stop`, which they must be of."""
+        return replace(self, image_count=stop - start, images=self.images - start)
+
 
 def check_labels(what: str, labels: Ints, class_count: int) -> None:
     """Raise a `ValueError` that names the first row whose class does not exist."""
     _refuse(what, (labels < 0) | (labels >= class_count), labels, f"a class that is not one of {class_count}")
+
+
+def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:
+    """Return part / whole, element by element; NaN where whole is 0, which is how tables say "undefined"."""
+    return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))
 
 
 def _check(what: str, images: Ints, boxes_ltwh: Floats, labels: Ints, image_count: int) -> None:

@@ -1,0 +1,35 @@
+"""`humbleyolo compare REV_A [REV_B]`: whether one run is better than another by more than chance."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Compares two runs of the pipeline on the same test images by a paired bootstrap. Exit code: 0, or 1 where "
+        "AP of REV_B is lower than that of REV_A by more than chance, or 2 where the two cannot be compared."
+    )
+    parser.add_argument("rev_a", metavar="REV_A", help="git commit, branch or tag, or DVC experiment")
+    parser.add_argument(
+        "rev_b", metavar="REV_B", nargs="?", help="likewise; without it, the files as they are now"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Compare, print, and return the exit code: 1 where the second run is worse, else 0.
+
+    Raises:
+        UserError: Where a revision or its results are not there, or they are of different test images.
+    """
+    from humbleyolo.params import load_params
+    from humbleyolo.revisions import read_run
+    from humbleyolo.scoring.comparison import compare, report_lines
+
+    (settings,) = load_params(Path("params.yaml"), "evaluate")
+    a, b = read_run(parsed.rev_a), read_run(parsed.rev_b)
+    differences = compare(a, b, settings)
+    for line in report_lines(a, b, differences, settings.resamples):
+        print(line)
+    ap = differences["ap"]
+    return 1 if ap.beyond_chance and ap.difference is not None and ap.difference < 0 else 0

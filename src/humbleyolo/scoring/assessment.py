@@ -1,0 +1,168 @@
+"""Everything that is measured of a run: the metrics, and a table for each question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from humbleyolo.params import Evaluate
+from humbleyolo.scoring.bootstrap import Weighable, interval, resample
+from humbleyolo.scoring.calibration import calibrate, iou_histogram
+from humbleyolo.scoring.confusion import confusion_table
+from humbleyolo.scoring.curves import precision_recall
+from humbleyolo.scoring.matching import match
+from humbleyolo.scoring.metrics import measure
+from humbleyolo.scoring.mistakes import judge, judged_table, mistakes_table
+from humbleyolo.scoring.overlaps import nearest_truths
+from humbleyolo.scoring.results import FORMAT
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
+from humbleyolo.scoring.thresholds import best_threshold, rates_at, taken_at, threshold_table
+from humbleyolo.scoring.voc import voc_average_precision
+
+# What `dvc metrics show` and `dvc metrics diff` tell.
+HEADLINE = (
+    "ap", "ap50", "ap75", "ar100", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
+    "ap_of_ceiling",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which score on detections are taken, found on val; None where no score is any good.
+
+    Attributes:
+        overall: One for all classes.
+        per_class: The best for each of C classes by itself.
+    """
+
+    overall: float | None
+    per_class: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is measured of a split.
+
+    Attributes:
+        metrics: Numbers by name, and by class under `per_class`; None where one does not exist.
+        tables: By the name of the file that each becomes.
+    """
+
+    metrics: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def headline(self) -> dict[str, Any]:
+        """The few metrics that say most, by name."""
+        return {name: self.metrics[name] for name in HEADLINE}
+
+
+def find_thresholds(
+    truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float
+) -> Thresholds:
+    """Find the thresholds with the best F1; on val, since test is for measuring them.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        class_count: C.
+        match_iou: The least IoU of a match.
+    """
+    matches = match(truths, detections, class_count, match_iou)
+    return Thresholds(
+        best_threshold(truths, detections, matches),
+        tuple(best_threshold(truths, detections, matches, label) for label in range(class_count)),
+    )
+
+
+def assess(
+    truths: TruthTable,
+    detections: DetectionTable,
+    categories: Sequence[str],
+    thresholds: Thresholds,
+    settings: Evaluate,
+    ceiling_ap: float | None = None,
+) -> Assessment:
+    """Measure all that is told of the test split.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        categories: C names, in the order of the labels.
+        thresholds: Found on val.
+        settings: How to measure.
+        ceiling_ap: The AP that the grid itself sets as a limit.
+
+    Raises:
+        ValueError: Where the tables are of different images, or a label is no class.
+    """
+    classes = len(categories)
+    metrics = measure(truths, detections, categories, settings.match_iou)
+    per_class = metrics.pop("per_class")
+    matches = match(truths, detections, classes, settings.match_iou)
+    nearest = nearest_truths(truths, detections)
+    taken = taken_at(detections, matches, thresholds.overall)
+    judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
+    calibration = calibrate(detections, matches, nearest, settings.bins)
+    voc, voc11 = voc_average_precision(truths, detections, classes, settings.voc_iou)
+    overall = rates_at(truths, detections, matches, thresholds.overall)
+    metrics |= {
+        "voc_ap": _mean(voc),
+        "voc_ap11": _mean(voc11),
+        "threshold": thresholds.overall,
+        "precision": overall.precision,
+        "recall": overall.recall,
+        "f1": overall.f1,
+        "calibration_error_iou": calibration.iou_error,
+        "calibration_error_right": calibration.right_error,
+        "ceiling_ap": ceiling_ap,
+        "ap_of_ceiling": round(metrics["ap"] / ceiling_ap, 12)
+        if metrics["ap"] is not None and ceiling_ap
+        else None,
+    }
+    for label, one in enumerate(per_class.values()):
+        own = rates_at(truths, detections, matches, thresholds.overall, label)
+        best = thresholds.per_class[label]
+        one |= {
+            "voc_ap": voc[label],
+            "precision": own.precision,
+            "recall": own.recall,
+            "f1": own.f1,
+            "best_threshold": best,
+            "best_f1": rates_at(truths, detections, matches, best, label).f1,
+        }
+    curve, curves = precision_recall(truths, detections, categories, settings.match_iou)
+    weighable = Weighable(
+        truths, detections, classes,
+        matches=matches, nearest=nearest, taken=taken, voc_iou=settings.voc_iou, bins=settings.bins,
+    )  # fmt: skip
+    tables = {
+        "precision_recall": curve,
+        "precision_recall_by_class": curves,
+        "thresholds": threshold_table(truths, detections, matches, categories),
+        "confusion": confusion_table(truths, detections, matches, taken, categories, settings.match_iou),
+        "reliability": calibration.table,
+        "iou_histogram": iou_histogram(matches.iou[taken & (matches.truths >= 0)], settings.bins),
+        "mistakes": mistakes_table(truths, detections, judgement, taken, classes),
+        "judged": judged_table(truths, detections, judgement, taken, tuple(categories)),
+        "intervals": _intervals(weighable, metrics, settings),
+    }
+    return Assessment({**metrics, "format": FORMAT, "per_class": per_class}, tables)
+
+
+def _intervals(weighable: Weighable, metrics: dict[str, Any], settings: Evaluate) -> pd.DataFrame:
+    (draws,) = resample([weighable], settings.resamples, settings.bootstrap_seed)
+    if metrics["ceiling_ap"]:
+        draws["ap_of_ceiling"] = draws["ap"] / metrics["ceiling_ap"]
+    rows = []
+    for name, drawn in draws.items():
+        found = interval(drawn, weighable.image_count)
+        rows.append((name, metrics[name], found.low, found.high))
+    return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return round(float(np.mean(defined)), 12) if defined else None
