@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.archive import Archive, ArchiveWriter
-from humbleyolo.boxes import ltwh_to_xyxy, pairwise_iou
 from humbleyolo.dataset import SplitCounts, write_summary
 from humbleyolo.encoded import encode_archive
 from humbleyolo.grid import Grid
 from humbleyolo.params import Params, load_params
 from humbleyolo.png import encode_png
-from humbleyolo.report.evaluation_files import MISTAKES
-from humbleyolo.scoring.results import write_detections, write_metrics
+from humbleyolo.scoring.assessment import Thresholds, assess
+from humbleyolo.scoring.curves import write_table
+from humbleyolo.scoring.results import write_array, write_detections, write_metrics
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 from humbleyolo.truths import read_truths
 from stages.render import render
@@ -135,150 +135,15 @@ def write_evaluation(
     names: Sequence[str],
     shape: tuple[int, int, int, int],
 ) -> None:
-    """Write the files of an evaluation; the judgements are of a plain greedy matching, other numbers are made up."""
-    order = np.lexsort((-found.scores, found.images))
-    found = found.take(order)
+    """Write the files of an evaluation: measured as `evaluate` does, but for the confidence of the cells."""
+    thresholds = Thresholds(THRESHOLD if len(found) else None, (None,) * len(names))
+    measuring = settings()["evaluate"].model_copy(update={"resamples": 10})
+    done = assess(truths, found, names, thresholds, measuring, 0.97)
+    for name, table in done.tables.items():
+        write_table(folder / f"{name}.csv", table)
+    write_metrics(folder / "metrics.json", done.metrics)
     write_detections(folder / "detections.json", found)
-    rng = np.random.default_rng(2)
-    np.save(folder / "confidence.npy", rng.random(shape, np.float32))
-    judged = judge(truths, found)
-    labels = {-1: ""} | dict(enumerate(names))
-    write_csv(
-        folder / "judged.csv",
-        ["image_id", "detection", "truth", "kind", "predicted", "truth_class", "score", "iou"],
-        [
-            [
-                image + 1,
-                "" if detection < 0 else detection,
-                "" if truth < 0 else truth + 1,
-                kind,
-                "" if detection < 0 else labels[int(found.labels[detection])],
-                "" if truth < 0 else labels[int(truths.labels[truth])],
-                "" if detection < 0 else found.scores[detection],
-                iou,
-            ]
-            for image, detection, truth, kind, iou in judged
-        ],
-    )
-    kinds = [kind for *_, kind, _ in judged]
-    write_csv(
-        folder / "mistakes.csv",
-        ["kind", "count", "ap_gain"],
-        [[kind, kinds.count(kind), kinds.count(kind) / (10 * len(kinds) + 1)] for kind in MISTAKES],
-    )
-    confusion: dict[tuple[int, int], int] = {}
-    for _, detection, truth, kind, _ in judged:
-        if kind in ("correct", "classification", "missed", "background"):
-            at = (
-                int(truths.labels[truth]) if kind != "background" else -1,
-                int(found.labels[detection]) if detection >= 0 else -1,
-            )
-            confusion[at] = confusion.get(at, 0) + 1
-    every = [(t, p) for t in (*range(len(names)), -1) for p in (*range(len(names)), -1) if (t, p) != (-1, -1)]
-    write_csv(
-        folder / "confusion.csv",
-        ["truth", "predicted", "count", "truth_index", "predicted_index"],
-        [
-            [labels[t] or "background", labels[p] or "background", confusion.get((t, p), 0), t, p]
-            for t, p in every
-        ],
-    )
-    steps = np.linspace(0, 1, 101).round(2).tolist()
-    write_csv(
-        folder / "precision_recall.csv",
-        ["recall", "precision"],
-        [[x, max(0, 1 - x**6)] for x in steps if found],
-    )
-    write_csv(
-        folder / "precision_recall_by_class.csv",
-        ["class", "recall", "precision", "confidence"],
-        [[name, x, max(0, 1 - x ** (3 + label)), 1 - x] for label, name in enumerate(names) for x in steps],
-    )
-    write_csv(
-        folder / "thresholds.csv",
-        ["class", "threshold", "precision", "recall", "f1"],
-        [
-            [name, x, "" if x == 1 else 0.6 + 0.4 * x, 1 - x**3, (1 - x**4) * 0.9]
-            for name in ["", *names]
-            for x in steps
-        ],
-    )
-    bins = [(low / 10, low / 10 + 0.1) for low in range(10)]
-    write_csv(
-        folder / "reliability.csv",
-        ["low", "high", "count", "confidence", "iou", "right"],
-        [
-            [low, high, 5, low + 0.05, low, low**2] if low > 0.2 else [low, high, 0, "", "", ""]
-            for low, high in bins
-        ],
-    )
-    write_csv(
-        folder / "iou_histogram.csv",
-        ["low", "high", "count"],
-        [[*edges, int(90 * edges[0])] for edges in bins],
-    )
-    numbers: dict[str, Any] = {
-        "ap": 0.84,
-        "ap50": 0.93,
-        "ap75": 0.9,
-        "ap_small": None,
-        "ar100": 0.91,
-        "mean_iou": 0.88,
-        "precision": 0.9,
-        "recall": 0.87,
-        "f1": 0.885,
-        "threshold": THRESHOLD,
-        "images": truths.image_count,
-        "objects": len(truths),
-        "detections": len(found),
-    }
-    defined = {name: value for name, value in numbers.items() if type(value) is float and name != "threshold"}
-    write_csv(
-        folder / "intervals.csv",
-        ["metric", "value", "low", "high"],
-        [[name, value, value - 0.03, min(value + 0.02, 1)] for name, value in defined.items()],
-    )
-    per_class = {
-        name: {
-            "ap": 0.9 - 0.1 * label if (truths.labels == label).any() else None,
-            "ap50": 0.95,
-            "objects": int((truths.labels == label).sum()),
-            "detections": int((found.labels == label).sum()),
-        }
-        for label, name in enumerate(names)
-    }
-    write_metrics(folder / "metrics.json", {"format": 1, **numbers, "per_class": per_class})
-
-
-def judge(truths: TruthTable, found: DetectionTable) -> list[tuple[int, int, int, str, float]]:
-    """Return (image, detection, truth, kind, IoU) of what is at or above the threshold, and of missed truths."""
-    rows: list[tuple[int, int, int, str, float]] = []
-    taken: set[int] = set()
-    for detection in range(len(found)):
-        if found.scores[detection] < THRESHOLD:
-            continue
-        own = np.flatnonzero(truths.images == found.images[detection])
-        overlaps = pairwise_iou(
-            ltwh_to_xyxy(found.boxes_ltwh[[detection]]), ltwh_to_xyxy(truths.boxes_ltwh[own])
-        ).reshape(-1)
-        truth, iou = (int(own[overlaps.argmax()]), float(overlaps.max())) if len(own) else (-1, 0.0)
-        same = truth >= 0 and truths.labels[truth] == found.labels[detection]
-        if iou < 0.1:
-            kind, truth, iou = "background", -1, 0.0
-        elif same and iou >= 0.5:
-            kind = "duplicate" if truth in taken else "correct"
-            taken.add(truth)
-        elif same:
-            kind = "localisation"
-        else:
-            kind = "classification" if iou >= 0.5 else "both"
-        rows.append((int(found.images[detection]), detection, truth, kind, iou))
-    rows += [
-        (int(truths.images[truth]), -1, truth, "missed", 0.0)
-        for truth in range(len(truths))
-        if truth not in taken
-    ]
-    return sorted(rows, key=lambda row: row[0])
+    write_array(folder / "confidence.npy", np.random.default_rng(2).random(shape, np.float32))
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

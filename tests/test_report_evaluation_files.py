@@ -7,7 +7,8 @@ from evaluated_project import make_project
 from humbleyolo.archive import Archive
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
-from humbleyolo.report.evaluation_files import MISTAKES, read_evaluation
+from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, read_evaluation
+from humbleyolo.scoring import mistakes
 from humbleyolo.truths import read_truths
 
 GRID = Grid(64, 64, 2, 4, 2, 3)
@@ -16,6 +17,11 @@ GRID = Grid(64, 64, 2, 4, 2, 3)
 @pytest.fixture
 def project(tmp_path):
     return make_project(tmp_path)
+
+
+def test_the_kinds_are_those_that_evaluate_writes():
+    assert sorted(MISTAKES) == sorted(mistakes.MISTAKES)
+    assert CORRECT == mistakes.CORRECT
 
 
 def read(project):
@@ -41,7 +47,7 @@ def test_judgements_point_at_rows_of_their_own_image(project):
     [
         (
             lambda metrics: metrics.pop("format"),
-            "a version without a format; expected format 1(?s:.*)dvc repro evaluate",
+            "a version without a format; expected format 2(?s:.*)dvc repro evaluate",
         ),
         (lambda metrics: metrics.update(format=0), "of format 0; expected"),
         (lambda metrics: metrics.update(format="1"), "of format '1'; expected"),

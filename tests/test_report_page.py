@@ -1,6 +1,7 @@
 """The page as it is written: parsed, it holds what it should, and nothing in it can run or be fetched."""
 
 import base64
+import csv
 import hashlib
 import itertools
 import json
@@ -170,13 +171,17 @@ def test_the_same_inputs_give_the_same_bytes_in_another_process(tmp_path):
 
 
 def test_the_page_says_what_the_files_say(tmp_path):
-    text = " ".join(
-        "".join(Page((run(make_project(tmp_path)) / "report.html").read_text("utf-8")).text).split()
-    )
+    page = Page((run(make_project(tmp_path)) / "report.html").read_text("utf-8"))
+    text = " ".join("".join(page.text).split())
+    metrics = json.loads((tmp_path / "evaluation/metrics.json").read_text())
+    with (tmp_path / "evaluation/intervals.csv").open(newline="") as file:
+        intervals = {row["metric"]: (row["low"], row["high"]) for row in csv.DictReader(file)}
+    low, high = map(float, intervals["ap"])
+    assert low < metrics["ap"] < high
     for words in (
         "Report on 12 test images",
-        "AP 0.840 0.810 to 0.860",
-        "0.840 of an AP of 0.970: 86.6 %",
+        f"AP {metrics['ap']:.3f} {low:.3f} to {high:.3f}",
+        f"{metrics['ap']:.3f} of an AP of 0.970: {100 * metrics['ap'] / 0.97:.1f} %",
         "2 x 4 (this one)",
         "chosen on val",
         "All 12 test images are here",

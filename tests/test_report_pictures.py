@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from humbleyolo.boxes import ltwh_to_xyxy
 from humbleyolo.encoded import open_encoded
 from humbleyolo.images import decode
 from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.report.pictures import BELOW, KINDS, Gallery, most_mistakes_first
+from humbleyolo.report.pictures import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
 from humbleyolo.truths import read_truths
 
 IMAGES = 16
@@ -85,12 +86,14 @@ def test_every_box_is_there_with_what_became_of_it(opened):
             assert 0 <= found.scores[row] - shown[5] < 0.001
             here = np.flatnonzero(judged.detections == row)
             if found.scores[row] < THRESHOLD:
-                assert (len(here), KINDS[shown[6]]) == (0, BELOW)
+                assert (len(here), KINDS[shown[6]]) == (0, UNJUDGED)
             else:
                 assert KINDS[shown[6]] == judged.kinds[here[0]]
                 assert shown[7] == pytest.approx(judged.ious[here[0]], abs=0.0006)
-    missed = sum(truth[5] for entry in entries for truth in entry["t"])
-    assert missed == (judged.kinds == "missed").sum() > 0
+    fates = Counter(FATES[truth[5]] for entry in entries for truth in entry["t"])
+    assert fates["missed"] == (judged.kinds == "missed").sum() > 0
+    assert fates["found"] == (judged.kinds == "correct").sum() > 0
+    assert fates.total() == len(truths)
 
 
 def test_cells_are_in_the_grid_s_order_and_the_grid_lies_through_the_letterbox(opened):

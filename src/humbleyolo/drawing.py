@@ -303,7 +303,7 @@ def save_png(image: Image.Image, path: Path) -> None:
         UserError: Where the file cannot be written.
     """
     with atomic_write(path) as file:
-        image.save(file, format="PNG", compress_level=9)
+        image.save(file, format="PNG", compress_level=6)  # 9 takes up to nine times as long for 3 % less
 
 
 class _Place(NamedTuple):

@@ -20,11 +20,8 @@ from humbleyolo.report.table_files import (
     whole,
     whole_or_none,
 )
-from humbleyolo.scoring.results import read_detections
+from humbleyolo.scoring.results import FORMAT, read_detections
 from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, TruthTable
-
-FORMAT = 1
-"""Of `metrics.json`: what is read here is written by the same version."""
 
 CORRECT = "correct"
 MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")

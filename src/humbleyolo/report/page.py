@@ -21,7 +21,7 @@ from humbleyolo.grid import Grid
 from humbleyolo.report import charts
 from humbleyolo.report.charts import Line, Scale
 from humbleyolo.report.collect import Headline, Report
-from humbleyolo.report.pictures import KINDS
+from humbleyolo.report.pictures import FATES, KINDS
 from humbleyolo.report.words import metric, number, printable
 
 _TEMPLATE, _STYLE, _SCRIPT = "template.html", "style.css", "script.js"
@@ -44,6 +44,7 @@ def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid
         "names": [printable(name) for name in report.names],
         "colours": ["#{:02x}{:02x}{:02x}".format(*class_colour(label)) for label in range(len(report.names))],
         "kinds": list(KINDS),
+        "fates": list(FATES),
         "grid": {"rows": grid.rows, "cols": grid.cols},
         "images": list(images),
     }

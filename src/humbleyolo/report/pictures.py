@@ -4,7 +4,7 @@ What `script.js` draws is written here as plain lists and numbers, so that the p
 
     name, id, w, h    of the image as it was, pixels
     src               the picture as a data URI, made smaller where it is large
-    t                 truths: [left, top, width, height, class, 1 where it was missed]
+    t                 truths: [left, top, width, height, class, fate: an index into FATES]
     d                 detections, best first: [left, top, width, height, class, confidence, kind, IoU]
     more              detections that were left out, the least confident
     cells             confidence of each cell, 0 to 100, row-major, or null where there are too many
@@ -32,9 +32,12 @@ from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.words import printable
 from humbleyolo.scoring.tables import Ints, TruthTable
 
-BELOW = "below"
-KINDS = (BELOW, CORRECT, *MISTAKES)
-"""Of a detection; `below` is one under the threshold, which is not judged."""
+UNJUDGED = "unjudged"
+KINDS = (UNJUDGED, CORRECT, *MISTAKES)
+"""Of a detection; unjudged is what lies under the threshold, or in a crowd region."""
+
+FATES = ("found", "missed", "mistaken")
+"""Of a truth; mistaken is one for which there is a detection, but of another class or with another box."""
 
 _MOST_DETECTIONS = 300  # of one image; the page says how many more there are
 _MOST_CELLS = 4096  # of a grid that can be looked at
@@ -78,11 +81,12 @@ class Gallery:
         codes = {kind: code for code, kind in enumerate(KINDS)}
         self._kinds = np.zeros(len(found), np.int64)  # (D,) indices into KINDS
         self._ious = np.zeros(len(found))  # (D,)
-        self._missed = np.zeros(len(truths), np.bool_)  # (M,)
+        self._fates = np.full(len(truths), FATES.index("mistaken"))  # (M,)
         made = judged.detections >= 0
         self._kinds[judged.detections[made]] = [codes[str(kind)] for kind in judged.kinds[made]]
         self._ious[judged.detections[made]] = judged.ious[made]
-        self._missed[judged.truths[(judged.kinds == "missed") & (judged.truths >= 0)]] = True
+        for kind, fate in ((CORRECT, "found"), ("missed", "missed")):
+            self._fates[judged.truths[judged.kinds == kind]] = FATES.index(fate)
         self._by_image = _rows_by_image(found.images, found.image_count)
         self._truths_by_image = _rows_by_image(truths.images, truths.image_count)
 
@@ -122,9 +126,9 @@ class Gallery:
             "h": height,
             "src": _data_uri(pixels, self._longest_px),
             "t": [
-                [*_short(box), int(label), int(missed)]
-                for box, label, missed in zip(
-                    self._truths.boxes_ltwh[own], self._truths.labels[own], self._missed[own], strict=True
+                [*_short(box), int(label), int(fate)]
+                for box, label, fate in zip(
+                    self._truths.boxes_ltwh[own], self._truths.labels[own], self._fates[own], strict=True
                 )
             ],
             "d": [

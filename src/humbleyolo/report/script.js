@@ -141,8 +141,9 @@
   // --- Gallery ------------------------------------------------------------------------------------------------
 
   const kinds = data.kinds;
-  const [BELOW, CORRECT] = [kinds.indexOf("below"), kinds.indexOf("correct")];
-  const isWrong = (kind) => kind !== BELOW && kind !== CORRECT;
+  const [UNJUDGED, CORRECT] = [kinds.indexOf("unjudged"), kinds.indexOf("correct")];
+  const isWrong = (kind) => kind !== UNJUDGED && kind !== CORRECT;
+  const isMissed = (truth) => data.fates[truth[5]] === "missed";
   const controls = Object.fromEntries(
     ["of-class", "of-kind", "order", "colours", "least", "with-truth", "with-cells"].map((id) => [id, find(id)]),
   );
@@ -171,7 +172,7 @@
     const { truths, found } = boxesOf(image, choice);
     if (choice.label !== null && !truths.length && !found.length) return false;
     if (!choice.kind) return true;
-    const missed = truths.some((truth) => truth[5]);
+    const missed = truths.some(isMissed);
     if (choice.kind === "wrong") return missed || found.some((one) => isWrong(one[6]));
     if (choice.kind === "missed") return missed;
     return found.some((one) => kinds[one[6]] === choice.kind);
@@ -179,7 +180,7 @@
 
   const iouOf = (one) => (one[7] ? `, IoU ${one[7].toFixed(2)}` : "");
   const wordsOf = (one) => {
-    const kind = one[6] === BELOW ? "under the threshold" : `${kinds[one[6]]}${iouOf(one)}`;
+    const kind = one[6] === UNJUDGED ? "not judged" : `${kinds[one[6]]}${iouOf(one)}`;
     return `${data.names[one[4]]} ${one[5].toFixed(2)}: ${kind}`;
   };
 
@@ -209,11 +210,11 @@
     };
     if (choice.truth) {
       for (const truth of truths) {
-        outline(truth, truth[5] ? "truth missed" : "truth", `truth: ${data.names[truth[4]]}${truth[5] ? ", missed" : ""}`);
+        outline(truth, isMissed(truth) ? "truth missed" : "truth", `truth: ${data.names[truth[4]]}, ${data.fates[truth[5]]}`);
       }
     }
     for (const one of [...found].reverse()) {
-      const className = one[6] === BELOW ? "below" : isWrong(one[6]) ? "wrong" : "correct";
+      const className = one[6] === UNJUDGED ? "unjudged" : isWrong(one[6]) ? "wrong" : "correct";
       outline(one, className, wordsOf(one), choice.byClass ? data.colours[one[4]] : "");
     }
     if (choice.cells) {
@@ -221,7 +222,7 @@
     } else if (found.length <= 40) {
       const high = 12 * unit;
       for (const one of found) {
-        if (one[6] === BELOW && px < 400) continue;
+        if (one[6] === UNJUDGED && px < 400) continue;
         const text = `${cut(data.names[one[4]], 16)} ${one[5].toFixed(2)}`;
         const left = Math.max(0, Math.min(one[0], image.w - lengthOf(text) * high));
         const top = one[1] > high * 1.1 ? one[1] - 0.25 * high : Math.min(one[1] + one[3] + high, image.h - 0.2 * high);
@@ -271,7 +272,7 @@
     const words = html("p", "said");
     words.append(html("bdi", "file", image.name));
     const wrong = found.filter((one) => isWrong(one[6]));
-    const missed = truths.filter((truth) => truth[5]);
+    const missed = truths.filter(isMissed);
     const right = found.filter((one) => one[6] === CORRECT).length;
     words.append(html("br"), truths.length || found.length ? `${right} right` : "nothing here, nothing found");
     for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${cut(data.names[truth[4]], 30)}`));
@@ -324,10 +325,10 @@
       for (const word of words) row.insertCell().append(html("bdi", "", word));
     };
     for (const one of found) {
-      const judged = one[6] === BELOW ? "not, under the threshold" : kinds[one[6]];
+      const judged = one[6] === UNJUDGED ? "not judged" : kinds[one[6]];
       add("detection", data.names[one[4]], one[5].toFixed(3), one[7] ? one[7].toFixed(3) : "", judged);
     }
-    for (const truth of truths) add("truth", data.names[truth[4]], "", "", truth[5] ? "missed" : "found");
+    for (const truth of truths) add("truth", data.names[truth[4]], "", "", data.fates[truth[5]]);
     const holder = html("div", "wide");
     holder.append(table);
     const parts = [view(image, choice, 600), holder];
