@@ -24,7 +24,6 @@ _ARGUMENTS = [
     "--no-first-run",
     "--hide-scrollbars",
 ]
-_COLOURS = 128  # of the picture, which keeps it small
 
 
 @contextmanager
@@ -47,7 +46,7 @@ def take_picture(browser: Browser, report: Path, picture: Path) -> None:
     page = window.new_page()
     page.goto(report.absolute().as_uri())
     parts = []
-    for anchor, height in (("numbers", 430), ("mistakes", 300), ("images", 560)):
+    for anchor, height in (("numbers", 400), ("curves", 435), ("images", 560)):
         page.locator(f"#{anchor}-title").evaluate("title => window.scrollTo(0, title.offsetTop - 8)")
         shown = page.screenshot(clip={"x": 0, "y": 0, "width": 1000, "height": height})
         parts.append(Image.open(io.BytesIO(shown)).convert("RGB"))
@@ -57,7 +56,7 @@ def take_picture(browser: Browser, report: Path, picture: Path) -> None:
     for part in parts:
         whole.paste(part, (0, top))
         top += part.height
-    whole.quantize(_COLOURS, dither=Image.Dither.NONE).save(picture, "PNG", optimize=True)
+    whole.save(picture, "PNG", optimize=True)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,12 @@ def test_a_line_carries_its_values_and_breaks_where_there_are_none():
     assert area.get("data-x") == "0.0 1.0 0"
 
 
+def test_a_point_has_a_dot_where_it_has_a_value():
+    line = Line("a", [(0, 0.5), (0.5, None), (1, 0.25)], dots=[1, 2, 3])
+    chart = svg(line_chart("c", "d", Scale("x", *UNIT), Scale("y", *UNIT), [line]))
+    assert [float(dot.get("r")) for dot in chart.findall(".//circle")] == [1, 3]
+
+
 def test_lines_of_a_class_are_hidden_until_they_are_asked_for():
     lines = [Line("all", [(0, 1)]), Line("<b>", [(0, 1)], group="3", style=7)]
     chart = svg(line_chart("c", "d", Scale("x", *UNIT), Scale("y", *UNIT), lines))

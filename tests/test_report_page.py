@@ -15,7 +15,7 @@ from evaluated_project import ROOT, make_project, run
 from markupsafe import Markup
 
 from humbleyolo.report.page import script_json
-from humbleyolo.report.words import UNDEFINED, metric, number, printable
+from humbleyolo.report.words import UNDEFINED, gain, metric, number, printable
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -221,6 +221,12 @@ def test_numbers_are_short(value, words):
 
 def test_metrics_have_three_decimals_and_counts_none():
     assert [metric(value) for value in (0.9, 1.0, 12345, None)] == ["0.900", "1.000", "12,345", UNDEFINED]
+
+
+def test_a_gain_is_never_shown_as_none_where_there_is_one():
+    values = (0.0, -0.0, 0.00004, 0.00006, 0.0049, -0.01, None)
+    expected = ["0.0000", "0.0000", "under 0.0001", "0.0001", "0.0049", "-0.0100", UNDEFINED]
+    assert [gain(value) for value in values] == expected
 
 
 def test_what_cannot_be_shown_is_replaced():

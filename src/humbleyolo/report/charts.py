@@ -28,14 +28,14 @@ class Line:
         points: x and y, by x; a y of None is a gap.
         group: Of lines that are shown together, when the reader asks for them; empty: always shown.
         style: 0 to `STYLES` - 1.
-        marked: Whether each point has a dot.
+        dots: Radius of the dot at each point; none without.
     """
 
     name: str
     points: Sequence[tuple[float, float | None]]
     group: str = ""
     style: int = 0
-    marked: bool = False
+    dots: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def line_chart(
     for line in lines:
         kept = [(x, y) for x, y in line.points if y is not None and math.isfinite(y)]
         data = " ".join(f"{x:.6g},{y:.4g}" for x, y in kept)
-        dots = Markup("")
-        if line.marked:
-            dots = Markup("").join(
-                Markup('<circle cx="{}" cy="{}" r="3.5"/>').format(_x(across, x), _y(up, y)) for x, y in kept
-            )
+        drawn = [
+            Markup('<circle cx="{}" cy="{}" r="{}"/>').format(_x(across, x), _y(up, y), round(radius, 1))
+            for (x, y), radius in zip(line.points, line.dots, strict=bool(line.dots))
+            if y is not None
+        ]
         parts.append(
             Markup(
                 '<g class="line line-{}" data-name="{}" data-group="{}" data-points="{}"{}><path d="{}"/>{}</g>'
@@ -131,7 +131,7 @@ def line_chart(
                 data,
                 Markup(' hidden=""') if line.group else "",
                 _path(line.points, across, up),
-                dots,
+                Markup("").join(drawn),
             )
         )
     scale = (

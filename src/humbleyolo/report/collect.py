@@ -41,6 +41,9 @@ _COLUMNS = {
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
+    "best_f1": "best F1",
+    "best_threshold": "at threshold",
+    "voc_ap": "VOC AP",
 }
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed

@@ -22,7 +22,7 @@ from humbleyolo.report import charts
 from humbleyolo.report.charts import Line, Scale
 from humbleyolo.report.collect import Headline, Report
 from humbleyolo.report.pictures import FATES, KINDS
-from humbleyolo.report.words import metric, number, printable
+from humbleyolo.report.words import gain, metric, number, printable
 
 _TEMPLATE, _STYLE, _SCRIPT = "template.html", "style.css", "script.js"
 _MOST_CURVES = 100  # classes with curves of their own, those with the most objects
@@ -102,7 +102,7 @@ def script_json(values: Any) -> Markup:
 @lru_cache(maxsize=1)
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(n=number, m=metric, p=printable, v=_value)
+    environment.globals.update(n=number, m=metric, g=gain, p=printable, v=_value)
     return environment.from_string(_file(_TEMPLATE))
 
 
@@ -128,7 +128,11 @@ class _Charts:
                 self._thresholds(),
                 "chart-thresholds",
             ),
-            ("Is the confidence what it says?", self._reliability(), "chart-reliability"),
+            (
+                "Is the confidence what it says? Larger dots are more detections",
+                self._reliability(),
+                "chart-reliability",
+            ),
             ("IoU of found boxes with their truths", self._ious(), "chart-ious"),
         ]
         if self._report.history:
@@ -142,8 +146,7 @@ class _Charts:
     def mistakes(self) -> Markup:
         """The cost of each kind of mistake."""
         bars = [
-            (kind.kind, kind.ap_gain or 0.0, f"AP {number(kind.ap_gain, 4)}")
-            for kind in self._report.mistakes
+            (kind.kind, kind.ap_gain or 0.0, f"AP {gain(kind.ap_gain)}") for kind in self._report.mistakes
         ]
         return charts.bar_chart(
             "chart-mistakes",
@@ -195,14 +198,16 @@ class _Charts:
 
     def _reliability(self) -> Markup:
         rows = [row for row in self._report.evaluation.reliability if row["confidence"] is not None]
+        most = max((row["count"] for row in rows), default=1)
+        dots = [2 + 4 * (row["count"] / most) ** 0.5 for row in rows]
         return charts.line_chart(
             "chart-reliability",
             "Mean IoU with the nearest truth, and the part that is right, against confidence; arrow keys read values",
             Scale("confidence", *charts.UNIT),
             Scale("", *charts.UNIT),
             [
-                Line("mean IoU", _points(rows, "confidence", "iou"), marked=True),
-                Line("part that is right", _points(rows, "confidence", "right"), style=1, marked=True),
+                Line("mean IoU", _points(rows, "confidence", "iou"), dots=dots),
+                Line("part that is right", _points(rows, "confidence", "right"), style=1, dots=dots),
             ],
             diagonal=True,
         )

@@ -24,6 +24,13 @@ def metric(value: float | None) -> str:
     return number(value) if value is None or isinstance(value, int) else f"{value:.3f}"
 
 
+def gain(value: float | None) -> str:
+    """Return a difference of AP with four decimals."""
+    if value is None:
+        return UNDEFINED
+    return "under 0.0001" if 0 < value < 0.00005 else f"{value + 0.0:.4f}"
+
+
 def printable(text: str) -> str:
     """Return a text whose characters can be encoded and shown: the others become U+FFFD.
 

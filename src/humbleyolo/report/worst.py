@@ -12,6 +12,7 @@ from humbleyolo.grid import split_parts
 from humbleyolo.images import decode
 from humbleyolo.report.collect import MistakeKind
 from humbleyolo.report.evaluation_files import Evaluation
+from humbleyolo.report.words import gain
 from humbleyolo.scoring.tables import DetectionTable, Ints, TruthTable
 
 
@@ -41,13 +42,11 @@ def worst_of_each_kind(
         else:
             badness = found.scores[judged.detections[rows]]
         worst = rows[np.argsort(-badness, kind="stable")][:count]
-        gain = "undefined" if kind.ap_gain is None else f"{kind.ap_gain:.4f}"
         shown = f", the worst {len(worst)}" if len(worst) < len(rows) else ""
+        cost = f"repair wins back AP {gain(kind.ap_gain)}"
+        examples = [_example(archive, truths, evaluation, int(row)) for row in worst]
         result.append(
-            Mistakes(
-                f"{kind.kind}: {kind.meaning}; {len(rows):,} of them{shown}; repair wins back AP {gain}",
-                [_example(archive, truths, evaluation, int(row)) for row in worst],
-            )
+            Mistakes(f"{kind.kind}: {kind.meaning}; {len(rows):,} of them{shown}; {cost}", examples)
         )
     return result
 
