@@ -1,6 +1,6 @@
 """How long scoring takes, beside pycocotools, on one large case; each in a process of its own.
 
-python benchmarks/evaluate.py [--images 5000] [--truths 36000] [--detections 250000] [--classes 80]
+python benchmarks/evaluate.py [--images 5000] [--truths 36000] [--detections 250000] [--classes 80] [--intervals]
 """
 
 import argparse
@@ -14,10 +14,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
+from humbleyolo.params import Evaluate
+from humbleyolo.scoring.assessment import assess, find_thresholds
 from humbleyolo.scoring.coco import average_precision, score
 from humbleyolo.scoring.curves import precision_recall
 from humbleyolo.scoring.matching import match, mean_iou
-from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
 Case = tuple[TruthTable, DetectionTable, list[str]]
@@ -114,9 +115,23 @@ def by_curves(case: Case) -> float:
 
 
 def by_everything(case: Case) -> float | None:
-    """All that the stage `evaluate` computes."""
-    precision_recall(*case)
-    result: float | None = measure(*case)["ap"]
+    """All that the stage `evaluate` measures but the intervals, and its search for thresholds, on as many images."""
+    return _assess(case, resamples=0)
+
+
+def by_everything_and_intervals(case: Case) -> float | None:
+    """The same with 1,000 resamples."""
+    return _assess(case, resamples=1000)
+
+
+def _assess(case: Case, resamples: int) -> float | None:
+    truths, detections, names = case
+    settings = Evaluate(
+        min_score=0.0, nms_iou=0.5, max_detections=100, match_iou=0.5, background_iou=0.1, voc_iou=0.5, bins=20,
+        resamples=resamples, bootstrap_seed=1,
+    )  # fmt: skip
+    thresholds = find_thresholds(truths, detections, len(names), settings.match_iou)
+    result: float | None = assess(truths, detections, names, thresholds, settings).metrics["ap"]
     return result
 
 
@@ -138,15 +153,19 @@ def main() -> None:
     )
     for name, default in (("images", 5000), ("truths", 36_000), ("detections", 250_000), ("classes", 80)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--intervals", action="store_true", help="measure the bootstrap too")
     given = parser.parse_args()
     sizes = (given.images, given.truths, given.detections, given.classes)
     print(f"{sizes[0]:,} images, {sizes[1]:,} truths, {sizes[2]:,} detections, {sizes[3]} classes")
     spawn = multiprocessing.get_context("spawn")
-    for run in (by_pycocotools, by_score, by_average_precision, by_mean_iou, by_curves, by_everything):
+    runs = [by_pycocotools, by_score, by_average_precision, by_mean_iou, by_curves, by_everything]
+    if given.intervals:
+        runs.append(by_everything_and_intervals)
+    for run in runs:
         with ProcessPoolExecutor(1, spawn) as pool:
             result, seconds, memory = pool.submit(timed, run, sizes).result()
         shown = "undefined" if result is None else f"{result:.12f}"
-        print(f"{run.__name__:22}{shown:>16}{seconds:9.3f} s{memory:8.0f} MiB")
+        print(f"{run.__name__:28}{shown:>16}{seconds:9.3f} s{memory:8.0f} MiB")
 
 
 if __name__ == "__main__":

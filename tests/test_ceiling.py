@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from humbleyolo import ceiling as ceiling_module
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.boxes import Floats, cxcywh_to_xyxy, xyxy_to_ltwh
-from humbleyolo.ceiling import Ceiling, advise, measure_ceiling, measure_ceilings
+from humbleyolo.ceiling import Ceiling, advise, measure_ceiling, measure_ceilings, read_ceiling
 from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
 from humbleyolo.png import encode_png
 
@@ -103,3 +104,31 @@ def test_where_none_does_the_advice_names_the_best() -> None:
     assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
+
+
+class TestReadCeiling:
+    def test_it_is_the_first_grid_of_the_split(self, tmp_path):
+        report = tmp_path / "report.json"
+        report.write_text('{"val": [{"ap": 0.5}], "test": [{"ap": 0.75}, {"ap": 1.0}]}')
+        assert read_ceiling(report, "test") == 0.75
+        report.write_text('{"test": [{"ap": null}]}')
+        assert read_ceiling(report, "test") is None
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (None, "no such file; run `dvc repro encode`"),
+            ("{", "is damaged"),
+            ("[]", "is damaged"),
+            ('{"test": []}', "tells no ceiling of test"),
+            ('{"val": [{"ap": 1}]}', "tells no ceiling of test"),
+            ('{"test": [{"ap": "0.5"}]}', "the AP of test is '0.5'; allowed: 0 to 1, or null; run"),
+            ('{"test": [{"ap": NaN}]}', "the AP of test is nan; allowed"),
+            ('{"test": [{"ap": true}]}', "the AP of test is True; allowed"),
+        ],
+    )
+    def test_a_damaged_report_is_told(self, tmp_path, text, message):
+        if text is not None:
+            (tmp_path / "report.json").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read_ceiling(tmp_path / "report.json", "test")

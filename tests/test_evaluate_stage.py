@@ -14,11 +14,11 @@ import pytest
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.boxes import ltwh_to_xyxy
-from humbleyolo.detector import Selection
+from humbleyolo.detector import Detector, Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import check_match, detect
-from humbleyolo.grid import Grid, encode_boxes
+from humbleyolo.grid import Grid, encode_boxes, split_parts
 from humbleyolo.models.build import build_model
 from humbleyolo.params import Evaluate, Model
 from humbleyolo.png import encode_png
@@ -128,6 +128,37 @@ def test_pycocotools_gives_the_same_from_the_files(
 def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
     metrics = run(project, tmp_path, ALL.model_copy(update={"min_score": 1.0}))
     assert (metrics["detections"], metrics["ap"], metrics["mean_iou"]) == (0, 0.0, None)
+
+
+def test_the_confidence_is_the_network_s(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path)
+    confidence = np.load(tmp_path / "confidence.npy", allow_pickle=False)
+    assert (confidence.dtype, confidence.shape) == (np.float32, (5, 2, 4, 1))
+    split = open_encoded(project / "grid/test")
+    predictions = Detector.load(project / "model").predict(np.asarray(split.images))
+    assert np.array_equal(confidence, split_parts(predictions, 2).confidence)
+
+
+def test_the_threshold_is_val_s(project: Path, tmp_path: Path) -> None:
+    before = run(project, tmp_path / "before")
+    shutil.copytree(project, tmp_path / "project")
+    other = tmp_path / "project"
+    image = encode_png(np.zeros((16, 32, 3), np.uint8))
+    with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
+        archive.add("0.png", image, 16, 32, [], [])
+    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val"))
+    after = run(other, tmp_path / "after")
+    assert after["threshold"] is None  # where nothing is there nothing is right, whatever the threshold
+    assert (after["precision"], after["recall"]) == (None, 0.0)
+    assert after["ap"] == before["ap"]
+    judged = pd.read_csv(tmp_path / "after/judged.csv")
+    assert judged["kind"].tolist() == ["missed"] * 3
+
+
+def test_the_ceiling_is_the_grid_s(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path)
+    assert metrics["ceiling_ap"] == 0.8
+    assert metrics["ap_of_ceiling"] == pytest.approx(metrics["ap"] / 0.8, abs=1e-11)
 
 
 class Oracle:

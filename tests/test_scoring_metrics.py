@@ -10,7 +10,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.scoring.coco import score
 from humbleyolo.scoring.matching import match, mean_iou
 from humbleyolo.scoring.metrics import measure
-from humbleyolo.scoring.results import read_metrics, write_metrics
+from humbleyolo.scoring.results import FORMAT, read_metrics, write_metrics
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -29,6 +29,22 @@ def test_whole_and_classes_agree(seed: int, tmp_path: Path) -> None:
     assert metrics["ap"] == (pytest.approx(sum(defined) / len(defined), abs=1e-11) if defined else None)
     write_metrics(tmp_path / "metrics.json", metrics)
     assert json.loads((tmp_path / "metrics.json").read_text("utf-8")) == metrics
+
+
+def test_a_file_of_another_version_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    file.write_text('{"ap": 0.5, "ap50": 0.9}')  # the first version's, which had no format and no threshold
+    with pytest.raises(
+        UserError, match=r"threshold is missing(?s:.)*another version\? run `dvc repro evaluate`"
+    ):
+        read_metrics(file, "ap", "threshold")
+    file.write_text(json.dumps({"format": FORMAT + 1, "ap": 0.5}))
+    with pytest.raises(
+        UserError, match=rf"is of format {FORMAT + 1}, .*allowed: {FORMAT}; run `dvc repro evaluate`"
+    ):
+        read_metrics(file, "ap")
+    file.write_text(json.dumps({"format": FORMAT, "ap": 0.5}))
+    assert read_metrics(file, "ap") == [0.5]
 
 
 def test_numbers_come_first_and_what_does_not_exist_is_null(tmp_path: Path) -> None:

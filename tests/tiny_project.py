@@ -13,6 +13,8 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 
+RECORDED = ("dvc.lock", "data/evaluation/metrics.json", "data/evaluation/headline.json")  # of a run
+
 TINY = {
     "dataset.synthetic.images": {"train": 8, "val": 4, "test": 4},
     "encode.finer": [2],
@@ -50,7 +52,7 @@ class Project:
             check=True,
         ).stdout
         for name in filter(None, listed.split("\0")):
-            if name not in ("dvc.lock", "data/evaluation/metrics.json") and (ROOT / name).is_file():
+            if name not in RECORDED and (ROOT / name).is_file():
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, path / name)
         project = cls(path)

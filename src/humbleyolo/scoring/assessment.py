@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.params import Evaluate
-from humbleyolo.scoring.bootstrap import Weighable, interval, resample
+from humbleyolo.scoring.bootstrap import MEASURED, Weighable, interval, resample
 from humbleyolo.scoring.calibration import calibrate, iou_histogram
 from humbleyolo.scoring.confusion import confusion_table
 from humbleyolo.scoring.curves import precision_recall
@@ -17,7 +17,7 @@ from humbleyolo.scoring.metrics import measure
 from humbleyolo.scoring.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.scoring.overlaps import nearest_truths
 from humbleyolo.scoring.results import FORMAT
-from humbleyolo.scoring.tables import DetectionTable, TruthTable
+from humbleyolo.scoring.tables import DetectionTable, Floats, TruthTable
 from humbleyolo.scoring.thresholds import best_threshold, rates_at, taken_at, threshold_table
 from humbleyolo.scoring.voc import voc_average_precision
 
@@ -99,9 +99,9 @@ def assess(
         ValueError: Where the tables are of different images, or a label is no class.
     """
     classes = len(categories)
-    metrics = measure(truths, detections, categories, settings.match_iou)
-    per_class = metrics.pop("per_class")
     matches = match(truths, detections, classes, settings.match_iou)
+    metrics = measure(truths, detections, categories, matches)
+    per_class = metrics.pop("per_class")
     nearest = nearest_truths(truths, detections)
     taken = taken_at(detections, matches, thresholds.overall)
     judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
@@ -134,10 +134,15 @@ def assess(
             "best_f1": rates_at(truths, detections, matches, best, label).f1,
         }
     curve, curves = precision_recall(truths, detections, categories, settings.match_iou)
-    weighable = Weighable(
-        truths, detections, classes,
-        matches=matches, nearest=nearest, taken=taken, voc_iou=settings.voc_iou, bins=settings.bins,
-    )  # fmt: skip
+    draws: dict[str, Floats] = {}
+    if settings.resamples:
+        run = Weighable(
+            truths, detections, classes,
+            matches=matches, nearest=nearest, taken=taken, voc_iou=settings.voc_iou, bins=settings.bins,
+        )  # fmt: skip
+        (draws,) = resample([run], settings.resamples, settings.bootstrap_seed)
+        if ceiling_ap:
+            draws["ap_of_ceiling"] = draws["ap"] / ceiling_ap
     tables = {
         "precision_recall": curve,
         "precision_recall_by_class": curves,
@@ -147,20 +152,19 @@ def assess(
         "iou_histogram": iou_histogram(matches.iou[taken & (matches.truths >= 0)], settings.bins),
         "mistakes": mistakes_table(truths, detections, judgement, taken, classes),
         "judged": judged_table(truths, detections, judgement, taken, tuple(categories)),
-        "intervals": _intervals(weighable, metrics, settings),
+        "intervals": _intervals(metrics, draws, truths.image_count),
     }
     return Assessment({**metrics, "format": FORMAT, "per_class": per_class}, tables)
 
 
-def _intervals(weighable: Weighable, metrics: dict[str, Any], settings: Evaluate) -> pd.DataFrame:
-    (draws,) = resample([weighable], settings.resamples, settings.bootstrap_seed)
-    if metrics["ceiling_ap"]:
-        draws["ap_of_ceiling"] = draws["ap"] / metrics["ceiling_ap"]
+def _intervals(metrics: dict[str, Any], draws: dict[str, Floats], image_count: int) -> pd.DataFrame:
+    """Return each number that is resampled, with its interval; that of the ceiling itself is left out of it."""
     rows = []
-    for name, drawn in draws.items():
-        found = interval(drawn, weighable.image_count)
+    for name in (*MEASURED, "ap_of_ceiling"):
+        found = interval(draws.get(name, np.zeros(0)), image_count)
         rows.append((name, metrics[name], found.low, found.high))
-    return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+    table = pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+    return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -21,6 +21,11 @@ from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, Truth
 from humbleyolo.scoring.voc import voc_right
 
 CONFIDENCE = 0.95
+MEASURED = (
+    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100", "ar_small", "ar_medium",
+    "ar_large", "voc_ap", "voc_ap11", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
+    "calibration_error_right",
+)  # fmt: skip
 _NUMBERS = 1 << 21  # weights held at a time, about 200 MB with all that is computed of them
 _LIMITS = (1, 10)
 
@@ -114,7 +119,7 @@ class Weighable:
         return max(self.image_count, *(len(rows) for rows in self._of_class), 1)
 
     def measure(self, weights: Weights) -> dict[str, Floats]:
-        """Return each headline number (W,) for (W, N) weights of the images; NaN where undefined."""
+        """Return each of `MEASURED` (W,) for (W, N) weights of the images; NaN where undefined."""
         return {**self._measure_curves(weights), **self._measure_ratios(weights)}
 
     def _measure_curves(self, weights: Weights) -> dict[str, Floats]:
@@ -195,7 +200,12 @@ def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[We
 
 
 def resample(runs: Sequence[Weighable], resamples: int, seed: int) -> list[dict[str, Floats]]:
-    """Return each headline number of each run on the same draws: (resamples,), NaN where undefined.
+    """Return each of `MEASURED` of each run on the same draws: (resamples,), NaN where undefined.
+
+    Args:
+        runs: One or more.
+        resamples: How many draws, 1 or more.
+        seed: 0 or more.
 
     Raises:
         ValueError: Where the runs are of different numbers of images.

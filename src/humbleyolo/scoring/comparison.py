@@ -99,12 +99,12 @@ def report_lines(a: Run, b: Run, differences: Mapping[str, Difference], resample
     """Yield a table of the differences, and what it says about AP, line by line."""
     images = a.truths.image_count
     yield f"A: {a.name}, B: {b.name}; {images:,} test images, resampled {resamples:,} times"
-    yield f"{'':<24}{'A':>9}{'B':>9}{'B - A':>10}  {f'{CONFIDENCE:.0%} interval':<22}beyond chance"
+    yield f"{'':<24}{'A':>7}{'B':>8}{'B - A':>9}  {f'{CONFIDENCE:.0%} interval':<20}not chance"
     for name, one in differences.items():
-        interval_text = f"{_shown(one.low, '+')} to {_shown(one.high, '+')}"
+        ends = f"{_shown(one.low, '+')} to {_shown(one.high, '+')}" if one.low is not None else "undefined"
         yield (
-            f"{name:<24}{_shown(one.a):>9}{_shown(one.b):>9}{_shown(one.difference, '+'):>10}  "
-            f"{interval_text:<22}{'yes' if one.beyond_chance else 'no'}"
+            f"{name:<24}{_shown(one.a):>7}{_shown(one.b):>8}{_shown(one.difference, '+'):>9}  "
+            f"{ends:<20}{'yes' if one.beyond_chance else 'no'}"
         )
     ap = differences["ap"]
     if ap.difference is None or ap.low is None:
@@ -154,4 +154,4 @@ def _defined(value: float) -> float | None:
 
 
 def _shown(value: float | None, sign: str = "") -> str:
-    return "undefined" if value is None else f"{value:{sign}.4f}"
+    return "none" if value is None else f"{value:{sign}.4f}"

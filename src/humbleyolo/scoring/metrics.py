@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.scoring.coco import score
-from humbleyolo.scoring.matching import match, mean_iou
+from humbleyolo.scoring.matching import Matches, match, mean_iou
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
 
 def measure(
-    truths: TruthTable, detections: DetectionTable, categories: Sequence[str], match_iou: float = 0.5
+    truths: TruthTable, detections: DetectionTable, categories: Sequence[str], matches: Matches | None = None
 ) -> dict[str, Any]:
     """Return every metric by name; None where it does not exist.
 
@@ -20,7 +20,7 @@ def measure(
         truths: M rows.
         detections: D rows, of the same images.
         categories: C names, in the order of the labels.
-        match_iou: The least IoU of the pairs that `mean_iou` is of.
+        matches: What became of the detections, for `mean_iou`; None: what does at IoU 0.5.
 
     Returns:
         COCO's twelve, `mean_iou`, and the counts `images`, `objects` (without crowds) and `detections`; then
@@ -30,7 +30,8 @@ def measure(
         ValueError: Where the tables are of different images, or a label is no class.
     """
     result = score(truths, detections, categories)
-    matches = match(truths, detections, len(categories), match_iou)
+    if matches is None:
+        matches = match(truths, detections, len(categories))
     headline = asdict(result)
     del headline["per_class"]
     return {

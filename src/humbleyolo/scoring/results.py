@@ -84,11 +84,17 @@ def read_metrics(path: Path, *names: str) -> list[float | None]:
     """Read headline metrics by name; None where one does not exist.
 
     Raises:
-        UserError: Where the file is missing or damaged, or does not hold them, as after a change of versions.
+        UserError: Where the file is missing, damaged or of another format, or does not hold them, as one of an
+            older version does not.
     """
     metrics = _read_json(path)
     if not isinstance(metrics, dict):
         raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
+    if metrics.get("format", FORMAT) != FORMAT:
+        raise UserError(
+            f"{path}: is of format {_shown(metrics['format'])}, which this version does not read; allowed: {FORMAT}; "
+            f"{_REMEDY}"
+        )
     problems = [
         f"{name} is missing"
         if name not in metrics

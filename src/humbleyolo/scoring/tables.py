@@ -8,6 +8,7 @@ image.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -92,7 +93,7 @@ class TruthTable:
         return replace(self, image_count=stop - start, images=self.images - start)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class DetectionTable:
     """What was found.
 
@@ -151,7 +152,13 @@ class DetectionTable:
 
         Equal scores are common (a saturated sigmoid), and evaluators take them in the order of the file.
         """
-        return np.lexsort((*self.boxes_ltwh.T[::-1], self.labels, self.images, -self.scores)).astype(np.int64)
+        return self._order
+
+    @cached_property
+    def _order(self) -> Ints:
+        rows = np.lexsort((*self.boxes_ltwh.T[::-1], self.labels, self.images, -self.scores)).astype(np.int64)
+        rows.flags.writeable = False  # many share it
+        return rows
 
     def file_order(self) -> Ints:
         """Return the (D,) rows in the order of `detections.json`: by image, then as `order` has them."""

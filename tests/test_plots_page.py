@@ -1,0 +1,63 @@
+"""DVC's plots: that they need no network, and are what Chromium draws."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import plots_page
+import pytest
+import vl_convert
+from ruamel.yaml import YAML
+from tiny_project import ROOT
+
+PLOTS = YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]
+
+
+def test_the_page_is_what_the_package_makes():
+    pinned = re.search(r'name = "vl-convert-python"\nversion = "([^"]+)"', (ROOT / "uv.lock").read_text())
+    if not pinned or not pinned[1].startswith(vl_convert.__version__):
+        pytest.skip("needs the version of vl-convert-python in uv.lock")
+    assert plots_page.PAGE.read_text(encoding="utf-8") == plots_page.page(), (
+        "run `python tests/plots_page.py`"
+    )
+
+
+def test_the_page_asks_no_server_for_anything():
+    text = plots_page.PAGE.read_text(encoding="utf-8")
+    assert "{plot_divs}" in text
+    assert "{scripts}" not in text  # DVC would put its links to a server there
+    head = text.replace(vl_convert.javascript_bundle(vl_version=plots_page.VEGA_LITE).strip(), "")
+    assert not re.search(r"https?:|src=|href=|@import|url\(", head)
+    config = (ROOT / ".dvc/config").read_text()
+    assert f"html_template = {plots_page.PAGE.name}" in config
+
+
+def test_each_template_that_is_named_exists():
+    named = {options["template"] for plot in PLOTS for options in plot.values() if "template" in options}
+    own = {file.stem: json.loads(file.read_text()) for file in (ROOT / ".dvc/plots").iterdir()}
+    assert named == set(own)
+    for template in own.values():
+        assert template["data"] == {"values": "<DVC_METRIC_DATA>"}
+
+
+@pytest.mark.slow
+def test_chromium_draws_every_plot_without_a_network(project, tmp_path):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    project.dvc("plots", "show")
+    page = project.path / "dvc_plots/index.html"
+    done = subprocess.run(
+        [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+            "--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--enable-logging=stderr",
+            "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, encoding="utf-8", timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0
+    said = [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+    assert not [line for line in said if "Uncaught" in line or "ERR_" in line or "rror:" in line]
+    drawn = re.findall(r"<(?:canvas|svg)[^>]*\bmarks\b", done.stdout)
+    assert len(drawn) == len(PLOTS) == 7

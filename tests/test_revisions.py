@@ -1,0 +1,66 @@
+"""`humbleyolo compare` on runs that git and DVC remember. Slow: each run is DVC's."""
+
+import re
+
+import pytest
+
+from humbleyolo.commands import compare
+
+pytestmark = pytest.mark.slow
+
+
+def test_its_help_tells_the_exit_codes(project):
+    said = project.command("python", "-m", "humbleyolo", "compare", "--help", check=True).stdout
+    assert "Exit code: 0, or 1 where AP of REV_B is lower" in " ".join(said.split())
+    assert compare.__doc__.startswith("`humbleyolo compare REV_A [REV_B]`: ")
+
+
+def said_of(project, *revisions):
+    return project.command("python", "-m", "humbleyolo", "compare", *revisions)
+
+
+def test_runs_at_commits_in_experiments_and_as_they_are_now(project):
+    project.set("evaluate.max_detections", 1)
+    project.repro()
+    now = said_of(project, "HEAD")
+    assert now.returncode in (0, 1)
+    assert now.stdout.startswith("A: HEAD, B: the working tree; 4 test images, resampled 1,000 times\n")
+    project.commit("Fewer detections")
+    committed = said_of(project, "HEAD~1", "HEAD")
+    assert committed.stdout.splitlines()[1:] == now.stdout.splitlines()[1:]
+    assert committed.returncode == now.returncode
+
+    same = said_of(project, "HEAD", "HEAD")
+    assert same.returncode == 0
+    assert "yes" not in same.stdout
+    assert same.stdout.endswith("The difference in AP is no more than chance.\n")
+
+    project.dvc("exp", "run", "--name", "strict", "-S", "evaluate.nms_iou=0.1")
+    project.git("checkout", "params.yaml", "dvc.lock", "data/evaluation")
+    assert said_of(project, "HEAD", "strict").stdout.startswith("A: HEAD, B: strict; 4 test images")
+
+
+def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
+    def told(*revisions):
+        done = said_of(project, *revisions)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        return done.stderr
+
+    assert told("nope").startswith("error: nope: its results cannot be read (unknown Git revision 'nope')")
+    project.set("dataset.synthetic.images.test", 5)
+    project.repro()
+    assert re.search("tested on different data(?s:.)*test images: 4, and 5", told("HEAD"))
+    project.git("checkout", "--", ".")
+    project.set("evaluate.resamples", 0)
+    assert "evaluate.resamples is 0" in told("HEAD", "HEAD")
+    project.git("checkout", "--", ".")
+
+    metrics = project.path / "data/evaluation/metrics.json"
+    metrics.write_text('{"ap": 0.5}')
+    project.commit("As an older version wrote it")
+    assert "HEAD: metrics.json: 2 problems\n  threshold is missing" in told("HEAD", "HEAD~1")
+    (project.path / ".dvc/cache").rename(project.path / ".dvc/away")
+    assert "No storage files available" in told("HEAD~1")
+    (project.path / "params.yaml").unlink()
+    assert told("HEAD").startswith("error: params.yaml: no such file")
