@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.params import Params, load_params
+from humbleyolo.params import Params, Render, load_params
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -361,7 +361,7 @@ def test_no_key_has_a_default(key, tmp_path):
         (f"{S}.images.val", "vla", "did you mean val?"),
         ("render.scale", "Scale", "did you mean scale?"),
         ("runtime", "run_time", "did you mean runtime?"),
-        ("render.scale", "zzz", "allowed: images, columns, scale, min_score, cells"),
+        ("render.scale", "zzz", f"allowed: {', '.join(Render.model_fields)}"),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_right_one(key, wrong, hint, tmp_path):

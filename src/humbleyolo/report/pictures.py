@@ -28,6 +28,7 @@ from humbleyolo.drawing import shrink
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.grid import split_parts
 from humbleyolo.images import decode
+from humbleyolo.png import encode_png
 from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.words import printable
 from humbleyolo.scoring.tables import Ints, TruthTable
@@ -42,6 +43,9 @@ FATES = ("found", "missed", "mistaken")
 _MOST_DETECTIONS = 300  # of one image; the page says how many more there are
 _MOST_CELLS = 4096  # of a grid that can be looked at
 _PLAIN_BYTES = 4096  # a PNG of so many or fewer is kept; what is larger is a photo, and becomes a WebP
+_ROUGH_BYTES = (
+    4 * _PLAIN_BYTES
+)  # of a PNG made in no time, from which on none small enough is to be hoped for
 _QUALITY = 80  # of a WebP
 
 
@@ -167,13 +171,16 @@ def _down(score: float) -> float:
 def _data_uri(pixels: npt.NDArray[np.uint8], longest_px: int) -> str:
     pixels, _ = shrink(pixels, np.zeros((0, 4)), longest_px)
     grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., 0]) if grey else pixels)
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=9)
-    kind = "png"
-    if file.tell() > _PLAIN_BYTES:
-        photo = io.BytesIO()
-        picture.convert("RGB").save(photo, "WEBP", quality=_QUALITY, method=4)
-        if photo.tell() < file.tell():
-            file, kind = photo, "webp"
+    plain = np.ascontiguousarray(pixels[..., 0]) if grey else pixels
+    if len(encode_png(plain)) <= _ROUGH_BYTES:
+        file = io.BytesIO()
+        Image.fromarray(plain).save(file, "PNG", compress_level=9)
+        if file.tell() <= _PLAIN_BYTES:
+            return _uri("png", file)
+    photo = io.BytesIO()
+    Image.fromarray(pixels).save(photo, "WEBP", quality=_QUALITY, method=4)
+    return _uri("webp", photo)
+
+
+def _uri(kind: str, file: io.BytesIO) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
