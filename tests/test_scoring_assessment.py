@@ -29,6 +29,9 @@ TABLES = {
 }
 
 
+ONE = [(0, [0, 0, 10, 10], 0, False)]
+
+
 def assessed(
     truths: TruthTable, detections: DetectionTable, names: list[str], ceiling: float | None = 0.9
 ) -> Assessment:
@@ -78,6 +81,36 @@ def test_a_better_threshold_on_test_is_not_looked_for() -> None:
     assert (metrics["threshold"], metrics["recall"], metrics["precision"]) == (thresholds.overall, 0.0, None)
 
 
+def test_each_class_has_its_own_numbers() -> None:
+    truths = table_of_truths(1, [(0, [0, 0, 10, 10], 0, False), (0, [50, 0, 10, 10], 1, False)])
+    rows = [
+        (0, [0, 0, 10, 10], 0, 0.9), (0, [90, 90, 5, 5], 0, 0.3), (0, [90, 0, 5, 5], 1, 0.5), (0, [50, 0, 10, 10], 1, 0.4)
+    ]  # fmt: skip
+    detections = table_of_detections(1, rows)
+    metrics = assess(truths, detections, ["chat", "rat"], Thresholds(0.2, (0.6, 0.45)), SETTINGS).metrics
+    chat, rat = metrics["per_class"]["chat"], metrics["per_class"]["rat"]
+    assert (chat["precision"], chat["recall"], rat["precision"], rat["recall"]) == (0.5, 1.0, 0.5, 1.0)
+    assert (chat["best_threshold"], chat["best_f1"], rat["best_f1"]) == (0.6, 1.0, 0.0)
+    assert (chat["voc_ap"], rat["voc_ap"], metrics["voc_ap"]) == (1.0, 0.5, 0.75)
+
+
+def test_the_ceiling_is_held_fixed_in_the_interval() -> None:
+    truths, detections, names = random_case(7)
+    table = assessed(truths, detections, names, ceiling=0.5).tables["intervals"].set_index("metric")
+    assert table.loc["ap", "low"] < table.loc["ap", "high"]
+    assert table.loc["ap_of_ceiling"].tolist() == pytest.approx((table.loc["ap"] * 2).tolist())
+
+
+def test_voc_s_iou_is_its_own() -> None:
+    truths = table_of_truths(2, ONE)
+    half = table_of_detections(2, [(0, [0, 0, 10, 4], 0, 0.9)])
+    settings = SETTINGS.model_copy(update={"voc_iou": 0.4})
+    found = assess(truths, half, ["chat"], Thresholds(0.1, (0.1,)), settings)
+    assert (found.metrics["voc_ap"], found.metrics["voc_ap11"], found.metrics["recall"]) == (1.0, 1.0, 0.0)
+    interval_of_voc = found.tables["intervals"].set_index("metric").loc["voc_ap"]
+    assert interval_of_voc.tolist() == [1.0, 1.0, 1.0]
+
+
 def written(found: Assessment, folder: Path) -> dict[str, bytes]:
     folder.mkdir()
     write_metrics(folder / "metrics.json", found.metrics)
@@ -86,7 +119,6 @@ def written(found: Assessment, folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
-ONE = [(0, [0, 0, 10, 10], 0, False)]
 CASES: dict[str, tuple[TruthTable, DetectionTable, list[str]]] = {
     "no images": (table_of_truths(0, []), table_of_detections(0, []), ["chat"]),
     "nothing there, nothing found": (table_of_truths(3, []), table_of_detections(3, []), ["chat", "rat"]),

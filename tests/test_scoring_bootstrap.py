@@ -91,6 +91,16 @@ def test_a_weight_is_an_image_that_stands_there_again(seed: int) -> None:
         assert_same(found, row, measured(repeated(truths, times), repeated(detections, times), names))
 
 
+def test_an_area_on_the_border_is_in_both_ranges() -> None:
+    rows = [(0, [0, 0, 32, 32], 0, False), (1, [0, 0, 96, 96], 0, False), (1, [200, 0, 10, 10], 0, False)]
+    truths = table_of_truths(2, rows)
+    detections = table_of_detections(2, [(0, [0, 0, 32, 32], 0, 0.9), (1, [0, 0, 96, 96], 0, 0.8)])
+    once = np.ones((1, 2), np.int64)
+    expected = measured(truths, detections, ["chat"])
+    assert_same(weighable(truths, detections, 1).measure(once), 0, expected)
+    assert (expected["ar_small"], expected["ar_medium"], expected["ar_large"]) == (0.5, 1.0, 1.0)
+
+
 def test_only_the_seed_decides_the_draws(monkeypatch: Any) -> None:
     first = np.concatenate(list(draw(50, 30, 7, 50)))
     monkeypatch.setattr(bootstrap, "_NUMBERS", 120)

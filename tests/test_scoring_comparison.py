@@ -48,6 +48,9 @@ def test_tighter_boxes_are_better_beyond_chance_and_other_noise_is_not() -> None
     assert better.difference is not None
     assert better.difference > 0.05
     assert better.beyond_chance
+    assert better.low is not None
+    assert better.high is not None
+    assert better.low < better.difference < better.high
     false_alarms = sum(
         compare(noisy(seed, 8.5), noisy(seed + 50, 8.5), SURE)["ap"].beyond_chance for seed in range(10)
     )
@@ -71,6 +74,9 @@ def test_other_images_or_classes_cannot_be_paired() -> None:
         ProblemsError, match=r"seed 1 and moved.*(?s:.)*the objects in the test images differ"
     ):
         compare(one, moved, SURE)
+    crowded = replace(one, truths=replace(TRUTHS, crowd=~TRUTHS.crowd))
+    with pytest.raises(ProblemsError, match="the objects in the test images differ"):
+        compare(one, crowded, SURE)
     other = replace(
         one, categories=("chien",), truths=table_of_truths(3, []), detections=table_of_detections(3, [])
     )

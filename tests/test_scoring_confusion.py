@@ -98,10 +98,10 @@ def test_the_classes_are_told_apart_and_nothing_is_lost() -> None:
 
 
 def test_more_detections_on_an_image_than_coco_counts() -> None:
-    truths = table_of_truths(1, [(0, [0, 0, 10, 10], label, False) for label in range(3)])
+    truths = table_of_truths(1, [(0, [0, 0, 10, 10], 2, False)])
     alarms = [(0, [60 + place / 10, 60, 10, 10], place % 3, 0.5) for place in range(240)]
-    detections = table_of_detections(1, [*alarms, (0, [0, 0, 10, 10], 2, 0.4)])
+    detections = table_of_detections(1, [*alarms, (0, [0, 0, 10, 10], 0, 0.4)])
     counts, taken = count(truths, detections, ["a", "b", "c"], 0.0)
     assert taken.sum() == 241
-    assert counts[2, 2] == 1
+    assert counts[2, 0] == 1
     assert sum(counts[BACKGROUND, label] for label in range(3)) == 240

@@ -77,3 +77,10 @@ def test_unlike_coco_no_second_best_truth_is_taken() -> None:
     detections = table_of_detections(1, [(0, [0, 0, 10, 10], 0, 0.9), (0, [0.5, 0, 10, 10], 0, 0.8)])
     assert (match(truths, detections, 1).truths >= 0).all()
     assert voc_average_precision(truths, detections, 1, 0.5)[0] == [0.5]
+
+
+def test_the_threshold_itself_is_enough() -> None:
+    truths = table_of_truths(1, [(0, [0, 0, 10, 10], 0, False)])
+    half = table_of_detections(1, [(0, [0, 0, 10, 5], 0, 0.9)])
+    assert voc_average_precision(truths, half, 1, 0.5) == ([1.0], [1.0])
+    assert voc_average_precision(truths, half, 1, 0.51) == ([0.0], [0.0])
