@@ -16,18 +16,10 @@ from humbleyolo.drawing import save_png
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
-from humbleyolo.gallery import (
-    cells_and_confidence,
-    first_examples,
-    headline,
-    truth_and_predictions,
-    worst_mistakes,
-)
 from humbleyolo.params import Params, load_params
-from humbleyolo.report.build import build_report, check_match, write_report
+from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
 from humbleyolo.report.collect import collect
 from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.report.worst import first_seen, worst_of_each_kind
 from humbleyolo.truths import read_truths
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
@@ -38,30 +30,14 @@ def render(
 ) -> int:
     """Write the pictures and the report into `out`, and return the bytes of the report."""
     settings = params["render"]
-    layout = {"columns": settings.columns, "scale": settings.scale}
     with Archive(dataset / "test.zip") as archive:
         split, names, truths = open_encoded(grid / "test"), archive.categories, read_truths(archive)
         check_match(split, archive)
         found = read_evaluation(evaluation, truths, len(names), split.grid)
         hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]
         report = collect(found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params)
-        examples = first_examples(archive, found.detections, settings.images, settings.min_score)
-        seen = first_seen(archive, split, found, settings.cells, settings.min_score)
-        worst = worst_of_each_kind(archive, truths, found, report.mistakes, settings.mistakes)
+        pictures = draw_pictures(report, archive, truths, split, settings)
         page = build_report(report, archive, truths, split, settings)
-    subtitle = headline(found.metrics, settings.min_score)
-    pictures = {
-        "gallery.png": truth_and_predictions(
-            examples,
-            names,
-            grid=split.grid,
-            **layout,
-            title=f"Truth and predictions on {len(examples):,} of {len(split):,} test images",
-            subtitle=subtitle,
-        ),
-        "cells.png": cells_and_confidence(seen, names, **layout),
-        "mistakes.png": worst_mistakes(worst, names, grid=split.grid, threshold=report.threshold, **layout),
-    }
     make_folder(out)
     for name, picture in pictures.items():
         save_png(picture, out / name)
@@ -80,14 +56,8 @@ def main() -> None:
         "seed", "runtime", "dataset", "encode", "model", "loss", "train", "evaluate", "render",
     )  # fmt: skip
     started = time.monotonic()
-    size = render(
-        dict(zip(Params.model_fields, sections, strict=True)),
-        paths.dataset,
-        paths.grid,
-        paths.model,
-        paths.evaluation,
-        paths.out,
-    )
+    folders = (paths.dataset, paths.grid, paths.model, paths.evaluation, paths.out)
+    size = render(dict(zip(Params.model_fields, sections, strict=True)), *folders)
     print(
         f"report.html of {size / 1e6:.1f} MB and 3 pictures in {paths.out} in {time.monotonic() - started:.1f} s"
     )

@@ -71,13 +71,19 @@ def test_mistakes_are_drawn_kind_by_kind_and_a_kind_without_any_is_named():
     assert nothing.height > 50
 
 
-def test_a_missed_truth_has_no_confidence():
+def test_a_missed_truth_is_called_so_and_has_no_confidence(monkeypatch):
+    headings = []
+    join = gallery.side_by_side
+    monkeypatch.setattr(
+        gallery, "side_by_side", lambda pictures, over: headings.append(over) or join(pictures, over)
+    )
     layout = {"grid": GRID, "threshold": 0.4, "columns": 1, "scale": 4}
     missed, made = (
         np.asarray(worst_mistakes([Mistakes("k", [example(scores)])], NAMES, **layout))
         for scores in (None, (0.9,))
     )
     assert missed.shape == made.shape
+    assert headings == [["truth (1)", "missed"], ["truth (1)", "the mistake"]]
     ink = [int((picture == class_colour(1)).all(axis=-1).sum()) for picture in (missed, made)]
     assert ink[0] < ink[1]  # a shorter label
 
