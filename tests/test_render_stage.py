@@ -109,7 +109,7 @@ def test_a_class_without_objects_or_numbers(project: Path) -> None:
     metrics = json.loads(path.read_text())
     del metrics["per_class"]["rat"]
     path.write_text(json.dumps(metrics))
-    assert "<bdi>rat</bdi>" in (run(project) / "report.html").read_text()
+    assert '<bdi class="name" title="rat">rat</bdi>' in (run(project) / "report.html").read_text()
 
 
 def test_thousands_of_detections_on_one_image(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from evaluated_project import ROOT, make_project, run
 from markupsafe import Markup
 
 from humbleyolo.report.page import script_json
-from humbleyolo.report.words import UNDEFINED, gain, metric, number, printable
+from humbleyolo.report.words import UNDEFINED, cut, gain, metric, number, printable
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -227,6 +227,10 @@ def test_a_gain_is_never_shown_as_none_where_there_is_one():
     values = (0.0, -0.0, 0.00004, 0.00006, 0.0049, -0.01, None)
     expected = ["0.0000", "0.0000", "under 0.0001", "0.0001", "0.0049", "-0.0100", UNDEFINED]
     assert [gain(value) for value in values] == expected
+
+
+def test_a_long_name_is_cut():
+    assert [cut(text, 4) for text in ("", "abcd", "abcde")] == ["", "abcd", "abc\N{HORIZONTAL ELLIPSIS}"]
 
 
 def test_what_cannot_be_shown_is_replaced():

@@ -181,11 +181,12 @@
   const iouOf = (one) => (one[7] ? `, IoU ${one[7].toFixed(2)}` : "");
   const wordsOf = (one) => {
     const kind = one[6] === UNJUDGED ? "not judged" : `${kinds[one[6]]}${iouOf(one)}`;
-    return `${data.names[one[4]]} ${one[5].toFixed(2)}: ${kind}`;
+    return `${isolate(data.names[one[4]])} ${one[5].toFixed(2)}: ${kind}`;
   };
 
   // How wide a text is, in its own height; near enough to find room for it.
-  const lengthOf = (text) => [...text].length * 0.6;
+  const lengthOf = (text) => [...text].length * 0.64;
+  const isolate = (name) => `\u2068${name}\u2069`; // so that a name from right to left does not turn what is beside it
   const cut = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}\u2026` : text);
 
   // Draws an image with its boxes; `px` is about how wide it is shown.
@@ -223,7 +224,7 @@
       const high = 12 * unit;
       for (const one of found) {
         if (one[6] === UNJUDGED && px < 400) continue;
-        const text = `${cut(data.names[one[4]], 16)} ${one[5].toFixed(2)}`;
+        const text = `${isolate(cut(data.names[one[4]], 16))} ${one[5].toFixed(2)}`;
         const left = Math.max(0, Math.min(one[0], image.w - lengthOf(text) * high));
         const top = one[1] > high * 1.1 ? one[1] - 0.25 * high : Math.min(one[1] + one[3] + high, image.h - 0.2 * high);
         drawing.append(svg("text", { class: "tag", x: left, y: top, "font-size": high, "stroke-width": 3 * unit }, text));
@@ -275,9 +276,9 @@
     const missed = truths.filter(isMissed);
     const right = found.filter((one) => one[6] === CORRECT).length;
     words.append(html("br"), truths.length || found.length ? `${right} right` : "nothing here, nothing found");
-    for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${cut(data.names[truth[4]], 30)}`));
+    for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${isolate(cut(data.names[truth[4]], 30))}`));
     for (const one of wrong.slice(0, 3)) {
-      words.append(", ", html("b", "", kinds[one[6]]), ` ${cut(data.names[one[4]], 30)} ${one[5].toFixed(2)}${iouOf(one)}`);
+      words.append(", ", html("b", "", kinds[one[6]]), ` ${isolate(cut(data.names[one[4]], 30))} ${one[5].toFixed(2)}${iouOf(one)}`);
     }
     const more = Math.max(0, missed.length - 3) + Math.max(0, wrong.length - 3);
     if (more) words.append(` and ${more} more mistakes`);

@@ -31,6 +31,11 @@ def gain(value: float | None) -> str:
     return "under 0.0001" if 0 < value < 0.00005 else f"{value + 0.0:.4f}"
 
 
+def cut(text: str, most: int) -> str:
+    """Return a text, cut and given an ellipsis where it has more than `most` characters."""
+    return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def printable(text: str) -> str:
     """Return a text whose characters can be encoded and shown: the others become U+FFFD.
 

@@ -12,8 +12,10 @@ from humbleyolo.grid import split_parts
 from humbleyolo.images import decode
 from humbleyolo.report.collect import MistakeKind
 from humbleyolo.report.evaluation_files import Evaluation
-from humbleyolo.report.words import gain
+from humbleyolo.report.words import cut, gain
 from humbleyolo.scoring.tables import DetectionTable, Ints, TruthTable
+
+_LONGEST_NAME = 24  # in a caption, so that it has room for the numbers
 
 
 def worst_of_each_kind(
@@ -55,7 +57,7 @@ def _example(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: 
     judged, found = evaluation.judgements, evaluation.detections
     image, detection, truth = (int(rows[row]) for rows in (judged.images, judged.detections, judged.truths))
     record = next(archive.records(image, image + 1))
-    names = archive.categories
+    names = [cut(name, _LONGEST_NAME) for name in archive.categories]
     caption, pixels = record.file_name, decode(record.image_bytes, f"{archive.path}: {record.file_name}")
     if detection < 0:
         missed = truths.labels[[truth]]
