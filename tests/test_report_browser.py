@@ -39,7 +39,7 @@ def page(browser, report):
     """Open the report, and fail where anything is asked of a network or told to the console."""
     window = chrome.offline(browser)
     page = window.new_page()
-    page.set_default_timeout(5000)
+    page.set_default_timeout(20_000)
     told, asked = [], []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
