@@ -1,54 +1,66 @@
-"""Draw what the detector found on the first test images beside what is there.
+"""Draw what the detector found on the test images beside what is there, and write the report.
 
-Reads the test archive, the folder of its encoded split (for the grid), `detections.json` and `metrics.json`
-of the evaluation, and the section `render` of params.yaml. Writes `gallery.png` into the output folder. Needs
-no TensorFlow.
+Reads the test archive and the summary in the dataset's folder, the encoded test split and the ceilings in the grid's,
+the model's files, the evaluation, and every section of params.yaml, since the report shows them. Writes
+`gallery.png`, `cells.png`, `mistakes.png` and `report.html`. Needs no TensorFlow.
 """
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from humbleyolo.archive import Archive
 from humbleyolo.drawing import save_png
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
-from humbleyolo.gallery import first_examples, headline, truth_and_predictions
-from humbleyolo.params import Render, load_params
-from humbleyolo.scoring.results import read_detections
+from humbleyolo.params import Params, load_params
+from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
+from humbleyolo.report.collect import collect
+from humbleyolo.report.evaluation_files import read_evaluation
+from humbleyolo.truths import read_truths
+
+HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
 
-def render(settings: Render, test: Path, grid: Path, evaluation: Path, out: Path) -> int:
-    """Write the gallery into `out`, and return the number of images in it."""
-    with Archive(test) as archive:
-        detections = read_detections(evaluation / "detections.json", len(archive), len(archive.categories))
-        shown = first_examples(archive, detections, settings.images, settings.min_score)
-        picture = truth_and_predictions(
-            shown,
-            archive.categories,
-            grid=open_encoded(grid).grid,
-            columns=settings.columns,
-            scale=settings.scale,
-            title=f"Truth and predictions on {len(shown):,} of {len(archive):,} test images",
-            subtitle=headline(evaluation / "metrics.json", settings.min_score),
-        )
-    save_png(picture, make_folder(out) / "gallery.png")
-    return len(shown)
+def render(
+    params: Mapping[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path
+) -> int:
+    """Write the pictures and the report into `out`, and return the bytes of the report."""
+    settings = params["render"]
+    with Archive(dataset / "test.zip") as archive:
+        split, names, truths = open_encoded(grid / "test"), archive.categories, read_truths(archive)
+        check_match(split, archive)
+        found = read_evaluation(evaluation, truths, len(names), split.grid)
+        hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]
+        report = collect(found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params)
+        pictures = draw_pictures(report, archive, truths, split, settings)
+        page = build_report(report, archive, truths, split, settings)
+    make_folder(out)
+    for name, picture in pictures.items():
+        save_png(picture, out / name)
+    write_report(out / "report.html", page)
+    return len(page)
 
 
 def main() -> None:
-    """Run the stage: `python -m stages.render <test.zip> <grid/test> <evaluation> <render>`."""
+    """Run the stage: `python -m stages.render <dataset> <grid> <model> <evaluation> <render>`."""
     parser = argparse.ArgumentParser(prog="python -m stages.render", description=__doc__)
-    parser.add_argument("test", type=Path)
-    parser.add_argument("grid", type=Path)
-    parser.add_argument("evaluation", type=Path)
-    parser.add_argument("out", type=Path)
+    for name in ("dataset", "grid", "model", "evaluation", "out"):
+        parser.add_argument(name, type=Path)
     paths = parser.parse_args()
-    (settings,) = load_params(Path("params.yaml"), "render")
+    sections = load_params(
+        Path("params.yaml"),
+        "seed", "runtime", "dataset", "encode", "model", "loss", "train", "evaluate", "render",
+    )  # fmt: skip
     started = time.monotonic()
-    count = render(settings, paths.test, paths.grid, paths.evaluation, paths.out)
-    print(f"{count} images drawn into {paths.out} in {time.monotonic() - started:.1f} s")
+    folders = (paths.dataset, paths.grid, paths.model, paths.evaluation, paths.out)
+    size = render(dict(zip(Params.model_fields, sections, strict=True)), *folders)
+    print(
+        f"report.html of {size / 1e6:.1f} MB and 3 pictures in {paths.out} in {time.monotonic() - started:.1f} s"
+    )
 
 
 if __name__ == "__main__":

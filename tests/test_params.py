@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.formats import FORMATS
-from humbleyolo.params import Params, load_params
+from humbleyolo.params import Params, Render, load_params
 
 ROOT = Path(__file__).parent.parent
 DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -157,6 +157,11 @@ WRONG_VALUES = [
     ("evaluate.bootstrap_seed", "-1", "-1", "0 or more"),
     ("render.scale", "17", "17", "16 or less"),
     ("render.images", "0", "0", "1 or more"),
+    ("render.cells", "0", "0", "1 or more"),
+    ("render.mistakes", "1001", "1001", "1000 or less"),
+    ("render.report_images", "-1", "-1", "0 or more"),
+    ("render.report_px", "15", "15", "16 or more"),
+    ("render.report_mb", "0.5", "0.5", "1 or more"),
     (f"{S}.height", "-64", "-64", "1 or more"),
     (f"{S}.min_visible", "0", "0", "more than 0"),
     (f"{S}.rotation_deg", "181", "181", "180 or less"),
@@ -425,7 +430,7 @@ def test_no_key_has_a_default(key, tmp_path):
         (f"{S}.images.val", "vla", "did you mean val?"),
         ("render.scale", "Scale", "did you mean scale?"),
         ("runtime", "run_time", "did you mean runtime?"),
-        ("render.scale", "zzz", "allowed: images, columns, scale, min_score"),
+        ("render.scale", "zzz", f"allowed: {', '.join(Render.model_fields)}"),
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest_right_one(key, wrong, hint, tmp_path):
@@ -586,7 +591,7 @@ class TestStages:
         ("stage", "arguments", "out"),
         [
             ("generate", [ROOT / "data/fonts", "data/dataset"], "data/dataset"),
-            ("render", ["a", "b", "c", "data/render"], "data/render"),
+            ("render", ["a", "b", "c", "d", "data/render"], "data/render"),
             pytest.param("encode", ["data/dataset", "data/grid"], "data/grid", marks=pytest.mark.slow),
             pytest.param("train", ["train", "val", "data/model"], "data/model", marks=pytest.mark.slow),
             pytest.param("evaluate", ["a", "b", "c", "data/evaluation"], "data/evaluation", marks=pytest.mark.slow),

@@ -273,12 +273,17 @@ class Evaluate(Section):
 
 
 class Render(Section):
-    """The pictures."""
+    """The pictures and the report."""
 
     images: Annotated[int, Field(ge=1, le=1000)]
     columns: Annotated[int, Field(ge=1, le=100)]
     scale: Annotated[int, Field(ge=1, le=16)]
     min_score: Fraction
+    cells: Annotated[int, Field(ge=1, le=1000)]
+    mistakes: Annotated[int, Field(ge=1, le=1000)]
+    report_images: Annotated[int, Field(ge=0, le=100_000)]
+    report_px: Annotated[int, Field(ge=16, le=2048)]
+    report_mb: Annotated[float, Field(ge=1, le=1000)]
 
 
 class Params(Section):

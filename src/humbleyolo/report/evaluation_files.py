@@ -1,0 +1,240 @@
+"""What `evaluate` wrote, read and checked: the tables by name, and each mistake with its boxes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.grid import Grid
+from humbleyolo.report.table_files import (
+    column,
+    index,
+    number,
+    number_or_none,
+    read_object,
+    read_table,
+    text,
+    whole,
+    whole_or_none,
+)
+from humbleyolo.scoring.results import FORMAT, read_detections
+from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, TruthTable
+
+CORRECT = "correct"
+MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")
+_FIX = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
+
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Judgements:
+    """What became of each detection at or above the threshold, and which truths were missed: J rows.
+
+    Attributes:
+        images: (J,) int64, 0 to N - 1.
+        detections: (J,) int64 rows of the detections; -1 for a missed truth.
+        truths: (J,) int64 rows of the truths: the one that was matched, or that the box overlaps most; -1
+            where there is none.
+        kinds: (J,) `CORRECT` or one of `MISTAKES`.
+        ious: (J,) float64, with that truth; 0 where there is none.
+    """
+
+    images: Ints
+    detections: Ints
+    truths: Ints
+    kinds: npt.NDArray[np.str_]
+    ious: Floats
+
+    def wrong(self) -> Bools:
+        """Return the (J,) rows that are mistakes."""
+        return np.asarray(self.kinds != CORRECT)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The files of `data/evaluation`.
+
+    Attributes:
+        metrics: Of `metrics.json`, by name.
+        detections: D rows, in the order of the file.
+        judgements: At `metrics["threshold"]`.
+        confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map.
+        intervals: metric, value, low, high.
+        precision_recall: recall, precision.
+        precision_recall_by_class: class, recall, precision.
+        thresholds: class (empty: all together), threshold, precision, recall, f1.
+        confusion: truth_index, predicted_index, count; an index of -1 is background.
+        reliability: Bins of confidence: low, high, count, and the means confidence, iou, right.
+        iou_histogram: Bins of IoU: low, high, count.
+        mistakes: kind, count, ap_gain.
+    """
+
+    metrics: dict[str, Any]
+    detections: DetectionTable
+    judgements: Judgements
+    confidence: npt.NDArray[np.float32]
+    intervals: Table
+    precision_recall: Table
+    precision_recall_by_class: Table
+    thresholds: Table
+    confusion: Table
+    reliability: Table
+    iou_histogram: Table
+    mistakes: Table
+
+
+def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid) -> Evaluation:
+    """Read the files of an evaluation.
+
+    Args:
+        folder: `data/evaluation`.
+        truths: M rows, in the order of the archive: annotation k is row k - 1.
+        class_count: C.
+        grid: Of the encoded split.
+
+    Raises:
+        UserError: Where a file is missing, damaged, or written by another version; the text says what to run.
+    """
+    metrics = read_metrics_file(folder / "metrics.json")
+    detections = read_detections(folder / "detections.json", truths.image_count, class_count)
+    return Evaluation(
+        metrics,
+        detections,
+        _read_judgements(folder / "judged.csv", detections, truths),
+        _read_confidence(folder / "confidence.npy", truths.image_count, grid),
+        read_table(
+            folder / "intervals.csv",
+            {"metric": text, "value": number_or_none, "low": number_or_none, "high": number_or_none},
+            _FIX,
+        ),
+        read_table(folder / "precision_recall.csv", {"recall": number, "precision": number}, _FIX),
+        read_table(
+            folder / "precision_recall_by_class.csv",
+            {"class": text, "recall": number, "precision": number},
+            _FIX,
+        ),
+        read_table(
+            folder / "thresholds.csv",
+            {
+                "class": text,
+                "threshold": number,
+                "precision": number_or_none,
+                "recall": number_or_none,
+                "f1": number_or_none,
+            },
+            _FIX,
+        ),
+        read_table(
+            folder / "confusion.csv", {"truth_index": index, "predicted_index": index, "count": whole}, _FIX
+        ),
+        read_table(
+            folder / "reliability.csv",
+            {
+                "low": number,
+                "high": number,
+                "count": whole,
+                "confidence": number_or_none,
+                "iou": number_or_none,
+                "right": number_or_none,
+            },
+            _FIX,
+        ),
+        read_table(folder / "iou_histogram.csv", {"low": number, "high": number, "count": whole}, _FIX),
+        read_table(folder / "mistakes.csv", {"kind": text, "count": whole, "ap_gain": number_or_none}, _FIX),
+    )
+
+
+def read_metrics_file(path: Path) -> dict[str, Any]:
+    """Read `metrics.json` whole.
+
+    Raises:
+        UserError: Where it is missing, damaged, or written by another version.
+    """
+    metrics = read_object(path, _FIX)
+    if metrics.get("format") != FORMAT:
+        found = f"format {metrics['format']!r}" if "format" in metrics else "a version without a format"
+        raise UserError(
+            f"{path}: is of {found}; expected format {FORMAT}: written by another version? {_FIX}"
+        )
+    problems = [
+        f"{name} is {value!r}; allowed: a finite number or null"
+        for name, value in metrics.items()
+        if name != "per_class" and not _is_number_or_none(value)
+    ]
+    per_class = metrics.get("per_class")
+    if not isinstance(per_class, dict) or not all(isinstance(row, dict) for row in per_class.values()):
+        problems.append("per_class is missing, or no numbers by class")
+    else:
+        problems += [
+            f"per_class: {name[:80]}: {key} is {value!r}; allowed: a finite number or null"
+            for name, row in per_class.items()
+            for key, value in row.items()
+            if not _is_number_or_none(value)
+        ]
+    if problems:
+        raise ProblemsError(str(path), [*problems[:20], _FIX])
+    return metrics
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and bool(np.isfinite(value)))
+
+
+def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:
+    table = read_table(
+        path,
+        {
+            "image_id": whole,
+            "detection": whole_or_none,
+            "truth": whole_or_none,
+            "kind": text,
+            "iou": number_or_none,
+        },
+        _FIX,
+    )
+    problems = []
+    limits = (
+        ("image_id", 1, truths.image_count),
+        ("detection", 0, len(detections) - 1),
+        ("truth", 1, len(truths)),
+    )
+    for line, row in enumerate(table, 2):
+        problems += [
+            f"line {line}: {name} {row[name]} is unknown; allowed: {low} to {high}"
+            for name, low, high in limits
+            if row[name] is not None and not low <= row[name] <= high
+        ]
+        if row["kind"] not in (CORRECT, *MISTAKES):
+            problems.append(f"line {line}: kind {row['kind']!r}; allowed: {', '.join((CORRECT, *MISTAKES))}")
+        elif row["kind"] == "missed" and row["truth"] is None:
+            problems.append(f"line {line}: kind 'missed' without a truth")
+        elif row["kind"] != "missed" and row["detection"] is None:
+            problems.append(f"line {line}: kind {row['kind']!r} without a detection")
+    if problems:
+        raise ProblemsError(str(path), [*problems[:20], _FIX])
+    return Judgements(
+        np.array(column(table, "image_id"), np.int64) - 1,
+        np.array([-1 if row["detection"] is None else row["detection"] for row in table], np.int64),
+        np.array([-1 if row["truth"] is None else row["truth"] - 1 for row in table], np.int64),
+        np.array(column(table, "kind"), np.str_),
+        np.array([row["iou"] or 0.0 for row in table], np.float64),
+    )
+
+
+def _read_confidence(path: Path, image_count: int, grid: Grid) -> npt.NDArray[np.float32]:
+    try:
+        confidence = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_FIX}") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read as an array ({error}); {_FIX}") from None
+    expected = (image_count, grid.rows, grid.cols, grid.boxes)
+    if confidence.shape != expected or confidence.dtype != np.float32:
+        raise UserError(
+            f"{path}: holds {confidence.dtype} {confidence.shape}, expected float32 {expected}; {_FIX}"
+        )
+    return np.asarray(confidence)

@@ -1,0 +1,137 @@
+"""CSV tables and JSON objects read back, with an error that names the file, the line and the column."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from humbleyolo.errors import ProblemsError, UserError
+
+_MOST_PROBLEMS = 20  # told of one file
+
+Reader = Callable[[str], Any]
+
+
+def text(field: str) -> str:
+    """Return a text as it is."""
+    return field
+
+
+def whole(field: str) -> int:
+    """Return a whole number of 0 or more."""
+    value = int(field)
+    if value < 0:
+        raise ValueError(field)
+    return value
+
+
+def whole_or_none(field: str) -> int | None:
+    """Return a whole number of 0 or more; None for an empty field."""
+    return whole(field) if field else None
+
+
+def index(field: str) -> int:
+    """Return a whole number of -1 or more: -1 stands for none."""
+    return whole(field) if field != "-1" else -1
+
+
+def number(field: str) -> float:
+    """Return a finite number."""
+    value = float(field)
+    if not math.isfinite(value):
+        raise ValueError(field)
+    return value
+
+
+def number_or_none(field: str) -> float | None:
+    """Return a finite number; None for an empty field: what is undefined."""
+    return number(field) if field else None
+
+
+_ALLOWED: dict[Reader, str] = {
+    whole: "a whole number, 0 or more",
+    whole_or_none: "a whole number, 0 or more, or nothing",
+    index: "a whole number, -1 or more",
+    number: "a finite number",
+    number_or_none: "a finite number or nothing",
+}
+
+
+def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[str, Any]]:
+    """Read a CSV table.
+
+    Args:
+        path: Of the table, UTF-8, names in the first line.
+        columns: The columns that are read, and how; others are left alone.
+        fix: What an error tells to do.
+
+    Returns:
+        One mapping from column to value for each row.
+
+    Raises:
+        UserError: Where the file is missing or cannot be read.
+        ProblemsError: With the columns that are missing, or the first 20 values that are not allowed.
+    """
+    try:
+        content = _read(path, fix).decode("utf-8", "surrogatepass")
+        rows = list(csv.reader(io.StringIO(content, newline=""), strict=True))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as a table ({error}); {fix}") from None
+    head = rows[0] if rows else []
+    if missing := [name for name in columns if name not in head]:
+        raise ProblemsError(
+            str(path),
+            [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"],
+        )
+    places = {name: head.index(name) for name in columns}
+    problems: list[str] = []
+    table = []
+    for line, row in enumerate(rows[1:], 2):
+        if len(row) != len(head):
+            problems.append(f"line {line}: {len(row)} fields; allowed: {len(head)}")
+            continue
+        values = {}
+        for name, read in columns.items():
+            field = row[places[name]]
+            try:
+                values[name] = read(field)
+            except ValueError:
+                problems.append(
+                    f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {_ALLOWED[read]}"
+                )
+        table.append(values)
+    if problems:
+        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], fix])
+    return table
+
+
+def read_object(path: Path, fix: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        UserError: Where the file is missing, damaged or holds something else.
+    """
+    try:
+        content = json.loads(_read(path, fix))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is damaged, or no JSON ({error}); {fix}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: is a {type(content).__name__}, not values by name; {fix}")
+    return content
+
+
+def column(table: Sequence[dict[str, Any]], name: str) -> list[Any]:
+    """Return one column of a table."""
+    return [row[name] for row in table]
+
+
+def _read(path: Path, fix: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {fix}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
