@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from humbleyolo.errors import UserError
 from humbleyolo.params import Runtime
 
 
@@ -44,3 +45,20 @@ def start_runtime(runtime: Runtime) -> None:
     tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def set_threads(threads: int) -> None:
+    """Let TensorFlow compute with so many threads, in the whole process.
+
+    Raises:
+        UserError: Where it has computed something already, with another number.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() == threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        raise UserError(
+            f"threads is {threads}, but TensorFlow computes in this process with another number already"
+        ) from None
