@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, convert, params
+from humbleyolo.commands import check, convert, params, predict
 from humbleyolo.errors import exit_with
 
-COMMANDS = {"params": params, "check": check, "convert": convert}
+COMMANDS = {"params": params, "check": check, "convert": convert, "predict": predict}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

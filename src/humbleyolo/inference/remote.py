@@ -1,6 +1,7 @@
 """A model out of another git repository, through DVC."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 from humbleyolo.errors import UserError
@@ -37,7 +38,7 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     model.mkdir()
     at = f"{url} at {revision}" if revision else url
     try:
-        with DVCFileSystem(url, rev=revision) as system:
+        with closing(DVCFileSystem(url, rev=revision)) as system:
             for name in _FILES:
                 system.get_file(f"{MODEL}/{name}", str(model / name))
     except FileNotFoundError as error:
@@ -46,5 +47,5 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
             "another revision"
         ) from None
     except (DvcException, SCMError, OSError) as error:
-        raise UserError(f"{at}: cannot be fetched: {error}") from None
+        raise UserError(f"{at}: cannot be fetched: {error.__cause__ or error}") from None
     return model
