@@ -1,36 +1,14 @@
 """TensorFlow, started the same way everywhere: import this before any other module that needs TensorFlow."""
 
 import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from humbleyolo.errors import UserError
 from humbleyolo.params import Runtime
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what native code writes to standard error; show it only if the body fails."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        terminal = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
+from humbleyolo.quiet import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
-with _quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+with quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
     import tensorflow as tf
 
 

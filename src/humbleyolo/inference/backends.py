@@ -2,10 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.inference.exported import ExportedModel
 from humbleyolo.inference.model import Model
 
 _KINDS = (
@@ -43,7 +43,7 @@ def open_model(
         return _open_native(path, nms_iou, threads)
     if nms_iou is not None:
         raise UserError(f"{path}: the overlap of its suppression is built in; export it with another")
-    return _exported(path)(path, threads)
+    return open_exported(path, threads)
 
 
 def _open_native(folder: Path, nms_iou: float | None, threads: int | None) -> Model:
@@ -52,5 +52,26 @@ def _open_native(folder: Path, nms_iou: float | None, threads: int | None) -> Mo
     return NativeModel(folder, nms_iou, threads)
 
 
-def _exported(path: Path) -> Callable[[Path, int | None], Model]:
+def open_exported(path: Path, threads: int | None = None) -> ExportedModel:
+    """Open what `humbleyolo export` wrote, in the runtime of its format.
+
+    Raises:
+        UserError: Where it is none, is damaged or of a newer version, or its runtime is not installed.
+    """
+    if path.suffix == ".tflite":
+        from humbleyolo.inference.litert import open_litert
+
+        return open_litert(path, threads)
+    if path.suffix == ".onnx":
+        from humbleyolo.inference.onnx import open_onnx
+
+        return open_onnx(path, threads)
+    if path.suffix == ".keras":
+        from humbleyolo.inference.keras_file import open_keras
+
+        return open_keras(path, threads)
+    if (path / "saved_model.pb").is_file():
+        from humbleyolo.inference.savedmodel import open_savedmodel
+
+        return open_savedmodel(path, threads)
     raise UserError(f"{path}: is no model; give {_KINDS}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 NMS_IOU = 0.5  # of two boxes of one class that overlap more, the lower score is dropped
 MAX_DETECTIONS = 100  # on one image, as COCO counts them
 THRESHOLD = 0.5  # where nobody has looked for a better one on val
+MIN_SCORE = 0.01  # an export holds no detections of lower scores
 BATCH = 32  # images that a network sees at a time
 
 
