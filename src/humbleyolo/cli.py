@@ -5,10 +5,17 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, convert, export, params, predict
+from humbleyolo.commands import check, convert, export, params, predict, serve
 from humbleyolo.errors import exit_with
 
-COMMANDS = {"params": params, "check": check, "convert": convert, "predict": predict, "export": export}
+COMMANDS = {
+    "params": params,
+    "check": check,
+    "convert": convert,
+    "predict": predict,
+    "export": export,
+    "serve": serve,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
