@@ -98,7 +98,8 @@ def read_export(path: Path) -> bytes:
 
 def damaged(path: Path, error: object) -> UserError:
     """Return what to say where a runtime does not take a file."""
-    return UserError(f"{path}: is damaged ({str(error).strip().splitlines()[:1]}); {_FIX}")
+    first_line = str(error).strip().partition("\n")[0]
+    return UserError(f"{path}: is damaged ({first_line}); {_FIX}")
 
 
 def runtime_missing(path: Path, package: str, extra: str) -> UserError:
