@@ -1,6 +1,7 @@
 """The files that a stage is made of, read from its import statements; run it to write them into `dvc.yaml`.
 
-Imports inside functions count, those for type checkers alone do not. A file beside a module that the module names
+Imports inside functions count, those for type checkers alone do not, nor those of a package's `__getattr__`: what it
+gives is imported by those who ask for it, and no stage does. A file beside a module that the module names
 in a text (a font, a template) counts too.
 """
 
@@ -60,7 +61,9 @@ def _imports(tree: ast.AST, module: str, file: Path, root: Path) -> Iterator[str
 
 
 def _run_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk the tree without what stands under `if TYPE_CHECKING:`."""
+    """Walk the tree without what stands under `if TYPE_CHECKING:` or in `__getattr__`."""
+    if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
+        return
     yield node
     type_only = isinstance(node, ast.If) and ast.unparse(node.test).split(".")[-1] == "TYPE_CHECKING"
     for child in node.orelse if type_only else ast.iter_child_nodes(node):

@@ -8,6 +8,7 @@ import pytest
 from import_closure import ROOT, stage_files, write_deps
 from ruamel.yaml import YAML
 
+import humbleyolo
 from humbleyolo.params import Params
 
 STAGES = ["generate", "encode", "train", "evaluate", "render"]
@@ -64,6 +65,14 @@ def test_what_python_imports_is_declared(stage):
 def test_stages_without_a_network_do_not_depend_on_tensorflow(stage):
     sources = [(ROOT / name).read_text() for name in stage_files(stage) if name.endswith(".py")]
     assert not [text for text in sources if "import tensorflow" in text or "import keras" in text]
+
+
+def test_the_project_itself_does_not_use_what_the_package_gives_late():
+    # Its lists of imports do not see it.
+    for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "humbleyolo":
+                assert not {alias.name for alias in node.names} & set(humbleyolo.__all__), path
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -171,6 +180,11 @@ class TestClosure:
         (root / "src/humbleyolo/one.py").write_text("import importlib\nimportlib.import_module(name)")
         with pytest.raises(ValueError, match=r"one\.py:2: cannot tell what"):
             stage_files("a", root)
+
+    def test_what_a_package_gives_late_is_not_followed(self, root):
+        late = "import importlib\ndef __getattr__(name):\n    return importlib.import_module(HOMES[name])\n"
+        (root / "src/humbleyolo/__init__.py").write_text(late)
+        assert "src/humbleyolo/one.py" in stage_files("a", root)
 
     def test_writing_the_lists_changes_nothing_else(self, tmp_path):
         path = tmp_path / "dvc.yaml"

@@ -5,10 +5,18 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, params
+from humbleyolo.commands import check, compare, convert, export, params, predict, serve
 from humbleyolo.errors import exit_with
 
-COMMANDS = {"params": params, "check": check, "convert": convert, "compare": compare}
+COMMANDS = {
+    "params": params,
+    "check": check,
+    "convert": convert,
+    "compare": compare,
+    "predict": predict,
+    "export": export,
+    "serve": serve,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -82,7 +82,7 @@ class Detector:
     """A trained network and what it takes to use it."""
 
     def __init__(self, info: ModelInfo, network: keras.Model) -> None:
-        self.info = info
+        self.info, self.network = info, network
         grid = info.grid
         self._predict = tf.function(  # compiled once, however many images come at a time
             lambda images: network(images, training=False),

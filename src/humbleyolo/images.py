@@ -37,14 +37,31 @@ def _open(data: bytes, name: str) -> NDArray[np.uint8]:
     """Return (H, W) or (H, W, 3), upright."""
     try:
         with Image.open(io.BytesIO(data)) as file:
-            file.load()
-            plain = file.mode in ("L", "RGB") and not file.has_transparency_data
-            image: Image.Image = file if plain else _to_rgb(file)
-            if image.getexif():
-                image = ImageOps.exif_transpose(image)
-            return np.asarray(image)
+            return _upright(file)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
+
+
+def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
+    """Return a Pillow image as `decode` returns a file: upright and in RGB.
+
+    Raises:
+        UserError: Where it was opened from a file that is not whole.
+    """
+    try:
+        return _rgb(_upright(image))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{name}: cannot be read as an image: {error}") from None
+
+
+def _upright(image: Image.Image) -> NDArray[np.uint8]:
+    """Return (H, W) or (H, W, 3), upright."""
+    image.load()
+    plain = image.mode in ("L", "RGB") and not image.has_transparency_data
+    picture = image if plain else _to_rgb(image)
+    if picture.getexif():
+        picture = ImageOps.exif_transpose(picture)
+    return np.asarray(picture)
 
 
 def _rgb(pixels: NDArray[np.uint8]) -> Rgb:

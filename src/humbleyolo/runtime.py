@@ -1,35 +1,16 @@
 """TensorFlow, started the same way everywhere: import this before any other module that needs TensorFlow."""
 
 import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from humbleyolo.errors import UserError
 from humbleyolo.params import Runtime
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back what native code writes to standard error; show it only if the body fails."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        terminal = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
+from humbleyolo.quiet import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
-with _quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+with quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
     import keras
     import tensorflow as tf
 
@@ -62,3 +43,20 @@ def computing_in(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def set_threads(threads: int) -> None:
+    """Let TensorFlow compute with so many threads, in the whole process.
+
+    Raises:
+        UserError: Where it has computed something already, with another number.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() == threads:
+        return
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        raise UserError(
+            f"threads is {threads}, but TensorFlow computes in this process with another number already"
+        ) from None

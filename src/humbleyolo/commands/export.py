@@ -1,0 +1,59 @@
+"""`humbleyolo export --to FORMAT`: the model as SavedModel, LiteRT, ONNX or Keras, checked against itself."""
+
+import argparse
+from pathlib import Path
+
+_SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--to", required=True, choices=list(_SUFFIX), help="the format")
+    parser.add_argument(
+        "--model", type=Path, default=Path("data/model"), metavar="M", help="folder; default: %(default)s"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="O", help="default: exports/model, with the format's ending"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("data"),
+        metavar="D",
+        help="folder with grid/test and dataset/test.zip to compare on; default: %(default)s",
+    )
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        choices=["float32", "float16", "int8"],
+        help="of litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="T", help="to keep in the file; default: as `predict` has it"
+    )
+    parser.add_argument(
+        "--nms-iou", type=float, default=0.5, metavar="I", help="built in; default: %(default)s"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Write, compare, say how it went, and return the exit code 0.
+
+    Raises:
+        UserError: Where something is missing, or the export does not answer as the model does.
+    """
+    output = parsed.output
+    if output is None:
+        precision = "" if parsed.precision == "float32" else f"-{parsed.precision}"
+        output = Path("exports") / (
+            f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel"
+        )
+    from humbleyolo.export.run import Settings, export
+
+    settings = Settings(parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads)
+    parity = export(parsed.model, output, parsed.data, settings)
+    print(f"{output}, card {output}.md; {parity}")
+    return 0

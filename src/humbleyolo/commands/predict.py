@@ -1,0 +1,96 @@
+"""`humbleyolo predict PATHS...`: boxes on pictures, as JSON, CSV, COCO or labels to be corrected."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+_FORMATS = ("json", "csv", "coco", "yolo", "voc")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="pictures, folders, zip archives, or patterns like 'a/**/*.jpg'",
+    )
+    parser.add_argument(
+        "--model",
+        default="data/model",
+        metavar="M",
+        help="a model's folder, what `export` wrote, or a git URL; default: %(default)s",
+    )
+    parser.add_argument(
+        "--revision", metavar="R", help="of the git repository: a branch, tag or commit, fetched through DVC"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="lowest score, 0 to 1; default: the best on val where the evaluation says so, else 0.5",
+    )
+    parser.add_argument("--format", default="json", choices=_FORMATS, help="default: %(default)s")
+    parser.add_argument(
+        "--output", type=Path, metavar="O", help="a file (yolo, voc: a new folder); default: standard output"
+    )
+    parser.add_argument(
+        "--copy-images", action="store_true", help="yolo, voc: put the pictures beside their labels"
+    )
+    parser.add_argument(
+        "--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG for each picture"
+    )
+    parser.add_argument(
+        "--tile", type=int, metavar="PX", help="look at larger pictures in overlapping tiles of that side"
+    )
+    parser.add_argument(
+        "--max-pixels", type=int, metavar="N", help="refuse larger pictures; default: 89 million"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Look at every picture, and return the exit code: 1 where some could not be read, else 0.
+
+    Raises:
+        UserError: Where there is no model or no picture, or the output cannot be written.
+    """
+    from humbleyolo.files import make_folder
+    from humbleyolo.inference.detector import Detector
+    from humbleyolo.inference.pictures import MAX_PIXELS
+    from humbleyolo.inference.predict import predict
+    from humbleyolo.inference.sources import Pictures
+    from humbleyolo.inference.writers import make_writer
+
+    max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
+    with Pictures(parsed.paths) as pictures:
+        detector = Detector.load(
+            parsed.model,
+            revision=parsed.revision,
+            threshold=parsed.threshold,
+            threads=parsed.threads,
+            tile=parsed.tile,
+            max_pixels=max_pixels,
+        )
+        head = {"model": parsed.model, "threshold": detector.threshold, "classes": detector.names}
+        writer = make_writer(
+            parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images
+        )
+        if parsed.save_images is not None:
+            make_folder(parsed.save_images)
+        try:
+            with writer:
+                done = predict(detector, pictures, writer, parsed.save_images, max_pixels)
+        except BrokenPipeError:  # `| head`: nobody reads on
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+    why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
+    told = [f"{done.images} images, {done.detections} detections from {detector.threshold:g} on ({why})"]
+    told += [f"note: {path}: left out: {reason}" for path, reason in pictures.left_out]
+    if done.failed:
+        told.append(f"{done.failed} of {len(pictures.items)} pictures failed; see above")
+    print(*told, sep="\n", file=sys.stderr)
+    return 1 if done.failed else 0

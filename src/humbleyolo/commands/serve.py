@@ -1,0 +1,48 @@
+"""`humbleyolo serve`: a page on this machine to drop pictures and draw words on, and see what is found."""
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--model", default="data/model", metavar="M", help="as for `predict`; default: %(default)s"
+    )
+    parser.add_argument("--port", type=int, default=8000, metavar="P", help="default: %(default)s")
+    parser.add_argument(
+        "--max-upload-mib",
+        type=int,
+        default=20,
+        metavar="N",
+        help="refuse larger files; default: %(default)s",
+    )
+    parser.add_argument("--no-open", action="store_true", help="do not open a browser")
+    parser.add_argument(
+        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, and return the exit code 0.
+
+    Raises:
+        UserError: Where there is no model, a package is missing, or the port is taken.
+    """
+    from humbleyolo.inference.detector import Detector
+    from humbleyolo.serve.server import make_server
+
+    detector = Detector.load(parsed.model, threads=parsed.threads)
+    server = make_server(detector, parsed.port, parsed.max_upload_mib)
+    url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+    print(f"{url} (Ctrl-C ends it)", flush=True)
+    if not parsed.no_open:
+        import webbrowser
+
+        webbrowser.open(url)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        print()
+    finally:
+        server.close()
+    return 0

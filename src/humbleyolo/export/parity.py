@@ -1,0 +1,108 @@
+"""Does an export answer as the model does? Both are run on the test split, each in its own runtime."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from humbleyolo.archive import Archive
+from humbleyolo.boxes import xyxy_to_ltwh
+from humbleyolo.detector import Detector, Selection
+from humbleyolo.encoded import EncodedSplit
+from humbleyolo.evaluation import check_match
+from humbleyolo.inference.exported import ExportedModel, found_in
+from humbleyolo.inference.model import BATCH, Found
+from humbleyolo.scoring.coco import average_precision
+from humbleyolo.scoring.tables import DetectionTable
+from humbleyolo.truths import read_truths
+
+Placed = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]  # boxes ltwh, labels, scores
+
+TOLERANCE = 1e-4  # of float32: of every number of the grid (all are fractions or probabilities), and of AP
+ROUNDED_AP = 0.005  # of float16 and int8, whose weights are rounded on purpose: AP may fall by that
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How much an export differs from the model.
+
+    Attributes:
+        images: That both were run on.
+        difference: Largest difference of a number of the grid.
+        ap: Of the model; None where the split has no objects.
+        export_ap: Of the export.
+        precision: float32, float16 or int8.
+    """
+
+    images: int
+    difference: float
+    ap: float | None
+    export_ap: float | None
+    precision: str
+
+    @property
+    def problem(self) -> str:
+        """What is over tolerance; empty where all is well."""
+        lost = 0.0 if self.ap is None or self.export_ap is None else self.ap - self.export_ap
+        if self.precision != "float32":
+            if not lost <= ROUNDED_AP:
+                return f"AP falls by {lost:.4f}, more than {ROUNDED_AP}"
+            return "" if np.isfinite(self.difference) else "it gives numbers that are not finite"
+        if not self.difference <= TOLERANCE:  # NaN too
+            return f"the largest difference is {self.difference:.2g}, more than {TOLERANCE}"
+        if not abs(lost) <= TOLERANCE:
+            return f"AP differs by {abs(lost):.2g}, more than {TOLERANCE}"
+        return ""
+
+    def __str__(self) -> str:
+        aps = "no objects, so no AP"
+        if self.ap is not None and self.export_ap is not None:
+            aps = f"AP {self.export_ap:.6f}, the model's {self.ap:.6f}"
+        return f"{self.images} test images: largest difference {self.difference:.2g}; {aps}"
+
+
+def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
+    """Run both on a split.
+
+    Args:
+        detector: The model that the export was made from.
+        exported: In its own runtime.
+        split: Letterboxed images.
+        archive: The truth.
+
+    Raises:
+        UserError: Where model and split do not belong together.
+    """
+    check_match(detector, split, archive)
+    facts = exported.metadata
+    selection = Selection(facts.min_score, facts.nms_iou, facts.max_detections)
+    largest = 0.0
+    own, theirs = [], []
+    for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
+        images = np.asarray(split.images[start : start + BATCH])
+        outputs = exported.run(images)
+        difference = np.abs(detector.predict(images) - outputs["grid"])
+        largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
+        found = [Found(one.boxes, one.scores, one.labels) for one in detector.detect_batch(images, selection)]
+        own += list(_in_image(found, split, start))
+        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
+    truths, classes = read_truths(archive), len(split.categories)
+    return Parity(
+        len(split),
+        largest,
+        average_precision(truths, DetectionTable.gather(iter(own)), classes)[0],
+        average_precision(truths, DetectionTable.gather(iter(theirs)), classes)[0],
+        facts.precision,
+    )
+
+
+def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[Placed]:
+    """Yield detections in the pixels of the images before the letterbox."""
+    for image, one in enumerate(found, start):
+        height, width = split.sizes[image].tolist()
+        edges = np.array([width, height, width, height], np.float64)
+        boxes: NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
+        solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+        yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]

@@ -1,0 +1,146 @@
+"""A detection model written in each format."""
+
+import contextlib
+import io
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from humbleyolo.export.graph import OUTPUTS
+from humbleyolo.inference.exported import METADATA, Metadata, runtime_missing, zip_of_metadata
+from humbleyolo.quiet import quiet
+
+_OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
+_LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")
+_CALIBRATION = 200  # images of val
+
+
+def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+    """Write TensorFlow's SavedModel: a folder with the signature `serving_default`."""
+    call = _function(model)
+    module = tf.Module()
+    module.model, module.call = model, call
+    tf.saved_model.save(module, str(path), signatures={"serving_default": call})
+    (path / "assets.extra").mkdir()
+    (path / "assets.extra" / METADATA).write_text(metadata.model_dump_json(indent=2), encoding="utf-8")
+
+
+def write_keras(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+    """Write Keras' own format. Reading it needs this project's layers."""
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(METADATA), metadata.model_dump_json(indent=2))
+
+
+def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+    """Write ONNX, with the metadata among its properties.
+
+    Raises:
+        UserError: Where what converts is not installed.
+    """
+    try:
+        import tf2onnx
+    except ImportError:
+        raise runtime_missing(path, "tf2onnx", "onnx") from None
+    call = _function(model)
+    proto, _external = tf2onnx.convert.from_function(call, input_signature=call.input_signature, opset=_OPSET)
+    entry = proto.metadata_props.add()
+    entry.key, entry.value = METADATA, metadata.model_dump_json()
+    path.write_bytes(proto.SerializeToString())
+
+
+def write_litert(
+    model: keras.Model, metadata: Metadata, path: Path, calibration: NDArray[np.uint8] | None
+) -> None:
+    """Write LiteRT's flat buffer, with the metadata in a zip archive behind it, as LiteRT's tools have theirs.
+
+    float16 halves the weights; they are computed with as float32. int8 computes the whole network in 8 bits, with
+    8-bit pixels going in; what follows its last layer (softmax, boxes, suppression) stays float32.
+
+    Args:
+        model: Pixels -> the outputs of `graph`.
+        metadata: Says which precision.
+        path: Of the file.
+        calibration: (N, H, W, 3) letterboxed images that the ranges of int8 are taken from.
+    """
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if metadata.precision == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    if metadata.precision == "int8":
+        if calibration is None:
+            raise ValueError("int8 needs images to calibrate with")
+        data = _int8(model, converter, calibration)
+    else:
+        data = converter.convert()
+    path.write_bytes(data + zip_of_metadata(metadata))
+
+
+def _int8(model: keras.Model, converter: Any, calibration: NDArray[np.uint8]) -> bytes:
+    """Return the flat buffer with everything up to the last convolution or dense layer in 8 bits.
+
+    A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data.
+    """
+    places = np.linspace(0, len(calibration) - 1, min(len(calibration), _CALIBRATION)).astype(np.int64)
+
+    def images() -> Iterator[list[NDArray[np.uint8]]]:
+        for place in places:
+            yield [calibration[place : place + 1]]
+
+    plain = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = images
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter,
+        debug_dataset=images,
+        debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=_behind_network(plain)),
+    )
+    data: bytes = debugger.get_nondebug_quantized_model()
+    return data
+
+
+def _behind_network(data: bytes) -> list[str]:
+    """Return the names of the tensors that are computed behind the network's last layer."""
+    interpreter = tf.lite.Interpreter(model_content=data)
+    tensors = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
+    operations = interpreter._get_ops_details()  # there is no public way to their order
+    last = max(
+        number for number, one in enumerate(operations) if one["op_name"] in _LAST_OF_NETWORK
+    )  # what was merged into it, such as a bias, is part of it
+    names = [tensors.get(index, "") for one in operations[last + 1 :] for index in one["outputs"]]
+    return [name for name in names if name]
+
+
+def _function(model: keras.Model) -> Any:
+    _, height, width, channels = model.input.shape
+    pixels = tf.TensorSpec((None, height, width, channels), tf.uint8, name="pixels")
+
+    def call(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = model(pixels, training=False)
+        return {name: tf.identity(found[name], name=name) for name in OUTPUTS}
+
+    return tf.function(call, input_signature=[pixels])
+
+
+Write = Callable[[keras.Model, Metadata, Path, NDArray[np.uint8] | None], None]
+WRITE: dict[str, Write] = {
+    "savedmodel": write_savedmodel,
+    "keras": write_keras,
+    "onnx": write_onnx,
+    "litert": write_litert,
+}
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Keep converters from talking: they print, warn and write to standard error where nothing is wrong."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), quiet():
+        warnings.simplefilter("ignore")
+        yield

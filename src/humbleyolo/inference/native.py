@@ -1,0 +1,51 @@
+"""The model that `train` wrote, run by TensorFlow."""
+
+from pathlib import Path
+
+from humbleyolo.runtime import set_threads  # before all else that imports TensorFlow
+
+# isort: split
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.detector import Detector, Selection
+from humbleyolo.inference.model import MAX_DETECTIONS, NMS_IOU, Facts, Found
+from humbleyolo.inference.threshold import best_threshold
+
+
+class NativeModel:
+    """A model's folder, read.
+
+    Args:
+        folder: With `weights.npz` and `model.json`.
+        nms_iou: Of two boxes of one class that overlap more, the lower score is dropped; None: 0.5.
+        threads: Of TensorFlow, in the whole process; None: its own choice.
+
+    Raises:
+        UserError: Where the folder holds no whole model, or TensorFlow computes already with other threads.
+    """
+
+    def __init__(self, folder: Path, nms_iou: float | None = None, threads: int | None = None) -> None:
+        if threads is not None:
+            set_threads(threads)
+        self.detector = Detector.load(folder)
+        info = self.detector.info
+        threshold, source = best_threshold(folder)
+        self.facts = Facts(
+            names=info.categories,
+            height=info.grid.height,
+            width=info.grid.width,
+            rows=info.grid.rows,
+            cols=info.grid.cols,
+            fill=info.fill,
+            threshold=threshold,
+            threshold_from=source,
+            nms_iou=NMS_IOU if nms_iou is None else nms_iou,
+            max_detections=MAX_DETECTIONS,
+        )
+
+    def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
+        """Return what is on letterboxed images (N, H, W, 3), one for each."""
+        selection = Selection(min_score, self.facts.nms_iou, self.facts.max_detections)
+        found = self.detector.detect_batch(images, selection)
+        return [Found(one.boxes, one.scores, one.labels) for one in found]

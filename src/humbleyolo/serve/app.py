@@ -1,0 +1,113 @@
+"""The web application: one page, and `POST /detect`, which takes an image file and gives boxes as JSON.
+
+It is for the person at this machine: it listens on 127.0.0.1 alone, answers only requests that name this machine
+(so that no page of another site can reach it through a name that points here), and the page loads nothing from
+elsewhere.
+"""
+
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from humbleyolo.errors import UserError
+from humbleyolo.images import Letterbox
+from humbleyolo.inference.detector import Detector
+from humbleyolo.inference.model import MIN_SCORE
+from humbleyolo.inference.pictures import decode_picture
+from humbleyolo.inference.result import Result
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # that a browser shows, too
+_HOSTS = ("127.0.0.1", "localhost")
+_FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
+)
+
+
+def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
+    """Return the application.
+
+    Args:
+        detector: Threads share it.
+        max_bytes: A larger upload is refused.
+        max_pixels: A larger image is refused.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
+    files = {name: (resources.files(__package__) / name).read_bytes() for name in _FILES}
+
+    @app.before_request
+    def only_from_here() -> tuple[Response, int] | None:
+        origin = request.headers.get("Origin")
+        names = [request.host, *([urlsplit(origin).netloc] if origin else [])]
+        if any(urlsplit(f"//{name}").hostname not in _HOSTS for name in names):
+            return _told("this page is for the machine that it runs on; open http://127.0.0.1", 403)
+        return None
+
+    @app.after_request
+    def guarded(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.get("/")
+    @app.get("/<name>")
+    def page(name: str = "page.html") -> Response | tuple[Response, int]:
+        if name not in files:
+            return _told("there is no such page", 404)
+        return Response(files[name], content_type=f"{_FILES[name]}; charset=utf-8")
+
+    @app.get("/model")
+    def model() -> Response:
+        facts = detector.facts
+        return jsonify(
+            names=facts.names,
+            height=facts.height,
+            width=facts.width,
+            threshold=detector.threshold,
+            threshold_from=facts.threshold_from,
+            max_bytes=max_bytes,
+        )
+
+    @app.post("/detect")
+    def detect() -> Response:
+        data = request.get_data(cache=False)
+        pixels = decode_picture(data, "the picture", max_pixels, FORMATS)
+        return jsonify(_answer(detector, detector(pixels, threshold=MIN_SCORE)))
+
+    @app.errorhandler(UserError)
+    def wrong(error: UserError) -> tuple[Response, int]:
+        return _told(str(error), 400)
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> tuple[Response, int]:
+        text = (
+            f"the picture has more than {max_bytes / 2**20:g} MiB" if error.code == 413 else error.description
+        )
+        return _told(text or "", error.code or 500)
+
+    return app
+
+
+def _answer(detector: Detector, result: Result) -> dict[str, Any]:
+    """Return every detection, however low its score, and where the network's grid lies on the picture."""
+    facts = detector.facts
+    letterbox = Letterbox(result.height, result.width, facts.height, facts.width)
+    extent = letterbox.boxes_out(np.array([[0, 0, facts.width, facts.height]], np.float64))[0]
+    rows = zip(result.class_names.tolist(), result.scores.tolist(), result.boxes.tolist(), strict=True)
+    return {
+        "width": result.width,
+        "height": result.height,
+        "grid": {"rows": facts.rows, "cols": facts.cols, "extent": extent.tolist()},
+        "detections": [{"label": label, "score": score, "box": box} for label, score, box in rows],
+    }
+
+
+def _told(text: str, code: int) -> tuple[Response, int]:
+    return jsonify(error=text), code

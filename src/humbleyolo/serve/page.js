@@ -1,0 +1,238 @@
+"use strict";
+
+// Okabe and Ito's palette, as in the pictures that humbleyolo draws.
+const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2"];
+const SHOWN_PX = 512; // the longer side of what is shown, at least
+
+const find = (id) => document.getElementById(id);
+const canvas = find("canvas");
+const brush = canvas.getContext("2d");
+const picture = document.createElement("canvas"); // the pixels that the model sees
+const ink = picture.getContext("2d", { willReadFrequently: true });
+
+let model = null;
+let answer = null;
+let asked = 0; // requests are numbered, so that a late answer does not replace a newer one
+let last = null; // where a stroke was
+
+function say(text, wrong = false) {
+  find("message").textContent = text;
+  find("message").classList.toggle("wrong", wrong);
+}
+
+function colour(label) {
+  return PALETTE[Math.max(0, model.names.indexOf(label)) % PALETTE.length];
+}
+
+function setPicture(width, height) {
+  picture.width = width;
+  picture.height = height;
+  const scale = Math.max(1, Math.floor(SHOWN_PX / Math.max(width, height)));
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  answer = null;
+}
+
+function blank() {
+  setPicture(model.width, model.height);
+  ink.fillStyle = "#000";
+  ink.fillRect(0, 0, picture.width, picture.height);
+  show();
+  say("");
+}
+
+function show() {
+  const scale = canvas.width / picture.width;
+  brush.imageSmoothingEnabled = false;
+  brush.clearRect(0, 0, canvas.width, canvas.height);
+  brush.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const rows = find("found");
+  rows.replaceChildren();
+  if (!answer) {
+    find("count").textContent = "";
+    return;
+  }
+  if (find("grid").checked) showGrid(scale);
+  const least = Number(find("threshold").value);
+  const shown = answer.detections.filter((one) => one.score >= least);
+  for (const one of [...shown].reverse()) showBox(one, scale);
+  for (const one of shown) {
+    const row = rows.insertRow();
+    const swatch = document.createElement("span");
+    swatch.className = "swatch";
+    swatch.style.background = colour(one.label);
+    row.insertCell().append(swatch, one.label);
+    row.insertCell().textContent = one.score.toFixed(3);
+    row.insertCell().textContent = one.box.map((value) => value.toFixed(1)).join(", ");
+  }
+  find("count").textContent = `${shown.length} shown, ${answer.detections.length - shown.length} of lower score`;
+}
+
+function showGrid(scale) {
+  const [left, top, right, bottom] = answer.grid.extent.map((value) => value * scale);
+  brush.strokeStyle = "rgba(128, 128, 128, 0.8)";
+  brush.lineWidth = 1;
+  brush.setLineDash([4, 4]);
+  brush.beginPath();
+  for (let col = 1; col < answer.grid.cols; col++) {
+    const x = left + ((right - left) * col) / answer.grid.cols;
+    brush.moveTo(x, top);
+    brush.lineTo(x, bottom);
+  }
+  for (let row = 1; row < answer.grid.rows; row++) {
+    const y = top + ((bottom - top) * row) / answer.grid.rows;
+    brush.moveTo(left, y);
+    brush.lineTo(right, y);
+  }
+  brush.stroke();
+  brush.setLineDash([]);
+}
+
+function showBox(one, scale) {
+  const [left, top, right, bottom] = one.box.map((value) => value * scale);
+  const text = `${one.label} ${one.score.toFixed(2)}`;
+  const unit = Math.max(1, canvas.width / SHOWN_PX);
+  brush.lineWidth = 2 * unit;
+  brush.strokeStyle = colour(one.label);
+  brush.strokeRect(left, top, right - left, bottom - top);
+  brush.font = `${14 * unit}px system-ui, sans-serif`;
+  const width = brush.measureText(text).width + 6 * unit;
+  const above = top >= 18 * unit ? top - 18 * unit : Math.min(bottom, canvas.height - 18 * unit);
+  const start = Math.max(0, Math.min(left, canvas.width - width));
+  brush.fillStyle = colour(one.label);
+  brush.fillRect(start, above, width, 18 * unit);
+  brush.fillStyle = "#202226";
+  brush.fillText(text, start + 3 * unit, above + 13.5 * unit);
+}
+
+async function ask(body) {
+  const number = ++asked;
+  say("Looking …");
+  try {
+    const response = await fetch("detect", { method: "POST", body });
+    const told = await response.json();
+    if (number !== asked) return false;
+    if (!response.ok) {
+      say(told.error, true);
+      return false;
+    }
+    answer = told;
+    say("");
+    show();
+    return true;
+  } catch (error) {
+    if (number === asked) say("The server does not answer; is `humbleyolo serve` still running?", true);
+    return false;
+  }
+}
+
+async function open(file) {
+  if (file.size > model.max_bytes) {
+    asked++; // what was asked before is of no interest now
+    say(`${file.name} has more than ${model.max_bytes / 2 ** 20} MiB`, true);
+    return;
+  }
+  let image;
+  try {
+    image = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch (error) {
+    await ask(file); // the server says what is wrong with it
+    return;
+  }
+  setPicture(image.width, image.height);
+  ink.fillStyle = "#000"; // what is transparent lies on black, as for the model
+  ink.fillRect(0, 0, image.width, image.height);
+  ink.drawImage(image, 0, 0);
+  show();
+  await ask(file);
+}
+
+function look() {
+  picture.toBlob((blob) => ask(blob), "image/png");
+}
+
+function place(event) {
+  const rect = canvas.getBoundingClientRect();
+  return [
+    ((event.clientX - rect.left) * picture.width) / rect.width,
+    ((event.clientY - rect.top) * picture.height) / rect.height,
+  ];
+}
+
+function press(event) {
+  const [x, y] = place(event);
+  const word = find("word").value;
+  answer = null;
+  if (word) {
+    ink.fillStyle = "#fff";
+    ink.font = `${find("size").value}px "DejaVu Sans", Verdana, sans-serif`;
+    ink.textAlign = "center";
+    ink.textBaseline = "middle";
+    ink.fillText(word, x, y);
+    show();
+    look();
+    return;
+  }
+  last = [x, y];
+  canvas.setPointerCapture(event.pointerId);
+  stroke(event);
+}
+
+function stroke(event) {
+  if (!last) return;
+  const now = place(event);
+  ink.strokeStyle = "#fff";
+  ink.lineWidth = Math.max(1, Number(find("size").value) / 8);
+  ink.lineCap = "round";
+  ink.beginPath();
+  ink.moveTo(...last);
+  ink.lineTo(now[0] + 0.01, now[1]); // a click without a move is a dot
+  ink.stroke();
+  last = now;
+  show();
+}
+
+function release() {
+  if (!last) return;
+  last = null;
+  look();
+}
+
+async function start() {
+  try {
+    model = await (await fetch("model")).json();
+  } catch (error) {
+    say("The server does not answer; is `humbleyolo serve` still running?", true);
+    return;
+  }
+  find("model").textContent = `Finds ${model.names.join(", ")} on ${model.width} x ${model.height} pixels`;
+  find("threshold").value = model.threshold;
+  find("threshold").title = `${model.threshold}: ${model.threshold_from}`;
+  find("threshold-shown").textContent = Number(find("threshold").value).toFixed(2);
+  blank();
+  document.body.dataset.ready = "yes";
+}
+
+find("threshold").addEventListener("input", (event) => {
+  find("threshold-shown").textContent = Number(event.target.value).toFixed(2);
+  show();
+});
+find("size").addEventListener("input", (event) => (find("size-shown").textContent = event.target.value));
+find("grid").addEventListener("change", show);
+find("blank").addEventListener("click", blank);
+find("file").addEventListener("change", (event) => {
+  if (event.target.files.length) open(event.target.files[0]);
+  event.target.value = "";
+});
+canvas.addEventListener("pointerdown", press);
+canvas.addEventListener("pointermove", stroke);
+canvas.addEventListener("pointerup", release);
+canvas.addEventListener("pointercancel", release);
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    find("stage").classList.toggle("over", kind === "dragover");
+    if (kind === "drop" && event.dataTransfer.files.length) open(event.dataTransfer.files[0]);
+  });
+}
+start();

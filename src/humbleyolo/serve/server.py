@@ -1,0 +1,55 @@
+"""What carries the page: waitress, on 127.0.0.1 alone."""
+
+import socket
+from typing import Any
+
+from humbleyolo.errors import UserError
+from humbleyolo.inference.detector import Detector
+
+MAX_PIXELS = 20_000_000  # of one picture; a page shows no more
+_THREADS = 8  # that answer; further requests wait
+_CONNECTIONS = 200
+
+
+def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
+    """Return a server that listens already; its `run` answers, its `socket` knows the port.
+
+    Args:
+        detector: Threads share it.
+        port: 0 takes any that is free.
+        max_upload_mib: Larger uploads are refused.
+
+    Raises:
+        UserError: Where a package is missing, or the port cannot be had.
+    """
+    if not 0 <= port <= 65535 or not 1 <= max_upload_mib <= 1024:
+        raise UserError(
+            f"port is {port}, max-upload-mib {max_upload_mib}; they must be 0 to 65535, and 1 to 1024"
+        )
+    try:
+        import waitress
+
+        from humbleyolo.serve.app import create_app
+    except ImportError as error:
+        raise UserError(
+            f"serve needs the package {error.name}; install it with `pip install 'humbleyolo[serve]'`, in a clone "
+            "with `uv sync --extra serve`"
+        ) from None
+    max_bytes = max_upload_mib * 2**20
+    app = create_app(detector, max_bytes=max_bytes, max_pixels=MAX_PIXELS)
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise UserError(f"port {port} cannot be had: {error.strerror}; give another with --port") from None
+    return waitress.create_server(
+        app,
+        sockets=[listener],
+        threads=_THREADS,
+        connection_limit=_CONNECTIONS,
+        max_request_body_size=max_bytes
+        + 2**20,  # what is little over is refused by the application, in words
+        ident=None,
+    )
