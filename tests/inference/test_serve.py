@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -185,58 +184,52 @@ def test_the_command_serves_until_it_is_interrupted(network_folder: Path) -> Non
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("needs chromium and chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1200,900",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    ):  # fmt: skip
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    with webdriver.Chrome(options=options, service=service) as chrome:
-        yield chrome
+    pytest.importorskip("playwright", reason="needs playwright, of the group dev")
+    import browser as chrome
+
+    if chrome.CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with chrome.chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
 def page(browser: Any, url: str) -> Any:
-    """The page, ready."""
-    browser.get(url)
-    until(browser, "return document.body.dataset.ready === 'yes'")
-    yield browser
-    for entry in browser.get_log("browser"):  # refused uploads are there, and nothing else that is wrong
-        assert entry["level"] != "SEVERE" or "Failed to load resource" in entry["message"]
-
-
-def until(page: Any, script: str) -> None:
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    WebDriverWait(page, 20).until(lambda one: one.execute_script(script))
+    """The page, ready. Refused uploads are told to the console, and nothing else."""
+    window = browser.new_context(viewport={"width": 1200, "height": 900})
+    page = window.new_page()
+    page.set_default_timeout(20_000)
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(url)
+    page.wait_for_function("() => document.body.dataset.ready === 'yes'")
+    yield page
+    window.close()
+    assert [text for text in told if "Failed to load resource" not in text] == []
 
 
 def rows(page: Any) -> list[str]:
-    return [row.text for row in page.find_elements("css selector", "#found tr")]
+    return [" ".join(row.inner_text().split()) for row in page.locator("#found tr").all()]
+
+
+def wait_for_rows(page: Any, count: int) -> None:
+    page.wait_for_function("count => document.querySelectorAll('#found tr').length === count", arg=count)
 
 
 def slide(page: Any, value: float) -> None:
-    page.execute_script(
-        "const s = document.getElementById('threshold'); s.value = arguments[0]; s.dispatchEvent(new Event('input'))",
-        value,
+    page.locator("#threshold").evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input')); }", value
     )
 
 
 def orange(page: Any) -> int:
     """Return how many pixels of the picture have the second class's colour."""
     return int(
-        page.execute_script(
-            "const c = document.getElementById('canvas');"
-            "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height)"
-            ".data; let n = 0; for (let i = 0; i < d.length; i += 4)"
-            " if (d[i] === 0x56 && d[i + 1] === 0xb4 && d[i + 2] === 0xe9) n++; return n"
+        page.locator("#canvas").evaluate(
+            "c => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0;"
+            " for (let i = 0; i < d.length; i += 4)"
+            " if (d[i] === 0x56 && d[i + 1] === 0xb4 && d[i + 2] === 0xe9) n++; return n; }"
         )
     )
 
@@ -244,72 +237,74 @@ def orange(page: Any) -> int:
 @pytest.mark.slow
 def test_a_picture_is_uploaded_and_its_boxes_follow_the_slider(page: Any, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture())
-    page.find_element("id", "file").send_keys(str(tmp_path / "a.png"))
-    until(page, "return document.querySelectorAll('#found tr').length === 1")
+    page.locator("#file").set_input_files(tmp_path / "a.png")
+    wait_for_rows(page, 1)
     (row,) = rows(page)
     assert row.startswith("rat 0.784 2")
     assert orange(page) > 300
     slide(page, 0.9)  # higher than the score, 200 / 255
     assert rows(page) == []
     assert orange(page) == 0
-    assert "0 shown, 1 of lower score" in page.find_element("id", "count").text
+    assert "0 shown, 1 of lower score" in page.locator("#count").inner_text()
     slide(page, 0.5)
     assert len(rows(page)) == 1
-    with_grid = page.execute_script("return document.getElementById('canvas').toDataURL()")
-    page.find_element("id", "grid").click()
-    assert page.execute_script("return document.getElementById('canvas').toDataURL()") != with_grid
+    before = page.locator("#canvas").evaluate("c => c.toDataURL()")
+    page.locator("#grid").click()
+    assert page.locator("#canvas").evaluate("c => c.toDataURL()") != before
 
 
 @pytest.mark.slow
 def test_a_broken_file_is_answered_with_a_message(page: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(picture()[:80])
-    page.find_element("id", "file").send_keys(str(tmp_path / "broken.png"))
-    until(page, "return document.getElementById('message').classList.contains('wrong')")
-    assert page.find_element("id", "message").text.startswith("the picture: ")
+    page.locator("#file").set_input_files(tmp_path / "broken.png")
+    page.wait_for_function("() => document.getElementById('message').classList.contains('wrong')")
+    assert page.locator("#message").inner_text().startswith("the picture: ")
     (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
-    page.find_element("id", "file").send_keys(str(tmp_path / "large.png"))
-    until(page, "return document.getElementById('message').textContent.includes('more than 1 MiB')")
+    page.locator("#file").set_input_files(tmp_path / "large.png")
+    page.wait_for_function("() => document.getElementById('message').textContent.includes('more than 1 MiB')")
     (tmp_path / "a.png").write_bytes(picture())
-    page.find_element("id", "file").send_keys(str(tmp_path / "a.png"))
-    until(page, "return document.querySelectorAll('#found tr').length === 1")
-    assert page.find_element("id", "message").text == ""
+    page.locator("#file").set_input_files(tmp_path / "a.png")
+    wait_for_rows(page, 1)
+    assert page.locator("#message").inner_text() == ""
 
 
 @pytest.mark.slow
 def test_a_word_and_a_stroke_are_drawn_and_looked_at(page: Any) -> None:
-    from selenium.webdriver import ActionChains
-
     def white() -> int:
         return int(
-            page.execute_script(
-                "const d = picture.getContext('2d').getImageData(0, 0, picture.width, picture.height).data;"
-                "let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] > 128) n++; return n"
+            page.evaluate(
+                "() => { const d = picture.getContext('2d').getImageData(0, 0, picture.width, picture.height).data;"
+                " let n = 0; for (let i = 0; i < d.length; i += 4) if (d[i] > 128) n++; return n; }"
             )
         )
 
-    canvas = page.find_element("id", "canvas")
+    canvas = page.locator("#canvas")
     assert white() == 0
-    page.find_element("id", "word").send_keys("chat")
-    ActionChains(page).move_to_element(canvas).click().perform()
-    until(page, "return answer !== null")
+    page.locator("#word").fill("chat")
+    canvas.click()
+    page.wait_for_function("() => answer !== null")
     word = white()
     assert word > 20
-    page.find_element("id", "word").clear()
-    ActionChains(page).move_to_element_with_offset(canvas, -100, -80).click_and_hold().move_by_offset(
-        150, 20
-    ).release().perform()
-    until(page, "return answer !== null")
+    page.locator("#word").fill("")
+    box = canvas.bounding_box()
+    left, top = box["x"] + box["width"] / 2 - 100, box["y"] + box["height"] / 2 - 80
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + 150, top + 20)
+    page.mouse.up()
+    page.wait_for_function("() => answer !== null")
     assert white() > word + 10
-    page.find_element("id", "blank").click()
+    page.locator("#blank").click()
     assert white() == 0
 
 
 @pytest.mark.slow
 def test_a_dropped_picture_is_looked_at(page: Any) -> None:
-    page.execute_script(
-        "const bytes = Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0));"
-        "const data = new DataTransfer(); data.items.add(new File([bytes], 'a.png', {type: 'image/png'}));"
-        "document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}))",
+    page.evaluate(
+        "text => { const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));"
+        " const data = new DataTransfer(); data.items.add(new File([bytes], 'a.png', {type: 'image/png'}));"
+        " document.body.dispatchEvent("
+        "new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true})); }",
         base64.b64encode(picture()).decode(),
     )
-    until(page, "return document.querySelectorAll('#found tr').length === 1")
+    wait_for_rows(page, 1)
