@@ -22,6 +22,7 @@ _TEXT = """<!DOCTYPE html>
 <style>
 body { font-family: sans-serif; margin: 1rem; }
 .plots > div { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; }
+.plots > #data_evaluation_metrics_json { display: none; } /* a plot in name alone: see dvc.yaml */
 </style>
 <!-- Vega, Vega-Lite, Vega-Embed and what they need; their licences are in plots_page.LICENSE.txt. -->
 <script>

@@ -15,15 +15,17 @@ PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 NEEDS_TENSORFLOW = {"train", "evaluate"}
 
 
+def outs_of(entry):
+    return entry["outs"] + entry.get("plots", []) + entry.get("metrics", [])
+
+
 def declared_code(stage):
     return [dep for dep in PIPELINE["stages"][stage]["deps"] if dep.startswith(("src/", "stages/"))]
 
 
 def declared_outs(stage):
     entry = PIPELINE["stages"][stage]
-    return [
-        out if isinstance(out, str) else next(iter(out)) for out in entry["outs"] + entry.get("metrics", [])
-    ]
+    return [out if isinstance(out, str) else next(iter(out)) for out in outs_of(entry)]
 
 
 def test_the_five_stages_are_declared_in_the_order_of_the_chain():
@@ -117,7 +119,7 @@ def test_the_metrics_are_in_git_and_the_rest_in_the_cache():
     uncached = [
         path
         for entry in PIPELINE["stages"].values()
-        for out in entry["outs"] + entry.get("metrics", [])
+        for out in outs_of(entry)
         if isinstance(out, dict)
         for path, options in out.items()
         if not options["cache"]

@@ -84,8 +84,11 @@ def test_a_better_threshold_on_test_is_not_looked_for() -> None:
 def test_each_class_has_its_own_numbers() -> None:
     truths = table_of_truths(1, [(0, [0, 0, 10, 10], 0, False), (0, [50, 0, 10, 10], 1, False)])
     rows = [
-        (0, [0, 0, 10, 10], 0, 0.9), (0, [90, 90, 5, 5], 0, 0.3), (0, [90, 0, 5, 5], 1, 0.5), (0, [50, 0, 10, 10], 1, 0.4)
-    ]  # fmt: skip
+        (0, [0, 0, 10, 10], 0, 0.9),
+        (0, [90, 90, 5, 5], 0, 0.3),
+        (0, [90, 0, 5, 5], 1, 0.5),
+        (0, [50, 0, 10, 10], 1, 0.4),
+    ]
     detections = table_of_detections(1, rows)
     metrics = assess(truths, detections, ["chat", "rat"], Thresholds(0.2, (0.6, 0.45)), SETTINGS).metrics
     chat, rat = metrics["per_class"]["chat"], metrics["per_class"]["rat"]
