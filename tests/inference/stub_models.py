@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from sections import model_section
 
 from humbleyolo.inference.model import Facts, Found
 
@@ -44,9 +45,10 @@ def save_network(folder: Path, change: Callable[[np.ndarray], np.ndarray] = lamb
     from humbleyolo.artifact import ModelInfo, save_model
     from humbleyolo.grid import Grid
     from humbleyolo.models.build import build_model
-    from humbleyolo.params import Model
 
-    info = ModelInfo(Model(name="compact", width=0.25, depth=1.0), Grid(48, 80, 3, 5, 2, 2), NAMES, 114)
+    info = ModelInfo(
+        model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), NAMES, 114
+    )
     network = build_model(info.model, info.grid, seed=3)
     rng = np.random.default_rng(0)
     weights = {}

@@ -184,7 +184,7 @@ def test_damaged_and_newer_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"weights\.npz: is damaged"):
         Detector.load(folder)
     content = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps(content | {"format": 2}))
+    (folder / "model.json").write_text(json.dumps(content | {"format": 99}))
     with pytest.raises(UserError, match="use the version of humbleyolo that wrote it"):
         Detector.load(folder)
 
