@@ -2,10 +2,11 @@
 
 With the default parameters, each measurement in a process of its own:
 
-    stages      each stage as DVC starts it, its start included, at 1x and 10x the images: seconds, and the memory
+    stages      each stage as DVC starts it, its start included, at 1x and 10x the images: images/s, seconds, memory
                 of its largest process (pages of memory-mapped files count; the system takes them back at need)
     step, loop  images/s of the training step alone, on a batch at hand, and of the loop that also reads and prepares
                 batches; without augmentation, and with shifts, scales and colours
+    startup     seconds until the first step is done: imports, networks built, the step compiled and run
     latency     one image, from its pixels to its boxes, in milliseconds
     goal        seconds of training, start of the loop to the end of the epoch, until AP on val is 0.5, 0.85, 0.93
 
@@ -56,9 +57,17 @@ def make_project(folder: Path, times: int, epochs: int) -> Path:
 
 
 def run_stages(folder: Path) -> dict[str, dict[str, float]]:
-    """Run each stage of dvc.yaml in a project's folder; return the seconds and the MiB of each."""
+    """Run each stage of dvc.yaml in a project's folder; return images/s, seconds and MiB of each."""
     stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
-    inputs = YAML(typ="safe").load((folder / "params.yaml").read_text())["dataset"]["inputs"]
+    dataset = YAML(typ="safe").load((folder / "params.yaml").read_text())["dataset"]
+    inputs, images = dataset["inputs"], dataset["synthetic"]["images"]
+    seen = {
+        "generate": sum(images.values()),
+        "encode": sum(images.values()),
+        "train": images["train"],
+        "evaluate": images["val"] + images["test"],
+        "render": images["test"],
+    }
     measured = {}
     for name in STAGES:
         command = stages[name]["cmd"].replace("${dataset.inputs}", inputs).split()
@@ -75,7 +84,12 @@ def run_stages(folder: Path) -> dict[str, dict[str, float]]:
         _, status, used = os.wait4(process.pid, 0)
         if status:
             raise SystemExit(f"stage {name} failed in {folder}")
-        measured[name] = {"seconds": time.perf_counter() - started, "mib": used.ru_maxrss / 1024}
+        seconds = time.perf_counter() - started
+        measured[name] = {
+            "images_s": seen[name] / seconds,
+            "seconds": seconds,
+            "mib": used.ru_maxrss / 1024,
+        }
     return measured
 
 
@@ -128,6 +142,20 @@ def measure_step(augmented: bool) -> dict[str, float]:
     }
 
 
+def measure_startup() -> dict[str, float]:
+    """Return the seconds from the start of the program's work to the end of the first training step, part by part."""
+    started = time.perf_counter()
+    from humbleyolo.models.build import build_model  # noqa: F401 - the import is what is measured
+    from humbleyolo.training import Trainer  # noqa: F401
+
+    imported = time.perf_counter()
+    trainer, _, _, _ = _start()
+    built = time.perf_counter()
+    next(trainer.run_epoch(0))
+    ended = time.perf_counter()
+    return {"import_s": imported - started, "build_s": built - imported, "first_step_s": ended - built}
+
+
 def measure_latency() -> dict[str, float]:
     """Return milliseconds from one image's pixels to its boxes: median and 95 %."""
     from humbleyolo.detector import Selection, select_detections
@@ -167,6 +195,7 @@ MEASUREMENTS = {
     "stages 10x": lambda _: measure_stages(10),
     "training": lambda _: measure_step(augmented=False),
     "training, augmented": lambda _: measure_step(augmented=True),
+    "startup": lambda _: measure_startup(),
     "latency": lambda _: measure_latency(),
     "goal": lambda number: measure_goals(seed=number + 1),
 }
