@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import plots_page
 import pytest
@@ -14,10 +15,14 @@ from tiny_project import ROOT
 PLOTS = YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]
 
 
-def test_the_page_is_what_the_package_makes():
+def skip_with_another_version():
     pinned = re.search(r'name = "vl-convert-python"\nversion = "([^"]+)"', (ROOT / "uv.lock").read_text())
     if not pinned or not pinned[1].startswith(vl_convert.__version__):
         pytest.skip("needs the version of vl-convert-python in uv.lock")
+
+
+def test_the_page_is_what_the_package_makes():
+    skip_with_another_version()
     assert plots_page.PAGE.read_text(encoding="utf-8") == plots_page.page(), (
         "run `python tests/plots_page.py`"
     )
@@ -31,6 +36,22 @@ def test_the_page_asks_no_server_for_anything():
     assert not re.search(r"https?:|src=|href=|@import|url\(", head)
     config = (ROOT / ".dvc/config").read_text()
     assert f"html_template = {plots_page.PAGE.name}" in config
+
+
+def test_every_package_in_the_page_is_named_with_its_version_in_the_licences():
+    skip_with_another_version()
+    (module,) = Path(vl_convert.__file__).parent.glob("vl_convert*.so")
+    held = set(re.findall(rb"/npm/([a-z0-9.-]+)@(\d+\.\d+\.\d+)/", module.read_bytes()))
+    licences = (ROOT / ".dvc/plots_page.LICENSE.txt").read_text(encoding="utf-8")
+    # Of older Vega-Lite, and of pages that change while they are looked at.
+    elsewhere = {"clone", "fast-deep-equal", "fast-json-stable-stringify", "lodash.debounce"}
+    checked = 0
+    for name, version in sorted((name.decode(), version.decode()) for name, version in held):
+        other_vega_lite = name == "vega-lite" and not version.startswith(plots_page.VEGA_LITE)
+        if name not in elsewhere and not other_vega_lite:
+            assert f"{name} {version}" in licences
+            checked += 1
+    assert checked > 50
 
 
 def test_each_template_that_is_named_exists():

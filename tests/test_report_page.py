@@ -10,6 +10,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import evaluated_project
 import pytest
 from evaluated_project import ROOT, make_project, run
 from markupsafe import Markup
@@ -190,6 +191,19 @@ def test_the_page_says_what_the_files_say(tmp_path):
         hashlib.sha256(b"weights").hexdigest(),
     ):
         assert words in text, words
+
+
+def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tmp_path, monkeypatch):
+    sections = evaluated_project.settings()
+    at_60 = sections["evaluate"].model_copy(update={"match_iou": 0.6})
+    monkeypatch.setattr(evaluated_project, "settings", lambda **changes: {**sections, "evaluate": at_60})
+    page = Page((run(make_project(tmp_path)) / "report.html").read_text(encoding="utf-8"))
+    metrics = json.loads((tmp_path / "evaluation/metrics.json").read_text())
+    errors = [metric(metrics[f"calibration_error_{of}"]) for of in ("iou", "right")]
+    text = " ".join("".join(page.text).split())
+    assert f"Calibration error: {errors[0]} from the IoU, {errors[1]} from being right" in text
+    assert "Precision and recall at IoU 0.6" in text
+    assert "AP at IoU 0.6 won back by repair" in text
 
 
 def test_json_in_a_script_element_is_whole_and_harmless():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dvc.compare import show_diff, show_metrics
 from scoring_cases import random_case, table_of_detections, table_of_truths
 from test_scoring_bootstrap import SETTINGS
 
@@ -52,7 +53,9 @@ def test_the_numbers_agree_with_each_other(seed: int) -> None:
     }
     assert metrics["format"] == FORMAT
     assert list(metrics)[-1] == "per_class"
-    assert found.headline == {name: metrics[name] for name in HEADLINE}
+    assert found.headline == {
+        name: None if metrics[name] is None else pytest.approx(metrics[name], abs=5e-5) for name in HEADLINE
+    }
     assert {name: list(table.columns) for name, table in tables.items()} == TABLES
 
     confusion, judged = tables["confusion"], tables["judged"]
@@ -198,3 +201,18 @@ def test_without_resamples_there_are_no_intervals() -> None:
     found = assess(truths, detections, names, Thresholds(0.5, (None,) * len(names)), settings)
     assert found.tables["intervals"][["low", "high"]].isna().all(axis=None)
     assert interval(np.zeros(0), 5).low is None
+
+
+def test_dvc_shows_the_headline_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    truths, detections, names = random_case(0)
+    headline = assessed(truths, detections, names).headline
+    longest = dict.fromkeys(HEADLINE, 0.1234)
+    for values in (headline, longest):
+        assert all(value is None or len(str(value)) <= 6 for value in values.values())
+        file = {"data/evaluation/headline.json": {"data": values}}
+        show_metrics({"workspace": {"data": file}})
+        change = {name: {"old": 0.0, "new": value, "diff": -0.1234} for name, value in values.items()}
+        show_diff({"data/evaluation/headline.json": change}, title="Metric", a_rev="HEAD", b_rev="workspace")
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].split() == ["Path", *HEADLINE]
+    assert max(map(len, shown)) <= 80

@@ -23,7 +23,7 @@ HEADLINES = {
     "f1": ("F1", "precision and recall in one, at the threshold"),
 }
 KINDS = {
-    "missed": "an object that no detection is matched with",
+    "missed": "an object that nothing found, not even badly or as another class",
     "background": "a detection where no object is",
     "classification": "a box in the right place, of the wrong class",
     "localisation": "the right class, but the box fits too badly",

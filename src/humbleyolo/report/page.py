@@ -111,6 +111,7 @@ class _Charts:
 
     def __init__(self, report: Report) -> None:
         self._report = report
+        self.match_iou = number(report.params["evaluate"]["match_iou"])
         objects = {label: row.get("objects") or 0 for label, row in report.classes}
         most = sorted(objects, key=lambda label: (-objects[label], label))[:_MOST_CURVES]
         self.curve_classes = (
@@ -122,14 +123,18 @@ class _Charts:
     def figures(self) -> list[tuple[str, Markup, str]]:
         """Title, chart and its id, in the order of the page."""
         figures = [
-            ("Precision and recall at IoU 0.5", self._precision_recall(), "chart-precision-recall"),
+            (
+                f"Precision and recall at IoU {self.match_iou}",
+                self._precision_recall(),
+                "chart-precision-recall",
+            ),
             (
                 "Precision, recall and F1; the line is the threshold",
                 self._thresholds(),
                 "chart-thresholds",
             ),
             (
-                "Is the confidence what it says? Larger dots are more detections",
+                f"Is the confidence what it says? Larger dots are more detections. {self._calibration_errors}",
                 self._reliability(),
                 "chart-reliability",
             ),
@@ -143,6 +148,13 @@ class _Charts:
         return figures
 
     @property
+    def _calibration_errors(self) -> str:
+        """How far the confidence is from what it should be, on the whole."""
+        metrics = self._report.evaluation.metrics
+        iou, right = (metrics.get(f"calibration_error_{of}") for of in ("iou", "right"))
+        return f"Calibration error: {metric(iou)} from the IoU, {metric(right)} from being right"
+
+    @property
     def mistakes(self) -> Markup:
         """The cost of each kind of mistake."""
         bars = [
@@ -150,7 +162,8 @@ class _Charts:
         ]
         return charts.bar_chart(
             "chart-mistakes",
-            "AP won back by repair: " + ", ".join(f"{bar[0]} {bar[2]}" for bar in bars),
+            f"AP at IoU {self.match_iou} won back by repair: "
+            + ", ".join(f"{bar[0]} {bar[2]}" for bar in bars),
             bars,
         )
 
@@ -168,7 +181,7 @@ class _Charts:
         ]
         return charts.line_chart(
             "chart-precision-recall",
-            "Precision against recall at IoU 0.5; arrow keys read values",
+            f"Precision against recall at IoU {self.match_iou}; arrow keys read values",
             Scale("recall", *charts.UNIT),
             Scale("precision", *charts.UNIT),
             lines,

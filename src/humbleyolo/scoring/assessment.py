@@ -21,11 +21,10 @@ from humbleyolo.scoring.tables import DetectionTable, Floats, TruthTable
 from humbleyolo.scoring.thresholds import best_threshold, rates_at, taken_at, threshold_table
 from humbleyolo.scoring.voc import voc_average_precision
 
-# What `dvc metrics show` and `dvc metrics diff` tell.
-HEADLINE = (
-    "ap", "ap50", "ap75", "ar100", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
-    "ap_of_ceiling",
-)  # fmt: skip
+# What `dvc metrics show` and `dvc metrics diff` tell: as many as stand beside the file's path in 80 columns, with so
+# many decimals. DVC itself shortens neither.
+HEADLINE = ("ap", "ap50", "ap75", "ar100", "f1", "mean_iou")
+_HEADLINE_DECIMALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,11 @@ class Assessment:
 
     @property
     def headline(self) -> dict[str, Any]:
-        """The few metrics that say most, by name."""
-        return {name: self.metrics[name] for name in HEADLINE}
+        """The few metrics that say most, by name, rounded to be read."""
+        found = {name: self.metrics[name] for name in HEADLINE}
+        return {
+            name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()
+        }
 
 
 def find_thresholds(
