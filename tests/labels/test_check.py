@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import tracemalloc
 from argparse import ArgumentParser
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from folders import Files, Maker, encoded, picture, voc
 from PIL import Image, ImageDraw
 
+from humbleyolo.boxes import pairwise_iou
 from humbleyolo.cli import main
 from humbleyolo.labels.check import Checked, check, report_lines
 from humbleyolo.labels.check_page import write_page
+from humbleyolo.labels.checks import add_findings
 from humbleyolo.labels.record import Options
+from humbleyolo.labels.suspects import _background
 from humbleyolo.typeface import font
 
 WORDS = ("chat", "rat", "bird")
@@ -160,6 +164,30 @@ def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "twin"}
     assert not checked.judged
     assert checked.best is not None
+
+
+def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) -> None:
+    """All pairs of 20,000 boxes at once would take 18 GiB."""
+    rng = np.random.default_rng(1)
+    corners = np.sort(rng.uniform(0, 1, (3000, 2, 2)), axis=1).reshape(-1, 4).round(4)
+    rows = np.column_stack([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]])
+    text = "".join(f"0 {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for x, y, w, h in rows.tolist() if w * h)
+    labelled = make.read({"a.png": picture(width=640, height=480), "a.txt": text, "classes.txt": "cat\n"})
+    (record,) = labelled.records
+    tracemalloc.start()
+    add_findings(labelled, labelled.ledger)
+    free = _background(record, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e8
+    assert not len(free) or pairwise_iou(free, record.boxes).max() < 0.1
+    near = [row for row in labelled.ledger.rows if row.kind == "nearly-twice"]
+    some = record.boxes[:300]
+    expected = np.argwhere(np.triu(pairwise_iou(some, some), 1) > 0.85).tolist()
+    order = {where: index for index, where in enumerate(record.where)}
+    pairs = [(order[row.why.split(" as ")[1].split(";")[0]], order[row.where]) for row in near]
+    assert [pair for pair in pairs if max(pair) < 300] == [tuple(pair) for pair in expected]
+    assert len(pairs) == len(set(pairs))
 
 
 def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

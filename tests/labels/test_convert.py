@@ -218,6 +218,32 @@ def test_flags_that_yolo_cannot_hold_are_noted(make: Maker, tmp_path: Path) -> N
     assert [(row.kind, row.what) for row in done.rows] == [("flag-lost", "1 boxes are difficult")]
 
 
+def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp_path: Path) -> None:
+    head = "image,label,xmin,ymin,xmax,ymax,group\n"
+    here = make.folder(
+        {"a.png": picture(), "b.png": picture(1), "l.csv": f"{head}a.png,cat,1,2,3,4,s1\nb.png,,,,,,\n"}
+    )
+    options = Options(classes=("cat", "dog"))
+    lost = {to: {row.kind for row in convert(here, tmp_path / to, to, options).rows} for to in WRITABLE}
+    group, unused = "group-lost", "class-lost"
+    assert lost == {
+        "csv": {unused},
+        "voc": {group, unused},
+        "yolo": {group},
+        "coco": {group},
+        "cvat": {group},
+    }
+    assert [record.group for record in make.open(tmp_path / "csv").records] == ["s1", None]
+    assert make.open(tmp_path / "coco").classes == ("cat", "dog")
+
+
+def test_the_source_is_not_written_into(make: Maker) -> None:
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
+    with pytest.raises(UserError, match="never written to; give another place"):
+        convert(here, here / "deep/new", "coco", Options())
+    assert sorted(path.name for path in here.iterdir()) == ["a.png", "a.xml"]
+
+
 def test_registry() -> None:
     for name, one in FORMATS.items():
         assert one.name == name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture
+from folders import GOOD, Files, Maker, picture
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.formats import read_labelled
@@ -124,6 +124,22 @@ def test_bbox_label_tool(make: Maker) -> None:
     assert make.read(content, classes=("cat",)).records[0].labels == ("cat", "cat")
     data = make.read(content | {"Labels/001/a.txt": "1\n3 4 10 12 big cat\n"})
     assert data.classes == ("big cat",)
+
+
+def test_folders_are_splits_and_names_of_images_are_not(make: Maker) -> None:
+    """`train1.png` may show a train, and `test.png` anything."""
+    names = {"bbox_label_tool": ("cat",), "article": ("x", "y"), "labelme": ("c",), "yolo": ("cat", "dog")}
+    for name, classes in names.items():
+        file, text = GOOD[name]
+        end = file.rpartition(".")[2]
+        if name == "bbox_label_tool":
+            text = text.replace("1 2 3 4", "1 2 3 4 cat")
+        content: Files = {}
+        for number, (image, label) in enumerate((("test", "test"), ("val/train1", "val/train1"))):
+            content[f"{image}.png"] = picture(number)
+            content[f"{label}.{end}"] = text.replace("a.png", image.rpartition("/")[2] + ".png")
+        data = make.read(content, format=name, classes=classes)
+        assert [record.splits for record in data.records] == [(), ("val",)], name
 
 
 @pytest.mark.parametrize(

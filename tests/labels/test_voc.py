@@ -29,6 +29,32 @@ def test_reads_what_labelimg_writes(make: Maker) -> None:
     assert not data.ledger.rows
 
 
+def test_a_file_that_a_person_verified_in_labelimg(make: Maker) -> None:
+    text = voc("a.png", "cat 3 4 10 12").replace("<annotation>", '<annotation verified="yes">')
+    assert make.read(files(**{"Annotations/a.xml": text})).format == "voc"
+
+
+def test_a_file_name_without_extension(make: Maker) -> None:
+    """As LabelImg wrote it until 2017, and as Label Studio exports it."""
+    data = make.read(
+        files(**{"Annotations/a.xml": voc("a", "cat 3 4 10 12"), "other/a.jpg": picture(kind="JPEG")})
+    )
+    assert [record.image for record in data.records] == ["JPEGImages/a.png"]
+    rows = make.findings(files(**{"Annotations/a.xml": voc("a"), "JPEGImages/a.jpg": b""}))
+    assert [row.kind for row in rows] == ["image-ambiguous", "not-read"]
+
+
+@pytest.mark.parametrize("folder", ["train", "valid", "test"])
+def test_folders_are_splits_where_no_lists_are(make: Maker, folder: str) -> None:
+    content: Files = {
+        f"{folder}/train.png": picture(),
+        f"{folder}/train.xml": voc("train.png", "cat 3 4 10 12"),
+    }
+    assert make.read(content).records[0].splits == ({"valid": "val"}.get(folder, folder),)
+    data = make.read(content | {"ImageSets/Main/val.txt": "train\n"})
+    assert data.records[0].splits == ("val",)
+
+
 def test_one_based_is_declared(make: Maker) -> None:
     data = make.read(files("cat 1 1 40 20"), one_based=True)
     assert data.records[0].boxes.tolist() == [[0, 0, 40, 20]]

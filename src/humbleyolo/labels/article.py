@@ -7,7 +7,7 @@
 The labels have no names: `classes` gives them, in the order of the one-hot places, without the empty one.
 """
 
-from humbleyolo.labels.context import Context, split_in
+from humbleyolo.labels.context import Context, split_of_folder
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.pairing import pairs, some_pair
 from humbleyolo.labels.record import RawBox, RawRecord, Reading
@@ -36,7 +36,7 @@ def read(context: Context) -> Reading:
         text = context.text(label)
         if text is None:
             continue
-        split = split_in(image)
+        split = split_of_folder(image)
         record = RawRecord(file=label, image=image, splits=(split,) if split else ())
         lines = numbered_lines(text)
         if not lines or lines[-1][1] != _END or (len(lines) - 1) % 3:

@@ -11,7 +11,7 @@ layout.
 
 import posixpath
 
-from humbleyolo.labels.context import Context, split_in
+from humbleyolo.labels.context import Context, split_of_folder
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.pairing import pairs, some_pair
 from humbleyolo.labels.record import RawBox, RawRecord, Reading
@@ -43,7 +43,7 @@ def read(context: Context) -> Reading:
         text = context.text(label)
         if text is None:
             continue
-        split = split_in(image)
+        split = split_of_folder(image)
         record = RawRecord(file=label, image=image, splits=(split,) if split else ())
         try:
             _read_lines(context, record, text)

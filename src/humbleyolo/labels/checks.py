@@ -17,6 +17,7 @@ from humbleyolo.labels.splits import SPLITS
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
 NEARLY = 0.85  # IoU of two boxes that are probably one object
+_ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
 _SHARES = (0.0, 0.05, 0.5, 0.95, 1.0)
 
 
@@ -111,11 +112,15 @@ def _tiny(record: Record, ledger: Ledger) -> None:
 
 
 def _nearly_twice(record: Record, ledger: Ledger) -> None:
-    overlaps = np.triu(pairwise_iou(record.boxes, record.boxes), 1)  # (M, M)
-    for first, second in np.argwhere(overlaps > NEARLY).tolist():
-        found = f"{record.labels[first]} and {record.labels[second]}, IoU {overlaps[first, second]:.2f}"
-        why = f"nearly the same box as {record.where[first]}; one object has one box"
-        ledger.warn(record.file, BadInput("nearly-twice", found, why, record.where[second]))
+    boxes = record.boxes
+    for start in range(0, len(boxes), _ROWS):
+        # A box is compared with those after it alone: (rows, columns), both from `start` on.
+        overlaps = np.triu(pairwise_iou(boxes[start : start + _ROWS], boxes[start:]), 1)
+        for row, column in np.argwhere(overlaps > NEARLY).tolist():
+            first, second = start + row, start + column
+            found = f"{record.labels[first]} and {record.labels[second]}, IoU {overlaps[row, column]:.2f}"
+            why = f"nearly the same box as {record.where[first]}; one object has one box"
+            ledger.warn(record.file, BadInput("nearly-twice", found, why, record.where[second]))
 
 
 def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:

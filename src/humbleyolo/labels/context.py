@@ -1,5 +1,6 @@
 """What every format's reader is given."""
 
+import posixpath
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,3 +63,8 @@ def split_in(path: str) -> str | None:
     """Return the split that a path speaks of: `train`, `val`, `test`, or None. `valid/1.txt` is val."""
     words = _SPLIT_WORD.findall(path)
     return _SPLITS[words[-1].lower()] if words else None
+
+
+def split_of_folder(path: str) -> str | None:
+    """Return the split that the folders of a file speak of. Its own name does not count: `test.jpg` is any image."""
+    return split_in(posixpath.dirname(path))

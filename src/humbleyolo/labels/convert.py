@@ -6,6 +6,7 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.formats import FORMATS, WRITABLE, collect
+from humbleyolo.labels.gather import Labelled
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.record import Options, Record
 from humbleyolo.labels.source import open_source
@@ -33,7 +34,8 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
     """Write a labelled folder or archive in another format, in a new folder.
 
     Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
-    classes and background images go along. Boxes are those of the upright image.
+    classes and background images go along; what the new format has no place for gets a note. Boxes are those of
+    the upright image.
 
     Args:
         source: Folder or zip archive, in any format; also the folder of a generated dataset.
@@ -48,6 +50,8 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
     """
     if to not in WRITABLE:
         raise UserError(f"format {to!r} cannot be written; allowed: {', '.join(WRITABLE)}")
+    if source.is_dir() and source.resolve() in target.resolve().parents:
+        raise UserError(f"{target}: lies in {source}, which is read and never written to; give another place")
     chosen = FORMATS[to]
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:
@@ -57,8 +61,7 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
         if not labelled.records:
             raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
         items = make_items(labelled.records, ledger)
-        if to == "yolo":
-            _note_flags(labelled.records, ledger)
+        _note_losses(to, labelled, ledger)
         with new_folder(target) as folder:
             place_images(opened, items, folder / chosen.image_folder, images)
             chosen.write(Export(items, labelled.classes, folder))
@@ -77,9 +80,20 @@ def _report_two_lists(records: list[Record], ledger: Ledger) -> None:
             ledger.problem(record.image, error, "kept in the first of test, val, train")
 
 
-def _note_flags(records: list[Record], ledger: Ledger) -> None:
-    """YOLO's lines have no place for what is known of a box beside its class."""
-    counts = Counter(flag for record in records for flags in record.flags for flag in flags)
-    for flag, count in sorted(counts.items()):
-        error = BadInput("flag-lost", f"{count} boxes are {flag}", "YOLO has no place for it")
-        ledger.note(".", error, "not written")
+def _note_losses(to: str, labelled: Labelled, ledger: Ledger) -> None:
+    """Note what is known and the format has no place for: all but boxes, their classes, and splits."""
+    boxes = [pair for record in labelled.records for pair in zip(record.labels, record.flags, strict=True)]
+    why = f"{to} has no place for it"
+    if to == "yolo":
+        for flag, count in sorted(Counter(flag for _, flags in boxes for flag in flags).items()):
+            ledger.note(".", BadInput("flag-lost", f"{count} boxes are {flag}", why), "not written")
+    groups = {record.group for record in labelled.records if record.group}
+    if to != "csv" and groups:
+        lost = BadInput("group-lost", f"{len(groups)} groups of images", why)
+        ledger.note(".", lost, "not written")
+    if to in ("csv", "voc"):
+        used = {label for label, _ in boxes}
+        for name in labelled.classes:
+            if name not in used:
+                lost = BadInput("class-lost", f"class {name} has no box", why)
+                ledger.note(".", lost, "not written")

@@ -98,12 +98,13 @@ def write(export: Export) -> None:
     flags = [
         flag for flag in FLAGS if any(flag in some for item in export.items for some in item.record.flags)
     ]
+    group = ["group"] if any(item.record.group for item in export.items) else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "label", *CORNERS, "width", "height", "split", *flags])
+    writer.writerow(["image", "label", *CORNERS, "width", "height", "split", *group, *flags])
     for item in export.items:
         record = item.record
-        tail = [record.width, record.height, item.split or ""]
+        tail = [record.width, record.height, item.split or "", *(record.group or "" for _ in group)]
         rows = [
             [label, *map(exact, box), *tail, *(int(flag in some) for flag in flags)]
             for box, label, some in zip(record.boxes.tolist(), record.labels, record.flags, strict=True)

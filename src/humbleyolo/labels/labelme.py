@@ -10,7 +10,7 @@ import math
 import posixpath
 from typing import Any
 
-from humbleyolo.labels.context import Context, split_in
+from humbleyolo.labels.context import Context, split_of_folder
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.masks import points_corners
 from humbleyolo.labels.record import Corners, RawBox, RawRecord, Reading
@@ -50,7 +50,7 @@ def read(context: Context) -> Reading:
 def _record(context: Context, name: str, root: Any) -> RawRecord:
     where = "the file"
     wanted = get(root, "imagePath", str, where)
-    split = split_in(name)
+    split = split_of_folder(name)
     record = RawRecord(
         file=name,
         image=context.finder.find(wanted, posixpath.dirname(name), "images"),

@@ -27,6 +27,7 @@ _MOST_BOXES = 20_000  # that the model learns from and judges
 _SWAPPED, _SHIFTED = 0.45, 0.45  # how much surer the model must be of another answer
 _FREE = 0.1  # IoU with any label that background has at most
 _MOVED = (0.25, 0.9)  # how far boxes are moved to show what a wrong place looks like, in their own lengths
+_MOST_TRIES, _ROWS = 2048, 256  # random boxes of one image that may be background, and so many at a time
 _COPIES = 2  # of each box, moved
 
 
@@ -122,11 +123,12 @@ def _background(record: Record, rng: np.random.Generator) -> NDArray[np.float64]
     lengths = record.boxes[:, 2:] - record.boxes[:, :2]
     if not len(lengths):
         lengths = np.array([[record.width, record.height]]) / 6
-    tries = 4 * len(lengths) + 8
+    tries = min(4 * len(lengths) + 8, _MOST_TRIES)
     sizes = lengths[rng.integers(0, len(lengths), tries)]
     low = rng.uniform(0, 1, (tries, 2)) * np.maximum(np.array([record.width, record.height]) - sizes, 0)
     boxes = np.concatenate([low, low + sizes], axis=1)
-    free = pairwise_iou(boxes, record.boxes).max(axis=1, initial=0) < _FREE
+    parts = (boxes[start : start + _ROWS] for start in range(0, tries, _ROWS))
+    free = np.concatenate([pairwise_iou(one, record.boxes).max(axis=1, initial=0) < _FREE for one in parts])
     return np.asarray(boxes[free][: len(lengths) + 4])
 
 

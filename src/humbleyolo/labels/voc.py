@@ -6,18 +6,20 @@
         </annotation>
 
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
-`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`.
+`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
+without them, folders called `train`, `val` (`valid`) and `test` are the splits.
 """
 
 import posixpath
+import re
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
-from humbleyolo.labels.context import TEXT_BYTES, Context
+from humbleyolo.labels.context import TEXT_BYTES, Context, split_of_folder
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.markup import Element, parse
 from humbleyolo.labels.record import FLAGS, Corners, RawBox, RawRecord, Reading
-from humbleyolo.labels.source import Source
+from humbleyolo.labels.source import IMAGE_FORMATS, Source, suffix
 from humbleyolo.labels.text import numbered_lines
 from humbleyolo.labels.writing import Export, Item, exact
 
@@ -26,6 +28,7 @@ IMAGES = "JPEGImages"
 _IMAGES = (IMAGES, "images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
+_ROOT = re.compile(rb"<annotation[\s>]")  # LabelImg writes verified="yes" into it
 _LOOK_AT = 5  # files that detection opens
 
 
@@ -33,7 +36,7 @@ def detect(source: Source) -> str:
     """Return why a source is in this format; empty where it is not."""
     for name in source.ending(".xml")[:_LOOK_AT]:
         try:
-            if b"<annotation>" in source.read(name, TEXT_BYTES)[:4096]:
+            if _ROOT.search(source.read(name, TEXT_BYTES)[:4096]):
                 return f"{name} is XML with <annotation>"
         except BadInput:
             continue
@@ -63,7 +66,7 @@ def _record(name: str, root: Element, context: Context) -> RawRecord:
     above = posixpath.dirname(folder)
     places = (*(posixpath.join(one, name) for one in (above, folder) for name in _IMAGES), folder, above)
     try:
-        image = context.finder.find(wanted.text, *places)
+        image = _find(context, wanted.text, places)
     except BadInput as error:
         raise error.at(wanted.where) from None
     record = RawRecord(file=name, image=image)
@@ -76,6 +79,13 @@ def _record(name: str, root: Element, context: Context) -> RawRecord:
         except BadInput as error:
             context.ledger.problem(name, error, "box dropped")
     return record
+
+
+def _find(context: Context, wanted: str, places: tuple[str, ...]) -> str:
+    """Return the image. Old versions of LabelImg, and Label Studio, write its name without the extension."""
+    if "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted:
+        return context.finder.find(wanted, *places)
+    return context.finder.stem(wanted, *places)
 
 
 def _box(number: int, item: Element, *, one_based: bool) -> RawBox:
@@ -92,11 +102,18 @@ def _is_set(flag: Element | None) -> bool:
 
 
 def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
-    """Note in each record the lists of `ImageSets/Main` that hold it; `trainval` where `train` is missing."""
+    """Note in each record the lists of `ImageSets/Main` that hold it; `trainval` where `train` is missing.
+
+    Without such lists the folders may say it.
+    """
     by_stem = {PurePosixPath(name).stem: record for name, record in records.items()}
     lists = {name: PurePosixPath(name) for name in context.source.ending(".txt")}
     lists = {name: path for name, path in lists.items() if path.parts[-3:-1] == ("ImageSets", "Main")}
     stems = {path.stem for path in lists.values()}
+    if not lists:
+        for name, record in records.items():
+            split = split_of_folder(record.image) or split_of_folder(name)
+            record.splits = (split,) if split else ()
     for name, path in lists.items():
         if path.stem not in _LISTS or (path.stem == "trainval" and "train" in stems):
             continue

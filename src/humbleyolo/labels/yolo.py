@@ -19,7 +19,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.boxes import xyxy_to_cxcywh
-from humbleyolo.labels.context import Context
+from humbleyolo.labels.context import Context, split_of_folder
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.pairing import pairs, some_pair
 from humbleyolo.labels.record import RawBox, RawRecord, Reading
@@ -111,7 +111,11 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> RawBox:
 
 
 def _mark_splits(context: Context, known: Declared, records: list[RawRecord]) -> None:
-    """Note in each record the lists that hold it."""
+    """Note in each record the lists that hold it; where there are none, the split that its folders speak of."""
+    if not known.lists:
+        for record in records:
+            split = split_of_folder(record.image)
+            record.splits = (split,) if split else ()
     by_image = {record.image: record for record in records}
     lists = {entry: _listed(context, entry) for entry in dict.fromkeys(entry for _, entry in known.lists)}
     for split, entry in known.lists:

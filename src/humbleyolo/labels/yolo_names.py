@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 
 from humbleyolo.labels.context import Context
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.pairing import label_names
 from humbleyolo.labels.text import parse_integer
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
@@ -46,10 +47,11 @@ def declared(context: Context) -> Declared:
             context.ledger.problem(name, differ, "file dropped")
         result.names = result.names or names
     if not result.lists:
+        labels = {label for image in context.finder.images for label in label_names(image)}  # of test.jpg
         result.lists = [
             (_KEYS[path.stem], name)
             for name in context.source.ending(".txt")
-            if (path := PurePosixPath(name)).stem in _KEYS and len(path.parts) <= 2
+            if (path := PurePosixPath(name)).stem in _KEYS and len(path.parts) <= 2 and name not in labels
         ]
     return result
 
