@@ -14,9 +14,9 @@ from humbleyolo.runtime import start_runtime  # before all else that imports Ten
 
 # isort: split
 from humbleyolo.ceiling import read_ceiling
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.errors import exit_with
-from humbleyolo.evaluation import run_detector
+from humbleyolo.evaluation import run_network
 from humbleyolo.files import make_folder
 from humbleyolo.params import Evaluate, load_params
 from humbleyolo.scoring.assessment import assess, find_thresholds
@@ -26,12 +26,12 @@ from humbleyolo.scoring.results import write_array, write_detections, write_metr
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
-    detector, ceiling = Detector.load(model), read_ceiling(grid / "report.json", "test")
+    network, ceiling = Network.load(model), read_ceiling(grid / "report.json", "test")
     selection = Selection(
         settings.min_score, settings.nms_iou, settings.max_detections, settings.whole_pixels
     )
-    val, test = run_detector(detector, selection, grid, dataset, ("val", "test"))
-    categories = detector.info.categories
+    val, test = run_network(network, selection, grid, dataset, ("val", "test"))
+    categories = network.info.categories
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
     make_folder(out)

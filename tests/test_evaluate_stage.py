@@ -15,7 +15,7 @@ from sections import model_section
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.boxes import ltwh_to_xyxy
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import check_match, detect
@@ -137,7 +137,7 @@ def test_the_confidence_is_the_network_s(project: Path, tmp_path: Path) -> None:
     confidence = np.load(tmp_path / "confidence.npy", allow_pickle=False)
     assert (confidence.dtype, confidence.shape) == (np.float32, (5, 2, 4, 1))
     split = open_encoded(project / "grid/test")
-    predictions = Detector.load(project / "model").predict(np.asarray(split.images))
+    predictions = Network.load(project / "model").predict(np.asarray(split.images))
     assert np.array_equal(confidence, split_parts(predictions, 2).confidence)
 
 
@@ -187,9 +187,9 @@ class Oracle:
 
 
 def test_whole_pixels_are_those_of_the_image_before_the_letterbox(project: Path) -> None:
-    detector, split = Detector.load(project / "model"), open_encoded(project / "grid/test")
+    network, split = Network.load(project / "model"), open_encoded(project / "grid/test")
     plain, whole = (
-        [image.boxes_ltwh for image in detect(detector, split, Selection(0, 0.5, 10, whole_pixels))]
+        [image.boxes_ltwh for image in detect(network, split, Selection(0, 0.5, 10, whole_pixels))]
         for whole_pixels in (False, True)
     )
     for one, other in zip(plain, whole, strict=True):
@@ -227,17 +227,17 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
 )
 def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
     info = ModelInfo(**{"model": Oracle.info.model, "grid": GRID, "categories": NAMES, "fill": 0} | changes)
-    detector: Any = SimpleNamespace(info=info)
+    network: Any = SimpleNamespace(info=info)
     with Archive(project / "dataset/test.zip") as archive, pytest.raises(ProblemsError, match=message):
-        check_match(detector, open_encoded(project / "grid/test"), archive)
+        check_match(network, open_encoded(project / "grid/test"), archive)
 
 
 def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "test.zip", ["chat", "dog"]) as writer:
         writer.add("0.png", encode_png(np.zeros((4, 4, 3), np.uint8)), 4, 4, [], [])
-    detector: Any = SimpleNamespace(info=Oracle.info)
+    network: Any = SimpleNamespace(info=Oracle.info)
     with Archive(tmp_path / "test.zip") as archive, pytest.raises(ProblemsError) as caught:
-        check_match(detector, open_encoded(project / "grid/test"), archive)
+        check_match(network, open_encoded(project / "grid/test"), archive)
     assert len(caught.value.problems) == 2
     assert all("dvc repro encode" in problem for problem in caught.value.problems)
 

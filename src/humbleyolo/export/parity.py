@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from humbleyolo.archive import Archive
 from humbleyolo.boxes import xyxy_to_ltwh
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.evaluation import check_match
 from humbleyolo.inference.exported import ExportedModel, found_in
@@ -63,11 +63,11 @@ class Parity:
         return f"{self.images} test images: largest difference {self.difference:.2g}; {aps}"
 
 
-def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
+def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
     """Run both on a split.
 
     Args:
-        detector: The model that the export was made from.
+        network: The model that the export was made from.
         exported: In its own runtime.
         split: Letterboxed images.
         archive: The truth.
@@ -75,7 +75,7 @@ def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, ar
     Raises:
         UserError: Where model and split do not belong together.
     """
-    check_match(detector, split, archive)
+    check_match(network, split, archive)
     facts = exported.metadata
     selection = Selection(facts.min_score, facts.nms_iou, facts.max_detections)
     largest = 0.0
@@ -83,9 +83,9 @@ def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, ar
     for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
         images = np.asarray(split.images[start : start + BATCH])
         outputs = exported.run(images)
-        difference = np.abs(detector.predict(images) - outputs["grid"])
+        difference = np.abs(network.predict(images) - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
-        found = [Found(one.boxes, one.scores, one.labels) for one in detector.detect_batch(images, selection)]
+        found = [Found(one.boxes, one.scores, one.labels) for one in network.detect_batch(images, selection)]
         own += list(_in_image(found, split, start))
         theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
     truths, classes = read_truths(archive), len(split.categories)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humbleyolo.archive import Archive
-from humbleyolo.detector import Detector
+from humbleyolo.detector import Network
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.export.card import model_card, sha256
@@ -80,8 +80,8 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         threshold, source = settings.threshold, "as told when it was exported"
     if settings.threads is not None:
         set_threads(settings.threads)
-    detector = Detector.load(model)
-    info = detector.info
+    network = Network.load(model)
+    info = network.info
     calibration = open_encoded(data / "grid" / "val").images if settings.precision == "int8" else None
     split = open_encoded(data / "grid" / "test")
     facts = Metadata(
@@ -103,8 +103,8 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
     )
     with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
         written = folder / output.name
-        _write(detector, facts, written, settings.to, calibration)
-        parity = compare(detector, open_exported(written, settings.threads), split, archive)
+        _write(network, facts, written, settings.to, calibration)
+        parity = compare(network, open_exported(written, settings.threads), split, archive)
         if parity.problem:
             raise UserError(
                 f"{output}: not written: {parity.problem}. {parity}; try another precision or format, or a model "
@@ -142,11 +142,11 @@ def _check(output: Path, settings: Settings) -> None:
 
 
 def _write(
-    detector: Detector, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
+    network: Network, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
 ) -> None:
     with silence():
         model = detection_model(
-            detector.network, detector.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
+            network.model, network.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
         )
         WRITE[to](model, facts, path, calibration)
 

@@ -8,7 +8,7 @@ from humbleyolo.runtime import set_threads  # before all else that imports Tenso
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.inference.model import MAX_DETECTIONS, NMS_IOU, Facts, Found
 from humbleyolo.inference.threshold import best_threshold
 
@@ -28,8 +28,8 @@ class NativeModel:
     def __init__(self, folder: Path, nms_iou: float | None = None, threads: int | None = None) -> None:
         if threads is not None:
             set_threads(threads)
-        self.detector = Detector.load(folder)
-        info = self.detector.info
+        self.network = Network.load(folder)
+        info = self.network.info
         threshold, source = best_threshold(folder)
         self.facts = Facts(
             names=info.categories,
@@ -47,5 +47,5 @@ class NativeModel:
     def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
         """Return what is on letterboxed images (N, H, W, 3), one for each."""
         selection = Selection(min_score, self.facts.nms_iou, self.facts.max_detections)
-        found = self.detector.detect_batch(images, selection)
+        found = self.network.detect_batch(images, selection)
         return [Found(one.boxes, one.scores, one.labels) for one in found]
