@@ -2,7 +2,8 @@
 
 Reads the model, the encoded splits val and test with their report, the archives of both (for the truth), and the
 sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
-test. Writes `metrics.json`, `headline.json`, `detections.json`, `confidence.npy` and a CSV file for each table.
+test. Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
+`confidence.npy` and a CSV file for each table.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from humbleyolo.params import Evaluate, load_params
 from humbleyolo.scoring.assessment import assess, find_thresholds
 from humbleyolo.scoring.curves import write_table
 from humbleyolo.scoring.results import write_array, write_detections, write_metrics
+from humbleyolo.selection_file import NAME, write_selection
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     write_array(out / "confidence.npy", test.confidence)
     for name, table in found.tables.items():
         write_table(out / f"{name}.csv", table)
+    write_selection(out / NAME, settings, model / "weights.npz", thresholds.overall)
     write_metrics(out / "headline.json", found.headline)
     write_metrics(out / "metrics.json", found.metrics)
     return found.metrics

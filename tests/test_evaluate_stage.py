@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sections import model_section
 
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
-from humbleyolo.boxes import ltwh_to_xyxy
+from humbleyolo.boxes import ltwh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
@@ -82,7 +84,7 @@ def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> N
     assert names == [
         "confidence.npy", "confusion.csv", "detections.json", "headline.json", "intervals.csv", "iou_histogram.csv",
         "judged.csv", "metrics.json", "mistakes.csv", "precision_recall.csv", "precision_recall_by_class.csv",
-        "reliability.csv", "thresholds.csv",
+        "reliability.csv", "selection.json", "thresholds.csv",
     ]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -125,6 +127,33 @@ def test_pycocotools_gives_the_same_from_the_files(
     evaluation.summarize()
     ours = [-1.0 if value is None else value for value in list(metrics.values())[:12]]
     assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
+
+
+@pytest.mark.parametrize("whole_pixels", [True, False])
+def test_the_detector_finds_on_the_pictures_what_was_measured(
+    whole_pixels: bool, project: Path, tmp_path: Path
+) -> None:
+    from humbleyolo import Detector
+
+    shutil.copytree(project / "model", tmp_path / "model")
+    changes = {"min_score": 0.02, "nms_iou": 0.3, "max_detections": 6, "whole_pixels": whole_pixels}
+    metrics = run(project, tmp_path / "evaluation", ALL.model_copy(update=changes))
+    expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
+    detector = Detector.load(tmp_path / "model", threshold=0.02)
+    assert {name: getattr(detector.facts, name) for name in changes} == changes
+    with Archive(project / "dataset/test.zip") as archive:
+        found = detector([Image.open(BytesIO(record.image_bytes)) for record in archive])
+    table = DetectionTable.gather((xyxy_to_ltwh(one.boxes), one.labels, one.scores) for one in found)
+    rows, others = expected.file_order(), table.file_order()
+    assert len(rows) == metrics["detections"] > 5
+    np.testing.assert_array_equal(table.images[others], expected.images[rows])
+    np.testing.assert_array_equal(table.labels[others], expected.labels[rows])
+    np.testing.assert_allclose(table.boxes_ltwh[others], expected.boxes_ltwh[rows], atol=1e-3)
+    np.testing.assert_allclose(table.scores[others], expected.scores[rows], atol=1e-6)
+    (tmp_path / "model/weights.npz").write_bytes((tmp_path / "model/weights.npz").read_bytes() + b" ")
+    assert not Detector.load(
+        tmp_path / "model"
+    ).facts.whole_pixels  # other weights, of which nothing is known
 
 
 def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.archive import Archive
-from humbleyolo.boxes import xyxy_to_ltwh
+from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
 from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.evaluation import check_match
@@ -86,8 +86,8 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         difference = np.abs(network.predict(images) - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
         found = [Found(one.boxes, one.scores, one.labels) for one in network.detect_batch(images, selection)]
-        own += list(_in_image(found, split, start))
-        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
+        own += list(_in_image(found, split, start, facts.whole_pixels))
+        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start, facts.whole_pixels))
     truths, classes = read_truths(archive), len(split.categories)
     return Parity(
         len(split),
@@ -98,11 +98,13 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
     )
 
 
-def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[Placed]:
+def _in_image(found: list[Found], split: EncodedSplit, start: int, whole_pixels: bool) -> Iterator[Placed]:
     """Yield detections in the pixels of the images before the letterbox."""
     for image, one in enumerate(found, start):
         height, width = split.sizes[image].tolist()
         edges = np.array([width, height, width, height], np.float64)
         boxes: NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
+        if whole_pixels:
+            boxes = to_whole_pixels(boxes)
         solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]

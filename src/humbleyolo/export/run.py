@@ -27,8 +27,7 @@ from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.files import cannot_write, make_folder
 from humbleyolo.inference.backends import open_exported
 from humbleyolo.inference.exported import FORMAT, Metadata, runtime_missing
-from humbleyolo.inference.model import MAX_DETECTIONS, MIN_SCORE
-from humbleyolo.inference.threshold import best_threshold
+from humbleyolo.inference.selected import selected
 
 Precision = Literal["float32", "float16", "int8"]
 SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
@@ -47,14 +46,14 @@ class Settings:
         to: One of `SUFFIX`.
         precision: float16 and int8 are LiteRT's alone.
         threshold: Kept in the export; None: the best on val where the evaluation says so, else 0.5.
-        nms_iou: Built in.
+        nms_iou: Built in; None: as in the evaluation, else 0.5.
         threads: That compute; None: as many as the runtimes think best.
     """
 
     to: str
     precision: Precision
     threshold: float | None
-    nms_iou: float
+    nms_iou: float | None
     threads: int | None
 
 
@@ -75,7 +74,8 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
             then nothing is written.
     """
     _check(output, settings)
-    threshold, source = best_threshold(model)
+    use = selected(model)
+    threshold, source = use.threshold, use.threshold_from
     if settings.threshold is not None:
         threshold, source = settings.threshold, "as told when it was exported"
     if settings.threads is not None:
@@ -95,9 +95,10 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         fill=info.fill,
         threshold=threshold,
         threshold_from=source,
-        min_score=MIN_SCORE,
-        nms_iou=settings.nms_iou,
-        max_detections=MAX_DETECTIONS,
+        min_score=use.min_score,
+        nms_iou=use.nms_iou if settings.nms_iou is None else settings.nms_iou,
+        max_detections=use.max_detections,
+        whole_pixels=use.whole_pixels,
         precision=settings.precision,
         weights_sha256=sha256(model / "weights.npz"),
     )
