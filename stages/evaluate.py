@@ -2,7 +2,8 @@
 
 Reads the model, the encoded splits val and test with their report, the archives of both (for the truth), and the
 sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
-test. Writes `metrics.json`, `headline.json`, `detections.json`, `confidence.npy` and a CSV file for each table.
+test. Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
+`confidence.npy` and a CSV file for each table.
 """
 
 import argparse
@@ -14,24 +15,25 @@ from humbleyolo.runtime import start_runtime  # before all else that imports Ten
 
 # isort: split
 from humbleyolo.ceiling import read_ceiling
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.errors import exit_with
-from humbleyolo.evaluation import run_detector
+from humbleyolo.evaluation import run_network
 from humbleyolo.files import make_folder
 from humbleyolo.params import Evaluate, load_params
 from humbleyolo.scoring.assessment import assess, find_thresholds
 from humbleyolo.scoring.curves import write_table
 from humbleyolo.scoring.results import write_array, write_detections, write_metrics
+from humbleyolo.selection_file import NAME, write_selection
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
-    detector, ceiling = Detector.load(model), read_ceiling(grid / "report.json", "test")
+    network, ceiling = Network.load(model), read_ceiling(grid / "report.json", "test")
     selection = Selection(
         settings.min_score, settings.nms_iou, settings.max_detections, settings.whole_pixels
     )
-    val, test = run_detector(detector, selection, grid, dataset, ("val", "test"))
-    categories = detector.info.categories
+    val, test = run_network(network, selection, grid, dataset, ("val", "test"))
+    categories = network.info.categories
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
     make_folder(out)
@@ -39,6 +41,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     write_array(out / "confidence.npy", test.confidence)
     for name, table in found.tables.items():
         write_table(out / f"{name}.csv", table)
+    write_selection(out / NAME, settings, model / "weights.npz", thresholds.overall)
     write_metrics(out / "headline.json", found.headline)
     write_metrics(out / "metrics.json", found.metrics)
     return found.metrics

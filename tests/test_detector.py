@@ -11,7 +11,7 @@ from sections import model_section
 
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.boxes import pairwise_iou
-from humbleyolo.detector import Detector, Selection, select_detections
+from humbleyolo.detector import Network, Selection, select_detections
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.models.build import build_model
@@ -38,26 +38,26 @@ def folder(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="module")
-def detector(folder: Path) -> Detector:
-    return Detector.load(folder)
+def loaded(folder: Path) -> Network:
+    return Network.load(folder)
 
 
 def noise(images: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (images, 48, 80, 3), np.uint8)
 
 
-def test_a_saved_model_answers_as_the_one_that_was_trained(network: keras.Model, detector: Detector) -> None:
+def test_a_saved_model_answers_as_the_one_that_was_trained(network: keras.Model, loaded: Network) -> None:
     np.testing.assert_allclose(
-        detector.predict(noise(2)), network(noise(2), training=False), rtol=1e-5, atol=1e-6
+        loaded.predict(noise(2)), network(noise(2), training=False), rtol=1e-5, atol=1e-6
     )
-    assert detector.info == INFO
+    assert loaded.info == INFO
 
 
-def test_any_number_of_images_is_answered(detector: Detector) -> None:
-    whole = detector.predict(noise(5))
+def test_any_number_of_images_is_answered(loaded: Network) -> None:
+    whole = loaded.predict(noise(5))
     assert whole.shape == (5, *GRID.shape)
-    np.testing.assert_allclose(detector.predict(noise(5)[:1]), whole[:1], rtol=1e-4, atol=1e-6)
-    found = detector.detect_batch(noise(5), ALL)
+    np.testing.assert_allclose(loaded.predict(noise(5)[:1]), whole[:1], rtol=1e-4, atol=1e-6)
+    found = loaded.detect_batch(noise(5), ALL)
     assert len(found) == 5
     for image, expected in zip(found, select_detections(whole, GRID, ALL), strict=True):
         np.testing.assert_array_equal(image.boxes, expected.boxes)
@@ -67,14 +67,14 @@ def test_a_model_of_other_weights_is_refused(folder: Path, tmp_path: Path) -> No
     other = build_model(model_section("humble"), GRID, seed=0)
     save_model(tmp_path, INFO, {weight.path: np.asarray(weight) for weight in other.weights})
     with pytest.raises(UserError, match=r"weights\.npz: holds other weights"):
-        Detector.load(tmp_path)
+        Network.load(tmp_path)
 
 
 def test_a_grid_that_the_network_cannot_have_is_refused(folder: Path, tmp_path: Path) -> None:
     for name in ("weights.npz", "model.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes().replace(b'"rows": 3', b'"rows": 7'))
     with pytest.raises(UserError, match=r"model\.json: .*cannot be built"):
-        Detector.load(tmp_path)
+        Network.load(tmp_path)
 
 
 def test_targets_come_out_as_the_objects_that_they_hold() -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sections import model_section
 
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
-from humbleyolo.boxes import ltwh_to_xyxy
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.boxes import ltwh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import check_match, detect
@@ -82,7 +84,7 @@ def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> N
     assert names == [
         "confidence.npy", "confusion.csv", "detections.json", "headline.json", "intervals.csv", "iou_histogram.csv",
         "judged.csv", "metrics.json", "mistakes.csv", "precision_recall.csv", "precision_recall_by_class.csv",
-        "reliability.csv", "thresholds.csv",
+        "reliability.csv", "selection.json", "thresholds.csv",
     ]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -127,6 +129,33 @@ def test_pycocotools_gives_the_same_from_the_files(
     assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
 
 
+@pytest.mark.parametrize("whole_pixels", [True, False])
+def test_the_detector_finds_on_the_pictures_what_was_measured(
+    whole_pixels: bool, project: Path, tmp_path: Path
+) -> None:
+    from humbleyolo import Detector
+
+    shutil.copytree(project / "model", tmp_path / "model")
+    changes = {"min_score": 0.02, "nms_iou": 0.3, "max_detections": 6, "whole_pixels": whole_pixels}
+    metrics = run(project, tmp_path / "evaluation", ALL.model_copy(update=changes))
+    expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
+    detector = Detector.load(tmp_path / "model", threshold=0.02)
+    assert {name: getattr(detector.facts, name) for name in changes} == changes
+    with Archive(project / "dataset/test.zip") as archive:
+        found = detector([Image.open(BytesIO(record.image_bytes)) for record in archive])
+    table = DetectionTable.gather((xyxy_to_ltwh(one.boxes), one.labels, one.scores) for one in found)
+    rows, others = expected.file_order(), table.file_order()
+    assert len(rows) == metrics["detections"] > 5
+    np.testing.assert_array_equal(table.images[others], expected.images[rows])
+    np.testing.assert_array_equal(table.labels[others], expected.labels[rows])
+    np.testing.assert_allclose(table.boxes_ltwh[others], expected.boxes_ltwh[rows], atol=1e-3)
+    np.testing.assert_allclose(table.scores[others], expected.scores[rows], atol=1e-6)
+    (tmp_path / "model/weights.npz").write_bytes((tmp_path / "model/weights.npz").read_bytes() + b" ")
+    assert not Detector.load(
+        tmp_path / "model"
+    ).facts.whole_pixels  # other weights, of which nothing is known
+
+
 def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
     metrics = run(project, tmp_path, ALL.model_copy(update={"min_score": 1.0}))
     assert (metrics["detections"], metrics["ap"], metrics["mean_iou"]) == (0, 0.0, None)
@@ -137,7 +166,7 @@ def test_the_confidence_is_the_network_s(project: Path, tmp_path: Path) -> None:
     confidence = np.load(tmp_path / "confidence.npy", allow_pickle=False)
     assert (confidence.dtype, confidence.shape) == (np.float32, (5, 2, 4, 1))
     split = open_encoded(project / "grid/test")
-    predictions = Detector.load(project / "model").predict(np.asarray(split.images))
+    predictions = Network.load(project / "model").predict(np.asarray(split.images))
     assert np.array_equal(confidence, split_parts(predictions, 2).confidence)
 
 
@@ -187,9 +216,9 @@ class Oracle:
 
 
 def test_whole_pixels_are_those_of_the_image_before_the_letterbox(project: Path) -> None:
-    detector, split = Detector.load(project / "model"), open_encoded(project / "grid/test")
+    network, split = Network.load(project / "model"), open_encoded(project / "grid/test")
     plain, whole = (
-        [image.boxes_ltwh for image in detect(detector, split, Selection(0, 0.5, 10, whole_pixels))]
+        [image.boxes_ltwh for image in detect(network, split, Selection(0, 0.5, 10, whole_pixels))]
         for whole_pixels in (False, True)
     )
     for one, other in zip(plain, whole, strict=True):
@@ -227,17 +256,17 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
 )
 def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
     info = ModelInfo(**{"model": Oracle.info.model, "grid": GRID, "categories": NAMES, "fill": 0} | changes)
-    detector: Any = SimpleNamespace(info=info)
+    network: Any = SimpleNamespace(info=info)
     with Archive(project / "dataset/test.zip") as archive, pytest.raises(ProblemsError, match=message):
-        check_match(detector, open_encoded(project / "grid/test"), archive)
+        check_match(network, open_encoded(project / "grid/test"), archive)
 
 
 def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "test.zip", ["chat", "dog"]) as writer:
         writer.add("0.png", encode_png(np.zeros((4, 4, 3), np.uint8)), 4, 4, [], [])
-    detector: Any = SimpleNamespace(info=Oracle.info)
+    network: Any = SimpleNamespace(info=Oracle.info)
     with Archive(tmp_path / "test.zip") as archive, pytest.raises(ProblemsError) as caught:
-        check_match(detector, open_encoded(project / "grid/test"), archive)
+        check_match(network, open_encoded(project / "grid/test"), archive)
     assert len(caught.value.problems) == 2
     assert all("dvc repro encode" in problem for problem in caught.value.problems)
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from sections import loss_section, model_section
 
 from humbleyolo.archive import ArchiveWriter
-from humbleyolo.detector import Detector
+from humbleyolo.detector import Network
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
@@ -56,9 +56,9 @@ def test_it_writes_a_model_that_answers(
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "history.csv", "model.json", "weights.npz",
     ]  # fmt: skip
-    detector = Detector.load(tmp_path / "model")
-    assert detector.info.categories == ("chat", "rat")
-    assert (detector.info.grid, detector.info.fill, detector.info.model) == (GRID, 7, MODEL)
+    network = Network.load(tmp_path / "model")
+    assert network.info.categories == ("chat", "rat")
+    assert (network.info.grid, network.info.fill, network.info.model) == (GRID, 7, MODEL)
     history = pd.read_csv(tmp_path / "model/history.csv")
     terms = ["xy", "wh", "obj", "noobj", "class"]
     assert set(history) >= {

@@ -78,19 +78,19 @@ def _suppress(boxes: Floats, scores: Floats, labels: NDArray[np.int64], selectio
     return Detections(np.asarray(boxes[kept]), np.asarray(scores[kept]), labels[kept])
 
 
-class Detector:
-    """A trained network and what it takes to use it."""
+class Network:
+    """A trained network and what it takes to use it: letterboxed images in, its boxes out."""
 
-    def __init__(self, info: ModelInfo, network: keras.Model) -> None:
-        self.info, self.network = info, network
+    def __init__(self, info: ModelInfo, model: keras.Model) -> None:
+        self.info, self.model = info, model
         grid = info.grid
         self._predict = tf.function(  # compiled once, however many images come at a time
-            lambda images: network(images, training=False),
+            lambda images: model(images, training=False),
             input_signature=[tf.TensorSpec((None, grid.height, grid.width, 3), tf.uint8)],
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "Detector":
+    def load(cls, folder: Path) -> "Network":
         """Read a model's folder.
 
         Raises:
@@ -98,16 +98,16 @@ class Detector:
         """
         info = read_info(folder)
         try:
-            network = build_model(info.model, info.grid, seed=0)
+            model = build_model(info.model, info.grid, seed=0)
         except ValueError as error:
             raise UserError(
                 f"{folder / 'model.json'}: model {info.model.name} cannot be built: {error}"
             ) from None
-        shapes = {variable.path: tuple(variable.shape) for variable in network.weights}
+        shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
         weights = read_weights(folder, shapes)
-        for variable in network.weights:
+        for variable in model.weights:
             variable.assign(weights[variable.path])
-        return cls(info, network)
+        return cls(info, model)
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output (N, R, S, K) for letterboxed images (N, H, W, 3)."""

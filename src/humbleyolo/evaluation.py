@@ -1,4 +1,4 @@
-"""A detector run over a split, and what it found put beside what is there."""
+"""A network run over a split, and what it found put beside what is there."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from humbleyolo.archive import Archive
 from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
-from humbleyolo.detector import Detector, Selection, select_detections
+from humbleyolo.detector import Network, Selection, select_detections
 from humbleyolo.encoded import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.grid import split_parts
@@ -22,7 +22,7 @@ _BATCH = 128  # images that the network sees at a time, and all that is held of 
 
 
 class FoundOnImage(NamedTuple):
-    """What a detector finds on one image."""
+    """What a network finds on one image."""
 
     boxes_ltwh: npt.NDArray[np.float64]  # (D, 4) pixels of the image as it was before the letterbox
     labels: npt.NDArray[np.int64]  # (D,)
@@ -30,13 +30,13 @@ class FoundOnImage(NamedTuple):
     confidence: npt.NDArray[np.float32]  # (R, S, B) the network's, in every box of the grid
 
 
-def check_match(detector: Detector, split: EncodedSplit, archive: Archive) -> None:
-    """Make sure that a detector, an encoded split and an archive are of one dataset.
+def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None:
+    """Make sure that a network, an encoded split and an archive are of one dataset.
 
     Raises:
         ProblemsError: With each thing that differs, and what to run.
     """
-    info = detector.info
+    info = network.info
     problems = []
     if info.categories != split.categories:
         problems.append(
@@ -58,14 +58,14 @@ def check_match(detector: Detector, split: EncodedSplit, archive: Archive) -> No
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
 
 
-def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Iterator[FoundOnImage]:
-    """Yield what a detector finds on each image of a split, batch by batch.
+def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[FoundOnImage]:
+    """Yield what a network finds on each image of a split, batch by batch.
 
     Boxes are taken back through the letterbox and clipped to the original image; what lies on the
     letterbox's bars alone is dropped. Where the selection asks for whole pixels, they are the original image's.
     """
     for start in range(0, len(split), _BATCH):
-        predictions = detector.predict(np.asarray(split.images[start : start + _BATCH]))
+        predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
         confidence = split_parts(predictions, split.grid.classes).confidence  # (n, R, S, B)
         for offset, found in enumerate(select_detections(predictions, split.grid, selection)):
             image = start + offset
@@ -85,7 +85,7 @@ def detect(detector: Detector, split: EncodedSplit, selection: Selection) -> Ite
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """A split, and what a detector found on it.
+    """A split, and what a network found on it.
 
     Attributes:
         truths: What is there.
@@ -98,13 +98,13 @@ class Evaluated:
     confidence: npt.NDArray[np.float32]
 
 
-def run_detector(
-    detector: Detector, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
+def run_network(
+    network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
 ) -> list[Evaluated]:
-    """Run a detector over splits, each behind a bar, after all of them were looked at.
+    """Run a network over splits, each behind a bar, after all of them were looked at.
 
     Args:
-        detector: A model.
+        network: A model.
         selection: Which of its boxes are detections.
         grid: Folder of the encoded splits.
         dataset: Folder of the splits' archives.
@@ -118,11 +118,11 @@ def run_detector(
     truths = []
     for name, split in zip(splits, opened, strict=True):
         with Archive(dataset / f"{name}.zip") as archive:
-            check_match(detector, split, archive)
+            check_match(network, split, archive)
             truths.append(read_truths(archive))
     results = []
     for name, split, known in zip(splits, opened, truths, strict=True):
-        bar = tqdm(detect(detector, split, selection), name, len(split), disable=None, leave=False)
+        bar = tqdm(detect(network, split, selection), name, len(split), disable=None, leave=False)
         found = list(bar)
         table = DetectionTable.gather((image.boxes_ltwh, image.labels, image.scores) for image in found)
         results.append(Evaluated(known, table, np.stack([image.confidence for image in found])))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from humbleyolo.archive import ArchiveWriter
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import encode_archive
 from humbleyolo.export.run import Precision, Settings
 from humbleyolo.png import encode_png
@@ -20,11 +20,11 @@ def settings(to: str, precision: Precision = "float32") -> Settings:
     return Settings(to=to, precision=precision, threshold=0.2, nms_iou=0.5, threads=None)
 
 
-def make_data(network: Path, data: Path) -> None:
+def make_data(folder: Path, data: Path) -> None:
     """Write the model, and noise images whose truth is what the network finds on them: its AP is 1 or nearly so."""
-    shutil.copytree(network, data / "model")
-    detector = Detector.load(network)
-    grid, fill = detector.info.grid, detector.info.fill
+    shutil.copytree(folder, data / "model")
+    network = Network.load(folder)
+    grid, fill = network.info.grid, network.info.fill
     rng = np.random.default_rng(5)
     (data / "dataset").mkdir()
     from humbleyolo.images import Letterbox
@@ -36,7 +36,7 @@ def make_data(network: Path, data: Path) -> None:
                 blocks = rng.integers(0, 256, (height // 10 + 1, width // 10 + 1, 3), np.uint8)
                 image = np.kron(blocks, np.ones((10, 10, 1), np.uint8))[:height, :width]
                 box = Letterbox(height, width, grid.height, grid.width)
-                (found,) = detector.detect_batch(box.apply(image, fill)[None], Selection(0.05, 0.5, 100))
+                (found,) = network.detect_batch(box.apply(image, fill)[None], Selection(0.05, 0.5, 100))
                 boxes = np.clip(box.boxes_out(found.boxes), 0, (width, height, width, height))
                 solid = np.all(boxes[:, 2:] - boxes[:, :2] > 0.5, axis=1)
                 boxes[:, 2:] -= boxes[:, :2]

@@ -17,6 +17,7 @@ from tiny_project import ROOT
 
 from humbleyolo import Detector, UserError
 from humbleyolo.export import run as export_run
+from humbleyolo.export.card import sha256
 from humbleyolo.export.run import SUFFIX, Precision, Settings, export
 from humbleyolo.export.targets import WRITE
 from humbleyolo.inference.backends import open_exported
@@ -117,15 +118,18 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
     shutil.copytree(data, rich)
     (rich / "evaluation").mkdir()
     (rich / "evaluation/metrics.json").write_text(
-        json.dumps({"ap": 0.9123, "ap_large": None, "threshold": 0.41, "per_class": {"ch|at": {"ap": 0.5}}})
+        json.dumps({"ap": 0.9123, "ap_large": None, "per_class": {"ch|at": {"ap": 0.5}}})
     )
+    evaluated = {"format": 1, "weights_sha256": sha256(data / "model/weights.npz"), "threshold": 0.41}
+    evaluated |= {"min_score": 0.02, "nms_iou": 0.4, "max_detections": 60, "whole_pixels": True}
+    (rich / "evaluation/selection.json").write_text(json.dumps(evaluated))
     (rich / "evaluation/intervals.csv").write_text("metric,value,low,high\nap,0.9123,0.9,0.925\n")
     (rich / "dataset/summary.json").write_text(
         json.dumps({"train": {"images": 7, "objects": 9, "classes": {"chat": 4, "rat": 5}}})
     )
     (rich / "dataset/ledger.csv").write_text("file,kind\na,zero-area\nb,zero-area\nc,crossed\n")
     (tmp_path / "params.yaml").write_text("seed: 1\n")
-    export(rich / "model", tmp_path / "m.keras", rich, Settings("keras", "float32", None, 0.5, None))
+    export(rich / "model", tmp_path / "m.keras", rich, Settings("keras", "float32", None, None, None))
     card = (tmp_path / "m.keras.md").read_text()
     for line in (
         "| ap | 0.9123 | 0.9 to 0.925 |",
@@ -135,9 +139,16 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
         "| zero-area | 2 |",
         "seed: 1",
         "to show a box: 0.41 (the best on val",
+        "overlap by more than 0.4, one; at most 60 stay. Edges are then rounded to whole pixels",
     ):
         assert line in card, line
-    assert Detector.load(tmp_path / "m.keras").threshold == 0.41
+    ours, exported = Detector.load(rich / "model"), Detector.load(tmp_path / "m.keras")
+    assert exported.facts == ours.facts
+    image = np.random.default_rng(0).integers(0, 256, (70, 60, 3), np.uint8)
+    found, expected = exported(image, threshold=0.05), ours(image, threshold=0.05)
+    assert len(found) == len(expected) > 0
+    np.testing.assert_array_equal(found.boxes, np.round(found.boxes))
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
 
 
 @pytest.mark.parametrize(
@@ -279,10 +290,10 @@ def test_files_of_others_and_of_newer_versions_are_refused(exports: Exports, tmp
     newer = tmp_path / "newer"
     shutil.copytree(exports["savedmodel", "float32"], newer)
     file = newer / "assets.extra" / METADATA
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2}))
-    with pytest.raises(UserError, match=r"format 2 is not 1, .*use the version of humbleyolo that wrote it"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3}))
+    with pytest.raises(UserError, match=r"format 3 is not 2, .*use the version of humbleyolo that wrote it"):
         Detector.load(newer)
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1, "names": 7}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "names": 7}))
     with pytest.raises(UserError, match=r"humbleyolo\.json is damaged"):
         Detector.load(newer)
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:

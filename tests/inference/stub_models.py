@@ -13,7 +13,7 @@ NAMES = ("chat", "rat")
 
 def facts(height: int = 32, width: int = 64, threshold: float = 0.5) -> Facts:
     """Return what a model of a 3 x 5 grid would say of itself."""
-    return Facts(NAMES, height, width, 3, 5, 114, threshold, "a test", 0.5, 100)
+    return Facts(NAMES, height, width, 3, 5, 114, threshold, "a test", 0.01, 0.5, 100, whole_pixels=False)
 
 
 class RedFinder:

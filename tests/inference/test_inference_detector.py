@@ -1,5 +1,6 @@
 """Any picture in, boxes in its own pixels out."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -127,8 +128,7 @@ def test_the_network_itself_from_many_threads(network_folder: Path) -> None:
 
 
 def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
-    from humbleyolo.detector import Detector as Network
-    from humbleyolo.detector import Selection
+    from humbleyolo.detector import Network, Selection
 
     image = np.random.default_rng(4).integers(0, 256, (48, 80, 3), np.uint8)
     (expected,) = Network.load(network_folder).detect_batch(image[None], Selection(0.01, 0.4, 100))
@@ -137,31 +137,53 @@ def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
     np.testing.assert_array_equal(found.labels, expected.labels)
 
 
+EVALUATED = {
+    "format": 1, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
+    "whole_pixels": True,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("metrics", "expected", "says"),
+    ("change", "expected", "says"),
     [
-        (None, 0.5, "there is no"),
-        ('{"threshold": 0.37}', 0.37, "the best on val"),
-        ('{"threshold": null}', 0.5, "says none"),
-        ('{"threshold": "0.4"}', 0.5, "says none"),
-        ('{"threshold": true}', 0.5, "says none"),
-        ('{"threshold": 3}', 0.5, "says none"),
-        ("[1]", 0.5, "says none"),
-        ("{", 0.5, "says none"),
+        (None, (0.5, 0.01, 0.5, 100, False), "there is no selection.json"),
+        ({}, (0.37, 0.05, 0.4, 7, True), "the best on val"),
+        ({"threshold": None}, (0.5, 0.05, 0.4, 7, True), "none was any good"),
+        ({"threshold": "0.4"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"threshold": 3}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"whole_pixels": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"more": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"format": 2}, (0.5, 0.01, 0.5, 100, False), "is of format 2, not 1"),
+        ({"weights_sha256": "0"}, (0.5, 0.01, 0.5, 100, False), "is of other weights"),
+        ("[1]", (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ("{", (0.5, 0.01, 0.5, 100, False), "is damaged"),
     ],
 )
-def test_the_best_threshold_is_taken_from_the_evaluation_beside_the_model(
-    metrics: str | None, expected: float, says: str, network_folder: Path, tmp_path: Path
+def test_a_model_is_used_as_it_was_evaluated(
+    change: dict[str, object] | str | None, expected: tuple[object, ...], says: str, tmp_path: Path
 ) -> None:
-    from humbleyolo.inference.threshold import best_threshold
+    from humbleyolo.inference.selected import selected
 
     (tmp_path / "model").mkdir()
-    if metrics is not None:
+    (tmp_path / "model/weights.npz").write_bytes(b"weights")
+    if change is not None:
         (tmp_path / "evaluation").mkdir()
-        (tmp_path / "evaluation/metrics.json").write_text(metrics)
-    value, source = best_threshold(tmp_path / "model")
-    assert value == expected
-    assert says in source
+        whole = EVALUATED | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
+        text = change if isinstance(change, str) else json.dumps(whole | change)
+        (tmp_path / "evaluation/selection.json").write_text(text)
+    found = selected(tmp_path / "model")
+    assert expected == (
+        found.threshold, found.min_score, found.nms_iou, found.max_detections, found.whole_pixels
+    )  # fmt: skip
+    assert says in found.threshold_from
+
+
+def test_whole_pixels_are_the_picture_s() -> None:
+    image = scene(51, 90, (10, 4, 31, 19))
+    box = Detector(RedFinder())(image).boxes
+    whole = Detector(RedFinder(), whole_pixels=True)(image).boxes
+    np.testing.assert_array_equal(whole, np.round(box))
+    assert not np.array_equal(whole, box)
 
 
 def test_what_is_no_model_is_refused(network_folder: Path, tmp_path: Path) -> None:

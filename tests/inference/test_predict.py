@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from pycocotools.coco import COCO
 from stub_models import NAMES, RedFinder
 
 from humbleyolo.cli import main
+from humbleyolo.export.card import sha256
 from humbleyolo.inference import backends
 from humbleyolo.inference.detector import Detector
 from humbleyolo.labels.formats import read_labelled
@@ -107,19 +109,39 @@ def expected_boxes(folder: Path) -> dict[str, np.ndarray]:
     return {name: detector(folder / name).boxes for name in [*SIZES, EMPTY]}
 
 
-@pytest.mark.parametrize("to", ["yolo", "voc"])
+@pytest.mark.parametrize("to", ["yolo", "voc", "cvat"])
 def test_labels_can_be_read_by_labelling_tools(to: str, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(folder, "--model", "red", "--format", to, "--output", out, "--copy-images") == 0
     labelled = read_labelled(out, Options())
     assert labelled.format == to
-    images = {"yolo": "images", "voc": "JPEGImages"}[to]
+    images = {"yolo": "images", "voc": "JPEGImages", "cvat": "images"}[to]
     assert {record.image for record in labelled.records} == {f"{images}/{name}" for name in [*SIZES, EMPTY]}
     for record in labelled.records:
         name = record.image.removeprefix(f"{images}/")
         np.testing.assert_allclose(record.boxes, expected_boxes(folder)[name], atol=1e-9)
         assert set(record.labels) <= {"rat"}
         assert (out / record.image).read_bytes() == (folder / name).read_bytes()
+
+
+def test_cvat_finds_every_picture_of_a_task(folder: Path, tmp_path: Path) -> None:
+    """By CVAT's rules: an `<image>` has the name of a picture of the task; VOC needs a list of its files."""
+    for to in ("cvat", "voc"):
+        assert run(folder, "--model", "red", "--format", to, "--output", tmp_path / to) == 0
+    root = ET.parse(tmp_path / "cvat/annotations.xml").getroot()
+    assert root.findtext("version") == "1.1"
+    assert [name.text for name in root.iterfind("meta/task/labels/label/name")] == ["chat", "rat"]
+    assert {image.attrib["name"] for image in root.iterfind("image")} == {*SIZES, EMPTY}
+    assert [image.attrib["id"] for image in root.iterfind("image")] == list("01234")
+    for image in root.iterfind("image"):
+        expected = expected_boxes(folder)[image.attrib["name"]]
+        boxes = [[float(one.attrib[name]) for name in ("xtl", "ytl", "xbr", "ybr")] for one in image]
+        np.testing.assert_allclose(np.reshape(boxes, (-1, 4)), expected, atol=1e-9)
+        assert all(one.attrib["label"] == "rat" and one.attrib["occluded"] == "0" for one in image)
+    listed = (tmp_path / "voc/ImageSets/Main/default.txt").read_text().splitlines()
+    written = (tmp_path / "voc/Annotations").rglob("*.xml")
+    there = {one.relative_to(tmp_path / "voc/Annotations").with_suffix("").as_posix() for one in written}
+    assert set(listed) == there
 
 
 def test_yolo_has_the_names_where_labelimg_and_ultralytics_look(folder: Path, tmp_path: Path) -> None:
@@ -162,7 +184,7 @@ def test_drawings(folder: Path, tmp_path: Path) -> None:
         assert max(picture.size) > 200  # small pictures are enlarged
 
 
-@pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc"])
+@pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc", "cvat"])
 def test_a_broken_picture_is_told_and_the_others_are_done(
     to: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,7 +241,7 @@ def test_two_pictures_whose_labels_would_be_one_file(folder: Path, tmp_path: Pat
         (["photos", "--max-pixels", "0"], "max_pixels is 0"),
         (["photos", "--format", "voc"], "say where with --output FOLDER"),
         (["photos", "--format", "yolo", "--output", "photos"], "photos: is there already"),
-        (["photos", "--copy-images"], "--copy-images goes with yolo and voc, not with json"),
+        (["photos", "--copy-images"], "--copy-images goes with yolo, voc, cvat, not with json"),
         (["photos", "--output", "no/such.json"], "no/such.json: cannot be written: no such folder"),
         (["photos", "--save-images", "text.zip"], "a file stands where a folder is needed"),
         (["photos", "--model", "nothing"], "nothing: is no model"),
@@ -281,6 +303,12 @@ def test_a_model_is_fetched_from_a_git_repository(
     repository, remote = tmp_path / "repository", tmp_path / "remote"
     (repository / "data").mkdir(parents=True)
     shutil.copytree(network_folder, repository / "data/model")
+    (repository / "data/evaluation").mkdir()
+    evaluated = {"format": 1, "threshold": 0.02, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
+    evaluated |= {"whole_pixels": False, "weights_sha256": sha256(network_folder / "weights.npz")}
+    (repository / "data/evaluation/selection.json").write_text(json.dumps(evaluated))
+
+    added = ("data/model/weights.npz", "data/model/model.json", "data/evaluation/selection.json")
 
     def call(*command: str) -> None:
         subprocess.run(command, cwd=repository, check=True, capture_output=True)
@@ -291,7 +319,7 @@ def test_a_model_is_fetched_from_a_git_repository(
         ("git", "config", "user.name", "A"),
         (sys.executable, "-m", "dvc", "init", "--quiet"),
         (sys.executable, "-m", "dvc", "remote", "add", "--default", "there", str(remote)),
-        (sys.executable, "-m", "dvc", "add", "--quiet", "data/model/weights.npz", "data/model/model.json"),
+        (sys.executable, "-m", "dvc", "add", "--quiet", *added),
         ("git", "add", "."),
         ("git", "commit", "--quiet", "-m", "A model"),
         ("git", "tag", "v1"),
@@ -301,15 +329,14 @@ def test_a_model_is_fetched_from_a_git_repository(
     ):
         call(*command)
 
-    def predict(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def predict(*arguments: object, own_threshold: bool = False) -> subprocess.CompletedProcess[str]:
         command = [
             sys.executable,
             "-m",
             "humbleyolo",
             "predict",
             folder,
-            "--threshold",
-            "0.01",
+            *([] if own_threshold else ["--threshold", "0.01"]),
             "--format",
             "csv",
         ]
@@ -319,6 +346,8 @@ def test_a_model_is_fetched_from_a_git_repository(
     fetched = predict("--model", url, "--revision", "v1")
     assert fetched.returncode == 0, fetched.stderr
     assert fetched.stdout == predict("--model", network_folder).stdout
+    own = predict("--model", url, "--revision", "v1", own_threshold=True)
+    assert "detections from 0.02 on (the best on val)" in own.stderr
     for revision, says in (
         (["--revision", "v9"], "at v9: cannot be fetched"),
         ([], "has no data/model/model.json that can be fetched"),

@@ -129,6 +129,15 @@ def test_huge_images_are_refused_before_they_are_decoded(side: int) -> None:
             decode_picture(declared_png(side, side), "huge.png", MAX_PIXELS)
 
 
+def test_what_is_wrong_with_a_file_is_told_in_the_same_words_every_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    for data in (b"junk", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0 cut"):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match="cannot be read as an image") as told:
+            read_picture(path, 100)
+        assert " at 0x" not in str(told.value)
+
+
 def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     for form in (PIXELS, Image.fromarray(PIXELS), tmp_path / "a.png"):

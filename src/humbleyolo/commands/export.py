@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=float, metavar="T", help="to keep in the file; default: as `predict` has it"
     )
     parser.add_argument(
-        "--nms-iou", type=float, default=0.5, metavar="I", help="built in; default: %(default)s"
+        "--nms-iou", type=float, metavar="I", help="built in; default: as evaluated, else 0.5"
     )
     parser.add_argument(
         "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-_FORMATS = ("json", "csv", "coco", "yolo", "voc")
+_FORMATS = ("json", "csv", "coco", "yolo", "voc", "cvat")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,10 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", default="json", choices=_FORMATS, help="default: %(default)s")
     parser.add_argument(
-        "--output", type=Path, metavar="O", help="a file (yolo, voc: a new folder); default: standard output"
+        "--output",
+        type=Path,
+        metavar="O",
+        help="a file (yolo, voc, cvat: a new folder); default: standard output",
     )
     parser.add_argument(
-        "--copy-images", action="store_true", help="yolo, voc: put the pictures beside their labels"
+        "--copy-images", action="store_true", help="yolo, voc, cvat: put the pictures beside their labels"
     )
     parser.add_argument(
         "--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG for each picture"

@@ -72,13 +72,15 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
 
 def _network(info: ModelInfo, facts: Metadata) -> str:
     grid = info.grid
+    rounded = "Edges are then rounded to whole pixels of the image. " if facts.whole_pixels else ""
     return (
         f"Network `{info.model.name}` (width {info.model.width:g}, depth {info.model.depth:g}), {grid.height} x "
         f"{grid.width} pixels, {grid.rows} x {grid.cols} cells, boxes in a cell: {grid.boxes}. Images of other "
         f"shapes are scaled to fit, with bars of grey {info.fill}. It goes in as `pixels` (N, {grid.height}, "
         f"{grid.width}, 3) of uint8; `boxes` (left, top, right, bottom in those pixels), `scores`, `labels` and "
         f"`count` come out, best first. Scores under {facts.min_score:g} are dropped; of two boxes of one class that "
-        f"overlap by more than {facts.nms_iou:g}, one. Threshold to show a box: {facts.threshold:g} "
+        f"overlap by more than {facts.nms_iou:g}, one; at most {facts.max_detections} stay. {rounded}"
+        f"Threshold to show a box: {facts.threshold:g} "
         f"({facts.threshold_from})."
     )
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.archive import Archive
-from humbleyolo.boxes import xyxy_to_ltwh
-from humbleyolo.detector import Detector, Selection
+from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
+from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.evaluation import check_match
 from humbleyolo.inference.exported import ExportedModel, found_in
@@ -63,11 +63,11 @@ class Parity:
         return f"{self.images} test images: largest difference {self.difference:.2g}; {aps}"
 
 
-def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
+def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
     """Run both on a split.
 
     Args:
-        detector: The model that the export was made from.
+        network: The model that the export was made from.
         exported: In its own runtime.
         split: Letterboxed images.
         archive: The truth.
@@ -75,7 +75,7 @@ def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, ar
     Raises:
         UserError: Where model and split do not belong together.
     """
-    check_match(detector, split, archive)
+    check_match(network, split, archive)
     facts = exported.metadata
     selection = Selection(facts.min_score, facts.nms_iou, facts.max_detections)
     largest = 0.0
@@ -83,11 +83,11 @@ def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, ar
     for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
         images = np.asarray(split.images[start : start + BATCH])
         outputs = exported.run(images)
-        difference = np.abs(detector.predict(images) - outputs["grid"])
+        difference = np.abs(network.predict(images) - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
-        found = [Found(one.boxes, one.scores, one.labels) for one in detector.detect_batch(images, selection)]
-        own += list(_in_image(found, split, start))
-        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
+        found = [Found(one.boxes, one.scores, one.labels) for one in network.detect_batch(images, selection)]
+        own += list(_in_image(found, split, start, facts.whole_pixels))
+        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start, facts.whole_pixels))
     truths, classes = read_truths(archive), len(split.categories)
     return Parity(
         len(split),
@@ -98,11 +98,13 @@ def compare(detector: Detector, exported: ExportedModel, split: EncodedSplit, ar
     )
 
 
-def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[Placed]:
+def _in_image(found: list[Found], split: EncodedSplit, start: int, whole_pixels: bool) -> Iterator[Placed]:
     """Yield detections in the pixels of the images before the letterbox."""
     for image, one in enumerate(found, start):
         height, width = split.sizes[image].tolist()
         edges = np.array([width, height, width, height], np.float64)
         boxes: NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
+        if whole_pixels:
+            boxes = to_whole_pixels(boxes)
         solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]

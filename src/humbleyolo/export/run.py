@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humbleyolo.archive import Archive
-from humbleyolo.detector import Detector
+from humbleyolo.detector import Network
 from humbleyolo.encoded import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.export.card import model_card, sha256
@@ -27,8 +27,7 @@ from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.files import cannot_write, make_folder
 from humbleyolo.inference.backends import open_exported
 from humbleyolo.inference.exported import FORMAT, Metadata, runtime_missing
-from humbleyolo.inference.model import MAX_DETECTIONS, MIN_SCORE
-from humbleyolo.inference.threshold import best_threshold
+from humbleyolo.inference.selected import selected
 
 Precision = Literal["float32", "float16", "int8"]
 SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
@@ -47,14 +46,14 @@ class Settings:
         to: One of `SUFFIX`.
         precision: float16 and int8 are LiteRT's alone.
         threshold: Kept in the export; None: the best on val where the evaluation says so, else 0.5.
-        nms_iou: Built in.
+        nms_iou: Built in; None: as in the evaluation, else 0.5.
         threads: That compute; None: as many as the runtimes think best.
     """
 
     to: str
     precision: Precision
     threshold: float | None
-    nms_iou: float
+    nms_iou: float | None
     threads: int | None
 
 
@@ -75,13 +74,14 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
             then nothing is written.
     """
     _check(output, settings)
-    threshold, source = best_threshold(model)
+    use = selected(model)
+    threshold, source = use.threshold, use.threshold_from
     if settings.threshold is not None:
         threshold, source = settings.threshold, "as told when it was exported"
     if settings.threads is not None:
         set_threads(settings.threads)
-    detector = Detector.load(model)
-    info = detector.info
+    network = Network.load(model)
+    info = network.info
     calibration = open_encoded(data / "grid" / "val").images if settings.precision == "int8" else None
     split = open_encoded(data / "grid" / "test")
     facts = Metadata(
@@ -95,16 +95,17 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         fill=info.fill,
         threshold=threshold,
         threshold_from=source,
-        min_score=MIN_SCORE,
-        nms_iou=settings.nms_iou,
-        max_detections=MAX_DETECTIONS,
+        min_score=use.min_score,
+        nms_iou=use.nms_iou if settings.nms_iou is None else settings.nms_iou,
+        max_detections=use.max_detections,
+        whole_pixels=use.whole_pixels,
         precision=settings.precision,
         weights_sha256=sha256(model / "weights.npz"),
     )
     with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
         written = folder / output.name
-        _write(detector, facts, written, settings.to, calibration)
-        parity = compare(detector, open_exported(written, settings.threads), split, archive)
+        _write(network, facts, written, settings.to, calibration)
+        parity = compare(network, open_exported(written, settings.threads), split, archive)
         if parity.problem:
             raise UserError(
                 f"{output}: not written: {parity.problem}. {parity}; try another precision or format, or a model "
@@ -142,11 +143,11 @@ def _check(output: Path, settings: Settings) -> None:
 
 
 def _write(
-    detector: Detector, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
+    network: Network, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
 ) -> None:
     with silence():
         model = detection_model(
-            detector.network, detector.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
+            network.model, network.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
         )
         WRITE[to](model, facts, path, calibration)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from humbleyolo.boxes import to_whole_pixels
 from humbleyolo.errors import UserError
 from humbleyolo.images import Letterbox, Rgb
 from humbleyolo.inference.backends import open_model
@@ -46,6 +47,7 @@ class Detector:
     Args:
         model: What computes.
         threshold: Detections of a lower score are left out; None: what the model says of itself.
+        whole_pixels: Whether boxes' edges are rounded to whole pixels; None: what the model says of itself.
         tile: Images longer than that many pixels are looked at in square tiles of that side, which overlap,
             so that small objects on large images are found; None: every image is looked at as a whole.
         max_pixels: Larger images are refused.
@@ -59,6 +61,7 @@ class Detector:
         model: Model,
         *,
         threshold: float | None = None,
+        whole_pixels: bool | None = None,
         tile: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
@@ -68,6 +71,7 @@ class Detector:
             raise UserError(f"max_pixels is {max_pixels}; it must be 1 or more")
         self._model = model
         self._tile, self._max_pixels = tile, max_pixels
+        self._whole_pixels = model.facts.whole_pixels if whole_pixels is None else whole_pixels
         self.threshold = _checked(model.facts.threshold if threshold is None else threshold)
 
     @classmethod
@@ -78,6 +82,7 @@ class Detector:
         revision: str | None = None,
         threshold: float | None = None,
         nms_iou: float | None = None,
+        whole_pixels: bool | None = None,
         threads: int | None = None,
         tile: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -90,8 +95,10 @@ class Detector:
             revision: Of the repository: a branch, tag or commit.
             threshold: Detections of a lower score are left out. None: the best one found on val where the
                 evaluation beside the model says so, else 0.5; an export knows its own.
-            nms_iou: Of two boxes of one class that overlap more, the lower score is left out. None: 0.5. An
-                export has its own built in.
+            nms_iou: Of two boxes of one class that overlap more, the lower score is left out. None: as in the
+                evaluation beside the model, else 0.5. An export has its own built in.
+            whole_pixels: Whether boxes' edges are rounded to whole pixels of the picture. None: as in the
+                evaluation beside the model, else not; an export knows its own.
             threads: That compute; None: as many as the runtime thinks best. TensorFlow has one number for
                 the whole process.
             tile: See `Detector`.
@@ -102,7 +109,7 @@ class Detector:
                 or a number is out of range.
         """
         opened = open_model(model, revision, nms_iou, threads)
-        return cls(opened, threshold=threshold, tile=tile, max_pixels=max_pixels)
+        return cls(opened, threshold=threshold, whole_pixels=whole_pixels, tile=tile, max_pixels=max_pixels)
 
     @property
     def facts(self) -> Facts:
@@ -197,9 +204,8 @@ class Detector:
             whole = join_tiles(
                 placed, image.places, image.height, image.width, facts.nms_iou, facts.max_detections
             )
-        return Result(
-            whole.boxes, whole.scores, whole.labels, facts.names, image.height, image.width, image.file
-        )
+        boxes = to_whole_pixels(whole.boxes) if self._whole_pixels else whole.boxes
+        return Result(boxes, whole.scores, whole.labels, facts.names, image.height, image.width, image.file)
 
 
 def _checked(threshold: float) -> float:

@@ -21,7 +21,7 @@ from humbleyolo.inference.pictures import read_file
 from humbleyolo.params import Count, Fraction, Pixels, Section
 
 METADATA = "humbleyolo.json"
-FORMAT = 1
+FORMAT = 2  # 1 did not say whether edges are rounded
 _FIX = "write it again with `humbleyolo export`"
 
 Outputs = Mapping[str, NDArray[Any]]
@@ -44,6 +44,7 @@ class Metadata(Section):
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Count
+    whole_pixels: bool
     precision: Literal["float32", "float16", "int8"]
     weights_sha256: str  # of the weights.npz that it was made from
 
@@ -129,8 +130,10 @@ class ExportedModel:
             fill=metadata.fill,
             threshold=metadata.threshold,
             threshold_from=metadata.threshold_from,
+            min_score=metadata.min_score,
             nms_iou=metadata.nms_iou,
             max_detections=metadata.max_detections,
+            whole_pixels=metadata.whole_pixels,
         )
 
     def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 NMS_IOU = 0.5  # of two boxes of one class that overlap more, the lower score is dropped
 MAX_DETECTIONS = 100  # on one image, as COCO counts them
 THRESHOLD = 0.5  # where nobody has looked for a better one on val
-MIN_SCORE = 0.01  # an export holds no detections of lower scores
+MIN_SCORE = 0.01  # where no evaluation says; an export holds no detections of lower scores
 BATCH = 32  # images that a network sees at a time
 
 
@@ -32,8 +32,10 @@ class Facts:
         fill: Grey value of the letterbox's bars.
         threshold: The score from which on a detection is shown where nobody says otherwise.
         threshold_from: Where that comes from, for people.
+        min_score: The lowest that the evaluation took for AP; an export holds no detections of lower scores.
         nms_iou: Of two boxes of one class that overlap more, the lower score is dropped.
         max_detections: On one image.
+        whole_pixels: Whether edges are rounded to whole pixels of the picture, as the evaluation did.
     """
 
     names: tuple[str, ...]
@@ -44,8 +46,10 @@ class Facts:
     fill: int
     threshold: float
     threshold_from: str
+    min_score: float
     nms_iou: float
     max_detections: int
+    whole_pixels: bool
 
 
 class Model(Protocol):

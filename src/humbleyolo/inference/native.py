@@ -8,9 +8,9 @@ from humbleyolo.runtime import set_threads  # before all else that imports Tenso
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.detector import Detector, Selection
-from humbleyolo.inference.model import MAX_DETECTIONS, NMS_IOU, Facts, Found
-from humbleyolo.inference.threshold import best_threshold
+from humbleyolo.detector import Network, Selection
+from humbleyolo.inference.model import Facts, Found
+from humbleyolo.inference.selected import selected
 
 
 class NativeModel:
@@ -18,7 +18,7 @@ class NativeModel:
 
     Args:
         folder: With `weights.npz` and `model.json`.
-        nms_iou: Of two boxes of one class that overlap more, the lower score is dropped; None: 0.5.
+        nms_iou: Of two boxes of one class that overlap more, the lower score is dropped; None: as evaluated.
         threads: Of TensorFlow, in the whole process; None: its own choice.
 
     Raises:
@@ -28,9 +28,9 @@ class NativeModel:
     def __init__(self, folder: Path, nms_iou: float | None = None, threads: int | None = None) -> None:
         if threads is not None:
             set_threads(threads)
-        self.detector = Detector.load(folder)
-        info = self.detector.info
-        threshold, source = best_threshold(folder)
+        self.network = Network.load(folder)
+        info = self.network.info
+        use = selected(folder)
         self.facts = Facts(
             names=info.categories,
             height=info.grid.height,
@@ -38,14 +38,16 @@ class NativeModel:
             rows=info.grid.rows,
             cols=info.grid.cols,
             fill=info.fill,
-            threshold=threshold,
-            threshold_from=source,
-            nms_iou=NMS_IOU if nms_iou is None else nms_iou,
-            max_detections=MAX_DETECTIONS,
+            threshold=use.threshold,
+            threshold_from=use.threshold_from,
+            min_score=use.min_score,
+            nms_iou=use.nms_iou if nms_iou is None else nms_iou,
+            max_detections=use.max_detections,
+            whole_pixels=use.whole_pixels,
         )
 
     def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
         """Return what is on letterboxed images (N, H, W, 3), one for each."""
         selection = Selection(min_score, self.facts.nms_iou, self.facts.max_detections)
-        found = self.detector.detect_batch(images, selection)
+        found = self.network.detect_batch(images, selection)
         return [Found(one.boxes, one.scores, one.labels) for one in found]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
 from humbleyolo.images import Rgb, decode, pillow_to_rgb
@@ -84,10 +84,14 @@ def decode_picture(data: bytes, name: str, max_pixels: int, formats: tuple[str, 
         try:
             with Image.open(io.BytesIO(data), formats=formats) as image:
                 size = image.size
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if formats is not None:
                 raise UserError(
                     f"{name}: is not a whole image of these formats: {', '.join(formats)}"
+                ) from None
+            if isinstance(error, UnidentifiedImageError):  # whose text has an address of memory in it
+                raise UserError(
+                    f"{name}: cannot be read as an image: it is of no format that is known, or damaged at its start"
                 ) from None
     if size:
         check_pixels(*size[::-1], max_pixels, name)

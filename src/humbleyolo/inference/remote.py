@@ -1,13 +1,15 @@
 """A model out of another git repository, through DVC."""
 
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.selection_file import NAME as SELECTION
 
 MODEL = "data/model"  # where every repository of this kind has its model
 _FILES = ("model.json", "weights.npz")
+_EVALUATION = "data/evaluation"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|.*\.git/?$", re.IGNORECASE)
 
 
@@ -18,6 +20,8 @@ def is_remote(model: str) -> bool:
 
 def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     """Fetch `data/model` of a git repository, from its DVC remote or cache, into an existing folder.
+
+    Where the repository has it, what its evaluation says of using the model comes along.
 
     Args:
         url: Of the repository, or its path.
@@ -41,6 +45,9 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
         with closing(DVCFileSystem(url, rev=revision)) as system:
             for name in _FILES:
                 system.get_file(f"{MODEL}/{name}", str(model / name))
+            (folder / "evaluation").mkdir()
+            with suppress(OSError, DvcException):  # without it, the defaults are used and said to be
+                system.get_file(f"{_EVALUATION}/{SELECTION}", str(folder / "evaluation" / SELECTION))
     except FileNotFoundError as error:
         raise UserError(
             f"{at}: has no {MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "

@@ -3,8 +3,9 @@
     json    {"images": [{"file", "width", "height", "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
     csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box where nothing was found
     coco    a COCO dataset, with the score of each annotation beside it
-    yolo    a folder: labels/*.txt, classes.txt beside them (LabelImg), data.yaml and train.txt (Ultralytics, CVAT)
-    voc     a folder: Annotations/*.xml (LabelImg, CVAT)
+    yolo    a folder: labels/*.txt, classes.txt beside them (LabelImg), data.yaml and train.txt (Ultralytics)
+    voc     a folder: Annotations/*.xml, ImageSets/Main (LabelImg, CVAT)
+    cvat    a folder: annotations.xml, CVAT for images 1.1
 
 Boxes are pixels of the upright image. JSON and CSV round them to a thousandth of a pixel, scores to 6 digits.
 """
@@ -26,14 +27,14 @@ from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write
 from humbleyolo.inference.result import Result
 from humbleyolo.inference.sources import Item
-from humbleyolo.labels import voc, yolo
+from humbleyolo.labels import cvat, voc, yolo
 from humbleyolo.labels.pictures import Facts
 from humbleyolo.labels.record import Record
 from humbleyolo.labels.writing import Export, new_folder
 from humbleyolo.labels.writing import Item as LabelledItem
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
-_FOLDERS = {"yolo": yolo, "voc": voc}
+_FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
 FORMATS = ("json", "csv", "coco", *_FOLDERS)
 
 
@@ -64,20 +65,20 @@ def make_writer(
 
     Args:
         to: One of `FORMATS`.
-        output: A file, or a folder for `yolo` and `voc`; None: standard output.
+        output: A file, or a folder for `yolo`, `voc` and `cvat`; None: standard output.
         stdout: Standard output, as bytes.
         head: Of the JSON: what is known of the run; `classes` are the class names.
-        copy_images: Whether `yolo` and `voc` get the pictures too.
+        copy_images: Whether `yolo`, `voc` and `cvat` get the pictures too.
 
     Raises:
         UserError: Where the two do not go together.
     """
     if to in _FOLDERS:
         if output is None:
-            raise UserError(f"--format {to} writes a file for each picture; say where with --output FOLDER")
+            raise UserError(f"--format {to} writes a folder; say where with --output FOLDER")
         return _FolderWriter(to, output, tuple(head["classes"]), copy_images=copy_images)
     if copy_images:
-        raise UserError(f"--copy-images goes with {' and '.join(_FOLDERS)}, not with {to}")
+        raise UserError(f"--copy-images goes with {', '.join(_FOLDERS)}, not with {to}")
     kind: type[_FileWriter] = {"json": _JsonWriter, "csv": _CsvWriter, "coco": _CocoWriter}[to]
     return kind(output, stdout, head)
 

@@ -131,10 +131,14 @@ def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
 
 
 def write(export: Export) -> None:
-    """Write `Annotations` and, where images have splits, `ImageSets/Main`. Corners are exact, 0-based."""
+    """Write `Annotations` and `ImageSets/Main`. Corners are exact, 0-based.
+
+    Images without a split are in the list `default`, as CVAT has them: it loads none that is in no list.
+    """
     for item in export.items:
         export.text(f"Annotations/{item.stem}.xml", _to_xml(item))
-    for split, items in export.splits().items():
+    alone = [item for item in export.items if item.split is None]
+    for split, items in (export.splits() | ({"default": alone} if alone else {})).items():
         export.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
 
 

@@ -1,0 +1,83 @@
+"""`data/evaluation/selection.json`: which boxes the evaluation took, of which weights.
+
+`evaluate` writes it; whoever uses the model reads it, so that what is used is what was measured.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from humbleyolo.errors import UserError
+from humbleyolo.files import atomic_write
+from humbleyolo.params import Evaluate, Fraction, Section
+
+NAME = "selection.json"
+FORMAT = 1
+
+
+class MeasuredSelection(Section):
+    """What `selection.json` holds; but for the first three, as in the section `evaluate` of params.yaml."""
+
+    format: int
+    weights_sha256: str  # of the weights.npz that was measured
+    threshold: Fraction | None  # the best score on val to take a detection from; null where none is any good
+    min_score: Fraction
+    nms_iou: Fraction
+    max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    whole_pixels: bool
+
+
+def write_selection(path: Path, settings: Evaluate, weights: Path, threshold: float | None) -> None:
+    """Write the file.
+
+    Args:
+        path: Of the file.
+        settings: With which was measured.
+        weights: `weights.npz` of what was measured.
+        threshold: The best on val.
+    """
+    found = MeasuredSelection(
+        format=FORMAT,
+        weights_sha256=_sha256(weights),
+        threshold=threshold,
+        min_score=settings.min_score,
+        nms_iou=settings.nms_iou,
+        max_detections=settings.max_detections,
+        whole_pixels=settings.whole_pixels,
+    )
+    with atomic_write(path) as file:
+        file.write(f"{found.model_dump_json(indent=2)}\n".encode())
+
+
+def read_selection(path: Path, weights: Path) -> MeasuredSelection:
+    """Read the file.
+
+    Args:
+        path: Of the file.
+        weights: `weights.npz` of the model that it must be of.
+
+    Raises:
+        UserError: Where it is missing, damaged, of another version, or of other weights; the text says only which.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        version = json.loads(text)["format"]
+        if version != FORMAT:
+            raise UserError(f"{path.name} is of format {version!r}, not {FORMAT}")
+        found = MeasuredSelection.model_validate_json(text)
+        own = _sha256(weights)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {Path(error.filename).name} beside the model") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError):
+        raise UserError(f"{path.name} is damaged") from None
+    if found.weights_sha256 != own:
+        raise UserError(f"{path.name} is of other weights")
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
