@@ -1,0 +1,33 @@
+"""What a run's bits depend on besides its parameters, data and code: the versions, the system and the processor."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "pandas", "dvc")
+
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def describe_environment() -> dict[str, str]:
+    """Return the versions of Python and of the packages that compute, the system, and the processor."""
+    processor = _processor()
+    return {
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor.get("model name") or platform.processor() or "unknown",
+        "features": " ".join(sorted((processor.get("flags") or processor.get("Features") or "").split())),
+        "cores": str(os.cpu_count()),
+    }
+
+
+def _processor() -> dict[str, str]:
+    """Return what Linux tells of the first core; nothing elsewhere."""
+    try:
+        first = _CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
