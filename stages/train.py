@@ -18,6 +18,7 @@ from humbleyolo.runtime import computing_in, start_runtime  # before all else th
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
+from humbleyolo.environment import record_environment
 from humbleyolo.errors import UserError, exit_with
 from humbleyolo.files import atomic_write, make_folder
 from humbleyolo.models.build import build_model
@@ -90,6 +91,7 @@ def main() -> None:
     started = time.monotonic()
     splits = (open_encoded(paths.train), open_encoded(paths.val))
     trained = train(seed, runtime, model, loss, params, *splits, paths.out, paths.checkpoint)
+    record_environment("train", Path())
     ap = trained.history[trained.best_epoch - 1]["val_ap"]
     kept = "best"
     if ap is None or params.include_val:
