@@ -1,11 +1,13 @@
 """Train the detector and keep its best epoch.
 
 Reads the encoded train and val splits and the sections `seed`, `runtime`, `model`, `loss` and `train` of params.yaml.
-Writes `weights.npz`, `model.json` and `history.csv`, one row an epoch.
+Writes `weights.npz`, `model.json` and `history.csv`, one row an epoch. A run that was stopped or killed goes on from
+its checkpoint, a file that is no output and is removed at the end.
 """
 
 import argparse
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +16,13 @@ from humbleyolo.runtime import computing_in, start_runtime  # before all else th
 
 # isort: split
 from humbleyolo.artifact import ModelInfo, save_model
+from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
+from humbleyolo.environment import record_environment
 from humbleyolo.errors import UserError, exit_with
 from humbleyolo.files import atomic_write, make_folder
 from humbleyolo.models.build import build_model
-from humbleyolo.params import Loss, Model, Runtime, Train, load_params
+from humbleyolo.params import Loss, Model, Runtime, Section, Train, load_params
 from humbleyolo.progress import TrainingProgress
 from humbleyolo.training import Trained, Trainer, train_network
 
@@ -32,8 +36,10 @@ def train(
     data: EncodedSplit,
     val: EncodedSplit,
     out: Path,
+    kept: Path | None = None,
 ) -> Trained:
-    """Train on `data`, choose the epoch on `val`, and write the model into `out`."""
+    """Train on `data`, choose the epoch on `val`, and write the model into `out`; `kept` is the checkpoint's file."""
+    splits = (data, val)
     both = join_splits(data, val)
     data = both if params.include_val else data
     if params.batch > len(data):
@@ -46,19 +52,37 @@ def train(
         raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
     make_folder(out)
     trainer = Trainer(network, average, data, loss, params, seed)
-    with TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress:
-        trained = train_network(trainer, val, params, progress.step, progress.epoch)
+    checkpoint = None
+    if kept:
+        sections: dict[str, Section | int] = {
+            "seed": seed,
+            "runtime": runtime,
+            "model": model,
+            "loss": loss,
+            "train": params,
+        }
+        checkpoint = Checkpoint(kept, describe_run(sections, splits))
+    with (
+        TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress,
+        checkpoint.stop_when_kept() if checkpoint else nullcontext(),
+    ):
+        trained = train_network(
+            trainer, val, params, progress.step, progress.epoch, checkpoint, progress.go_on
+        )
     save_model(out, ModelInfo(model, data.grid, data.categories, data.fill), trained.weights)
     with atomic_write(out / "history.csv") as file:
         pd.DataFrame(trained.history).to_csv(file, index=False, lineterminator="\n")
+    if checkpoint:
+        checkpoint.remove()
     return trained
 
 
 def main() -> None:
-    """Run the stage: `python -m stages.train <train split> <val split> <model>`."""
+    """Run the stage: `python -m stages.train --checkpoint <file> <train split> <val split> <model>`."""
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
     for name in ("train", "val", "out"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--checkpoint", type=Path, help="file that a run is kept in until it has ended")
     paths = parser.parse_args()
     seed, runtime, model, loss, params = load_params(
         Path("params.yaml"), "seed", "runtime", "model", "loss", "train"
@@ -66,7 +90,8 @@ def main() -> None:
     start_runtime(runtime)
     started = time.monotonic()
     splits = (open_encoded(paths.train), open_encoded(paths.val))
-    trained = train(seed, runtime, model, loss, params, *splits, paths.out)
+    trained = train(seed, runtime, model, loss, params, *splits, paths.out, paths.checkpoint)
+    record_environment("train", Path())
     ap = trained.history[trained.best_epoch - 1]["val_ap"]
     kept = "best"
     if ap is None or params.include_val:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, params, predict, serve
+from humbleyolo.commands import check, compare, convert, export, params, predict, serve, verify
 from humbleyolo.errors import exit_with
 
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": predict,
     "export": export,
     "serve": serve,
+    "verify": verify,
 }
 
 

@@ -34,6 +34,7 @@ class TrainingProgress:
             mininterval=0.2,
         )
         self._started = time.monotonic()
+        self._before = 0  # images of a run that goes on
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -61,10 +62,24 @@ class TrainingProgress:
         )
         self._bar.update(self._batch)
 
+    def go_on(self, epoch: int, step: int) -> None:
+        """Tell that the run goes on where it was stopped before.
+
+        Args:
+            epoch: Counted from 0.
+            step: The next one of this epoch, counted from 0.
+        """
+        steps = self._images_an_epoch // self._batch
+        line = f"continues from epoch {epoch + 1}/{self._epochs}, step {step + 1} of {steps}"
+        self._bar.write(line, file=sys.stderr)
+        self._before = epoch * self._images_an_epoch + step * self._batch
+        self._bar.update(self._before)
+        self._bar.unpause()
+
     def epoch(self, row: Row) -> None:
         """Tell how an epoch ended."""
         number = int(row["epoch"] or 0)
-        speed = number * self._images_an_epoch / (time.monotonic() - self._started)
+        speed = (number * self._images_an_epoch - self._before) / (time.monotonic() - self._started)
         terms = " ".join(
             f"{name.removeprefix('train_')} {value:.3f}"
             for name, value in row.items()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from humbleyolo.artifact import Weights
 from humbleyolo.augment import change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.boxes import xyxy_to_ltwh
+from humbleyolo.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.detector import Selection, select_detections
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
@@ -142,11 +143,12 @@ class Trainer:
             input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
         )
 
-    def run_epoch(self, epoch: int) -> Iterator[NDArray[np.float32]]:
+    def run_epoch(self, epoch: int, first: int = 0) -> Iterator[NDArray[np.float32]]:
         """Train on every image once, but for the last ones that do not fill a batch.
 
         Args:
             epoch: Counted from 0.
+            first: The step of this epoch to begin with, counted from 0.
 
         Yields:
             (T,) the weighted mean of each loss term, after each step, in the order of `term_names`.
@@ -155,7 +157,7 @@ class Trainer:
             UserError: Where a term is not finite: names the step, the term and the images.
         """
         order = epoch_order(self._seed, epoch, len(self._data))
-        for place in range(self.steps_an_epoch):
+        for place in range(first, self.steps_an_epoch):
             step = epoch * self.steps_an_epoch + place
             chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
             terms = self.step(step, self.inputs(epoch, chosen))
@@ -241,6 +243,25 @@ class Trainer:
         """Return a copy of the averaged weights."""
         return {variable.path: np.asarray(variable).copy() for variable in self._average.weights}
 
+    def state(self) -> Arrays:
+        """Return all that the next step depends on: what the network, the optimizer and the average hold.
+
+        Among them are the statistics of normalization, the state of dropout's seeds and the optimizer's count of
+        steps. The names are places, since Keras numbers what it names.
+        """
+        return {name: np.asarray(variable) for name, variable in self._variables()}
+
+    def restore(self, state: Arrays) -> None:
+        """Set all that the next step depends on to what `state` returned once."""
+        for name, variable in self._variables():
+            variable.assign(state[name])
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        parts = {"network": self._network, "optimizer": self._optimizer, "average": self._average}
+        for part, holder in parts.items():
+            for place, variable in enumerate(holder.variables):
+                yield f"{part}/{place}", variable
+
 
 class Validation:
     """The score of predictions on a split."""
@@ -269,12 +290,17 @@ class Validation:
         return {name: float(tf.reduce_mean(term)) for name, term in terms.items()}
 
 
+_BEST = "best/"  # before the names of the best epoch's weights, in a checkpoint
+
+
 def train_network(
     trainer: Trainer,
     val: EncodedSplit,
     train: Train,
     on_step: Callable[[int, dict[str, float]], Any],
     on_epoch: Callable[[Row], Any],
+    checkpoint: Checkpoint | None = None,
+    on_continue: Callable[[int, int], Any] = lambda *_: None,
 ) -> Trained:
     """Train for the epochs asked for and keep the one with the highest AP on val.
 
@@ -287,18 +313,47 @@ def train_network(
         train: As the trainer's.
         on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
         on_epoch: Called with each row of the history.
+        checkpoint: Where the run is kept, and goes on from where it was stopped before; None: nowhere. The caller
+            removes it once the outcome is safe.
+        on_continue: Called with the epoch and the step in it (from 0), where the run goes on from there.
 
     Raises:
         UserError: Where a loss term or the weights are not finite.
+        KeyboardInterrupt: Where the checkpoint was asked to stop; the run is kept in it.
     """
     validation = Validation(val)
-    history: list[Row] = []
-    best: tuple[float, int, Weights] = (-1.0, 0, {})
-    for epoch in range(train.epochs):
-        sums: Any = 0.0
-        for step_means in trainer.run_epoch(epoch):
-            sums += step_means.astype(np.float64)
+    progress, best = Progress(), Weights()
+    kept = checkpoint.read(trainer.state() | _prefix_best(trainer.weights()), _BEST) if checkpoint else None
+    if kept:
+        progress = kept.progress
+        best = {
+            name.removeprefix(_BEST): values for name, values in kept.arrays.items() if name.startswith(_BEST)
+        }
+        trainer.restore(kept.arrays)
+        trainer.term_names = list(progress.term_names)
+        on_continue(progress.epoch, progress.step)
+    history: list[Row] = list(progress.history)
+    best_ap, best_epoch = progress.best_ap, progress.best_epoch
+
+    def keep(epoch: int, step: int, sums: Any) -> None:
+        if checkpoint is None or not checkpoint.due:
+            return
+        now = Progress(
+            epoch=epoch, step=step, sums=tuple(np.atleast_1d(sums).tolist()), best_ap=best_ap,
+            term_names=tuple(trainer.term_names), history=tuple(history), best_epoch=best_epoch,
+        )  # fmt: skip
+        checkpoint.write(State(now, trainer.state() | _prefix_best(best)))
+
+    for epoch in range(progress.epoch, train.epochs):
+        place, sums = 0, np.zeros(1)
+        if epoch == progress.epoch and progress.step:
+            place, sums = progress.step, np.array(progress.sums)
+        for step_means in trainer.run_epoch(epoch, place):
+            sums = sums + step_means.astype(np.float64)
+            place += 1
             on_step(epoch, dict(zip(trainer.term_names, step_means.tolist(), strict=True)))
+            if place < trainer.steps_an_epoch:
+                keep(epoch, place, sums)
         predictions = trainer.predict(val.images)
         if not np.isfinite(predictions).all():
             raise UserError(
@@ -320,8 +375,14 @@ def train_network(
             row |= {f"{split}_{name}": value for name, value in values.items()}
         history.append(row)
         on_epoch(row)
-        if ap is None or train.include_val or ap > best[0]:
-            best = (best[0] if ap is None else ap, epoch + 1, trainer.weights())
-        if train.patience and epoch + 1 - best[1] >= train.patience:
+        if ap is None or train.include_val or ap > best_ap:
+            best_ap, best_epoch, best = best_ap if ap is None else ap, epoch + 1, trainer.weights()
+        if train.patience and epoch + 1 - best_epoch >= train.patience:
             break
-    return Trained(best[2], best[1], history)
+        if epoch + 1 < train.epochs:
+            keep(epoch + 1, 0, 0.0)
+    return Trained(best, best_epoch, history)
+
+
+def _prefix_best(weights: Weights) -> Arrays:
+    return {f"{_BEST}{name}": values for name, values in weights.items()}

@@ -1,0 +1,253 @@
+"""The committed results, built anew from nothing in a clone of their own, and compared hash by hash."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+
+from humbleyolo.environment import RECORDS, describe_environment
+from humbleyolo.errors import UserError
+
+TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
+"""How much the metrics may differ where processor or versions do: about what another seed makes."""
+
+_METRICS = "metrics.json"
+
+
+def verify(root: Path | None = None) -> int:
+    """Rebuild the last commit in a temporary clone, print what differs, and return the exit code.
+
+    Args:
+        root: A folder of the project; None: the one in which this runs.
+
+    Returns:
+        0 where every hash is the committed one, or where the environment is another and the metrics are within
+        `TOLERANCE`; else 1.
+
+    Raises:
+        UserError: Where there is nothing to compare with, or the chain does not run.
+    """
+    root = Path(_git(root or Path.cwd(), "rev-parse", "--show-toplevel").strip())
+    committed = _read_lock(_git(root, "show", "HEAD:dvc.lock"), "HEAD:dvc.lock")
+    if _git(root, "status", "--porcelain"):
+        print("the working tree has changes; what is verified is the last commit, without them")
+    with tempfile.TemporaryDirectory(prefix="humbleyolo-verify-") as folder:
+        clone = Path(folder) / "clone"
+        _git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
+        _check_sources(committed, clone)
+        _bring_inputs(root, clone)
+        _rebuild(clone)
+        built = _read_lock((clone / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
+        differ = list(_compare(committed, built))
+        outs = sum(len(stage["outs"]) for stage in built.values())
+        if not differ:
+            print(f"all {outs} outputs of {len(built)} stages have the committed hashes")
+            return 0
+        for stage, path in differ:
+            how_much = _how_much(
+                _committed_file(root, path, committed[stage]["outs"].get(path)), clone / path
+            )
+            print(f"{stage}: {path}: {how_much}")
+        return _judge(root, clone, [path for _, path in differ])
+
+
+def _read_lock(text: str, name: str) -> dict[str, Any]:
+    """Return stage -> `deps` and `outs`, each path -> hash.
+
+    Raises:
+        UserError: Where it is no `dvc.lock`.
+    """
+    try:
+        stages = YAML(typ="safe", pure=True).load(text)["stages"]
+        return {
+            stage: {
+                kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
+                for kind in ("deps", "outs")
+            }
+            for stage, content in stages.items()
+        }
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{name}: is not what `dvc repro` writes ({error}); run it and commit it") from None
+
+
+def _bring_inputs(root: Path, clone: Path) -> None:
+    """Copy the labelled folder that git does not keep, where the clone lacks it."""
+    inputs = YAML(typ="safe", pure=True).load(clone / "params.yaml")["dataset"]["inputs"]
+    source, target = root / inputs, clone / inputs
+    if target.exists() or not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)
+
+
+def _rebuild(clone: Path) -> None:
+    """Run the chain without DVC's caches, with this environment's programs.
+
+    Raises:
+        UserError: Where it does not run.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    # What the clone's own settings and the user's say of caches and remotes does not matter here.
+    command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
+    _run([sys.executable, "-m", "dvc", "cache", "dir", "--local", ".dvc/cache"], clone, environment)
+    if subprocess.run(command, cwd=clone, env=environment, check=False).returncode:  # noqa: S603 - DVC
+        raise UserError("the chain does not run in a clone of the last commit; DVC says why above")
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
+
+
+def _compare(committed: dict[str, Any], built: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the stage and path of each output with another hash, in the order of the chain."""
+    for stage, content in built.items():
+        before = committed.get(stage)
+        if before is None:
+            raise UserError(f"HEAD:dvc.lock: has no stage {stage}; run `dvc repro` and commit dvc.lock")
+        for path, digest in content["deps"].items():
+            made_here = any(path in other["outs"] for other in built.values())
+            if not made_here and before["deps"].get(path) != digest:
+                raise _of_another(path)
+        for path, digest in content["outs"].items():
+            if before["outs"].get(path) != digest:
+                yield stage, path
+
+
+def _check_sources(committed: dict[str, Any], clone: Path) -> None:
+    """Compare the files that git keeps, before minutes are spent on a `dvc.lock` of other ones.
+
+    Raises:
+        UserError: Where one is not what `dvc.lock` says.
+    """
+    for content in committed.values():
+        for path, digest in content["deps"].items():
+            if (clone / path).is_file() and _md5(clone / path) != digest:
+                raise _of_another(path)
+
+
+def _of_another(path: str) -> UserError:
+    return UserError(
+        f"HEAD:dvc.lock: is of another {path} than the last commit has; run `dvc repro` and commit dvc.lock"
+    )
+
+
+def _md5(path: Path) -> str:
+    """Return what DVC calls a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _committed_file(root: Path, path: str, digest: str | None) -> Path | None:
+    """Return the file of the committed run, where the working tree has it."""
+    file = root / path
+    return file if file.is_file() and _md5(file) == digest else None
+
+
+def _how_much(committed: Path | None, built: Path) -> str:
+    """Return how far two files are apart, in the terms of their kind."""
+    if committed is None:
+        return "differs; `dvc pull` or `dvc checkout` brings the committed one, to tell by how much"
+    if built.suffix == ".npz":
+        with np.load(committed, allow_pickle=False) as one, np.load(built, allow_pickle=False) as other:
+            if one.keys() != other.keys():
+                return "differs: holds other arrays"
+            far = {name: _farthest(one[name], other[name]) for name in one}
+        name = max(far, key=far.__getitem__)
+        return f"differs by {far[name]:.3g} at most, in {name}; {sum(map(bool, far.values()))} of {len(far)} arrays"
+    if built.suffix == ".npy":
+        one, other = (np.load(path, allow_pickle=False) for path in (committed, built))
+        return f"differs by {_farthest(one, other):.3g} at most"
+    old, new = committed.read_bytes(), built.read_bytes()
+    if built.suffix in (".csv", ".json"):
+        lines = old.splitlines(), new.splitlines()
+        first = next(
+            (row for row, pair in enumerate(zip(*lines, strict=False), 1) if pair[0] != pair[1]),
+            min(map(len, lines)) + 1,
+        )
+        return f"differs from line {first} on"
+    first = next((at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), len(new))
+    return f"differs from byte {first} on ({len(old)} and {len(new)} bytes)"
+
+
+def _farthest(one: Any, other: Any) -> float:
+    """Return the largest difference of two arrays; infinite where their shapes differ."""
+    if one.shape != other.shape:
+        return float("inf")
+    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))
+
+
+def _judge(root: Path, clone: Path, paths: list[str]) -> int:
+    """Print what differs in the environment and in the metrics, and return the exit code."""
+    here, record = describe_environment(), root / RECORDS / "train.json"
+    try:
+        there = json.loads(record.read_text(encoding="utf-8"))
+        others = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    except (OSError, ValueError, AttributeError):
+        print(f"{record.relative_to(root)}: not there or damaged, so what it was made with is not known")
+        others = None
+    for name in others or []:
+        print(f"  {name}: made with {_short(there.get(name), here)}; here {_short(here.get(name), there)}")
+    if others is not None and not set(others) - {"cores"}:
+        print("the environment is the same, so the bytes should be: see docs/reproducibility.md")
+        return 1
+    metrics = next((path for path in paths if path.endswith(_METRICS)), None)
+    if metrics is None:
+        print("the metrics are the committed ones")
+        return 0
+    old = json.loads(_git(root, "show", f"HEAD:{metrics}"))
+    new = json.loads((clone / metrics).read_text(encoding="utf-8"))
+    within = [_within(name, old.get(name), new.get(name)) for name in TOLERANCE]
+    return 0 if all(within) else 1
+
+
+def _within(name: str, old: float | None, new: float | None) -> bool:
+    """Print a metric of both, and return whether it is within the tolerance."""
+    allowed = TOLERANCE[name]
+    within = old is new if old is None or new is None else abs(old - new) <= allowed
+    word = "within" if within else "beyond"
+    print(
+        f"  {name}: committed {old}, here {new}: {word} the {allowed} that another processor or version may differ by"
+    )
+    return within
+
+
+def _short(text: str | None, other: dict[str, str]) -> str:
+    """Return a value as it is; of a long list, what the other has not."""
+    if text is None:
+        return "none"
+    words = text.split()
+    if len(words) < 20:
+        return text
+    missing = [word for word in words if word not in other.get("features", "").split()]
+    return f"{len(words)}, of which the other has not {' '.join(missing) or 'none'}"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder and return what it printed.
+
+    Raises:
+        UserError: Where git refuses, with its words.
+    """
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - git
+    except FileNotFoundError:
+        raise UserError("git is not there; install it") from None
+    if done.returncode:
+        raise UserError(
+            f"git {arguments[0]}: {done.stderr.strip()}; run this in a clone with a committed dvc.lock"
+        )
+    return done.stdout
