@@ -62,6 +62,25 @@ def test_each_template_that_is_named_exists():
         assert template["data"] == {"values": "<DVC_METRIC_DATA>"}
 
 
+def test_what_is_undefined_is_not_drawn_as_0():
+    template = (ROOT / ".dvc/plots/by_field.json").read_text(encoding="utf-8")
+    fields = {"X": "threshold", "X_LABEL": "x", "Y": "dvc_inferred_y_value", "Y_LABEL": "y", "TITLE": "title"}
+    for name, text in fields.items():
+        template = template.replace(f"<DVC_METRIC_{name}>", text)
+    rows = [
+        {"threshold": x, "dvc_inferred_y_value": y, "field": "precision", "rev": "workspace", "class": ""}
+        for x, y in (("0.1", "0.5"), ("0.2", "1.0"), ("0.3", ""))  # as DVC reads them from a table
+    ]
+
+    def drawn(values):
+        chart = {**json.loads(template), "data": {"values": values}}
+        picture = vl_convert.vegalite_to_svg(chart, vl_version=plots_page.VEGA_LITE)
+        return re.sub(r"(clip|gradient_)\d+", "", picture)  # numbered from picture to picture
+
+    assert drawn(rows) == drawn(rows[:2])
+    assert drawn(rows[:2]) != drawn(rows[:1])
+
+
 @pytest.mark.slow
 def test_chromium_draws_every_plot_without_a_network(project, tmp_path):
     chromium = shutil.which("chromium")
