@@ -190,6 +190,17 @@ def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) ->
     assert len(pairs) == len(set(pairs))
 
 
+def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
+    """What the model has never seen, it cannot judge: it doubted all of them."""
+    rows = "".join(
+        f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8)
+    )
+    files: Files = {"a.png": picture(width=640, height=480), "a.txt": rows, "classes.txt": "cat\n"}
+    checked = check(make.folder(files | {"b.png": picture(1), "b.txt": ""}), Options())
+    assert checked.judged == 0
+    assert {row.kind for row in checked.rows} == {"few-examples"}
+
+
 def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = "<script>alert(1)</script>"
     head = "image,label,xmin,ymin,xmax,ymax\n"

@@ -41,6 +41,15 @@ def test_names_that_leave_the_archive(make: Maker) -> None:
     assert all("leaves the folder" in row.why for row in data.ledger.rows)
 
 
+def test_an_archive_of_which_nothing_is_read_says_why(make: Maker) -> None:
+    """Some programs of Windows write a backslash between the folders."""
+    path = make.archive({"a\\a.png": picture(), "a\\a.xml": voc("a.png")})
+    with pytest.raises(
+        UserError, match=r"among 0 files, 0 of them images \(2 more are not read, such as .*with / are"
+    ):
+        make.open(path)
+
+
 def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("bomb.txt", b"0" * 10**7)

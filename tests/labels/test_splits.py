@@ -122,6 +122,15 @@ def test_lists() -> None:
         divide(records[:1], options("lists"), Ledger("error"))
 
 
+def test_a_folder_without_lists_is_one_mistake_and_not_one_an_image() -> None:
+    ledger = Ledger("error")
+    assert where(divide([record("a.png"), record("b.png")], options("lists"), ledger)) == {}
+    (row,) = ledger.rows
+    assert str(row) == (
+        ".: no lists: nothing here says train, val or test; set split.by to hash or group, and give fractions"
+    )
+
+
 def photo(seed: int) -> Image.Image:
     """Something like a photograph: smooth, with structure."""
     rng = np.random.default_rng(seed)

@@ -81,7 +81,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
     if checked.judged:
         yield f"{checked.judged} boxes were compared with the others of their class"
     else:
-        yield "too few boxes to tell swapped classes and shifted boxes (20 a class and 60 in all are needed)"
+        yield "too few boxes, or images, to tell swapped classes and shifted boxes (20 a class and 60 in all needed)"
     yield from _advice(checked)
 
 

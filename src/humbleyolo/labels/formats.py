@@ -91,6 +91,9 @@ def detect_format(source: Source) -> tuple[Format, str]:
         found = "; ".join(f"{one.name} ({why})" for one, why in fits)
         raise UserError(f"{source.name}: fits {len(fits)} formats: {found}. Say which with format")
     counts = f"{len(source.names)} files, {len(source.images())} of them images"
+    if source.left_out:
+        name, reason = source.left_out[0]
+        counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     known = "\n  ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
     raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 

@@ -88,6 +88,10 @@ def drop_leaks(splits: dict[str, list[Record]], ledger: Ledger) -> dict[str, lis
 
 
 def _by_lists(records: Sequence[Record], ledger: Ledger) -> list[str | None]:
+    if records and not any(record.splits for record in records):
+        why = "nothing here says train, val or test; set split.by to hash or group, and give fractions"
+        ledger.problem(".", BadInput("split-lists", "no lists", why), "all images dropped")
+        return [None] * len(records)
     chosen: list[str | None] = []
     for record in records:
         splits = record.splits

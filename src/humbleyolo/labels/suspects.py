@@ -2,7 +2,8 @@
 
 A small model learns from four fifths of the images what each class looks like, and what lies beside and
 between the boxes, and judges the last fifth. It knows nothing but this dataset, so it sees what is unlike the
-rest; a person has to look. It is not asked where a class has fewer than 20 boxes, or all have fewer than 60.
+rest; a person has to look. It is not asked where a class has fewer than 20 boxes, or all have fewer than 60, or where
+nearly all boxes of a class lie in the images to be judged.
 """
 
 import hashlib
@@ -55,6 +56,8 @@ def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Sour
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
         return 0
     some = _sample(records, int(counts.sum()))
+    if _fewest_to_learn_from(some, classes) < _FEWEST // 2:
+        return 0
     images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
     features = describe(
@@ -70,6 +73,17 @@ def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Sour
 def _sample(records: Sequence[Record], boxes: int) -> list[Record]:
     step = max(1, -(-boxes // _MOST_BOXES))
     return sorted(records, key=lambda one: one.facts.sha256)[::step]
+
+
+def _fewest_to_learn_from(records: Sequence[Record], classes: Sequence[str]) -> int:
+    """Return how many boxes of a class the model sees at least before it judges the images it was not shown."""
+    counts = np.zeros((_FOLDS, len(classes)), np.int64)
+    for one in records:
+        counts[_fold(one)] += np.bincount(
+            [classes.index(label) for label in one.labels], minlength=len(classes)
+        )
+    asked = counts.any(axis=1)  # folds with boxes to judge
+    return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
 
 
 def _fold(record: Record) -> int:
