@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.archive import Archive
-from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
+from humbleyolo.boxes import xyxy_to_ltwh
 from humbleyolo.detector import Network, Selection
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.evaluation import check_match
@@ -59,12 +59,15 @@ class Parity:
     def __str__(self) -> str:
         aps = "no objects, so no AP"
         if self.ap is not None and self.export_ap is not None:
-            aps = f"AP {self.export_ap:.6f}, the model's {self.ap:.6f}"
+            aps = f"AP {self.export_ap:.6f}, the model's {self.ap:.6f}, edges as they leave the network"
         return f"{self.images} test images: largest difference {self.difference:.2g}; {aps}"
 
 
 def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
     """Run both on a split.
+
+    Edges are not rounded to whole pixels, though whoever uses the two may do it: that would make a pixel, and so a
+    step of AP, out of a difference in the sixth digit.
 
     Args:
         network: The model that the export was made from.
@@ -86,8 +89,8 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         difference = np.abs(network.predict(images) - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
         found = [Found(one.boxes, one.scores, one.labels) for one in network.detect_batch(images, selection)]
-        own += list(_in_image(found, split, start, facts.whole_pixels))
-        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start, facts.whole_pixels))
+        own += list(_in_image(found, split, start))
+        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
     truths, classes = read_truths(archive), len(split.categories)
     return Parity(
         len(split),
@@ -98,13 +101,11 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
     )
 
 
-def _in_image(found: list[Found], split: EncodedSplit, start: int, whole_pixels: bool) -> Iterator[Placed]:
+def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[Placed]:
     """Yield detections in the pixels of the images before the letterbox."""
     for image, one in enumerate(found, start):
         height, width = split.sizes[image].tolist()
         edges = np.array([width, height, width, height], np.float64)
         boxes: NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
-        if whole_pixels:
-            boxes = to_whole_pixels(boxes)
         solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]
