@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 from sections import loss_section, model_section
 
+from humbleyolo import checkpoint
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.detector import Network
 from humbleyolo.encoded import encode_archive, open_encoded
@@ -18,6 +19,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid
 from humbleyolo.params import load_params
 from humbleyolo.png import encode_png
+from humbleyolo.progress import TrainingProgress
 from stages.train import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +75,30 @@ def test_it_writes_a_model_that_answers(
     assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1/2", "epoch 2/2"]
     assert "images/s" in said
     assert "xy " in said
+
+
+def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, val, kept = open_encoded(data / "train"), open_encoded(data / "val"), tmp_path / "aside/kept"
+    monkeypatch.setattr(checkpoint, "SHORTEST_S", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "whole")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "epoch", fail)
+        with pytest.raises(RuntimeError):
+            train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
+    assert kept.exists()
+    capsys.readouterr()
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
+    assert capsys.readouterr().err.startswith("continues from epoch 1/2, step 2 of 2\n")
+    assert not list(kept.parent.iterdir())
+    for name in ("weights.npz", "model.json", "history.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
