@@ -146,7 +146,7 @@ STATE = State(
 @pytest.fixture
 def kept(tmp_path: Path) -> Checkpoint:
     checkpoint = Checkpoint(tmp_path / "kept", RUN)
-    checkpoint.write(STATE)
+    checkpoint.write(lambda: STATE)
     return checkpoint
 
 
@@ -166,7 +166,7 @@ def test_what_is_written_is_read(kept: Checkpoint, capsys: pytest.CaptureFixture
 def test_before_there_is_a_best_epoch_its_weights_are_not_there(tmp_path: Path) -> None:
     arrays = {name: values for name, values in STATE.arrays.items() if name != "best/a"}
     checkpoint = Checkpoint(tmp_path / "kept", RUN)
-    checkpoint.write(State(Progress(), arrays))
+    checkpoint.write(lambda: State(Progress(), arrays))
     found = checkpoint.read(STATE.arrays, "best/")
     assert found is not None
     assert found.arrays.keys() == arrays.keys()
@@ -259,7 +259,7 @@ def test_it_takes_no_more_than_its_share_of_the_time(tmp_path: Path, monkeypatch
     while now[0] < began + 3600:
         now[0] += 0.05
         if checkpoint.due:
-            checkpoint.write(STATE)
+            checkpoint.write(lambda: STATE)
             written += cost
     assert 0.003 < written / (now[0] - began) < 0.006
 

@@ -1,12 +1,13 @@
 """Results built anew and compared: what is equal, what differs, how much, and by whose fault."""
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_project import Project
+from tiny_project import ROOT, Project
 
 from humbleyolo import verification
 from humbleyolo.environment import RECORDS, describe_environment
@@ -61,6 +62,11 @@ def test_how_much_is_told_in_the_terms_of_the_file(tmp_path: Path) -> None:
     assert _how_much(tmp_path / "one/h.csv", tmp_path / "longer.csv") == "differs from line 4 on"
     np.save(tmp_path / "shape.npy", np.zeros(3))
     assert _how_much(tmp_path / "one/c.npy", tmp_path / "shape.npy") == "differs by inf at most"
+
+
+def test_the_tolerance_is_that_of_the_project_s_own_checks() -> None:
+    theirs = runpy.run_path(str(ROOT / ".ci/compare_metrics.py"))["TOLERANCE"]
+    assert {name: allowed for name, allowed in theirs.items() if allowed} == TOLERANCE
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +174,13 @@ class Checkpoint:
             arrays[array.name] = np.frombuffer(content, array.dtype).reshape(array.shape)
         return State(header.progress, arrays)
 
-    def write(self, state: State) -> None:
+    def write(self, gather: Callable[[], State]) -> None:
         """Keep the run as it is now.
 
         Training does not end where that is not possible: it is told once, and tried again when it is due.
+
+        Args:
+            gather: Returns the run; what this takes counts too.
 
         Raises:
             KeyboardInterrupt: Where a signal has asked to stop: see `stop_when_kept`.
@@ -188,7 +191,7 @@ class Checkpoint:
             with atomic_write(self.path) as file:
                 digest = hashlib.sha256()
                 file.write(b"0" * 64 + b"\n")
-                for part in self._parts(state):
+                for part in self._parts(gather()):
                     digest.update(part)
                     file.write(part)
                 file.seek(0)

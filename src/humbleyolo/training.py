@@ -342,7 +342,7 @@ def train_network(
             epoch=epoch, step=step, sums=tuple(np.atleast_1d(sums).tolist()), best_ap=best_ap,
             term_names=tuple(trainer.term_names), history=tuple(history), best_epoch=best_epoch,
         )  # fmt: skip
-        checkpoint.write(State(now, trainer.state() | _prefix_best(best)))
+        checkpoint.write(lambda: State(now, trainer.state() | _prefix_best(best)))
 
     for epoch in range(progress.epoch, train.epochs):
         place, sums = 0, np.zeros(1)
