@@ -184,8 +184,8 @@ def write_page() -> None:
     results = json.loads(RESULTS.read_text())
     page = PAGE.read_text()
     for mark, titles, column in (
-        ("steps", [title for title, _ in STEPS], "New in `params.yaml`"),
-        ("mistakes", [title for title, _ in MISTAKES], "Changed from the row above"),
+        ("steps", [title for title, _ in STEPS if title in results], "New in `params.yaml`"),
+        ("mistakes", [title for title, _ in MISTAKES if title in results], "Changed from the row above"),
     ):
         start, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
         head, rest = page.split(start)
