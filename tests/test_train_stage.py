@@ -170,7 +170,8 @@ def test_the_thread_counts_of_params_yaml_are_those_of_tensorflow() -> None:
     code = (
         "from humbleyolo.runtime import start_runtime; from humbleyolo.params import Runtime;"
         "import tensorflow as tf;"
-        "start_runtime(Runtime(intra_op_threads=3, inter_op_threads=5, precision='float32')); t = tf.config.threading;"
+        "start_runtime(Runtime(intra_op_threads=3, inter_op_threads=5, precision='float32'));"
+        "t = tf.config.threading;"
         "print(t.get_intra_op_parallelism_threads(), t.get_inter_op_parallelism_threads())"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_NUM_INTRAOP_THREADS": "1"}
