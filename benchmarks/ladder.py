@@ -151,6 +151,8 @@ def climb(seeds: list[int]) -> None:
 
 def table(titles: list[str], results: dict[str, Any], last_column: str) -> list[str]:
     """Return a table as lines of Markdown: mean, and least to most of the seeds."""
+    if not titles:
+        return []
     lines = [
         f"| Rung | AP50 | AP50:95 | Training, s | Parameters | {last_column} |",
         "|---|---|---|---|---|---|",
@@ -175,6 +177,8 @@ def _spread(values: list[float | None], digits: int) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "not measured"
+    if len(known) == 1:
+        return f"{known[0]:.{digits}f}"
     low, mean, high = (f"{f(known):.{digits}f}" for f in (min, statistics.mean, max))
     return f"{mean} ({low} to {high})"
 
