@@ -120,7 +120,12 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
     (rich / "evaluation/metrics.json").write_text(
         json.dumps({"ap": 0.9123, "ap_large": None, "per_class": {"ch|at": {"ap": 0.5}}})
     )
-    evaluated = {"format": 1, "weights_sha256": sha256(data / "model/weights.npz"), "threshold": 0.41}
+    evaluated = {
+        "format": 2,
+        "mirrored": "none",
+        "weights_sha256": sha256(data / "model/weights.npz"),
+        "threshold": 0.41,
+    }
     evaluated |= {"min_score": 0.02, "nms_iou": 0.4, "max_detections": 60, "whole_pixels": True}
     (rich / "evaluation/selection.json").write_text(json.dumps(evaluated))
     (rich / "evaluation/intervals.csv").write_text("metric,value,low,high\nap,0.9123,0.9,0.925\n")
