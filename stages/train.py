@@ -18,12 +18,12 @@ from humbleyolo.runtime import computing_in, start_runtime  # before all else th
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
-from humbleyolo.environment import record_environment
-from humbleyolo.errors import UserError, exit_with
+from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, make_folder
 from humbleyolo.models.build import build_model
 from humbleyolo.params import Loss, Model, Runtime, Section, Train, load_params
 from humbleyolo.progress import TrainingProgress
+from humbleyolo.stage import run_stage
 from humbleyolo.training import Trained, Trainer, train_network
 
 
@@ -91,7 +91,6 @@ def main() -> None:
     started = time.monotonic()
     splits = (open_encoded(paths.train), open_encoded(paths.val))
     trained = train(seed, runtime, model, loss, params, *splits, paths.out, paths.checkpoint)
-    record_environment("train", Path())
     ap = trained.history[trained.best_epoch - 1]["val_ap"]
     kept = "best"
     if ap is None or params.include_val:
@@ -104,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main)
+    run_stage("train", main)

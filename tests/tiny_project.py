@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,14 +126,17 @@ class Project:
         """Run DVC as `uv run dvc` does."""
         return self.command("dvc", *arguments, check=check)
 
-    def command(self, *command: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run a command with this environment's programs first, as `uv run` does."""
+    def command(
+        self, *command: str, check: bool = False, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command with this environment's programs first, as `uv run` does; `variables` are added."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "1",
         }
         environment.pop("PYTHONPATH", None)
+        environment |= variables or {}
         done = subprocess.run(
             command,
             cwd=self.path,
