@@ -53,6 +53,7 @@ def test_where_the_system_does_not_tell_there_are_no_features(
 def test_variables_that_choose_other_code_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     before = describe_environment()
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")  # talks, and computes the same
+    monkeypatch.setenv("TF_TOKEN_app_terraform_io", "secret")  # another program's
     assert describe_environment() == before
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
     assert describe_environment() == before | {"ONEDNN_MAX_CPU_ISA": "SSE41"}

@@ -22,11 +22,12 @@ NO_MATTER = frozenset({"cores"})
 
 _CPUINFO = Path("/proc/cpuinfo")
 
-# Environment variables that choose other code or other threads in the libraries that compute.
+# Beginnings of environment variables that choose other code or threads in the libraries that compute. Not all of TF_:
+# Terraform's begin with it too, and hold secrets.
 _VARIABLES = (
-    "CUDA_", "DNNL_", "KERAS_", "MKL_", "NPY_", "NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "TF_", "XLA_",
+    "DNNL_", "KERAS_", "MKL_", "NPY_", "NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "TF_CUDNN_",
+    "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_GPU_", "TF_NUM_", "TF_SET_", "TF_USE_", "TF_XLA_", "XLA_",
 )  # fmt: skip
-_LOGGING = "TF_CPP_"  # of those, what only talks
 
 
 def describe_environment() -> dict[str, str]:
@@ -45,11 +46,7 @@ def describe_environment() -> dict[str, str]:
         "features": " ".join(sorted((processor.get("flags") or processor.get("Features") or "").split())),
         "cores": str(available_cores()),
         **_tensorflow(),
-        **{
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith(_VARIABLES) and not name.startswith(_LOGGING)
-        },
+        **{name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)},
     }
 
 
