@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,10 @@ class Ran:
 
 
 class Project:
-    """The copy at `path`."""
+    """The copy at `path`. Its commands run under others, such as `env` and `taskset`, where some are given."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, under: Sequence[str] = ()) -> None:
+        self.path, self.under = path, under
 
     @classmethod
     def create(cls, path: Path) -> "Project":
@@ -126,19 +126,16 @@ class Project:
         """Run DVC as `uv run dvc` does."""
         return self.command("dvc", *arguments, check=check)
 
-    def command(
-        self, *command: str, check: bool = False, variables: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command with this environment's programs first, as `uv run` does; `variables` are added."""
+    def command(self, *command: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a command with this environment's programs first, as `uv run` does."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         environment |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "DVC_NO_ANALYTICS": "1",
         }
         environment.pop("PYTHONPATH", None)
-        environment |= variables or {}
         done = subprocess.run(
-            command,
+            [*self.under, *command],
             cwd=self.path,
             env=environment,
             capture_output=True,
