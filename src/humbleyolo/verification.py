@@ -218,7 +218,8 @@ def _judge(
     at_fault = []
     for stage, paths in differ.items():
         if follows := [path for path in built[stage]["deps"] if any(path in of for of in differ.values())]:
-            print(f"{stage}: differs since its inputs do: {', '.join(follows)}")
+            more = f" and {len(follows) - 1} more" if follows[1:] else ""
+            print(f"{stage}: differs since its inputs do: {follows[0]}{more}")
         elif _same_environment(stage, paths[0], committed[stage]["outs"].get(paths[0]), root, clone):
             at_fault.append(stage)
     if at_fault:
@@ -241,14 +242,16 @@ def _same_environment(stage: str, path: str, digest: str | None, root: Path, clo
         print(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
         return False
     others = [name for name in sorted(here.keys() | there.keys()) if here.get(name) != there.get(name)]
+    same = set(others) <= NO_MATTER
+    print(
+        f"{stage}: its environment is the same, so the bytes should be: see docs/reproducibility.md"
+        if same
+        else f"{stage}: ran in another environment, where bytes may differ, and the metrics decide"
+    )
     for name in others:
         old, new = _short(there.get(name), here.get(name)), _short(here.get(name), there.get(name))
         print(f"  {name}: made with {old}; here {new}")
-    if set(others) <= NO_MATTER:
-        print(f"{stage}: its environment is the same, so the bytes should be: see docs/reproducibility.md")
-        return True
-    print(f"{stage}: ran in another environment, so the bytes may differ, and the metrics decide")
-    return False
+    return same
 
 
 def _within(name: str, old: float | None, new: float | None) -> bool:
