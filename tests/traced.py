@@ -167,7 +167,7 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
         may_read.append(kept)
     # Python looks into the folders of its modules. A folder is opened to make what was renamed in it last.
     may_list = [*may_read, root / "src", root / "stages", kept, HERE]
-    parents = {root, folder, *folder.parents, INSTALLED}
+    parents = {root, folder, folder.parent, INSTALLED}
     may_write = [*outs, kept, folder, scratch / "tmp", scratch / "reads", Path("/dev"), Path("/proc")]
     names = {path.name for out in outs for path in (out, *out.rglob("*"))}
 
