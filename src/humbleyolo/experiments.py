@@ -1,9 +1,15 @@
 """DVC's queue of experiments, through its command line."""
 
+import contextlib
+import io
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+from dvc.cli import main as dvc
 
 from humbleyolo.errors import UserError
 
@@ -11,35 +17,32 @@ from humbleyolo.errors import UserError
 def queue(settings: Sequence[str], before: int) -> str:
     """Queue an experiment with these parameters, and return the name that DVC gives it.
 
+    DVC is called in this process, since it takes longer to start than to queue.
+
     Args:
         settings: `KEY=VALUE` each, as `dvc exp run -S` takes them.
         before: How many of the same search are in the queue already, to be told where this fails.
 
     Raises:
-        UserError: With DVC's reason where it will not.
+        UserError: Where DVC will not, after it has said why on standard error.
     """
     changes = [word for setting in settings for word in ("--set-param", setting)]
-    try:
-        said = _dvc("exp", "run", "--queue", *changes)
-    except UserError as error:
-        left = f"\n{before} of them are queued; `dvc queue remove --queued` removes these" if before else ""
-        raise UserError(f"{error}{left}") from None
-    named = re.search(r"^Queued experiment '(\S+)'", said, re.MULTILINE)
-    return named[1] if named else "queued"
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = dvc(["exp", "run", "--queue", *changes])
+    named = re.search(r"^Queued experiment '(\S+)'", said.getvalue(), re.MULTILINE)
+    if code or named is None:
+        queued = f"; {before} are in the queue: `dvc queue remove --queued` empties it" if before else ""
+        raise UserError(f"{' '.join(settings)}: DVC has not queued it, see above{queued}")
+    return named[1]
 
 
 def start_workers(jobs: int) -> None:
-    """Have so many processes in the background run what is queued.
+    """Have so many processes in the background run what is queued, with this environment's programs.
 
     Raises:
-        UserError: With DVC's reason where it will not.
+        UserError: Where DVC will not, after it has said why on standard error.
     """
-    _dvc("queue", "start", "--jobs", str(jobs))
-
-
-def _dvc(*arguments: str) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")  # noqa: S603
-    if done.returncode:
-        raise UserError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}")
-    return done.stdout
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command = [sys.executable, "-m", "dvc", "queue", "start", "--quiet", "--jobs", str(jobs)]
+    if subprocess.run(command, env=os.environ | {"PATH": path}).returncode:  # noqa: S603 - DVC
+        raise UserError("DVC has not started to run what is queued, see above")
