@@ -116,6 +116,13 @@ class TestLabelledImages:
         assert "?? data/labelled/bccd.dvc" in status
         assert "data/labelled/bccd/" not in status
         assert labelled.repro().run == ALL
+        labelled.commit("Keep it")
+        before = labelled.outputs()
+        apart = labelled.dvc("exp", "run", "--temp", "-S", "dataset.labelled.on_problem=clip", "generate")
+        assert (
+            "Running stage 'generate'" in apart.stdout
+        )  # in another folder, which DVC's cache gave the images
+        assert labelled.outputs() == before
 
 
 def test_the_columns_that_are_plotted_exist(first_run):

@@ -43,7 +43,7 @@ class Reader:
 
     def wait_for(self, *names: str) -> None:
         """Wait for experiments of the queue, as the document says: without asking, and starting again."""
-        until, again = time.monotonic() + 500, time.monotonic() + 100
+        until, again = time.monotonic() + 1500, time.monotonic() + 100
         while not set(names) <= set(self.experiments()):
             assert time.monotonic() < until, self.project.dvc("queue", "status").stdout
             if time.monotonic() > again:

@@ -1,4 +1,4 @@
-"""`humbleyolo search KEY=VALUES...`: queues a DVC experiment for each trial of a grid or of a random search."""
+"""`humbleyolo search KEY=VALUES...`: queues an experiment for each trial of a grid or random search."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trials", metavar="N", type=int, help="draw N at random; without it, all combinations of lists"
     )
     parser.add_argument(
-        "--seed", type=int, help="of what is drawn; the same trials for the same seed (with --trials)"
+        "--seed",
+        metavar="S",
+        type=int,
+        help="of what is drawn; the same trials for the same seed (with --trials)",
     )
     parser.add_argument(
         "--jobs", metavar="N", type=int, help="start to run what is queued, in the background, N at a time"
