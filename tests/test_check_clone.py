@@ -115,18 +115,34 @@ class TestInAFreshClone:
         assert clone.outputs() == before
         assert clone.git("status", "--porcelain") == ""
 
-    def test_a_change_without_a_run_fails_and_says_what_to_do(self, clone):
+    def test_a_change_without_a_run_fails_and_says_what_to_do(self, clone, tmp_path):
         clone.set("train.learning_rate", 0.002)
         clone.edit("src/humbleyolo/grid.py", lambda text: text + "# More.\n")
         (clone.path / "data/evaluation/metrics.json").unlink()
         clone.commit("Forget to run it")
-        done = clone.command("python", SCRIPT)
+        done = self.run_as_the_workflow_does(clone, tmp_path)
         assert done.returncode == 1
         assert done.stderr.startswith("error: dvc.lock is out of date: encode, train, evaluate, render; ")
         assert "Run `uv run dvc repro` and commit what it writes:\n" in done.stdout
         assert "- `train`: src/humbleyolo/grid.py: modified; params.yaml: train modified\n" in done.stdout
         assert "data/evaluation/metrics.json: deleted" in done.stdout
         assert re.search(r"\| train.learning_rate +\| 0.015 +\| 0.002 +\|", done.stdout)
+        first, *report, last = (tmp_path / "output").read_text().splitlines(keepends=True)
+        assert first == f"report<<{last}"  # what the comment is made of
+        assert "".join(report) == done.stdout
+
+    def run_as_the_workflow_does(self, clone, folder):
+        """Run the step of the workflow, with this environment's programs in place of those that `uv` would bring."""
+        (step,) = [one for one in YAML(typ="safe").load(WORKFLOW)["jobs"]["check"]["steps"] if "id" in one]
+        (folder / "bin").mkdir()
+        uv = folder / "bin/uv"
+        uv.write_text('#!/bin/sh\nshift 4 # run --locked --only-group dvc\nexec "$@"\n')
+        uv.chmod(0o755)
+        lines = [
+            f'export PATH="{folder}/bin:$PATH" RUNNER_TEMP="{folder}" GITHUB_OUTPUT="{folder}/output"',
+            step["run"],
+        ]
+        return clone.command("bash", "-e", "-c", "\n".join(lines))
 
     def test_a_run_of_one_stage_alone_fails(self, clone):
         self.change_lock(clone, "train", "data/model/weights.npz", "0" * 32, 1)
