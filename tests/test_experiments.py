@@ -79,7 +79,6 @@ def test_each_line_does_what_is_said(project, first_run, tmp_path):
     project.dvc("remote", "add", "--default", "storage", str(tmp_path / "storage"))
     project.commit("Name a place to share")
     project.git("push", "--quiet", "origin", "HEAD")
-    project.dvc("push")
     try:
         check_one(reader, one)
         check_queue(reader, queued)
