@@ -52,6 +52,11 @@ def find_stale() -> dict[str, list[str]]:
     return stale
 
 
+def kept_by_git(path: str) -> bool:
+    """Return whether a stage's output is kept by git and not by DVC, whose outputs git ignores."""
+    return run("git", "check-ignore", "--quiet", path).returncode == 1
+
+
 def changes(entries: list[Any]) -> Iterator[str]:
     """Yield what `dvc status` says of a stage, without the data that is not there."""
     for entry in entries:
@@ -62,7 +67,9 @@ def changes(entries: list[Any]) -> Iterator[str]:
             for path, what in paths.items():
                 if isinstance(what, dict):  # a file of parameters
                     yield from (f"{path}: {key} {state}" for key, state in what.items())
-                elif what not in ABSENT or (what == "deleted" and kind == "changed outs"):  # git has those
+                elif what not in ABSENT or (
+                    what == "deleted" and kind == "changed outs" and kept_by_git(path)
+                ):
                     yield f"{path}: {what}"
 
 
