@@ -5,6 +5,7 @@ import os
 import shutil
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ruamel.yaml import YAML
@@ -154,6 +155,14 @@ class TestLabelledImages:
         assert "?? data/labelled/bccd.dvc" in status
         assert "data/labelled/bccd/" not in status
         assert labelled.repro().run == ALL
+        labelled.commit("Keep it")
+        before = labelled.outputs()
+        apart = labelled.dvc("exp", "run", "--temp", "-S", "render.scale=2").stdout
+        assert (
+            "Stage 'generate' didn't change" in apart
+        )  # in another folder, which has the images from DVC's cache
+        assert "Running stage 'render'" in apart
+        assert labelled.outputs() == before
 
 
 def test_the_columns_that_are_plotted_exist(first_run):
@@ -216,10 +225,26 @@ class TestExperimentsRunTheCodeTheyWereStartedWith:
 
     def test_in_a_temporary_folder(self, project, leave_mark, tmp_path):
         leave_mark("changed")
-        project.dvc("exp", "run", "--temp", "generate")
+        project.edit(
+            "stages/encode.py", lambda text: text.replace("__doc__)", '__doc__)\n    print("as it was")')
+        )
+        wait = f"""
+import time
+while not Path({str(tmp_path / "go")!r}).exists():
+    time.sleep(0.1)
+"""
+        project.edit("src/humbleyolo/dataset.py", lambda text: text + wait)  # `generate` waits for the change
+        with ThreadPoolExecutor(1) as background:
+            run = background.submit(project.dvc, "exp", "run", "--temp", "encode")
+            while not (tmp_path / "mark").exists():
+                assert not run.done(), run.result()
+                time.sleep(0.1)
+            project.edit("stages/encode.py", lambda text: text.replace("as it was", "as it is now"))
+            (tmp_path / "go").touch()
         word, file = (tmp_path / "mark").read_text().split()
         assert word == "changed"
         assert file.startswith(str(project.path / ".dvc/tmp/exps"))
+        assert "as it was\n" in run.result().stdout
 
     def test_from_the_queue(self, project, leave_mark, tmp_path):
         leave_mark("queued")

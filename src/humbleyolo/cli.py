@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, params, predict, serve, verify
+from humbleyolo.commands import check, compare, convert, export, params, predict, search, serve, verify
 from humbleyolo.errors import exit_with
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "check": check,
     "convert": convert,
     "compare": compare,
+    "search": search,
     "predict": predict,
     "export": export,
     "serve": serve,

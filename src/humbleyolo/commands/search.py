@@ -1,0 +1,70 @@
+"""`humbleyolo search KEY=VALUES...`: queues an experiment for each trial of a grid or random search."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Queues a DVC experiment for each combination of the values listed or, with --trials, for so many drawn at "
+        "random. All of them are checked before the first is queued. They run the code, the parameters and the "
+        "data as they are now, whatever is changed before they start."
+    )
+    parser.add_argument(
+        "spaces",
+        metavar="KEY=VALUES",
+        nargs="+",
+        help="a key of params.yaml and its values: 0.003,0.01 | 0.5..1.5 | log(0.001..0.03), even in its logarithm",
+    )
+    parser.add_argument(
+        "--trials", metavar="N", type=int, help="draw N at random; without it, all combinations of lists"
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="S",
+        type=int,
+        help="of what is drawn; the same trials for the same seed (with --trials)",
+    )
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, help="start to run what is queued, in the background, N at a time"
+    )
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Queue the trials, tell their names and how to go on, and return the exit code 0.
+
+    Raises:
+        ProblemsError: With every mistake in a trial's parameters.
+        UserError: For a wrong space, or where DVC will not queue.
+    """
+    from humbleyolo.errors import UserError
+    from humbleyolo.experiments import queue, start_workers
+    from humbleyolo.search import assignments, check_trials, draw_trials, every_combination, parse_space
+
+    spaces = [parse_space(text) for text in parsed.spaces]
+    keys = [space.key for space in spaces]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"{key}: is given twice; give all its values once")
+    if (parsed.trials is None) != (parsed.seed is None):
+        raise UserError(
+            "--trials and --seed: one without the other; give both to draw, or none for all combinations"
+        )
+    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
+        value = getattr(parsed, name)
+        if value is not None and not least <= value < 2**63:
+            raise UserError(f"--{name} {value} is not allowed; allowed: {least} or more")
+    drawn = parsed.trials is not None
+    trials = draw_trials(spaces, parsed.trials, parsed.seed) if drawn else every_combination(spaces)
+    check_trials(Path("params.yaml"), trials)
+    for number, trial in enumerate(trials, 1):
+        settings = assignments(trial)
+        name = queue(settings, number - 1)
+        print(f"{number}/{len(trials)} {name}: {' '.join(settings)}", flush=True)
+    if parsed.jobs is None:
+        print("queued; `dvc queue start --jobs 2` runs them in the background, two at a time")
+    else:
+        start_workers(parsed.jobs)
+        print(f"queued, and started, {parsed.jobs} at a time; `dvc queue status` tells how far they are")
+    return 0
