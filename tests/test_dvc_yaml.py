@@ -136,6 +136,11 @@ def test_the_metrics_are_in_git_and_the_rest_in_the_cache():
     assert uncached == ["data/evaluation/metrics.json", "data/evaluation/headline.json"]
 
 
+def test_the_artifact_is_the_folder_that_train_writes():
+    assert {name: one["path"] for name, one in PIPELINE["artifacts"].items()} == {"model": "data/model"}
+    assert {str(PurePosixPath(out).parent) for out in declared_outs("train")} == {"data/model"}
+
+
 class TestClosure:
     """Of a made-up project."""
 
