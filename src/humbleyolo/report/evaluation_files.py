@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.grid import Grid
+from humbleyolo.npy import open_array
 from humbleyolo.report.table_files import (
     column,
     index,
@@ -227,14 +228,16 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
 
 def _read_confidence(path: Path, image_count: int, grid: Grid) -> npt.NDArray[np.float32]:
     try:
-        confidence = np.load(path, mmap_mode="r", allow_pickle=False)
+        confidence = open_array(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_FIX}") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an array ({error}); {_FIX}") from None
     expected = (image_count, grid.rows, grid.cols, grid.boxes)
     if confidence.shape != expected or confidence.dtype != np.float32:
         raise UserError(
             f"{path}: holds {confidence.dtype} {confidence.shape}, expected float32 {expected}; {_FIX}"
         )
-    return np.asarray(confidence)
+    if not np.isfinite(confidence).all():
+        raise UserError(f"{path}: holds values that are not finite; {_FIX}")
+    return confidence
