@@ -68,4 +68,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main)
+    exit_with(
+        main,
+        less_memory="lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`",
+    )

@@ -59,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main)
+    exit_with(main, less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`")

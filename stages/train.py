@@ -104,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main)
+    exit_with(main, less_memory="lower train.batch, model.width, or encode.height and encode.width")

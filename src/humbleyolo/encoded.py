@@ -337,10 +337,14 @@ def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path
     unfinished = path.with_name(f".{path.name}.partial")
     try:
         try:
-            np.lib.format.open_memmap(unfinished, "w+", kind, shape)
-            with unfinished.open("r+b") as file:
+            with unfinished.open("wb") as file:
+                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+                file.truncate(size)
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, unfinished.stat().st_size)
+                    os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise cannot_write(path, error) from None
         yield unfinished

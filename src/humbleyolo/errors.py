@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from humbleyolo.orphan import end_with_parents
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
 _TENSORFLOWS = "ResourceExhaustedError"
+_PLACE = re.compile(r"\{\{.*?\}\}\s*| on /job:.*| by allocator.*|\[Op:.*")  # in its graph and in the machine
 _SHORTAGES: dict[int | None, str] = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -129,7 +131,7 @@ def _what_ran_out(error: Exception, less_memory: str) -> str | None:
     number = error.errno if isinstance(error, OSError) else None
     # TensorFlow's error is known by its name: importing it takes seconds.
     if isinstance(error, MemoryError) or number == errno.ENOMEM or type(error).__name__ == _TENSORFLOWS:
-        what = str(error).strip().partition("\n")[0][:200]
+        what = _PLACE.sub("", str(error).strip().partition("\n")[0])
         return "not enough memory" + (f" ({what})" if what else "") + advice
     if isinstance(error, OSError) and number in _SHORTAGES:
         return f"{error.filename or 'a temporary file'}: {error.strerror}; {_SHORTAGES[number]}"

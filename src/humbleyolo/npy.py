@@ -4,6 +4,7 @@ import math
 import os
 import struct
 import tokenize
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 # What a header that is not ours can raise, besides ValueError.
 _DAMAGED = (
     TypeError, KeyError, EOFError, SyntaxError, struct.error, tokenize.TokenError, RecursionError, OverflowError,
+    UserWarning,
 )  # fmt: skip
 _BLOCK = 1 << 20  # bytes held at a time
 
@@ -30,7 +32,9 @@ def open_array(path: Path) -> NDArray[Any]:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):
                 raise ValueError(f"{path.name} is of .npy version {version}, expected (1, 0)")
-            shape, column_major, kind = np.lib.format.read_array_header_1_0(file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy warns of headers that it has to mend, and reads them
+                shape, column_major, kind = np.lib.format.read_array_header_1_0(file)
             if kind.hasobject or column_major:
                 raise ValueError(
                     f"{path.name} holds {kind}{' by columns' * column_major}, expected numbers by rows"

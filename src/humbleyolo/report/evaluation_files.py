@@ -13,6 +13,7 @@ from humbleyolo.npy import open_array
 from humbleyolo.report.table_files import (
     column,
     index,
+    is_number_or_none,
     number,
     number_or_none,
     read_object,
@@ -164,7 +165,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     problems = [
         f"{name} is {value!r}; allowed: a finite number or null"
         for name, value in metrics.items()
-        if name != "per_class" and not _is_number_or_none(value)
+        if name != "per_class" and not is_number_or_none(value)
     ]
     per_class = metrics.get("per_class")
     if not isinstance(per_class, dict) or not all(isinstance(row, dict) for row in per_class.values()):
@@ -174,15 +175,11 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
             f"per_class: {name[:80]}: {key} is {value!r}; allowed: a finite number or null"
             for name, row in per_class.items()
             for key, value in row.items()
-            if not _is_number_or_none(value)
+            if not is_number_or_none(value)
         ]
     if problems:
         raise ProblemsError(str(path), [*problems[:20], _FIX])
     return metrics
-
-
-def _is_number_or_none(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and bool(np.isfinite(value)))
 
 
 def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:

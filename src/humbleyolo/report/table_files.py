@@ -51,6 +51,13 @@ def number_or_none(field: str) -> float | None:
     return number(field) if field else None
 
 
+def is_number_or_none(value: Any) -> bool:
+    """Tell whether a value of a JSON file is a number that can be shown, or null: what is undefined."""
+    if type(value) is int:
+        return -_MOST < value < _MOST
+    return value is None or (type(value) is float and math.isfinite(value))
+
+
 _ALLOWED: dict[Reader, str] = {
     whole: "a whole number, 0 or more",
     whole_or_none: "a whole number, 0 or more, or nothing",
