@@ -4,12 +4,13 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.json_file import read_json
 
 _MOST_PROBLEMS = 20  # told of one file
+_LONGEST_LINE = 1 << 20  # characters
 _MOST = 2**53  # from here on a float, as JavaScript has it, is not whole numbers one by one
 
 Reader = Callable[[str], Any]
@@ -84,13 +85,25 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
     """
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-            return _read_rows(path, csv.reader(file, strict=True), columns, fix)
+            return _read_rows(path, csv.reader(_lines(file), strict=True), columns, fix)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {fix}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a table ({error}); {fix}") from None
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, none of which is held where it is too long to be one of ours.
+
+    Raises:
+        csv.Error: There.
+    """
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line of {_LONGEST_LINE:,} characters or more")
+        yield line
 
 
 def _read_rows(
