@@ -109,15 +109,6 @@ def test_a_stage_whose_dvc_is_killed_while_it_imports_ends(busy: Project) -> Non
         pipe.close()
 
 
-HUNGRY: dict[str, dict[str, Any]] = {
-    "generate": {"dataset.synthetic.height": 8192, "dataset.synthetic.width": 8192},
-    "encode": {"encode.height": 4096, "encode.width": 4096},
-    "train": {"model.width": 16.0},
-    "evaluate": {"evaluate.resamples": 100_000},
-    "render": {"render.scale": 16},
-}
-
-
 def with_little_memory(stage: str, mib: int) -> str:
     """Return a program that runs a stage with so much memory more than its imports take."""
     return dedent(f"""
@@ -127,3 +118,32 @@ def with_little_memory(stage: str, mib: int) -> str:
         resource.setrlimit(resource.RLIMIT_AS, (used + ({mib} << 20),) * 2)
         runpy.run_module("stages.{stage}", run_name="__main__", alter_sys=True)
     """)
+
+
+@pytest.mark.parametrize(
+    ("name", "mib", "changes", "advice"),
+    [
+        (
+            "generate", 100, {"dataset.synthetic.height": 8192, "dataset.synthetic.width": 8192},
+            "make the images smaller, or use one core: `taskset -c 0 dvc repro`",
+        ),
+        ("encode", 40, {"encode.height": 4096, "encode.width": 4096}, "lower encode.height and encode.width, or "),
+        ("train", 700, {"model.width": 16.0}, "lower train.batch, model.width, or encode.height and encode.width"),
+        ("render", 40, {"render.scale": 16}, "lower render.scale, render.images or render.report_images"),
+    ],
+)  # fmt: skip
+def test_too_little_memory_is_told_with_what_to_lower(
+    name: str, mib: int, changes: dict[str, Any], advice: str, project: Project
+) -> None:
+    before = cached_outputs(project, name)
+    for key, value in changes.items():
+        project.set(key, value)
+    remove_outputs(project, name)
+    code, said = StartedStage(project, name, with_little_memory(name, mib)).end()
+    assert code == 2, said
+    last = said.splitlines()[-1]
+    assert last.startswith("error: not enough memory")
+    assert f"; {advice}" in last
+    assert "Traceback" not in said
+    assert cached_outputs(project, name) == before
+    assert left_half_written(project) == []
