@@ -2,8 +2,9 @@
 
 With the default parameters, each measurement in a process of its own:
 
-    stages      each stage as DVC starts it, its start included, at 1x and 10x the images: images/s, seconds, memory
-                of its largest process (pages of memory-mapped files count; the system takes them back at need)
+    stages      each stage as DVC starts it, its start included, at 1x and 10x the images: images/s, seconds, and peak
+                memory: mib of its largest process, pages of memory-mapped files included, which the system takes back
+                at need; own_mib without them, of all its processes together
     step, loop  images/s of the training step alone, on a batch at hand, and of the loop that also reads and prepares
                 batches; without augmentation, and with shifts, scales and colours
     startup     seconds until the first step is done: imports, networks built, the step compiled and run
@@ -17,6 +18,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -81,7 +83,11 @@ def run_stages(folder: Path) -> dict[str, dict[str, float]]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        _, status, used = os.wait4(process.pid, 0)
+        own, ended = 0.0, 0
+        while not ended:
+            own = max(own, own_memory(process.pid))
+            time.sleep(0.02)
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
         if status:
             raise SystemExit(f"stage {name} failed in {folder}")
         seconds = time.perf_counter() - started
@@ -89,8 +95,22 @@ def run_stages(folder: Path) -> dict[str, dict[str, float]]:
             "images_s": seen[name] / seconds,
             "seconds": seconds,
             "mib": used.ru_maxrss / 1024,
+            "own_mib": own,
         }
     return measured
+
+
+def own_memory(pid: int) -> float:
+    """Return the MiB that a process and its children have now and that are no file's (Linux)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended
+        return 0.0
+    anonymous = re.search(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
+    return (int(anonymous[1]) / 1024 if anonymous else 0.0) + sum(
+        own_memory(int(child)) for child in children
+    )
 
 
 def measure_stages(times: int) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from humbleyolo.selection_file import NAME, write_selection
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
     make_folder(out)
-    network, ceiling = Network.load(model), read_ceiling(grid / "report.json", "test")
+    network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
     selection = Selection(
         settings.min_score, settings.nms_iou, settings.max_detections, settings.whole_pixels
     )

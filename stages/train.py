@@ -10,21 +10,18 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-import pandas as pd
-
-from humbleyolo.runtime import computing_in, start_runtime  # before all else that imports TensorFlow
+from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
 from humbleyolo.environment import record_environment
-from humbleyolo.errors import UserError, exit_with
-from humbleyolo.files import atomic_write, make_folder
-from humbleyolo.models.build import build_model
+from humbleyolo.errors import exit_with
+from humbleyolo.files import make_folder
 from humbleyolo.params import Loss, Model, Runtime, Section, Train, load_params
 from humbleyolo.progress import TrainingProgress
-from humbleyolo.training import Trained, Trainer, train_network
+from humbleyolo.training import Trained, build_trainer, train_network, write_history
 
 
 def train(
@@ -39,29 +36,17 @@ def train(
     kept: Path | None = None,
 ) -> Trained:
     """Train on `data`, choose the epoch on `val`, and write the model into `out`; `kept` is the checkpoint's file."""
-    splits = (data, val)
     both = join_splits(data, val)
-    data = both if params.include_val else data
-    if params.batch > len(data):
-        raise UserError(f"train.batch {params.batch} is more than the {len(data)} images of the train split")
-    try:
-        with computing_in(runtime.precision):
-            network = build_model(model, data.grid, seed)
-        average = build_model(model, data.grid, seed)
-    except ValueError as error:
-        raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
+    trainer = build_trainer(seed, runtime, model, loss, params, both if params.include_val else data)
     make_folder(out)
-    trainer = Trainer(network, average, data, loss, params, seed)
-    checkpoint = None
-    if kept:
-        sections: dict[str, Section | int] = {
-            "seed": seed,
-            "runtime": runtime,
-            "model": model,
-            "loss": loss,
-            "train": params,
-        }
-        checkpoint = Checkpoint(kept, describe_run(sections, splits))
+    sections: dict[str, Section | int] = {
+        "seed": seed,
+        "runtime": runtime,
+        "model": model,
+        "loss": loss,
+        "train": params,
+    }
+    checkpoint = Checkpoint(kept, describe_run(sections, (data, val))) if kept else None
     with (
         TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress,
         checkpoint.stop_when_kept() if checkpoint else nullcontext(),
@@ -70,8 +55,7 @@ def train(
             trainer, val, params, progress.step, progress.epoch, checkpoint, progress.go_on
         )
     save_model(out, ModelInfo(model, data.grid, data.categories, data.fill), trained.weights)
-    with atomic_write(out / "history.csv") as file:
-        pd.DataFrame(trained.history).to_csv(file, index=False, lineterminator="\n")
+    write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()
     return trained
@@ -92,14 +76,9 @@ def main() -> None:
     splits = (open_encoded(paths.train), open_encoded(paths.val))
     trained = train(seed, runtime, model, loss, params, *splits, paths.out, paths.checkpoint)
     record_environment("train", Path())
-    ap = trained.history[trained.best_epoch - 1]["val_ap"]
-    kept = "best"
-    if ap is None or params.include_val:
-        kept, why = "last", "val has no objects" if ap is None else "val was trained on"
     print(
         f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; kept of "
-        f"{len(trained.history)} epochs is {trained.best_epoch}, the {kept}"
-        + (f": {why}" if kept == "last" else f": AP {ap:.3f} on val")
+        f"{len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
     )
 
 

@@ -37,6 +37,7 @@ ALL = Evaluate(
     min_score=0.0,
     nms_iou=0.5,
     max_detections=100,
+    mirrored="none",
     whole_pixels=False,
     match_iou=0.5,
     background_iou=0.1,
@@ -129,15 +130,15 @@ def test_pycocotools_gives_the_same_from_the_files(
     assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
 
 
-@pytest.mark.parametrize("whole_pixels", [True, False])
+@pytest.mark.parametrize(("whole_pixels", "mirrored"), [(True, "none"), (False, "none"), (False, "both")])
 def test_the_detector_finds_on_the_pictures_what_was_measured(
-    whole_pixels: bool, project: Path, tmp_path: Path
+    whole_pixels: bool, mirrored: str, project: Path, tmp_path: Path
 ) -> None:
     from humbleyolo import Detector
 
     shutil.copytree(project / "model", tmp_path / "model")
     changes = {"min_score": 0.02, "nms_iou": 0.3, "max_detections": 6, "whole_pixels": whole_pixels}
-    metrics = run(project, tmp_path / "evaluation", ALL.model_copy(update=changes))
+    metrics = run(project, tmp_path / "evaluation", ALL.model_copy(update=changes | {"mirrored": mirrored}))
     expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
     detector = Detector.load(tmp_path / "model", threshold=0.02)
     assert {name: getattr(detector.facts, name) for name in changes} == changes
@@ -168,6 +169,16 @@ def test_the_confidence_is_the_network_s(project: Path, tmp_path: Path) -> None:
     split = open_encoded(project / "grid/test")
     predictions = Network.load(project / "model").predict(np.asarray(split.images))
     assert np.array_equal(confidence, split_parts(predictions, 2).confidence)
+
+
+def test_mirror_images_change_what_is_found(project: Path, tmp_path: Path) -> None:
+    found = []
+    for mirrored in ("none", "horizontal", "both"):
+        run(project, tmp_path / mirrored, ALL.model_copy(update={"mirrored": mirrored}))
+        found.append(np.load(tmp_path / mirrored / "confidence.npy", allow_pickle=False))
+        assert json.loads((tmp_path / mirrored / "selection.json").read_text())["mirrored"] == mirrored
+    assert not np.allclose(found[0], found[1])
+    assert not np.allclose(found[1], found[2])
 
 
 def test_the_threshold_is_val_s(project: Path, tmp_path: Path) -> None:

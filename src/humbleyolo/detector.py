@@ -13,6 +13,8 @@ from humbleyolo.boxes import Floats, nms
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid
 from humbleyolo.models.build import build_model
+from humbleyolo.models.mirrored import with_mirrored
+from humbleyolo.params import Mirrored
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +81,12 @@ def _suppress(boxes: Floats, scores: Floats, labels: NDArray[np.int64], selectio
 
 
 class Network:
-    """A trained network and what it takes to use it: letterboxed images in, its boxes out."""
+    """A trained network and what it takes to use it: letterboxed images in, its boxes out.
+
+    Args:
+        info: Of the model.
+        model: (N, H, W, 3) -> (N, R, S, K).
+    """
 
     def __init__(self, info: ModelInfo, model: keras.Model) -> None:
         self.info, self.model = info, model
@@ -90,11 +97,15 @@ class Network:
         )
 
     @classmethod
-    def load(cls, folder: Path) -> "Network":
+    def load(cls, folder: Path, mirrored: Mirrored = "none") -> "Network":
         """Read a model's folder.
 
+        Args:
+            folder: As `train` wrote it.
+            mirrored: Which mirror images of an image it sees besides, to answer with the mean.
+
         Raises:
-            UserError: Where the folder holds no whole model.
+            UserError: Where the folder holds no whole model, or one that cannot see mirror images.
         """
         info = read_info(folder)
         try:
@@ -107,7 +118,10 @@ class Network:
         weights = read_weights(folder, shapes)
         for variable in model.weights:
             variable.assign(weights[variable.path])
-        return cls(info, model)
+        try:
+            return cls(info, with_mirrored(model, info.grid, mirrored))
+        except ValueError as error:
+            raise UserError(f"evaluate.mirrored is {mirrored}: {error}; set it to none") from None
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's output (N, R, S, K) for letterboxed images (N, H, W, 3)."""

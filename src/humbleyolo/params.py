@@ -257,12 +257,16 @@ class Train(Section):
     augment: Augment
 
 
+Mirrored = Literal["none", "horizontal", "both"]
+
+
 class Evaluate(Section):
     """From the network's output to detections, and how these are measured."""
 
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    mirrored: Mirrored
     whole_pixels: bool
     match_iou: Annotated[float, Field(gt=0, le=1)]
     background_iou: Annotated[float, Field(gt=0, le=1)]
@@ -378,6 +382,13 @@ def _broken_rules(values: dict[Any, Any], wrong: set[Key]) -> Iterator[tuple[Key
 
 _DRAWN = "dataset.synthetic"
 _LABELLED = "dataset.labelled"
+
+
+@_rule("evaluate.mirrored", "encode.boxes")
+def _keeps_its_order(mirrored: str, boxes: int) -> str | None:
+    if mirrored != "none" and boxes > 1:
+        return f"{mirrored!r} is not allowed with {boxes} boxes a cell; allowed: none, or encode.boxes: 1"
+    return None
 
 
 @_rule(f"{_DRAWN}.words")

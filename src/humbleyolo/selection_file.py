@@ -13,10 +13,10 @@ from pydantic import Field
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write
 from humbleyolo.json_file import read_json
-from humbleyolo.params import Evaluate, Fraction, Section
+from humbleyolo.params import Evaluate, Fraction, Mirrored, Section
 
 NAME = "selection.json"
-FORMAT = 1
+FORMAT = 2  # 1 did not say whether mirror images are seen
 
 
 class MeasuredSelection(Section):
@@ -28,6 +28,7 @@ class MeasuredSelection(Section):
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    mirrored: Mirrored
     whole_pixels: bool
 
 
@@ -47,6 +48,7 @@ def write_selection(path: Path, settings: Evaluate, weights: Path, threshold: fl
         min_score=settings.min_score,
         nms_iou=settings.nms_iou,
         max_detections=settings.max_detections,
+        mirrored=settings.mirrored,
         whole_pixels=settings.whole_pixels,
     )
     with atomic_write(path) as file:

@@ -7,10 +7,12 @@ learning rate from the step, so that a run gives the same weights however it is 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -21,9 +23,12 @@ from humbleyolo.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.detector import Selection, select_detections
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
+from humbleyolo.files import atomic_write
 from humbleyolo.grid import encode_boxes
 from humbleyolo.loss import Terms, WeightedLoss
-from humbleyolo.params import Loss, Train
+from humbleyolo.models.build import build_model
+from humbleyolo.params import Loss, Model, Runtime, Train
+from humbleyolo.runtime import computing_in
 from humbleyolo.scoring.coco import average_precision
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
@@ -40,14 +45,16 @@ class Trained:
     """The outcome of a run.
 
     Attributes:
-        weights: Of the best epoch, by name.
-        best_epoch: Counted from 1.
+        weights: Of the epoch that was kept, by name.
+        best_epoch: Which that is, counted from 1.
         history: One row an epoch.
+        why: Why that one, in words.
     """
 
     weights: Weights
     best_epoch: int
     history: list[Row]
+    why: str
 
 
 def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
@@ -263,6 +270,26 @@ class Trainer:
                 yield f"{part}/{place}", variable
 
 
+def build_trainer(
+    seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit
+) -> Trainer:
+    """Return a network for the data's grid, at its start, and all that trains it.
+
+    Raises:
+        UserError: Where the network does not fit the grid, a batch is more than the data, or the loss has a weight
+            for a class that the data does not have.
+    """
+    if train.batch > len(data):
+        raise UserError(f"train.batch {train.batch} is more than the {len(data)} images of the train split")
+    try:
+        with computing_in(runtime.precision):
+            network = build_model(model, data.grid, seed)
+        average = build_model(model, data.grid, seed)
+    except ValueError as error:
+        raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
+    return Trainer(network, average, data, loss, train, seed)
+
+
 class Validation:
     """The score of predictions on a split."""
 
@@ -381,8 +408,18 @@ def train_network(
             break
         if epoch + 1 < train.epochs:
             keep(epoch + 1, 0, 0.0)
-    return Trained(best, best_epoch, history)
+    if ap is None or train.include_val:
+        why = f"the last: {'val has no objects' if ap is None else 'val was trained on'}"
+    else:
+        why = f"the best: AP {best_ap:.3f} on val"
+    return Trained(best, best_epoch, history, why)
 
 
 def _prefix_best(weights: Weights) -> Arrays:
     return {f"{_BEST}{name}": values for name, values in weights.items()}
+
+
+def write_history(path: Path, history: list[Row]) -> None:
+    """Write a run's epochs as CSV, a line each."""
+    with atomic_write(path) as file:
+        pd.DataFrame(history).to_csv(file, index=False, lineterminator="\n")

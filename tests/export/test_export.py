@@ -12,7 +12,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from exports import NAMES, settings
+from exports import NAMES, make_data, settings
+from stub_models import save_network
 from tiny_project import ROOT
 
 from humbleyolo import Detector, UserError
@@ -91,6 +92,27 @@ def test_an_export_is_used_as_the_model_is(to: str, precision: str, exports: Exp
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("to", SUFFIX)
+def test_an_export_sees_mirror_images_where_the_evaluation_did(to: str, tmp_path: Path) -> None:
+    data, alone = tmp_path / "data", save_network(tmp_path / "alone/model", boxes=1)
+    data.mkdir()
+    make_data(alone, data)
+    (data / "evaluation").mkdir()
+    evaluated = {"format": 2, "mirrored": "both", "weights_sha256": sha256(data / "model/weights.npz")}
+    evaluated |= {"threshold": 0.2, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
+    (data / "evaluation/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
+    path = tmp_path / f"mirrored{SUFFIX[to]}"
+    parity = export(data / "model", path, data, settings(to, "float32"))
+    assert parity.difference < 1e-4
+    image = np.random.default_rng(3).integers(0, 256, (48, 80, 3), np.uint8)
+    once, measured, exported = (
+        Detector.load(one, threshold=0.05)(image).scores for one in (alone, data / "model", path)
+    )
+    np.testing.assert_allclose(exported, measured, atol=1e-4)
+    assert once.shape != measured.shape or not np.allclose(once, measured, atol=1e-3)
+
+
+@pytest.mark.slow
 def test_rounded_exports_are_smaller(exports: Exports) -> None:
     whole, half, quarter = (
         exports["litert", precision].stat().st_size for precision in ("float32", "float16", "int8")
@@ -120,7 +142,12 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
     (rich / "evaluation/metrics.json").write_text(
         json.dumps({"ap": 0.9123, "ap_large": None, "per_class": {"ch|at": {"ap": 0.5}}})
     )
-    evaluated = {"format": 1, "weights_sha256": sha256(data / "model/weights.npz"), "threshold": 0.41}
+    evaluated = {
+        "format": 2,
+        "mirrored": "none",
+        "weights_sha256": sha256(data / "model/weights.npz"),
+        "threshold": 0.41,
+    }
     evaluated |= {"min_score": 0.02, "nms_iou": 0.4, "max_detections": 60, "whole_pixels": True}
     (rich / "evaluation/selection.json").write_text(json.dumps(evaluated))
     (rich / "evaluation/intervals.csv").write_text("metric,value,low,high\nap,0.9123,0.9,0.925\n")

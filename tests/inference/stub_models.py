@@ -40,14 +40,16 @@ class RedFinder:
         return Found(np.array([box], float), np.array([score]), np.array([1]))
 
 
-def save_network(folder: Path, change: Callable[[np.ndarray], np.ndarray] = lambda values: values) -> Path:
+def save_network(
+    folder: Path, change: Callable[[np.ndarray], np.ndarray] = lambda values: values, boxes: int = 2
+) -> Path:
     """Write a small `compact` of random weights as `train` writes a model, and return its folder."""
     from humbleyolo.artifact import ModelInfo, save_model
     from humbleyolo.grid import Grid
     from humbleyolo.models.build import build_model
 
     info = ModelInfo(
-        model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), NAMES, 114
+        model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, boxes, 2), NAMES, 114
     )
     network = build_model(info.model, info.grid, seed=3)
     rng = np.random.default_rng(0)

@@ -138,7 +138,8 @@ def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
 
 
 EVALUATED = {
-    "format": 1, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
+    "format": 2, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
+    "mirrored": "none",
     "whole_pixels": True,
 }  # fmt: skip
 
@@ -152,8 +153,9 @@ EVALUATED = {
         ({"threshold": "0.4"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"threshold": 3}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"whole_pixels": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"mirrored": "twice"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"more": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"format": 2}, (0.5, 0.01, 0.5, 100, False), "is of format 2, not 1"),
+        ({"format": 1}, (0.5, 0.01, 0.5, 100, False), "is of format 1, not 2"),
         ({"weights_sha256": "0"}, (0.5, 0.01, 0.5, 100, False), "is of other weights"),
         ("[1]", (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ("{", (0.5, 0.01, 0.5, 100, False), "is damaged"),

@@ -80,7 +80,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         threshold, source = settings.threshold, "as told when it was exported"
     if settings.threads is not None:
         set_threads(settings.threads)
-    network = Network.load(model)
+    network = Network.load(model, use.mirrored)
     info = network.info
     calibration = open_encoded(data / "grid" / "val").images if settings.precision == "int8" else None
     split = open_encoded(data / "grid" / "test")

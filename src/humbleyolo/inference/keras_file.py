@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from humbleyolo.export.graph import SelectDetections
 from humbleyolo.inference.exported import ExportedModel, Outputs, damaged, metadata_in_zip, read_export
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
+from humbleyolo.models.mirrored import MeanOfViews, MirrorImages
 
-_LAYERS = {f"humbleyolo>{layer.__name__}": layer for layer in (SelectDetections, DetectionHead, SpaceToDepth)}
+_LAYERS = {
+    f"humbleyolo>{layer.__name__}": layer
+    for layer in (SelectDetections, DetectionHead, SpaceToDepth, MirrorImages, MeanOfViews)
+}
 
 
 def open_keras(path: Path, threads: int | None) -> ExportedModel:

@@ -28,9 +28,9 @@ class NativeModel:
     def __init__(self, folder: Path, nms_iou: float | None = None, threads: int | None = None) -> None:
         if threads is not None:
             set_threads(threads)
-        self.network = Network.load(folder)
-        info = self.network.info
         use = selected(folder)
+        self.network = Network.load(folder, use.mirrored)
+        info = self.network.info
         self.facts = Facts(
             names=info.categories,
             height=info.grid.height,
