@@ -28,7 +28,6 @@ from humbleyolo.selection_file import NAME, write_selection
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
-    make_folder(out)
     network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
     selection = Selection(
         settings.min_score, settings.nms_iou, settings.max_detections, settings.whole_pixels
@@ -37,6 +36,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     categories = network.info.categories
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
+    make_folder(out)
     write_detections(out / "detections.json", test.detections)
     write_array(out / "confidence.npy", test.confidence)
     for name, table in found.tables.items():

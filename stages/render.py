@@ -30,7 +30,6 @@ def render(
 ) -> int:
     """Write the pictures and the report into `out`, and return the bytes of the report."""
     settings = params["render"]
-    make_folder(out)
     with Archive(dataset / "test.zip") as archive:
         split, names, truths = open_encoded(grid / "test"), archive.categories, read_truths(archive)
         check_match(split, archive)
@@ -39,6 +38,7 @@ def render(
         report = collect(found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params)
         pictures = draw_pictures(report, archive, truths, split, settings)
         page = build_report(report, archive, truths, split, settings)
+    make_folder(out)
     for name, picture in pictures.items():
         save_png(picture, out / name)
     write_report(out / "report.html", page)
