@@ -16,10 +16,10 @@ from tqdm import tqdm
 from humbleyolo.archive import Archive
 from humbleyolo.ceiling import Ceiling, advise, measure_ceilings
 from humbleyolo.encoded import encode_archive, open_encoded
-from humbleyolo.errors import exit_with
 from humbleyolo.files import atomic_write
 from humbleyolo.grid import Grid
 from humbleyolo.params import Encode, load_params
+from humbleyolo.stage import run_stage
 
 SPLITS = ("train", "val", "test")
 
@@ -68,7 +68,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(
+    run_stage(
+        "encode",
         main,
         less_memory="lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`",
     )

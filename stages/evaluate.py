@@ -16,7 +16,6 @@ from humbleyolo.runtime import start_runtime  # before all else that imports Ten
 # isort: split
 from humbleyolo.ceiling import read_ceiling
 from humbleyolo.detector import Network, Selection
-from humbleyolo.errors import exit_with
 from humbleyolo.evaluation import run_network
 from humbleyolo.files import make_folder
 from humbleyolo.params import Evaluate, load_params
@@ -24,6 +23,7 @@ from humbleyolo.scoring.assessment import assess, find_thresholds
 from humbleyolo.scoring.curves import write_table
 from humbleyolo.scoring.results import write_array, write_detections, write_metrics
 from humbleyolo.selection_file import NAME, write_selection
+from humbleyolo.stage import run_stage
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main, less_memory="lower model.width, or encode.height and encode.width")
+    run_stage("evaluate", main, less_memory="lower model.width, or encode.height and encode.width")

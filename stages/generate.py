@@ -11,11 +11,11 @@ from pathlib import Path
 from humbleyolo import synthetic_split
 from humbleyolo.archive import Archive
 from humbleyolo.dataset import SplitCounts, write_empty_ledger, write_preview, write_summary
-from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
 from humbleyolo.labels import labelled
 from humbleyolo.params import Dataset, load_params
 from humbleyolo.sources import find_problems
+from humbleyolo.stage import run_stage
 
 
 def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
@@ -59,4 +59,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main, less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`")
+    run_stage(
+        "generate", main, less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`"
+    )

@@ -14,12 +14,12 @@ from typing import Any
 from humbleyolo.archive import Archive
 from humbleyolo.drawing import save_png
 from humbleyolo.encoded import open_encoded
-from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
 from humbleyolo.params import Params, load_params
 from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
 from humbleyolo.report.collect import collect
 from humbleyolo.report.evaluation_files import read_evaluation
+from humbleyolo.stage import run_stage
 from humbleyolo.truths import read_truths
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main, less_memory="lower render.scale, render.images or render.report_images")
+    run_stage("render", main, less_memory="lower render.scale, render.images or render.report_images")

@@ -16,11 +16,10 @@ from humbleyolo.runtime import start_runtime  # before all else that imports Ten
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
-from humbleyolo.environment import record_environment
-from humbleyolo.errors import exit_with
 from humbleyolo.files import make_folder
 from humbleyolo.params import Loss, Model, Runtime, Section, Train, load_params
 from humbleyolo.progress import TrainingProgress
+from humbleyolo.stage import run_stage
 from humbleyolo.training import Trained, build_trainer, train_network, write_history
 
 
@@ -75,7 +74,6 @@ def main() -> None:
     started = time.monotonic()
     splits = (open_encoded(paths.train), open_encoded(paths.val))
     trained = train(seed, runtime, model, loss, params, *splits, paths.out, paths.checkpoint)
-    record_environment("train", Path())
     print(
         f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; kept of "
         f"{len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
@@ -83,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exit_with(main, less_memory="lower train.batch, model.width, or encode.height and encode.width")
+    run_stage("train", main, less_memory="lower train.batch, model.width, or encode.height and encode.width")

@@ -1,7 +1,10 @@
 """What DVC runs after a change, by its own words. Slow: each stage that runs is a process of its own."""
 
+import json
+import os
 import shutil
 import textwrap
+import time
 
 import pytest
 from ruamel.yaml import YAML
@@ -47,6 +50,7 @@ def edits(name, change):
 
 
 CHANGED = ["params.yaml", "README.md", "src/humbleyolo/loss.py", "tests/test_params.py"]
+CHANGED += [f"stages/{stage}.py" for stage in ALL]
 TABLE = [
     (sets("seed", 2), ALL),
     (sets("dataset.synthetic.images.test", 5), ["generate", "encode", "evaluate", "render"]),
@@ -55,6 +59,7 @@ TABLE = [
     (sets("evaluate.min_score", 0.999), ["evaluate", "render"]),
     (sets("render.scale", 2), ["render"]),
     (edits("src/humbleyolo/loss.py", lambda text: text + "# A comment.\n"), ["train"]),
+    *((edits(f"stages/{stage}.py", lambda text: text + "# A comment.\n"), [stage]) for stage in ALL),
     (edits("README.md", lambda text: text + "More.\n"), []),
     (edits("tests/test_params.py", lambda text: text + "# More.\n"), []),
     (edits("params.yaml", reverse_keys), []),
@@ -62,11 +67,46 @@ TABLE = [
 ]
 
 
-def test_a_clone_without_the_cache_builds_the_same_bytes(first_run, tmp_path):
+def circumstances(home):
+    """Return what to run a command under to have another time, home, language, order of hashes, mask and cores."""
+    variables = {
+        "HOME": home,
+        "TZ": "Pacific/Kiritimati",
+        "LC_ALL": "C",
+        "PYTHONHASHSEED": "7",
+        "COLUMNS": "40",
+    }
+    under = [
+        "sh",
+        "-c",
+        'umask 077; exec "$@"',
+        "sh",
+        "env",
+        *(f"{name}={variables[name]}" for name in variables),
+    ]
+    if shutil.which("taskset"):
+        under += ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+    if shutil.which("faketime"):
+        under += ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "+400d"]
+    return under
+
+
+def test_a_clone_elsewhere_and_under_other_circumstances_builds_the_same_bytes(first_run, tmp_path):
     first, _ = first_run
-    first.git("clone", "--quiet", ".", str(tmp_path / "clone"))
-    clone = Project(tmp_path / "clone")
+    path, home = tmp_path / "another folder/ä", tmp_path / "home"
+    home.mkdir()
+    (home / ".keras").mkdir()
+    (home / ".keras/keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "jax"}'
+    )
+    first.git("clone", "--quiet", ".", str(path))
+    clone = Project(path, circumstances(home))
+    if shutil.which("faketime"):
+        assert int(clone.command("date", "+%s").stdout) > time.time() + 300 * 86_400
     assert clone.repro().run == ALL
+    if shutil.which("taskset"):
+        record = json.loads((path / ".humbleyolo/environment/train.json").read_text())["environment"]
+        assert (record["cores"], record["intra_op_threads"]) == ("1", "2")
     assert clone.outputs() == first.outputs()
     assert clone.git("status", "--porcelain") == ""  # dvc.lock and metrics.json are those committed
     assert clone.repro().skipped == ALL

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,10 @@ class Ran:
 
 
 class Project:
-    """The copy at `path`."""
+    """The copy at `path`. Its commands run under others, such as `env` and `taskset`, where some are given."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, under: Sequence[str] = ()) -> None:
+        self.path, self.under = path, under
 
     @classmethod
     def create(cls, path: Path) -> "Project":
@@ -134,7 +135,7 @@ class Project:
         }
         environment.pop("PYTHONPATH", None)
         done = subprocess.run(
-            command,
+            [*self.under, *command],
             cwd=self.path,
             env=environment,
             capture_output=True,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from humbleyolo.encoded import EncodedSplit
-from humbleyolo.environment import describe_environment
+from humbleyolo.environment import NO_MATTER, describe_environment
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, make_folder
 from humbleyolo.params import Section
@@ -241,8 +241,8 @@ def describe_run(sections: Mapping[str, Section | int], splits: Iterable[Encoded
     code = hashlib.sha256()
     for name, path in sorted(_loaded_sources()):
         code.update(f"{name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
-    environment = describe_environment()
-    del environment["cores"]  # the number of threads is a parameter
+    told = describe_environment()
+    environment = {name: value for name, value in told.items() if name not in NO_MATTER}
     return {
         "parameters": _hash_json(values),
         "data": data.hexdigest(),

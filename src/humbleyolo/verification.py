@@ -1,6 +1,5 @@
 """The committed results, built anew from nothing in a clone of their own, and compared hash by hash."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,13 +13,17 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from humbleyolo.environment import RECORDS, describe_environment
+from humbleyolo.digest import digest_of
+from humbleyolo.environment import NO_MATTER, recorded_environment
 from humbleyolo.errors import UserError
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
 """How much the metrics may differ where processor or versions do: about what another seed makes."""
 
 _METRICS = "metrics.json"
+_PARAMS = "params.yaml"
+
+_Differing = dict[str, list[str]]  # stage -> its outputs with other hashes
 
 
 def verify(root: Path | None = None) -> int:
@@ -47,21 +50,17 @@ def verify(root: Path | None = None) -> int:
         _bring_inputs(root, clone)
         _rebuild(clone)
         built = _read_lock((clone / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
-        differ = list(_compare(committed, built))
-        outs = sum(len(stage["outs"]) for stage in built.values())
+        differ = _compare(committed, built)
         if not differ:
+            outs = sum(len(stage["outs"]) for stage in built.values())
             print(f"all {outs} outputs of {len(built)} stages have the committed hashes")
             return 0
-        for stage, path in differ:
-            how_much = _how_much(
-                _committed_file(root, path, committed[stage]["outs"].get(path)), clone / path
-            )
-            print(f"{stage}: {path}: {how_much}")
-        return _judge(root, clone, [path for _, path in differ])
+        _tell(differ, committed, root, clone)
+        return _judge(differ, committed, built, root, clone)
 
 
 def _read_lock(text: str, name: str) -> dict[str, Any]:
-    """Return stage -> `deps` and `outs`, each path -> hash.
+    """Return stage -> `deps` and `outs`, each path -> hash, and `params`, section -> values.
 
     Raises:
         UserError: Where it is no `dvc.lock`.
@@ -70,8 +69,11 @@ def _read_lock(text: str, name: str) -> dict[str, Any]:
         stages = YAML(typ="safe", pure=True).load(text)["stages"]
         return {
             stage: {
-                kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
-                for kind in ("deps", "outs")
+                "params": content.get("params", {}).get(_PARAMS, {}),
+                **{
+                    kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
+                    for kind in ("deps", "outs")
+                },
             }
             for stage, content in stages.items()
         }
@@ -81,7 +83,7 @@ def _read_lock(text: str, name: str) -> dict[str, Any]:
 
 def _bring_inputs(root: Path, clone: Path) -> None:
     """Copy the labelled folder that git does not keep, where the clone lacks it."""
-    inputs = YAML(typ="safe", pure=True).load(clone / "params.yaml")["dataset"]["inputs"]
+    inputs = YAML(typ="safe", pure=True).load(clone / _PARAMS)["dataset"]["inputs"]
     source, target = root / inputs, clone / inputs
     if target.exists() or not source.exists():
         return
@@ -111,8 +113,13 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
 
 
-def _compare(committed: dict[str, Any], built: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the stage and path of each output with another hash, in the order of the chain."""
+def _compare(committed: dict[str, Any], built: dict[str, Any]) -> _Differing:
+    """Return the outputs of each stage that have another hash, in the order of the chain.
+
+    Raises:
+        UserError: Where the committed hashes are of other stages or inputs.
+    """
+    differ: _Differing = {}
     for stage, content in built.items():
         before = committed.get(stage)
         if before is None:
@@ -121,21 +128,26 @@ def _compare(committed: dict[str, Any], built: dict[str, Any]) -> Iterator[tuple
             made_here = any(path in other["outs"] for other in built.values())
             if not made_here and before["deps"].get(path) != digest:
                 raise _of_another(path)
-        for path, digest in content["outs"].items():
-            if before["outs"].get(path) != digest:
-                yield stage, path
+        paths = [path for path, digest in content["outs"].items() if before["outs"].get(path) != digest]
+        if paths:
+            differ[stage] = paths
+    return differ
 
 
 def _check_sources(committed: dict[str, Any], clone: Path) -> None:
-    """Compare the files that git keeps, before minutes are spent on a `dvc.lock` of other ones.
+    """Compare what git keeps, before minutes are spent on a `dvc.lock` of something else.
 
     Raises:
-        UserError: Where one is not what `dvc.lock` says.
+        UserError: Where a file or a section of the parameters is not what `dvc.lock` says.
     """
+    params = YAML(typ="safe", pure=True).load(clone / _PARAMS)
     for content in committed.values():
         for path, digest in content["deps"].items():
-            if (clone / path).is_file() and _md5(clone / path) != digest:
+            if (clone / path).is_file() and digest_of(clone / path) != digest:
                 raise _of_another(path)
+        for section, values in content["params"].items():
+            if params.get(section) != values:
+                raise _of_another(f"{_PARAMS} ({section})")
 
 
 def _of_another(path: str) -> UserError:
@@ -144,22 +156,21 @@ def _of_another(path: str) -> UserError:
     )
 
 
-def _md5(path: Path) -> str:
-    """Return what DVC calls a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _committed_file(root: Path, path: str, digest: str | None) -> Path | None:
-    """Return the file of the committed run, where the working tree has it."""
-    file = root / path
-    return file if file.is_file() and _md5(file) == digest else None
+def _tell(differ: _Differing, committed: dict[str, Any], root: Path, clone: Path) -> None:
+    """Print each output that differs, and how much, where the committed one lies in the working tree."""
+    for stage, paths in differ.items():
+        for path in paths:
+            lies, digest = root / path, committed[stage]["outs"].get(path)
+            there = lies.exists() and digest_of(lies) == digest
+            print(f"{stage}: {path}: {_how_much(lies if there else None, clone / path)}")
 
 
 def _how_much(committed: Path | None, built: Path) -> str:
     """Return how far two files are apart, in the terms of their kind."""
     if committed is None:
         return "differs; `dvc pull` or `dvc checkout` brings the committed one, to tell by how much"
+    if built.is_dir():
+        return "; ".join(_differing_files(committed, built))
     if built.suffix == ".npz":
         with np.load(committed, allow_pickle=False) as one, np.load(built, allow_pickle=False) as other:
             if one.keys() != other.keys():
@@ -182,6 +193,17 @@ def _how_much(committed: Path | None, built: Path) -> str:
     return f"differs from byte {first} on ({len(old)} and {len(new)} bytes)"
 
 
+def _differing_files(committed: Path, built: Path) -> Iterator[str]:
+    """Yield each file of two folders that is not the same in both, and how far the two are apart."""
+    inside = {path.relative_to(folder) for folder in (committed, built) for path in folder.rglob("*")}
+    for name in sorted(inside):
+        old, new = committed / name, built / name
+        if not (old.exists() and new.exists()):
+            yield f"{name.as_posix()} is in the {'committed' if old.exists() else 'new'} one alone"
+        elif new.is_file() and old.read_bytes() != new.read_bytes():
+            yield f"{name.as_posix()} {_how_much(old, new)}"
+
+
 def _farthest(one: Any, other: Any) -> float:
     """Return the largest difference of two arrays; infinite where their shapes differ."""
     if one.shape != other.shape:
@@ -189,21 +211,20 @@ def _farthest(one: Any, other: Any) -> float:
     return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))
 
 
-def _judge(root: Path, clone: Path, paths: list[str]) -> int:
-    """Print what differs in the environment and in the metrics, and return the exit code."""
-    here, record = describe_environment(), root / RECORDS / "train.json"
-    try:
-        there = json.loads(record.read_text(encoding="utf-8"))
-        others = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-    except (OSError, ValueError, AttributeError):
-        print(f"{record.relative_to(root)}: not there or damaged, so what it was made with is not known")
-        others = None
-    for name in others or []:
-        print(f"  {name}: made with {_short(there.get(name), here)}; here {_short(here.get(name), there)}")
-    if others is not None and not set(others) - {"cores"}:
-        print("the environment is the same, so the bytes should be: see docs/reproducibility.md")
+def _judge(
+    differ: _Differing, committed: dict[str, Any], built: dict[str, Any], root: Path, clone: Path
+) -> int:
+    """Print what each stage that differs ran with, there and here, and the metrics; return the exit code."""
+    at_fault = []
+    for stage, paths in differ.items():
+        if follows := [path for path in built[stage]["deps"] if any(path in of for of in differ.values())]:
+            more = f" and {len(follows) - 1} more" if follows[1:] else ""
+            print(f"{stage}: differs since its inputs do: {follows[0]}{more}")
+        elif _same_environment(stage, paths[0], committed[stage]["outs"].get(paths[0]), root, clone):
+            at_fault.append(stage)
+    if at_fault:
         return 1
-    metrics = next((path for path in paths if path.endswith(_METRICS)), None)
+    metrics = next((path for paths in differ.values() for path in paths if path.endswith(_METRICS)), None)
     if metrics is None:
         print("the metrics are the committed ones")
         return 0
@@ -211,6 +232,26 @@ def _judge(root: Path, clone: Path, paths: list[str]) -> int:
     new = json.loads((clone / metrics).read_text(encoding="utf-8"))
     within = [_within(name, old.get(name), new.get(name)) for name in TOLERANCE]
     return 0 if all(within) else 1
+
+
+def _same_environment(stage: str, path: str, digest: str | None, root: Path, clone: Path) -> bool:
+    """Print how what made a committed output differs from what made it here, and return whether nothing does."""
+    there = recorded_environment(stage, path, digest, root)
+    here = recorded_environment(stage, path, digest_of(clone / path), clone)
+    if there is None or here is None:
+        print(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
+        return False
+    others = [name for name in sorted(here.keys() | there.keys()) if here.get(name) != there.get(name)]
+    same = set(others) <= NO_MATTER
+    print(
+        f"{stage}: its environment is the same, so the bytes should be: see docs/reproducibility.md"
+        if same
+        else f"{stage}: ran in another environment, where bytes may differ, and the metrics decide"
+    )
+    for name in others:
+        old, new = _short(there.get(name), here.get(name)), _short(here.get(name), there.get(name))
+        print(f"  {name}: made with {old}; here {new}")
+    return same
 
 
 def _within(name: str, old: float | None, new: float | None) -> bool:
@@ -224,14 +265,14 @@ def _within(name: str, old: float | None, new: float | None) -> bool:
     return within
 
 
-def _short(text: str | None, other: dict[str, str]) -> str:
+def _short(text: str | None, other: str | None) -> str:
     """Return a value as it is; of a long list, what the other has not."""
     if text is None:
         return "none"
     words = text.split()
     if len(words) < 20:
         return text
-    missing = [word for word in words if word not in other.get("features", "").split()]
+    missing = [word for word in words if word not in (other or "").split()]
     return f"{len(words)}, of which the other has not {' '.join(missing) or 'none'}"
 
 

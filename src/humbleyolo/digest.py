@@ -1,0 +1,27 @@
+"""A file's or folder's hash, as DVC writes it into `dvc.lock`."""
+
+import hashlib
+import json
+from pathlib import Path
+
+
+def digest_of(path: Path) -> str:
+    """Return what DVC calls a file, or a folder with what is in it.
+
+    Args:
+        path: A file, or a folder; of a folder, every file counts.
+
+    Returns:
+        The MD5 of a file; of a folder, that of the list of its files in JSON, with `.dir` behind it.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest()
+    files = [file for file in path.rglob("*") if file.is_file()]
+    listed = [{"md5": digest_of(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    listed.sort(key=lambda entry: entry["relpath"])
+    return _md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
+
+
+def _md5(content: bytes = b"") -> "hashlib._Hash":
+    return hashlib.md5(content, usedforsecurity=False)

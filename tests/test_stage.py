@@ -1,0 +1,40 @@
+"""How a stage ends: with a record of what it ran with, where it has done its work."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from humbleyolo.digest import digest_of
+from humbleyolo.environment import RECORDS, describe_environment, recorded_environment
+from humbleyolo.errors import UserError
+from humbleyolo.stage import run_stage
+
+
+@pytest.fixture
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that a stage writes into, which is the last argument, in the project's folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stages/draw.py", "in", "out"])
+    return tmp_path / "out"
+
+
+def test_a_stage_that_worked_leaves_a_record_of_its_outputs(out: Path) -> None:
+    def work() -> None:
+        out.mkdir()
+        (out / "a.txt").write_text("a")
+
+    run_stage("draw", work, "lower it")
+    found = recorded_environment("draw", "out/a.txt", digest_of(out / "a.txt"), out.parent)
+    assert found == describe_environment()
+    assert sorted(path.name for path in out.iterdir()) == ["a.txt"]  # the record is not among them
+
+
+def test_one_that_could_not_leaves_none(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        raise UserError("in: no such file")
+
+    with pytest.raises(SystemExit, match="2"):
+        run_stage("draw", refuse, "lower it")
+    assert capsys.readouterr().err == "error: in: no such file\n"
+    assert not (out.parent / RECORDS).exists()
