@@ -1,10 +1,23 @@
 """The stages of `dvc.yaml`, each started as `python -m stages.<name> <inputs> <outputs>`.
 
 The `src` beside this folder comes first on the path, so that a queued or temporary experiment runs the code it
-was started with, whatever copy of `humbleyolo` is installed.
+was started with, whatever copy of `humbleyolo` is installed. A stage can be stopped while it still imports.
 """
 
+import signal
 import sys
-from pathlib import Path
+
+STARTED = sys.argv[0] == "-m"
+"""Whether Python is about to run a stage, and no other program imports this package."""
+
+if STARTED and hasattr(signal, "pthread_sigmask"):  # Windows has none
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # they wait for `begin`
+
+from pathlib import Path  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+if STARTED:
+    from humbleyolo.errors import begin
+
+    begin()

@@ -68,4 +68,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("encode", main)
+    run_stage(
+        "encode",
+        main,
+        less_memory="lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`",
+    )

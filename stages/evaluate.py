@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main)
+    run_stage("evaluate", main, less_memory="lower model.width, or encode.height and encode.width")

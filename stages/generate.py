@@ -59,4 +59,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("generate", main)
+    run_stage(
+        "generate", main, less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`"
+    )

@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("render", main)
+    run_stage("render", main, less_memory="lower render.scale, render.images or render.report_images")

@@ -81,4 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_stage("train", main)
+    run_stage("train", main, less_memory="lower train.batch, model.width, or encode.height and encode.width")

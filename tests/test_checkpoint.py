@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pytest
 from sections import loss_section
+from small_disk import small_disk
 from test_training import PLAIN, TINY, draw_split
 from test_training import start as start_humble
 
@@ -232,6 +233,23 @@ def test_a_folder_in_its_place_is_refused_and_does_not_end_training(
     assert "cannot be read" in told[0]
     assert told[1].startswith("warning: ")
     assert told[1].endswith("training goes on, but not after a stop")
+
+
+def test_a_full_disk_is_told_once_and_leaves_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
+    large = State(Progress(), {**STATE.arrays, "network/0": np.zeros((500, 500), np.float32)})
+    with small_disk(size="64k") as disk:
+        checkpoint = Checkpoint(disk.path / "kept", RUN)
+        checkpoint.write(lambda: STATE)
+        for _ in range(2):
+            checkpoint.write(lambda: large)
+        assert capsys.readouterr().err == (
+            f"warning: {disk.path}/kept: cannot be written: the disk is full; free some space; "
+            "training goes on, but not after a stop\n"
+        )
+        found = checkpoint.read(STATE.arrays, "best/")
+        assert found is not None
+        assert found.progress == STATE.progress
+        assert [path.name for path in disk.path.iterdir()] == ["kept"]
 
 
 def test_it_is_removed_with_what_a_kill_left(kept: Checkpoint) -> None:

@@ -1,6 +1,7 @@
-"""DVC killed or stopped while `train` runs: nothing runs on, no half is believed, and the next run goes on."""
+"""DVC killed, stopped or without space: nothing runs on, no half is believed, and the next run goes on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 from test_orphan import ended
 from tiny_project import Project
 
@@ -79,8 +81,8 @@ def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -
     stages = first.stages()
     assert stages
     second = long.dvc("repro", "train", check=False)  # one works, the other says why not
-    assert second.returncode != 0
-    assert "lock" in second.stderr or "busy" in second.stderr
+    assert second.returncode == 255
+    assert f"is busy, it is being blocked by:\n  (PID {first.process.pid}): " in second.stderr
     first.process.send_signal(signal.SIGKILL)
     first.end()
     for pid in stages:
@@ -111,3 +113,20 @@ def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -
     assert long.repro().run == []
     assert long.outputs() == before_all
     assert long.git("diff", "--stat", "--", "data", "dvc.lock") == ""
+
+
+def test_dvc_goes_on_once_a_full_disk_has_space(project: Project) -> None:
+    before, grid = project.outputs(), project.path / "data/grid"
+    shutil.rmtree(grid)
+    with small_disk(grid, "8k") as disk:
+        full = project.dvc("repro", "--single-item", "--force", "encode", check=False)
+        assert full.returncode != 0
+        assert (
+            "error: data/grid/train/images.npy: cannot be written: the disk is full; free some space"
+            in full.stderr
+        )
+        assert "Traceback" not in full.stderr
+        disk.remount("size=8m")
+        project.repro()
+        assert project.outputs() == before
+        assert project.git("status", "--porcelain") == ""

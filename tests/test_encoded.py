@@ -254,7 +254,7 @@ def change_info(**more: object) -> Callable[[Path], None]:
         (change("labels", lambda a: a + 3), "labels that are not one of its 3 classes"),
         (change("labels", lambda a: a - 3), "labels that are not one of its 3 classes"),
         (change_info(categories=["chat", "rat"]), "labels that are not one of its 3 classes"),
-        (change_info(format=2), "format 2"),
+        (change_info(format=3), "format 3"),
         (change_info(grid={"rows": 3}), "cannot be read as an encoded split"),
         (change_info(grid=[3]), "cannot be read as an encoded split"),
         (change_info(fill=None), "cannot be read as an encoded split"),

@@ -7,33 +7,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import SmallDisk, small_disk
 
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, make_folder
 
 
 @pytest.fixture
-def small_disk() -> Iterator[Path]:
+def disk() -> Iterator[SmallDisk]:
     """A disk of one mebibyte."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk needs root on Linux")
-    folder = Path(tempfile.mkdtemp())
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        folder.rmdir()
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
+    with small_disk() as mounted:
+        yield mounted
 
 
 def write(path: Path, content: bytes) -> None:
@@ -59,18 +47,18 @@ def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_says_so_and_leaves_nothing(small_disk: Path) -> None:
-    path = small_disk / "a.bin"
+def test_a_full_disk_says_so_and_leaves_nothing(disk: SmallDisk) -> None:
+    path = disk.path / "a.bin"
     with pytest.raises(UserError, match=r"a\.bin: cannot be written: the disk is full"):
         write(path, bytes(4 << 20))
-    assert list(small_disk.iterdir()) == []
+    assert list(disk.path.iterdir()) == []
 
 
-def test_a_full_disk_is_noticed_where_only_the_last_flush_meets_it(small_disk: Path) -> None:
-    (small_disk / "filler").write_bytes(bytes((1 << 20) - 4096))
+def test_a_full_disk_is_noticed_where_only_the_last_flush_meets_it(disk: SmallDisk) -> None:
+    (disk.path / "filler").write_bytes(bytes((1 << 20) - 4096))
     with pytest.raises(UserError, match="the disk is full"):
-        write(small_disk / "a.bin", bytes(8000))  # fewer than the buffer holds
-    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+        write(disk.path / "a.bin", bytes(8000))  # fewer than the buffer holds
+    assert [path.name for path in disk.path.iterdir()] == ["filler"]
 
 
 def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
@@ -84,10 +72,10 @@ def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
         tmp_path.chmod(0o755)
 
 
-def test_a_read_only_disk_says_so(small_disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+def test_a_read_only_disk_says_so(disk: SmallDisk) -> None:
+    disk.remount("ro")
     with pytest.raises(UserError, match="a: cannot be written: the disk is read-only"):
-        write(small_disk / "a", b"")
+        write(disk.path / "a", b"")
 
 
 def test_a_missing_folder_says_so(tmp_path: Path) -> None:

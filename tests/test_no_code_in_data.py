@@ -30,6 +30,12 @@ def found_in(text: str) -> list[str]:
                     r"dtype=(np\.)?object_?|dtype='O'", setting
                 ):
                     found.append(f"{node.lineno}: {setting}")
+            given = [ast.unparse(argument) for argument in node.args]
+            if {"object", "np.object_", "'O'", "'|O'"} & set(given) and function not in (
+                "isinstance",
+                "issubclass",
+            ):
+                found.append(f"{node.lineno}: {function} of objects")
             if function == "np.load" and "allow_pickle=False" not in ast.unparse(node):
                 found.append(f"{node.lineno}: np.load without allow_pickle=False")
             if function == "YAML" and re.search(r"typ=['\"]unsafe", ast.unparse(node)):
@@ -56,6 +62,7 @@ def test_no_source_does(path) -> None:
         "keras.models.load_model(p, safe_mode=False)",
         "from keras.models import load_model", "np.load(p)", "np.load(p, allow_pickle=True)",
         "np.array(x, dtype=object)", "np.array(x, dtype='O')", "eval(text)", "YAML(typ='unsafe')",
+        "np.array(x, object)", "x.astype('O')",
     ],
 )  # fmt: skip
 def test_it_would_be_found(text) -> None:

@@ -24,7 +24,7 @@ def test_a_stage_that_worked_leaves_a_record_of_its_outputs(out: Path) -> None:
         out.mkdir()
         (out / "a.txt").write_text("a")
 
-    run_stage("draw", work)
+    run_stage("draw", work, "lower it")
     found = recorded_environment("draw", "out/a.txt", digest_of(out / "a.txt"), out.parent)
     assert found == describe_environment()
     assert sorted(path.name for path in out.iterdir()) == ["a.txt"]  # the record is not among them
@@ -35,6 +35,6 @@ def test_one_that_could_not_leaves_none(out: Path, capsys: pytest.CaptureFixture
         raise UserError("in: no such file")
 
     with pytest.raises(SystemExit, match="2"):
-        run_stage("draw", refuse)
+        run_stage("draw", refuse, "lower it")
     assert capsys.readouterr().err == "error: in: no such file\n"
     assert not (out.parent / RECORDS).exists()

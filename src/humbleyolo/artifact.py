@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, cannot_write
 from humbleyolo.grid import Grid
+from humbleyolo.json_file import read_json
 from humbleyolo.params import Model, Pixels, Section
 
 Weights = dict[str, NDArray[np.float32]]
@@ -109,20 +110,20 @@ def read_info(folder: Path) -> ModelInfo:
     """
     path = folder / "model.json"
     try:
-        text = path.read_text(encoding="utf-8")
-        version = json.loads(text)["format"]
+        found = read_json(path)
+        version = found["format"]
         if version != _FORMAT:
             raise UserError(
                 f"{path}: format {version!r} is not {_FORMAT}, which this version reads; "
                 "use the version of humbleyolo that wrote it"
             )
-        content = _InfoFile.model_validate_json(text)
+        content = _InfoFile.model_validate_json(json.dumps(found, allow_nan=False))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, so {folder} is no model; {_FIX}") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UserError(f"{path}: is damaged ({wrong}); {_FIX}") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
     grid = Grid(**content.grid.model_dump())
     if len(content.categories) != grid.classes:

@@ -1,6 +1,5 @@
 """How good a detector can be on a grid: the encoded truth, decoded again and scored as detections."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from humbleyolo.boxes import Floats, Ints, xyxy_to_ltwh
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.json_file import read_json
 from humbleyolo.params import PATCH
 from humbleyolo.scoring.coco import score
 from humbleyolo.scoring.tables import DetectionTable, TruthTable
@@ -133,10 +133,10 @@ def read_ceiling(report: Path, split: str) -> float | None:
     """
     fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
     try:
-        ap = json.loads(report.read_text(encoding="utf-8"))[split][0]["ap"]
+        ap = read_json(report)[split][0]["ap"]
     except FileNotFoundError:
         raise UserError(f"{report}: no such file; {fix}") from None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise UserError(f"{report}: is damaged, or tells no ceiling of {split} ({error!r}); {fix}") from None
     if ap is None:
         return None

@@ -6,9 +6,10 @@ boxes.npy      (M, 4) float64     xyxy, pixels of the letterboxed image, image a
 labels.npy     (M,) int32     class indices
 offsets.npy    (N + 1,) int64     image n has the boxes offsets[n] to offsets[n + 1]
 sizes.npy      (N, 2) int32     (height, width) of each image before the letterbox
-split.json     class names, grid and fill; written last, so that a folder without it is not whole
+split.json     class names, grid, fill and the arrays' checksums; written last: without it, a folder is not whole
 """
 
+import errno
 import json
 import math
 import os
@@ -28,9 +29,11 @@ from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, cannot_write, make_folder
 from humbleyolo.grid import Grid, encode_boxes
 from humbleyolo.images import Letterbox, decode
+from humbleyolo.json_file import read_json
+from humbleyolo.npy import checksum, open_array
 from humbleyolo.shards import map_in_order
 
-_FORMAT = 1
+_FORMAT = 2  # 1 had no checksums
 _SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
 _SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
 _BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a process at a time
@@ -95,7 +98,7 @@ def open_encoded(folder: Path) -> EncodedSplit:
     """
     fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
     try:
-        info = json.loads((folder / "split.json").read_text(encoding="utf-8"))
+        info = read_json(folder / "split.json")
         if info["format"] != _FORMAT:
             raise UserError(
                 f"{folder}: is of format {info['format']!r}, not {_FORMAT}; run `dvc repro encode`"
@@ -103,9 +106,8 @@ def open_encoded(folder: Path) -> EncodedSplit:
         categories = tuple(str(name) for name in info["categories"])
         grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
         fill = int(info["fill"])
-        arrays: dict[str, Any] = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _KINDS
-        }
+        checksums = {name: int(info["crc32"][name]) for name in _KINDS}
+        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in _KINDS}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; {fix}") from None
     except (
@@ -114,10 +116,10 @@ def open_encoded(folder: Path) -> EncodedSplit:
         KeyError,
         TypeError,
         AttributeError,
-        EOFError,
         OverflowError,
-        RecursionError,
     ) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
         raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
     images, objects = len(arrays["images"]), len(arrays["boxes"])
     shapes: dict[str, tuple[int, ...]] = {
@@ -139,6 +141,9 @@ def open_encoded(folder: Path) -> EncodedSplit:
         raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
     if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
         raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
+    for name, expected in checksums.items():
+        if checksum(folder / f"{name}.npy") != expected:
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
     return EncodedSplit(categories, grid, fill, **arrays)
 
 
@@ -244,7 +249,13 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     _save(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
     _save(folder / "sizes.npy", small.sizes)
     with atomic_write(folder / "split.json") as file:
-        info = {"format": _FORMAT, "categories": categories, "grid": asdict(grid), "fill": fill}
+        info = {
+            "format": _FORMAT,
+            "categories": categories,
+            "grid": asdict(grid),
+            "fill": fill,
+            "crc32": {name: checksum(folder / f"{name}.npy") for name in _KINDS},
+        }
         file.write((json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
 
 
@@ -326,10 +337,14 @@ def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path
     unfinished = path.with_name(f".{path.name}.partial")
     try:
         try:
-            np.lib.format.open_memmap(unfinished, "w+", kind, shape)
-            with unfinished.open("r+b") as file:
+            with unfinished.open("wb") as file:
+                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+                file.truncate(size)
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, unfinished.stat().st_size)
+                    os.posix_fallocate(file.fileno(), 0, size)
         except OSError as error:
             raise cannot_write(path, error) from None
         yield unfinished

@@ -4,6 +4,7 @@ import errno
 import glob
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,13 +76,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def make_folder(path: Path) -> Path:
-    """Make `path` and the folders above it, where they are missing, and return it.
+    """Make `path` and the folders above it, where they are missing, and return it once a file can be made in it.
 
     Raises:
-        UserError: Where that is not possible.
+        UserError: Where that is not possible: before the work whose outcome shall lie there.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
     except FileExistsError:
         raise UserError(f"{path}: cannot be made: a file stands where a folder is needed") from None
     except OSError as error:

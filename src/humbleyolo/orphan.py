@@ -8,15 +8,20 @@ from pathlib import Path
 _SHELLS = {"sh", "ash", "bash", "dash", "fish", "ksh", "zsh"}  # DVC starts a stage through the user's
 _LOOK_S = 0.2
 
+WATCH = "orphan-watch"
+"""The name of the thread that looks. It holds no lock that a fork could take along."""
+
 
 def end_with_parents() -> None:
     """Have this process end at once when the one that started it ends, or a shell between the two does.
 
     It looks five times a second. The kernel could tell (`PR_SET_PDEATHSIG`), but not on every system, not past a
-    shell, and it takes the end of a thread for that of its process.
+    shell, and it takes the end of a thread for that of its process. A second call does nothing.
     """
+    if any(thread.name == WATCH for thread in threading.enumerate()):
+        return
     links = _links()
-    threading.Thread(target=_watch, args=(links,), daemon=True).start()
+    threading.Thread(target=_watch, args=(links,), name=WATCH, daemon=True).start()
 
 
 def _watch(links: dict[int, int]) -> None:

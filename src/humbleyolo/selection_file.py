@@ -8,10 +8,11 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write
+from humbleyolo.json_file import read_json
 from humbleyolo.params import Evaluate, Fraction, Mirrored, Section
 
 NAME = "selection.json"
@@ -65,15 +66,15 @@ def read_selection(path: Path, weights: Path) -> MeasuredSelection:
         UserError: Where it is missing, damaged, of another version, or of other weights; the text says only which.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        version = json.loads(text)["format"]
+        content = read_json(path)
+        version = content["format"]
         if version != FORMAT:
             raise UserError(f"{path.name} is of format {version!r}, not {FORMAT}")
-        found = MeasuredSelection.model_validate_json(text)
+        found = MeasuredSelection.model_validate_json(json.dumps(content, allow_nan=False))
         own = _sha256(weights)
     except FileNotFoundError as error:
         raise UserError(f"there is no {Path(error.filename).name} beside the model") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError):
+    except (OSError, ValueError, KeyError, TypeError):  # pydantic's errors are ValueErrors
         raise UserError(f"{path.name} is damaged") from None
     if found.weights_sha256 != own:
         raise UserError(f"{path.name} is of other weights")

@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import TypeVar
 
 from humbleyolo.errors import UserError
+from humbleyolo.orphan import WATCH
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -25,6 +27,9 @@ Result = TypeVar("Result")
 # Seconds of work that are done here first: about what it takes to start processes, so that little work, which
 # would not gain by them, does not pay for them.
 _PATIENCE_S = {"fork": 0.05, "spawn": 1.0}
+
+_MEANWHILE_S = 0.2
+_STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def available_cores() -> int:
@@ -70,7 +75,7 @@ def map_in_order(
     waiting: deque[Future[Result]] = deque()
     try:
         for task in rest:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _signals_held():
                 # Python 3.12 warns of every fork beside a thread, also NumPy's, which is made for that.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 waiting.append(pool.submit(work, task))
@@ -79,8 +84,10 @@ def map_in_order(
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool:
+        time.sleep(_MEANWHILE_S)  # a signal that ended a worker may be on its way to this process too
         raise UserError(
-            "a worker process was killed from outside; if memory ran out, make the images smaller"
+            "a worker process was killed from outside, as the system does where memory runs out; make the images "
+            "smaller, or use one core: `taskset -c 0 dvc repro`"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -92,13 +99,30 @@ def _start_method() -> str:
     A fork of a process with threads can hang on a lock that one of them held. NumPy's own (OpenBLAS) ends its
     threads for a fork; TensorFlow does not.
     """
-    alone = threading.active_count() == 1 and "tensorflow" not in sys.modules
+    others = [thread for thread in threading.enumerate() if thread.name != WATCH]
+    alone = len(others) == 1 and "tensorflow" not in sys.modules
     return "fork" if sys.platform == "linux" and alone else "spawn"
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM wait for the end of the body, and in processes it starts until they let them in."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
     """Leave Ctrl-C to the process that started this one, and end with it even where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # without a word, which the other process has
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

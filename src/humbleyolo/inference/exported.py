@@ -5,7 +5,6 @@ shapes. Beside the graph it carries `humbleyolo.json`, the fields of `Metadata`.
 """
 
 import io
-import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,11 +12,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from humbleyolo.errors import UserError
 from humbleyolo.inference.model import Facts, Found
 from humbleyolo.inference.pictures import read_file
+from humbleyolo.json_file import MOST_BYTES, parse_json
 from humbleyolo.params import Count, Fraction, Pixels, Section
 
 METADATA = "humbleyolo.json"
@@ -56,14 +56,14 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
         UserError: Where it is damaged or of a newer version.
     """
     try:
-        found = json.loads(text)["format"]
+        found = parse_json(text if isinstance(text, bytes) else text.encode())["format"]
         if found != FORMAT:
             raise UserError(
                 f"{path}: format {found!r} is not {FORMAT}, which this version reads; use the version of humbleyolo "
                 "that wrote it"
             )
         return Metadata.model_validate_json(text)
-    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: its {METADATA} is damaged ({error}); {_FIX}") from None
 
 
@@ -74,8 +74,8 @@ def metadata_in_zip(data: bytes, path: Path) -> Metadata:
         UserError: Where it says nothing, is damaged or of a newer version.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return parse_metadata(archive.read(METADATA), path)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(METADATA) as file:
+            return parse_metadata(file.read(MOST_BYTES + 1), path)
     except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError, RuntimeError):
         raise UserError(f"{path}: is damaged, or was not written by `humbleyolo export`; {_FIX}") from None
 

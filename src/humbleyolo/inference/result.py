@@ -45,6 +45,6 @@ class Result:
         import pandas as pd
 
         table = pd.DataFrame(self.boxes, columns=["xmin", "ymin", "xmax", "ymax"])
-        table.insert(0, "label", self.class_names.astype(object))
+        table.insert(0, "label", self.class_names.tolist())
         table.insert(1, "score", self.scores)
         return table

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.params import Section
 from humbleyolo.report.evaluation_files import MISTAKES, Evaluation
-from humbleyolo.report.table_files import number, number_or_none, read_object, read_table
+from humbleyolo.report.table_files import is_number_or_none, number, number_or_none, read_object, read_table
 
 HEADLINES = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"),
@@ -48,6 +48,7 @@ _COLUMNS = {
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
 _MOST_PAIRS = 40
+_CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
 _GRID_FIX = "run `dvc repro encode` to make it anew, or `dvc pull` to fetch it"
 _DATA_FIX = "run `dvc repro generate` to make it anew, or `dvc pull` to fetch it"
 _MODEL_FIX = "run `dvc repro train` to make it anew, or `dvc pull` to fetch it"
@@ -233,9 +234,13 @@ def _history(path: Path) -> list[dict[str, Any]]:
 
 def _ceilings(path: Path) -> list[Mapping[str, Any]]:
     rows = read_object(path, _GRID_FIX).get("test")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "ap" in row for row in rows):
+    if not isinstance(rows, list) or not all(_is_ceiling(row) for row in rows):
         raise UserError(f"{path}: holds no ceilings of the test split; {_GRID_FIX}")
     return rows
+
+
+def _is_ceiling(row: Any) -> bool:
+    return isinstance(row, dict) and row.keys() >= _CEILING and all(map(is_number_or_none, row.values()))
 
 
 def _model(path: Path) -> list[tuple[str, Any]]:

@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.grid import Grid
+from humbleyolo.npy import open_array
 from humbleyolo.report.table_files import (
     column,
     index,
+    is_number_or_none,
     number,
     number_or_none,
     read_object,
@@ -163,7 +165,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     problems = [
         f"{name} is {value!r}; allowed: a finite number or null"
         for name, value in metrics.items()
-        if name != "per_class" and not _is_number_or_none(value)
+        if name != "per_class" and not is_number_or_none(value)
     ]
     per_class = metrics.get("per_class")
     if not isinstance(per_class, dict) or not all(isinstance(row, dict) for row in per_class.values()):
@@ -173,15 +175,11 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
             f"per_class: {name[:80]}: {key} is {value!r}; allowed: a finite number or null"
             for name, row in per_class.items()
             for key, value in row.items()
-            if not _is_number_or_none(value)
+            if not is_number_or_none(value)
         ]
     if problems:
         raise ProblemsError(str(path), [*problems[:20], _FIX])
     return metrics
-
-
-def _is_number_or_none(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and bool(np.isfinite(value)))
 
 
 def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:
@@ -227,14 +225,16 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
 
 def _read_confidence(path: Path, image_count: int, grid: Grid) -> npt.NDArray[np.float32]:
     try:
-        confidence = np.load(path, mmap_mode="r", allow_pickle=False)
+        confidence = open_array(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_FIX}") from None
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an array ({error}); {_FIX}") from None
     expected = (image_count, grid.rows, grid.cols, grid.boxes)
     if confidence.shape != expected or confidence.dtype != np.float32:
         raise UserError(
             f"{path}: holds {confidence.dtype} {confidence.shape}, expected float32 {expected}; {_FIX}"
         )
-    return np.asarray(confidence)
+    if not np.isfinite(confidence).all():
+        raise UserError(f"{path}: holds values that are not finite; {_FIX}")
+    return confidence

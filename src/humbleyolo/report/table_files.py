@@ -1,16 +1,17 @@
 """CSV tables and JSON objects read back, with an error that names the file, the line and the column."""
 
 import csv
-import io
-import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.json_file import read_json
 
 _MOST_PROBLEMS = 20  # told of one file
+_LONGEST_LINE = 1 << 20  # characters
+_MOST = 2**53  # from here on a float, as JavaScript has it, is not whole numbers one by one
 
 Reader = Callable[[str], Any]
 
@@ -23,7 +24,7 @@ def text(field: str) -> str:
 def whole(field: str) -> int:
     """Return a whole number of 0 or more."""
     value = int(field)
-    if value < 0:
+    if not 0 <= value < _MOST:
         raise ValueError(field)
     return value
 
@@ -51,6 +52,13 @@ def number_or_none(field: str) -> float | None:
     return number(field) if field else None
 
 
+def is_number_or_none(value: Any) -> bool:
+    """Tell whether a value of a JSON file is a number that can be shown, or null: what is undefined."""
+    if type(value) is int:
+        return -_MOST < value < _MOST
+    return value is None or (type(value) is float and math.isfinite(value))
+
+
 _ALLOWED: dict[Reader, str] = {
     whole: "a whole number, 0 or more",
     whole_or_none: "a whole number, 0 or more, or nothing",
@@ -76,11 +84,32 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
         ProblemsError: With the columns that are missing, or the first 20 values that are not allowed.
     """
     try:
-        content = _read(path, fix).decode("utf-8", "surrogatepass")
-        rows = list(csv.reader(io.StringIO(content, newline=""), strict=True))
+        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+            return _read_rows(path, csv.reader(_lines(file), strict=True), columns, fix)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {fix}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a table ({error}); {fix}") from None
-    head = rows[0] if rows else []
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, none of which is held where it is too long to be one of ours.
+
+    Raises:
+        csv.Error: There.
+    """
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line of {_LONGEST_LINE:,} characters or more")
+        yield line
+
+
+def _read_rows(
+    path: Path, rows: Iterator[list[str]], columns: dict[str, Reader], fix: str
+) -> list[dict[str, Any]]:
+    head = next(rows, [])
     if missing := [name for name in columns if name not in head]:
         raise ProblemsError(
             str(path),
@@ -89,7 +118,9 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
     places = {name: head.index(name) for name in columns}
     problems: list[str] = []
     table = []
-    for line, row in enumerate(rows[1:], 2):
+    for line, row in enumerate(rows, 2):
+        if len(problems) >= _MOST_PROBLEMS:
+            break
         if len(row) != len(head):
             problems.append(f"line {line}: {len(row)} fields; allowed: {len(head)}")
             continue
@@ -115,8 +146,12 @@ def read_object(path: Path, fix: str) -> dict[str, Any]:
         UserError: Where the file is missing, damaged or holds something else.
     """
     try:
-        content = json.loads(_read(path, fix))
-    except (ValueError, RecursionError) as error:
+        content = read_json(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {fix}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
+    except ValueError as error:
         raise UserError(f"{path}: is damaged, or no JSON ({error}); {fix}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: is a {type(content).__name__}, not values by name; {fix}")
@@ -126,12 +161,3 @@ def read_object(path: Path, fix: str) -> dict[str, Any]:
 def column(table: Sequence[dict[str, Any]], name: str) -> list[Any]:
     """Return one column of a table."""
     return [row[name] for row in table]
-
-
-def _read(path: Path, fix: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {fix}") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None

@@ -62,12 +62,12 @@ def confusion_table(
     np.add.at(counts, (truth_class[taken], detections.labels[taken]), 1)
     counts[:classes, classes] = np.bincount(missed, minlength=classes)
     index = np.append(np.arange(classes), BACKGROUND)
-    names = np.array([*categories, _NAME], object)
+    names = [*categories, _NAME]
     row, column = (axis.ravel()[:-1] for axis in np.indices(counts.shape))
     return pd.DataFrame(
         {
-            "truth": names[row],
-            "predicted": names[column],
+            "truth": [names[label] for label in row],
+            "predicted": [names[label] for label in column],
             "count": counts.ravel()[:-1],
             "truth_index": index[row],
             "predicted_index": index[column],

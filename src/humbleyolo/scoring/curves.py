@@ -49,7 +49,7 @@ def precision_recall(
     defined = np.flatnonzero(highest > -1)
     by_class = pd.DataFrame(
         {
-            "class": np.repeat(np.array(categories, object)[defined], len(recalls)),
+            "class": [categories[label] for label in defined.tolist() for _ in recalls],
             "recall": np.tile(recalls, len(defined)),
             "precision": precision[:, defined].T.ravel(),
             "confidence": np.where(recalls[:, None] <= highest, scores, np.nan)[:, defined].T.ravel(),

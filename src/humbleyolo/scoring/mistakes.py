@@ -178,7 +178,6 @@ def judged_table(
         By image, first the detections: image_id, detection (position in `detections.json`, from 0), truth (id of
         the annotation), kind, predicted, truth_class, score, iou. What does not exist is missing.
     """
-    names = np.array([*categories, None], object)
     order = detections.file_order()
     position = np.flatnonzero(taken[order])
     rows = order[position]
@@ -190,10 +189,8 @@ def judged_table(
             "detection": pd.array(position, "Int64"),
             "truth": pd.array(about + 1, "Int64"),
             "kind": judgement.kinds[rows],
-            "predicted": names[detections.labels[rows]],
-            "truth_class": names[np.where(about < 0, len(categories), truths.labels[about])]
-            if len(truths)
-            else None,
+            "predicted": [categories[label] for label in detections.labels[rows]],
+            "truth_class": [None if row < 0 else categories[truths.labels[row]] for row in about],
             "score": detections.scores[rows],
             "iou": judgement.iou[rows].round(12),
         }
@@ -206,7 +203,7 @@ def judged_table(
             "truth": pd.array(missed + 1, "Int64"),
             "kind": "missed",
             "predicted": None,
-            "truth_class": names[truths.labels[missed]],
+            "truth_class": [categories[label] for label in truths.labels[missed]],
             "score": np.nan,
             "iou": np.nan,
         }

@@ -5,19 +5,24 @@
 """
 
 import json
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.files import atomic_write
+from humbleyolo.json_file import read_json
 from humbleyolo.scoring.tables import LONGEST_PX, DetectionTable
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _MOST_PROBLEMS = 20  # told of one file
+_BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
+_BLANKS = " \t\r\n"  # as JSON has them
+_DECODER = json.JSONDecoder()
 _KEYS = ("image_id", "category_id", "bbox", "score")
 _REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
 
@@ -49,23 +54,69 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
         UserError: Where the file is missing or is no such list; the text says what to run.
         ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
     """
-    entries = _read_json(path)
-    if not isinstance(entries, list):
-        raise UserError(f"{path}: is a {type(entries).__name__}, not a list of COCO results; {_REMEDY}")
-    problems = []
-    for number, entry in enumerate(entries):
-        problems += [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
-        if len(problems) >= _MOST_PROBLEMS:
-            break
+    images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
+    problems: list[str] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, entry in enumerate(_entries(file)):
+                wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
+                problems += wrong
+                if len(problems) >= _MOST_PROBLEMS:
+                    break
+                if not wrong:
+                    images.append(entry["image_id"] - 1)
+                    boxes.extend(entry["bbox"])
+                    labels.append(entry["category_id"] - 1)
+                    scores.append(entry["score"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is damaged, or no list of COCO results ({error}); {_REMEDY}") from None
     if problems:
         raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], _REMEDY])
     return DetectionTable(
         image_count,
-        np.array([entry["image_id"] for entry in entries], np.int64) - 1,
-        np.array([entry["bbox"] for entry in entries], np.float64).reshape(-1, 4),
-        np.array([entry["category_id"] for entry in entries], np.int64) - 1,
-        np.array([entry["score"] for entry in entries], np.float64),
+        np.array(images, np.int64),
+        np.array(boxes, np.float64).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(scores, np.float64),
     )
+
+
+def _entries(file: TextIO) -> Iterator[Any]:
+    """Yield the values of a JSON list one by one, holding little of the file.
+
+    Raises:
+        ValueError: Where it is no list, or has an entry that is too long to be one of ours.
+    """
+    text = file.read(_BLOCK).lstrip(_BLANKS)
+    if not text.startswith("["):
+        raise ValueError("does not start with [")
+    place, separator = 1, "["
+    while True:
+        if len(text) - place < _LONGEST_ENTRY:
+            text, place = text[place:] + file.read(_BLOCK), 0
+        window = text[place : place + _LONGEST_ENTRY]
+        start = len(window) - len(window.lstrip(_BLANKS))
+        if separator == "[" and window.startswith("]", start):
+            place += start + 1
+            break
+        try:
+            value, end = _DECODER.raw_decode(window, start)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        yield value
+        end += len(window[end:]) - len(window[end:].lstrip(_BLANKS))
+        separator = window[end : end + 1]
+        place += end + 1
+        if separator == "]":
+            break
+        if separator != ",":
+            raise ValueError(
+                f"{separator!r} after an entry, or an entry of more than {_LONGEST_ENTRY} characters"
+            )
+    if (text[place:] + file.read(_LONGEST_ENTRY)).strip(_BLANKS):
+        raise ValueError("more after the list")
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
@@ -109,10 +160,10 @@ def read_metrics(path: Path, *names: str) -> list[float | None]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return read_json(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_REMEDY}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
 
 

@@ -1,0 +1,62 @@
+"""An `.npy` file of ours, looked at before any of it is held: what its header says is no more than a claim."""
+
+import math
+import os
+import struct
+import tokenize
+import warnings
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What a header that is not ours can raise, besides ValueError.
+_DAMAGED = (
+    TypeError, KeyError, EOFError, SyntaxError, struct.error, tokenize.TokenError, RecursionError, OverflowError,
+    UserWarning,
+)  # fmt: skip
+_BLOCK = 1 << 20  # bytes held at a time
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """Return the array in a file as a read-only memory map.
+
+    Raises:
+        OSError: Where the file cannot be read.
+        ValueError: Where it is no array as NumPy writes ours, or has not the bytes that its header promises.
+    """
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"{path.name} is of .npy version {version}, expected (1, 0)")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # NumPy warns of headers that it has to mend, and reads them
+                shape, column_major, kind = np.lib.format.read_array_header_1_0(file)
+            if kind.hasobject or column_major:
+                raise ValueError(
+                    f"{path.name} holds {kind}{' by columns' * column_major}, expected numbers by rows"
+                )
+            promised = file.tell() + math.prod(shape) * kind.itemsize
+            size = os.fstat(file.fileno()).st_size
+        if size != promised:
+            raise ValueError(f"{path.name} has {size} bytes, its header promises {promised}")
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
+    except _DAMAGED as error:
+        raise ValueError(f"{path.name} has a damaged header ({error})") from None
+
+
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file.
+
+    Raises:
+        OSError: Where it cannot be read.
+    """
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            crc = zlib.crc32(block, crc)
+    return crc
