@@ -43,6 +43,7 @@ def working(stage: StartedStage) -> bool:
 
 def run_until(project: Project, name: str, moment: Callable[[StartedStage], bool]) -> StartedStage:
     """Start a stage without its outputs, and return it at a moment."""
+    project.git("checkout", "--", "data/evaluation")  # what DVC does not put back after a stop of `evaluate`
     remove_outputs(project, name)
     stage = StartedStage(project, name)
     stage.wait_for(lambda: moment(stage))
