@@ -2,7 +2,9 @@
 
 Each rung is a set of values of params.yaml, run by `dvc exp run -S`, once for each seed: images, weights and order
 are all drawn anew. What came of each run is kept in docs/ladder.json, so that an interrupted ladder goes on where it
-was; the tables in docs/ladder.md are made of that file. Run it in a clone of its own: it changes the working tree.
+was; the tables in docs/ladder.md are made of that file. A rung whose values here are others than those kept is run
+anew. It needs a clone of its own, since it changes params.yaml, dvc.lock and the metrics, and refuses one with
+changes that are not committed.
 """
 
 import argparse
@@ -140,17 +142,38 @@ def climb(seeds: list[int]) -> None:
         (title, changes, seed)
         for seed in seeds
         for title, changes in rungs().items()
-        if str(seed) not in results.get(title, {}).get("runs", {})
+        if str(seed) not in _still_true(results, title, changes)
     ]
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    if missing and changed:
+        raise SystemExit(
+            f"error: {ROOT}: has changes that are not committed, and some would be lost:\n{changed}make a clone: "
+            "`git clone . ../ladder`, and run it there"
+        )
     for title, changes, seed in tqdm(missing, unit=" runs"):
-        entry = results.setdefault(title, {"runs": {}})
-        entry["values"] = changes
-        entry["runs"][str(seed)] = run(changes, seed)
+        runs = _still_true(results, title, changes) | {str(seed): run(changes, seed)}
+        results[title] = {"runs": runs, "values": changes}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def table(titles: list[str], results: dict[str, Any], last_column: str) -> list[str]:
-    """Return a table as lines of Markdown: mean, and least to most of the seeds."""
+def _still_true(results: dict[str, Any], title: str, changes: Changes) -> dict[str, Any]:
+    """Return a rung's runs, by seed, that were made with these values."""
+    entry = results.get(title, {})
+    runs: dict[str, Any] = entry["runs"] if entry.get("values") == changes else {}
+    return runs
+
+
+def table(titles: list[str], results: dict[str, Any], last_column: str, climbs: bool) -> list[str]:
+    """Return a table as lines of Markdown: mean, and least to most of the seeds.
+
+    Args:
+        titles: Of the rungs.
+        results: What docs/ladder.json holds.
+        last_column: Its heading.
+        climbs: Whether a rung's new values are those that the one above has not, or that the first has not.
+    """
     if not titles:
         return []
     lines = [
@@ -169,7 +192,7 @@ def table(titles: list[str], results: dict[str, Any], last_column: str) -> list[
             for key, digits in (("ap50", 3), ("ap", 3), ("seconds", 0))
         ]
         lines.append(f"| {title} | {' | '.join(cells)} | {runs[0]['parameters']:,} | {', '.join(new)} |")
-        before = values
+        before = values if climbs or not before else before
     return lines
 
 
@@ -184,18 +207,23 @@ def _spread(values: list[float | None], digits: int) -> str:
 
 
 def write_page() -> None:
-    """Put both tables between their marks in docs/ladder.md."""
-    results = json.loads(RESULTS.read_text())
-    page = PAGE.read_text()
-    for mark, titles, column in (
-        ("steps", [title for title, _ in STEPS if title in results], "New in `params.yaml`"),
-        ("mistakes", [title for title, _ in MISTAKES if title in results], "Changed from the row above"),
+    """Put both tables into docs/ladder.md."""
+    PAGE.write_text(make_page(PAGE.read_text(), json.loads(RESULTS.read_text())))
+
+
+def make_page(page: str, results: dict[str, Any]) -> str:
+    """Return the page with both tables between their marks."""
+    for mark, rungs, column in (
+        ("steps", STEPS, "New in `params.yaml`"),
+        ("mistakes", MISTAKES, "Other than in the first row"),
     ):
+        titles = [title for title, _ in rungs if title in results]
         start, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
         head, rest = page.split(start)
         tail = rest.split(end)[1]
-        page = head + start + "\n".join(["", *table(titles, results, column), ""]) + "\n" + end + tail
-    PAGE.write_text(page)
+        rows = table(titles, results, column, climbs=rungs is STEPS)
+        page = head + start + "\n".join(["", *rows, ""]) + "\n" + end + tail
+    return page
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ With the default parameters, each measurement in a process of its own:
                 batches; without augmentation, and with shifts, scales and colours
     startup     seconds until the first step is done: imports, networks built, the step compiled and run
     latency     one image, from its pixels to its boxes, in milliseconds
-    goal        seconds of training, start of the loop to the end of the epoch, until AP on val is 0.5, 0.85, 0.93
+    goal        seconds of training, start of the loop to the end of the epoch, until AP on val is 0.5, 0.85, 0.93;
+                each repetition with a seed of its own, on the same images
 
-Prints a table and writes JSON where asked to. Run it on a machine that does nothing else.
+Prints a table, and every figure of every repetition as JSON, to a file where one is named. Run it on a machine that
+does nothing else.
 """
 
 import argparse
@@ -72,24 +74,26 @@ def run_stages(folder: Path) -> dict[str, dict[str, float]]:
     }
     measured = {}
     for name in STAGES:
-        command = stages[name]["cmd"].replace("${dataset.inputs}", inputs).split()
+        command = [word.replace("${dataset.inputs}", inputs) for word in stages[name]["cmd"].split()]
         for out in command[3:]:
             (folder / out).parent.mkdir(parents=True, exist_ok=True)
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *command[1:]],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        own, ended = 0.0, 0
-        while not ended:
-            own = max(own, own_memory(process.pid))
-            time.sleep(0.02)
-            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+        log = folder / f"{name}.log"
+        with log.open("w") as said:
+            started = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, *command[1:]],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
+            own, ended = 0.0, 0
+            while not ended:
+                own = max(own, own_memory(process.pid))
+                time.sleep(0.02)
+                ended, status, used = os.wait4(process.pid, os.WNOHANG)
         if status:
-            raise SystemExit(f"stage {name} failed in {folder}")
+            raise SystemExit(f"{log.read_text()}stage {name} failed")
         seconds = time.perf_counter() - started
         measured[name] = {
             "images_s": seen[name] / seconds,
@@ -129,14 +133,12 @@ def _start(seed: int | None = None, **changes: Any) -> Any:
     seed = own if seed is None else seed
     start_runtime(runtime)
     from humbleyolo.encoded import open_encoded
-    from humbleyolo.models.build import build_model
-    from humbleyolo.training import Trainer
+    from humbleyolo.training import build_trainer
 
     train = train.model_copy(update=changes)
     grid = Path(os.environ["BENCHMARK_GRID"])
     data, val = open_encoded(grid / "train"), open_encoded(grid / "val")
-    network, average = (build_model(model, data.grid, seed) for _ in range(2))
-    return Trainer(network, average, data, loss, train, seed), data, val, train
+    return build_trainer(seed, runtime, model, loss, train, data), data, val, train
 
 
 def measure_step(augmented: bool) -> dict[str, float]:
@@ -259,7 +261,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write every figure of every repetition")
+    parser.add_argument("--json", type=Path, help="write the JSON there; without it, it is printed")
     parser.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
     parser.add_argument("--only", choices=MEASUREMENTS, help=argparse.SUPPRESS)
     parser.add_argument("--number", type=int, help=argparse.SUPPRESS)
@@ -274,13 +276,16 @@ def main() -> None:
             name: repeat(name, parsed.repetitions, project / "data/grid") for name in tqdm(parsed.measure)
         }
     print("\n".join(table(results)))
+    machine = {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+    }
+    text = json.dumps({"machine": machine, "results": results}, indent=1) + "\n"
     if parsed.json:
-        machine = {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-        }
-        parsed.json.write_text(json.dumps({"machine": machine, "results": results}, indent=1) + "\n")
+        parsed.json.write_text(text)
+    else:
+        print(f"\n{text}", end="")
 
 
 if __name__ == "__main__":

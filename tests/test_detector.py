@@ -109,7 +109,7 @@ def test_whatever_a_network_answers_detections_are_sound(
     assert len(found) == 3
     for number, image in enumerate(found):
         assert len(image.boxes) == len(image.scores) == len(image.labels) <= most
-        assert (image.scores >= min_score).all()
+        assert ((image.scores >= min_score) & (image.scores > 0) & (image.scores <= 1)).all()
         assert (np.diff(image.scores) <= 0).all()
         assert (image.boxes >= 0).all()
         assert (image.boxes <= (80, 48, 80, 48)).all()
@@ -119,6 +119,16 @@ def test_whatever_a_network_answers_detections_are_sound(
         assert not (clash & ~np.eye(len(clash), dtype=bool)).any()
         for score, label in zip(image.scores, image.labels, strict=True):
             assert score in decoded.scores[number, :, label]
+
+
+def test_two_numbers_under_0_are_no_object_and_no_score_is_over_1() -> None:
+    tensor = np.full((1, *GRID.shape), 0.5, np.float32)
+    tensor[..., :3] = -0.2
+    tensor[..., 3 + 4 :: 5] = -0.3  # confidences
+    assert not len(select_detections(tensor, GRID, ALL)[0].scores)
+    tensor[..., :3] = 1.3
+    tensor[..., 3 + 4 :: 5] = 1.1
+    assert set(select_detections(tensor, GRID, ALL)[0].scores) == {1.0}
 
 
 def test_the_best_are_kept_where_there_are_too_many() -> None:

@@ -278,16 +278,20 @@ WRONG_TOGETHER = [
     ),
     ([("encode.finer", "[2, 3, 2]")], "encode.finer: 2 more than once"),
     (
-        [("encode.rows", "15"), ("model.name", "humble"), ("encode.height", "14")],
+        [("encode.rows", "15"), ("model.name", "humble"), ("loss.name", "article"), ("encode.height", "14")],
         "encode.rows: 15 is not allowed; allowed: at most 14",
     ),
     (
-        [("model.name", "humble"), ("encode.height", "13")],
+        [("model.name", "humble"), ("loss.name", "article"), ("encode.height", "13")],
         "encode.height: 13 leaves nothing behind the layers of model humble; allowed: 14 or more",
     ),
     (
         [("model.name", "yolov1"), ("loss.name", "yolov1"), ("encode.width", "100")],
         "encode.width: 100 does not suit model yolov1; allowed: multiples of 64",
+    ),
+    (
+        [("model.name", "humble"), ("loss.name", "iou")],
+        "loss.name: iou needs class probabilities that add up to 1, which humble's do not",
     ),
     (
         [("model.name", "yolov1"), ("loss.name", "iou")],
@@ -355,7 +359,8 @@ def test_the_formats_are_those_that_are_read(tmp_path):
 
 def test_any_grid_is_right_for_the_model_of_the_article(tmp_path):
     path = tmp_path / "params.yaml"
-    path.write_text(changed(("encode.rows", "3"), ("encode.cols", "5"), ("model.name", "humble")))
+    network = (("model.name", "humble"), ("loss.name", "article"))
+    path.write_text(changed(("encode.rows", "3"), ("encode.cols", "5"), *network))
     assert load_params(path, "encode")[0].rows == 3
 
 

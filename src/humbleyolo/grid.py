@@ -168,7 +168,8 @@ class Decoded(NamedTuple):
 def decode_grid(tensor: NDArray[np.float32], grid: Grid) -> Decoded:
     """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
 
-    The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1).
+    The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both count as
+    0 to 1, which a network with a linear output (`yolov1`) can leave: two numbers under 0 would be an object.
 
     Args:
         tensor: (N, R, S, K), targets or a network's output.
@@ -186,7 +187,8 @@ def decode_grid(tensor: NDArray[np.float32], grid: Grid) -> Decoded:
         ],
         axis=-1,
     )  # (N, R, S, B, 4)
-    scores = parts.class_probs[..., None, :] * parts.confidence[..., None]  # (N, R, S, B, C)
+    probs, confidence = np.clip(parts.class_probs, 0, 1), np.clip(parts.confidence, 0, 1)
+    scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
     each = grid.rows * grid.cols * grid.boxes  # A
     return Decoded(
         cxcywh_to_xyxy(centre_lengths).reshape(images, each, 4), scores.reshape(images, each, grid.classes)

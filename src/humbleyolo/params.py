@@ -477,9 +477,13 @@ def _image_fits_the_network(pixels: int, model: str) -> str | None:
 
 
 @_rule("loss.name", "model.name")
-def _output_is_bounded(loss: str, model: str) -> str | None:
-    if model == "yolov1" and loss == "iou":
+def _output_is_probabilities(loss: str, model: str) -> str | None:
+    if loss == "iou" and model == "yolov1":
         return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1, article"
+    if loss == "iou" and model == "humble":
+        return (
+            "iou needs class probabilities that add up to 1, which humble's do not; allowed: yolov1, article"
+        )
     return None
 
 

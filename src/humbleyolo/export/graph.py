@@ -120,7 +120,9 @@ def _decode(predictions: tf.Tensor, grid: Grid) -> tuple[tf.Tensor, tf.Tensor]:
         ],
         axis=-1,
     )  # (N, R, S, B, 4)
-    scores = parts.class_probs[..., None, :] * parts.confidence[..., None]  # (N, R, S, B, C)
+    probs = tf.clip_by_value(parts.class_probs, 0.0, 1.0)
+    confidence = tf.clip_by_value(parts.confidence, 0.0, 1.0)
+    scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
     each = grid.rows * grid.cols * grid.boxes  # A
     return tf.reshape(corners, (-1, each, 4)), tf.reshape(scores, (-1, each, grid.classes))
 
