@@ -47,8 +47,8 @@ def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]
     return ceilings
 
 
-def main() -> None:
-    """Run the stage: `python -m stages.encode <dataset> <grid>`."""
+def main() -> Path:
+    """Run `python -m stages.encode <dataset> <grid>`; return the last."""
     parser = argparse.ArgumentParser(prog="python -m stages.encode", description=__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("out", type=Path)
@@ -65,6 +65,7 @@ def main() -> None:
         f"{sum(ceiling.objects for ceiling in own.values())} objects encoded into {paths.out} in "
         f"{time.monotonic() - started:.1f} s; the grid holds {', '.join(held) or 'none'}"
     )
+    return Path(paths.out)
 
 
 if __name__ == "__main__":

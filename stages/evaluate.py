@@ -47,8 +47,8 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     return found.metrics
 
 
-def main() -> None:
-    """Run the stage: `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`."""
+def main() -> Path:
+    """Run `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`; return the last."""
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
     for name in ("model", "grid", "dataset", "out"):
         parser.add_argument(name, type=Path)
@@ -61,6 +61,7 @@ def main() -> None:
         f"{metrics['detections']} detections on {metrics['images']} images written into {paths.out} in "
         f"{time.monotonic() - started:.1f} s: AP {metrics['ap']}, AP50 {metrics['ap50']}"
     )
+    return Path(paths.out)
 
 
 if __name__ == "__main__":

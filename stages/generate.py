@@ -5,6 +5,7 @@ output folder `train.zip`, `val.zip`, `test.zip`, `ledger.csv`, `summary.json` a
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> str:
     return f"{images} images {verb} into {out} in {seconds:.1f} s, {images / seconds:,.0f} images/s{more}"
 
 
-def main() -> None:
-    """Run the stage: `python -m stages.generate <fonts or labelled folder> <dataset>`."""
+def main() -> Path:
+    """Run `python -m stages.generate <fonts or labelled folder> <dataset>`; return the last."""
     parser = argparse.ArgumentParser(prog="python -m stages.generate", description=__doc__)
     parser.add_argument("inputs", type=Path)
     parser.add_argument("out", type=Path)
@@ -56,9 +57,13 @@ def main() -> None:
         Path("params.yaml"), "seed", "dataset", check=lambda dataset: find_problems(dataset, paths.inputs)
     )
     print(generate(seed, dataset, paths.inputs, paths.out))
+    return Path(paths.out)
 
 
 if __name__ == "__main__":
     run_stage(
-        "generate", main, less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`"
+        "generate",
+        main,
+        less_memory="make the images smaller, or use one core: `taskset -c 0 dvc repro`",
+        inputs=sys.argv[1:2],
     )

@@ -45,8 +45,8 @@ def render(
     return len(page)
 
 
-def main() -> None:
-    """Run the stage: `python -m stages.render <dataset> <grid> <model> <evaluation> <render>`."""
+def main() -> Path:
+    """Run `python -m stages.render <dataset> <grid> <model> <evaluation> <render>`; return the last."""
     parser = argparse.ArgumentParser(prog="python -m stages.render", description=__doc__)
     for name in ("dataset", "grid", "model", "evaluation", "out"):
         parser.add_argument(name, type=Path)
@@ -61,6 +61,7 @@ def main() -> None:
     print(
         f"report.html of {size / 1e6:.1f} MB and 3 pictures in {paths.out} in {time.monotonic() - started:.1f} s"
     )
+    return Path(paths.out)
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def train(
     return trained
 
 
-def main() -> None:
-    """Run the stage: `python -m stages.train --checkpoint <file> <train split> <val split> <model>`."""
+def main() -> Path:
+    """Run `python -m stages.train --checkpoint <file> <train split> <val split> <model>`; return the last."""
     parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
     for name in ("train", "val", "out"):
         parser.add_argument(name, type=Path)
@@ -78,6 +78,7 @@ def main() -> None:
         f"{model.name} trained into {paths.out} in {time.monotonic() - started:.1f} s; kept of "
         f"{len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
     )
+    return Path(paths.out)
 
 
 if __name__ == "__main__":

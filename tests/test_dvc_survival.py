@@ -130,3 +130,32 @@ def test_dvc_goes_on_once_a_full_disk_has_space(project: Project) -> None:
         project.repro()
         assert project.outputs() == before
         assert project.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("what", ["parameter", "source", "another stage's"])
+def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(
+    what: str, project: Project
+) -> None:
+    before = project.outputs()
+    project.set("train.epochs", 60)
+    started = Started(project)
+    started.wait_for(lambda: "epoch 2/" in started.said())
+    if what == "parameter":
+        project.set("train.learning_rate", 0.0017)
+    elif what == "source":
+        project.edit("src/humbleyolo/loss.py", lambda text: text + "\nraise SystemExit('broken')\n")
+    else:
+        project.set("render.scale", 2)
+    said = started.end()
+    if what == "another stage's":
+        assert started.process.returncode == 0, said
+        return
+    assert started.process.returncode != 0
+    assert "edited while train ran, so that nothing is kept of this run" in said
+    assert {"parameter": "params.yaml: train", "source": "src/humbleyolo/loss.py"}[what] in said
+    stale = project.dvc("status", "train").stdout
+    assert "up to date" not in stale
+    after = project.outputs()
+    assert {name: after.get(name) for name in before if "data/model" in name} == {
+        name: content for name, content in before.items() if "data/model" in name
+    }

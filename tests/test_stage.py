@@ -1,6 +1,5 @@
 """How a stage ends: with a record of what it ran with, where it has done its work."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,16 @@ from humbleyolo.stage import run_stage
 
 @pytest.fixture
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that a stage writes into, which is the last argument, in the project's folder."""
+    """The folder that a stage writes into, in the project's folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["stages/draw.py", "in", "out"])
     return tmp_path / "out"
 
 
 def test_a_stage_that_worked_leaves_a_record_of_its_outputs(out: Path) -> None:
-    def work() -> None:
+    def work() -> Path:
         out.mkdir()
         (out / "a.txt").write_text("a")
+        return Path("out")
 
     run_stage("draw", work, "lower it")
     found = recorded_environment("draw", "out/a.txt", digest_of(out / "a.txt"), out.parent)
@@ -31,7 +30,7 @@ def test_a_stage_that_worked_leaves_a_record_of_its_outputs(out: Path) -> None:
 
 
 def test_one_that_could_not_leaves_none(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse() -> None:
+    def refuse() -> Path:
         raise UserError("in: no such file")
 
     with pytest.raises(SystemExit, match="2"):

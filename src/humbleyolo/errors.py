@@ -149,9 +149,10 @@ def _leave_as_it_was() -> None:
 def _put_back_outputs(stage: str) -> None:
     """Undo what DVC does before it starts a stage: it removes the stage's outputs, whatever the stage then says.
 
-    They come from DVC's cache. Where they are not in it (`metrics.json` is in git), the next run makes them.
+    What the stage has written already goes: half of its outputs with half of those before would be no run's. They
+    come from DVC's cache. Where they are not in it (`metrics.json` is in git), the next run makes them.
     """
-    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", stage]
+    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--force", stage]
     with suppress(OSError):  # without memory for a process, or with too many files open
         subprocess.run(  # noqa: S603 - the name is DVC's own; a session of its own, which Ctrl-C does not reach
             command, stderr=subprocess.DEVNULL, start_new_session=True

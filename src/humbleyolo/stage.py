@@ -1,27 +1,37 @@
 """How each stage of `dvc.yaml` is run and ends."""
 
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+from humbleyolo.edits import edited, look
 from humbleyolo.environment import record_environment
-from humbleyolo.errors import exit_with
+from humbleyolo.errors import ProblemsError, exit_with
 
 
-def run_stage(name: str, main: Callable[[], None], less_memory: str) -> None:
+def run_stage(name: str, main: Callable[[], Path], less_memory: str, inputs: list[str] | None = None) -> None:
     """Run a stage's `main`, then record what it ran with (`record_environment`).
+
+    Where DVC has started it and what it depends on was edited meanwhile, it fails, so that DVC records nothing.
 
     Args:
         name: Of the stage.
-        main: What it does. The last argument of the command is the folder that it writes into.
+        main: What it does; it returns the folder that it has written into.
         less_memory: What to do where memory does not suffice.
+        inputs: Files and folders among what it reads that people edit.
 
     Raises:
         SystemExit: As `exit_with`.
     """
 
     def run_and_record() -> None:
-        main()
-        record_environment(name, Path(sys.argv[-1]), Path())
+        before = look(inputs or [])
+        out = main()
+        if "DVC_STAGE" in os.environ and (changes := edited(before, name, inputs or [])):
+            raise ProblemsError(
+                f"edited while {name} ran, so that nothing is kept of this run; `dvc repro` runs it again",
+                changes,
+            )
+        record_environment(name, out, Path())
 
     exit_with(run_and_record, less_memory)
