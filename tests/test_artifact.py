@@ -145,8 +145,9 @@ def test_the_entries_written_here_are_good(folder: Path) -> None:
         b"",
         b"\x93NUMPY\x01\x00\xff\xff{",
         b"\x93NUMPY\x09\x00\x10\x00{}" + b" " * 30,
+        b"\x93NUMPY\x01\x00\x29\x23" + b"-" * 9000 + b"1",
     ],
-    ids=range(15),
+    ids=range(16),
 )
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_entry_that_is_no_weight_of_ours_is_refused_before_it_is_held(
@@ -161,16 +162,31 @@ def test_an_entry_that_is_no_weight_of_ours_is_refused_before_it_is_held(
     assert peak < 5_000_000
 
 
-def test_damaged_compression_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("damage", [False, True])
+def test_compression_is_refused_without_a_look_at_it(method: int, damage: bool, folder: Path) -> None:
     path = folder / "weights.npz"
-    write(path, GOOD, zipfile.ZIP_DEFLATED)
-    with zipfile.ZipFile(path) as archive:
-        start = archive.getinfo("trunk/kernel.npy").header_offset + 30 + len("trunk/kernel.npy")
-    damaged = bytearray(path.read_bytes())
-    damaged[start : start + 20] = b"\xff" * 20
-    path.write_bytes(damaged)
-    with pytest.raises(UserError, match=r"weights\.npz: is damaged"):
+    write(path, GOOD, method)
+    if damage:
+        with zipfile.ZipFile(path) as archive:
+            start = archive.getinfo("trunk/kernel.npy").header_offset + 30 + len("trunk/kernel.npy")
+        damaged = bytearray(path.read_bytes())
+        damaged[start : start + 20] = b"\xff" * 20
+        path.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"weights\.npz: is damaged .* is compressed"):
         read_weights(folder, SHAPES)
+
+
+def test_a_file_larger_than_its_weights_is_refused_unread(folder: Path) -> None:
+    write(folder / "weights.npz", GOOD | {f"{number}.npy": b"" for number in range(20_000)})
+    tracemalloc.start()
+    with pytest.raises(
+        UserError, match=r"weights\.npz: holds other weights than model\.json asks for: \d+ bytes"
+    ):
+        read_weights(folder, SHAPES)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000
 
 
 @pytest.mark.parametrize(

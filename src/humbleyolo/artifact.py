@@ -6,7 +6,6 @@ Neither holds code or a date: equal models are equal files, and reading one cann
 import json
 import math
 import struct
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -22,17 +21,19 @@ from humbleyolo.errors import UserError
 from humbleyolo.files import atomic_write, cannot_write
 from humbleyolo.grid import Grid
 from humbleyolo.json_file import read_json
+from humbleyolo.npy import read_header
 from humbleyolo.params import Model, Pixels, Section
 
 Weights = dict[str, NDArray[np.float32]]
 
 _FORMAT = 2
+_ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
 
 # What a file that is not ours can raise on the way in.
 _DAMAGED = (
-    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError, SyntaxError,
-    tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
+    zlib.error, struct.error,
 )  # fmt: skip
 
 
@@ -146,7 +147,10 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
         UserError: Where the file is missing or damaged, or holds other weights.
     """
     path = folder / "weights.npz"
+    most = sum(4 * math.prod(shape) + _ENTRY_BYTES + 2 * len(name) for name, shape in shapes.items())
     try:
+        if (size := path.stat().st_size) > most + _ENTRY_BYTES:
+            raise UserError(f"{path}: holds other weights than model.json asks for: {size} bytes; {_FIX}")
         with zipfile.ZipFile(path) as archive:
             names = [entry.filename for entry in archive.infolist()]
             expected = {f"{name}.npy" for name in shapes}
@@ -168,12 +172,11 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> 
     Raises:
         ValueError: Where it is another array.
     """
+    if archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
     with archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"{name} is of .npy version {version}, expected (1, 0)")
-        found, column_major, kind = np.lib.format.read_array_header_1_0(file)
-        if found != shape or kind != np.dtype("<f4") or column_major:
+        found, kind = read_header(file, name)
+        if found != shape or kind != np.dtype("<f4"):
             raise ValueError(f"{name} is {kind} {found}, expected float32 {shape}")
         count = math.prod(shape)
         content = file.read(4 * count + 1)  # past the end, where the checksum is compared

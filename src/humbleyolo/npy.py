@@ -7,7 +7,7 @@ import tokenize
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,34 @@ from numpy.typing import NDArray
 # What a header that is not ours can raise, besides ValueError.
 _DAMAGED = (
     TypeError, KeyError, EOFError, SyntaxError, struct.error, tokenize.TokenError, RecursionError, OverflowError,
-    UserWarning,
+    UserWarning, MemoryError,
 )  # fmt: skip
 _BLOCK = 1 << 20  # bytes held at a time
+
+
+def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and kind that a file promises, and leave it in front of the values.
+
+    Args:
+        file: At its beginning.
+        name: What it is called in errors.
+
+    Raises:
+        OSError: Where the file cannot be read.
+        ValueError: Where it is no array as NumPy writes ours.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"{name} is of .npy version {version}, expected (1, 0)")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy warns of headers that it has to mend, and reads them
+            shape, column_major, kind = np.lib.format.read_array_header_1_0(file)
+    except _DAMAGED as error:
+        raise ValueError(f"{name} has a damaged header ({error})") from None
+    if kind.hasobject or column_major:
+        raise ValueError(f"{name} holds {kind}{' by columns' * column_major}, expected numbers by rows")
+    return shape, kind
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -27,26 +52,17 @@ def open_array(path: Path) -> NDArray[Any]:
         OSError: Where the file cannot be read.
         ValueError: Where it is no array as NumPy writes ours, or has not the bytes that its header promises.
     """
+    with path.open("rb") as file:
+        shape, kind = read_header(file, path.name)
+        promised = file.tell() + math.prod(shape) * kind.itemsize
+        size = os.fstat(file.fileno()).st_size
+    if size != promised:
+        raise ValueError(f"{path.name} has {size} bytes, its header promises {promised}")
     try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            if version != (1, 0):
-                raise ValueError(f"{path.name} is of .npy version {version}, expected (1, 0)")
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # NumPy warns of headers that it has to mend, and reads them
-                shape, column_major, kind = np.lib.format.read_array_header_1_0(file)
-            if kind.hasobject or column_major:
-                raise ValueError(
-                    f"{path.name} holds {kind}{' by columns' * column_major}, expected numbers by rows"
-                )
-            promised = file.tell() + math.prod(shape) * kind.itemsize
-            size = os.fstat(file.fileno()).st_size
-        if size != promised:
-            raise ValueError(f"{path.name} has {size} bytes, its header promises {promised}")
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
     except _DAMAGED as error:
         raise ValueError(f"{path.name} has a damaged header ({error})") from None
+    return array
 
 
 def checksum(path: Path) -> int:
