@@ -28,16 +28,22 @@ def changed(kind: str, path: str) -> dict[str, Any]:
 
 
 def test_hashes_are_compared_output_by_output() -> None:
-    assert not _compare(LOCK, LOCK)
-    assert _compare(LOCK, changed("outs", "model/weights.npz")) == {"train": ["model/weights.npz"]}
-    assert not _compare(LOCK, changed("deps", "grid"))  # follows from `encode`, which is told
+    assert not _compare(LOCK, LOCK, "fonts")
+    assert _compare(LOCK, changed("outs", "model/weights.npz"), "fonts") == {"train": ["model/weights.npz"]}
+    assert not _compare(LOCK, changed("deps", "grid"), "fonts")  # follows from `encode`, which is told
 
 
 def test_a_lock_of_other_sources_is_told() -> None:
     with pytest.raises(UserError, match=r"HEAD:dvc.lock: is of another src/a\.py than the last commit has"):
-        _compare(LOCK, changed("deps", "src/a.py"))
+        _compare(LOCK, changed("deps", "src/a.py"), "fonts")
+    with pytest.raises(UserError, match="is not here what the last commit was made from; `dvc checkout`"):
+        _compare(
+            LOCK, changed("deps", "src/a.py"), "src/a.py"
+        )  # the labelled folder, which git does not keep
+    with pytest.raises(UserError, match=r"has stage train, which dvc\.yaml has not"):
+        _compare(LOCK, {"encode": LOCK["encode"]}, "fonts")
     with pytest.raises(UserError, match="has no stage train"):
-        _compare({"encode": LOCK["encode"]}, LOCK)
+        _compare({"encode": LOCK["encode"]}, LOCK, "fonts")
 
 
 def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path: Path) -> None:
@@ -50,6 +56,11 @@ def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path:
     for params in ({"seed": 2}, {"train": {"epochs": 3}}, {"loss": {}}):
         with pytest.raises(UserError, match=rf"is of another params\.yaml \({next(iter(params))}\) than"):
             _check_sources({"train": right | {"params": params}}, tmp_path)
+
+
+def test_a_lock_with_the_marks_of_a_merge_is_told() -> None:
+    with pytest.raises(UserError, match=r"HEAD:dvc\.lock: is no YAML"):
+        _read_lock("<<<<<<< HEAD\nstages: {}\n=======\n", "HEAD:dvc.lock")
 
 
 @pytest.mark.parametrize("text", ["", "stages: 3", "a: b", "stages: {a: {outs: [{md5: 1}]}}"])

@@ -61,12 +61,12 @@ def record_environment(stage: str, out: Path, root: Path) -> None:
         out: The folder that it wrote into, from `root`.
         root: Of the project.
     """
-    outputs = {(out / path.name).as_posix(): digest_of(path) for path in sorted((root / out).iterdir())}
-    record = {"environment": describe_environment(), "outputs": outputs}
     try:
+        outputs = {(out / path.name).as_posix(): digest_of(path) for path in sorted((root / out).iterdir())}
+        record = {"environment": describe_environment(), "outputs": outputs}
         with atomic_write(make_folder(root / RECORDS) / f"{stage}.json") as file:
             file.write((json.dumps(record, indent=2) + "\n").encode())
-    except UserError as error:
+    except (UserError, OSError, metadata.PackageNotFoundError) as error:
         print(f"warning: {error}; `humbleyolo verify` will not know what {stage} ran with", file=sys.stderr)
 
 

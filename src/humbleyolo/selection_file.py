@@ -17,6 +17,7 @@ from humbleyolo.params import Evaluate, Fraction, Mirrored, Section
 
 NAME = "selection.json"
 FORMAT = 2  # 1 did not say whether mirror images are seen
+_MOST_BYTES = 1 << 16
 
 
 class MeasuredSelection(Section):
@@ -66,7 +67,7 @@ def read_selection(path: Path, weights: Path) -> MeasuredSelection:
         UserError: Where it is missing, damaged, of another version, or of other weights; the text says only which.
     """
     try:
-        content = read_json(path)
+        content = read_json(path, _MOST_BYTES)
         version = content["format"]
         if version != FORMAT:
             raise UserError(f"{path.name} is of format {version!r}, not {FORMAT}")

@@ -390,6 +390,11 @@ def train_network(
         ap, ap50 = validation.score(predictions)
         means = dict(zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True))
         terms = {"train": means, "val": validation.terms(predictions, trainer.loss)}
+        if endless := sorted(name for name, value in terms["val"].items() if not math.isfinite(value)):
+            raise UserError(
+                f"training stopped after epoch {epoch + 1}: the loss on val is not finite in {', '.join(endless)}; "
+                "lower train.learning_rate or train.clip_norm"
+            )
         last_step = (epoch + 1) * trainer.steps_an_epoch - 1
         row: Row = {
             "epoch": epoch + 1,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from humbleyolo.digest import digest_of
 from humbleyolo.environment import NO_MATTER, recorded_environment
@@ -47,10 +48,10 @@ def verify(root: Path | None = None) -> int:
         clone = Path(folder) / "clone"
         _git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
         _check_sources(committed, clone)
-        _bring_inputs(root, clone)
+        inputs = _bring_inputs(root, clone)
         _rebuild(clone)
         built = _read_lock((clone / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
-        differ = _compare(committed, built)
+        differ = _compare(committed, built, inputs)
         if not differ:
             outs = sum(len(stage["outs"]) for stage in built.values())
             print(f"all {outs} outputs of {len(built)} stages have the committed hashes")
@@ -66,7 +67,7 @@ def _read_lock(text: str, name: str) -> dict[str, Any]:
         UserError: Where it is no `dvc.lock`.
     """
     try:
-        stages = YAML(typ="safe", pure=True).load(text)["stages"]
+        stages = _parse(text, name)["stages"]
         return {
             stage: {
                 "params": content.get("params", {}).get(_PARAMS, {}),
@@ -81,17 +82,48 @@ def _read_lock(text: str, name: str) -> dict[str, Any]:
         raise UserError(f"{name}: is not what `dvc repro` writes ({error}); run it and commit it") from None
 
 
-def _bring_inputs(root: Path, clone: Path) -> None:
-    """Copy the labelled folder that git does not keep, where the clone lacks it."""
-    inputs = YAML(typ="safe", pure=True).load(clone / _PARAMS)["dataset"]["inputs"]
+def _parse(text: str, name: str) -> Any:
+    """Read YAML.
+
+    Raises:
+        UserError: Where it is none, as with the marks of a merge that was not finished.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"HEAD:{name.removeprefix('HEAD:')}: is no YAML ({error})") from None
+
+
+def _params(clone: Path) -> Any:
+    return _parse((clone / _PARAMS).read_text(encoding="utf-8"), _PARAMS)
+
+
+def _bring_inputs(root: Path, clone: Path) -> str:
+    """Copy the labelled folder that git does not keep, where the clone lacks it, and return what it is called.
+
+    Raises:
+        UserError: Where it is in neither.
+    """
+    try:
+        inputs = str(_params(clone)["dataset"]["inputs"])
+    except (TypeError, KeyError) as error:
+        raise UserError(
+            f"HEAD:{_PARAMS}: has no dataset.inputs ({error}); `humbleyolo params` says more"
+        ) from None
     source, target = root / inputs, clone / inputs
-    if target.exists() or not source.exists():
-        return
+    if target.exists():
+        return inputs
+    if not source.exists():
+        raise UserError(
+            f"{inputs}: is neither in the last commit nor here; to build anew takes what was built from: put it "
+            "there, or `dvc pull` it where DVC keeps it"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target)
     else:
         shutil.copyfile(source, target)
+    return inputs
 
 
 def _rebuild(clone: Path) -> None:
@@ -113,12 +145,16 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
 
 
-def _compare(committed: dict[str, Any], built: dict[str, Any]) -> _Differing:
+def _compare(committed: dict[str, Any], built: dict[str, Any], inputs: str) -> _Differing:
     """Return the outputs of each stage that have another hash, in the order of the chain.
 
     Raises:
         UserError: Where the committed hashes are of other stages or inputs.
     """
+    if gone := sorted(committed.keys() - built.keys()):
+        raise UserError(
+            f"HEAD:dvc.lock: has stage {gone[0]}, which dvc.yaml has not; run `dvc repro` and commit dvc.lock"
+        )
     differ: _Differing = {}
     for stage, content in built.items():
         before = committed.get(stage)
@@ -127,6 +163,11 @@ def _compare(committed: dict[str, Any], built: dict[str, Any]) -> _Differing:
         for path, digest in content["deps"].items():
             made_here = any(path in other["outs"] for other in built.values())
             if not made_here and before["deps"].get(path) != digest:
+                if path == inputs:
+                    raise UserError(
+                        f"{inputs}: is not here what the last commit was made from; `dvc checkout` or `dvc pull` "
+                        "brings that where DVC keeps it; else run `dvc repro` and commit dvc.lock"
+                    )
                 raise _of_another(path)
         paths = [path for path, digest in content["outs"].items() if before["outs"].get(path) != digest]
         if paths:
@@ -140,7 +181,7 @@ def _check_sources(committed: dict[str, Any], clone: Path) -> None:
     Raises:
         UserError: Where a file or a section of the parameters is not what `dvc.lock` says.
     """
-    params = YAML(typ="safe", pure=True).load(clone / _PARAMS)
+    params = _params(clone)
     for content in committed.values():
         for path, digest in content["deps"].items():
             if (clone / path).is_file() and digest_of(clone / path) != digest:
