@@ -159,3 +159,25 @@ def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(
     assert {name: after.get(name) for name in before if "data/model" in name} == {
         name: content for name, content in before.items() if "data/model" in name
     }
+
+
+def test_a_stage_killed_and_gone_on_with_gives_the_bytes_of_one_that_never_was(
+    project: Project, tmp_path: Path
+) -> None:
+    project.set("train.epochs", 500)
+    project.set("train.augment.translate", 0.1)
+    whole = project.copy(tmp_path / "whole/project")
+    started = Started(project)
+    started.wait_for((project.path / ".humbleyolo/train.checkpoint").exists)
+    for pid in started.stages():
+        os.kill(pid, signal.SIGKILL)
+    started.end()
+    assert started.process.returncode != 0
+    again = Started(project)
+    said = again.end()
+    assert again.process.returncode == 0, said
+    assert "continues from epoch " in said
+    whole.dvc("repro", "train")
+    for name in ("weights.npz", "model.json", "history.csv"):
+        model = Path("data/model") / name
+        assert (project.path / model).read_bytes() == (whole.path / model).read_bytes(), name
