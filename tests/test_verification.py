@@ -40,6 +40,8 @@ def test_a_lock_of_other_sources_is_told() -> None:
         _compare(
             LOCK, changed("deps", "src/a.py"), "src/a.py"
         )  # the labelled folder, which git does not keep
+    with pytest.raises(UserError, match=r"is of another dvc\.yaml \(cmd of train\) than"):
+        _compare(LOCK, LOCK | {"train": LOCK["train"] | {"cmd": "python -m stages.train --quiet"}}, "fonts")
     with pytest.raises(UserError, match=r"has stage train, which dvc\.yaml has not"):
         _compare(LOCK, {"encode": LOCK["encode"]}, "fonts")
     with pytest.raises(UserError, match="has no stage train"):

@@ -61,7 +61,7 @@ def verify(root: Path | None = None) -> int:
 
 
 def _read_lock(text: str, name: str) -> dict[str, Any]:
-    """Return stage -> `deps` and `outs`, each path -> hash, and `params`, section -> values.
+    """Return stage -> `deps` and `outs`, each path -> hash, `params`, section -> values, and `cmd`.
 
     Raises:
         UserError: Where it is no `dvc.lock`.
@@ -70,6 +70,7 @@ def _read_lock(text: str, name: str) -> dict[str, Any]:
         stages = _parse(text, name)["stages"]
         return {
             stage: {
+                "cmd": content.get("cmd"),
                 "params": content.get("params", {}).get(_PARAMS, {}),
                 **{
                     kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
@@ -160,6 +161,8 @@ def _compare(committed: dict[str, Any], built: dict[str, Any], inputs: str) -> _
         before = committed.get(stage)
         if before is None:
             raise UserError(f"HEAD:dvc.lock: has no stage {stage}; run `dvc repro` and commit dvc.lock")
+        if before.get("cmd") != content.get("cmd"):
+            raise _of_another(f"dvc.yaml (cmd of {stage})")
         for path, digest in content["deps"].items():
             made_here = any(path in other["outs"] for other in built.values())
             if not made_here and before["deps"].get(path) != digest:
