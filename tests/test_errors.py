@@ -45,7 +45,7 @@ TENSORFLOWS = ResourceExhaustedError(
         (MemoryError("Unable to allocate 7 GiB"), "not enough memory (Unable to allocate 7 GiB); lower it"),
         (OSError(errno.ENOMEM, "None left"), "not enough memory ([Errno 12] None left); lower it"),
         (TENSORFLOWS, "not enough memory (OOM when allocating tensor with shape[3,4] and type float); lower it"),
-        (OSError(errno.ENOSPC, "No space left", "/tmp/a"), "/tmp/a: No space left; free some space"),
+        (OSError(errno.ENOSPC, "No space left", "disk/a"), "disk/a: No space left; free some space"),
         (OSError(errno.ENFILE, "Too many files"), "a temporary file: Too many files; close other programs"),
     ],
 )  # fmt: skip

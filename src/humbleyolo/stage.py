@@ -6,7 +6,9 @@ from pathlib import Path
 
 from humbleyolo.edits import edited, look
 from humbleyolo.environment import record_environment
-from humbleyolo.errors import ProblemsError, exit_with
+from humbleyolo.errors import UserError, exit_with
+
+_TOLD = 5  # of what was edited
 
 
 def run_stage(name: str, main: Callable[[], Path], less_memory: str, inputs: list[str] | None = None) -> None:
@@ -28,9 +30,10 @@ def run_stage(name: str, main: Callable[[], Path], less_memory: str, inputs: lis
         before = look(inputs or [])
         out = main()
         if "DVC_STAGE" in os.environ and (changes := edited(before, name, inputs or [])):
-            raise ProblemsError(
-                f"edited while {name} ran, so that nothing is kept of this run; `dvc repro` runs it again",
-                changes,
+            more = f" and {len(changes) - _TOLD} more" if changes[_TOLD:] else ""
+            raise UserError(
+                f"{', '.join(changes[:_TOLD])}{more}: edited while {name} ran, so that nothing is kept of this run; "
+                "`dvc repro` runs it again"
             )
         record_environment(name, out, Path())
 
