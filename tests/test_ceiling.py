@@ -1,4 +1,4 @@
-"""What a grid can hold, against counts by hand and pycocotools' AP."""
+"""What a grid can hold, against counts by hand and COCO's evaluator."""
 
 import math
 from pathlib import Path
@@ -14,8 +14,10 @@ from humbleyolo.boxes import Floats, cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.ceiling import Ceiling, advise, measure_ceiling, measure_ceilings, read_ceiling
 from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.errors import UserError
-from humbleyolo.grid import Grid
+from humbleyolo.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.png import encode_png
+from humbleyolo.scoring.coco import score
+from humbleyolo.scoring.tables import DetectionTable, TruthTable
 
 GRID = Grid(height=60, width=100, rows=3, cols=5, boxes=1, classes=2)
 
@@ -58,6 +60,54 @@ def test_chunks_do_not_matter(chunk: int, seed: int) -> None:
     places = list(zip(index.tolist(), cells, strict=True))
     assert whole.shared == sum(places.count(place) > 1 for place in places)
     assert whole.lost == 30 - len(set(places))  # with one box a cell, each cell holds one
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 3), st.integers(0, 150), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_it_is_what_cocos_evaluator_says_of_the_decoded_targets(
+    boxes_a_cell: int, objects: int, images: int, seed: int
+) -> None:
+    grid = Grid(height=60, width=100, rows=15, cols=20, boxes=boxes_a_cell, classes=3)
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.integers(0, images, objects))
+    sides = rng.choice([0.5, 3.0, 30.0], (objects, 2))
+    centres = rng.uniform(0, 1, (objects, 2)) * (100, 60)
+    boxes = cxcywh_to_xyxy(np.concatenate([centres, sides], axis=1))
+    labels = rng.choice([0, 2], objects)  # nothing of class 1
+    if objects > 1:  # two that are the same
+        boxes[1], labels[1], index[1] = boxes[0], labels[0], index[0]
+    targets = encode_boxes(boxes, labels, index, images, grid).targets
+    decoded = decode_grid(targets, grid)
+    image, box, label = np.nonzero(decoded.scores)
+    expected = score(
+        TruthTable(images, index, xyxy_to_ltwh(boxes), labels, np.zeros(objects, bool)),
+        DetectionTable(
+            images, image, xyxy_to_ltwh(decoded.boxes[image, box]), label, decoded.scores[image, box, label]
+        ),
+        ["a", "b", "c"],
+    )
+    found = measure_ceiling(boxes, labels, index, images, grid)
+    assert (found.ap, found.ap50, found.recall) == (expected.ap, expected.ap50, expected.ar100)
+
+
+def test_of_one_class_in_an_image_100_count() -> None:
+    across, down = np.meshgrid(np.arange(20), np.arange(6))
+    boxes = boxes_at(*(5 * np.stack([across.ravel(), down.ravel()], axis=1) + 2.5), side=4.0)
+    one = measure_ceiling(boxes, np.zeros(120, int), np.zeros(120, int), 1, Grid(60, 100, 12, 20, 1, 2))
+    assert (one.lost, one.recall, one.ap) == (0, round(100 / 120, 12), round(84 / 101, 12))
+    two = measure_ceiling(boxes, np.arange(120) % 2, np.zeros(120, int), 1, Grid(60, 100, 12, 20, 1, 2))
+    assert (two.lost, two.recall, two.ap) == (0, 1, 1)
+
+
+def test_a_box_that_comes_back_as_another_is_lost() -> None:
+    def found(side: float) -> Ceiling:
+        tiny = boxes_at(
+            (64.1234567, 40.1234567), side=side
+        )  # about as small as float32 can tell places apart
+        return measure_ceiling(tiny, np.array([0]), np.array([0]), 1, GRID)
+
+    assert (found(1e-8).lost, found(1e-8).ap, found(1e-8).recall) == (0, 0, 0)
+    assert (found(1e-6).ap50, found(1e-6).ap) == (1, 0.8)  # right at 8 of 10 thresholds
 
 
 def test_a_split_without_objects_has_no_ap() -> None:

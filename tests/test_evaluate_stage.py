@@ -14,13 +14,14 @@ import pytest
 from PIL import Image
 from sections import model_section
 
+from humbleyolo import evaluation
 from humbleyolo.archive import Archive, ArchiveWriter
 from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.boxes import ltwh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.detector import Network, Selection
-from humbleyolo.encoded import encode_archive, open_encoded
+from humbleyolo.encoded import EncodedSplit, encode_archive, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation import check_match, detect
+from humbleyolo.evaluation import check_match, detect, run_network
 from humbleyolo.grid import Grid, encode_boxes, split_parts
 from humbleyolo.models.build import build_model
 from humbleyolo.params import Evaluate
@@ -226,20 +227,36 @@ class Oracle:
         return np.concatenate(found)
 
 
+def found_boxes(network: Any, split: EncodedSplit, selection: Selection) -> DetectionTable:
+    return DetectionTable.join([batch.detections for batch in detect(network, split, selection)])
+
+
 def test_whole_pixels_are_those_of_the_image_before_the_letterbox(project: Path) -> None:
     network, split = Network.load(project / "model"), open_encoded(project / "grid/test")
     plain, whole = (
-        [image.boxes_ltwh for image in detect(network, split, Selection(0, 0.5, 10, whole_pixels))]
-        for whole_pixels in (False, True)
+        found_boxes(network, split, Selection(0, 0.5, 10, whole_pixels)) for whole_pixels in (False, True)
     )
-    for one, other in zip(plain, whole, strict=True):
-        np.testing.assert_array_equal(other, np.round(other))
-        np.testing.assert_allclose(ltwh_to_xyxy(other), ltwh_to_xyxy(one), atol=0.5)
+    np.testing.assert_array_equal(whole.boxes_ltwh, np.round(whole.boxes_ltwh))
+    np.testing.assert_allclose(ltwh_to_xyxy(whole.boxes_ltwh), ltwh_to_xyxy(plain.boxes_ltwh), atol=0.5)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, names = Network.load(project / "model"), ("val", "test")
+    selection = Selection(0.01, 0.5, 10)
+    whole = run_network(network, selection, project / "grid", project / "dataset", names)
+    monkeypatch.setattr(evaluation, "_BATCH", batch)
+    parts = run_network(network, selection, project / "grid", project / "dataset", names)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.detections.image_count == other.detections.image_count == one.truths.image_count
+        np.testing.assert_array_equal(one.detections.images, other.detections.images)
+        np.testing.assert_allclose(one.detections.boxes_ltwh, other.detections.boxes_ltwh, atol=1e-3)
+        np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-5)
 
 
 def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     oracle: Any = Oracle(project)
-    found = DetectionTable.gather(image[:3] for image in detect(oracle, oracle.split, Selection(0, 0.5, 10)))
+    found = found_boxes(oracle, oracle.split, Selection(0, 0.5, 10))
     with Archive(project / "dataset/test.zip") as archive:
         truths = read_truths(archive)
         sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}

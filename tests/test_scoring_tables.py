@@ -118,3 +118,16 @@ def test_detections_have_one_order_whatever_theirs_was(rows: list[Any], random: 
     ordered = in_order(mixed)
     assert ordered == in_order(rows)
     assert ordered == sorted(rows, key=lambda row: (-row[2], row[0], row[1], row[3]))
+
+
+def test_joined_tables_are_those_of_all_images_one_after_the_other() -> None:
+    rng = np.random.default_rng(1)
+    images = [
+        (rng.uniform(0, 9, (count, 4)), rng.integers(0, 3, count), rng.uniform(0, 1, count))
+        for count in (2, 0, 3, 1)
+    ]
+    whole = DetectionTable.gather(images)
+    joined = DetectionTable.join([DetectionTable.gather(images[:2]), DetectionTable.gather(images[2:])])
+    assert joined.image_count == 4
+    for name in ("images", "boxes_ltwh", "labels", "scores"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))

@@ -67,6 +67,16 @@ def pairwise_iou(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
 
 
+def paired_iou(a: Floats, b: Floats) -> Floats:
+    """Return the (M,) intersection over union of each of M boxes (M, 4) xyxy with the one of the same row.
+
+    It is 0 where both are without area.
+    """
+    both = area(np.concatenate([np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])], axis=1))
+    union = area(a) + area(b) - both
+    return np.asarray(np.divide(both, union, out=np.zeros_like(both), where=union > 0))
+
+
 def to_whole_pixels(boxes: Floats) -> Floats:
     """Return boxes (..., 4) xyxy with their edges on whole pixels, but for those that would be left without area."""
     rounded = np.round(boxes)

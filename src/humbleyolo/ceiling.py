@@ -4,22 +4,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.boxes import Floats, Ints, xyxy_to_ltwh
+from humbleyolo.boxes import Floats, Ints, paired_iou
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.grid import Encoded, Grid, decode_grid, encode_boxes
 from humbleyolo.json_file import read_json
 from humbleyolo.params import PATCH
-from humbleyolo.scoring.coco import score
-from humbleyolo.scoring.tables import DetectionTable, TruthTable
+from humbleyolo.scoring.average_precision import COCO_RECALLS
+from humbleyolo.scoring.coco import IOUS
+from humbleyolo.scoring.matching import MOST_DETECTIONS
 
-_CHUNK_NUMBERS = (
-    2**20
-)  # of the targets that are held at a time, about 60 MB with all that is computed of them
+_CHUNK_NUMBERS = 2**17  # of the targets that are held at a time, about 8 MB with all that is computed of them
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Ceiling:
 
 
 def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Ceiling:
-    """Encode and decode the truth of a split and score what is left of it.
+    """Encode and decode the truth of a split and score what is left of it, in memory that does not grow with it.
+
+    A detection that is the truth has a score of 1, like all others, and none is wrong: precision is 1 at every recall
+    that is reached, and AP is the part of COCO's 101 recalls that are. A decoded box that is less like its object
+    than a threshold asks for counts as lost at it.
 
     Args:
         boxes: (M, 4) xyxy, pixels of the letterboxed image, image after image.
@@ -58,30 +62,51 @@ def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int,
         grid: The grid.
     """
     shared = lost = 0
-    found: list[tuple[NDArray[np.int64], Floats, NDArray[np.int64], Floats]] = []
+    found = np.zeros((len(IOUS), grid.classes), np.int64)  # objects that come back, at each threshold
     chunk = max(1, _CHUNK_NUMBERS // math.prod(grid.shape))
     for start in range(0, images, chunk):
         count = min(chunk, images - start)
         low, high = np.searchsorted(image_index, [start, start + count])
         own = slice(int(low), int(high))
         encoded = encode_boxes(boxes[own], labels[own], image_index[own] - start, count, grid)
-        decoded = decode_grid(encoded.targets, grid)
-        image, box, label = np.nonzero(decoded.scores)  # (D,) each
-        found.append(
-            (image + start, xyxy_to_ltwh(decoded.boxes[image, box]), label, decoded.scores[image, box, label])
-        )
         shared += int(encoded.shared.sum())
         lost += int((~encoded.kept).sum())
-    truths = TruthTable(
-        images,
-        np.asarray(image_index, np.int64),
-        xyxy_to_ltwh(np.asarray(boxes, np.float64)),
-        np.asarray(labels, np.int64),
-        np.zeros(len(labels), bool),
+        found += _count_found(boxes[own], labels[own], image_index[own] - start, encoded, grid)
+    objects = np.bincount(labels, minlength=grid.classes)
+    known = objects > 0
+    recall = found[:, known] / objects[known]  # (T, C')
+    reached = (recall[..., None] >= COCO_RECALLS) & (recall[..., None] > 0)  # (T, C', 101)
+    return Ceiling(
+        grid.rows, grid.cols, len(labels), shared, lost, _mean(reached), _mean(reached[:1]), _mean(recall)
     )
-    detections = DetectionTable(images, *(np.concatenate(column) for column in zip(*found, strict=True)))
-    result = score(truths, detections, [str(label) for label in range(grid.classes)])
-    return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, result.ap, result.ap50, result.ar100)
+
+
+def _count_found(
+    boxes: Floats, labels: Ints, image_index: Ints, encoded: Encoded, grid: Grid
+) -> NDArray[np.int64]:
+    """Return how many objects of each class come back out of their targets, (T, C), by COCO's thresholds of IoU."""
+    kept = np.flatnonzero(encoded.kept)
+    image, label, place = image_index[kept], labels[kept], encoded.place[kept]
+    decoded = decode_grid(encoded.targets, grid)
+    iou = np.where(
+        decoded.scores[image, place, label] > 0, paired_iou(decoded.boxes[image, place], boxes[kept]), 0.0
+    )
+    group = image * grid.classes + label
+    return np.stack(
+        [
+            np.minimum(
+                np.bincount(group[iou >= least], minlength=len(encoded.targets) * grid.classes),
+                MOST_DETECTIONS,  # that count for an image and class
+            )
+            .reshape(-1, grid.classes)
+            .sum(axis=0)
+            for least in IOUS
+        ]
+    )
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return round(float(values.mean()), 12) if values.size else None
 
 
 def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceiling]:

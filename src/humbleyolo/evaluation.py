@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from humbleyolo.archive import Archive
 from humbleyolo.boxes import to_whole_pixels, xyxy_to_ltwh
-from humbleyolo.detector import Network, Selection, select_detections
+from humbleyolo.detector import Detections, Network, Selection, select_detections
 from humbleyolo.encoded import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.grid import split_parts
@@ -21,13 +21,11 @@ from humbleyolo.truths import read_truths
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
 
-class FoundOnImage(NamedTuple):
-    """What a network finds on one image."""
+class Found(NamedTuple):
+    """What a network finds on a batch of n images."""
 
-    boxes_ltwh: npt.NDArray[np.float64]  # (D, 4) pixels of the image as it was before the letterbox
-    labels: npt.NDArray[np.int64]  # (D,)
-    scores: npt.NDArray[np.float64]  # (D,)
-    confidence: npt.NDArray[np.float32]  # (R, S, B) the network's, in every box of the grid
+    detections: DetectionTable  # in pixels of the images as they were before the letterbox
+    confidence: npt.NDArray[np.float32]  # (n, R, S, B) the network's, in every box of the grid
 
 
 def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None:
@@ -58,29 +56,35 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
 
 
-def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[FoundOnImage]:
-    """Yield what a network finds on each image of a split, batch by batch.
+def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[Found]:
+    """Yield what a network finds on a split, batch by batch.
 
     Boxes are taken back through the letterbox and clipped to the original image; what lies on the
     letterbox's bars alone is dropped. Where the selection asks for whole pixels, they are the original image's.
     """
     for start in range(0, len(split), _BATCH):
         predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
-        confidence = split_parts(predictions, split.grid.classes).confidence  # (n, R, S, B)
-        for offset, found in enumerate(select_detections(predictions, split.grid, selection)):
-            image = start + offset
-            height, width = split.sizes[image].tolist()
-            inside = np.array([width, height, width, height], np.float64)
-            boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
-            if selection.whole_pixels:
-                boxes = to_whole_pixels(boxes)
-            solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-            yield FoundOnImage(
-                xyxy_to_ltwh(boxes[solid]).astype(np.float64),
-                found.labels[solid],
-                found.scores[solid],
-                confidence[offset],
-            )
+        selected = select_detections(predictions, split.grid, selection)
+        yield Found(
+            DetectionTable.gather(
+                _on_original(split, start + offset, found, selection.whole_pixels)
+                for offset, found in enumerate(selected)
+            ),
+            split_parts(predictions, split.grid.classes).confidence.copy(),  # not a view that holds the rest
+        )
+
+
+def _on_original(
+    split: EncodedSplit, image: int, found: Detections, whole_pixels: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return boxes_ltwh (D, 4), labels (D,) and scores (D,) of what is on the image itself."""
+    height, width = split.sizes[image].tolist()
+    inside = np.array([width, height, width, height], np.float64)
+    boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
+    if whole_pixels:
+        boxes = to_whole_pixels(boxes)
+    solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    return xyxy_to_ltwh(boxes[solid]).astype(np.float64), found.labels[solid], found.scores[solid]
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +126,18 @@ def run_network(
             truths.append(read_truths(archive))
     results = []
     for name, split, known in zip(splits, opened, truths, strict=True):
-        bar = tqdm(detect(network, split, selection), name, len(split), disable=None, leave=False)
-        found = list(bar)
-        table = DetectionTable.gather((image.boxes_ltwh, image.labels, image.scores) for image in found)
-        results.append(Evaluated(known, table, np.stack([image.confidence for image in found])))
+        batches = []
+        with tqdm(desc=name, total=len(split), unit=" images", disable=None, leave=False) as bar:
+            for batch in detect(network, split, selection):
+                batches.append(batch)
+                bar.update(len(batch.confidence))
+        results.append(
+            Evaluated(
+                known,
+                DetectionTable.join([batch.detections for batch in batches]),
+                np.concatenate([batch.confidence for batch in batches]),
+            )
+        )
     return results
 
 

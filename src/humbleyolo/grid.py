@@ -95,8 +95,15 @@ class Encoded(NamedTuple):
     """Targets, and what became of each object."""
 
     targets: NDArray[np.float32]  # (N, R, S, K)
-    kept: NDArray[np.bool_]  # (M,) whether the object is in the targets
+    place: NDArray[
+        np.int64
+    ]  # (M,) which of its image's A boxes the object is, as `decode_grid` has them; -1: none
     shared: NDArray[np.bool_]  # (M,) whether another object's centre lies in the same cell
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(M,) whether the object is in the targets."""
+        return self.place >= 0
 
 
 def encode_boxes(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Encoded:
@@ -111,14 +118,14 @@ def encode_boxes(boxes: Floats, labels: Ints, image_index: Ints, images: int, gr
 
     Returns:
         The targets, with a confidence of 1 in each box that holds an object, and all 0 where nothing is;
-        which objects they hold; which objects share their cell.
+        which box each object is; which objects share their cell.
 
     Raises:
         ValueError: Where a centre lies outside the image, or a class or an image index does not exist.
     """
     targets = np.zeros((images, *grid.shape), np.float32)
     if not len(boxes):
-        return Encoded(targets, np.zeros(0, bool), np.zeros(0, bool))
+        return Encoded(targets, np.zeros(0, np.int64), np.zeros(0, bool))
     cx, cy, w, h = np.moveaxis(xyxy_to_cxcywh(np.asarray(boxes, np.float64)), -1, 0)  # each (M,)
     if not ((cx >= 0) & (cx <= grid.width) & (cy >= 0) & (cy <= grid.height)).all():
         raise ValueError(f"a box's centre lies outside the image of {grid.height} x {grid.width} pixels")
@@ -151,11 +158,11 @@ def encode_boxes(boxes: Floats, labels: Ints, image_index: Ints, images: int, gr
     parts.h_rel[(*at, slot)] = h[winner] / grid.height
     parts.confidence[(*at, slot)] = 1
 
-    kept = np.zeros(len(boxes), bool)
-    kept[winner] = True
+    place = np.full(len(boxes), -1, np.int64)
+    place[winner] = (row[winner] * grid.cols + col[winner]) * grid.boxes + slot
     shared = np.zeros(len(boxes), bool)
     shared[rank] = np.bincount(run)[run] > 1
-    return Encoded(targets, kept, shared)
+    return Encoded(targets, place, shared)
 
 
 class Decoded(NamedTuple):

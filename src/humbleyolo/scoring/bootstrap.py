@@ -26,7 +26,7 @@ MEASURED = (
     "ar_large", "voc_ap", "voc_ap11", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
     "calibration_error_right",
 )  # fmt: skip
-_NUMBERS = 1 << 21  # weights held at a time, about 200 MB with all that is computed of them
+_NUMBERS = 1 << 19  # weights held at a time, about 50 MB with all that is computed of them
 _LIMITS = (1, 10)
 
 

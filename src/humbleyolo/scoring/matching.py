@@ -10,20 +10,22 @@ an unknown image or class. Tables are checked before they come here, ids start a
 put in a total order, so that nothing depends on the order of rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import hotcoco
 import numpy as np
 import numpy.typing as npt
 
-from humbleyolo.boxes import area, ltwh_to_xyxy
+from humbleyolo.boxes import ltwh_to_xyxy, paired_iou
 from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, TruthTable, check_labels
 
 MOST_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
 WHOLE_RANGE = (0.0, 1e10)  # COCO's range of areas, square pixels, that means all
-_IMAGES = 500  # matched at a time where all is kept
+_IMAGES = 100  # matched at a time where all is kept
+
+Table = TypeVar("Table", TruthTable, DetectionTable)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +106,35 @@ def evaluator(
     return result
 
 
+class _Part(NamedTuple, Generic[Table]):
+    """Some images' rows of a table.
+
+    Attributes:
+        table: Of these images alone.
+        by_id: (M,) int64, the rows of the whole table in the order of the evaluator's ids.
+    """
+
+    table: Table
+    by_id: Ints
+
+
+def _parts(
+    truths: TruthTable, detections: DetectionTable
+) -> Iterator[tuple[_Part[TruthTable], _Part[DetectionTable]]]:
+    """Yield truths and detections of so many images at a time: what hotcoco gives back takes 10 kB a pair."""
+
+    def part(table: Table, start: int) -> _Part[Table]:
+        stop = min(start + _IMAGES, table.image_count)
+        rows = np.flatnonzero((table.images >= start) & (table.images < stop))
+        own = table.take(rows).of_images(start, stop)
+        return _Part(own, rows[own.order()])
+
+    if truths.image_count != detections.image_count:
+        raise ValueError(f"truths of {truths.image_count} images, detections of {detections.image_count}")
+    for start in range(0, truths.image_count, _IMAGES):
+        yield part(truths, start), part(detections, start)
+
+
 def match(
     truths: TruthTable,
     detections: DetectionTable,
@@ -123,29 +154,31 @@ def match(
     Raises:
         ValueError: Where the tables are of different images, or a label is no class.
     """
-    matched = evaluator(
-        truths,
-        detections,
-        class_count,
-        iou_thresholds=[iou],
-        area_ranges={"all": WHOLE_RANGE},
-        max_detections=[limit],
-    )
-    pairs = [pair for pair in matched.eval_imgs if pair is not None]
-    rows = detections.order()[_flat([pair["dtIds"] for pair in pairs], np.int64) - 1]
-    truth_ids = _flat([pair["dtMatches"][0] for pair in pairs], np.int64)
-    skipped = _flat([pair["dtIgnore"][0] for pair in pairs], np.bool_)
-    hit = (truth_ids > 0) & ~skipped
-
     result = Matches(
         np.full(len(detections), -1, np.int64),
         np.zeros(len(detections), np.float64),
         np.ones(len(detections), np.bool_),
     )
-    result.ignored[rows] = skipped
-    found = truths.order()[truth_ids[hit] - 1]
-    result.truths[rows[hit]] = found
-    result.iou[rows[hit]] = _row_iou(detections.boxes_ltwh[rows[hit]], truths.boxes_ltwh[found])
+    for known, found in _parts(truths, detections):
+        matched = evaluator(
+            known.table,
+            found.table,
+            class_count,
+            iou_thresholds=[iou],
+            area_ranges={"all": WHOLE_RANGE},
+            max_detections=[limit],
+        )
+        pairs = [pair for pair in matched.eval_imgs if pair is not None]
+        rows = found.by_id[_flat([pair["dtIds"] for pair in pairs], np.int64) - 1]
+        truth_ids = _flat([pair["dtMatches"][0] for pair in pairs], np.int64)
+        skipped = _flat([pair["dtIgnore"][0] for pair in pairs], np.bool_)
+        hit = (truth_ids > 0) & ~skipped
+        result.ignored[rows] = skipped
+        result.truths[rows[hit]] = known.by_id[truth_ids[hit] - 1]
+    hit = result.truths >= 0
+    result.iou[hit] = paired_iou(
+        ltwh_to_xyxy(detections.boxes_ltwh[hit]), ltwh_to_xyxy(truths.boxes_ltwh[result.truths[hit]])
+    )
     return result
 
 
@@ -171,24 +204,20 @@ def match_at_each(
     """
     shape = (len(area_ranges), len(ious), len(detections))
     right, ignored = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-    for start in range(0, truths.image_count, _IMAGES):  # what hotcoco gives back takes 10 kB a pair
-        stop = min(start + _IMAGES, truths.image_count)
-        own = np.flatnonzero((detections.images >= start) & (detections.images < stop))
-        part = detections.take(own).of_images(start, stop)
+    for known, found in _parts(truths, detections):
         matched = evaluator(
-            truths.take((truths.images >= start) & (truths.images < stop)).of_images(start, stop),
-            part,
+            known.table,
+            found.table,
             class_count,
             iou_thresholds=ious,
             area_ranges=area_ranges,
             max_detections=[MOST_DETECTIONS],
         )
-        by_id = own[part.order()]
         pairs = [pair for pair in matched.eval_imgs if pair is not None and pair["dtIds"]]
         for own_range, limits in enumerate(area_ranges.values()):
             mine = [pair for pair in pairs if tuple(pair["aRng"]) == limits]
             if mine:
-                rows = by_id[_flat([pair["dtIds"] for pair in mine], np.int64) - 1]
+                rows = found.by_id[_flat([pair["dtIds"] for pair in mine], np.int64) - 1]
                 skipped = np.concatenate([pair["dtIgnore"] for pair in mine], axis=1)  # (T, rows)
                 hit = np.concatenate([pair["dtMatches"] for pair in mine], axis=1) > 0
                 right[own_range][:, rows] = hit & ~skipped
@@ -208,11 +237,3 @@ def mean_iou(matches: Matches) -> float | None:
 
 def _flat(parts: list[Any], kind: type[Any]) -> Any:
     return np.concatenate([np.asarray(part, kind) for part in parts]) if parts else np.zeros(0, kind)
-
-
-def _row_iou(a_ltwh: Floats, b_ltwh: Floats) -> Floats:
-    """Return the (P,) IoU of each of P boxes with the one of the same row."""
-    a, b = ltwh_to_xyxy(a_ltwh), ltwh_to_xyxy(b_ltwh)
-    both = np.concatenate([np.maximum(a[:, :2], b[:, :2]), np.minimum(a[:, 2:], b[:, 2:])], axis=1)
-    shared = area(both)
-    return np.asarray(shared / (area(a) + area(b) - shared), np.float64)

@@ -6,9 +6,10 @@ Images and classes are indices from 0. Boxes are `ltwh`: left, top, width, heigh
 image.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
@@ -141,6 +142,18 @@ class DetectionTable:
             _join([row[0] for row in rows], (0, 4), np.float64),
             _join([row[1] for row in rows], (0,), np.int64),
             _join([row[2] for row in rows], (0,), np.float64),
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Return one table of the images of several, one after the other."""
+        *before, total = accumulate((part.image_count for part in parts), initial=0)
+        return cls(
+            total,
+            _join([part.images + first for part, first in zip(parts, before, strict=True)], (0,), np.int64),
+            _join([part.boxes_ltwh for part in parts], (0, 4), np.float64),
+            _join([part.labels for part in parts], (0,), np.int64),
+            _join([part.scores for part in parts], (0,), np.float64),
         )
 
     def __len__(self) -> int:
