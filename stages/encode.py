@@ -4,7 +4,6 @@ Reads `{train,val,test}.zip` of the dataset and the section `encode` of params.y
 each split, and `report.json`: objects that share a cell or are lost, and the ceiling that the grid sets on AP.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -19,15 +18,12 @@ from humbleyolo.encoded import encode_archive, open_encoded
 from humbleyolo.files import atomic_write
 from humbleyolo.grid import Grid
 from humbleyolo.params import Encode, load_params
-from humbleyolo.stage import run_stage
+from humbleyolo.stage import read_paths, run_stage
 
 SPLITS = ("train", "val", "test")
 
 
-class Progress(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
-    """A bar without the thread that watches it, beside which `encode_archive` could not fork."""
-
-    monitor_interval = 0
+tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
 
 def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]:
@@ -37,7 +33,7 @@ def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]
         with Archive(dataset / f"{split}.zip") as archive:
             total, classes = len(archive), len(archive.categories)
         grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, classes)
-        with Progress(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
+        with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
@@ -49,10 +45,7 @@ def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]
 
 def main() -> Path:
     """Run `python -m stages.encode <dataset> <grid>`; return the last."""
-    parser = argparse.ArgumentParser(prog="python -m stages.encode", description=__doc__)
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("out", type=Path)
-    paths = parser.parse_args()
+    paths = read_paths("encode", __doc__, "dataset", "out")
     (params,) = load_params(Path("params.yaml"), "encode")
     started = time.monotonic()
     ceilings = encode(params, paths.dataset, paths.out)

@@ -6,7 +6,6 @@ test. Writes `metrics.json`, `headline.json`, `selection.json` (for those who us
 `confidence.npy` and a CSV file for each table.
 """
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from humbleyolo.scoring.assessment import assess, find_thresholds
 from humbleyolo.scoring.curves import write_table
 from humbleyolo.scoring.results import write_array, write_detections, write_metrics
 from humbleyolo.selection_file import NAME, write_selection
-from humbleyolo.stage import run_stage
+from humbleyolo.stage import read_paths, run_stage
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
@@ -49,10 +48,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
 
 def main() -> Path:
     """Run `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`; return the last."""
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate", description=__doc__)
-    for name in ("model", "grid", "dataset", "out"):
-        parser.add_argument(name, type=Path)
-    paths = parser.parse_args()
+    paths = read_paths("evaluate", __doc__, "model", "grid", "dataset", "out")
     runtime, settings = load_params(Path("params.yaml"), "runtime", "evaluate")
     start_runtime(runtime)
     started = time.monotonic()

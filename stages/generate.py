@@ -4,7 +4,6 @@ Reads the fonts, or the labelled folder, and the sections `seed` and `dataset` o
 output folder `train.zip`, `val.zip`, `test.zip`, `ledger.csv`, `summary.json` and `preview.png`.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from humbleyolo.files import make_folder
 from humbleyolo.labels import labelled
 from humbleyolo.params import Dataset, load_params
 from humbleyolo.sources import find_problems
-from humbleyolo.stage import run_stage
+from humbleyolo.stage import read_paths, run_stage
 
 
 def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
@@ -49,10 +48,7 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> str:
 
 def main() -> Path:
     """Run `python -m stages.generate <fonts or labelled folder> <dataset>`; return the last."""
-    parser = argparse.ArgumentParser(prog="python -m stages.generate", description=__doc__)
-    parser.add_argument("inputs", type=Path)
-    parser.add_argument("out", type=Path)
-    paths = parser.parse_args()
+    paths = read_paths("generate", __doc__, "inputs", "out")
     seed, dataset = load_params(
         Path("params.yaml"), "seed", "dataset", check=lambda dataset: find_problems(dataset, paths.inputs)
     )

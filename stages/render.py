@@ -5,7 +5,6 @@ the model's files, the evaluation, and every section of params.yaml, since the r
 `gallery.png`, `cells.png`, `mistakes.png` and `report.html`. Needs no TensorFlow.
 """
 
-import argparse
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from humbleyolo.params import Params, load_params
 from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
 from humbleyolo.report.collect import collect
 from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.stage import run_stage
+from humbleyolo.stage import read_paths, run_stage
 from humbleyolo.truths import read_truths
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
@@ -47,10 +46,7 @@ def render(
 
 def main() -> Path:
     """Run `python -m stages.render <dataset> <grid> <model> <evaluation> <render>`; return the last."""
-    parser = argparse.ArgumentParser(prog="python -m stages.render", description=__doc__)
-    for name in ("dataset", "grid", "model", "evaluation", "out"):
-        parser.add_argument(name, type=Path)
-    paths = parser.parse_args()
+    paths = read_paths("render", __doc__, "dataset", "grid", "model", "evaluation", "out")
     sections = load_params(
         Path("params.yaml"),
         "seed", "runtime", "dataset", "encode", "model", "loss", "train", "evaluate", "render",

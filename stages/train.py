@@ -5,7 +5,6 @@ Writes `weights.npz`, `model.json` and `history.csv`, one row an epoch. A run th
 its checkpoint, a file that is no output and is removed at the end.
 """
 
-import argparse
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,9 +16,9 @@ from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.checkpoint import Checkpoint, describe_run
 from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
 from humbleyolo.files import make_folder
-from humbleyolo.params import Loss, Model, Runtime, Section, Train, load_params
+from humbleyolo.params import Loss, Model, Runtime, Train, load_params
 from humbleyolo.progress import TrainingProgress
-from humbleyolo.stage import run_stage
+from humbleyolo.stage import read_paths, run_stage
 from humbleyolo.training import Trained, build_trainer, train_network, write_history
 
 
@@ -38,14 +37,8 @@ def train(
     both = join_splits(data, val)
     trainer = build_trainer(seed, runtime, model, loss, params, both if params.include_val else data)
     make_folder(out)
-    sections: dict[str, Section | int] = {
-        "seed": seed,
-        "runtime": runtime,
-        "model": model,
-        "loss": loss,
-        "train": params,
-    }
-    checkpoint = Checkpoint(kept, describe_run(sections, (data, val))) if kept else None
+    run = describe_run((data, val), seed=seed, runtime=runtime, model=model, loss=loss, train=params)
+    checkpoint = Checkpoint(kept, run) if kept else None
     with (
         TrainingProgress(params.epochs, trainer.steps_an_epoch, params.batch) as progress,
         checkpoint.stop_when_kept() if checkpoint else nullcontext(),
@@ -62,11 +55,7 @@ def train(
 
 def main() -> Path:
     """Run `python -m stages.train --checkpoint <file> <train split> <val split> <model>`; return the last."""
-    parser = argparse.ArgumentParser(prog="python -m stages.train", description=__doc__)
-    for name in ("train", "val", "out"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--checkpoint", type=Path, help="file that a run is kept in until it has ended")
-    paths = parser.parse_args()
+    paths = read_paths("train", __doc__, "train", "val", "out", "--checkpoint")
     seed, runtime, model, loss, params = load_params(
         Path("params.yaml"), "seed", "runtime", "model", "loss", "train"
     )

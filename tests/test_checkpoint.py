@@ -318,37 +318,37 @@ def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
 def test_parameters_data_and_environment_are_part_of_it(
     split: EncodedSplit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = describe_run({"seed": 1, "train": TRAIN}, [split, split])
-    assert run == describe_run({"train": TRAIN, "seed": 1}, [split, split])
+    run = describe_run([split, split], seed=1, train=TRAIN)
+    assert run == describe_run([split, split], train=TRAIN, seed=1)
 
     def differs(other: dict[str, str]) -> set[str]:
         return {name for name in run if run[name] != other[name]}
 
-    assert differs(describe_run({"seed": 2, "train": TRAIN}, [split, split])) == {"parameters"}
+    assert differs(describe_run([split, split], seed=2, train=TRAIN)) == {"parameters"}
     deeper = TRAIN.model_copy(update={"augment": AUGMENT.model_copy(update={"flip": 0.51})})
-    assert differs(describe_run({"seed": 1, "train": deeper}, [split, split])) == {"parameters"}
+    assert differs(describe_run([split, split], seed=1, train=deeper)) == {"parameters"}
     images = np.array(split.images)
     images[-1, -1, -1, -1] ^= 1
     other = dataclasses.replace(split, images=images)
-    assert differs(describe_run({"seed": 1, "train": TRAIN}, [split, other])) == {"data"}
+    assert differs(describe_run([split, other], seed=1, train=TRAIN)) == {"data"}
     empty = dataclasses.replace(split, boxes=split.boxes[:0], labels=split.labels[:0])
-    assert differs(describe_run({"seed": 1, "train": TRAIN}, [empty, split])) == {"data"}
+    assert differs(describe_run([empty, split], seed=1, train=TRAIN)) == {"data"}
     here = module.describe_environment()
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"cores": "999"})
-    assert not differs(describe_run({"seed": 1, "train": TRAIN}, [split, split]))
+    assert not differs(describe_run([split, split], seed=1, train=TRAIN))
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"keras": "9.9"})
-    assert differs(describe_run({"seed": 1, "train": TRAIN}, [split, split])) == {"environment"}
+    assert differs(describe_run([split, split], seed=1, train=TRAIN)) == {"environment"}
 
 
 def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     names = {name for name, _ in module._loaded_sources()}
     assert {"humbleyolo.checkpoint", "humbleyolo.training", "humbleyolo.loss", "humbleyolo.grid"} <= names
     assert not {name for name in names if name.partition(".")[0] in ("keras", "numpy", "tensorflow")}
-    before = describe_run({}, [])["code"]
+    before = describe_run([])["code"]
     changed = tmp_path / "loss.py"
     changed.write_text(Path(sys.modules["humbleyolo.loss"].__file__ or "").read_text() + "# More.\n")
     monkeypatch.setattr(sys.modules["humbleyolo.loss"], "__file__", str(changed))
-    assert describe_run({}, [])["code"] != before
+    assert describe_run([])["code"] != before
 
 
 # -- real kills

@@ -221,12 +221,12 @@ class Checkpoint:
             path.unlink(missing_ok=True)
 
 
-def describe_run(sections: Mapping[str, Section | int], splits: Iterable[EncodedSplit]) -> dict[str, str]:
+def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> dict[str, str]:
     """Return what a run's bits depend on, each as a hash: its parameters, data, code and environment.
 
     Args:
-        sections: Of `params.yaml`, by name.
         splits: What it reads.
+        sections: Of `params.yaml`, by name.
     """
     values = {
         name: section.model_dump() if isinstance(section, Section) else section

@@ -1,5 +1,6 @@
 """How each stage of `dvc.yaml` is run and ends."""
 
+import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,23 @@ from humbleyolo.environment import record_environment
 from humbleyolo.errors import UserError, exit_with
 
 _TOLD = 5  # of what was edited
+
+
+def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
+    """Return the paths on a stage's command line by name; None for an option that is not there.
+
+    Args:
+        stage: Its name.
+        doc: What it does, for `--help`.
+        names: Of the paths, in order, and of options, which begin with two dashes.
+
+    Raises:
+        SystemExit: As `argparse` does.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=doc)
+    for name in names:
+        parser.add_argument(name, type=Path)
+    return parser.parse_args()
 
 
 def run_stage(name: str, main: Callable[[], Path], less_memory: str, inputs: list[str] | None = None) -> None:
