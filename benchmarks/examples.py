@@ -1,0 +1,111 @@
+"""What the parameter files in `examples` reach, with three seeds: python -m benchmarks.examples hard [bccd ...].
+
+Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE.
+
+Each file is copied over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once for each
+seed. Prints AP and AP50 on test, the seconds that `train` took, its start left out, and the parameters: mean, least
+and most, then every run as JSON. A labelled folder that a file names is taken from this checkout. What is not
+committed is not measured.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from tqdm import tqdm
+
+from benchmarks.ladder import read_results, spread
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> None:
+    """Put an example's values with a seed and other changes into a clone, and its labelled folder."""
+    yaml = YAML()
+    values = yaml.load((ROOT / "examples" / example / "params.yaml").read_text())
+    for key, value in {"seed": seed, **changes}.items():
+        *path, last = key.split(".")
+        section = values
+        for name in path:
+            section = section[name]
+        if last not in section:
+            raise SystemExit(f"error: --set {key}: no such key in examples/{example}/params.yaml")
+        section[last] = value
+    yaml.dump(values, clone / "params.yaml")
+    inputs = Path(values["dataset"]["inputs"])
+    if not (clone / inputs).exists():
+        if not (ROOT / inputs).exists():
+            raise SystemExit(
+                f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}/params.yaml"
+            )
+        (clone / inputs).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-r", str(ROOT / inputs), str(clone / inputs)], check=True)
+
+
+def run(clone: Path) -> dict[str, Any]:
+    """Run the chain, and return what came of it.
+
+    Raises:
+        SystemExit: Where DVC fails; what it printed is shown.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "evaluate"],
+        cwd=clone,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}\n{done.stderr}\nerror: dvc repro failed")
+    return read_results(clone, done.stdout)
+
+
+def main() -> None:
+    """Run, then print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    allowed = sorted(path.parent.name for path in (ROOT / "examples").glob("*/params.yaml"))
+    parser.add_argument("examples", nargs="+", choices=allowed)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")
+    parser.add_argument("--json", type=Path)
+    parsed = parser.parse_args()
+    yaml = YAML(typ="safe", pure=True)
+    changes = {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
+    found: dict[str, dict[int, Any]] = {}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tqdm(total=len(parsed.examples) * len(parsed.seeds), unit=" runs", disable=None) as bar,
+    ):
+        for example in parsed.examples:
+            clone = Path(folder) / example
+            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+            found[example] = {}
+            for seed in parsed.seeds:
+                prepare(clone, example, seed, changes)
+                found[example][seed] = run(clone)
+                bar.update()
+    print("| Example | AP50 | AP50:95 | Training, s | Parameters |\n|---|---|---|---|---|")
+    for example, runs in found.items():
+        cells = [
+            spread([one[key] for one in runs.values()], digits)
+            for key, digits in (("ap50", 3), ("ap", 3), ("seconds", 0))
+        ]
+        parameters = next(iter(runs.values()))["parameters"]
+        print(f"| `examples/{example}` | {' | '.join(cells)} | {parameters:,} |")
+    text = json.dumps({"machine": platform.platform(), "changes": changes, "runs": found}, indent=1)
+    print(text)
+    if parsed.json:
+        parsed.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
