@@ -1,0 +1,120 @@
+"""What a GPU would run of training and prediction, told from the operations alone: no GPU is needed.
+
+TensorFlow's wheels for Linux hold the register of its GPU kernels even where no GPU is. An operation without one
+would be run by the CPU, with its tensors copied to and fro; one of `NO_DETERMINISTIC_KERNEL` would end training,
+since `start_runtime` asks for deterministic operations.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from sections import loss_section, model_section
+from tensorflow.python.framework import kernels
+from test_training import PLAIN, draw_split
+
+from humbleyolo.encoded import EncodedSplit
+from humbleyolo.grid import Grid
+from humbleyolo.models.build import build_model
+from humbleyolo.params import Model
+from humbleyolo.runtime import computing_in
+from humbleyolo.training import Trainer
+
+# Those of which the texts of errors in TensorFlow 2.21's own library say that they have no deterministic GPU kernel.
+NO_DETERMINISTIC_KERNEL = {
+    "AdjustContrast", "AdjustContrastv2", "Bincount", "CropAndResizeGradBoxes", "CropAndResizeGradImage",
+    "DebugNumericSummaryV2", "DenseBincount", "DepthwiseConv2dNativeBackpropFilter", "Dilation2DBackpropFilter",
+    "Dilation2DBackpropInput", "FakeQuantWithMinMaxVarsGradient", "FakeQuantWithMinMaxVarsPerChannelGradient",
+    "MaxPoolGradWithArgmax", "ResizeNearestNeighborGrad", "SegmentMean", "SegmentProd", "SegmentSum",
+    "SoftmaxCrossEntropyWithLogits", "SparseSoftmaxCrossEntropyWithLogits", "SparseTensorDenseMatMul", "Svd",
+    "Timestamp", "UnsortedSegmentProd", "UnsortedSegmentSum",
+}  # fmt: skip
+ON_CPU_WHEN_DETERMINISTIC = {"ScatterNd", "ScatterNdAdd", "TensorScatterUpdate", "TensorScatterAdd"}
+NO_KERNEL_OF_THEIR_OWN = {"Placeholder", "_Arg", "_Retval", "PartitionedCall", "StatefulPartitionedCall"}
+GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=2)
+EVERYTHING = PLAIN.model_copy(
+    update={
+        "augment": PLAIN.augment.model_copy(
+            update={
+                "flip": 0.5, "flip_vertical": 0.5, "scale": 0.2, "translate": 0.1, "crop": 0.1, "brightness": 0.1,
+                "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5,
+            }
+        )
+    }
+)  # fmt: skip
+
+pytestmark = pytest.mark.skipif(
+    not any(kernel.device_type == "GPU" for kernel in kernels.get_registered_kernels_for_op("Conv2D").kernel),
+    reason="this build of TensorFlow knows no GPU kernels",
+)
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
+    return draw_split(tmp_path_factory.mktemp("split"), GRID, 8)
+
+
+def trainer(split: EncodedSplit, model: Model, loss: str, precision: str = "float32") -> Trainer:
+    with computing_in(precision):
+        network = build_model(model, split.grid, 1)
+    return Trainer(network, build_model(model, split.grid, 1), split, loss_section(loss), EVERYTHING, 1)
+
+
+def nodes(function: Any) -> Iterator[Any]:
+    """Every operation of a function, and of those that it calls."""
+    graph = function.get_concrete_function().graph.as_graph_def()
+    yield from graph.node
+    for one in graph.library.function:
+        yield from one.node_def
+
+
+def fits(kernel: Any, node: Any) -> bool:
+    """Whether a kernel is for a GPU and for the types of this operation."""
+    return kernel.device_type in ("GPU", "DEFAULT") and all(
+        node.attr[rule.name].type in rule.allowed_values.list.type
+        for rule in kernel.constraint
+        if node.attr[rule.name].type  # not a list of types
+    )
+
+
+def without_gpu_kernel(function: Any) -> set[str]:
+    return {
+        node.op
+        for node in nodes(function)
+        if node.op not in NO_KERNEL_OF_THEIR_OWN
+        and not any(fits(kernel, node) for kernel in kernels.get_registered_kernels_for_op(node.op).kernel)
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "precision"),
+    [
+        ("compact", "iou", "float32"),
+        ("compact", "iou", "bfloat16"),
+        ("compact", "yolov1", "float32"),
+        ("humble", "article", "float32"),
+    ],
+)
+def test_each_operation_has_a_deterministic_gpu_kernel(
+    split: EncodedSplit, name: str, loss: str, precision: str
+) -> None:
+    model = model_section(name)
+    if name == "humble":
+        model = model.model_copy(update={"humble": model.humble.model_copy(update={"batch_norm": True})})
+    one = trainer(split, model, loss, precision)
+    for function in (one._step, one._predict):
+        used = {node.op for node in nodes(function)}
+        assert "Conv2D" in used
+        assert "Einsum" in used or function is one._predict  # of the colours
+        assert not used & (NO_DETERMINISTIC_KERNEL | ON_CPU_WHEN_DETERMINISTIC)
+        assert not without_gpu_kernel(function)
+
+
+def test_one_that_has_none_is_found() -> None:
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((4, 4, 3), tf.float32)])
+    def function(text: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.strings.to_number(text), tf.image.adjust_contrast(image, 2.0)
+
+    assert without_gpu_kernel(function) == {"StringToNumber"}
+    assert "AdjustContrastv2" in {node.op for node in nodes(function)} & NO_DETERMINISTIC_KERNEL
