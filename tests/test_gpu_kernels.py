@@ -102,6 +102,8 @@ def test_each_operation_has_a_deterministic_gpu_kernel(
     model = model_section(name)
     if name == "humble":
         model = model.model_copy(update={"humble": model.humble.model_copy(update={"batch_norm": True})})
+    else:
+        model = model.model_copy(update={"squeeze_excitation": True})
     one = trainer(split, model, loss, precision)
     for function in (one._step, one._predict):
         used = {node.op for node in nodes(function)}

@@ -238,6 +238,35 @@ def test_the_trunk_of_compact_ends_at_the_stride_declared(stride: int) -> None:
     assert network.output.shape == (None, *ODD.shape)
 
 
+def test_where_asked_for_compact_knows_the_whole_image() -> None:
+    grid = Grid(64, 512, 2, 16, 1, 2)
+    image = noise(grid)[:1]
+    elsewhere = image.copy()
+    elsewhere[:, :, 448:] = 0  # farther from the first cell than the convolutions reach
+
+    def change(**options: bool) -> float:
+        network = build("compact", grid, stride=8, width=0.25, depth=0.2, **options)
+        first = [np.asarray(network(pixels))[0, 0, 0] for pixels in (image, elsewhere)]
+        return float(np.abs(first[0] - first[1]).max())
+
+    assert change() == 0
+    assert change(squeeze_excitation=True) > 0
+
+
+def test_its_weights_of_channels_are_those_of_the_formula() -> None:
+    """Hu et al. 2018, equations 2 to 4: means over the image, two dense layers, a factor for each channel."""
+    network = build("compact", ODD, width=0.5, squeeze_excitation=True)
+    parts = [f"mix1{part}" for part in ("b_silu", "_excite_a", "_excite_b", "_weighed")]
+    inside = keras.Model(network.input, [network.get_layer(name).output for name in parts])
+    features, _, _, weighed = (np.asarray(output, np.float64) for output in inside(noise(ODD)))
+    (to_few, bias_few), (to_all, bias_all) = (network.get_layer(name).get_weights() for name in parts[1:3])
+    assert to_few.shape == (1, 1, 64, 16)
+    few = features.mean(axis=(1, 2)) @ to_few[0, 0] + bias_few
+    few /= 1 + np.exp(-few)
+    factors = 1 / (1 + np.exp(-(few @ to_all[0, 0] + bias_all)))
+    np.testing.assert_allclose(weighed, features * factors[:, None, None], rtol=1e-4, atol=1e-6)
+
+
 def test_compact_refuses_cells_that_the_stride_does_not_divide() -> None:
     with pytest.raises(
         ValueError, match="3 x 5 cells do not divide 48 x 80 pixels into cells of a multiple of"

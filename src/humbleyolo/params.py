@@ -196,6 +196,7 @@ class Model(Section):
     width: Annotated[float, Field(gt=0, le=16)]
     depth: Annotated[float, Field(gt=0, le=16)]
     stride: Literal[4, 8, 16, 32]
+    squeeze_excitation: bool
     humble: Humble
 
 

@@ -49,7 +49,10 @@ def save_network(
     from humbleyolo.models.build import build_model
 
     info = ModelInfo(
-        model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, boxes, 2), NAMES, 114
+        model_section("compact", width=0.25, depth=1.0, stride=4, squeeze_excitation=True),
+        Grid(48, 80, 3, 5, boxes, 2),
+        NAMES,
+        114,
     )
     network = build_model(info.model, info.grid, seed=3)
     rng = np.random.default_rng(0)

@@ -27,4 +27,4 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
         return humble(grid, model.humble, seed)
     if model.name == "yolov1":
         return yolov1(grid, model.width, seed)
-    return compact(grid, model.width, model.depth, model.stride, seed)
+    return compact(grid, model.width, model.depth, model.stride, model.squeeze_excitation, seed)
