@@ -34,7 +34,7 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
         *path, last = key.split(".")
         section = values
         for name in path:
-            section = section[name]
+            section = section.get(name, {})
         if last not in section:
             raise SystemExit(f"error: --set {key}: no such key in examples/{example}/params.yaml")
         section[last] = value
@@ -79,6 +79,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parsed = parser.parse_args()
     yaml = YAML(typ="safe", pure=True)
+    if wrong := [change for change in parsed.changes if "=" not in change]:
+        parser.error(f"--set {wrong[0]}: expected KEY=VALUE")
     changes = {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
     found: dict[str, dict[int, Any]] = {}
     with (
