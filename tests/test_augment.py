@@ -181,3 +181,23 @@ def test_colours_change_as_they_are_named() -> None:
     luma = images[0] @ [0.299, 0.587, 0.114]
     assert np.allclose(with_colour(0, 1, 1, 0.5) @ [0.299, 0.587, 0.114], luma, atol=1)  # half a turn of hue
     assert np.abs(with_colour(0, 1, 1, 0.5) - images[0]).max() > 20
+
+
+def test_what_shrinks_is_averaged_and_not_skipped() -> None:
+    size, shape = 32, (1, 1, 2)
+    board = np.indices((size, size)).sum(axis=0) % 2 * 255
+    images = np.repeat(board[None, ..., None], 3, axis=-1).astype(np.uint8)
+    plan = Plan(
+        np.zeros((1, 1), np.int64), np.full(shape, 1 / 3), np.full(shape, 10.0),
+        np.array([[[0.0, 0, size, size]]]), np.array([[0, 1, 1, 0]], np.float32),
+    )  # fmt: skip
+    inside = pixels_of(plan, images)[0, 12:18, 12:18]
+    assert np.abs(inside - 127.5).max() < 20
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_and_shifts_are_whole_pixels(seed: int) -> None:
+    strengths = augment(scale=0.3, translate=0.3, crop=0.3, flip=0.5, flip_vertical=0.5, mosaic=0.7)
+    plan = draw_plan(seed, 0, np.arange(8), 8, (50, 70), strengths)
+    np.testing.assert_array_equal(plan.window, np.round(plan.window))
+    np.testing.assert_array_equal(plan.shift, np.round(plan.shift))

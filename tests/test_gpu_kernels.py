@@ -5,6 +5,7 @@ would be run by the CPU, with its tensors copied to and fro; one of `NO_DETERMIN
 since `start_runtime` asks for deterministic operations.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from test_training import PLAIN, draw_split
 from humbleyolo.encoded import EncodedSplit
 from humbleyolo.grid import Grid
 from humbleyolo.models.build import build_model
+from humbleyolo.models.mirrored import with_mirrored
 from humbleyolo.params import Model
 from humbleyolo.runtime import computing_in
 from humbleyolo.training import Trainer
@@ -32,7 +34,7 @@ NO_DETERMINISTIC_KERNEL = {
 }  # fmt: skip
 ON_CPU_WHEN_DETERMINISTIC = {"ScatterNd", "ScatterNdAdd", "TensorScatterUpdate", "TensorScatterAdd"}
 NO_KERNEL_OF_THEIR_OWN = {"Placeholder", "_Arg", "_Retval", "PartitionedCall", "StatefulPartitionedCall"}
-GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=2)
+GRID = Grid(height=64, width=128, rows=2, cols=4, boxes=2, classes=2)  # yolov1 needs multiples of 64
 EVERYTHING = PLAIN.model_copy(
     update={
         "augment": PLAIN.augment.model_copy(
@@ -94,6 +96,7 @@ def without_gpu_kernel(function: Any) -> set[str]:
         ("compact", "iou", "bfloat16"),
         ("compact", "yolov1", "float32"),
         ("humble", "article", "float32"),
+        ("yolov1", "yolov1", "float32"),
     ],
 )
 def test_each_operation_has_a_deterministic_gpu_kernel(
@@ -102,6 +105,8 @@ def test_each_operation_has_a_deterministic_gpu_kernel(
     model = model_section(name)
     if name == "humble":
         model = model.model_copy(update={"humble": model.humble.model_copy(update={"batch_norm": True})})
+    elif name == "yolov1":
+        model = model.model_copy(update={"width": 1 / 32})
     else:
         model = model.model_copy(update={"squeeze_excitation": True})
     one = trainer(split, model, loss, precision)
@@ -111,6 +116,15 @@ def test_each_operation_has_a_deterministic_gpu_kernel(
         assert "Einsum" in used or function is one._predict  # of the colours
         assert not used & (NO_DETERMINISTIC_KERNEL | ON_CPU_WHEN_DETERMINISTIC)
         assert not without_gpu_kernel(function)
+
+
+def test_so_have_those_of_a_network_that_sees_mirror_images() -> None:
+    grid = dataclasses.replace(GRID, boxes=1)
+    network = with_mirrored(build_model(model_section("compact"), grid, 1), grid, "both")
+    image = tf.TensorSpec((None, grid.height, grid.width, 3), tf.uint8)
+    function = tf.function(lambda images: network(images, training=False), input_signature=[image])
+    assert "ReverseV2" in {node.op for node in nodes(function)}
+    assert not without_gpu_kernel(function)
 
 
 def test_one_that_has_none_is_found() -> None:

@@ -422,3 +422,34 @@ def test_with_no_one_responsible_all_boxes_are_taught_the_first_object() -> None
     taught = split_parts(np.asarray(tape.gradient(total, variable)), grid.classes).x_cell != 0
     there = split_parts(targets, grid.classes).confidence[..., :1] > 0
     np.testing.assert_array_equal(taught, np.repeat(there, 3, axis=-1))
+
+
+def test_the_weight_of_the_aspect_in_ciou_is_a_constant() -> None:
+    """Zheng et al. 2020, below equation 11; against differences of the formula with that weight held still."""
+    grid = Grid(60, 100, 1, 1, 1, 1)
+    truth = np.array([1, 0.5, 0.5, 0.5, 0.4, 1], np.float32).reshape(1, 1, 1, 6)
+    guess = np.array([1, 0.55, 0.45, 0.2, 0.6, 0.5], np.float32).reshape(1, 1, 1, 6)
+
+    def parts(width: float, height: float) -> tuple[float, float, float]:
+        """Return IoU, centres' term and the difference of shapes."""
+        boxes = [(50.0, 30.0, 50.0, 24.0), (55.0, 27.0, width * 100, height * 60)]
+        a, b = ([x - w / 2, y - h / 2, x + w / 2, y + h / 2] for x, y, w, h in boxes)
+        across, along = (max(a[n + 2], b[n + 2]) - min(a[n], b[n]) for n in (0, 1))
+        angles = [np.arctan(w / h) for _, _, w, h in boxes]
+        aspect = 4 / np.pi**2 * (angles[0] - angles[1]) ** 2
+        return slow_iou(a, b), (5.0**2 + 3.0**2) / (across**2 + along**2), aspect
+
+    overlap, _, aspect = parts(0.2, 0.6)
+    weight = aspect / (1 - overlap + aspect)
+
+    def loss(width: float, height: float) -> float:
+        overlap, distance, aspect = parts(width, height)
+        return 1 - overlap + distance + weight * aspect
+
+    step = 1e-5
+    expected = [
+        (loss(0.2 + step, 0.6) - loss(0.2 - step, 0.6)) / (2 * step),
+        (loss(0.2, 0.6 + step) - loss(0.2, 0.6 - step)) / (2 * step),
+    ]
+    found = gradient("iou", truth, guess, grid, "box")[0, 0, 0, 3:5]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)

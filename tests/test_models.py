@@ -1,15 +1,18 @@
 """The networks: the layers that they are said to have, what they answer, and how far they see."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from sections import model_section
 
+from humbleyolo.artifact import ModelInfo, save_model
 from humbleyolo.grid import Grid, split_parts
 from humbleyolo.models.build import build_model
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
-from humbleyolo.params import HUMBLE_LEAST
+from humbleyolo.params import HUMBLE_LEAST, load_params
 
 ARTICLE = Grid(height=64, width=64, rows=2, cols=2, boxes=1, classes=3)
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
@@ -102,6 +105,20 @@ def test_compact_stays_small() -> None:
     deeper = build("compact", Grid(64, 64, 2, 2, 1, 2), stride=8, width=0.5, depth=2.0).count_params()
     assert narrow < default / 2
     assert narrow < deeper
+
+
+def test_the_default_is_small_on_disk_too(tmp_path: Path) -> None:
+    model, encode, dataset = load_params(
+        Path(__file__).parents[1] / "params.yaml", "model", "encode", "dataset"
+    )
+    words = tuple(dataset.synthetic.words)
+    grid = Grid(encode.height, encode.width, encode.rows, encode.cols, encode.boxes, len(words))
+    network = build_model(model, grid, 1)
+    assert model.name == "compact"
+    assert network.count_params() < 1_500_000
+    weights = {weight.path: np.asarray(weight) for weight in network.weights}
+    save_model(tmp_path, ModelInfo(model, grid, words, 0), weights)
+    assert (tmp_path / "weights.npz").stat().st_size < 6_000_000
 
 
 def test_the_seed_makes_the_weights() -> None:

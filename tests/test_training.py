@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sections import loss_section, model_section
 
+from humbleyolo import training
 from humbleyolo.archive import ArchiveWriter
 from humbleyolo.encoded import EncodedSplit, encode_archive, open_encoded
 from humbleyolo.errors import UserError
@@ -318,3 +320,52 @@ def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> Non
         assert average.get_layer("conv2").compute_dtype == "float32"
     assert not np.array_equal(losses["float32"], losses["bfloat16"])
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.1, atol=0.05)
+
+
+def test_two_steps_are_adamw_s_with_clipped_gradients(tiny: EncodedSplit) -> None:
+    """Loshchilov & Hutter 2019, algorithm 2; only kernels decay. In one step the length is no matter."""
+    rate, decay, longest = 0.01, 0.5, 0.05
+    train = PLAIN.model_copy(
+        update={
+            "warmup_epochs": 0.0, "learning_rate": rate, "final_learning_rate": rate, "weight_decay": decay,
+            "clip_norm": longest,
+        }
+    )  # fmt: skip
+    model = HUMBLE.model_copy(update={"humble": HUMBLE.humble.model_copy(update={"batch_norm": True})})
+    trainer = start(tiny, model, train)
+    variables = trainer._network.trainable_variables
+    expected = [np.asarray(variable, np.float64) for variable in variables]
+    first, second = ([np.zeros_like(values) for values in expected] for _ in range(2))
+    lengths = []
+    for step in range(2):
+        inputs = trainer.inputs(0, np.arange(4 * step, 4 * step + 4))
+        with tf.GradientTape() as tape:
+            terms = trainer.loss(inputs[0], trainer._network(inputs[1], training=True))
+            total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
+        gradients = [np.asarray(gradient, np.float64) for gradient in tape.gradient(total, variables)]
+        lengths.append(np.sqrt(sum((gradient**2).sum() for gradient in gradients)))
+        for place, gradient in enumerate(gradients):
+            gradient = gradient * min(1, longest / lengths[-1])
+            first[place] = 0.9 * first[place] + 0.1 * gradient
+            second[place] = 0.999 * second[place] + 0.001 * gradient**2
+            if expected[place].ndim > 1:
+                expected[place] -= rate * decay * expected[place]
+            mean, spread = first[place] / (1 - 0.9 ** (step + 1)), second[place] / (1 - 0.999 ** (step + 1))
+            expected[place] -= rate * mean / (np.sqrt(spread) + 1e-7 / np.sqrt(1 - 0.999 ** (step + 1)))
+        trainer.step(step, inputs)
+    assert min(lengths) > longest
+    assert abs(lengths[0] / lengths[1] - 1) > 0.05
+    assert {values.ndim for values in expected} > {1}
+    for variable, values in zip(variables, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(variable), values, atol=1e-4, err_msg=variable.path)
+
+
+def test_validation_s_terms_are_means_over_images_whatever_the_batch(
+    tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = start(tiny)
+    predictions = trainer.predict(tiny.images)
+    whole = trainer.loss(tf.constant(np.asarray(tiny.targets)), tf.constant(predictions))
+    monkeypatch.setattr(training, "_VALIDATION_BATCH", 3)
+    found = Validation(tiny).terms(predictions, trainer.loss)
+    assert found == pytest.approx({name: np.mean(term) for name, term in whole.items()}, rel=1e-5)

@@ -10,6 +10,7 @@ from humbleyolo.quiet import quiet
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a GPU's memory as it is needed, not all of it
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["KERAS_HOME"] = (
     os.devnull
@@ -20,7 +21,7 @@ with quiet():  # the import tells of missing GPUs and of instruction sets, whate
 
 
 def start_runtime(runtime: Runtime) -> None:
-    """Set TensorFlow's threads, make its operations deterministic, and take GPU memory only as needed.
+    """Set TensorFlow's threads, and make its operations deterministic.
 
     Raises:
         RuntimeError: Where TensorFlow has computed something already, with other threads.
@@ -28,8 +29,6 @@ def start_runtime(runtime: Runtime) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(runtime.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
     tf.config.experimental.enable_op_determinism()
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 @contextmanager

@@ -235,7 +235,8 @@ class Trainer:
         ]
         raise UserError(
             f"training stopped at step {step + 1} (epoch {step // self.steps_an_epoch + 1}): the loss is not "
-            f"finite in {'; '.join(wrong)} (counted from 0); lower train.learning_rate or train.clip_norm"
+            f"finite in {'; '.join(wrong)} (counted from 0); lower train.learning_rate, or set a lower "
+            "train.clip_norm (0 is none)"
         )
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -312,9 +313,14 @@ class Validation:
         return average_precision(self._truths, detections, self._split.grid.classes)
 
     def terms(self, predictions: NDArray[np.float32], loss: Callable[..., Terms]) -> dict[str, float]:
-        """Return the weighted mean of each loss term."""
-        terms = loss(tf.constant(np.asarray(self._split.targets)), tf.constant(predictions))
-        return {name: float(tf.reduce_mean(term)) for name, term in terms.items()}
+        """Return the weighted mean of each loss term, computed batch by batch."""
+        sums: dict[str, float] = {}
+        for start in range(0, len(predictions), _VALIDATION_BATCH):
+            part = slice(start, start + _VALIDATION_BATCH)
+            terms = loss(tf.constant(np.asarray(self._split.targets[part])), tf.constant(predictions[part]))
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(np.asarray(term, np.float64).sum())
+        return {name: total / len(predictions) for name, total in sums.items()}
 
 
 _BEST = "best/"  # before the names of the best epoch's weights, in a checkpoint
@@ -385,7 +391,7 @@ def train_network(
         if not np.isfinite(predictions).all():
             raise UserError(
                 f"training stopped after epoch {epoch + 1}: the weights are not finite any more; "
-                "lower train.learning_rate or train.clip_norm"
+                "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
             )
         ap, ap50 = validation.score(predictions)
         means = dict(zip(trainer.term_names, (sums / trainer.steps_an_epoch).tolist(), strict=True))
@@ -393,7 +399,7 @@ def train_network(
         if endless := sorted(name for name, value in terms["val"].items() if not math.isfinite(value)):
             raise UserError(
                 f"training stopped after epoch {epoch + 1}: the loss on val is not finite in {', '.join(endless)}; "
-                "lower train.learning_rate or train.clip_norm"
+                "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
             )
         last_step = (epoch + 1) * trainer.steps_an_epoch - 1
         row: Row = {
