@@ -158,6 +158,21 @@ def test_an_object_mostly_out_of_sight_is_dropped() -> None:
     assert len(drawn_boxes(plan, box, 0.0).boxes) == 0
 
 
+def test_an_object_that_shrinks_to_less_than_a_pixel_is_dropped() -> None:
+    boxes = np.array([[10.0, 10.0, 18.0, 18.0]])
+    for factor, left in ((0.126, 1), (0.124, 0)):
+        plan = draw_plan(0, 0, np.arange(1), 1, (HEIGHT, WIDTH), augment())
+        plan.scale[:] = factor
+        assert len(drawn_boxes(plan, boxes).boxes) == left
+
+
+@given(st.integers(0, 100))
+def test_one_that_was_less_than_a_pixel_is_not(seed: int) -> None:
+    boxes = np.array([[10.3, 10.1, 10.9, 30.2]])
+    plan = draw_plan(seed, 0, np.arange(1), 1, (HEIGHT, WIDTH), augment(flip=0.5, flip_vertical=0.5))
+    assert len(drawn_boxes(plan, boxes).boxes) == 1
+
+
 def test_what_is_uncovered_is_filled() -> None:
     images = np.full((1, HEIGHT, WIDTH, 3), 200, np.uint8)
     plan = draw_plan(0, 0, np.arange(1), 1, (HEIGHT, WIDTH), augment())

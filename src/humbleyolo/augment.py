@@ -129,7 +129,8 @@ def move_boxes(
         boxes: (M, 4) xyxy pixels, of the whole dataset.
         labels: (M,) class indices.
         offsets: (images + 1,) which boxes are whose, as in `encoded.py`.
-        min_visible: A box of which a smaller part of the area is left inside its window is dropped.
+        min_visible: A box of which a smaller part of the area is left inside its window is dropped. So is one that
+            shrinks, with what is out of sight, to a side under a pixel: nobody can see what is in it.
     """
     layers = plan.sources.shape[1]
     sources = plan.sources.ravel()
@@ -144,7 +145,9 @@ def move_boxes(
     window = plan.window.reshape(-1, 4)[slot]
     seen = np.clip(moved, np.tile(window[:, :2], 2), np.tile(window[:, 2:], 2))
     left = area(seen)
+    side, before = moved[:, 2:] - moved[:, :2], boxes[row, 2:] - boxes[row, :2]
     kept = (left > 0) & (left >= min_visible * area(moved))
+    kept &= (side >= np.minimum(before, 1) - 1e-6).all(axis=1)
     return Moved(seen[kept], labels[row[kept]], slot[kept] // layers)
 
 
