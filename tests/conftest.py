@@ -1,6 +1,7 @@
 """Settings of all tests, and the project in miniature that the slow ones run DVC in."""
 
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,10 @@ from tiny_project import Project, Ran
 # How long one example takes says nothing on a machine that others use too.
 settings.register_profile("humbleyolo", deadline=None)
 settings.load_profile("humbleyolo")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and with them all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
