@@ -226,7 +226,8 @@ class TestExperimentsRunTheCodeTheyWereStartedWith:
     def test_in_a_temporary_folder(self, project, leave_mark, tmp_path):
         leave_mark("changed")
         project.edit(
-            "stages/encode.py", lambda text: text.replace("__doc__)", '__doc__)\n    print("as it was")')
+            "stages/encode.py",
+            lambda text: text.replace("    started =", '    print("as it was")\n    started =', 1),
         )
         wait = f"""
 import time
