@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,8 +35,8 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
         *path, last = key.split(".")
         section = values
         for name in path:
-            section = section.get(name, {})
-        if last not in section:
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or last not in section:
             raise SystemExit(f"error: --set {key}: no such key in examples/{example}/params.yaml")
         section[last] = value
     yaml.dump(values, clone / "params.yaml")
@@ -46,7 +47,8 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
                 f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}/params.yaml"
             )
         (clone / inputs).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-r", str(ROOT / inputs), str(clone / inputs)], check=True)
+        copy = shutil.copytree if (ROOT / inputs).is_dir() else shutil.copyfile
+        copy(ROOT / inputs, clone / inputs)
 
 
 def run(clone: Path) -> dict[str, Any]:

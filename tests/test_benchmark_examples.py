@@ -29,7 +29,7 @@ def test_only_the_seed_and_what_is_asked_for_change(tmp_path: Path, monkeypatch:
 
 
 def test_what_cannot_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("train.epoch", "trian.epochs"):
+    for key in ("train.epoch", "trian.epochs", "seed.x", "train.epochs.x.y"):
         with pytest.raises(SystemExit, match=rf"--set {key}: no such key in examples/hard/params\.yaml"):
             prepare(tmp_path, "hard", 1, {key: 3})
     monkeypatch.setattr(examples, "ROOT", tmp_path)

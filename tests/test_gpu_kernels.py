@@ -6,6 +6,9 @@ since `start_runtime` asks for deterministic operations.
 """
 
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,6 +128,16 @@ def test_so_have_those_of_a_network_that_sees_mirror_images() -> None:
     function = tf.function(lambda images: network(images, training=False), input_signature=[image])
     assert "ReverseV2" in {node.op for node in nodes(function)}
     assert not without_gpu_kernel(function)
+
+
+def test_memory_is_taken_as_it_is_needed_unless_the_user_says_otherwise() -> None:
+    tell = "import os, humbleyolo.runtime; print(os.environ['TF_FORCE_GPU_ALLOW_GROWTH'])"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_FORCE_GPU_ALLOW_GROWTH"}
+    for said, expected in (({}, "true"), ({"TF_FORCE_GPU_ALLOW_GROWTH": "false"}, "false")):
+        done = subprocess.run(
+            [sys.executable, "-c", tell], env=environment | said, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected
 
 
 def test_one_that_has_none_is_found() -> None:
