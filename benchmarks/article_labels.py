@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from humbleyolo.fonts import Fonts
-from humbleyolo.params import Synthetic, load_params
-from humbleyolo.png import encode_png
-from humbleyolo.synthetic import SPLITS, Painter, Word
+from humbleyolo.params.sections import Synthetic, load_params
+from humbleyolo.storage.png import encode_png
+from humbleyolo.synthetic.fonts import Fonts
+from humbleyolo.synthetic.painter import SPLITS, Painter, Word
 
 ROOT = Path(__file__).resolve().parent.parent
 LETTER_PX, HEIGHT_PX = 6, 10

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.runtime import start_runtime
+from humbleyolo.models.tensorflow_setup import start_runtime
 
 # isort: split
 import stages.train
-from humbleyolo import checkpoint
-from humbleyolo.checkpoint import Checkpoint
-from humbleyolo.encoded import open_encoded
-from humbleyolo.params import load_params
+from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.params.sections import load_params
+from humbleyolo.training import checkpoint
+from humbleyolo.training.checkpoint import Checkpoint
 from stages.encode import encode
 from stages.generate import generate
 

@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from humbleyolo import encoded
-from humbleyolo.ceiling import measure_ceilings
-from humbleyolo.encoded import encode_archive, open_encoded
-from humbleyolo.grid import Grid
-from humbleyolo.params import load_params
-from humbleyolo.shards import available_cores, map_in_order
-from humbleyolo.synthetic_split import write_splits
+from humbleyolo.dataset import arrays
+from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.metrics.grid_ceiling import measure_ceilings
+from humbleyolo.params.sections import load_params
+from humbleyolo.process.workers import available_cores, map_in_order
+from humbleyolo.synthetic.drawn_split import write_splits
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,7 +46,7 @@ def measure(archive: Path, processes: int) -> dict[str, float]:
     """Encode one archive into a temporary folder, and return images/s, seconds and MiB."""
     (encode,) = load_params(ROOT / "params.yaml", "encode")
     grid = Grid(encode.height, encode.width, encode.rows, encode.cols, encode.boxes, 2)
-    encoded.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
+    arrays.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         started = time.perf_counter()
         images = sum(encode_archive(archive, grid, encode.fill, Path(folder)))

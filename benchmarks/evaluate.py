@@ -14,12 +14,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from humbleyolo.params import Evaluate
-from humbleyolo.scoring.assessment import assess, find_thresholds
-from humbleyolo.scoring.coco import average_precision, score
-from humbleyolo.scoring.curves import precision_recall
-from humbleyolo.scoring.matching import match, mean_iou
-from humbleyolo.scoring.tables import DetectionTable, TruthTable
+from humbleyolo.evaluation.assessment import assess, find_thresholds
+from humbleyolo.evaluation.curves import precision_recall
+from humbleyolo.metrics.coco import average_precision, score
+from humbleyolo.metrics.matching import match, mean_iou
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.sections import Evaluate
 
 Case = tuple[TruthTable, DetectionTable, list[str]]
 

@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.params import load_params
-from humbleyolo.shards import available_cores
-from humbleyolo.synthetic_split import write_splits
+from humbleyolo.params.sections import load_params
+from humbleyolo.process.workers import available_cores
+from humbleyolo.synthetic.drawn_split import write_splits
 
 ROOT = Path(__file__).parent.parent
 

@@ -125,15 +125,15 @@ def measure_stages(times: int) -> dict[str, Any]:
 
 def _start(seed: int | None = None, **changes: Any) -> Any:
     """Return a trainer on freshly drawn data, the val split, and the section `train`."""
-    from humbleyolo.params import load_params
-    from humbleyolo.runtime import start_runtime
+    from humbleyolo.models.tensorflow_setup import start_runtime
+    from humbleyolo.params.sections import load_params
 
     sections = ("seed", "runtime", "model", "loss", "train")
     own, runtime, model, loss, train = load_params(ROOT / "params.yaml", *sections)
     seed = own if seed is None else seed
     start_runtime(runtime)
-    from humbleyolo.encoded import open_encoded
-    from humbleyolo.training import build_trainer
+    from humbleyolo.dataset.arrays import open_encoded
+    from humbleyolo.training.loop import build_trainer
 
     train = train.model_copy(update=changes)
     grid = Path(os.environ["BENCHMARK_GRID"])
@@ -143,7 +143,7 @@ def _start(seed: int | None = None, **changes: Any) -> Any:
 
 def measure_step(augmented: bool) -> dict[str, float]:
     """Return images/s of the step alone and of the loop, in turn, so that both see the same machine."""
-    from humbleyolo.params import Augment
+    from humbleyolo.params.sections import Augment
 
     strengths = {name: _AUGMENT.get(name, 0.0) if augmented else 0.0 for name in Augment.model_fields}
     trainer, _, _, train = _start(augment=Augment(**strengths))
@@ -168,7 +168,7 @@ def measure_startup() -> dict[str, float]:
     """Return the seconds from the start of the program's work to the end of the first training step, part by part."""
     started = time.perf_counter()
     from humbleyolo.models.build import build_model  # noqa: F401 - the import is what is measured
-    from humbleyolo.training import Trainer  # noqa: F401
+    from humbleyolo.training.loop import Trainer  # noqa: F401
 
     imported = time.perf_counter()
     trainer, _, _, _ = _start()
@@ -180,7 +180,7 @@ def measure_startup() -> dict[str, float]:
 
 def measure_latency() -> dict[str, float]:
     """Return milliseconds from one image's pixels to its boxes: median and 95 %."""
-    from humbleyolo.detector import Selection, select_detections
+    from humbleyolo.models.network import Selection, select_detections
 
     trainer, _, val, _ = _start()
     selection = Selection(0.01, 0.5, 100)
@@ -194,7 +194,7 @@ def measure_latency() -> dict[str, float]:
 
 def measure_goals(seed: int) -> dict[str, float | None]:
     """Train with the default parameters; return the seconds until each AP on val, None where it is not reached."""
-    from humbleyolo.training import train_network
+    from humbleyolo.training.loop import train_network
 
     trainer, _, val, train = _start(seed)
     reached: dict[str, float | None] = {f"ap_{goal}_s": None for goal in GOALS}

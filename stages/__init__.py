@@ -18,7 +18,7 @@ from pathlib import Path  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 if STARTED:
-    import humbleyolo.edits  # noqa: F401 - notes when this process began
-    from humbleyolo.errors import begin
+    import humbleyolo.pipeline.edited_inputs  # noqa: F401 - notes when this process began
+    from humbleyolo.process.exits import begin
 
     begin()

@@ -10,19 +10,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
+from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
-from humbleyolo.ceiling import read_ceiling
-from humbleyolo.detector import Network, Selection
-from humbleyolo.evaluation import run_network
-from humbleyolo.files import make_folder
-from humbleyolo.params import Evaluate, load_params
-from humbleyolo.scoring.assessment import assess, find_thresholds
-from humbleyolo.scoring.curves import write_table
-from humbleyolo.scoring.results import write_array, write_detections, write_metrics
-from humbleyolo.selection_file import NAME, write_selection
-from humbleyolo.stage import read_paths, run_stage
+from humbleyolo.evaluation.assessment import assess, find_thresholds
+from humbleyolo.evaluation.curves import write_table
+from humbleyolo.evaluation.files import write_array, write_detections, write_metrics
+from humbleyolo.evaluation.run import run_network
+from humbleyolo.metrics.grid_ceiling import read_ceiling
+from humbleyolo.models.network import Network, Selection
+from humbleyolo.models.selection import NAME, write_selection
+from humbleyolo.params.sections import Evaluate, load_params
+from humbleyolo.pipeline.stage import read_paths, run_stage
+from humbleyolo.storage.atomic import make_folder
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:

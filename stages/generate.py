@@ -8,19 +8,20 @@ import sys
 import time
 from pathlib import Path
 
-from humbleyolo import synthetic_split
-from humbleyolo.archive import Archive
-from humbleyolo.dataset import SplitCounts, write_empty_ledger, write_preview, write_summary
-from humbleyolo.files import make_folder
-from humbleyolo.labels import labelled
-from humbleyolo.params import Dataset, load_params
-from humbleyolo.sources import find_problems
-from humbleyolo.stage import read_paths, run_stage
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.summary import SplitCounts, write_empty_ledger, write_summary
+from humbleyolo.drawing.preview import write_preview
+from humbleyolo.labels import to_dataset
+from humbleyolo.labels.dataset_inputs import find_problems
+from humbleyolo.params.sections import Dataset, load_params
+from humbleyolo.pipeline.stage import read_paths, run_stage
+from humbleyolo.storage.atomic import make_folder
+from humbleyolo.synthetic import drawn_split
 
 
 def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
     """Draw the archives; return what they hold, and what else there is to say."""
-    counts = synthetic_split.write_splits(make_folder(out), dataset.synthetic, fonts, seed)
+    counts = drawn_split.write_splits(make_folder(out), dataset.synthetic, fonts, seed)
     write_empty_ledger(out / "ledger.csv")
     not_drawn = sum(count.not_drawn for count in counts.values())
     return counts, f"; {not_drawn} words found no place, see summary.json" if not_drawn else ""
@@ -28,7 +29,7 @@ def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str,
 
 def take(seed: int, dataset: Dataset, folder: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
     """Fill the archives from a labelled folder; return what they hold, and what else there is to say."""
-    written = labelled.write_splits(out, dataset.labelled, folder, seed)
+    written = to_dataset.write_splits(out, dataset.labelled, folder, seed)
     rows = f"; {len(written.rows)} left out or changed, see ledger.csv" if written.rows else ""
     return written.counts, f", read as {written.read_as}: {written.because}{rows}"
 

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.archive import Archive
-from humbleyolo.drawing import save_png
-from humbleyolo.encoded import open_encoded
-from humbleyolo.files import make_folder
-from humbleyolo.params import Params, load_params
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.drawing.boxes_on_image import save_png
+from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.params.sections import Params, load_params
+from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
-from humbleyolo.report.collect import collect
+from humbleyolo.report.contents import collect
 from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.stage import read_paths, run_stage
-from humbleyolo.truths import read_truths
+from humbleyolo.storage.atomic import make_folder
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 

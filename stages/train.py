@@ -9,17 +9,17 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
-from humbleyolo.runtime import start_runtime  # before all else that imports TensorFlow
+from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
-from humbleyolo.artifact import ModelInfo, save_model
-from humbleyolo.checkpoint import Checkpoint, describe_run
-from humbleyolo.encoded import EncodedSplit, join_splits, open_encoded
-from humbleyolo.files import make_folder
-from humbleyolo.params import Loss, Model, Runtime, Train, load_params
-from humbleyolo.progress import TrainingProgress
-from humbleyolo.stage import read_paths, run_stage
-from humbleyolo.training import Trained, build_trainer, train_network, write_history
+from humbleyolo.dataset.arrays import EncodedSplit, join_splits, open_encoded
+from humbleyolo.models.artifact import ModelInfo, save_model
+from humbleyolo.params.sections import Loss, Model, Runtime, Train, load_params
+from humbleyolo.pipeline.stage import read_paths, run_stage
+from humbleyolo.storage.atomic import make_folder
+from humbleyolo.training.checkpoint import Checkpoint, describe_run
+from humbleyolo.training.loop import Trained, build_trainer, train_network, write_history
+from humbleyolo.training.progress import TrainingProgress
 
 
 def train(

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -31,3 +32,11 @@ def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ran]:
 def project(first_run: tuple[Project, Ran], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A tiny project in which the whole chain has run and is committed."""
     return first_run[0].copy(tmp_path_factory.mktemp("copy") / "project")
+
+
+@pytest.fixture(scope="session")
+def network_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small network of random weights; do not change it."""
+    from stub_models import save_network  # imports TensorFlow
+
+    return save_network(tmp_path_factory.mktemp("network") / "data/model")

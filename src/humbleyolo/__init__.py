@@ -12,15 +12,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from humbleyolo.detection.detector import Detector as Detector
+    from humbleyolo.detection.result import Result as Result
     from humbleyolo.errors import UserError as UserError
-    from humbleyolo.inference.detector import Detector as Detector
-    from humbleyolo.inference.result import Result as Result
 
 __all__ = ["Detector", "Result", "UserError"]
 
 _HOMES = {
-    "Detector": "humbleyolo.inference.detector",
-    "Result": "humbleyolo.inference.result",
+    "Detector": "humbleyolo.detection.detector",
+    "Result": "humbleyolo.detection.result",
     "UserError": "humbleyolo.errors",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from humbleyolo.commands import check, compare, convert, export, params, predict, search, serve, verify
-from humbleyolo.errors import exit_with
+from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
     "params": params,

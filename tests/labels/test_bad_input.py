@@ -13,11 +13,11 @@ import pytest
 from folders import Files, Maker, encoded, picture, png_of, voc, wrong_crc
 from PIL import Image
 
+from humbleyolo.check.checked_folder import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.check import check, choice_rows
-from humbleyolo.labels.labelled import find_problems
-from humbleyolo.labels.record import Options
-from humbleyolo.labels.source import open_source
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.records import Options
+from humbleyolo.labels.to_dataset import find_problems
 
 LINE = "1 0.5 0.5 0.25 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"

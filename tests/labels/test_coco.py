@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
+from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.ledger import BadInput, Finding
-from humbleyolo.labels.masks import mask_corners
 
 Change = dict[str, Any]
 

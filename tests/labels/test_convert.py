@@ -11,18 +11,18 @@ from folders import GOOD, Files, Maker, picture, voc
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
+from repository import ROOT
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.convert import convert
-from humbleyolo.labels.formats import FORMATS, WRITABLE, read_labelled
-from humbleyolo.labels.labelled import write_splits
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, read_labelled
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.record import FLAGS, Options, Record
-from humbleyolo.labels.source import open_source
-from humbleyolo.params import load_params
-from humbleyolo.synthetic_split import write_splits as draw_splits
+from humbleyolo.labels.records import FLAGS, Options, Record
+from humbleyolo.labels.to_dataset import write_splits
+from humbleyolo.params.sections import load_params
+from humbleyolo.synthetic.drawn_split import write_splits as draw_splits
 
-ROOT = Path(__file__).parents[2]
 SIZES = [(40, 20), (7, 31), (1, 1)]
 PICTURES = [picture(seed, *size) for seed, size in enumerate(SIZES)]
 CLASSES = ["cat", "a & b <c>", "caf\u00e9 \u732b", '"q", x', "007", "null", "it's"]

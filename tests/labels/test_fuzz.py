@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.formats import FORMATS
+from humbleyolo.labels.formats.registry import FORMATS
+from humbleyolo.labels.image_info import bombs_refused, inspect
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.pictures import bombs_refused, inspect
 
 PICTURE = picture()
 

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import GOOD, Files, Maker, picture
+from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.record import Options
+from humbleyolo.labels.records import Options
 
-SHARED = Path(__file__).parents[3] / "shared/data"
+SHARED = ROOT.parent / "shared/data"
 BOX = '<box label="cat" occluded="1" xtl="3" ytl="4.5" xbr="10" ybr="12">'
 
 

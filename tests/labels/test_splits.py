@@ -9,19 +9,18 @@ from folders import Files, Maker, voc
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
+from repository import ROOT
 
-from humbleyolo.archive import Archive
-from humbleyolo.boxes import ltwh_to_xyxy
+from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.labelled import write_splits
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.labels.image_info import Facts, inspect
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.pictures import Facts, inspect
-from humbleyolo.labels.record import Record
-from humbleyolo.labels.similar import similar_pairs
+from humbleyolo.labels.near_duplicates import similar_pairs
+from humbleyolo.labels.records import Record
 from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
-from humbleyolo.params import Labelled, load_params
-
-ROOT = Path(__file__).parents[2]
+from humbleyolo.labels.to_dataset import write_splits
+from humbleyolo.params.sections import Labelled, load_params
 
 
 def options(

@@ -1,17 +1,17 @@
 """Pascal VOC XML."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import Files, Maker, picture, voc
+from repository import ROOT
 
-from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.record import Options
+from humbleyolo.labels.records import Options
 
-BCCD = Path(__file__).parents[3] / "shared/data/bccd"
+BCCD = ROOT.parent / "shared/data/bccd"
 
 
 def files(*boxes: str, **changed: bytes | str) -> Files:

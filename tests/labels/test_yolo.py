@@ -1,16 +1,16 @@
 """YOLO text, in the layouts of four tools."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from folders import Files, Maker, picture
+from repository import ROOT
 
-from humbleyolo.labels.formats import read_labelled
+from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.record import Options
+from humbleyolo.labels.records import Options
 
-YOLO_MARK = Path(__file__).parents[3] / "shared/data/yolo_mark"
+YOLO_MARK = ROOT.parent / "shared/data/yolo_mark"
 LINE = "1 0.5 0.5 0.25 0.5\n"
 BOX = [15.0, 5.0, 25.0, 15.0]
 

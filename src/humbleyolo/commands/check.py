@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from humbleyolo.labels.arguments import add_reading_arguments, read_options
+from humbleyolo.labels.command_options import add_reading_arguments, read_options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +25,11 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: Where the source cannot be read at all, or a file cannot be written.
     """
-    from humbleyolo.drawing import save_png
-    from humbleyolo.files import make_folder
-    from humbleyolo.labels.check import check, report_lines
-    from humbleyolo.labels.check_page import write_page
+    from humbleyolo.check.check_page import write_page
+    from humbleyolo.check.checked_folder import check, report_lines
+    from humbleyolo.drawing.boxes_on_image import save_png
     from humbleyolo.labels.ledger import write_ledger
+    from humbleyolo.storage.atomic import make_folder
 
     checked = check(parsed.source, read_options(parsed))
     for line in report_lines(checked):

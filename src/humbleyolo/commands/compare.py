@@ -22,9 +22,9 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: Where a revision or its results are not there, or they are of different test images.
     """
-    from humbleyolo.params import load_params
-    from humbleyolo.revisions import read_run
-    from humbleyolo.scoring.comparison import compare, report_lines
+    from humbleyolo.experiments.comparison import compare, report_lines
+    from humbleyolo.experiments.revisions import read_run
+    from humbleyolo.params.sections import load_params
 
     (settings,) = load_params(Path("params.yaml"), "evaluate")
     a, b = read_run(parsed.rev_a), read_run(parsed.rev_b)

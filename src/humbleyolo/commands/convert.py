@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from humbleyolo.labels.arguments import add_reading_arguments, read_options
-from humbleyolo.labels.formats import WRITABLE
+from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.labels.formats.registry import WRITABLE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

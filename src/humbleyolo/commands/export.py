@@ -51,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
         output = Path("exports") / (
             f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel"
         )
-    from humbleyolo.export.run import Settings, export
+    from humbleyolo.export.exporter import Settings, export
 
     settings = Settings(parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads)
     parity = export(parsed.model, output, parsed.data, settings)

@@ -18,8 +18,8 @@ def run(parsed: argparse.Namespace) -> int:
         ProblemsError: With every mistake in it.
         UserError: Where it cannot be read.
     """
-    from humbleyolo.params import load_params
-    from humbleyolo.sources import find_problems
+    from humbleyolo.labels.dataset_inputs import find_problems
+    from humbleyolo.params.sections import load_params
 
     file: Path = parsed.file
     load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))

@@ -61,12 +61,12 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: Where there is no model or no picture, or the output cannot be written.
     """
-    from humbleyolo.files import make_folder
-    from humbleyolo.inference.detector import Detector
-    from humbleyolo.inference.pictures import MAX_PIXELS
-    from humbleyolo.inference.predict import predict
-    from humbleyolo.inference.sources import Pictures
-    from humbleyolo.inference.writers import make_writer
+    from humbleyolo.detection.detector import Detector
+    from humbleyolo.detection.image_input import MAX_PIXELS
+    from humbleyolo.detection.image_paths import Pictures
+    from humbleyolo.detection.predict import predict
+    from humbleyolo.detection.writers import make_writer
+    from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
     with Pictures(parsed.paths) as pictures:

@@ -39,8 +39,14 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: For a wrong space, or where DVC will not queue.
     """
     from humbleyolo.errors import UserError
-    from humbleyolo.experiments import queue, start_workers
-    from humbleyolo.search import assignments, check_trials, draw_trials, every_combination, parse_space
+    from humbleyolo.experiments.queue import queue, start_workers
+    from humbleyolo.experiments.trials import (
+        assignments,
+        check_trials,
+        draw_trials,
+        every_combination,
+        parse_space,
+    )
 
     spaces = [parse_space(text) for text in parsed.spaces]
     keys = [space.key for space in spaces]

@@ -28,7 +28,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: Where there is no model, a package is missing, or the port is taken.
     """
-    from humbleyolo.inference.detector import Detector
+    from humbleyolo.detection.detector import Detector
     from humbleyolo.serve.server import make_server
 
     detector = Detector.load(parsed.model, threads=parsed.threads)

@@ -18,6 +18,6 @@ def run(parsed: argparse.Namespace) -> int:  # noqa: ARG001 - there are no argum
     Raises:
         UserError: Where nothing is committed that could be compared, or the chain does not run.
     """
-    from humbleyolo.verification import verify
+    from humbleyolo.experiments.verification import verify
 
     return verify()

@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.artifact import ModelInfo
+from humbleyolo.detection.backends.metadata import Metadata
 from humbleyolo.export.parity import Parity
-from humbleyolo.inference.exported import Metadata
+from humbleyolo.models.artifact import ModelInfo
 
 _INTERVALS = "intervals.csv"  # metric, value, low, high
 

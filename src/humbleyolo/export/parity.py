@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from humbleyolo.archive import Archive
-from humbleyolo.boxes import xyxy_to_ltwh
-from humbleyolo.detector import Network, Selection
-from humbleyolo.encoded import EncodedSplit
-from humbleyolo.evaluation import check_match
-from humbleyolo.inference.exported import ExportedModel, found_in
-from humbleyolo.inference.model import BATCH, Found
-from humbleyolo.scoring.coco import average_precision
-from humbleyolo.scoring.tables import DetectionTable
-from humbleyolo.truths import read_truths
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.detection.backends.metadata import ExportedModel, found_in
+from humbleyolo.detection.model import BATCH, Found
+from humbleyolo.evaluation.run import check_match
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.models.network import Network, Selection
 
 Placed = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]  # boxes ltwh, labels, scores
 

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from humbleyolo.export.graph import OUTPUTS
-from humbleyolo.inference.exported import METADATA, Metadata, runtime_missing, zip_of_metadata
-from humbleyolo.quiet import quiet
+from humbleyolo.detection.backends.metadata import METADATA, Metadata, runtime_missing, zip_of_metadata
+from humbleyolo.detection.graph import OUTPUTS
+from humbleyolo.process.stderr import quiet
 
 _OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
 _LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")

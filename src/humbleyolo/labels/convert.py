@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.formats import FORMATS, WRITABLE, collect
-from humbleyolo.labels.gather import Labelled
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, collect
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
-from humbleyolo.labels.record import Options, Record
-from humbleyolo.labels.source import open_source
+from humbleyolo.labels.records import Options, Record
+from humbleyolo.labels.validate import Labelled
 from humbleyolo.labels.writing import Export, Images, make_items, new_folder, place_images
 
 

@@ -9,9 +9,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-from humbleyolo.dataset import LEDGER_COLUMNS
+from humbleyolo.dataset.summary import LEDGER_COLUMNS
 from humbleyolo.errors import ProblemsError
-from humbleyolo.files import atomic_write
+from humbleyolo.storage.atomic import atomic_write
 
 OnProblem = Literal["error", "skip", "clip"]
 Severity = Literal["error", "warning", "note"]

@@ -9,8 +9,8 @@ from typing import Literal
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.record import Record
-from humbleyolo.labels.similar import similar_pairs
+from humbleyolo.labels.near_duplicates import similar_pairs
+from humbleyolo.labels.records import Record
 
 SPLITS = ("train", "val", "test")
 _KEEP = ("test", "val", "train")  # of twins in two splits, the one in the first of these stays

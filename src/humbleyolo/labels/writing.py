@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from humbleyolo.errors import UserError
-from humbleyolo.files import cannot_write
+from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, suffix
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.record import Record
-from humbleyolo.labels.source import IMAGE_BYTES, FolderSource, Source, suffix
+from humbleyolo.labels.records import Record
+from humbleyolo.storage.atomic import cannot_write
 
 Images = Literal["copy", "link"]
 _EXTENSIONS = {"BMP": ".bmp", "GIF": ".gif", "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}

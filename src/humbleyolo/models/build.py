@@ -2,11 +2,11 @@
 
 import keras
 
-from humbleyolo.grid import Grid
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.compact import compact
 from humbleyolo.models.humble import humble
 from humbleyolo.models.yolov1 import yolov1
-from humbleyolo.params import Model
+from humbleyolo.params.sections import Model
 
 
 def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:

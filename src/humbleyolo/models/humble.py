@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from humbleyolo.grid import Grid
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.layers import Seeds
-from humbleyolo.params import Humble
+from humbleyolo.params.sections import Humble
 
 _HEAD_FILTERS = 64  # of the convolutional head
 

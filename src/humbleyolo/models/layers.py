@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.grid import BOX_NUMBERS
+from humbleyolo.geometry.grid import BOX_NUMBERS
 
 
 class Seeds:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.grid import BOX_NUMBERS, Grid
+from humbleyolo.geometry.grid import BOX_NUMBERS, Grid
 
 VIEWS: dict[str, list[list[int]]] = {"none": [[]], "horizontal": [[], [2]], "both": [[], [2], [1], [1, 2]]}
 """Of each value of `evaluate.mirrored`, the axes of (N, H, W, 3) that each view is mirrored along."""

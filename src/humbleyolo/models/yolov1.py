@@ -3,9 +3,9 @@
 import keras
 from keras import layers
 
-from humbleyolo.grid import Grid
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.layers import Seeds
-from humbleyolo.params import YOLOV1_STRIDE
+from humbleyolo.params.sections import YOLOV1_STRIDE
 
 POOL = "pool"
 

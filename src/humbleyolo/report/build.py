@@ -4,23 +4,23 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from humbleyolo.archive import Archive
-from humbleyolo.encoded import EncodedSplit
-from humbleyolo.errors import ProblemsError
-from humbleyolo.files import atomic_write
-from humbleyolo.gallery import (
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.drawing.galleries import (
     cells_and_confidence,
     first_examples,
     headline,
     truth_and_predictions,
     worst_mistakes,
 )
-from humbleyolo.params import Render
-from humbleyolo.report.collect import Report
+from humbleyolo.errors import ProblemsError
+from humbleyolo.metrics.tables import TruthTable
+from humbleyolo.params.sections import Render
+from humbleyolo.report.contents import Report
+from humbleyolo.report.embedded_images import Gallery, most_mistakes_first
 from humbleyolo.report.page import gallery_data, write_page
-from humbleyolo.report.pictures import Gallery, most_mistakes_first
-from humbleyolo.report.worst import first_seen, worst_of_each_kind
-from humbleyolo.scoring.tables import TruthTable
+from humbleyolo.report.worst_mistakes import first_seen, worst_of_each_kind
+from humbleyolo.storage.atomic import atomic_write
 
 _MB = 1e6
 

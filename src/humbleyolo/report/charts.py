@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from humbleyolo.report.words import number
+from humbleyolo.report.number_format import number
 
 _WIDTH, _HEIGHT = 460, 290
 _LEFT, _TOP, _RIGHT, _BOTTOM = 62, 12, 448, 244  # of the plotted area

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.grid import Grid
-from humbleyolo.npy import open_array
+from humbleyolo.evaluation.files import FORMAT, read_detections
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, Ints, TruthTable
 from humbleyolo.report.table_files import (
     column,
     index,
@@ -22,8 +23,7 @@ from humbleyolo.report.table_files import (
     whole,
     whole_or_none,
 )
-from humbleyolo.scoring.results import FORMAT, read_detections
-from humbleyolo.scoring.tables import Bools, DetectionTable, Floats, Ints, TruthTable
+from humbleyolo.storage.npy import open_array
 
 CORRECT = "correct"
 MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")

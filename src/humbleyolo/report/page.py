@@ -16,13 +16,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from humbleyolo.drawing import class_colour
-from humbleyolo.grid import Grid
+from humbleyolo.drawing.boxes_on_image import class_colour
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.report import charts
 from humbleyolo.report.charts import Line, Scale
-from humbleyolo.report.collect import Headline, Report
-from humbleyolo.report.pictures import FATES, KINDS
-from humbleyolo.report.words import gain, metric, number, printable
+from humbleyolo.report.contents import Headline, Report
+from humbleyolo.report.embedded_images import FATES, KINDS
+from humbleyolo.report.number_format import gain, metric, number, printable
 
 _TEMPLATE, _STYLE, _SCRIPT = "template.html", "style.css", "script.js"
 _MOST_CURVES = 100  # classes with curves of their own, those with the most objects

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.json_file import read_json
+from humbleyolo.storage.json import read_json
 
 _MOST_PROBLEMS = 20  # told of one file
 _LONGEST_LINE = 1 << 20  # characters

@@ -13,12 +13,12 @@ import numpy as np
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.image_input import decode_picture
+from humbleyolo.detection.model import MIN_SCORE
+from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
-from humbleyolo.images import Letterbox
-from humbleyolo.inference.detector import Detector
-from humbleyolo.inference.model import MIN_SCORE
-from humbleyolo.inference.pictures import decode_picture
-from humbleyolo.inference.result import Result
+from humbleyolo.geometry.letterbox import Letterbox
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # that a browser shows, too
 _HOSTS = ("127.0.0.1", "localhost")

@@ -3,8 +3,8 @@
 import socket
 from typing import Any
 
+from humbleyolo.detection.detector import Detector
 from humbleyolo.errors import UserError
-from humbleyolo.inference.detector import Detector
 
 MAX_PIXELS = 20_000_000  # of one picture; a page shows no more
 _THREADS = 8  # that answer; further requests wait

@@ -1,0 +1,1 @@
+"""Labels looked at before training: findings, contact sheets, advice."""

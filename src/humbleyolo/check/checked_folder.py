@@ -1,0 +1,142 @@
+"""A labelled folder looked at before any training: `humbleyolo check`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PIL import Image
+
+from humbleyolo.check.contact_sheets import class_sheets, doubted_sheets
+from humbleyolo.check.findings import Overview, add_findings, overview
+from humbleyolo.check.grid_advice import Choice, advise
+from humbleyolo.check.wrong_labels import add_suspects
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.records import Options
+from humbleyolo.labels.validate import Labelled
+
+_SHOWN = 20  # findings of one kind in the text
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        labelled: The dataset.
+        overview: Counts and sizes.
+        choices: Input sizes and grids with their ceilings; `best` is the one advised, None without boxes.
+        judged: Boxes that were compared with the others of their class; 0 where there are too few.
+        sheets: A picture a class.
+        doubted: A picture for each kind of doubt about single boxes.
+    """
+
+    labelled: Labelled
+    overview: Overview
+    choices: list[Choice]
+    best: Choice | None
+    judged: int
+    sheets: dict[str, Image.Image]
+    doubted: dict[str, Image.Image]
+
+    @property
+    def rows(self) -> list[Finding]:
+        """Errors, then warnings, then notes."""
+        order = {"error": 0, "warning": 1, "note": 2}
+        return sorted(self.labelled.ledger.rows, key=lambda row: order[row.severity])
+
+
+def check(folder: Path, options: Options) -> Checked:
+    """Read a labelled folder or archive and look for everything that may be wrong with it.
+
+    Raises:
+        UserError: Where it cannot be read at all.
+    """
+    ledger = Ledger("skip")  # a check goes on and tells
+    with open_source(folder) as source:
+        labelled = collect(source, replace(options, on_problem="skip"), ledger)
+        add_findings(labelled, ledger)
+        judged = add_suspects(labelled.records, labelled.classes, source, ledger)
+        choices, best = advise(labelled.records, labelled.classes)
+        sheets = class_sheets(labelled.records, labelled.classes, source)
+        doubted = doubted_sheets(ledger.rows, labelled.records, source)
+    return Checked(labelled, overview(labelled), choices, best, judged, sheets, doubted)
+
+
+def report_lines(checked: Checked) -> Iterator[str]:
+    """Yield the check's result as text, line by line."""
+    labelled, view = checked.labelled, checked.overview
+    yield f"format: {labelled.format}, because {labelled.why}"
+    background = f", {view.background} of them background" if view.background else ""
+    yield f"{view.images} images{background}; " + ", ".join(
+        f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]
+    )
+    if view.splits:
+        yield "lists: " + ", ".join(f"{name} {count}" for name, count in view.splits.items())
+    yield ""
+    yield from _aligned(table_rows(view))
+    yield ""
+    yield from _findings(checked.rows)
+    if checked.judged:
+        yield f"{checked.judged} boxes were compared with the others of their class"
+    else:
+        yield "too few boxes, or images, to tell swapped classes and shifted boxes (20 a class and 60 in all needed)"
+    yield from _advice(checked)
+
+
+def table_rows(view: Overview) -> list[list[str]]:
+    """Return the table of classes, header first: pixels as 5 % / median / 95 %."""
+    rows = [["class", "boxes", "images", "width", "height", "width / height"]]
+    for one in view.tables:
+        spreads = [
+            _spread(values, digits) for values, digits in ((one.width, 0), (one.height, 0), (one.aspect, 2))
+        ]
+        rows.append([one.name, str(one.boxes), str(one.images), *spreads])
+    return rows
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    return " / ".join(f"{value:.{digits}f}" for value in values[1:4]) or "-"
+
+
+def choice_rows(checked: Checked) -> list[list[str]]:
+    """Return the table of input sizes and grids, header first."""
+    rows = [["input (h x w)", "grid", "smallest side", "cells shared", "ceiling AP50", "ceiling AP"]]
+    for one in checked.choices:
+        ceiling = one.ceiling
+        values = [f"{value:.3f}" if value is not None else "-" for value in (ceiling.ap50, ceiling.ap)]
+        shared = f"{ceiling.shared} of {ceiling.objects}"
+        grid = f"{ceiling.rows} x {ceiling.cols}"
+        rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, *values])
+    return rows
+
+
+def _findings(rows: Sequence[Finding]) -> Iterator[str]:
+    kinds = dict.fromkeys((row.severity, row.kind) for row in rows)
+    if not kinds:
+        yield "no findings"
+    for severity, kind in kinds:
+        some = [row for row in rows if (row.severity, row.kind) == (severity, kind)]
+        yield f"{severity}: {kind}, {len(some)}"
+        yield from (f"  {row}" for row in some[:_SHOWN])
+        if len(some) > _SHOWN:
+            yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
+
+
+def _advice(checked: Checked) -> Iterator[str]:
+    if checked.best is None:
+        return
+    yield ""
+    yield from _aligned(choice_rows(checked))
+    best = checked.best
+    yield (
+        f"advised: encode height {best.height}, width {best.width}, rows {best.ceiling.rows}, "
+        f"cols {best.ceiling.cols}, boxes 1"
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()

@@ -1,0 +1,117 @@
+"""Contact sheets: what the boxes of a class hold, side by side, and the boxes that a person should look at."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from humbleyolo.drawing.boxes_on_image import contact_sheet
+from humbleyolo.geometry.letterbox import Rgb, decode
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.ledger import Finding
+from humbleyolo.labels.records import Record
+
+_COLUMNS, _MOST = 12, 96
+_SIDE = 72  # pixels of a crop's longer side, at most
+_MARGIN = 0.15  # of the box, shown around it
+_DOUBTS = {
+    "class-swapped": "Looks like another class",
+    "box-shifted": "Looks as if beside the object",
+    "nearly-twice": "Nearly the same box as another",
+}
+_DOUBTED_COLUMNS, _MOST_DOUBTED = 7, 42
+_DOUBTED_SIDE = 168  # pixels
+_NO_IMAGE, _DOUBT = "#808080", "#c81e1e"
+
+
+def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Source) -> dict[str, Image.Image]:
+    """Return one sheet a class that has boxes, of up to 96 of them, picked evenly by a hash.
+
+    Each image is read once, however many of its boxes are shown.
+    """
+    picked: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}
+    for place, record in enumerate(records):
+        for index, label in enumerate(record.labels):
+            key = hashlib.sha256(f"{record.facts.sha256}:{index}".encode()).hexdigest()
+            picked[label].append((key, place, index))
+    wanted: dict[int, list[tuple[str, int, str]]] = {}
+    for name, some in picked.items():
+        for key, place, index in sorted(some)[:_MOST]:
+            wanted.setdefault(place, []).append((key, index, name))
+    crops: dict[str, list[tuple[str, Image.Image]]] = {name: [] for name in classes}
+    for place, shown in sorted(wanted.items()):
+        record = records[place]
+        image = decode(source.read(record.image, IMAGE_BYTES), record.image)
+        for key, index, name in shown:
+            crops[name].append((key, _crop(image, record.boxes[index])))
+    return {
+        name: contact_sheet(
+            [crop for _, crop in sorted(own, key=lambda one: one[0])],
+            columns=_COLUMNS,
+            title=f"{name}: {len(own)} of {len(picked[name])} boxes",
+        )
+        for name, own in crops.items()
+        if own
+    }
+
+
+def doubted_sheets(
+    rows: Sequence[Finding], records: Sequence[Record], source: Source
+) -> dict[str, Image.Image]:
+    """Return a sheet for each kind of doubt about boxes, of the first 42 of that kind, each with what is around it.
+
+    Args:
+        rows: Findings, the strongest first; those of other kinds are passed over.
+        records: What they are about.
+        source: Holds the images.
+    """
+    places = {
+        (record.file, where): (record, index)
+        for record in records
+        for index, where in enumerate(record.where)
+    }
+    sheets = {}
+    for kind, title in _DOUBTS.items():
+        own = [row for row in rows if row.kind == kind and (row.file, row.where) in places]
+        if not own:
+            continue
+        pictures, captions = [], []
+        for row in own[:_MOST_DOUBTED]:
+            record, index = places[row.file, row.where]
+            image = decode(source.read(record.image, IMAGE_BYTES), record.image)
+            pictures.append(_outlined(image, record.boxes[index]))
+            captions.append(f"{record.labels[index]}, {PurePosixPath(record.image).stem}")
+        heading = f"{title}: {len(pictures)} of {len(own)}"
+        sheets[kind] = contact_sheet(pictures, columns=_DOUBTED_COLUMNS, captions=captions, title=heading)
+    return sheets
+
+
+def _outlined(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
+    """Return a square around a box, twice as long, the box outlined; grey where the image ends."""
+    side = 2 * float((box[2:] - box[:2]).max()) + 8
+    left, top = ((box[:2] + box[2:]) / 2 - side / 2).tolist()
+    window = (round(left), round(top), round(left + side), round(top + side))
+    scale = _DOUBTED_SIDE / (window[2] - window[0])
+    around = Image.new("RGB", (window[2] - window[0], window[3] - window[1]), _NO_IMAGE)
+    around.paste(Image.fromarray(image), (-window[0], -window[1]))
+    picture = around.resize((_DOUBTED_SIDE, _DOUBTED_SIDE), Image.Resampling.BILINEAR)
+    corners = ((box - np.tile(window[:2], 2)) * scale).round().astype(int).tolist()
+    brush = ImageDraw.Draw(picture)
+    brush.rectangle(corners, outline="white", width=4)
+    brush.rectangle(corners, outline=_DOUBT, width=2)
+    return picture
+
+
+def _crop(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
+    """Return a box with a margin, at most 72 pixels long and at least as large as it is in the image."""
+    height, width = image.shape[:2]
+    margin = np.maximum((box[2:] - box[:2]) * _MARGIN, 1)
+    left, top = np.floor(np.maximum(box[:2] - margin, 0)).astype(int).tolist()
+    right, bottom = np.ceil(np.minimum(box[2:] + margin, [width, height])).astype(int).tolist()
+    crop = Image.fromarray(image[top:bottom, left:right])
+    scale = _SIDE / max(crop.size)
+    size = max(1, round(crop.width * scale)), max(1, round(crop.height * scale))
+    return crop.resize(size, Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.NEAREST)

@@ -1,0 +1,115 @@
+"""Small pictures of what is inside boxes, as vectors that a linear model can tell apart."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from humbleyolo.geometry.letterbox import Rgb
+
+SIDE = 12  # pixels each way of a crop
+CONTEXT = 1.3  # a crop is this much longer than its box, so that the border is in it
+_HIDDEN = 1024
+_RIDGE = 0.01  # of the mean variance
+
+Floats32 = NDArray[np.float32]
+
+
+def crop_boxes(image: Rgb, boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return (M, 12, 12, 3) uint8: each box of an image with a margin, cut at the image's border, made small.
+
+    Args:
+        image: (H, W, 3).
+        boxes: (M, 4) xyxy pixels.
+    """
+    height, width = image.shape[:2]
+    picture = Image.fromarray(image)
+    result = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
+    margin = (boxes[:, 2:] - boxes[:, :2]) * (CONTEXT - 1) / 2
+    low = np.clip(boxes[:, :2] - margin, 0, None)
+    high = np.minimum(boxes[:, 2:] + margin, [width, height])
+    for index, corners in enumerate(np.concatenate([low, high], axis=1).tolist()):
+        small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=tuple(corners), reducing_gap=2.0)
+        result[index] = np.asarray(small)
+    return result
+
+
+def describe(crops: NDArray[np.uint8], lengths: NDArray[np.float64]) -> Floats32:
+    """Return (N, K) float32: each crop's pattern without its brightness, its colours, and its box's size.
+
+    Args:
+        crops: (N, 12, 12, 3).
+        lengths: (N, 2) width and height of the boxes, pixels.
+    """
+    pixels = crops.astype(np.float32) / 255
+    grey = pixels.mean(axis=3)  # (N, 12, 12)
+    centred = grey - grey.mean(axis=(1, 2), keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True))
+    pattern = (centred / (spread + 0.03)).reshape(len(crops), -1)
+    colours = (
+        pixels.reshape(len(crops), 3, SIDE // 3, 3, SIDE // 3, 3).mean(axis=(2, 4)).reshape(len(crops), -1)
+    )
+    size = np.log(np.maximum(lengths, 1e-3)).astype(np.float32)  # (N, 2)
+    return np.concatenate([pattern, 3 * colours, 3 * spread[:, :, 0], size], axis=1).astype(np.float32)
+
+
+class Model:
+    """Least squares on random features: fitted in one solve, the same for the same input.
+
+    Args:
+        features: (N, K).
+        labels: (N,) class indices.
+        classes: How many there are.
+    """
+
+    def __init__(self, features: Floats32, labels: NDArray[np.int64], classes: int) -> None:
+        rng = np.random.default_rng(0)
+        self._mean, self._scale = features.mean(axis=0), features.std(axis=0) + 1e-3
+        shape = (features.shape[1], _HIDDEN)
+        self._weights = (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+        self._bias = rng.uniform(-1, 1, _HIDDEN).astype(np.float32)
+        hidden = self._hidden(features)  # (N, F)
+        counts = np.bincount(labels, minlength=classes)
+        weight = (1 / np.sqrt(np.maximum(counts, 1)))[labels].astype(np.float32)[
+            :, None
+        ]  # rare classes count
+        gram = (hidden * weight).T @ hidden  # (F, F)
+        gram[np.diag_indices_from(gram)] += _RIDGE * float(np.trace(gram)) / len(gram)
+        wanted = np.eye(classes, dtype=np.float32)[labels]  # (N, C)
+        self._solution = np.linalg.solve(gram, hidden.T @ (wanted * weight))  # (F, C)
+
+    def scores(self, features: Floats32) -> Floats32:
+        """Return (N, C): about 1 for the class that a crop looks like, about 0 for the others."""
+        return np.asarray(self._hidden(features) @ self._solution, np.float32)
+
+    def _hidden(self, features: Floats32) -> Floats32:
+        standard = (features - self._mean) / self._scale
+        raised = np.maximum(standard @ self._weights + self._bias, 0)
+        return np.concatenate([raised, standard, np.ones((len(features), 1), np.float32)], axis=1)
+
+
+def cross_scores(
+    features: Floats32,
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+    classes: int,
+) -> Floats32:
+    """Score crops by models that never saw their image.
+
+    Args:
+        features: (N, K).
+        labels: (N,) class indices.
+        groups: (N,) 0 to folds - 1; crops of one image share it.
+        wanted: (N,) which crops are scored.
+        classes: How many there are.
+
+    Returns:
+        (number wanted, C).
+    """
+    result = np.zeros((len(features), classes), np.float32)
+    for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):
+        model = Model(features[groups != fold], labels[groups != fold], classes)
+        own = (groups == fold) & wanted
+        result[own] = model.scores(features[own])
+    return result[wanted]

@@ -1,0 +1,178 @@
+"""Labels that do not fit what the others teach: classes that look swapped, boxes that look shifted.
+
+A small model learns from four fifths of the images what each class looks like, and what lies beside and
+between the boxes, and judges the last fifth. It knows nothing but this dataset, so it sees what is unlike the
+rest; a person has to look. It is not asked where a class has fewer than 20 boxes, or all have fewer than 60, or where
+nearly all boxes of a class lie in the images to be judged.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from humbleyolo.check.crops import crop_boxes, cross_scores, describe
+from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.geometry.letterbox import Rgb, decode
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.records import Record
+
+_FOLDS = 5
+_FEWEST, _FEWEST_IN_ALL = 20, 60
+_MOST_BOXES = 20_000  # that the model learns from and judges
+_SWAPPED, _SHIFTED = 0.45, 0.45  # how much surer the model must be of another answer
+_FREE = 0.1  # IoU with any label that background has at most
+_MOVED = (0.25, 0.9)  # how far boxes are moved to show what a wrong place looks like, in their own lengths
+_MOST_TRIES, _ROWS = 2048, 256  # random boxes of one image that may be background, and so many at a time
+_COPIES = 2  # of each box, moved
+
+
+@dataclass(slots=True)
+class _Crops:
+    """Crops of one image: the labelled boxes, the same boxes moved, and background."""
+
+    crops: NDArray[np.uint8]
+    lengths: NDArray[np.float64]
+    kinds: NDArray[np.int64]  # class index; C for background, C + 1 for moved
+
+
+def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
+    """Add warnings about labels that look wrong; return the number of boxes judged.
+
+    Args:
+        records: Checked ones.
+        classes: Class names.
+        source: Holds the images.
+        ledger: Takes the warnings.
+    """
+    counts = np.bincount(
+        [classes.index(label) for one in records for label in one.labels], minlength=len(classes)
+    )
+    if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
+        return 0
+    some = _sample(records, int(counts.sum()))
+    if _fewest_to_learn_from(some, classes) < _FEWEST // 2:
+        return 0
+    images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
+    kinds = np.concatenate([one.kinds for one in images])
+    features = describe(
+        np.concatenate([one.crops for one in images]), np.concatenate([one.lengths for one in images])
+    )
+    folds = np.repeat([_fold(one) for one in some], [len(one.kinds) for one in images])
+    labelled = kinds < len(classes)
+    scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
+    _judge(some, scores, kinds[labelled], classes, ledger)
+    return int(labelled.sum())
+
+
+def _sample(records: Sequence[Record], boxes: int) -> list[Record]:
+    step = max(1, -(-boxes // _MOST_BOXES))
+    return sorted(records, key=lambda one: one.facts.sha256)[::step]
+
+
+def _fewest_to_learn_from(records: Sequence[Record], classes: Sequence[str]) -> int:
+    """Return how many boxes of a class the model sees at least before it judges the images it was not shown."""
+    counts = np.zeros((_FOLDS, len(classes)), np.int64)
+    for one in records:
+        counts[_fold(one)] += np.bincount(
+            [classes.index(label) for label in one.labels], minlength=len(classes)
+        )
+    asked = counts.any(axis=1)  # folds with boxes to judge
+    return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
+
+
+def _fold(record: Record) -> int:
+    return int(hashlib.sha256(record.facts.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
+
+
+def _decoded(records: Sequence[Record], source: Source, title: str) -> Iterator[tuple[Record, Rgb]]:
+    def read(one: Record) -> Rgb:
+        return decode(source.read(one.image, IMAGE_BYTES), one.image)
+
+    with (
+        ThreadPoolExecutor(2) as pool,
+        tqdm(total=len(records), desc=title, disable=None, leave=False) as bar,
+    ):
+        for start in range(0, len(records), 32):
+            some = records[start : start + 32]
+            for one, image in zip(some, pool.map(read, some), strict=True):
+                yield one, image
+                bar.update()
+
+
+def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
+    """Crop the labelled boxes, the same boxes moved, and background of the same sizes."""
+    rng = np.random.default_rng(int(record.facts.sha256[:12], 16))
+    boxes = record.boxes
+    kinds = [classes.index(label) for label in record.labels]
+    copies = np.tile(boxes, (_COPIES, 1))
+    lengths = np.tile(copies[:, 2:] - copies[:, :2], 2)  # (copies, 4)
+    angle = rng.uniform(0, 2 * np.pi, len(copies))
+    offset = np.stack([np.cos(angle), np.sin(angle)], axis=1) * rng.uniform(*_MOVED, (len(copies), 1))
+    moved = _inside(copies + np.tile(offset, 2) * lengths, record)
+    free = _background(record, rng)
+    every = np.concatenate([boxes, moved, free])
+    return _Crops(
+        crops=crop_boxes(image, every),
+        lengths=every[:, 2:] - every[:, :2],
+        kinds=np.array(kinds + [len(classes) + 1] * len(moved) + [len(classes)] * len(free), np.int64),
+    )
+
+
+def _inside(boxes: NDArray[np.float64], record: Record) -> NDArray[np.float64]:
+    """Return those of some boxes whose greater part is in the image, cut at its border."""
+    limits = np.array([record.width, record.height] * 2, np.float64)
+    cut = np.clip(boxes, 0, limits)
+    kept = (cut[:, 2:] - cut[:, :2] > 0.5 * (boxes[:, 2:] - boxes[:, :2])).all(axis=1)
+    return np.asarray(cut[kept])
+
+
+def _background(record: Record, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return random boxes, of the sizes of the image's own, that touch no label."""
+    lengths = record.boxes[:, 2:] - record.boxes[:, :2]
+    if not len(lengths):
+        lengths = np.array([[record.width, record.height]]) / 6
+    tries = min(4 * len(lengths) + 8, _MOST_TRIES)
+    sizes = lengths[rng.integers(0, len(lengths), tries)]
+    low = rng.uniform(0, 1, (tries, 2)) * np.maximum(np.array([record.width, record.height]) - sizes, 0)
+    boxes = np.concatenate([low, low + sizes], axis=1)
+    parts = (boxes[start : start + _ROWS] for start in range(0, tries, _ROWS))
+    free = np.concatenate([pairwise_iou(one, record.boxes).max(axis=1, initial=0) < _FREE for one in parts])
+    return np.asarray(boxes[free][: len(lengths) + 4])
+
+
+def _judge(
+    records: Sequence[Record],
+    scores: NDArray[np.float32],
+    kinds: NDArray[np.int64],
+    classes: Sequence[str],
+    ledger: Ledger,
+) -> None:
+    """Warn of boxes that look like another class, or like no object."""
+    places = [(record, index) for record in records for index in range(len(record.labels))]
+    rows = np.arange(len(kinds))
+    own = scores[rows, kinds]
+    others = scores[:, : len(classes)].copy()
+    others[rows, kinds] = -np.inf
+    like = others.argmax(axis=1)
+    swapped = others.max(axis=1) - own
+    shifted = scores[:, len(classes) :].sum(axis=1) - own  # beside an object: moved, or background, or both
+    doubt = np.maximum(swapped - _SWAPPED, shifted - _SHIFTED)
+    for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
+        record, index = places[row]
+        name = record.labels[index]
+        if swapped[row] - _SWAPPED > shifted[row] - _SHIFTED:
+            kind, why, by = "class-swapped", f"looks like {classes[like[row]]}; look at it", swapped[row]
+        else:
+            kind, why, by = (
+                "box-shifted",
+                f"looks unlike the other {name} boxes, as if beside the object; look at it",
+                shifted[row],
+            )
+        found = f"labelled {name}, doubted by {by:.2f}"
+        ledger.warn(record.file, BadInput(kind, found, why, record.where[index]))

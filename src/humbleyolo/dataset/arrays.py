@@ -1,0 +1,371 @@
+"""A split as the network sees it: a folder of arrays, written shard by shard and read through memory maps.
+
+images.npy     (N, H, W, 3) uint8     letterboxed
+targets.npy    (N, R, S, K) float32     the grid's layout
+boxes.npy      (M, 4) float64     xyxy, pixels of the letterboxed image, image after image
+labels.npy     (M,) int32     class indices
+offsets.npy    (N + 1,) int64     image n has the boxes offsets[n] to offsets[n + 1]
+sizes.npy      (N, 2) int32     (height, width) of each image before the letterbox
+split.json     class names, grid, fill and the arrays' checksums; written last: without it, a folder is not whole
+"""
+
+import errno
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.dataset.archive import Archive, Record
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.boxes import Floats, ltwh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.geometry.grid import Grid, encode_boxes
+from humbleyolo.geometry.letterbox import Letterbox, decode
+from humbleyolo.process.workers import map_in_order
+from humbleyolo.storage.atomic import atomic_write, cannot_write, make_folder
+from humbleyolo.storage.json import read_json
+from humbleyolo.storage.npy import checksum, open_array
+
+_FORMAT = 2  # 1 had no checksums
+_SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
+_SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
+_BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a process at a time
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSplit:
+    """The arrays of one split; `images` and `targets` are memory maps.
+
+    Attributes:
+        categories: The C class names, in the order of the labels.
+        grid: The grid of the targets.
+        fill: Grey value of the letterbox's bars.
+        images: (N, H, W, 3) uint8.
+        targets: (N, R, S, K) float32.
+        boxes: (M, 4) float64 xyxy pixels.
+        labels: (M,) int32.
+        offsets: (N + 1,) int64.
+        sizes: (N, 2) int32.
+    """
+
+    categories: tuple[str, ...]
+    grid: Grid
+    fill: int
+    images: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+    boxes: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.images)
+
+    @property
+    def image_index(self) -> NDArray[np.int64]:
+        """(M,) which image each box is in."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+
+    def letterbox(self, image: int) -> Letterbox:
+        """Return how one image was fitted into the network's input."""
+        height, width = (int(length) for length in self.sizes[image])
+        return Letterbox(height, width, self.grid.height, self.grid.width)
+
+
+_KINDS = {
+    "images": np.uint8,
+    "targets": np.float32,
+    "boxes": np.float64,
+    "labels": np.int32,
+    "offsets": np.int64,
+    "sizes": np.int32,
+}
+
+
+def open_encoded(folder: Path) -> EncodedSplit:
+    """Open what `encode_archive` wrote.
+
+    Raises:
+        UserError: Where a file is missing, damaged or of another shape than the others say.
+    """
+    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
+    try:
+        info = read_json(folder / "split.json")
+        if info["format"] != _FORMAT:
+            raise UserError(
+                f"{folder}: is of format {info['format']!r}, not {_FORMAT}; run `dvc repro encode`"
+            )
+        categories = tuple(str(name) for name in info["categories"])
+        grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
+        fill = int(info["fill"])
+        checksums = {name: int(info["crc32"][name]) for name in _KINDS}
+        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in _KINDS}
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: no such file; {fix}") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
+        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
+    images, objects = len(arrays["images"]), len(arrays["boxes"])
+    shapes: dict[str, tuple[int, ...]] = {
+        "images": (images, grid.height, grid.width, 3),
+        "targets": (images, *grid.shape),
+        "boxes": (objects, 4),
+        "labels": (objects,),
+        "offsets": (images + 1,),
+        "sizes": (images, 2),
+    }
+    for name, kind in _KINDS.items():
+        if arrays[name].dtype != kind or arrays[name].shape != shapes[name]:
+            raise UserError(
+                f"{folder / name}.npy: holds {arrays[name].dtype} {arrays[name].shape}, "
+                f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
+            )
+    offsets, labels = arrays["offsets"], arrays["labels"]
+    if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
+    if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
+        raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
+    for name, expected in checksums.items():
+        if checksum(folder / f"{name}.npy") != expected:
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
+    return EncodedSplit(categories, grid, fill, **arrays)
+
+
+class _JoinedRows:
+    """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
+
+    def __init__(self, first: NDArray[Any], second: NDArray[Any]) -> None:
+        self._parts = (first, second)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        first, second = self._parts
+        chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
+        behind = rows >= len(first)
+        chosen[~behind] = first[rows[~behind]]
+        chosen[behind] = second[rows[behind] - len(first)]
+        return chosen
+
+
+def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
+    """Return two splits of one dataset as one. Its `images` and `targets` take arrays of indices alone.
+
+    Raises:
+        UserError: Where they were encoded from other data.
+    """
+    if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
+        raise UserError("the splits were encoded from other data; run `dvc repro encode`")
+    joined: Any = {
+        name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")
+    }
+    small = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("boxes", "labels", "sizes")
+    }
+    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
+    return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What one process encodes by itself."""
+
+    archive: Path
+    start: int
+    stop: int
+    grid: Grid
+    fill: int
+    images: Path  # file to write the shard's slice into
+    targets: Path
+
+
+class _Small(NamedTuple):
+    """The arrays of some images that are held until the end."""
+
+    boxes: Floats  # (M, 4) xyxy, pixels of the letterboxed image
+    labels: NDArray[np.int32]  # (M,)
+    per_image: NDArray[np.int64]  # (N,) boxes an image
+    sizes: NDArray[np.int32]  # (N, 2)
+
+
+def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterator[int]:
+    """Letterbox and encode every image of a split into `folder`.
+
+    Args:
+        archive: The split.
+        grid: Of the targets; its classes are the archive's.
+        fill: Grey value of the letterbox's bars.
+        folder: Made where it is not there. What it holds counts as whole again only after the last image.
+
+    Yields:
+        How many images each finished shard held.
+
+    Raises:
+        UserError: Where the archive or an image in it is damaged, or the folder cannot be written.
+    """
+    with Archive(archive) as opened:
+        count, categories = len(opened), opened.categories
+    if not count:
+        raise UserError(f"{archive}: holds no images")
+    make_folder(folder)
+    try:
+        (folder / "split.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / "split.json", error) from None
+    with (
+        _array_file(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
+        _array_file(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
+    ):
+        length = max(-(-count // _SHARDS), _SHARD_IMAGES)
+        tasks = [
+            _Shard(archive, start, min(start + length, count), grid, fill, images, targets)
+            for start in range(0, count, length)
+        ]
+        shards = []
+        for shard in map_in_order(_encode_shard, tasks):
+            shards.append(shard)
+            yield len(shard.sizes)
+    small = _join(shards)
+    _save(folder / "boxes.npy", small.boxes)
+    _save(folder / "labels.npy", small.labels)
+    _save(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
+    _save(folder / "sizes.npy", small.sizes)
+    with atomic_write(folder / "split.json") as file:
+        info = {
+            "format": _FORMAT,
+            "categories": categories,
+            "grid": asdict(grid),
+            "fill": fill,
+            "crc32": {name: checksum(folder / f"{name}.npy") for name in _KINDS},
+        }
+        file.write((json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _encode_shard(shard: _Shard) -> _Small:
+    """Write the shard's slice of images and targets, block by block; return the rest."""
+    image_bytes = 3 * shard.grid.height * shard.grid.width + 4 * math.prod(shard.grid.shape)
+    length = max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
+    blocks = []
+    with Archive(shard.archive) as archive:
+        records = archive.records(shard.start, shard.stop)
+        for start in range(shard.start, shard.stop, length):
+            count = min(length, shard.stop - start)
+            images, targets, small = _encode_block(islice(records, count), count, shard)
+            _write_slice(shard.images, start, images)
+            _write_slice(shard.targets, start, targets)
+            blocks.append(small)
+        next(records, None)  # lets the archive check what follows its last image
+    return _join(blocks)
+
+
+def _encode_block(
+    records: Iterator[Record], count: int, shard: _Shard
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], _Small]:
+    """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
+    grid = shard.grid
+    images = np.empty((count, grid.height, grid.width, 3), np.uint8)
+    names, parts, classes, shapes = [], [], [], []
+    for image, record in zip(images, records, strict=True):
+        name = f"{shard.archive}: {record.file_name}"
+        pixels = decode(record.image_bytes, name)
+        height, width, _ = pixels.shape
+        if (height, width) != (record.height, record.width):
+            raise UserError(
+                f"{name}: is {height} x {width} pixels, labelled as {record.height} x {record.width} "
+                "(height x width); run `dvc repro generate` to make the archive anew"
+            )
+        image[:] = Letterbox(height, width, grid.height, grid.width).apply(pixels, shard.fill)
+        names.append(name)
+        parts.append(record.boxes_ltwh)
+        classes.append(record.labels)
+        shapes.append((height, width))
+    sizes = np.array(shapes, np.int32)
+    per_image = np.array([len(labels) for labels in classes], np.int64)
+    labels = np.concatenate(classes).astype(np.int32)
+    image_index = np.repeat(np.arange(count), per_image)  # (M,)
+    boxes = ltwh_to_xyxy(np.concatenate(parts))
+    for size in np.unique(sizes, axis=0):
+        rows = (sizes == size).all(axis=1)[image_index]
+        letterbox = Letterbox(int(size[0]), int(size[1]), grid.height, grid.width)
+        boxes[rows] = letterbox.boxes_in(boxes[rows])
+    _check_centres(boxes, image_index, names, grid)
+    targets = encode_boxes(boxes, labels, image_index, count, grid).targets
+    return images, targets, _Small(boxes, labels, per_image, sizes)
+
+
+def _check_centres(boxes: Floats, image_index: NDArray[np.int64], names: Sequence[str], grid: Grid) -> None:
+    """Refuse a box whose centre lies outside the letterboxed image: no cell holds it."""
+    centres = xyxy_to_cxcywh(boxes)[:, :2]  # (M, 2)
+    outside = ~((centres >= 0) & (centres <= (grid.width, grid.height))).all(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise UserError(
+            f"{names[image_index[row]]}: the centre of a box lies outside the image, so it is in no cell; "
+            "clip the box to the image, or leave it out"
+        )
+
+
+def _join(parts: Sequence[_Small]) -> _Small:
+    return _Small(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+@contextmanager
+def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path]:
+    """Make an .npy file of this shape, its disk space reserved, for slices to be written into.
+
+    Yields:
+        The file's name until the body has ended well; then it is renamed to `path`.
+    """
+    unfinished = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            with unfinished.open("wb") as file:
+                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+                file.truncate(size)
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        yield unfinished
+        with unfinished.open("r+b") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_slice(path: Path, start: int, values: NDArray[Any]) -> None:
+    try:
+        with path.open("r+b") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            file.seek(start * values[0].nbytes, os.SEEK_CUR)
+            file.write(values.data)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    with atomic_write(path) as file:
+        np.save(file, values, allow_pickle=False)

@@ -1,0 +1,79 @@
+"""What lies beside the archives in the dataset's folder: ledger and summary."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.storage.atomic import atomic_write
+
+LEDGER_COLUMNS = ("file", "where", "what", "why", "done", "kind", "severity")
+"""Each row: something of the source that is not in the archives as it was found."""
+
+_SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
+
+
+class SplitCounts:
+    """Counts what a split holds, image by image.
+
+    Args:
+        categories: Names of the classes, in the order of the labels.
+    """
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self._categories = categories
+        self.images = 0
+        self.not_drawn = 0
+        self._objects_an_image: Counter[int] = Counter()
+        self._labels: Counter[int] = Counter()
+        self._areas: Counter[float] = Counter()
+
+    def add(self, boxes_ltwh: Sequence[Sequence[float]], labels: Sequence[int], not_drawn: int = 0) -> None:
+        """Count one image: M boxes in pixels, their M labels, and words that found no place."""
+        self.images += 1
+        self.not_drawn += not_drawn
+        self._objects_an_image[len(labels)] += 1
+        for (_, _, width, height), label in zip(boxes_ltwh, labels, strict=True):
+            self._labels[label] += 1
+            self._areas[width * height] += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all counts, with the areas by COCO's limits and by quartile (square pixels)."""
+        objects = self._labels.total()
+        areas = sorted(self._areas)
+        reached = list(accumulate(self._areas[area] for area in areas))
+        return {
+            "images": self.images,
+            "objects": objects,
+            "not_drawn": self.not_drawn,
+            "objects_per_image": {
+                str(number): self._objects_an_image[number] for number in sorted(self._objects_an_image)
+            },
+            "classes": {name: self._labels[label] for label, name in enumerate(self._categories)},
+            "areas": {
+                "small": sum(self._areas[area] for area in areas if area < _SMALL),
+                "medium": sum(self._areas[area] for area in areas if _SMALL <= area < _MEDIUM),
+                "large": sum(self._areas[area] for area in areas if area >= _MEDIUM),
+            },
+            "area_px": {
+                name: areas[int(np.searchsorted(reached, max(quarter * objects / 4, 1)))] if areas else None
+                for quarter, name in enumerate(("min", "lower_quartile", "median", "upper_quartile", "max"))
+            },
+        }
+
+
+def write_summary(path: Path, counts: Mapping[str, SplitCounts]) -> None:
+    """Write the counts of each split as JSON."""
+    summary = {split: count.as_dict() for split, count in counts.items()}
+    with atomic_write(path) as file:
+        file.write((json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_empty_ledger(path: Path) -> None:
+    """Write the ledger of a source from which nothing was left out or changed."""
+    with atomic_write(path) as file:
+        file.write((",".join(LEDGER_COLUMNS) + "\n").encode())

@@ -1,0 +1,1 @@
+"""A trained model on any picture: the detector, its backends, tiles, writers."""

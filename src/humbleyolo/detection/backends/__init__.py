@@ -1,0 +1,1 @@
+"""Runtimes of a trained model, a module each."""

@@ -1,0 +1,48 @@
+"""LiteRT (`.tflite`), run by ai-edge-litert: no TensorFlow."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.detection.backends.metadata import (
+    ExportedModel,
+    Outputs,
+    damaged,
+    metadata_in_zip,
+    read_export,
+    runtime_missing,
+)
+from humbleyolo.process.stderr import quiet
+
+
+def open_litert(path: Path, threads: int | None) -> ExportedModel:
+    """Open a `.tflite` file; see `backends.open_exported`."""
+    data = read_export(path)
+    metadata = metadata_in_zip(data, path)
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise runtime_missing(path, "ai-edge-litert", "litert") from None
+    try:
+        with quiet():  # it tells of its delegate
+            interpreter = Interpreter(model_content=data, num_threads=threads)
+            interpreter.allocate_tensors()
+            runner = interpreter.get_signature_runner()
+    except (ValueError, RuntimeError) as error:
+        raise damaged(path, error) from None
+    return ExportedModel(metadata, _Shared(interpreter, runner))
+
+
+class _Shared:
+    """An interpreter, which computes for one thread at a time."""
+
+    def __init__(self, interpreter: Any, runner: Any) -> None:
+        self._interpreter, self._runner, self._lock = interpreter, runner, threading.Lock()
+
+    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        with self._lock:
+            outputs: Outputs = self._runner(pixels=images)
+            return outputs

@@ -1,0 +1,48 @@
+"""ONNX (`.onnx`), run by onnxruntime: no TensorFlow."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.detection.backends.metadata import (
+    METADATA,
+    ExportedModel,
+    Outputs,
+    damaged,
+    parse_metadata,
+    read_export,
+    runtime_missing,
+)
+from humbleyolo.errors import UserError
+
+
+def open_onnx(path: Path, threads: int | None) -> ExportedModel:
+    """Open an `.onnx` file; see `backends.open_exported`."""
+    data = read_export(path)
+    try:
+        import onnxruntime
+    except ImportError:
+        raise runtime_missing(path, "onnxruntime", "onnx") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong is in the exception
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - its exceptions have no other class in common
+        raise damaged(path, error) from None
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA)
+    if text is None:
+        raise UserError(f"{path}: was not written by `humbleyolo export`: it has no {METADATA}")
+    return ExportedModel(parse_metadata(text, path), _Session(session))
+
+
+class _Session:
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._names = [output.name for output in session.get_outputs()]
+
+    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+        return dict(zip(self._names, self._session.run(self._names, {"pixels": images}), strict=True))

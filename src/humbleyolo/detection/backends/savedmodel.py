@@ -1,0 +1,37 @@
+"""TensorFlow's SavedModel (a folder), run by TensorFlow."""
+
+from pathlib import Path
+
+from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+
+# isort: split
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from humbleyolo.detection.backends.metadata import METADATA, ExportedModel, Outputs, damaged, parse_metadata
+from humbleyolo.errors import UserError
+
+EXTRA = Path("assets.extra") / METADATA  # where TensorFlow leaves room for others
+
+
+def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
+    """Open a SavedModel; see `backends.open_exported`."""
+    try:
+        text = (path / EXTRA).read_bytes()
+    except OSError:
+        raise UserError(f"{path}: was not written by `humbleyolo export`: it has no {EXTRA}") from None
+    metadata = parse_metadata(text, path)
+    if threads is not None:
+        set_threads(threads)
+    try:
+        loaded = tf.saved_model.load(str(path))
+        call = loaded.signatures["serving_default"]
+    except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
+        raise damaged(path, error) from None
+
+    def run(images: NDArray[np.uint8]) -> Outputs:
+        _ = loaded  # the variables live as long as it does
+        return {name: np.asarray(values) for name, values in call(pixels=tf.constant(images)).items()}
+
+    return ExportedModel(metadata, run)

@@ -1,0 +1,233 @@
+"""`Detector`: a trained model that takes pictures of any kind and shape, and gives boxes in their own pixels."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from humbleyolo.detection.backends.registry import open_model
+from humbleyolo.detection.image_input import MAX_PIXELS, Picture, read_picture
+from humbleyolo.detection.model import BATCH, Facts, Found, Model
+from humbleyolo.detection.result import Result
+from humbleyolo.detection.tiles import join_tiles, tile_places
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.boxes import to_whole_pixels
+from humbleyolo.geometry.letterbox import Letterbox, Rgb
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A picture as the network sees it.
+
+    Attributes:
+        pixels: (T, H, W, 3) uint8, letterboxed; one, or as many as tiles.
+        places: (T, 4) xyxy pixels of the picture that each shows.
+        height: Pixels of the picture, upright; likewise `width`.
+        file: Where it was read from.
+    """
+
+    pixels: NDArray[np.uint8]
+    places: NDArray[np.int64]
+    height: int
+    width: int
+    file: str | None
+
+
+class Detector:
+    """A trained model, ready for use. Any number of threads may share one.
+
+    Make one with `Detector.load`, then call it with a picture, or a list of them.
+
+    Args:
+        model: What computes.
+        threshold: Detections of a lower score are left out; None: what the model says of itself.
+        whole_pixels: Whether boxes' edges are rounded to whole pixels; None: what the model says of itself.
+        tile: Images longer than that many pixels are looked at in square tiles of that side, which overlap,
+            so that small objects on large images are found; None: every image is looked at as a whole.
+        max_pixels: Larger images are refused.
+
+    Raises:
+        UserError: Where a number is out of range.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        threshold: float | None = None,
+        whole_pixels: bool | None = None,
+        tile: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        if tile is not None and tile < 16:
+            raise UserError(f"tile is {tile}; it must be 16 pixels or more")
+        if max_pixels < 1:
+            raise UserError(f"max_pixels is {max_pixels}; it must be 1 or more")
+        self._model = model
+        self._tile, self._max_pixels = tile, max_pixels
+        self._whole_pixels = model.facts.whole_pixels if whole_pixels is None else whole_pixels
+        self.threshold = _checked(model.facts.threshold if threshold is None else threshold)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        threshold: float | None = None,
+        nms_iou: float | None = None,
+        whole_pixels: bool | None = None,
+        threads: int | None = None,
+        tile: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> "Detector":
+        """Read a model.
+
+        Args:
+            model: The folder that `train` wrote (`data/model`), a file or folder that `humbleyolo export`
+                wrote, or the URL of a git repository of this kind, whose model is fetched through DVC.
+            revision: Of the repository: a branch, tag or commit.
+            threshold: Detections of a lower score are left out. None: the best one found on val where the
+                evaluation beside the model says so, else 0.5; an export knows its own.
+            nms_iou: Of two boxes of one class that overlap more, the lower score is left out. None: as in the
+                evaluation beside the model, else 0.5. An export has its own built in.
+            whole_pixels: Whether boxes' edges are rounded to whole pixels of the picture. None: as in the
+                evaluation beside the model, else not; an export knows its own.
+            threads: That compute; None: as many as the runtime thinks best. TensorFlow has one number for
+                the whole process.
+            tile: See `Detector`.
+            max_pixels: See `Detector`.
+
+        Raises:
+            UserError: Where there is no whole model, it is of a newer version, its runtime is not installed,
+                or a number is out of range.
+        """
+        opened = open_model(model, revision, nms_iou, threads)
+        return cls(opened, threshold=threshold, whole_pixels=whole_pixels, tile=tile, max_pixels=max_pixels)
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the model: class names, input size, grid, suppression."""
+        return self._model.facts
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The C class names."""
+        return self._model.facts.names
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str, but means a path
+        self, images: Picture, *, threshold: float | None = None
+    ) -> Result: ...
+
+    @overload
+    def __call__(self, images: Sequence[Picture], *, threshold: float | None = None) -> list[Result]: ...
+
+    def __call__(
+        self, images: Picture | Sequence[Picture], *, threshold: float | None = None
+    ) -> Result | list[Result]:
+        """Find objects.
+
+        Args:
+            images: A path; a Pillow image; an array (H, W, 3) of uint8, or grey (H, W), or with alpha
+                (H, W, 4); or a list of them, of any shapes. EXIF orientations are applied, once.
+            threshold: In place of the detector's own.
+
+        Returns:
+            The result; a list of as many as there are images, where a list was given.
+
+        Raises:
+            UserError: Where an image cannot be read, is too large or of a wrong type; with `predict` from the
+                command line, the others are done all the same.
+        """
+        if isinstance(images, str | os.PathLike | Image.Image | np.ndarray):
+            return next(self.stream([images], threshold=threshold))
+        return list(self.stream(images, threshold=threshold))
+
+    def stream(self, images: Iterable[Picture], *, threshold: float | None = None) -> Iterator[Result]:
+        """Yield a result for each image, in order, holding no more than 32 of them at a time.
+
+        Raises:
+            UserError: As a call does, when that image's turn comes.
+        """
+        waiting = iter(images)
+        while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
+            yield from self.detect(batch, threshold=threshold)
+
+    def prepare(self, image: Picture, file: str | None = None) -> Prepared:
+        """Read an image and fit it to the network; `detect` does the rest.
+
+        Args:
+            image: As for a call.
+            file: What the result calls it; None: the path, where the image is one.
+
+        Raises:
+            UserError: Where it cannot be read, is too large or of a wrong type.
+        """
+        pixels = read_picture(image, self._max_pixels)
+        if file is None and isinstance(image, str | os.PathLike):
+            file = str(Path(image))
+        height, width = pixels.shape[:2]
+        side = self._tile or max(height, width)
+        places = tile_places(height, width, max(side, 1))
+        facts = self._model.facts
+        letterboxed = [_letterbox(place, facts).apply(_crop(pixels, place), facts.fill) for place in places]
+        return Prepared(np.stack(letterboxed), places, height, width, file)
+
+    def detect(self, images: Sequence[Prepared], *, threshold: float | None = None) -> list[Result]:
+        """Return the results for prepared images; what they hold together is computed 32 at a time."""
+        at_least = self.threshold if threshold is None else _checked(threshold)
+        seen = [pixels for image in images for pixels in image.pixels]
+        found: list[Found] = []
+        for start in range(0, len(seen), BATCH):
+            found += self._model.detect(np.stack(seen[start : start + BATCH]), at_least)
+        results, start = [], 0
+        for image in images:
+            own = found[start : start + len(image.pixels)]
+            start += len(image.pixels)
+            results.append(self._result(image, own))
+        return results
+
+    def _result(self, image: Prepared, found: list[Found]) -> Result:
+        facts = self._model.facts
+        placed = [
+            _to_image(one, place, facts) for one, place in zip(found, image.places.tolist(), strict=True)
+        ]
+        whole = placed[0]
+        if len(placed) > 1:
+            whole = join_tiles(
+                placed, image.places, image.height, image.width, facts.nms_iou, facts.max_detections
+            )
+        boxes = to_whole_pixels(whole.boxes) if self._whole_pixels else whole.boxes
+        return Result(boxes, whole.scores, whole.labels, facts.names, image.height, image.width, image.file)
+
+
+def _checked(threshold: float) -> float:
+    if not 0 <= threshold <= 1:  # NaN too
+        raise UserError(f"threshold is {threshold}; it must be 0 to 1")
+    return float(threshold)
+
+
+def _crop(pixels: Rgb, place: NDArray[np.int64]) -> Rgb:
+    left, top, right, bottom = place.tolist()
+    return np.ascontiguousarray(pixels[top:bottom, left:right])
+
+
+def _letterbox(place: Sequence[int] | NDArray[np.int64], facts: Facts) -> Letterbox:
+    left, top, right, bottom = (int(value) for value in place)
+    return Letterbox(bottom - top, right - left, facts.height, facts.width)
+
+
+def _to_image(found: Found, place: Sequence[int], facts: Facts) -> Found:
+    """Return detections on a letterboxed part of an image in the image's pixels, without what is on bars alone."""
+    left, top, right, bottom = place
+    boxes = _letterbox(place, facts).boxes_out(found.boxes) + np.array([left, top, left, top], np.float64)
+    boxes = np.clip(boxes, (left, top, left, top), (right, bottom, right, bottom))
+    solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    return Found(boxes[solid], found.scores[solid], found.labels[solid])

@@ -1,0 +1,136 @@
+"""The network with its decoding and suppression as one Keras model, which every export is made from.
+
+pixels      (N, H, W, 3) uint8, letterboxed
+boxes       (N, D, 4) float32 xyxy pixels of the letterboxed image, best score first
+scores      (N, D) float32
+labels      (N, D) int32 class indices
+count       (N,) int32 how many of the D are detections; the others are 0
+grid        (N, R, S, K) float32, what the network itself says
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from humbleyolo.geometry.grid import Grid, cell_corners, split_parts
+
+OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
+_MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with each other
+
+
+@keras.saving.register_keras_serializable("humbleyolo")
+class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
+    """What `humbleyolo.models.network.select_detections` does in NumPy, as tensor operations.
+
+    Suppression is the greedy rule: a box goes where a better one of its class that stays overlaps it by more than
+    `nms_iou`. Told of all boxes at once, that has one solution, and applying it to a guess over and over reaches
+    it in as many steps as the longest chain of boxes, each of which removes the next: matrices in place of a loop
+    over boxes. The best 1,024 pairs of box and class take part.
+
+    Args:
+        grid: Fields of `Grid`.
+        min_score: Boxes under it are dropped.
+        nms_iou: See above.
+        max_detections: The best so many of an image are kept.
+    """
+
+    def __init__(
+        self, grid: dict[str, int], min_score: float, nms_iou: float, max_detections: int, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.grid = Grid(**grid)
+        self.min_score, self.nms_iou, self.max_detections = min_score, nms_iou, max_detections
+
+    def call(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the outputs named at the top of this module for predictions (N, R, S, K)."""
+        grid = self.grid
+        pairs = grid.rows * grid.cols * grid.boxes * grid.classes
+        candidates = min(pairs, _MOST_CANDIDATES)
+        boxes, scores = _decode(predictions, grid)  # (N, A, 4), (N, A, C)
+        lengths = boxes[..., 2:] - boxes[..., :2]
+        solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
+        wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
+        flat = tf.reshape(tf.where(wanted, scores, -tf.ones_like(scores)), (-1, pairs))
+        best, place = tf.math.top_k(flat, candidates)  # (N, P), equal scores: the earlier one first
+        near = tf.gather(boxes, place // grid.classes, batch_dims=1)  # (N, P, 4)
+        label = place % grid.classes  # (N, P)
+        valid = tf.cast(best > 0.0, tf.float32)
+        kept = self._suppress(near, label, valid)
+        score, rank = tf.math.top_k(
+            tf.where(kept > 0.0, best, -tf.ones_like(best)), min(candidates, self.max_detections)
+        )  # (N, D)
+        found = score > 0.0
+        return {
+            "boxes": tf.where(found[..., None], tf.gather(near, rank, batch_dims=1), 0.0),
+            "scores": tf.where(found, score, 0.0),
+            "labels": tf.where(found, tf.gather(label, rank, batch_dims=1), 0),
+            "count": tf.reduce_sum(tf.cast(found, tf.int32), axis=-1),
+            "grid": tf.identity(predictions),
+        }
+
+    def _suppress(self, boxes: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+        """Return (N, P) 1 for the boxes that stay, of boxes (N, P, 4) with the best first, and 0 for the others."""
+        low = tf.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])  # (N, P, P, 2)
+        high = tf.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
+        lengths = tf.maximum(high - low, 0.0)
+        both = lengths[..., 0] * lengths[..., 1]  # (N, P, P)
+        area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+        union = area[:, :, None] + area[:, None, :] - both
+        order = tf.range(boxes.shape[1])
+        earlier = order[:, None] < order[None, :]  # (P, P), the row is better than the column
+        rivals = (both > self.nms_iou * union) & (labels[:, :, None] == labels[:, None, :]) & earlier
+        removes = tf.cast(rivals, tf.float32)
+
+        def step(kept: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            removed = tf.reduce_max(removes * kept[:, :, None], axis=1)  # (N, P)
+            now = valid * (1.0 - removed)
+            return now, tf.reduce_max(tf.abs(now - kept))
+
+        kept, _ = tf.while_loop(
+            lambda _, changed: changed > 0.0, step, (valid, tf.constant(1.0)), maximum_iterations=None
+        )
+        return kept
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what the layer is made again from."""
+        return {
+            **super().get_config(),
+            "grid": asdict(self.grid),
+            "min_score": self.min_score,
+            "nms_iou": self.nms_iou,
+            "max_detections": self.max_detections,
+        }
+
+
+def _decode(predictions: tf.Tensor, grid: Grid) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return boxes (N, A, 4), xyxy pixels inside the image, and scores (N, A, C), as `grid.decode_grid` does."""
+    parts = split_parts(predictions, grid.classes)
+    cols, rows = cell_corners(grid)
+    x = (parts.x_cell + cols) * (grid.width / grid.cols)  # (N, R, S, B)
+    y = (parts.y_cell + rows) * (grid.height / grid.rows)
+    half_w, half_h = parts.w_rel * (grid.width / 2), parts.h_rel * (grid.height / 2)
+    corners = tf.stack(
+        [
+            tf.clip_by_value(x - half_w, 0.0, grid.width),
+            tf.clip_by_value(y - half_h, 0.0, grid.height),
+            tf.clip_by_value(x + half_w, 0.0, grid.width),
+            tf.clip_by_value(y + half_h, 0.0, grid.height),
+        ],
+        axis=-1,
+    )  # (N, R, S, B, 4)
+    probs = tf.clip_by_value(parts.class_probs, 0.0, 1.0)
+    confidence = tf.clip_by_value(parts.confidence, 0.0, 1.0)
+    scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
+    each = grid.rows * grid.cols * grid.boxes  # A
+    return tf.reshape(corners, (-1, each, 4)), tf.reshape(scores, (-1, each, grid.classes))
+
+
+def detection_model(
+    network: keras.Model, grid: Grid, min_score: float, nms_iou: float, max_detections: int
+) -> keras.Model:
+    """Return a network with decoding and suppression inside: pixels -> the outputs at the top of this module."""
+    pixels = keras.Input((grid.height, grid.width, 3), dtype="uint8", name="pixels")
+    select = SelectDetections(asdict(grid), min_score, nms_iou, max_detections, name="select")
+    return keras.Model(pixels, select(network(pixels)), name="humbleyolo")

@@ -1,0 +1,127 @@
+"""A picture in any form that programs hold one in, as an upright RGB array."""
+
+import io
+import os
+import threading
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.letterbox import Rgb, decode, pillow_to_rgb
+
+Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+
+MAX_PIXELS = 89_000_000  # of one image, where nobody says otherwise; Pillow's own warning comes at 89,478,485
+
+_warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
+
+
+def read_picture(picture: Picture, max_pixels: int) -> Rgb:
+    """Return a picture upright and in RGB; what is transparent lies on black.
+
+    Args:
+        picture: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8, (H, W) or
+            (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
+        max_pixels: Larger ones are refused, before they are decoded.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        UserError: Where it cannot be read, is too large, or is no picture.
+    """
+    if isinstance(picture, np.ndarray):
+        return _from_array(picture, max_pixels)
+    if isinstance(picture, Image.Image):
+        check_pixels(*picture.size[::-1], max_pixels, "the image")
+        return pillow_to_rgb(picture, "the image")
+    if isinstance(picture, str | os.PathLike):
+        path = Path(picture)
+        return decode_picture(read_file(path), str(path), max_pixels)
+    raise UserError(
+        f"a picture is given as {type(picture).__name__}; it can be a path, a Pillow image or a NumPy array"
+    )
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        UserError: Where it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def decode_picture(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None = None) -> Rgb:
+    """Return the picture in an image file, upright and in RGB.
+
+    Args:
+        data: The file's bytes.
+        name: What an error calls the file.
+        max_pixels: Larger ones are refused, before they are decoded.
+        formats: Pillow's names of those that are accepted; None: all that Pillow knows.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        UserError: Where the bytes are not a whole image of these formats, or it is too large.
+    """
+    if not data:
+        raise UserError(f"{name}: cannot be read as an image: it is empty")
+    size = None
+    with _warnings_changed, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data), formats=formats) as image:
+                size = image.size
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            if formats is not None:
+                raise UserError(
+                    f"{name}: is not a whole image of these formats: {', '.join(formats)}"
+                ) from None
+            if isinstance(error, UnidentifiedImageError):  # whose text has an address of memory in it
+                raise UserError(
+                    f"{name}: cannot be read as an image: it is of no format that is known, or damaged at its start"
+                ) from None
+    if size:
+        check_pixels(*size[::-1], max_pixels, name)
+    return decode(data, name)  # says what is wrong where the header could not be read
+
+
+def check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
+    """Refuse what is too large.
+
+    Raises:
+        UserError: Where there are more pixels than allowed.
+    """
+    if height * width > max_pixels:
+        raise UserError(
+            f"{name}: has {width} x {height} pixels, more than the {max_pixels:,} allowed; shrink it, or allow "
+            "more (max_pixels, --max-pixels)"
+        )
+
+
+def _from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Rgb:
+    shape = "x".join(map(str, pixels.shape))
+    right = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
+    if pixels.dtype != np.uint8 or not right or not pixels.size:
+        raise UserError(
+            f"a picture is an array of {pixels.dtype}, shape {shape}; it must be uint8, 0 to 255, of shape "
+            "(height, width), (height, width, 1), (height, width, 3) or (height, width, 4)"
+        )
+    check_pixels(pixels.shape[0], pixels.shape[1], max_pixels, "the array")
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+    if pixels.shape[2] == 4:
+        return pillow_to_rgb(Image.fromarray(np.ascontiguousarray(pixels), "RGBA"), "the array")
+    return np.ascontiguousarray(pixels)

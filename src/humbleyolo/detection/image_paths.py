@@ -1,0 +1,118 @@
+"""The pictures that a command line names: files, folders, patterns and zip archives."""
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+from humbleyolo.detection.image_input import read_file
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.folder import IMAGE_BYTES, IMAGE_FORMATS, FolderSource, Source, ZipSource
+from humbleyolo.labels.ledger import BadInput
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to be looked at.
+
+    Attributes:
+        shown: What people and results call it: its path, or `archive.zip/path/in/it`.
+        name: Its path below the folder or archive that was named, or its file name; with `/`.
+        read: Returns the file's bytes, or raises a `UserError`.
+    """
+
+    shown: str
+    name: str
+    read: Callable[[], bytes]
+
+
+class Pictures:
+    """All pictures under some paths, sorted within each. A context manager: archives stay open inside.
+
+    Args:
+        paths: Files, folders (looked at with the folders in them), zip archives, or patterns such as
+            `photos/**/*.jpg`. What is named twice is looked at once.
+
+    Attributes:
+        items: The pictures.
+        left_out: (path, reason) of what is there but cannot be read, such as links to folders.
+
+    Raises:
+        ProblemsError: With every path that does not exist or holds no pictures.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.items: list[Item] = []
+        self.left_out: list[tuple[str, str]] = []
+        self._seen: set[str] = set()
+        problems = []
+        with ExitStack() as stack:
+            for path in paths:
+                try:
+                    self._add(path, stack)
+                except UserError as error:
+                    problems.append(str(error))
+            if problems:
+                raise ProblemsError("no pictures to look at", problems)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _add(self, path: str, stack: ExitStack) -> None:
+        if not os.path.lexists(path) and glob.has_magic(path):
+            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - any path, absolute ones too
+            pictures = [one for one in matches if Path(one).suffix.lower() in IMAGE_FORMATS]
+            if not pictures:
+                raise UserError(f"{path}: matches {len(matches)} files, none of them a picture")
+            self._add_files(pictures)
+        elif Path(path).is_dir():
+            self._add_source(FolderSource(Path(path)))
+        elif Path(path).suffix.lower() == ".zip":
+            self._add_source(stack.enter_context(ZipSource(Path(path))))
+        elif Path(path).exists():
+            self._add_files([path])
+        else:
+            raise UserError(f"{path}: no such file or folder")
+
+    def _add_source(self, source: Source) -> None:
+        names = source.images()
+        if not names:
+            raise UserError(
+                f"{source.name}: holds {len(source.names)} files, none of them a picture; known are "
+                f"{', '.join(IMAGE_FORMATS)}"
+            )
+        self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]
+        for name in names:
+            shown = (Path(source.name) / name).as_posix()
+            if self._is_new(shown):
+                self.items.append(Item(shown, name, partial(_read_from, source, name, shown)))
+
+    def _add_files(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            if self._is_new(path):
+                shown = Path(path).as_posix()
+                self.items.append(Item(shown, PurePosixPath(shown).name, partial(read_file, Path(path))))
+
+    def _is_new(self, path: str) -> bool:
+        place = os.path.abspath(path)  # noqa: PTH100 - of a path inside an archive too; links stay as they are
+        new = place not in self._seen
+        self._seen.add(place)
+        return new
+
+
+def _read_from(source: Source, name: str, shown: str) -> bytes:
+    try:
+        return source.read(name, IMAGE_BYTES)
+    except BadInput as error:
+        raise UserError(f"{shown}: cannot be read: {error.what}: {error.why}") from None

@@ -1,0 +1,82 @@
+"""A large image as tiles that overlap, and the detections on tiles as those of the image."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.detection.model import Found
+from humbleyolo.geometry.boxes import Floats, area
+
+_OVERLAP = 0.25  # of a tile's side: what is smaller than that is whole on one tile at least
+_TOUCHES = 0.02  # of a tile's side: a box that near to an inner edge is cut there
+
+
+def tile_places(height: int, width: int, side: int) -> NDArray[np.int64]:
+    """Return the tiles of an image: (T, 4) xyxy whole pixels, row by row.
+
+    Every pixel is on a tile. Tiles are `side` pixels high and wide, or as the image where that is less; they
+    overlap by a quarter or more.
+    """
+    lefts, tops = _starts(width, side), _starts(height, side)
+    return np.array(
+        [(x, y, min(x + side, width), min(y + side, height)) for y in tops for x in lefts], np.int64
+    ).reshape(-1, 4)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    if length <= side:
+        return [0]
+    step = max(1, math.floor(side * (1 - _OVERLAP)))
+    count = math.ceil((length - side) / step) + 1
+    return [round(number * (length - side) / (count - 1)) for number in range(count)]
+
+
+def join_tiles(
+    found: list[Found], places: NDArray[np.int64], height: int, width: int, iou: float, most: int
+) -> Found:
+    """Return the detections on the tiles of an image as those of the image.
+
+    Of two boxes of one class that share more than `iou` of the smaller one, one is kept: rather the one that
+    no inner edge of a tile cuts, then the one of the higher score.
+
+    Args:
+        found: On each tile, boxes in the image's pixels.
+        places: (T, 4) the tiles, xyxy pixels.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+        iou: See above.
+        most: The best so many are kept.
+    """
+    boxes = np.concatenate([one.boxes for one in found])  # (D, 4)
+    scores = np.concatenate([one.scores for one in found])
+    labels = np.concatenate([one.labels for one in found])
+    tiles = np.repeat(places, [len(one.scores) for one in found], axis=0)  # (D, 4)
+    cut = _is_cut(boxes, tiles, height, width)
+    order = np.lexsort((-scores, cut))
+    boxes, scores, labels = boxes[order], scores[order], labels[order]
+    alive = np.ones(len(order), bool)
+    areas = area(boxes)
+    for position in range(len(order)):  # each decision depends on those before it
+        if alive[position]:
+            rivals = alive & (labels == labels[position])
+            rivals[: position + 1] = False
+            shared = _intersection(boxes[position], boxes[rivals])
+            smaller = np.minimum(areas[position], areas[rivals])
+            alive[rivals] = shared <= iou * smaller
+    kept = np.flatnonzero(alive)
+    kept = kept[np.argsort(-scores[kept], kind="stable")][:most]
+    return Found(boxes[kept], scores[kept], labels[kept])
+
+
+def _is_cut(boxes: Floats, tiles: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
+    """Return (D,) whether a box ends at an edge of its tile that is none of the image's."""
+    near = _TOUCHES * (tiles[:, 2:] - tiles[:, :2])  # (D, 2)
+    low = (boxes[:, :2] <= tiles[:, :2] + near) & (tiles[:, :2] > 0)
+    high = (boxes[:, 2:] >= tiles[:, 2:] - near) & (tiles[:, 2:] < (width, height))
+    return np.asarray((low | high).any(axis=1))
+
+
+def _intersection(box: Floats, others: Floats) -> Floats:
+    lengths = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    return np.asarray(np.prod(np.maximum(lengths, 0), axis=1))

@@ -1,0 +1,1 @@
+"""Boxes drawn on images, contact sheets, galleries, and their font."""

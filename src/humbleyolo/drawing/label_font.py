@@ -1,0 +1,75 @@
+"""The font of labels and headings: a file beside this module, so that pictures do not depend on the machine.
+
+Any Unicode text can be drawn: what the font has no glyph for is written as its code point.
+"""
+
+import io
+import re
+from functools import lru_cache
+from importlib import resources
+
+from PIL import ImageFont
+
+_ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_LONGEST = 400  # characters looked at; what is drawn is far shorter
+
+# Hebrew, Arabic and their presentation forms, with the spaces between such words.
+_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_RTL_RUN = re.compile(f"[{_RTL}]+(?:\\s+[{_RTL}]+)*")
+_CLUSTER = re.compile(".[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]*", re.DOTALL)
+
+
+@lru_cache(maxsize=32)
+def font(height_px: int) -> ImageFont.FreeTypeFont:
+    """Return the font at a size in pixels.
+
+    The basic layout engine is used because the other one takes a library of the machine's where it finds it.
+    """
+    return ImageFont.truetype(io.BytesIO(_file()), height_px, layout_engine=ImageFont.Layout.BASIC)
+
+
+def presentable(text: str) -> str:
+    """Return `text` as one line that the font can draw, in the order in which it is seen.
+
+    Control characters and lone surrogates become U+FFFD, characters without a glyph their code point
+    (`U+1F400`), and right-to-left words are turned round, since they are drawn from the left.
+    """
+    text = text[:_LONGEST]
+    if text.isascii() and text.isprintable():
+        return text
+    shown = _RTL_RUN.sub(lambda run: "".join(reversed(_CLUSTER.findall(run.group()))), text)
+    return "".join(_drawable(character) for character in shown)
+
+
+def shorten(text: str, width_px: float, height_px: int) -> str:
+    """Return `presentable(text)`, cut and given an ellipsis where it is wider than `width_px`.
+
+    Never shorter than its first character and the ellipsis, however narrow the room.
+    """
+    shown, face = presentable(text), font(height_px)
+    if len(text) <= _LONGEST and face.getlength(shown) <= width_px:
+        return shown
+    room = width_px - face.getlength(_ELLIPSIS)
+    kept = 1
+    while kept < len(shown) and face.getlength(shown[: kept + 1]) <= room:
+        kept += 1
+    return shown[:kept].rstrip() + _ELLIPSIS
+
+
+@lru_cache(maxsize=1)
+def _file() -> bytes:
+    return resources.files("humbleyolo.drawing").joinpath("DejaVuSans.ttf").read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> frozenset[int]:
+    # Here, because it is slow to import and few texts need it.
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+
+    return frozenset(TTFont(io.BytesIO(_file())).getBestCmap())
+
+
+def _drawable(character: str) -> str:
+    if not character.isprintable():
+        return "\N{REPLACEMENT CHARACTER}"
+    return character if ord(character) in _glyphs() else f"U+{ord(character):04X}"

@@ -1,0 +1,1 @@
+"""A trained model measured: thresholds, mistakes, calibration, confusion, intervals."""

@@ -1,0 +1,88 @@
+"""Does the confidence mean what it says? Detections in bins of their score, and what came true in each.
+
+YOLO's score is Pr(class) x Pr(object) x IoU (Redmon et al. 2016, equation 1): it should be the IoU with the truth.
+Used as a probability, it should be the part of detections that are right. Each calibration error is the mean gap
+between what the score says and what is so, over bins, weighted by their detections (Guo et al. 2017, equation 3).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from humbleyolo.metrics.matching import Matches
+from humbleyolo.metrics.nearest_truths import Nearest
+from humbleyolo.metrics.tables import DetectionTable, Floats, Ints, ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far the score is from what it should be.
+
+    Attributes:
+        iou_error: From the IoU with the nearest truth of the detection's class; None without detections.
+        right_error: From the part of detections that are right.
+        table: One row a bin: low, high, count, confidence, iou, right (means, NaN in an empty bin).
+    """
+
+    iou_error: float | None
+    right_error: float | None
+    table: pd.DataFrame
+
+
+def bin_of(values: Floats, bins: int) -> Ints:
+    """Return which of equal bins of 0 to 1 each value is in; a bin holds its lower edge, the last also 1.
+
+    What lies outside 0 to 1 goes into the first bin or the last.
+    """
+    edges = bin_edges(bins)
+    return np.clip(np.searchsorted(edges, values, "right") - 1, 0, bins - 1).astype(np.int64)
+
+
+def bin_edges(bins: int) -> Floats:
+    """Return the (bins + 1,) edges of equal bins of 0 to 1."""
+    return np.arange(bins + 1) / bins
+
+
+def calibrate(detections: DetectionTable, matches: Matches, nearest: Nearest, bins: int) -> Calibration:
+    """Measure the calibration of all detections that count (those in crowd regions do not).
+
+    Args:
+        detections: D rows.
+        matches: Which are right.
+        nearest: Their truths.
+        bins: How many.
+    """
+    counted = np.flatnonzero(~matches.ignored)
+    scores = detections.scores[counted]
+    which = bin_of(scores, bins)
+    count = np.bincount(which, minlength=bins)
+    said, iou, right = (
+        np.bincount(which, values, bins)
+        for values in (scores, nearest.own_iou[counted], matches.truths[counted] >= 0)
+    )
+    edges = bin_edges(bins)
+    table = pd.DataFrame(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "count": count,
+            "confidence": ratio(said, count).round(12),
+            "iou": ratio(iou, count).round(12),
+            "right": ratio(right, count).round(12),
+        }
+    )
+    return Calibration(_error(said - iou, count), _error(said - right, count), table)
+
+
+def iou_histogram(ious: Floats, bins: int) -> pd.DataFrame:
+    """Return how many of (P,) IoUs are in each of equal bins: low, high, count."""
+    edges = bin_edges(bins)
+    count = np.bincount(bin_of(ious, bins), minlength=bins)
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": count})
+
+
+def _error(gap: npt.NDArray[Any], count: npt.NDArray[Any]) -> float | None:
+    return round(float(np.abs(gap).sum() / count.sum()), 12) if count.any() else None

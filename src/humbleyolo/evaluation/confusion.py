@@ -1,0 +1,81 @@
+"""Which class is taken for which, with the background as a row and a column."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from humbleyolo.metrics.matching import Matches, match
+from humbleyolo.metrics.tables import Bools, DetectionTable, Ints, TruthTable
+
+BACKGROUND = -1  # as an index; a class may have that name
+_NAME = "background"
+
+_Table = TypeVar("_Table", TruthTable, DetectionTable)
+
+
+def confusion_table(
+    truths: TruthTable,
+    detections: DetectionTable,
+    matches: Matches,
+    taken: Bools,
+    categories: Sequence[str],
+    iou: float,
+) -> pd.DataFrame:
+    """Count pairs of a truth's class and the class that it was taken for.
+
+    Detections that found a truth of their class are those pairs first, so that the diagonal holds what is right
+    in precision and recall. The rest is matched with the truths that are left, whatever the class, by the
+    same rule. What is left then is background: a detection of nothing, or a truth that was not found.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        matches: What became of them.
+        taken: (D,) bool, the detections to count.
+        categories: C names.
+        iou: The least IoU of a match.
+
+    Returns:
+        Every pair but background with background, with the columns truth, predicted, count, truth_index and
+        predicted_index; the index is that of the class, -1 for background.
+    """
+    classes = len(categories)
+    truth_class = np.full(len(detections), classes)  # C stands for the background
+    right = taken & (matches.truths >= 0)
+    truth_class[right] = truths.labels[matches.truths[right]]
+    left = np.flatnonzero(taken & ~right)
+    found = np.zeros(len(truths), np.bool_)
+    found[matches.truths[right]] = True
+    open_truths = np.flatnonzero(~found)
+    crossed = match(
+        _in_one_class(truths, open_truths), _in_one_class(detections, left), 1, iou, limit=max(len(left), 1)
+    )
+    hit = crossed.truths >= 0
+    crossed_truths = open_truths[crossed.truths[hit]]
+    truth_class[left[hit]] = truths.labels[crossed_truths]
+    found[crossed_truths] = True
+    missed = truths.labels[~found & ~truths.crowd]
+    counts = np.zeros((classes + 1, classes + 1), np.int64)
+    np.add.at(counts, (truth_class[taken], detections.labels[taken]), 1)
+    counts[:classes, classes] = np.bincount(missed, minlength=classes)
+    index = np.append(np.arange(classes), BACKGROUND)
+    names = [*categories, _NAME]
+    row, column = (axis.ravel()[:-1] for axis in np.indices(counts.shape))
+    return pd.DataFrame(
+        {
+            "truth": [names[label] for label in row],
+            "predicted": [names[label] for label in column],
+            "count": counts.ravel()[:-1],
+            "truth_index": index[row],
+            "predicted_index": index[column],
+        }
+    )
+
+
+def _in_one_class(table: _Table, rows: Ints) -> _Table:
+    """Return these rows, all of class 0."""
+    taken = table.take(rows)
+    return replace(taken, labels=np.zeros(len(taken), np.int64))

@@ -1,0 +1,196 @@
+"""The files of data/evaluation.
+
+`detections.json` is in the COCO results format: one entry a detection, one line an entry, ids from 1.
+`metrics.json` holds numbers by name, null where one does not exist, and under `per_class` the same by class.
+"""
+
+import json
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
+from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.json import read_json
+
+FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
+_MOST_PROBLEMS = 20  # told of one file
+_BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
+_BLANKS = " \t\r\n"  # as JSON has them
+_DECODER = json.JSONDecoder()
+_KEYS = ("image_id", "category_id", "bbox", "score")
+_REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
+
+
+def write_detections(path: Path, detections: DetectionTable) -> None:
+    """Write detections by image, best score first, equal ones by class and box.
+
+    Numbers are written in full, so that the scores of what is read are the scores of what was written.
+    """
+    rows = detections.file_order()
+    with atomic_write(path) as file:
+        file.write(b"[")
+        for position, row in enumerate(rows):
+            entry = {
+                "image_id": int(detections.images[row]) + 1,
+                "category_id": int(detections.labels[row]) + 1,
+                "bbox": detections.boxes_ltwh[row].tolist(),
+                "score": float(detections.scores[row]),
+            }
+            file.write(b"\n" if position == 0 else b",\n")
+            file.write(json.dumps(entry, separators=(",", ":"), allow_nan=False).encode())
+        file.write(b"\n]\n" if len(rows) else b"]\n")
+
+
+def read_detections(path: Path, image_count: int, class_count: int) -> DetectionTable:
+    """Read detections of images 1 to `image_count` and categories 1 to `class_count`.
+
+    Raises:
+        UserError: Where the file is missing or is no such list; the text says what to run.
+        ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
+    """
+    images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
+    problems: list[str] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, entry in enumerate(_entries(file)):
+                wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
+                problems += wrong
+                if len(problems) >= _MOST_PROBLEMS:
+                    break
+                if not wrong:
+                    images.append(entry["image_id"] - 1)
+                    boxes.extend(entry["bbox"])
+                    labels.append(entry["category_id"] - 1)
+                    scores.append(entry["score"])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is damaged, or no list of COCO results ({error}); {_REMEDY}") from None
+    if problems:
+        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], _REMEDY])
+    return DetectionTable(
+        image_count,
+        np.array(images, np.int64),
+        np.array(boxes, np.float64).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(scores, np.float64),
+    )
+
+
+def _entries(file: TextIO) -> Iterator[Any]:
+    """Yield the values of a JSON list one by one, holding little of the file.
+
+    Raises:
+        ValueError: Where it is no list, or has an entry that is too long to be one of ours.
+    """
+    text = file.read(_BLOCK).lstrip(_BLANKS)
+    if not text.startswith("["):
+        raise ValueError("does not start with [")
+    place, separator = 1, "["
+    while True:
+        if len(text) - place < _LONGEST_ENTRY:
+            text, place = text[place:] + file.read(_BLOCK), 0
+        window = text[place : place + _LONGEST_ENTRY]
+        start = len(window) - len(window.lstrip(_BLANKS))
+        if separator == "[" and window.startswith("]", start):
+            place += start + 1
+            break
+        try:
+            value, end = _DECODER.raw_decode(window, start)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+        yield value
+        end += len(window[end:]) - len(window[end:].lstrip(_BLANKS))
+        separator = window[end : end + 1]
+        place += end + 1
+        if separator == "]":
+            break
+        if separator != ",":
+            raise ValueError(
+                f"{separator!r} after an entry, or an entry of more than {_LONGEST_ENTRY} characters"
+            )
+    if (text[place:] + file.read(_LONGEST_ENTRY)).strip(_BLANKS):
+        raise ValueError("more after the list")
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Write metrics as JSON, one number a line, so that a diff shows which one has changed."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+    """Write an array as an `.npy` file."""
+    with atomic_write(path) as file:
+        np.save(file, values, allow_pickle=False)
+
+
+def read_metrics(path: Path, *names: str) -> list[float | None]:
+    """Read headline metrics by name; None where one does not exist.
+
+    Raises:
+        UserError: Where the file is missing, damaged or of another format, or does not hold them, as one of an
+            older version does not.
+    """
+    metrics = _read_json(path)
+    if not isinstance(metrics, dict):
+        raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
+    if metrics.get("format", FORMAT) != FORMAT:
+        raise UserError(
+            f"{path}: is of format {_shown(metrics['format'])}, which this version does not read; allowed: {FORMAT}; "
+            f"{_REMEDY}"
+        )
+    problems = [
+        f"{name} is missing"
+        if name not in metrics
+        else f"{name} is {_shown(metrics[name])}; allowed: a finite number or null"
+        for name in names
+        if name not in metrics or not (metrics[name] is None or _is_number(metrics[name]))
+    ]
+    if problems:
+        raise ProblemsError(str(path), [*problems, f"written by another version? {_REMEDY}"])
+    return [metrics[name] for name in names]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
+
+
+def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:
+    if not isinstance(entry, dict):
+        yield f"{_shown(entry)} is not an object with {', '.join(_KEYS)}"
+        return
+    if missing := [key for key in _KEYS if key not in entry]:
+        yield f"{', '.join(missing)} is missing"
+        return
+    for key, count in (("image_id", image_count), ("category_id", class_count)):
+        if type(entry[key]) is not int or not 1 <= entry[key] <= count:
+            yield f"{key} {_shown(entry[key])} is unknown; allowed: 1 to {count}"
+    box = entry["bbox"]
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
+        yield (
+            f"bbox {_shown(box)} is not allowed; allowed: four finite numbers: left, top, width, height, "
+            "in pixels, the last two 0 or more"
+        )
+    if not _is_number(entry["score"]):
+        yield f"score {_shown(entry['score'])} is not allowed; allowed: a finite number"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and -LONGEST_PX <= value <= LONGEST_PX
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

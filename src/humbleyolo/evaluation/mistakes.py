@@ -1,0 +1,213 @@
+"""Which mistakes a detector makes, and how much AP each kind costs.
+
+The kinds, and what repairs them, are those of TIDE (Bolya et al. 2020, "TIDE: A General Toolbox for Identifying
+Object Detection Errors", sections 2.2 and 2.3). Of detections that are not right:
+
+    localisation      overlaps a truth of its class, but by less than a match; repaired: it finds that truth
+    classification    lies on a truth of another class; repaired: it gets that class
+    duplicate         lies on a truth of its class that a better one has found; repaired: it is removed
+    background        overlaps nothing; repaired: it is removed
+    both              overlaps a truth of another class by less than a match; repaired: it is removed
+    missed            a truth that nothing found, nor would after the first two repairs; repaired: it is not asked for
+
+The first that fits is the kind. Repairs of one kind are done all at once: of several that would find one truth the
+best finds it and the others are removed, as is what would find a truth that is found already.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from humbleyolo.metrics.average_precision import COCO_RECALLS, Curve
+from humbleyolo.metrics.matching import Matches
+from humbleyolo.metrics.nearest_truths import Nearest
+from humbleyolo.metrics.tables import Bools, DetectionTable, Ints, TruthTable
+
+CORRECT = "correct"
+MISTAKES = ("classification", "localisation", "both", "duplicate", "background", "missed")
+_UNCOUNTED = ""  # the kind of what is neither right nor wrong
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """What each detection is, in the order of the table.
+
+    Attributes:
+        kinds: (D,) text, `correct`, one of `MISTAKES` but missed, or empty where it is not counted.
+        truths: (D,) int64 row of the truth that it found, or is mistaken about; -1 where there is none.
+        iou: (D,) float64 with it.
+    """
+
+    kinds: npt.NDArray[np.str_]
+    truths: Ints
+    iou: npt.NDArray[np.float64]
+
+
+def judge(
+    detections: DetectionTable, matches: Matches, nearest: Nearest, match_iou: float, background_iou: float
+) -> Judgement:
+    """Say of each detection whether it is right, or which mistake it is.
+
+    Args:
+        detections: D rows.
+        matches: What became of them, at `match_iou`.
+        nearest: The truths that they overlap most.
+        match_iou: The least IoU of a match.
+        background_iou: The least IoU with a truth of what is not background.
+    """
+    right = matches.truths >= 0
+    taken = np.zeros(len(detections), np.bool_)
+    found = np.unique(matches.truths[right])
+    taken[:] = np.isin(nearest.own, found) & (nearest.own >= 0)
+    near_own = (nearest.own >= 0) & (nearest.own_iou >= background_iou)
+    on_own = (nearest.own >= 0) & (nearest.own_iou >= match_iou) & taken
+    on_other = (nearest.other >= 0) & (nearest.other_iou >= match_iou)
+    near_other = (nearest.other >= 0) & (nearest.other_iou >= background_iou)
+    cases = [
+        (matches.ignored, _UNCOUNTED),
+        (right, CORRECT),
+        (near_own & ~on_own, "localisation"),
+        (on_other, "classification"),
+        (on_own, "duplicate"),
+        (near_other, "both"),
+    ]
+    kinds = np.select([case for case, _ in cases], [kind for _, kind in cases], "background")
+    about_other = np.isin(kinds, ("classification", "both"))
+    about_own = np.isin(kinds, ("localisation", "duplicate"))
+    truths = np.select([right, about_other, about_own], [matches.truths, nearest.other, nearest.own], -1)
+    iou = np.select([right, about_other, about_own], [matches.iou, nearest.other_iou, nearest.own_iou], 0.0)
+    return Judgement(kinds, truths, iou)
+
+
+def missed_truths(truths: TruthTable, judgement: Judgement, taken: Bools) -> Bools:
+    """Return (M,) which truths are missed, where only the detections `taken` (D,) are there."""
+    covering = taken & np.isin(judgement.kinds, (CORRECT, "classification", "localisation"))
+    missed = ~truths.crowd
+    missed[judgement.truths[covering]] = False
+    return missed
+
+
+def mistakes_table(
+    truths: TruthTable, detections: DetectionTable, judgement: Judgement, taken: Bools, class_count: int
+) -> pd.DataFrame:
+    """Count mistakes, and measure the AP that the repair of each kind would win back.
+
+    AP is COCO's at the IoU of the match, over all detections, whatever the threshold.
+
+    Args:
+        truths: M rows.
+        detections: D rows.
+        judgement: Of them.
+        taken: (D,) bool, the detections at or above the threshold.
+        class_count: C.
+
+    Returns:
+        A row for each of `MISTAKES`: kind, count (at the threshold), count_all (of all detections) and ap_gain,
+        NaN where AP is undefined.
+    """
+    everything = np.ones(len(detections), np.bool_)
+    before = _repaired_ap(truths, detections, judgement, "", class_count)
+    rows = []
+    for kind in MISTAKES:
+        counts = [
+            int(np.count_nonzero(missed_truths(truths, judgement, among)))
+            if kind == "missed"
+            else int(np.count_nonzero(among & (judgement.kinds == kind)))
+            for among in (taken, everything)
+        ]
+        gain = _repaired_ap(truths, detections, judgement, kind, class_count) - before
+        rows.append((kind, *counts, round(gain, 12)))
+    return pd.DataFrame(rows, columns=["kind", "count", "count_all", "ap_gain"])
+
+
+def _repaired_ap(
+    truths: TruthTable, detections: DetectionTable, judgement: Judgement, repaired: str, class_count: int
+) -> float:
+    """Return AP after the repair of one kind; NaN where there is nothing to find."""
+    order = detections.order()
+    kinds, found = judgement.kinds[order], judgement.truths[order]
+    labels = detections.labels[order]
+    right, counted = kinds == CORRECT, kinds != _UNCOUNTED
+    positives = np.bincount(truths.labels[~truths.crowd], minlength=class_count)
+    asked = positives.copy()
+    mistaken = kinds == repaired
+    if repaired in ("classification", "localisation"):
+        candidates = np.flatnonzero(mistaken & ~np.isin(found, found[right]))
+        _, first = np.unique(found[candidates], return_index=True)
+        best = candidates[first]
+        right[best] = True
+        labels = labels.copy()
+        labels[best] = truths.labels[found[best]]
+        counted &= ~mistaken | right
+    elif repaired == "missed":
+        everything = np.ones(len(detections), np.bool_)
+        missed = missed_truths(truths, judgement, everything)
+        asked -= np.bincount(truths.labels[missed], minlength=class_count)
+    elif repaired:
+        counted &= ~mistaken
+    values = []
+    for label in np.flatnonzero(positives):
+        if asked[label]:
+            own = counted & (labels == label)
+            curve = Curve(right[own], np.ones((1, np.count_nonzero(own)), np.int64), asked[[label]])
+            values.append(float(curve.mean_at(COCO_RECALLS)[0]))
+        else:
+            values.append(1.0)  # nothing is left to be found
+    return float(np.mean(values)) if values else np.nan
+
+
+def judged_table(
+    truths: TruthTable,
+    detections: DetectionTable,
+    judgement: Judgement,
+    taken: Bools,
+    categories: tuple[str, ...],
+) -> pd.DataFrame:
+    """Return a row for each detection at or above the threshold, and for each truth that is missed there.
+
+    Args:
+        truths: M rows, in the order of their archive.
+        detections: D rows.
+        judgement: Of them.
+        taken: (D,) bool, the detections at or above the threshold; none that is not counted.
+        categories: C names.
+
+    Returns:
+        By image, first the detections: image_id, detection (position in `detections.json`, from 0), truth (id of
+        the annotation), kind, predicted, truth_class, score, iou. What does not exist is missing.
+    """
+    order = detections.file_order()
+    position = np.flatnonzero(taken[order])
+    rows = order[position]
+    about = judgement.truths[rows]
+    missed = np.flatnonzero(missed_truths(truths, judgement, taken))
+    found = pd.DataFrame(
+        {
+            "image_id": detections.images[rows] + 1,
+            "detection": pd.array(position, "Int64"),
+            "truth": pd.array(about + 1, "Int64"),
+            "kind": judgement.kinds[rows],
+            "predicted": [categories[label] for label in detections.labels[rows]],
+            "truth_class": [None if row < 0 else categories[truths.labels[row]] for row in about],
+            "score": detections.scores[rows],
+            "iou": judgement.iou[rows].round(12),
+        }
+    )
+    found.loc[about < 0, ["truth", "iou"]] = None
+    lost = pd.DataFrame(
+        {
+            "image_id": truths.images[missed] + 1,
+            "detection": pd.array([None] * len(missed), "Int64"),
+            "truth": pd.array(missed + 1, "Int64"),
+            "kind": "missed",
+            "predicted": None,
+            "truth_class": [categories[label] for label in truths.labels[missed]],
+            "score": np.nan,
+            "iou": np.nan,
+        }
+    )
+    parts = [part for part in (found, lost) if len(part)] or [found]
+    table = pd.concat(parts, ignore_index=True)
+    return table.iloc[np.argsort(table["image_id"].to_numpy(), kind="stable")].reset_index(drop=True)

@@ -1,0 +1,146 @@
+"""A network run over a split, and what it found put beside what is there."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.arrays import EncodedSplit, open_encoded
+from humbleyolo.errors import ProblemsError
+from humbleyolo.geometry.boxes import to_whole_pixels, xyxy_to_ltwh
+from humbleyolo.geometry.grid import split_parts
+from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.models.network import Detections, Network, Selection, select_detections
+
+_BATCH = 128  # images that the network sees at a time, and all that is held of them
+
+
+class Found(NamedTuple):
+    """What a network finds on a batch of n images."""
+
+    detections: DetectionTable  # in pixels of the images as they were before the letterbox
+    confidence: npt.NDArray[np.float32]  # (n, R, S, B) the network's, in every box of the grid
+
+
+def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None:
+    """Make sure that a network, an encoded split and an archive are of one dataset.
+
+    Raises:
+        ProblemsError: With each thing that differs, and what to run.
+    """
+    info = network.info
+    problems = []
+    if info.categories != split.categories:
+        problems.append(
+            f"the model knows {_listed(info.categories)}, the encoded split has {_listed(split.categories)}; "
+            "run `dvc repro train`"
+        )
+    if info.grid != split.grid:
+        problems.append(f"the model's grid is {info.grid}, the split's {split.grid}; run `dvc repro train`")
+    if split.categories != archive.categories:
+        problems.append(
+            f"the encoded split has {_listed(split.categories)}, the archive {_listed(archive.categories)}; "
+            "run `dvc repro encode`"
+        )
+    if len(split) != len(archive):
+        problems.append(
+            f"the encoded split has {len(split)} images, the archive {len(archive)}; run `dvc repro encode`"
+        )
+    if problems:
+        raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
+
+
+def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[Found]:
+    """Yield what a network finds on a split, batch by batch.
+
+    Boxes are taken back through the letterbox and clipped to the original image; what lies on the
+    letterbox's bars alone is dropped. Where the selection asks for whole pixels, they are the original image's.
+    """
+    for start in range(0, len(split), _BATCH):
+        predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
+        selected = select_detections(predictions, split.grid, selection)
+        yield Found(
+            DetectionTable.gather(
+                _on_original(split, start + offset, found, selection.whole_pixels)
+                for offset, found in enumerate(selected)
+            ),
+            split_parts(predictions, split.grid.classes).confidence.copy(),  # not a view that holds the rest
+        )
+
+
+def _on_original(
+    split: EncodedSplit, image: int, found: Detections, whole_pixels: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return boxes_ltwh (D, 4), labels (D,) and scores (D,) of what is on the image itself."""
+    height, width = split.sizes[image].tolist()
+    inside = np.array([width, height, width, height], np.float64)
+    boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
+    if whole_pixels:
+        boxes = to_whole_pixels(boxes)
+    solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+    return xyxy_to_ltwh(boxes[solid]).astype(np.float64), found.labels[solid], found.scores[solid]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """A split, and what a network found on it.
+
+    Attributes:
+        truths: What is there.
+        detections: What was found.
+        confidence: (N, R, S, B) float32, what the network has in each box of each cell.
+    """
+
+    truths: TruthTable
+    detections: DetectionTable
+    confidence: npt.NDArray[np.float32]
+
+
+def run_network(
+    network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
+) -> list[Evaluated]:
+    """Run a network over splits, each behind a bar, after all of them were looked at.
+
+    Args:
+        network: A model.
+        selection: Which of its boxes are detections.
+        grid: Folder of the encoded splits.
+        dataset: Folder of the splits' archives.
+        splits: Their names.
+
+    Raises:
+        UserError: Where a split is missing or damaged.
+        ProblemsError: Where one does not belong to the model.
+    """
+    opened = [open_encoded(grid / name) for name in splits]
+    truths = []
+    for name, split in zip(splits, opened, strict=True):
+        with Archive(dataset / f"{name}.zip") as archive:
+            check_match(network, split, archive)
+            truths.append(read_truths(archive))
+    results = []
+    for name, split, known in zip(splits, opened, truths, strict=True):
+        batches = []
+        with tqdm(desc=name, total=len(split), unit=" images", disable=None, leave=False) as bar:
+            for batch in detect(network, split, selection):
+                batches.append(batch)
+                bar.update(len(batch.confidence))
+        results.append(
+            Evaluated(
+                known,
+                DetectionTable.join([batch.detections for batch in batches]),
+                np.concatenate([batch.confidence for batch in batches]),
+            )
+        )
+    return results
+
+
+def _listed(categories: tuple[str, ...]) -> str:
+    few = ", ".join(repr(name) for name in categories[:10])
+    return few if len(categories) <= 10 else f"{few} ... ({len(categories)} classes)"

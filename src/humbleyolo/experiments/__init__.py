@@ -1,0 +1,1 @@
+"""Runs built anew, compared and searched over, through DVC and git."""

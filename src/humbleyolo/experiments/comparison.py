@@ -1,0 +1,157 @@
+"""Two runs on the same test images: is the difference more than chance?"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, resample
+from humbleyolo.evaluation.thresholds import taken_at
+from humbleyolo.metrics.matching import match
+from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.sections import Evaluate
+
+COMPARED = (
+    "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
+    "calibration_error_right",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What one run found.
+
+    Attributes:
+        name: Of its revision.
+        categories: C names.
+        truths: What is there.
+        detections: What was found.
+        threshold: From which score on it is taken; None: never.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    truths: TruthTable
+    detections: DetectionTable
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One number of two runs; None where it is undefined.
+
+    Attributes:
+        a: Of the first run.
+        b: Of the second.
+        difference: b - a.
+        low: Lower end of the 95 % interval of the difference.
+        high: Its upper end.
+    """
+
+    a: float | None
+    b: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
+    """Compare two runs by a paired bootstrap over images.
+
+    Args:
+        a: The one run.
+        b: The other.
+        settings: How to measure both, and how often to resample.
+
+    Returns:
+        Each of `COMPARED` by name.
+
+    Raises:
+        ProblemsError: Where the runs are of different images or classes.
+        UserError: Where the settings ask for no resampling.
+    """
+    _check_pair(a, b)
+    if not settings.resamples:
+        raise UserError(
+            "params.yaml: evaluate.resamples is 0, so chance cannot be told; allowed here: 1 or more"
+        )
+    runs = [_weighable(run, settings) for run in (a, b)]
+    once = np.ones((1, a.truths.image_count), np.int64)
+    value_a, value_b = (run.measure(once) for run in runs)
+    drawn_a, drawn_b = resample(runs, settings.resamples, settings.bootstrap_seed)
+    result = {}
+    for name in COMPARED:
+        found = interval(drawn_b[name] - drawn_a[name], a.truths.image_count)
+        one, other = _defined(value_a[name][0]), _defined(value_b[name][0])
+        difference = None if one is None or other is None else round(other - one, 12)
+        result[name] = Difference(one, other, difference, found.low, found.high)
+    return result
+
+
+def report_lines(a: Run, b: Run, differences: Mapping[str, Difference], resamples: int) -> Iterator[str]:
+    """Yield a table of the differences, and what it says about AP, line by line."""
+    images = a.truths.image_count
+    yield f"A: {a.name}, B: {b.name}; {images:,} test images, resampled {resamples:,} times"
+    yield f"{'':<24}{'A':>7}{'B':>8}{'B - A':>9}  {f'{CONFIDENCE:.0%} interval':<20}not chance"
+    for name, one in differences.items():
+        ends = f"{_shown(one.low, '+')} to {_shown(one.high, '+')}" if one.low is not None else "undefined"
+        yield (
+            f"{name:<24}{_shown(one.a):>7}{_shown(one.b):>8}{_shown(one.difference, '+'):>9}  "
+            f"{ends:<20}{'yes' if one.beyond_chance else 'no'}"
+        )
+    ap = differences["ap"]
+    if ap.difference is None or ap.low is None:
+        yield "AP is undefined, or there are too few images to tell chance."
+    elif ap.beyond_chance:
+        yield f"AP of B is {'higher' if ap.difference > 0 else 'lower'} by more than chance."
+    else:
+        yield "The difference in AP is no more than chance."
+
+
+def _check_pair(a: Run, b: Run) -> None:
+    problems = []
+    if a.categories != b.categories:
+        problems.append(f"classes: {', '.join(a.categories)}, and {', '.join(b.categories)}")
+    if a.truths.image_count != b.truths.image_count:
+        problems.append(f"test images: {a.truths.image_count:,}, and {b.truths.image_count:,}")
+    elif not _same(a.truths, b.truths):
+        problems.append("the objects in the test images differ")
+    if problems:
+        raise ProblemsError(
+            f"{a.name} and {b.name} were tested on different data, so that they cannot be paired",
+            [*problems, "evaluate both models on one test split"],
+        )
+
+
+def _same(a: TruthTable, b: TruthTable) -> bool:
+    return all(
+        np.array_equal(getattr(a, column), getattr(b, column))
+        for column in ("images", "boxes_ltwh", "labels", "crowd")
+    )
+
+
+def _weighable(run: Run, settings: Evaluate) -> Weighable:
+    matches = match(run.truths, run.detections, len(run.categories), settings.match_iou)
+    return Weighable(
+        run.truths, run.detections, len(run.categories),
+        matches=matches,
+        nearest=nearest_truths(run.truths, run.detections),
+        taken=taken_at(run.detections, matches, run.threshold),
+        voc_iou=settings.voc_iou,
+        bins=settings.bins,
+    )  # fmt: skip
+
+
+def _defined(value: float) -> float | None:
+    return round(float(value), 12) if np.isfinite(value) else None
+
+
+def _shown(value: float | None, sign: str = "") -> str:
+    return "none" if value is None else f"{value:{sign}.4f}"

@@ -1,0 +1,61 @@
+"""What `evaluate` found at a git revision, or in a DVC experiment, from DVC's cache or remote."""
+
+import tempfile
+from pathlib import Path, PurePosixPath
+
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation.files import read_detections, read_metrics
+from humbleyolo.experiments.comparison import Run
+from humbleyolo.metrics.ground_truth import read_truths
+
+_FILES = ("test.zip", "detections.json", "metrics.json")
+
+
+def read_run(revision: str | None) -> Run:
+    """Read the truth of the test split, the detections and the threshold of a revision.
+
+    Where they lie is what `dvc.yaml` of that revision says of its stage `evaluate`.
+
+    Args:
+        revision: What git or DVC can resolve; None: the files as they are now.
+
+    Raises:
+        UserError: Where there is no such revision, or its results are not to be had, or are damaged.
+    """
+    name = "the working tree" if revision is None else revision
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _fetch(revision, Path(folder))
+            return _read(name, Path(folder))
+        except UserError as error:
+            raise UserError(f"{name}: {str(error).replace(folder + '/', '')}") from None
+        except (DvcException, OSError) as error:
+            raise UserError(
+                f"{name}: its results cannot be read ({error}); commit dvc.lock after `dvc repro`, and use "
+                "`dvc pull` or the machine that it ran on to have what it names"
+            ) from None
+
+
+def _fetch(revision: str | None, folder: Path) -> None:
+    """Copy what is compared of a revision into a folder."""
+    files = DVCFileSystem(rev=revision)
+    stage = files.repo.stage.load_one(name="evaluate")
+    root = Path(files.repo.root_dir)
+    paths = {Path(one.fs_path).name: Path(one.fs_path) for one in [*stage.deps, *stage.outs]}
+    for file in _FILES:
+        if file not in paths:
+            raise UserError(f"dvc.yaml names no {file} for the stage evaluate")
+        inside = PurePosixPath(paths[file].relative_to(root))
+        files.get_file(str(inside), str(folder / file))
+
+
+def _read(name: str, folder: Path) -> Run:
+    with Archive(folder / "test.zip") as archive:
+        categories, truths = archive.categories, read_truths(archive)
+    detections = read_detections(folder / "detections.json", truths.image_count, len(categories))
+    (threshold,) = read_metrics(folder / "metrics.json", "threshold")
+    return Run(name, categories, truths, detections, threshold)

@@ -1,0 +1,209 @@
+"""Which trials a search over parameters has: every combination of values, or some drawn at random.
+
+A space is written `KEY=VALUES`, with the keys of `params.yaml` and, for the values, `0.003,0.01` (these), `0.5..1.5`
+(any between), or `log(0.001..0.03)` (any between, each factor as likely as the next).
+"""
+
+import itertools
+import math
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.dataset_inputs import find_problems
+from humbleyolo.params.sections import Params, Section, load_params
+
+Trial = dict[str, Any]  # dotted keys of params.yaml -> values
+
+DIGITS = 4
+"""Of a number that is drawn, counted from the first that is not 0: short to read, and the same on every processor."""
+
+_DRAWS = 100  # for each trial wanted, before a space counts as too small
+_TOLD = 10  # mistakes shown
+
+
+@dataclass(frozen=True)
+class Space:
+    """The values of one parameter.
+
+    Attributes:
+        key: The way to it in `params.yaml`, with dots.
+        values: Those listed; none for a range.
+        least: Of a range.
+        most: Of a range.
+        whole: Whether a range has whole numbers only.
+        log: Whether a range's logarithm is drawn evenly.
+    """
+
+    key: str
+    values: tuple[Any, ...] = ()
+    least: float = 0.0
+    most: float = 0.0
+    whole: bool = False
+    log: bool = False
+
+    def at(self, part: float) -> Any:
+        """Return the value at a part, 0 to 1 without 1, of the way."""
+        if self.values:
+            return self.values[int(part * len(self.values))]
+        most = self.most + 1 if self.whole else self.most
+        if self.log:
+            value = self.least * math.exp(part * math.log(most / self.least))
+        else:
+            value = self.least + part * (most - self.least)
+        value = math.floor(value) if self.whole else float(f"{value:.{DIGITS}g}")
+        return min(max(value, self.least), self.most)
+
+
+def parse_space(text: str) -> Space:
+    """Read one `KEY=VALUES`.
+
+    Raises:
+        UserError: Where it is not written so, or the key is not one of `params.yaml` with a single value.
+    """
+    key, sign, values = text.partition("=")
+    if not sign or not values:
+        raise UserError(f"{text}: is not KEY=VALUES, for example train.learning_rate=0.003,0.01")
+    kind = _type_of(key)
+    ranged = re.fullmatch(r"(?P<log>log\()?(?P<least>[^,()]+?)\.\.(?P<most>[^,()]+)(?(log)\))", values)
+    if ranged is None:
+        listed = tuple(_read_value(key, value) for value in values.split(","))
+        if len(set(map(repr, listed))) < len(listed):
+            raise UserError(f"{text}: has a value twice; allowed: each once")
+        return Space(key, listed)
+    if kind not in (int, float):
+        raise UserError(f"{text}: {key} has no numbers between; list its values, as in {key}=ONE,OTHER")
+    least, most = (_read_value(key, ranged[end]) for end in ("least", "most"))
+    for end in (least, most):
+        if isinstance(end, bool) or not isinstance(end, int if kind is int else (int, float)):
+            raise UserError(f"{text}: {end} is not allowed; allowed: a {'whole ' * (kind is int)}number")
+    if not least < most < math.inf:
+        raise UserError(f"{text}: {least} is not less than {most}")
+    log = ranged["log"] is not None
+    if log and least <= 0:
+        raise UserError(f"{text}: {least} has no logarithm; allowed: more than 0")
+    return Space(key, (), least, most, kind is int, log)
+
+
+def _type_of(key: str) -> Any:
+    """Return the type of a parameter; the key must be one of `params.yaml`, of no section and no list."""
+    section: Any = Params
+    for part in key.split("."):
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            raise UserError(f"{key}: is not a key of params.yaml")
+        if part not in section.model_fields:
+            raise UserError(f"{key}: is not a key of params.yaml; allowed: {', '.join(section.model_fields)}")
+        section = section.model_fields[part].annotation
+    if isinstance(section, type) and issubclass(section, Section):
+        raise UserError(f"{key}: is a section; name one of {', '.join(section.model_fields)} in it")
+    if getattr(section, "__origin__", None) in (list, dict):
+        raise UserError(f"{key}: holds several values, which a search cannot set; change params.yaml")
+    return section
+
+
+def _read_value(key: str, text: str) -> Any:
+    """Read a value as that of `params.yaml` is; refuse what DVC's command line would take for something else."""
+    if not re.fullmatch(r"[\w.+:/-]+", text):
+        raise UserError(
+            f"{key}: {text!r} cannot be searched; allowed: letters, digits and . _ + - : / in a value"
+        )
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"{key}: {text!r} is no value: {error}") from None
+
+
+def every_combination(spaces: Sequence[Space]) -> list[Trial]:
+    """Return the grid of the values listed; those of the last space change fastest.
+
+    Raises:
+        UserError: Where a space is a range, which has no end of values.
+    """
+    for space in spaces:
+        if not space.values:
+            raise UserError(
+                f"{space.key}: a range has no end of values; say how many --trials, or list values"
+            )
+    keys = [space.key for space in spaces]
+    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*(s.values for s in spaces))]
+
+
+def draw_trials(spaces: Sequence[Space], count: int, seed: int) -> list[Trial]:
+    """Draw so many different trials, each a function of the seed and its number alone: more begin with the same.
+
+    Raises:
+        UserError: Where there are not that many.
+    """
+    trials: dict[str, Trial] = {}
+    for number in range(_DRAWS * count):
+        random = np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, number, 0]))
+        parts = dict(zip(sorted(space.key for space in spaces), random.random(len(spaces)), strict=True))
+        trial = {space.key: space.at(parts[space.key]) for space in spaces}
+        trials.setdefault(repr(trial), trial)
+        if len(trials) == count:
+            return list(trials.values())
+    raise UserError(
+        f"--trials {count}: found {len(trials)} different ones; leave it out to have all of a list"
+    )
+
+
+def check_trials(path: Path, trials: Sequence[Trial]) -> None:
+    """Check each trial's parameters as the stages would, before any is queued.
+
+    Args:
+        path: The parameter file that a trial changes.
+        trials: What each changes.
+
+    Raises:
+        ProblemsError: With what is wrong with the file itself, or with every different mistake of a trial.
+        UserError: Where the file cannot be read.
+    """
+    load_params(path, check=lambda dataset: find_problems(dataset, path.parent / dataset.inputs))
+    problems: dict[str, str] = {}
+    for trial in trials:
+        for problem in _mistakes(path, trial):
+            problems.setdefault(problem, f"{problem} (with {' '.join(assignments(trial))})")
+    if problems:
+        told = list(problems.values())
+        more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
+        raise ProblemsError("nothing was queued", told[:_TOLD] + more)
+
+
+def _mistakes(path: Path, trial: Trial) -> Iterator[str]:
+    yaml = YAML()
+    yaml.width = 10**9
+    document = yaml.load(path)
+    for key, value in trial.items():
+        *way, last = key.split(".")
+        section = document
+        for part in way:
+            section = section[part]
+        section[last] = value
+    inputs_matter = any(key.startswith("dataset.") for key in trial)
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder) / "params.yaml"
+        yaml.dump(document, changed)
+        try:
+            load_params(
+                changed,
+                check=lambda dataset: (
+                    find_problems(dataset, path.parent / dataset.inputs) if inputs_matter else []
+                ),
+            )
+        except ProblemsError as error:
+            yield from (re.sub(r"^line \d+: ", "", problem) for problem in error.problems)
+
+
+def assignments(trial: Trial) -> list[str]:
+    """Return `KEY=VALUE` for each parameter of a trial, as `dvc exp run -S` takes them."""
+    return [
+        f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in trial.items()
+    ]

@@ -1,0 +1,166 @@
+"""An export from beginning to end: written, run in its own runtime, compared, and only then put in place."""
+
+import importlib.util
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, get_args
+
+from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+
+# isort: split
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.detection.backends.metadata import FORMAT, Metadata, runtime_missing
+from humbleyolo.detection.backends.registry import open_exported
+from humbleyolo.detection.default_selection import selected
+from humbleyolo.detection.graph import detection_model
+from humbleyolo.errors import UserError
+from humbleyolo.export.card import model_card, sha256
+from humbleyolo.export.parity import Parity, compare
+from humbleyolo.export.targets import WRITE, silence
+from humbleyolo.models.network import Network
+from humbleyolo.storage.atomic import cannot_write, make_folder
+
+Precision = Literal["float32", "float16", "int8"]
+SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
+# Packages that a target needs, as they are imported and as they are called, and the extra that brings them.
+_NEEDS = {
+    "litert": (("ai_edge_litert", "ai-edge-litert"),),
+    "onnx": (("tf2onnx", "tf2onnx"), ("onnxruntime", "onnxruntime")),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user decides.
+
+    Attributes:
+        to: One of `SUFFIX`.
+        precision: float16 and int8 are LiteRT's alone.
+        threshold: Kept in the export; None: the best on val where the evaluation says so, else 0.5.
+        nms_iou: Built in; None: as in the evaluation, else 0.5.
+        threads: That compute; None: as many as the runtimes think best.
+    """
+
+    to: str
+    precision: Precision
+    threshold: float | None
+    nms_iou: float | None
+    threads: int | None
+
+
+def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
+    """Write a model in another format, and its card beside it as `<output>.md`.
+
+    Args:
+        model: The folder that `train` wrote.
+        output: A file, replaced where it is there; for SavedModel a folder that is not there yet.
+        data: The folder with `grid/test`, `grid/val` (int8) and `dataset/test.zip`.
+        settings: What a user decides.
+
+    Returns:
+        How the export compares with the model.
+
+    Raises:
+        UserError: Where something is missing or out of range, or the export does not answer as the model does;
+            then nothing is written.
+    """
+    _check(output, settings)
+    use = selected(model)
+    threshold, source = use.threshold, use.threshold_from
+    if settings.threshold is not None:
+        threshold, source = settings.threshold, "as told when it was exported"
+    if settings.threads is not None:
+        set_threads(settings.threads)
+    network = Network.load(model, use.mirrored)
+    info = network.info
+    calibration = open_encoded(data / "grid" / "val").images if settings.precision == "int8" else None
+    split = open_encoded(data / "grid" / "test")
+    facts = Metadata(
+        format=FORMAT,
+        version=metadata.version("humbleyolo"),
+        names=info.categories,
+        height=info.grid.height,
+        width=info.grid.width,
+        rows=info.grid.rows,
+        cols=info.grid.cols,
+        fill=info.fill,
+        threshold=threshold,
+        threshold_from=source,
+        min_score=use.min_score,
+        nms_iou=use.nms_iou if settings.nms_iou is None else settings.nms_iou,
+        max_detections=use.max_detections,
+        whole_pixels=use.whole_pixels,
+        precision=settings.precision,
+        weights_sha256=sha256(model / "weights.npz"),
+    )
+    with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
+        written = folder / output.name
+        _write(network, facts, written, settings.to, calibration)
+        parity = compare(network, open_exported(written, settings.threads), split, archive)
+        if parity.problem:
+            raise UserError(
+                f"{output}: not written: {parity.problem}. {parity}; try another precision or format, or a model "
+                "trained longer"
+            )
+        card = folder / f"{output.name}.md"
+        card.write_text(
+            model_card(info, model, written, output.name, facts, parity), encoding="utf-8", newline="\n"
+        )
+        written.replace(output)
+        card.replace(output.with_name(card.name))
+    return parity
+
+
+def _check(output: Path, settings: Settings) -> None:
+    suffix = SUFFIX[settings.to]
+    if suffix and output.suffix != suffix:
+        raise UserError(f"{output}: the name of a file for {settings.to} must end in {suffix}")
+    if not suffix and output.exists():
+        raise UserError(f"{output}: is there already; give a folder that does not exist, or remove it")
+    if output.is_dir():
+        raise UserError(f"{output}: a folder stands where the file is needed")
+    if settings.precision != "float32" and settings.to != "litert":
+        raise UserError(f"precision {settings.precision} is for litert, not for {settings.to}")
+    if settings.precision not in get_args(Precision):
+        raise UserError(f"precision {settings.precision!r} must be one of {', '.join(get_args(Precision))}")
+    for name, value in (("threshold", settings.threshold), ("nms_iou", settings.nms_iou)):
+        if value is not None and not 0 <= value <= 1:
+            raise UserError(f"{name} is {value}; it must be 0 to 1")
+    if settings.threads is not None and settings.threads < 1:
+        raise UserError(f"threads is {settings.threads}; it must be 1 or more")
+    for module, package in _NEEDS.get(settings.to, ()):
+        if importlib.util.find_spec(module) is None:
+            raise runtime_missing(output, package, settings.to)
+
+
+def _write(
+    network: Network, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
+) -> None:
+    with silence():
+        model = detection_model(
+            network.model, network.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
+        )
+        WRITE[to](model, facts, path, calibration)
+
+
+@contextmanager
+def _apart(output: Path) -> Iterator[Path]:
+    """Yield a folder on the same disk that goes away with all that is in it."""
+    make_folder(output.parent)
+    folder = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
+    try:
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        raise cannot_write(output, error) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

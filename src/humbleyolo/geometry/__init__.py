@@ -1,0 +1,1 @@
+"""Boxes, IoU and suppression, the letterbox, and the grid."""

@@ -1,0 +1,202 @@
+"""Boxes to the YOLO grid and back: the only place that knows the tensor's layout.
+
+    N images, H x W pixels      R rows, S columns of cells      C classes, B boxes a cell
+    M true boxes, D detections      K = C + 5 B numbers a cell
+
+    cell k of image n:  [ class 0 .. class C-1 | x y w h confidence | x y w h confidence | ... ]
+                          C, one-hot             box 0                box 1
+
+    x, y    the box's centre inside its cell, 0 at the cell's left and upper edge, 1 at the far one
+    w, h    the box's lengths as fractions of the image's
+
+Cells are row-major: left to right, then down. The layout is the article's ("Humble YOLO implementation in
+Keras") and, but for the order of classes and boxes, that of Redmon et al. 2016, section 2.
+
+**Who wins a shared cell.** An object belongs to the cell that holds its centre; a centre exactly on an edge
+between cells belongs to the cell to the right or below, on the far edge of the image to the last cell. A
+cell holds B objects of one class. Where more centres fall into it, objects are ranked by area, the largest
+first, then by left, top, right, bottom and class, each smallest first. The first-ranked decides the cell's
+class; the first B objects of that class, by rank, get boxes 0, 1, ...; the others are lost. The rule looks
+at the objects alone, so the order of the labels does not matter.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.geometry.boxes import Floats, Ints, area, cxcywh_to_xyxy, xyxy_to_cxcywh
+
+BOX_NUMBERS = 5  # x, y, w, h, confidence
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The shape of the tensor: which cells over which image.
+
+    Attributes:
+        height: H, pixels of the image that the network sees.
+        width: W.
+        rows: R.
+        cols: S.
+        boxes: B, boxes a cell.
+        classes: C.
+    """
+
+    height: int
+    width: int
+    rows: int
+    cols: int
+    boxes: int
+    classes: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(R, S, K) of one image's tensor."""
+        return self.rows, self.cols, self.classes + BOX_NUMBERS * self.boxes
+
+    def finer(self, factor: int) -> "Grid":
+        """Return the same grid with `factor` times the rows and columns."""
+        return replace(self, rows=self.rows * factor, cols=self.cols * factor)
+
+
+class Parts(NamedTuple):
+    """The parts of a grid tensor by name, as NumPy arrays or TensorFlow tensors like the one given."""
+
+    class_probs: Any  # (..., R, S, C)
+    x_cell: Any  # (..., R, S, B) centre, 0..1 inside the cell
+    y_cell: Any  # (..., R, S, B)
+    w_rel: Any  # (..., R, S, B) fraction of the image's width
+    h_rel: Any  # (..., R, S, B)
+    confidence: Any  # (..., R, S, B)
+
+
+def split_parts(tensor: Any, classes: int) -> Parts:
+    """Name the parts of a tensor.
+
+    Args:
+        tensor: (..., R, S, K), NumPy or TensorFlow.
+        classes: C.
+    """
+    return Parts(
+        tensor[..., :classes], *(tensor[..., classes + part :: BOX_NUMBERS] for part in range(BOX_NUMBERS))
+    )
+
+
+def cell_corners(grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the column of each cell (1, S, 1) and its row (R, 1, 1): what x_cell and y_cell count from."""
+    cols = np.arange(grid.cols, dtype=np.float32)[None, :, None]
+    rows = np.arange(grid.rows, dtype=np.float32)[:, None, None]
+    return cols, rows
+
+
+class Encoded(NamedTuple):
+    """Targets, and what became of each object."""
+
+    targets: NDArray[np.float32]  # (N, R, S, K)
+    place: NDArray[
+        np.int64
+    ]  # (M,) which of its image's A boxes the object is, as `decode_grid` has them; -1: none
+    shared: NDArray[np.bool_]  # (M,) whether another object's centre lies in the same cell
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(M,) whether the object is in the targets."""
+        return self.place >= 0
+
+
+def encode_boxes(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Encoded:
+    """Write objects into grid tensors, by the rule at the top of this module.
+
+    Args:
+        boxes: (M, 4) xyxy, pixels of the image that the network sees.
+        labels: (M,) class indices, 0 to C - 1.
+        image_index: (M,) which image each object is in, 0 to N - 1.
+        images: N.
+        grid: The grid.
+
+    Returns:
+        The targets, with a confidence of 1 in each box that holds an object, and all 0 where nothing is;
+        which box each object is; which objects share their cell.
+
+    Raises:
+        ValueError: Where a centre lies outside the image, or a class or an image index does not exist.
+    """
+    targets = np.zeros((images, *grid.shape), np.float32)
+    if not len(boxes):
+        return Encoded(targets, np.zeros(0, np.int64), np.zeros(0, bool))
+    cx, cy, w, h = np.moveaxis(xyxy_to_cxcywh(np.asarray(boxes, np.float64)), -1, 0)  # each (M,)
+    if not ((cx >= 0) & (cx <= grid.width) & (cy >= 0) & (cy <= grid.height)).all():
+        raise ValueError(f"a box's centre lies outside the image of {grid.height} x {grid.width} pixels")
+    if labels.min() < 0 or labels.max() >= grid.classes:
+        raise ValueError(f"a class index lies outside 0 to {grid.classes - 1}")
+    if image_index.min() < 0 or image_index.max() >= images:
+        raise ValueError(f"an image index lies outside 0 to {images - 1}")
+    col = np.minimum(cx * grid.cols // grid.width, grid.cols - 1).astype(np.int64)
+    row = np.minimum(cy * grid.rows // grid.height, grid.rows - 1).astype(np.int64)
+    cell = (image_index.astype(np.int64) * grid.rows + row) * grid.cols + col  # (M,) over all images
+
+    rank = np.lexsort((labels, *boxes.T[::-1], -area(boxes), cell))  # cell by cell, first-ranked first
+    ranked_cell = cell[rank]
+    first = np.r_[True, ranked_cell[1:] != ranked_cell[:-1]]  # (M,) begins its cell
+    run = np.cumsum(first) - 1  # which occupied cell each ranked object is in
+    same_class = labels[rank] == labels[rank][first][run]
+    nth_of_class = np.cumsum(same_class) - 1
+    slot = (
+        nth_of_class - nth_of_class[first][run]
+    )  # the object's box in its cell, where the class is the cell's
+    fits = same_class & (slot < grid.boxes)
+
+    winner, slot = rank[fits], slot[fits]  # (M',) objects that get a box, and which
+    at = (image_index[winner], row[winner], col[winner])
+    parts = split_parts(targets, grid.classes)
+    parts.class_probs[(*at, labels[winner])] = 1
+    parts.x_cell[(*at, slot)] = cx[winner] * grid.cols / grid.width - col[winner]
+    parts.y_cell[(*at, slot)] = cy[winner] * grid.rows / grid.height - row[winner]
+    parts.w_rel[(*at, slot)] = w[winner] / grid.width
+    parts.h_rel[(*at, slot)] = h[winner] / grid.height
+    parts.confidence[(*at, slot)] = 1
+
+    place = np.full(len(boxes), -1, np.int64)
+    place[winner] = (row[winner] * grid.cols + col[winner]) * grid.boxes + slot
+    shared = np.zeros(len(boxes), bool)
+    shared[rank] = np.bincount(run)[run] > 1
+    return Encoded(targets, place, shared)
+
+
+class Decoded(NamedTuple):
+    """All boxes of grid tensors, cell by cell: A = R S B boxes an image."""
+
+    boxes: Floats  # (N, A, 4) xyxy pixels, not clipped to the image
+    scores: Floats  # (N, A, C) class probability x confidence
+
+
+def decode_grid(tensor: NDArray[np.float32], grid: Grid) -> Decoded:
+    """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
+
+    The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both count as
+    0 to 1, which a network with a linear output (`yolov1`) can leave: two numbers under 0 would be an object.
+
+    Args:
+        tensor: (N, R, S, K), targets or a network's output.
+        grid: The grid.
+    """
+    images = len(tensor)
+    parts = split_parts(np.asarray(tensor, np.float64), grid.classes)
+    cols, rows = cell_corners(grid)
+    centre_lengths = np.stack(
+        [
+            (parts.x_cell + cols) * (grid.width / grid.cols),
+            (parts.y_cell + rows) * (grid.height / grid.rows),
+            parts.w_rel * grid.width,
+            parts.h_rel * grid.height,
+        ],
+        axis=-1,
+    )  # (N, R, S, B, 4)
+    probs, confidence = np.clip(parts.class_probs, 0, 1), np.clip(parts.confidence, 0, 1)
+    scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
+    each = grid.rows * grid.cols * grid.boxes  # A
+    return Decoded(
+        cxcywh_to_xyxy(centre_lengths).reshape(images, each, 4), scores.reshape(images, each, grid.classes)
+    )

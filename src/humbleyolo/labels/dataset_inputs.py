@@ -1,0 +1,22 @@
+"""Mistakes in the section `dataset` that only its inputs can show, whatever its source."""
+
+from pathlib import Path
+
+from humbleyolo.labels import to_dataset
+from humbleyolo.params.sections import Dataset, Key
+from humbleyolo.synthetic import visible_ink
+
+
+def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
+    """Find the mistakes in the section `dataset` that only its inputs can show.
+
+    Args:
+        dataset: The section.
+        inputs: The folder of fonts, or the labelled folder or archive.
+
+    Returns:
+        For each mistake its key, from the top of `params.yaml`, and a text.
+    """
+    if dataset.source == "labelled":
+        return to_dataset.find_problems(inputs)
+    return visible_ink.find_problems(dataset.synthetic, inputs)

@@ -1,0 +1,94 @@
+"""BBox-Label-Tool text: `Images/001/a.JPEG` beside `Labels/001/a.txt`; a count, then corners in whole pixels.
+
+    2
+    80 8 172 111
+    20 30 44 60 cat
+
+The class is the fifth column where there is one (the tool's branch for several classes). Otherwise it is the
+one name in `classes`, or else the name of the label's folder (`001`), which is the class in the tool's own
+layout.
+"""
+
+import posixpath
+
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.text_pairs import pairs, some_pair
+from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
+from humbleyolo.labels.reader import Context, split_of_folder
+from humbleyolo.labels.records import RawBox, RawRecord, Reading
+
+
+def detect(source: Source) -> str:
+    """Return why a source is in this format; empty where it is not."""
+    label = some_pair(source, _fits)
+    return f"{label} has a count, then lines of corners" if label else ""
+
+
+def _fits(text: str) -> bool:
+    lines = [line.split(maxsplit=4) for _, line in numbered_lines(text)]
+    if not lines or len(lines[0]) != 1 or "---" in text:
+        return False
+    try:
+        count = parse_integer(lines[0][0], "")
+        return count == len(lines) - 1 > 0 and all(len(line) in (4, 5) for line in lines[1:])
+    except BadInput:
+        return False
+
+
+def read(context: Context) -> Reading:
+    """Return every image that has a label file; see `formats.Format`."""
+    records = []
+    for image, label in pairs(context):
+        text = context.text(label)
+        if text is None:
+            continue
+        split = split_of_folder(image)
+        record = RawRecord(file=label, image=image, splits=(split,) if split else ())
+        try:
+            _read_lines(context, record, text)
+        except BadInput as error:
+            context.ledger.problem(label, error, "file dropped")
+            continue
+        records.append(record)
+    return Reading(records, all_images=True)
+
+
+def _read_lines(context: Context, record: RawRecord, text: str) -> None:
+    lines = numbered_lines(text)
+    if not lines:
+        return  # an empty file: background
+    first, head = lines[0]
+    count = parse_integer(head, "the first line, the count of boxes,") if " " not in head else -1
+    if count != len(lines) - 1:
+        why = f"the first line is the count of boxes, and {len(lines) - 1} lines follow; correct it"
+        raise BadInput("count-differs", shorten(head), why, f"line {first}")
+    for number, line in lines[1:]:
+        try:
+            record.boxes.append(_box(context, record.file, line, number))
+        except BadInput as error:
+            context.ledger.problem(record.file, error.at(f"line {number}"), "box dropped")
+
+
+def _box(context: Context, file: str, line: str, number: int) -> RawBox:
+    columns = line.split(maxsplit=4)
+    if len(columns) < 4:
+        why = "a line has 4: left top right bottom, and the class where there are several"
+        raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", why)
+    names = ("left", "top", "right", "bottom")
+    left, top, right, bottom = (
+        parse_number(text, name) for text, name in zip(columns[:4], names, strict=True)
+    )
+    label = columns[4] if len(columns) == 5 else _only_class(context, file)
+    return RawBox(f"line {number}", label, (left, top, right, bottom))
+
+
+def _only_class(context: Context, file: str) -> str:
+    if len(context.options.classes) == 1:
+        return context.options.classes[0]
+    folder = posixpath.basename(posixpath.dirname(file))
+    if folder.lower() in ("", "labels"):
+        raise BadInput(
+            "no-class-names", "no class", "no fifth column and no class folder; give one name in classes"
+        )
+    return folder

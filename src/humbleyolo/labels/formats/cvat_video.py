@@ -1,0 +1,111 @@
+"""CVAT for video: tracks, boxes by frame, and the boxes in between."""
+
+import bisect
+import posixpath
+import re
+from collections import defaultdict
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from humbleyolo.labels.formats.cvat_shapes import SLACK, note_other_shapes, read_corners, read_flags
+from humbleyolo.labels.ledger import BadInput
+from humbleyolo.labels.parsing.xml import Element
+from humbleyolo.labels.reader import Context
+from humbleyolo.labels.records import Corners, RawBox, RawRecord
+
+_NUMBER_AT_END = re.compile(r"(\d{1,18})$", re.ASCII)
+
+
+class Tracks:
+    """The tracks of one CVAT file.
+
+    Attributes:
+        size: (height, width) of the frames, where the file says.
+        count: Tracks seen.
+    """
+
+    def __init__(self, name: str, context: Context) -> None:
+        self.name, self.context = name, context
+        self.size: tuple[int | None, int | None] = (None, None)
+        self.count = 0
+        self.frames: dict[int, list[RawBox]] = defaultdict(list)
+
+    def add(self, track: Element) -> None:
+        """Take one `<track>`.
+
+        Raises:
+            BadInput: Where it cannot be used as a whole.
+        """
+        self.count += 1
+        label = track.attribute("label")
+        boxes: dict[int, tuple[Element, Corners]] = {}
+        shapes: set[str] = set()
+        for shape in track.children:
+            if shape.tag != "box":
+                shapes.add(shape.tag)
+                continue
+            frame = shape.integer("frame")
+            if frame in boxes or frame < 0:
+                raise BadInput(
+                    "repeated-id", f"frame {frame}", "a track has one box a frame, from 0", shape.where
+                )
+            boxes[frame] = shape, read_corners(shape, self.name, self.context)
+        note_other_shapes(shapes, track.where, self.name, self.context)
+        for frame, (shape, corners) in boxes.items():
+            if not shape.flag("outside"):
+                self.frames[frame].append(RawBox(shape.where, label, corners, read_flags(shape)))
+        self._fill(label, boxes)
+
+    def _fill(self, label: str, boxes: dict[int, tuple[Element, Corners]]) -> None:
+        """Add the boxes of frames between those given, and after the last, where there is an image."""
+        known = sorted(boxes)
+        frames = self._frames[bisect.bisect_left(self._frames, known[0]) :] if known else []
+        for frame in frames:
+            place = bisect.bisect_left(known, frame)
+            if frame in boxes or boxes[known[place - 1]][0].flag("outside"):
+                continue
+            shape, start = boxes[known[place - 1]]
+            corners = start
+            if place < len(known):
+                shape_after, end = boxes[known[place]]
+                part = (frame - known[place - 1]) / (known[place] - known[place - 1])
+                if not shape_after.flag("outside"):
+                    left, top, right, bottom = (a + (b - a) * part for a, b in zip(start, end, strict=True))
+                    corners = (left, top, right, bottom)
+            where = f"{shape.where}, carried to frame {frame}"
+            self.frames[frame].append(RawBox(where, label, corners, read_flags(shape)))
+
+    @cached_property
+    def _images_by_frame(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = defaultdict(list)
+        here = posixpath.dirname(self.name)
+        for image in self.context.finder.images:
+            number = _NUMBER_AT_END.search(PurePosixPath(image).stem)
+            if number and (not here or image.startswith(here + "/")):
+                found[int(number.group(1))].append(image)
+        return found
+
+    @cached_property
+    def _frames(self) -> list[int]:
+        return sorted(self._images_by_frame)
+
+    def records(self) -> list[RawRecord]:
+        """Return one record an image; an image without boxes is background. None where there are no tracks."""
+        if not self.count:
+            return []
+        records = []
+        images = self._images_by_frame
+        for frame in sorted({*images, *self.frames}):
+            some = images.get(frame, [])
+            if len(some) != 1:
+                found = f"frame {frame}"
+                who = f"the images {', '.join(some[:3])} have" if some else "no image has"
+                why = f"{who} that number at the end of its name; there must be one"
+                error = BadInput("image-missing", found, why)
+                self.context.ledger.problem(self.name, error, "frame dropped")
+                continue
+            record = RawRecord(file=self.name, where=f"frame {frame}", image=some[0], slack=SLACK)
+            record.height, record.width = self.size
+            record.boxes = self.frames.get(frame, [])
+            records.append(record)
+        return records

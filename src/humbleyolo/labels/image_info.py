@@ -1,0 +1,163 @@
+"""An image file looked at once: whole or not, its size, its rotation, and what finds its twins."""
+
+import hashlib
+import io
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
+from humbleyolo.labels.ledger import BadInput, shorten
+
+MAX_PIXELS = 89_000_000  # refused before anything is decoded
+_THUMB = 32  # pixels each way of the small grey picture that twins are compared by
+_ORIENTATION = 0x0112  # EXIF tag
+_ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of an image file.
+
+    Attributes:
+        kind: `PNG`, `JPEG` ...; what the bytes are, whatever the name says.
+        height: Pixels as stored; likewise `width`.
+        orientation: The EXIF orientation, 1 to 8; 1 is upright.
+        sha256: Of the file's bytes, hex.
+        perceptual: 64 bits that similar pictures share most of.
+        thumb: (32, 32) uint8 grey, the whole picture.
+    """
+
+    kind: str
+    height: int
+    width: int
+    orientation: int
+    sha256: str
+    perceptual: int
+    thumb: NDArray[np.uint8]
+
+
+@contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Make Pillow raise, not warn, where an image declares very many pixels. To be entered by one thread."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.filterwarnings(
+            "ignore", category=UserWarning, module=r"PIL\."
+        )  # of odd tags beside the pixels
+        yield
+
+
+def inspect(data: bytes) -> Facts:
+    """Return what an image file is, having decoded all of it.
+
+    The file is opened only as one of `IMAGE_FORMATS`; its bytes say which.
+
+    Raises:
+        BadInput: Where it is empty, is none of those, is cut off or damaged, moves, or declares more than
+            `MAX_PIXELS` pixels (found before decoding).
+    """
+    if not data:
+        raise BadInput("image-empty", "0 bytes", "the file must hold an image; copy it again")
+    try:
+        with _open(data) as image:
+            width, height = image.size
+            kind = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a telephone's JPEG and more
+            frames: int = getattr(image, "n_frames", 1)
+            if kind != "JPEG" and frames > 1:
+                raise BadInput("image-animated", f"{frames} frames", "must be one picture; save each frame")
+            orientation = image.getexif().get(_ORIENTATION, 1)
+            image.draft("L", (4 * _THUMB, 4 * _THUMB))  # JPEG: all bytes are read, fewer pixels made of them
+            thumb = _grey_thumb(image)
+        if kind == "PNG":  # decoding passes over the CRC of the pixels, verifying does not
+            with _open(data) as image:
+                image.verify()
+    except UnidentifiedImageError:
+        found = f"starts with {shorten(data[:16])}"
+        raise BadInput("image-unreadable", found, f"must be {_ALLOWED}; copy or export it again") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        pixels = re.search(r"\d+", str(error))
+        raise _too_large(f"{int(pixels.group()):,} pixels" if pixels else str(error)) from None
+    except _BROKEN as error:
+        why = f"must be {_ALLOWED}; copy or export it again"
+        raise BadInput("image-damaged", shorten(str(error)), why) from None
+    return Facts(
+        kind=kind,
+        height=height,
+        width=width,
+        orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
+        sha256=hashlib.sha256(data).hexdigest(),
+        perceptual=_perceptual_hash(thumb),
+        thumb=thumb,
+    )
+
+
+def check_name(name: str, facts: Facts) -> BadInput | None:
+    """Return what to say where a file's name says another format than its bytes."""
+    if IMAGE_FORMATS[suffix(name)] == facts.kind:
+        return None
+    endings = " or ".join(end for end, kind in IMAGE_FORMATS.items() if kind == facts.kind)
+    return BadInput("image-misnamed", f"a {facts.kind} file", f"its name should end in {endings}; rename it")
+
+
+def _open(data: bytes) -> ImageFile:
+    """Read the header."""
+    image = Image.open(io.BytesIO(data), formats=sorted(set(IMAGE_FORMATS.values())))
+    if image.size[0] * image.size[1] > MAX_PIXELS:
+        image.close()
+        raise _too_large(f"{image.size[0] * image.size[1]:,} pixels")
+    return image
+
+
+def _too_large(found: str) -> BadInput:
+    allowed = f"at most {MAX_PIXELS // 10**6} million pixels are decoded"
+    return BadInput("image-too-large", found, f"{allowed}; shrink it")
+
+
+def _grey_thumb(image: Image.Image) -> NDArray[np.uint8]:
+    """Return (32, 32) uint8 of the whole picture; 16-bit is scaled, what is transparent lies on black."""
+    image.load()
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, np.float64)
+        top = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1.0)
+        image = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
+    small = image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def _cosines() -> NDArray[np.float64]:
+    """Rows 1 to 8 of the discrete cosine transform of `_THUMB` values."""
+    frequency, place = np.arange(1, 9)[:, None], np.arange(_THUMB)[None, :]
+    return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2 * _THUMB)))
+
+
+_COSINES = _cosines()
+
+
+def _perceptual_hash(thumb: NDArray[np.uint8]) -> int:
+    """Return which of the 64 lowest frequencies lie above their median."""
+    spectrum = _COSINES @ thumb.astype(np.float64) @ _COSINES.T  # (8, 8)
+    bits = (spectrum > np.median(spectrum)).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")

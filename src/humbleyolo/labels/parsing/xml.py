@@ -1,0 +1,190 @@
+"""XML from files that nobody checked.
+
+Expat, as `defusedxml` uses it, with every DTD refused: no entities, so no bombs and no external files.
+Elements know their line. The children of the root come one at a time, so that memory does not grow with the
+file.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+from xml.parsers import expat
+
+from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.parsing.text import decode, parse_flag, parse_integer, parse_number
+
+_T = TypeVar("_T")
+_DEPTH = 64
+_CHUNK = 2**16
+
+
+@dataclass(slots=True)
+class Element:
+    """One element: name, attributes, children, the text directly inside it, and its line."""
+
+    tag: str
+    line: int
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Element"] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def where(self) -> str:
+        """How a message names it."""
+        return f"line {self.line}, <{self.tag}>"
+
+    def all(self, tag: str) -> list["Element"]:
+        """Children of that name."""
+        return [child for child in self.children if child.tag == tag]
+
+    def find(self, tag: str) -> "Element | None":
+        """Return the only child of that name, or None.
+
+        Raises:
+            BadInput: Where there are several.
+        """
+        found = self.all(tag)
+        if len(found) > 1:
+            raise BadInput(
+                "xml", f"{len(found)} elements <{tag}>", "there must be one; keep the right one", self.where
+            )
+        return found[0] if found else None
+
+    def child(self, tag: str) -> "Element":
+        """Return the only child of that name.
+
+        Raises:
+            BadInput: Where there is none, or several.
+        """
+        found = self.find(tag)
+        if found is None:
+            raise BadInput("xml", f"no <{tag}>", f"<{self.tag}> must hold one; add it", self.where)
+        return found
+
+    def attribute(self, name: str) -> str:
+        """Return an attribute.
+
+        Raises:
+            BadInput: Where it is missing.
+        """
+        if name not in self.attributes:
+            raise BadInput("xml", f"no attribute {name}", f"<{self.tag}> must have it; add it", self.where)
+        return self.attributes[name]
+
+    def number(self, name: str | None = None) -> float:
+        """Return the text, or the attribute `name`, as a number; BadInput otherwise."""
+        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attribute(name), name)
+        return self._placed(lambda: parse_number(text, title))
+
+    def integer(self, name: str | None = None) -> int:
+        """Return the text, or the attribute `name`, as a whole number; BadInput otherwise."""
+        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attribute(name), name)
+        return self._placed(lambda: parse_integer(text, title))
+
+    def flag(self, name: str | None = None) -> bool:
+        """Return the text, or the attribute `name`, as true or false; a missing attribute is false."""
+        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attributes.get(name, "0"), name)
+        return self._placed(lambda: parse_flag(text, title))
+
+    def _placed(self, parse: Callable[[], _T]) -> _T:
+        try:
+            return parse()
+        except BadInput as error:
+            raise error.at(self.where) from None
+
+
+class _Builder:
+    """Turns expat's events into elements, and hands out the root's children as they close."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.open: list[Element] = []
+        self.root: Element | None = None
+        self.done: list[Element] = []
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self.open) >= _DEPTH:
+            raise BadInput(
+                "xml", f"more than {_DEPTH} levels", "label files are not that deep", self._where()
+            )
+        element = Element(tag, self.parser.CurrentLineNumber, attributes)
+        if not self.open:
+            self.root = element
+        self.open.append(element)
+
+    def _end(self, _tag: str) -> None:
+        element = self.open.pop()
+        element.text = element.text.strip()
+        if len(self.open) == 1:
+            self.done.append(element)
+        elif self.open:
+            self.open[-1].children.append(element)
+
+    def _characters(self, text: str) -> None:
+        if len(self.open) > 1 or text.strip():
+            self.open[-1].text += text
+
+    def _doctype(self, *_: object) -> None:
+        raise BadInput(
+            "xml",
+            "a DTD",
+            "label files have none, and it may hide a bomb; remove <!DOCTYPE ...>",
+            self._where(),
+        )
+
+    def _where(self) -> str:
+        return f"line {self.parser.CurrentLineNumber}"
+
+
+def stream(data: bytes) -> Iterator[Element]:
+    """Yield the root (with its attributes, no children yet), then each of its children as it closes.
+
+    Raises:
+        BadInput: Where the bytes are not well-formed XML, hold a DTD, or nest deeper than 64 levels.
+    """
+    builder = _Builder()
+    started = False
+    for start in range(0, max(len(data), 1), _CHUNK):
+        chunk = data[start : start + _CHUNK]
+        try:
+            builder.parser.Parse(chunk, start + _CHUNK >= len(data))
+        except expat.ExpatError as error:
+            raise _ill_formed(data, error) from None
+        except (LookupError, ValueError) as error:
+            raise BadInput("xml", shorten(str(error)), "must be XML in UTF-8, UTF-16 or Latin-1") from None
+        if builder.root is not None and not started:
+            started = True
+            yield builder.root
+        yield from builder.done
+        builder.done.clear()
+
+
+def _ill_formed(data: bytes, error: expat.ExpatError) -> BadInput:
+    """Return what to say of XML that expat refused: its encoding, where that is all that is wrong."""
+    if (
+        error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+        and b"encoding" not in data[:200]
+    ):
+        try:
+            decode(data)
+        except BadInput as encoding:
+            return encoding
+    found = f"not well-formed: {expat.ErrorString(error.code)}"
+    return BadInput("xml", found, "must be XML; mend or export it again", f"line {error.lineno}")
+
+
+def parse(data: bytes) -> Element:
+    """Return the root with everything in it.
+
+    Raises:
+        BadInput: As `stream`.
+    """
+    elements = stream(data)
+    root = next(elements)
+    root.children.extend(elements)
+    return root

@@ -1,0 +1,214 @@
+"""The rules that hold for every format: from what label files say to records that can be trained on."""
+
+import difflib
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels import box_rules as box_rules
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.image_info import Facts, bombs_refused, check_name, inspect
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten
+from humbleyolo.labels.records import Options, RawRecord, Reading, Record
+
+_THREADS = 2  # Pillow decodes without the interpreter's lock
+_MOST_COMPARED = 1000  # class names that a suggestion is picked from
+_AHEAD = 64  # images looked at before they are asked for
+
+
+@dataclass(slots=True)
+class Labelled:
+    """A labelled dataset, checked.
+
+    Attributes:
+        records: One for each image kept, by path.
+        classes: Class names in the order of their indices.
+        ledger: What was found on the way.
+        format: The name of the format read; `why`: what told.
+        images_seen: Before anything was dropped; likewise `boxes_seen`, those that could be parsed.
+    """
+
+    records: list[Record]
+    classes: tuple[str, ...]
+    ledger: Ledger
+    format: str = ""
+    images_seen: int = 0
+    boxes_seen: int = 0
+    why: str = ""
+
+
+def gather(source: Source, reading: Reading, options: Options, ledger: Ledger) -> Labelled:
+    """Apply the rules to what a format's reader returned.
+
+    Every image is read and decoded once. What is wrong goes into the ledger; nothing is raised for it here,
+    see `Ledger.stop_on_errors`.
+
+    Raises:
+        UserError: Where no image is left, or there are no classes.
+    """
+    for name, reason in source.left_out:
+        ledger.note(name, BadInput("not-read", name, reason), "not read")
+    raw = _once_each(reading.records, ledger)
+    if not reading.all_images:
+        _report_unlabelled(source, raw, reading.background, ledger)
+    classes = _classes(reading, raw, options)
+    known = frozenset(classes)
+    records = []
+    for one, facts in _looked_at(source, raw):
+        if isinstance(facts, BadInput):
+            ledger.problem(one.image, facts, "image dropped")
+            continue
+        if misnamed := check_name(one.image, facts):
+            ledger.note(one.image, misnamed, f"read as {facts.kind}")
+        try:
+            records.append(_record(one, facts, known, options, ledger))
+        except BadInput as error:
+            ledger.problem(one.file, error, "image dropped")
+    if not records and not ledger.errors:
+        raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
+    return Labelled(
+        records=records,
+        classes=classes,
+        ledger=ledger,
+        images_seen=len(raw),
+        boxes_seen=sum(len(one.boxes) for one in raw),
+    )
+
+
+def _once_each(records: Iterable[RawRecord], ledger: Ledger) -> list[RawRecord]:
+    """Sort by image; an image that two label files claim is a mistake, and the first is kept."""
+    kept: dict[str, RawRecord] = {}
+    for one in records:
+        first = kept.setdefault(one.image, one)
+        if first is not one:
+            why = f"is labelled in {first.file} {first.where}".rstrip() + " already; keep one"
+            ledger.problem(
+                one.file, BadInput("labelled-twice", one.image, why, one.where), "these labels dropped"
+            )
+    return [kept[name] for name in sorted(kept)]
+
+
+def _report_unlabelled(source: Source, records: list[RawRecord], background: str, ledger: Ledger) -> None:
+    """Every image in a folder where some are labelled must be labelled; other folders get one note each."""
+    declare = f"declare it background with {background}" if background else "take it away"
+    claimed = {one.image for one in records}
+    folders = {posixpath.dirname(name) for name in claimed}
+    others: Counter[str] = Counter()
+    for name in source.images():
+        if name in claimed:
+            continue
+        if posixpath.dirname(name) in folders:
+            why = f"no label file speaks of it; label it, or {declare}"
+            ledger.problem(name, BadInput("label-missing", "an image without a label", why), "image dropped")
+        else:
+            others[posixpath.dirname(name) or "."] += 1
+    for folder, count in others.items():
+        why = "no label file speaks of this folder"
+        ledger.note(folder, BadInput("not-read", f"{count} images", why), "not read")
+
+
+def _classes(reading: Reading, records: list[RawRecord], options: Options) -> tuple[str, ...]:
+    if options.classes:
+        return options.classes
+    if reading.classes:
+        return reading.classes
+    return tuple(sorted({box.label for one in records for box in one.boxes if box_rules.is_name(box.label)}))
+
+
+def _looked_at(source: Source, records: list[RawRecord]) -> Iterator[tuple[RawRecord, Facts | BadInput]]:
+    """Yield each record with what its image is, in order; images are decoded a few ahead."""
+
+    def look(one: RawRecord) -> Facts | BadInput:
+        try:
+            return inspect(source.read(one.image, IMAGE_BYTES))
+        except BadInput as error:
+            return error
+
+    with bombs_refused(), ThreadPoolExecutor(_THREADS) as pool:
+        for start in tqdm(
+            range(0, len(records), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False
+        ):
+            some = records[start : start + _AHEAD]
+            yield from zip(some, pool.map(look, some), strict=True)
+
+
+def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Options, ledger: Ledger) -> Record:
+    """Return the record of one image, its wrong boxes in the ledger and left out.
+
+    Raises:
+        BadInput: Where the image's size or rotation forbids to trust any of its boxes.
+    """
+    turned = facts.orientation != 1
+    if turned and options.exif == "error":
+        why = "say what its boxes refer to, the image as displayed or as stored: set exif"
+        raise BadInput(
+            "exif-rotation", f"{one.image} has EXIF orientation {facts.orientation}", why, one.where
+        )
+    upright = _upright_size(facts)
+    height, width = (facts.height, facts.width) if options.exif == "stored" else upright
+    said = (height if one.height is None else one.height, width if one.width is None else one.width)
+    if said != (height, width):
+        found = f"{one.image} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
+        why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
+        raise BadInput("size-differs", found, why, one.where)
+    rows: dict[tuple[str, ...], int] = {}
+    kept: list[tuple[NDArray[np.float64], str, frozenset[str], str]] = []
+    for box in one.boxes:
+        try:
+            _check_name(box.label, known)
+            corners = box_rules.to_pixels(box, one, (height, width), ledger)
+            if options.exif == "stored" and turned:
+                corners = box_rules.turn(corners, facts.orientation, (height, width))
+            key = (box.label, *map(repr, corners.tolist()))
+            if key in rows:
+                why = f"the same box and class as {kept[rows[key]][3]}; delete one"
+                raise BadInput("duplicate-box", shorten(box.label), why, box.where)
+        except BadInput as error:
+            ledger.problem(one.file, error.at(box.where), "box dropped")
+            continue
+        rows[key] = len(kept)
+        kept.append((corners, box.label, box.flags, box.where))
+    return Record(
+        file=one.file,
+        image=one.image,
+        height=upright[0],
+        width=upright[1],
+        boxes=np.array([row[0] for row in kept], np.float64).reshape(-1, 4),
+        labels=tuple(row[1] for row in kept),
+        flags=tuple(row[2] for row in kept),
+        where=tuple(row[3] for row in kept),
+        splits=one.splits,
+        group=one.group,
+        facts=facts,
+    )
+
+
+def _upright_size(facts: Facts) -> tuple[int, int]:
+    return (facts.width, facts.height) if facts.orientation >= 5 else (facts.height, facts.width)
+
+
+def _check_name(label: str, known: frozenset[str]) -> None:
+    """Raise BadInput where a class name is not one of those known."""
+    if not box_rules.is_name(label):
+        raise BadInput(
+            "class-name", shorten(label), "a class name is printable text without spaces around it"
+        )
+    if label not in known:
+        raise BadInput(
+            "unknown-class", shorten(label), f"is not one of the classes; {_nearest(label[:200], known)}"
+        )
+
+
+@lru_cache(1000)
+def _nearest(label: str, known: frozenset[str]) -> str:
+    some = sorted(known)
+    near = difflib.get_close_matches(label, some, n=1, cutoff=0.5) if len(some) <= _MOST_COMPARED else []
+    return f"did you mean {near[0]}?" if near else f"allowed: {shorten(', '.join(some[:_MOST_COMPARED]))}"

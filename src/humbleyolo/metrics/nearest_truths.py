@@ -1,0 +1,74 @@
+"""Which truth lies nearest to each detection, whether or not it was found: what mistakes and calibration ask.
+
+Crowd regions are left out; no detection stands for one object of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
+from humbleyolo.metrics.tables import DetectionTable, Floats, Ints, TruthTable
+
+_PAIRS = 1 << 20  # of boxes whose overlap is held at a time, about 80 MB with all that is computed of them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """The truth with the highest IoU for each detection, in the order of the detections' table.
+
+    Attributes:
+        own: (D,) int64 row of the best truth of the detection's class, -1 where none overlaps it.
+        own_iou: (D,) float64 with it, 0 where there is none.
+        other: (D,) int64 row of the best truth of any other class, likewise.
+        other_iou: (D,) float64 with it.
+    """
+
+    own: Ints
+    own_iou: Floats
+    other: Ints
+    other_iou: Floats
+
+
+def nearest_truths(truths: TruthTable, detections: DetectionTable) -> Nearest:
+    """Find the truth that each detection overlaps most; of equal ones the first in the truths' total order.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+    """
+    count = len(detections)
+    result = Nearest(np.full(count, -1), np.zeros(count), np.full(count, -1), np.zeros(count))
+    known_boxes, found_boxes = ltwh_to_xyxy(truths.boxes_ltwh), ltwh_to_xyxy(detections.boxes_ltwh)
+    for known, found in _by_image(truths, detections):
+        overlaps = pairwise_iou(found_boxes[found], known_boxes[known])  # (d, m)
+        same = detections.labels[found][:, None] == truths.labels[known]
+        for rows, iou, mask in (
+            (result.own, result.own_iou, same),
+            (result.other, result.other_iou, ~same),
+        ):
+            masked = np.where(mask, overlaps, 0.0)
+            best = masked.argmax(axis=1)  # (d,)
+            highest = masked[np.arange(len(found)), best]
+            iou[found] = highest
+            rows[found] = np.where(highest > 0, known[best], -1)
+    return result
+
+
+def _by_image(truths: TruthTable, detections: DetectionTable) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the rows of truths and of detections that share an image, so many detections that all fit."""
+    known = truths.order()
+    known = known[~truths.crowd[known]]
+    found = np.argsort(detections.images, kind="stable").astype(np.int64)
+    images = np.intersect1d(truths.images[known], detections.images)
+    edges = (
+        np.searchsorted(truths.images[known], images, "left"),
+        np.searchsorted(truths.images[known], images, "right"),
+        np.searchsorted(detections.images[found], images, "left"),
+        np.searchsorted(detections.images[found], images, "right"),
+    )
+    for known_start, known_stop, start, stop in zip(*(edge.tolist() for edge in edges), strict=True):
+        length = max(1, _PAIRS // (known_stop - known_start))
+        for first in range(start, stop, length):
+            yield known[known_start:known_stop], found[first : min(first + length, stop)]

@@ -1,0 +1,64 @@
+"""Average precision by the rule of Pascal VOC.
+
+A detection, best score first, is right where the truth of its class that it overlaps most is at least the
+threshold away from nothing, and no better detection has that truth already. Unlike COCO's rule, it then takes no
+second-best truth. Source: Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge", section 4.2.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from humbleyolo.metrics.average_precision import VOC_RECALLS, Curve
+from humbleyolo.metrics.nearest_truths import Nearest, nearest_truths
+from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, Ints, TruthTable
+
+
+def voc_right(detections: DetectionTable, nearest: Nearest, iou: float) -> Bools:
+    """Return for each of (D,) detections whether it is right, in the order of the table.
+
+    Args:
+        detections: D rows.
+        nearest: Their truths.
+        iou: The least IoU of a match.
+    """
+    order = detections.order()
+    candidates = order[(nearest.own_iou[order] >= iou) & (nearest.own[order] >= 0)]
+    _, first = np.unique(nearest.own[candidates], return_index=True)
+    right = np.zeros(len(detections), np.bool_)
+    right[candidates[first]] = True
+    return right
+
+
+def voc_average_precision(
+    truths: TruthTable, detections: DetectionTable, class_count: int, iou: float
+) -> tuple[list[float | None], list[float | None]]:
+    """Return the AP of each class by every point, and by 11 points; None for a class without truths.
+
+    Crowd regions are left out, and so is every detection that COCO's rule would not count.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        class_count: C.
+        iou: The least IoU of a match.
+    """
+    order = detections.order()
+    right = voc_right(detections, nearest_truths(truths, detections), iou)[order]
+    labels = detections.labels[order]
+    positives = np.bincount(truths.labels[~truths.crowd], minlength=class_count)
+
+    def by_class(value: Callable[[Curve], Floats]) -> list[float | None]:
+        return [
+            _defined(value(_curve(right[labels == label], positives[label]))) for label in range(class_count)
+        ]
+
+    return by_class(Curve.area), by_class(lambda curve: curve.mean_at(VOC_RECALLS))
+
+
+def _curve(right: Bools, positives: Ints) -> Curve:
+    return Curve(right, np.ones((1, len(right)), np.int64), np.array([positives]))
+
+
+def _defined(value: Floats) -> float | None:
+    return None if np.isnan(value[0]) else round(float(value[0]), 12)

@@ -1,0 +1,188 @@
+"""The trained model as files: `weights.npz`, every weight by its name, and `model.json`, what it takes to use them.
+
+Neither holds code or a date: equal models are equal files, and reading one cannot run anything.
+"""
+
+import json
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.params.sections import Model, Pixels, Section
+from humbleyolo.storage.atomic import atomic_write, cannot_write
+from humbleyolo.storage.json import read_json
+from humbleyolo.storage.npy import read_header
+
+Weights = dict[str, NDArray[np.float32]]
+
+_FORMAT = 2
+_ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
+_FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
+
+# What a file that is not ours can raise on the way in.
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
+    zlib.error, struct.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What `build_model` and the detector need.
+
+    Attributes:
+        model: Which network.
+        grid: Shapes of its input and output.
+        categories: The C class names, in the order of the network's.
+        fill: Grey value of the letterbox's bars.
+    """
+
+    model: Model
+    grid: Grid
+    categories: tuple[str, ...]
+    fill: int
+
+
+class _GridFile(Section):
+    """The grid in `model.json`, no larger than `params.yaml` allows."""
+
+    height: Pixels
+    width: Pixels
+    rows: Annotated[int, Field(ge=1, le=512)]
+    cols: Annotated[int, Field(ge=1, le=512)]
+    boxes: Annotated[int, Field(ge=1, le=64)]
+    classes: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _InfoFile(Section):
+    """`model.json`."""
+
+    format: int
+    model: Model
+    grid: _GridFile
+    categories: tuple[str, ...]
+    fill: Annotated[int, Field(ge=0, le=255)]
+
+
+def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write `weights.npz` and `model.json` into an existing folder, `model.json` last: without it, it is no model.
+
+    Args:
+        folder: Where.
+        info: Goes into `model.json`.
+        weights: Name -> float32 array.
+    """
+    try:
+        (folder / "model.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(folder / "model.json", error) from None
+    arrays: dict[str, Any] = {
+        name: np.asarray(weights[name], np.float32, order="C") for name in sorted(weights)
+    }
+    with atomic_write(folder / "weights.npz") as file:
+        np.savez(file, **arrays)
+    content = {
+        "format": _FORMAT,
+        "model": info.model.model_dump(),
+        "grid": asdict(info.grid),
+        "categories": info.categories,
+        "fill": info.fill,
+    }
+    with atomic_write(folder / "model.json") as file:
+        file.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read `model.json`.
+
+    Raises:
+        UserError: Where it is missing, damaged or of a newer version.
+    """
+    path = folder / "model.json"
+    try:
+        found = read_json(path)
+        version = found["format"]
+        if version != _FORMAT:
+            raise UserError(
+                f"{path}: format {version!r} is not {_FORMAT}, which this version reads; "
+                "use the version of humbleyolo that wrote it"
+            )
+        content = _InfoFile.model_validate_json(json.dumps(found, allow_nan=False))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, so {folder} is no model; {_FIX}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"{path}: is damaged ({wrong}); {_FIX}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
+    grid = Grid(**content.grid.model_dump())
+    if len(content.categories) != grid.classes:
+        raise UserError(
+            f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}"
+        )
+    return ModelInfo(content.model, grid, content.categories, content.fill)
+
+
+def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
+    """Read `weights.npz`, which must hold exactly the weights expected.
+
+    Nothing is held that `shapes` does not ask for, whatever the file says of itself.
+
+    Args:
+        folder: Where.
+        shapes: Name -> shape of every weight of the network.
+
+    Raises:
+        UserError: Where the file is missing or damaged, or holds other weights.
+    """
+    path = folder / "weights.npz"
+    most = sum(4 * math.prod(shape) + _ENTRY_BYTES + 2 * len(name) for name, shape in shapes.items())
+    try:
+        if (size := path.stat().st_size) > most + _ENTRY_BYTES:
+            raise UserError(f"{path}: holds other weights than model.json asks for: {size} bytes; {_FIX}")
+        with zipfile.ZipFile(path) as archive:
+            names = [entry.filename for entry in archive.infolist()]
+            expected = {f"{name}.npy" for name in shapes}
+            if sorted(names) != sorted(expected):
+                wrong = sorted(expected.symmetric_difference(names))[:5] or ["some of them twice"]
+                raise UserError(
+                    f"{path}: holds other weights than model.json asks for: {', '.join(wrong)}; {_FIX}"
+                )
+            return {name: _read_array(archive, name, shapes[name]) for name in sorted(shapes)}
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; {_FIX}") from None
+    except _DAMAGED as error:
+        raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
+
+
+def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return one weight; its header is compared before its values are read.
+
+    Raises:
+        ValueError: Where it is another array.
+    """
+    if archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{name} is compressed")
+    with archive.open(f"{name}.npy") as file:
+        found, kind = read_header(file, name)
+        if found != shape or kind != np.dtype("<f4"):
+            raise ValueError(f"{name} is {kind} {found}, expected float32 {shape}")
+        count = math.prod(shape)
+        content = file.read(4 * count + 1)  # past the end, where the checksum is compared
+    if len(content) != 4 * count:
+        raise ValueError(f"{name} has not the {count} values that it promises")
+    values = np.frombuffer(content, "<f4").reshape(shape)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    return values.astype(np.float32)

@@ -1,0 +1,1 @@
+"""A stage under DVC: its dependencies, its environment and its last line."""

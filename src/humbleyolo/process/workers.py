@@ -1,0 +1,133 @@
+"""Work cut into shards: done here while it is little, by a process a core when it is more.
+
+Results come in the order of the tasks and do not depend on who computed them; so no bytes do.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+from humbleyolo.errors import UserError
+from humbleyolo.process.parent_watch import WATCH
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# Seconds of work that are done here first: about what it takes to start processes, so that little work, which
+# would not gain by them, does not pay for them.
+_PATIENCE_S = {"fork": 0.05, "spawn": 1.0}
+
+_MEANWHILE_S = 0.2
+_STOPPING = {signal.SIGINT, signal.SIGTERM}
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def map_in_order(
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    processes: int | None = None,
+    patience_s: float | None = None,
+) -> Iterator[Result]:
+    """Yield `work(task)` for each task, in order, holding three results a process at most.
+
+    Args:
+        work: A pure function that can be pickled.
+        tasks: What can be pickled, each small.
+        processes: At most so many; None: one for each available core.
+        patience_s: The first tasks are done in this process, for so many seconds; None: as long as
+            processes take to start.
+
+    Raises:
+        UserError: Where a process was killed from outside, for example because memory ran out.
+    """
+    processes = available_cores() if processes is None else processes
+    method = _start_method()
+    patience_s = _PATIENCE_S[method] if patience_s is None else patience_s
+    started = time.monotonic()
+    done = 0
+    while done < len(tasks) and (processes < 2 or time.monotonic() - started < patience_s):
+        yield work(tasks[done])
+        done += 1
+    rest = tasks[done:]
+    if not rest:
+        return
+    pool = ProcessPoolExecutor(
+        min(processes, len(rest)), multiprocessing.get_context(method), initializer=_start_worker
+    )
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for task in rest:
+            with warnings.catch_warnings(), _signals_held():
+                # Python 3.12 warns of every fork beside a thread, also NumPy's, which is made for that.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                waiting.append(pool.submit(work, task))
+            if len(waiting) > 2 * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        time.sleep(_MEANWHILE_S)  # a signal that ended a worker may be on its way to this process too
+        raise UserError(
+            "a worker process was killed from outside, as the system does where memory runs out; make the images "
+            "smaller, or use one core: `taskset -c 0 dvc repro`"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_method() -> str:
+    """Return how to start processes: forked in 20 ms where that is safe, otherwise afresh in 600 ms.
+
+    A fork of a process with threads can hang on a lock that one of them held. NumPy's own (OpenBLAS) ends its
+    threads for a fork; TensorFlow does not.
+    """
+    others = [thread for thread in threading.enumerate() if thread.name != WATCH]
+    alone = len(others) == 1 and "tensorflow" not in sys.modules
+    return "fork" if sys.platform == "linux" and alone else "spawn"
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM wait for the end of the body, and in processes it starts until they let them in."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the process that started this one, and end with it even where it was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # without a word, which the other process has
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,282 @@
+"""What the report shows, put together from the files of the stages before: numbers and texts, no HTML."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from humbleyolo.errors import UserError
+from humbleyolo.params.sections import Section
+from humbleyolo.report.evaluation_files import MISTAKES, Evaluation
+from humbleyolo.report.table_files import is_number_or_none, number, number_or_none, read_object, read_table
+
+HEADLINES = {
+    "ap": ("AP", "mean over IoU 0.50 to 0.95"),
+    "ap50": ("AP50", "a box counts from IoU 0.50"),
+    "ap75": ("AP75", "a box counts from IoU 0.75"),
+    "ar100": ("AR100", "objects found with 100 boxes an image"),
+    "mean_iou": ("mean IoU", "of found boxes with their truths"),
+    "precision": ("precision", "detections that are right, at the threshold"),
+    "recall": ("recall", "objects that are found, at the threshold"),
+    "f1": ("F1", "precision and recall in one, at the threshold"),
+}
+KINDS = {
+    "missed": "an object that nothing found, not even badly or as another class",
+    "background": "a detection where no object is",
+    "classification": "a box in the right place, of the wrong class",
+    "localisation": "the right class, but the box fits too badly",
+    "both": "the wrong class, and a box that fits badly",
+    "duplicate": "one more detection of an object that was found",
+}
+_COLUMNS = {
+    "objects": "objects",
+    "detections": "detections",
+    "ap": "AP",
+    "ap50": "AP50",
+    "ap75": "AP75",
+    "ar100": "AR100",
+    "mean_iou": "mean IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "best_f1": "best F1",
+    "best_threshold": "at threshold",
+    "voc_ap": "VOC AP",
+}
+_PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
+_MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
+_MOST_PAIRS = 40
+_CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
+_GRID_FIX = "run `dvc repro encode` to make it anew, or `dvc pull` to fetch it"
+_DATA_FIX = "run `dvc repro generate` to make it anew, or `dvc pull` to fetch it"
+_MODEL_FIX = "run `dvc repro train` to make it anew, or `dvc pull` to fetch it"
+
+
+class Headline(NamedTuple):
+    """A number at the top, with its 95 % interval where there is one."""
+
+    key: str
+    title: str
+    meaning: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class MistakeKind(NamedTuple):
+    """A kind of mistake: how many there are, and the AP that their repair would win back."""
+
+    kind: str
+    meaning: str
+    number: int
+    ap_gain: float | None
+
+
+class Confusion(NamedTuple):
+    """What was taken for what.
+
+    Attributes:
+        columns: What was predicted: class indices, and -1 for nothing.
+        rows: (truth, counts by column); truth -1 is background.
+        pairs: (truth, predicted, count) of what is not on the diagonal, the largest first.
+        pairs_left_out: How many smaller ones there are.
+        is_small: Whether the matrix can be read.
+    """
+
+    columns: Sequence[int]
+    rows: Sequence[tuple[int, Sequence[int]]]
+    pairs: Sequence[tuple[int, int, int]]
+    pairs_left_out: int
+    is_small: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows but the images.
+
+    Attributes:
+        names: C class names.
+        images: Of the test split.
+        objects: Likewise, without crowds.
+        threshold: The confidence at which mistakes are judged; None where none could be chosen.
+        headlines: For the top of the page.
+        metrics: Every number of `metrics.json` but those by class: name, value, low, high.
+        class_columns: Key and title of the table of classes.
+        classes: Class index and the values by key, in the order of the classes.
+        mistakes: The most costly first.
+        confusion: At the threshold.
+        evaluation: For the charts.
+        history: Of the training, epoch by epoch.
+        ceilings: Of the grid and finer ones, on test.
+        model: What the network is, as name and value.
+        summary: Of each split, as value by name.
+        params: Of each section, as value by dotted key.
+        programs: Name and version.
+        hashes: File and SHA-256.
+    """
+
+    names: Sequence[str]
+    images: int
+    objects: int
+    threshold: float | None
+    headlines: Sequence[Headline]
+    metrics: Sequence[tuple[str, float | None, float | None, float | None]]
+    class_columns: Sequence[tuple[str, str]]
+    classes: Sequence[tuple[int, Mapping[str, Any]]]
+    mistakes: Sequence[MistakeKind]
+    confusion: Confusion
+    evaluation: Evaluation
+    history: Sequence[Mapping[str, Any]]
+    ceilings: Sequence[Mapping[str, Any]]
+    model: Sequence[tuple[str, Any]]
+    summary: Mapping[str, Mapping[str, Any]]
+    params: Mapping[str, Mapping[str, Any]]
+    programs: Sequence[tuple[str, str]]
+    hashes: Sequence[tuple[str, str]]
+
+
+def collect(
+    evaluation: Evaluation,
+    names: Sequence[str],
+    *,
+    dataset: Path,
+    grid: Path,
+    model: Path,
+    hashed: Sequence[Path],
+    params: Mapping[str, Any],
+) -> Report:
+    """Read what else the report shows, and put it together.
+
+    Args:
+        evaluation: Of the test split.
+        names: C class names, in the order of the labels.
+        dataset: Folder with `summary.json`.
+        grid: Folder with `report.json`.
+        model: Folder with `model.json` and `history.csv`.
+        hashed: Files whose SHA-256 is shown.
+        params: Section by name.
+
+    Raises:
+        UserError: Where a file is missing, damaged or of another version.
+    """
+    metrics = evaluation.metrics
+    intervals = {row["metric"]: (row["low"], row["high"]) for row in evaluation.intervals}
+    numbers = {name: value for name, value in metrics.items() if name not in ("per_class", "format")}
+    per_class: Mapping[str, Mapping[str, Any]] = metrics["per_class"]
+    known = {key for row in per_class.values() for key in row}
+    return Report(
+        names=names,
+        images=evaluation.detections.image_count,
+        objects=int(metrics.get("objects") or 0),
+        threshold=metrics.get("threshold"),
+        headlines=[
+            Headline(key, title, meaning, numbers[key], *intervals.get(key, (None, None)))
+            for key, (title, meaning) in HEADLINES.items()
+            if key in numbers
+        ],
+        metrics=[(name, value, *intervals.get(name, (None, None))) for name, value in numbers.items()],
+        class_columns=[
+            *((key, title) for key, title in _COLUMNS.items() if key in known),
+            *((key, key) for key in sorted(known - set(_COLUMNS))),
+        ],
+        classes=[(label, per_class.get(name, {})) for label, name in enumerate(names)],
+        mistakes=_mistakes(evaluation),
+        confusion=_confusion(evaluation, names),
+        evaluation=evaluation,
+        history=_history(model / "history.csv"),
+        ceilings=_ceilings(grid / "report.json"),
+        model=_model(model / "model.json"),
+        summary=_summary(dataset / "summary.json"),
+        params={name: _flat(section) for name, section in params.items()},
+        programs=[(name, version) for name in _PROGRAMS if (version := _version(name))],
+        hashes=[(f"{path.parent.name}/{path.name}", _sha256(path)) for path in hashed],
+    )
+
+
+def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
+    rows = {row["kind"]: row for row in evaluation.mistakes}
+    kinds = [
+        MistakeKind(kind, KINDS[kind], rows[kind]["count"], rows[kind]["ap_gain"])
+        for kind in MISTAKES
+        if kind in rows
+    ]
+    return sorted(kinds, key=lambda kind: -(kind.ap_gain or 0.0))
+
+
+def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
+    counts: dict[tuple[int, int], int] = {}
+    for row in evaluation.confusion:
+        at = (row["truth_index"], row["predicted_index"])
+        counts[at] = counts.get(at, 0) + row["count"]
+    labels = [*range(len(names)), -1]
+    wrong = sorted(
+        ((*at, count) for at, count in counts.items() if count and at[0] != at[1]),
+        key=lambda pair: (-pair[2], pair[0], pair[1]),
+    )
+    is_small = len(names) <= _MOST_CONFUSED
+    return Confusion(
+        labels,
+        [(truth, [counts.get((truth, predicted), 0) for predicted in labels]) for truth in labels]
+        if is_small
+        else [],
+        wrong[:_MOST_PAIRS],
+        max(len(wrong) - _MOST_PAIRS, 0),
+        is_small,
+    )
+
+
+def _history(path: Path) -> list[dict[str, Any]]:
+    names = ("train_total", "val_total", "val_ap", "val_ap50")
+    return read_table(path, {"epoch": number, **dict.fromkeys(names, number_or_none)}, _MODEL_FIX)
+
+
+def _ceilings(path: Path) -> list[Mapping[str, Any]]:
+    rows = read_object(path, _GRID_FIX).get("test")
+    if not isinstance(rows, list) or not all(_is_ceiling(row) for row in rows):
+        raise UserError(f"{path}: holds no ceilings of the test split; {_GRID_FIX}")
+    return rows
+
+
+def _is_ceiling(row: Any) -> bool:
+    return isinstance(row, dict) and row.keys() >= _CEILING and all(map(is_number_or_none, row.values()))
+
+
+def _model(path: Path) -> list[tuple[str, Any]]:
+    info = read_object(path, _MODEL_FIX)
+    return [(key, value) for key, value in _flat(info).items() if key != "categories"]
+
+
+def _summary(path: Path) -> dict[str, dict[str, Any]]:
+    summary = read_object(path, _DATA_FIX)
+    if not all(isinstance(split, dict) for split in summary.values()):
+        raise UserError(f"{path}: holds no counts by split; {_DATA_FIX}")
+    return {split: _flat(counts) for split, counts in summary.items()}
+
+
+def _flat(values: Any, key: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, from dotted keys to values; what is no mapping has the key itself."""
+    if isinstance(values, Section):
+        values = values.model_dump()
+    if not isinstance(values, Mapping):
+        return {key: values}
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{key}.{name}" if key else str(name))
+    return flat
+
+
+def _version(program: str) -> str | None:
+    try:
+        return metadata.version(program)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {_MODEL_FIX}") from None

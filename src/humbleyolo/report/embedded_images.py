@@ -1,0 +1,186 @@
+"""The test images that the report holds, each with its boxes, what became of them, and the network's confidence.
+
+What `script.js` draws is written here as plain lists and numbers, so that the page can hold it as JSON:
+
+    name, id, w, h    of the image as it was, pixels
+    src               the picture as a data URI, made smaller where it is large
+    t                 truths: [left, top, width, height, class, fate: an index into FATES]
+    d                 detections, best first: [left, top, width, height, class, confidence, kind, IoU]
+    more              detections that were left out, the least confident
+    cells             confidence of each cell, 0 to 100, row-major, or null where there are too many
+    own               cells that hold the centre of a truth
+    over              what the grid covers: [left, top, width, height], pixels
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from humbleyolo.dataset.archive import Archive, Record
+from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.drawing.boxes_on_image import shrink
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.geometry.grid import split_parts
+from humbleyolo.geometry.letterbox import decode
+from humbleyolo.metrics.tables import Ints, TruthTable
+from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, Evaluation
+from humbleyolo.report.number_format import printable
+from humbleyolo.storage.png import encode_png
+
+UNJUDGED = "unjudged"
+KINDS = (UNJUDGED, CORRECT, *MISTAKES)
+"""Of a detection; unjudged is what lies under the threshold, or in a crowd region."""
+
+FATES = ("found", "missed", "mistaken")
+"""Of a truth; mistaken is one for which there is a detection, but of another class or with another box."""
+
+_MOST_DETECTIONS = 300  # of one image; the page says how many more there are
+_MOST_CELLS = 4096  # of a grid that can be looked at
+_PLAIN_BYTES = 4096  # a PNG of so many or fewer is kept; what is larger is a photo, and becomes a WebP
+_ROUGH_BYTES = (
+    4 * _PLAIN_BYTES
+)  # of a PNG made in no time, from which on none small enough is to be hoped for
+_QUALITY = 80  # of a WebP
+
+
+def most_mistakes_first(evaluation: Evaluation) -> Ints:
+    """Return the (N,) images: those with the most mistakes first, of as many the one with the surest mistake."""
+    judged, found = evaluation.judgements, evaluation.detections
+    wrong = judged.wrong()
+    counts = np.bincount(judged.images[wrong], minlength=found.image_count)
+    surest = np.zeros(found.image_count)
+    made = wrong & (judged.detections >= 0)
+    np.maximum.at(surest, judged.images[made], found.scores[judged.detections[made]])
+    return np.lexsort((np.arange(found.image_count), -surest, -counts)).astype(np.int64)
+
+
+class Gallery:
+    """Makes the entries of images.
+
+    Args:
+        archive: The images.
+        truths: Of the archive.
+        evaluation: Of the archive's images.
+        split: The archive, encoded.
+        longest_px: Longer side of a picture.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        truths: TruthTable,
+        evaluation: Evaluation,
+        split: EncodedSplit,
+        longest_px: int,
+    ) -> None:
+        self._archive, self._evaluation, self._split = archive, evaluation, split
+        self._truths, self._longest_px = truths, longest_px
+        found, judged = evaluation.detections, evaluation.judgements
+        codes = {kind: code for code, kind in enumerate(KINDS)}
+        self._kinds = np.zeros(len(found), np.int64)  # (D,) indices into KINDS
+        self._ious = np.zeros(len(found))  # (D,)
+        self._fates = np.full(len(truths), FATES.index("mistaken"))  # (M,)
+        made = judged.detections >= 0
+        self._kinds[judged.detections[made]] = [codes[str(kind)] for kind in judged.kinds[made]]
+        self._ious[judged.detections[made]] = judged.ious[made]
+        for kind, fate in ((CORRECT, "found"), ("missed", "missed")):
+            self._fates[judged.truths[judged.kinds == kind]] = FATES.index(fate)
+        self._by_image = _rows_by_image(found.images, found.image_count)
+        self._truths_by_image = _rows_by_image(truths.images, truths.image_count)
+
+    def entries(self, order: Ints, most_bytes: float) -> Iterator[dict[str, Any]]:
+        """Yield entries in this order, until the next would make their JSON longer than `most_bytes`.
+
+        Raises:
+            UserError: Where an image is damaged.
+        """
+        left = most_bytes
+        for image in order.tolist():
+            record = next(self._archive.records(image, image + 1))
+            entry = self._entry(image, record)
+            left -= len(json.dumps(entry, separators=(",", ":"))) + 1
+            if left < 0:
+                return
+            yield entry
+
+    def _entry(self, image: int, record: Record) -> dict[str, Any]:
+        pixels = decode(record.image_bytes, f"{self._archive.path}: {record.file_name}")
+        height, width = pixels.shape[:2]
+        found = self._evaluation.detections
+        rows = self._by_image[image]
+        rows = rows[np.argsort(-found.scores[rows], kind="stable")]
+        shown, own = rows[:_MOST_DETECTIONS], self._truths_by_image[image]
+        grid = self._split.grid
+        covered = self._split.letterbox(image).boxes_out(np.array([[0.0, 0.0, grid.width, grid.height]]))
+        cells = None
+        if grid.rows * grid.cols <= _MOST_CELLS:
+            highest = np.clip(np.nan_to_num(self._evaluation.confidence[image].max(axis=-1)), 0, 1)  # (R, S)
+            cells = np.round(100 * highest.ravel().astype(np.float64)).astype(int).tolist()
+        targets = split_parts(self._split.targets[image], grid.classes).confidence  # (R, S, B)
+        return {
+            "name": printable(record.file_name),
+            "id": record.image_id,
+            "w": width,
+            "h": height,
+            "src": _data_uri(pixels, self._longest_px),
+            "t": [
+                [*_short(box), int(label), int(fate)]
+                for box, label, fate in zip(
+                    self._truths.boxes_ltwh[own], self._truths.labels[own], self._fates[own], strict=True
+                )
+            ],
+            "d": [
+                [
+                    *_short(found.boxes_ltwh[row]),
+                    int(found.labels[row]),
+                    _down(found.scores[row]),
+                    int(self._kinds[row]),
+                    round(float(self._ious[row]), 3),
+                ]
+                for row in shown.tolist()
+            ],
+            "more": len(rows) - len(shown),
+            "cells": cells,
+            "own": np.flatnonzero(targets.max(axis=-1) > 0).tolist(),
+            "over": _short(xyxy_to_ltwh(covered)[0]),
+        }
+
+
+def _rows_by_image(images: Ints, count: int) -> list[Ints]:
+    """Return the rows of each image, in their order."""
+    order = np.argsort(images, kind="stable")
+    ends = np.cumsum(np.bincount(images, minlength=count))
+    return np.split(order, ends[:-1])
+
+
+def _short(box: npt.NDArray[Any]) -> list[float]:
+    return [round(float(value), 1) for value in box]
+
+
+def _down(score: float) -> float:
+    """Return a score cut to three decimals, so that none is shown as more than it is."""
+    return float(np.floor(float(score) * 1000 + 1e-9) / 1000)
+
+
+def _data_uri(pixels: npt.NDArray[np.uint8], longest_px: int) -> str:
+    pixels, _ = shrink(pixels, np.zeros((0, 4)), longest_px)
+    grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
+    plain = np.ascontiguousarray(pixels[..., 0]) if grey else pixels
+    if len(encode_png(plain)) <= _ROUGH_BYTES:
+        file = io.BytesIO()
+        Image.fromarray(plain).save(file, "PNG", compress_level=9)
+        if file.tell() <= _PLAIN_BYTES:
+            return _uri("png", file)
+    photo = io.BytesIO()
+    Image.fromarray(pixels).save(photo, "WEBP", quality=_QUALITY, method=4)
+    return _uri("webp", photo)
+
+
+def _uri(kind: str, file: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

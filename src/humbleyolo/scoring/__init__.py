@@ -1,1 +1,0 @@
-"""How good detections are: tables of truths and detections, their matching, COCO's metrics, curves."""

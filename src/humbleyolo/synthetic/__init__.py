@@ -1,0 +1,1 @@
+"""Images of words: fonts, word layout, painter."""

@@ -1,0 +1,125 @@
+"""Splits of drawn images: cut into shards, drawn on all cores, written to an archive."""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.summary import SplitCounts
+from humbleyolo.params.sections import Synthetic
+from humbleyolo.process.workers import map_in_order
+from humbleyolo.storage.png import encode_png
+from humbleyolo.synthetic.painter import SPLITS, Painter
+from humbleyolo.synthetic.word_layout import Box
+
+# At most so many images or pixels in a shard: few enough to hold, many enough to be worth it.
+_SHARD_IMAGES = 256
+_SHARD_PIXELS = 1 << 22
+
+
+class EncodedSample(NamedTuple):
+    """What an archive needs of a sample.
+
+    Attributes:
+        image_bytes: A PNG file.
+        boxes_ltwh: M boxes, whole pixels.
+        labels: M indices into `words`.
+        not_drawn: Number of words that found no place.
+    """
+
+    image_bytes: bytes
+    boxes_ltwh: list[Box]
+    labels: list[int]
+    not_drawn: int
+
+
+Shard = tuple[str, int, int]  # split, first index, index behind the last
+
+
+def draw_shard(params: Synthetic, folder: Path, seed: int, shard: Shard) -> list[EncodedSample]:
+    """Draw and encode the images of a shard."""
+    split, start, stop = shard
+    painter = Painter(params, folder, seed)
+    samples = []
+    for index in range(start, stop):
+        pixels, words, not_drawn = painter.draw(split, index)
+        boxes = [word.box_ltwh for word in words]
+        labels = [word.label for word in words]
+        samples.append(EncodedSample(encode_png(pixels), boxes, labels, not_drawn))
+    return samples
+
+
+def draw_splits(
+    params: Synthetic, folder: Path, seed: int, splits: Sequence[str], *, processes: int | None = None
+) -> Generator[EncodedSample]:
+    """Draw all images of some splits, one split after the other, on all cores where that is quicker.
+
+    Args:
+        params: What to draw.
+        folder: Of the font files.
+        seed: Of all random numbers.
+        splits: Names in `SPLITS`.
+        processes: At most so many; None: one for each available core. The bytes are the same.
+
+    Raises:
+        UserError: See `Painter.draw`.
+    """
+    step = min(max(_SHARD_PIXELS // (params.height * params.width), 1), _SHARD_IMAGES)
+    shards = []
+    for split in splits:
+        count = getattr(params.images, split)
+        shards += [(split, start, min(start + step, count)) for start in range(0, count, step)]
+    for samples in map_in_order(partial(draw_shard, params, folder, seed), shards, processes=processes):
+        yield from samples
+
+
+def write_splits(
+    out: Path,
+    params: Synthetic,
+    folder: Path,
+    seed: int,
+    *,
+    splits: Sequence[str] = tuple(SPLITS),
+    processes: int | None = None,
+) -> dict[str, SplitCounts]:
+    """Draw all images of some splits into archives `<split>.zip`, with a bar on a terminal.
+
+    Args:
+        out: Folder of the archives, which exists.
+        params: What to draw.
+        folder: Of the font files.
+        seed: Of all random numbers.
+        splits: Names in `SPLITS`.
+        processes: See `draw_splits`.
+
+    Returns:
+        What each archive holds.
+
+    Raises:
+        UserError: Where an archive cannot be written; see also `Painter.draw`.
+    """
+    counts = {split: SplitCounts(params.words) for split in splits}
+    with closing(draw_splits(params, folder, seed, splits, processes=processes)) as samples:
+        for split, count in counts.items():
+            total = getattr(params.images, split)
+            digits = max(len(str(total - 1)), 6)
+            bar = _Bar(islice(samples, total), split, total, unit=" images", disable=None, leave=False)
+            with ArchiveWriter(out / f"{split}.zip", params.words) as archive:
+                for index, sample in enumerate(bar):
+                    archive.add(
+                        f"{index:0{digits}}.png", sample.image_bytes, params.height, params.width,
+                        sample.boxes_ltwh, sample.labels,
+                    )  # fmt: skip
+                    count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
+    return counts
+
+
+class _Bar(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
+    """A bar without the thread that watches it, beside which `map_in_order` could not fork."""
+
+    monitor_interval = 0

@@ -1,0 +1,270 @@
+"""A training run on disk: one that was killed goes on where it was, with the same bytes as if nothing had happened.
+
+One file, written whole or not at all: a SHA-256 of all that follows it, a line of JSON (which run it is of, how far
+that was, the name, type and shape of each array), then the arrays' bytes. Reading it runs no code. A file that is
+torn, or of another run, is never loaded.
+"""
+
+import glob
+import hashlib
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.errors import UserError
+from humbleyolo.params.sections import Section
+from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
+from humbleyolo.storage.atomic import atomic_write, make_folder
+
+Arrays = dict[str, NDArray[Any]]
+
+SHORTEST_S = 5.0
+"""Seconds between two checkpoints, at least."""
+
+SHARE = 0.005
+"""Of the time of training that checkpoints may take; each waits for as long as the one before it makes necessary."""
+
+_CHUNK = 1 << 20
+_LONGEST_HEADER = 1 << 27  # bytes; an epoch takes about 500
+
+
+class Progress(Section):
+    """How far a run was.
+
+    Attributes:
+        epoch: Which is under way, counted from 0.
+        step: Of this epoch, which is next, counted from 0.
+        sums: Of each loss term's means, over the steps of this epoch that are done.
+        term_names: Of the loss.
+        history: The rows of the epochs that are done.
+        best_ap: Of the best epoch; -1 before there is one.
+        best_epoch: Counted from 1; 0 before there is one.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    sums: tuple[float, ...] = ()
+    term_names: tuple[str, ...] = ()
+    history: tuple[dict[str, int | float | None], ...] = ()
+    best_ap: float = -1.0
+    best_epoch: int = 0
+
+
+class _Array(Section):
+    """One array's place in the file."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class _Header(Section):
+    """The line of JSON."""
+
+    run: dict[str, str]
+    progress: Progress
+    arrays: tuple[_Array, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """A run at one moment.
+
+    Attributes:
+        progress: How far it is.
+        arrays: All that the next step depends on, and the best epoch's weights.
+    """
+
+    progress: Progress
+    arrays: Arrays
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    """Why a file is not loaded."""
+
+
+class Checkpoint:
+    """The file that one run is kept in, and when it is due again.
+
+    Args:
+        path: Where. Its folder is made when it is needed.
+        run: What the run depends on, as `describe_run` gives it.
+    """
+
+    def __init__(self, path: Path, run: Mapping[str, str]) -> None:
+        self.path, self._run = path, dict(run)
+        self._due = time.monotonic() + SHORTEST_S
+        self._told = self._stopping = False
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write."""
+        return self._stopping or time.monotonic() >= self._due
+
+    @contextmanager
+    def stop_when_kept(self) -> Iterator[None]:
+        """Have Ctrl-C and SIGTERM end the body only after the run is kept; a second one ends it at once."""
+
+        def stop(*_: object) -> None:
+            if self._stopping:
+                raise KeyboardInterrupt
+            self._stopping = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def read(self, expected: Mapping[str, NDArray[Any]], optional: str) -> State | None:
+        """Return the run as it was written last, or None; say on standard error why a file is not used.
+
+        Args:
+            expected: The arrays of this run, for their types and shapes. No others are read.
+            optional: The prefix of arrays that are in the file all together or not at all.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return self._read(file, expected, optional)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+        except _Refused as refused:
+            reason = str(refused)
+        print(f"{self.path}: {reason}; training starts at the first epoch", file=sys.stderr)
+        return None
+
+    def _read(self, file: BinaryIO, expected: Mapping[str, NDArray[Any]], optional: str) -> State:
+        digest, checksum = hashlib.sha256(), file.read(65)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+        if checksum != digest.hexdigest().encode() + b"\n":
+            raise _Refused("is damaged (its checksum does not fit)")
+        file.seek(len(checksum))
+        try:
+            header = _Header.model_validate_json(file.readline(_LONGEST_HEADER))
+        except ValidationError as error:
+            raise _Refused(f"is not a checkpoint of this version ({error.errors()[0]['msg']})") from None
+        names = self._run.keys() | header.run.keys()
+        differ = sorted(name for name in names if header.run.get(name) != self._run.get(name))
+        if differ:
+            raise _Refused(f"is of a run with other {', '.join(differ)}")
+        required = {name: array for name, array in expected.items() if not name.startswith(optional)}
+        wanted = expected if header.progress.best_epoch else required
+        found = {array.name: (array.dtype, array.shape) for array in header.arrays}
+        if found != {name: (array.dtype.str, array.shape) for name, array in wanted.items()}:
+            raise _Refused("holds other arrays than this network and optimizer have")
+        arrays = {}
+        for array in header.arrays:
+            content = file.read(math.prod(array.shape) * np.dtype(array.dtype).itemsize)
+            arrays[array.name] = np.frombuffer(content, array.dtype).reshape(array.shape)
+        return State(header.progress, arrays)
+
+    def write(self, gather: Callable[[], State]) -> None:
+        """Keep the run as it is now.
+
+        Training does not end where that is not possible: it is told once, and tried again when it is due.
+
+        Args:
+            gather: Returns the run; what this takes counts too.
+
+        Raises:
+            KeyboardInterrupt: Where a signal has asked to stop: see `stop_when_kept`.
+        """
+        started = time.monotonic()
+        try:
+            make_folder(self.path.parent)
+            with atomic_write(self.path) as file:
+                digest = hashlib.sha256()
+                file.write(b"0" * 64 + b"\n")
+                for part in self._parts(gather()):
+                    digest.update(part)
+                    file.write(part)
+                file.seek(0)
+                file.write(digest.hexdigest().encode())
+        except UserError as error:
+            if not self._told:
+                print(f"warning: {error}; training goes on, but not after a stop", file=sys.stderr)
+            self._told = True
+        if self._stopping:
+            raise KeyboardInterrupt
+        ended = time.monotonic()
+        self._due = ended + max(SHORTEST_S, (ended - started) / SHARE)
+
+    def _parts(self, state: State) -> Iterator[bytes | memoryview]:
+        arrays = [
+            {"name": name, "dtype": array.dtype.str, "shape": array.shape}
+            for name, array in state.arrays.items()
+        ]
+        header = {"run": self._run, "progress": state.progress.model_dump(), "arrays": arrays}
+        yield json.dumps(header).encode() + b"\n"
+        yield from map(_bytes_of, state.arrays.values())
+
+    def remove(self) -> None:
+        """Remove the file, and what a kill left of one half written: the run has ended."""
+        partial = self.path.parent.glob(f".{glob.escape(self.path.name)}.*.partial")
+        for path in (self.path, *partial):
+            path.unlink(missing_ok=True)
+
+
+def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> dict[str, str]:
+    """Return what a run's bits depend on, each as a hash: its parameters, data, code and environment.
+
+    Args:
+        splits: What it reads.
+        sections: Of `params.yaml`, by name.
+    """
+    values = {
+        name: section.model_dump() if isinstance(section, Section) else section
+        for name, section in sections.items()
+    }
+    data = hashlib.sha256()
+    for split in splits:
+        data.update(repr((split.categories, split.grid, split.fill)).encode())
+        for array in (split.images, split.targets, split.boxes, split.labels, split.offsets, split.sizes):
+            data.update(repr((array.dtype.str, array.shape)).encode())
+            data.update(_bytes_of(array))
+    code = hashlib.sha256()
+    for name, path in sorted(_loaded_sources()):
+        code.update(f"{name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
+    told = describe_environment()
+    environment = {name: value for name, value in told.items() if name not in NO_MATTER}
+    return {
+        "parameters": _hash_json(values),
+        "data": data.hexdigest(),
+        "code": code.hexdigest(),
+        "environment": _hash_json(environment),
+    }
+
+
+def _hash_json(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _loaded_sources() -> set[tuple[str, Path]]:
+    """Return the name and file of each of the project's modules that this process has loaded."""
+    return {
+        (getattr(getattr(module, "__spec__", None), "name", None) or name, Path(file))
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in ("humbleyolo", "stages", "__main__")
+        and (file := getattr(module, "__file__", None))
+    }
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    """Return an array's bytes, without a copy where they lie in order already."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -1,0 +1,223 @@
+"""The losses, term by term.
+
+Each loss takes targets and predictions in the grid's layout (`grid.py`) and gives, for each of its terms, one
+number an image, so that a term can be logged, weighted and, where it is not finite, traced to its images. What is
+minimised is the mean over images of the weighted sum of the terms.
+
+    N images    R, S rows and columns of cells    B boxes a cell    C classes    K = C + 5 B
+"""
+
+from collections.abc import Callable, Collection, Sequence
+
+import tensorflow as tf
+
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import Grid, Parts, split_parts
+from humbleyolo.params.sections import Loss
+from humbleyolo.training.responsible import TINY, Assigned, assign_responsible, complete_iou, mistaken_iou
+
+Terms = dict[str, tf.Tensor]  # name -> (N,)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def safe_sqrt(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Return the square root of what is positive, 0 elsewhere, with a gradient that is finite and never 0.
+
+    The true gradient is infinite at 0, where a box of no width starts; here it is that of 1e-4 from there down.
+    """
+    root = tf.sqrt(tf.maximum(x, 0.0))
+    return root, lambda upstream: upstream * 0.5 / tf.maximum(root, 0.01)
+
+
+def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
+    r"""Sum of squares: equation 3 of Redmon et al. 2016, "You Only Look Once".
+
+        xy      sum over responsible boxes of (x - x')^2 + (y - y')^2                   cell units
+        wh      sum over responsible boxes of (sqrt w - sqrt w')^2 + (sqrt h - sqrt h')^2   image fractions
+        obj     sum over responsible boxes of (IoU - confidence')^2
+        noobj   sum over all other boxes of confidence'^2
+        class   sum over cells with an object of a_c sum over classes of (p - p')^2
+
+    The IoU that the confidence is trained to be is a constant: it sends no gradient into the box. a_c is the weight
+    of the cell's true class; the paper's is 1 for all.
+
+    Args:
+        y_true: (N, R, S, K) targets.
+        y_pred: (N, R, S, K) predictions.
+        grid: Their grid.
+        class_weights: (C,) a of each class.
+
+    Returns:
+        Each term (N,), not yet weighted.
+    """
+    predicted = split_parts(y_pred, grid.classes)
+    assigned = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
+    return _squares(assigned, predicted, class_weights)
+
+
+def article(
+    y_true: tf.Tensor,
+    y_pred: tf.Tensor,
+    grid: Grid,
+    class_weights: Sequence[float],
+    mistakes: Collection[str] = (),
+) -> Terms:
+    r"""The loss of "Humble YOLO implementation in Keras": as it was meant, or with some of its mistakes.
+
+    As it was meant it is `yolov1`: squares of x, y, the roots of w, h, the classes and the confidence, whose target
+    is the IoU where an object is and 0 elsewhere. The mistakes, each of which can be put back by itself to see what
+    it costs:
+
+        size_from_prediction   the text takes the true w, h from the prediction: `wh` is always 0, the IoU wrong
+        empty_untaught         the text multiplies the whole confidence loss by the truth: `noobj` is always 0
+        square_for_abs         the code squares the centres' distance where it means its absolute value
+        mixed_units            both compute the IoU with x, y in cells but w, h in fractions of the image
+        iou_gradient           both let the IoU send its gradient into the box
+        none_responsible       both train all B boxes of a cell to be its first object
+
+    Args:
+        y_true: (N, R, S, K) targets.
+        y_pred: (N, R, S, K) predictions.
+        grid: Their grid.
+        class_weights: (C,) weight of each class in `class`.
+        mistakes: Names of those above.
+
+    Returns:
+        Each term (N,), not yet weighted.
+    """
+    predicted = split_parts(y_pred, grid.classes)
+    truth = split_parts(y_true, grid.classes)
+    if "none_responsible" in mistakes:
+        truth = Parts(truth.class_probs, *(tf.repeat(part[..., :1], grid.boxes, -1) for part in truth[1:]))
+    else:
+        truth = assign_responsible(truth, predicted, grid).parts
+    if "size_from_prediction" in mistakes:
+        truth = truth._replace(w_rel=predicted.w_rel, h_rel=predicted.h_rel)
+    overlap = truth.confidence * mistaken_iou(
+        truth,
+        predicted,
+        grid,
+        mixed_units="mixed_units" in mistakes,
+        square_for_abs="square_for_abs" in mistakes,
+    )
+    if "iou_gradient" not in mistakes:
+        overlap = tf.stop_gradient(overlap)
+    terms = _squares(Assigned(truth, overlap), predicted, class_weights)
+    if "empty_untaught" in mistakes:
+        terms["noobj"] = tf.zeros_like(terms["noobj"])
+    return terms
+
+
+def _squares(assigned: Assigned, predicted: Parts, class_weights: Sequence[float]) -> Terms:
+    """Return the terms of equation 3 for truth that is laid out as the predictions are."""
+    truth, overlap = assigned
+    return {
+        "xy": _sum(
+            truth.confidence
+            * ((truth.x_cell - predicted.x_cell) ** 2 + (truth.y_cell - predicted.y_cell) ** 2)
+        ),
+        "wh": _sum(
+            truth.confidence
+            * (
+                (safe_sqrt(truth.w_rel) - safe_sqrt(predicted.w_rel)) ** 2
+                + (safe_sqrt(truth.h_rel) - safe_sqrt(predicted.h_rel)) ** 2
+            )
+        ),
+        "obj": _sum(truth.confidence * (overlap - predicted.confidence) ** 2),
+        "noobj": _sum((1 - truth.confidence) * predicted.confidence**2),
+        "class": _sum(
+            _weight_of_cell(truth, class_weights)[..., None]
+            * (truth.class_probs - predicted.class_probs) ** 2
+        ),
+    }
+
+
+def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
+    r"""An overlap loss for the box, cross-entropy for class and confidence.
+
+        box     sum over responsible boxes of 1 - CIoU   (Zheng et al. 2020, "Distance-IoU Loss", equations 7, 10)
+        obj     sum over responsible boxes of H(IoU, confidence')
+        noobj   sum over all other boxes of H(0, confidence')
+        class   sum over cells with an object of - a_c sum over classes of p log p'
+
+    H(q, p) = - q log p - (1 - q) log (1 - p). The IoU in `obj` is a constant. a_c is the weight of the true class.
+
+    Args:
+        y_true: (N, R, S, K) targets.
+        y_pred: (N, R, S, K) predictions, class_probs and confidence between 0 and 1.
+        grid: Their grid.
+        class_weights: (C,) a of each class.
+
+    Returns:
+        Each term (N,), not yet weighted.
+    """
+    predicted = split_parts(y_pred, grid.classes)
+    truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
+    entropy = _binary_entropy(overlap, predicted.confidence)
+    log_probs = tf.math.log(tf.maximum(predicted.class_probs, TINY))
+    return {
+        "box": _sum(truth.confidence * (1 - complete_iou(truth, predicted, grid))),
+        "obj": _sum(truth.confidence * entropy),
+        "noobj": _sum((1 - truth.confidence) * entropy),
+        "class": -_sum(_weight_of_cell(truth, class_weights)[..., None] * truth.class_probs * log_probs),
+    }
+
+
+def _binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:
+    prob = tf.clip_by_value(prob, TINY, 1 - TINY)
+    return -target * tf.math.log(prob) - (1 - target) * tf.math.log(1 - prob)
+
+
+def _weight_of_cell(truth: Parts, class_weights: Sequence[float]) -> tf.Tensor:
+    """Return the weight (N, R, S) of each cell's true class, 0 where the cell is empty."""
+    return tf.reduce_sum(truth.class_probs * tf.constant(class_weights, tf.float32), axis=-1)
+
+
+def _sum(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=list(range(1, len(values.shape))))  # (N,)
+
+
+LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1, "iou": iou_loss}
+
+
+class WeightedLoss:
+    """The loss that `params.yaml` names, with its weights.
+
+    Args:
+        loss: Which loss, the weight of each term, of classes, and the article's mistakes where asked for.
+        categories: The C class names, in the order of the labels.
+        grid: Of targets and predictions.
+
+    Raises:
+        UserError: Where a weight is given to a class that does not exist.
+    """
+
+    def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid) -> None:
+        unknown = sorted(set(loss.class_weights) - set(categories))
+        if unknown:
+            raise UserError(
+                f"params.yaml: loss.class_weights: {', '.join(map(repr, unknown))} is no class of the data; "
+                f"allowed: {', '.join(map(repr, categories))}"
+            )
+        self._grid = grid
+        self._class_weights = tuple(float(loss.class_weights.get(name, 1.0)) for name in categories)
+        self._terms = LOSSES[loss.name]
+        self._options = {"mistakes": frozenset(loss.mistakes)} if loss.name == "article" else {}
+        self._weights = {
+            "xy": loss.lambda_coord,
+            "wh": loss.lambda_coord,
+            "box": loss.lambda_coord,
+            "obj": loss.lambda_obj,
+            "noobj": loss.lambda_noobj,
+            "class": loss.lambda_class,
+        }
+
+    def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
+        """Return each term (N,), times its weight.
+
+        Args:
+            y_true: (N, R, S, K) targets.
+            y_pred: (N, R, S, K) predictions.
+        """
+        terms = self._terms(y_true, y_pred, self._grid, self._class_weights, **self._options)
+        return {name: self._weights[name] * term for name, term in terms.items()}

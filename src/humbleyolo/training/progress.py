@@ -1,0 +1,90 @@
+"""What a person sees while a network trains: a bar on a terminal, a line an epoch elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from humbleyolo.training.loop import Row
+
+_BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
+
+
+class TrainingProgress:
+    """Shows epochs, loss terms and images/s on standard error.
+
+    Args:
+        epochs: How many there will be at most.
+        steps_an_epoch: Steps in each.
+        batch: Images a step.
+    """
+
+    def __init__(self, epochs: int, steps_an_epoch: int, batch: int) -> None:
+        self._epochs, self._batch = epochs, batch
+        self._images_an_epoch = steps_an_epoch * batch
+        self._bar = tqdm(
+            total=epochs * self._images_an_epoch,
+            bar_format=_BAR,
+            unit=" images",
+            unit_scale=True,
+            disable=None,
+            leave=False,
+            mininterval=0.2,
+        )
+        self._started = time.monotonic()
+        self._before = 0  # images of a run that goes on
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the bar off the terminal."""
+        self._bar.close()
+
+    def step(self, epoch: int, terms: dict[str, float]) -> None:
+        """Move on by one batch.
+
+        Args:
+            epoch: Counted from 0.
+            terms: Mean of each loss term.
+        """
+        self._bar.set_description_str(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
+        self._bar.set_postfix_str(
+            " ".join(f"{name} {value:.2g}" for name, value in terms.items()), refresh=False
+        )
+        self._bar.update(self._batch)
+
+    def go_on(self, epoch: int, step: int) -> None:
+        """Tell that the run goes on where it was stopped before.
+
+        Args:
+            epoch: Counted from 0.
+            step: The next one of this epoch, counted from 0.
+        """
+        steps = self._images_an_epoch // self._batch
+        line = f"continues from epoch {epoch + 1}/{self._epochs}, step {step + 1} of {steps}"
+        self._bar.write(line, file=sys.stderr)
+        self._before = epoch * self._images_an_epoch + step * self._batch
+        self._bar.update(self._before)
+        self._bar.unpause()
+
+    def epoch(self, row: Row) -> None:
+        """Tell how an epoch ended."""
+        number = int(row["epoch"] or 0)
+        speed = (number * self._images_an_epoch - self._before) / (time.monotonic() - self._started)
+        terms = " ".join(
+            f"{name.removeprefix('train_')} {value:.3f}"
+            for name, value in row.items()
+            if name.startswith("train_") and name != "train_total" and value is not None
+        )
+        score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
+        line = f"epoch {number}/{self._epochs}: {score}; {terms}; {speed:.0f} images/s"
+        self._bar.write(line, file=sys.stderr)

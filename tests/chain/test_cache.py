@@ -1,0 +1,262 @@
+"""What DVC watches, against what each stage does: nothing more is read, and nothing is watched in vain.
+
+The stages run under `strace`, so that what they read is the system's word and not that of a list. Slow.
+"""
+
+import dataclasses
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+from tiny_project import TINY_LABELLED, Project, label_images
+from traced import HERE, Stage, Trace, find_problems, read_log, trace_stage, why_not
+
+from humbleyolo.params.sections import Params
+
+STAGES = ["generate", "encode", "train", "evaluate", "render"]
+UNTRACEABLE = why_not()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(UNTRACEABLE is not None, reason=UNTRACEABLE or ""),
+]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The chain as it ran under `strace`, stage by stage, and what was wrong with it."""
+
+    project: Project
+    traces: dict[str, Trace]
+    problems: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def traced(first_run: tuple[Project, object], tmp_path_factory: pytest.TempPathFactory) -> Traced:
+    folder = tmp_path_factory.mktemp("traced")
+    project = first_run[0].copy(folder / "project")
+    traces, problems = {}, {}
+    for name in STAGES:
+        stage = Stage.of(project, name)
+        traces[name] = trace_stage(project, stage, folder / name)
+        problems[name] = find_problems(traces[name], stage, project, folder / name)
+    assert project.outputs() == first_run[0].outputs()
+    return Traced(project, traces, problems)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_and_writes_what_it_declares_and_nothing_else(stage: str, traced: Traced) -> None:
+    assert traced.problems[stage] == []
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1])  # `render` shows all of them in the report, read or not
+def test_a_stage_reads_from_each_section_that_it_asks_for(stage: str, traced: Traced) -> None:
+    trace = traced.traces[stage]
+    assert {leaf.split(".")[0] for leaf in trace.leaves if "." in leaf or leaf == "seed"} >= set(
+        trace.sections
+    )
+
+
+def test_what_is_not_declared_would_be_found(project: Project, tmp_path: Path) -> None:
+    stray = """
+        import os, socket
+        import humbleyolo.report.number_format
+        open("README.md").close()
+        os.listdir("docs")
+        open("data/dataset/stray.txt", "w").close()
+        os.rename("data/dataset/stray.txt", "data/moved.txt")
+        os.remove("data/moved.txt")
+        os.mkdir(os.path.expanduser("~/folder"))
+        if os.fork() == 0:
+            open("LICENSE").close()
+            os._exit(0)
+        os.wait()
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(("127.0.0.1", 9))
+    """
+    project.edit("src/humbleyolo/dataset/summary.py", lambda text: f"{text}\nif True:{stray}\n")
+    stage = Stage.of(project, "generate")
+    stage = dataclasses.replace(stage, deps=[*stage.deps, "src/humbleyolo/training/losses.py"])
+    found = find_problems(trace_stage(project, stage, tmp_path / "t"), stage, project, tmp_path / "t")
+    assert [problem.partition("connect(")[0] for problem in found] == [
+        "lists docs",
+        "never reads src/humbleyolo/training/losses.py",
+        "reads LICENSE",
+        "reads README.md",
+        "reads src/humbleyolo/report/__init__.py",
+        "reads src/humbleyolo/report/number_format.py",
+        "talks: ",
+        f"writes {tmp_path}/t/home/folder",
+        "writes data/dataset/stray.txt",
+        "writes data/moved.txt",
+    ]
+
+
+class Watched:
+    """A project as DVC sees it, its stages read once."""
+
+    def __init__(self, project: Project, repo: Repo) -> None:
+        self._project, self._repo = project, repo
+        self._stages = list(repo.index.stages)
+
+    def stale_after(self, name: str, change: Callable[[bytes], bytes]) -> set[str]:
+        """Change a file, ask which stages `dvc repro` would run for it, and change it back."""
+        file = self._project.path / name
+        before = file.read_bytes()
+        file.write_bytes(change(before))
+        try:
+            # Not `stale`, which reads all parameters anew for each source file.
+            return {
+                stage.name
+                for stage in self._stages
+                if any(dep.status() for dep in stage.deps if _is_params(dep) == (name == "params.yaml"))
+            }
+        finally:
+            file.write_bytes(before)
+
+    def stale(self) -> set[str]:
+        """Ask which stages `dvc repro` would run."""
+        with self._repo.lock:
+            return {stage.name for stage in self._stages if stage.changed_deps()}
+
+
+def _is_params(dep: Any) -> bool:
+    return isinstance(dep, ParamsDependency)
+
+
+@pytest.fixture
+def watched(project: Project) -> Iterator[Watched]:
+    with Repo(str(project.path)) as repo:
+        yield Watched(project, repo)
+
+
+def leaves(value: Any, key: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the way to each value of params.yaml that is no section; an empty mapping is a value."""
+    if isinstance(value, dict) and value:
+        for name, inside in value.items():
+            yield from leaves(inside, (*key, name))
+    else:
+        yield key
+
+
+def other(value: Any) -> Any:
+    """Return another value of the same kind."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, dict | list):
+        return [*value, "more"] if isinstance(value, list) else value | {"more": 1}
+    return f"{value}x" if isinstance(value, str) else value + 1
+
+
+def test_each_parameter_changed_by_itself_makes_stale_those_that_read_its_section(
+    traced: Traced, watched: Watched, project: Project
+) -> None:
+    yaml = YAML()
+    for key in leaves(YAML(typ="safe").load(project.path / "params.yaml")):
+        if key == ("dataset", "inputs"):
+            continue  # names a dependency, so that DVC must read `dvc.yaml` anew: the next test
+
+        def change(text: bytes, key: tuple[str, ...] = key) -> bytes:
+            section = document = yaml.load(text)
+            for name in key[:-1]:
+                section = section[name]
+            section[key[-1]] = other(section[key[-1]])
+            out = io.BytesIO()
+            yaml.dump(document, out)
+            return out.getvalue()
+
+        expected = {stage for stage, trace in traced.traces.items() if key[0] in trace.sections}
+        assert watched.stale_after("params.yaml", change) == expected, ".".join(key)
+    assert watched.stale() == set()
+
+
+def test_other_inputs_make_stale_what_reads_them(traced: Traced, project: Project) -> None:
+    shutil.copytree(project.path / "data/fonts", project.path / "data/other")
+    project.set("dataset.inputs", "data/other")
+    with Repo(str(project.path)) as repo:
+        expected = {stage for stage, trace in traced.traces.items() if "dataset" in trace.sections}
+        assert Watched(project, repo).stale() == expected
+
+
+def test_each_file_changed_by_itself_makes_stale_those_that_read_it(
+    traced: Traced, watched: Watched, project: Project
+) -> None:
+    sources = project.git("ls-files", "src", "stages", "data/fonts").split()
+    assert len(sources) > 100
+    for name in sources:
+        readers = {
+            stage for stage, trace in traced.traces.items() if traced.project.path / name in trace.read
+        }
+        if name.startswith("data/fonts/"):
+            readers = {"generate"}  # a folder counts as a whole
+        assert watched.stale_after(name, lambda text: text + b"\n") == readers, name
+    rest = set(project.git("ls-files").split()) - {*sources, "dvc.yaml", "dvc.lock", "params.yaml"}
+    for name in rest:
+        if not name.startswith(("data/", ".")):
+            with (project.path / name).open("ab") as file:
+                file.write(b"\n")
+    assert watched.stale() == set()
+
+
+# Settings under which those values are read that the tiny project as it is does not need.
+ARTICLE = {
+    "model.name": "humble",
+    "loss.name": "article",
+    "loss.mistakes": ["empty_untaught"],
+    "train.schedule": "inverse_time",
+    "train.augment": {
+        "flip": 0.5, "flip_vertical": 0.5, "scale": 0.1, "translate": 0.1, "crop": 0.1, "brightness": 0.1,
+        "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "min_visible": 0.4,
+    },
+}  # fmt: skip
+FREE = {"dataset.synthetic.placement": "free"}
+FRACTIONS = {"dataset.labelled.split.fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}
+BY_HASH = TINY_LABELLED | FRACTIONS | {"dataset.labelled.split.by": "hash"}
+BY_GROUP = BY_HASH | {"dataset.labelled.split.by": "group", "dataset.labelled.split.group": "([0-9]+)"}
+LABELLED = "examples/bccd/params.yaml"
+OTHERS = [
+    ("params.yaml", FREE, ["stages.generate", "data/fonts"]),
+    (LABELLED, BY_HASH, ["stages.generate", "data/labelled/bccd"]),
+    (LABELLED, BY_GROUP, ["stages.generate", "data/labelled/bccd"]),
+    ("params.yaml", ARTICLE, ["stages.train", "data/grid/train", "data/grid/val"]),
+]
+
+
+def test_every_parameter_is_read_by_a_stage_that_depends_on_it(
+    traced: Traced, project: Project, tmp_path: Path
+) -> None:
+    label_images(project.path / "data/labelled/bccd")
+    read = set.union(*(trace.leaves_of_sections() for trace in traced.traces.values()))
+    for file, changes, command in OTHERS:
+        project.git("checkout", "params.yaml")
+        if file != "params.yaml":
+            shutil.copyfile(project.path / file, project.path / "params.yaml")
+        for key, value in changes.items():
+            project.set(key, value)
+        log = tmp_path / "reads"
+        done = subprocess.run(
+            [sys.executable, str(HERE / "trace_params.py"), *command, str(tmp_path / "out")],
+            cwd=project.path, env=os.environ | {"READS_LOG": str(log)}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        trace = Trace()
+        read_log(log, trace)
+        read |= trace.leaves_of_sections()
+    every = {".".join(key) for key in leaves(kinds_of(Params))}
+    assert every - read == {"dataset.inputs"}  # DVC puts it into the command
+
+
+def kinds_of(section: Any) -> dict[str, Any]:
+    """Return the keys of a section, nested as in the file, whatever their values are."""
+    return {
+        name: kinds_of(field.annotation) if hasattr(field.annotation, "model_fields") else None
+        for name, field in section.model_fields.items()
+    }

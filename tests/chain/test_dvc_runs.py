@@ -1,0 +1,259 @@
+"""What DVC runs after a change, by its own words. Slow: each stage that runs is a process of its own."""
+
+import json
+import os
+import shutil
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ruamel.yaml import YAML
+from tiny_project import TINY_LABELLED, Project, label_images
+
+pytestmark = pytest.mark.slow
+
+ALL = ["generate", "encode", "train", "evaluate", "render"]
+
+
+def reverse_keys(text):
+    """Return params.yaml with its sections in the opposite order."""
+    head, *sections = text.split("\n\n")
+    return "\n\n".join([head, *reversed([section.strip("\n") for section in sections])]) + "\n"
+
+
+def test_only_what_depends_on_a_change_runs_and_a_change_undone_runs_nothing(first_run, project):
+    assert first_run[1].run == ALL
+    assert project.dvc("status").stdout.strip() == "Data and pipelines are up to date."
+    assert project.repro().skipped == ALL
+    before, texts = project.outputs(), {name: (project.path / name).read_bytes() for name in CHANGED}
+
+    for change, expected in TABLE:
+        change(project)
+        assert project.repro().run == expected, change
+
+    for name, text in texts.items():
+        (project.path / name).write_bytes(text)
+    undone = project.repro()
+    assert undone.run == []
+    assert sorted(undone.restored + undone.skipped) == sorted(ALL)
+    assert undone.restored
+    assert project.outputs() == before
+    assert project.git("status", "--porcelain") == ""
+
+
+def sets(key, value):
+    return lambda project: project.set(key, value)
+
+
+def edits(name, change):
+    return lambda project: project.edit(name, change)
+
+
+CHANGED = ["params.yaml", "README.md", "src/humbleyolo/training/losses.py", "tests/params/test_sections.py"]
+CHANGED += [f"stages/{stage}.py" for stage in ALL]
+TABLE = [
+    (sets("seed", 2), ALL),
+    (sets("dataset.synthetic.images.test", 5), ["generate", "encode", "evaluate", "render"]),
+    (sets("encode.cols", 4), ["encode", "train", "evaluate", "render"]),
+    (sets("train.learning_rate", 0.002), ["train", "evaluate", "render"]),
+    (sets("evaluate.min_score", 0.999), ["evaluate", "render"]),
+    (sets("render.scale", 2), ["render"]),
+    (edits("src/humbleyolo/training/losses.py", lambda text: text + "# A comment.\n"), ["train"]),
+    *((edits(f"stages/{stage}.py", lambda text: text + "# A comment.\n"), [stage]) for stage in ALL),
+    (edits("README.md", lambda text: text + "More.\n"), []),
+    (edits("tests/params/test_sections.py", lambda text: text + "# More.\n"), []),
+    (edits("params.yaml", reverse_keys), []),
+    (edits("params.yaml", lambda text: "# A comment.\n" + text.replace("seed: 2", "seed: 2 # of all")), []),
+]
+
+
+def circumstances(home):
+    """Return what to run a command under to have another time, home, language, order of hashes, mask and cores."""
+    variables = {
+        "HOME": home,
+        "TZ": "Pacific/Kiritimati",
+        "LC_ALL": "C",
+        "PYTHONHASHSEED": "7",
+        "COLUMNS": "40",
+    }
+    under = [
+        "sh",
+        "-c",
+        'umask 077; exec "$@"',
+        "sh",
+        "env",
+        *(f"{name}={variables[name]}" for name in variables),
+    ]
+    if shutil.which("taskset"):
+        under += ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
+    if shutil.which("faketime"):
+        under += ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", "+400d"]
+    return under
+
+
+def test_a_clone_elsewhere_and_under_other_circumstances_builds_the_same_bytes(first_run, tmp_path):
+    first, _ = first_run
+    path, home = tmp_path / "another folder/ä", tmp_path / "home"
+    home.mkdir()
+    (home / ".keras").mkdir()
+    (home / ".keras/keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "jax"}'
+    )
+    first.git("clone", "--quiet", ".", str(path))
+    clone = Project(path, circumstances(home))
+    if shutil.which("faketime"):
+        assert int(clone.command("date", "+%s").stdout) > time.time() + 300 * 86_400
+    assert clone.repro().run == ALL
+    if shutil.which("taskset"):
+        record = json.loads((path / ".humbleyolo/environment/train.json").read_text())["environment"]
+        assert (record["cores"], record["intra_op_threads"]) == ("1", "2")
+    assert clone.outputs() == first.outputs()
+    assert clone.git("status", "--porcelain") == ""  # dvc.lock and metrics.json are those committed
+    assert clone.repro().skipped == ALL
+
+
+class TestLabelledImages:
+    """Of a folder in `data/labelled`, with the ready-made parameters."""
+
+    @pytest.fixture
+    def labelled(self, project):
+        label_images(project.path / "data/labelled/bccd")
+        shutil.copyfile(project.path / "examples/bccd/params.yaml", project.path / "params.yaml")
+        for key, value in TINY_LABELLED.items():
+            project.set(key, value)
+        return project
+
+    def test_the_chain_runs_and_a_label_changed_runs_it_again(self, labelled):
+        assert labelled.repro().run == ALL
+        assert labelled.repro().run == []
+        before = labelled.outputs()
+        label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
+        text = label.read_text()
+        label.write_text(text.replace("RBC", "WBC"))
+        assert labelled.repro().run == ALL
+        assert labelled.outputs() != before
+        label.write_text(text)
+        assert labelled.repro().run == []
+        assert labelled.outputs() == before
+
+    def test_a_mistake_in_a_label_leaves_everything_as_it_was(self, labelled):
+        labelled.repro()
+        before = labelled.outputs()
+        labelled.set("dataset.labelled.on_problem", "error")
+        label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
+        label.write_text(label.read_text().replace("<xmin>", "<xmin>9"))
+        done = labelled.dvc("repro", check=False)
+        assert done.returncode != 0
+        assert "Annotations/0.xml: object 1 (line 3): " in done.stderr
+        assert labelled.outputs() == before
+
+    def test_git_ignores_the_folder_and_dvc_can_keep_it(self, labelled):
+        assert "data/labelled" not in labelled.git("status", "--porcelain", "--untracked-files=all")
+        labelled.dvc("add", "data/labelled/bccd")
+        status = labelled.git("status", "--porcelain", "--untracked-files=all")
+        assert "?? data/labelled/bccd.dvc" in status
+        assert "data/labelled/bccd/" not in status
+        assert labelled.repro().run == ALL
+        labelled.commit("Keep it")
+        before = labelled.outputs()
+        apart = labelled.dvc("exp", "run", "--temp", "-S", "render.scale=2").stdout
+        assert (
+            "Stage 'generate' didn't change" in apart
+        )  # in another folder, which has the images from DVC's cache
+        assert "Running stage 'render'" in apart
+        assert labelled.outputs() == before
+
+
+def test_the_columns_that_are_plotted_exist(first_run):
+    first, _ = first_run
+    for plot in YAML(typ="safe").load(first.path / "dvc.yaml")["plots"]:
+        ((title, options),) = plot.items()
+        for file, columns in options["y"].items():
+            present = (first.path / file).read_text().partition("\n")[0].split(",")
+            wanted = [options["x"], *([columns] if isinstance(columns, str) else columns)]
+            assert set(wanted) <= set(present), title
+
+
+@pytest.mark.parametrize(
+    ("setting", "stage", "lost"),
+    [
+        ("seed=-1", "generate", set()),
+        ("train.epochs=-1", "train", set()),
+        (  # DVC removed them; git has them
+            "evaluate.min_score=2",
+            "evaluate",
+            {"data/evaluation/metrics.json", "data/evaluation/headline.json"},
+        ),
+    ],
+)
+def test_an_experiment_with_a_wrong_parameter_fails_before_any_work(setting, stage, lost, project):
+    before = project.outputs()
+    done = project.dvc("exp", "run", "-S", setting, check=False)
+    assert done.returncode != 0
+    key, value = setting.split("=")
+    assert f": {key}: {value} is not allowed; allowed: " in done.stderr
+    assert "exited with 2" in done.stderr
+    assert done.stdout.count("Running stage") == 1
+    assert f"Running stage '{stage}'" in done.stdout
+    after = project.outputs()
+    assert {name for name in before if after.get(name) != before[name]} == lost
+    assert set(after) <= set(before)
+
+    project.git("checkout", "params.yaml")
+    assert project.repro().run == []
+    assert project.outputs() == before
+    assert project.git("status", "--porcelain") == ""
+
+
+class TestExperimentsRunTheCodeTheyWereStartedWith:
+    """Not the installed copy, and not what has become of the working tree since."""
+
+    @pytest.fixture
+    def leave_mark(self, project, tmp_path):
+        """Make `generate` write where it ran from, and a word, into a file."""
+        source = project.path / "src/humbleyolo/dataset/summary.py"
+        original = source.read_text()
+
+        def leave(word):
+            mark = textwrap.dedent(f"""
+                Path({str(tmp_path / "mark")!r}).write_text({word!r} + " " + __file__)
+            """)
+            source.write_text(original + mark)
+
+        return leave
+
+    def test_in_a_temporary_folder(self, project, leave_mark, tmp_path):
+        leave_mark("changed")
+        project.edit(
+            "stages/encode.py",
+            lambda text: text.replace("    started =", '    print("as it was")\n    started =', 1),
+        )
+        wait = f"""
+import time
+while not Path({str(tmp_path / "go")!r}).exists():
+    time.sleep(0.1)
+"""
+        project.edit(
+            "src/humbleyolo/dataset/summary.py", lambda text: text + wait
+        )  # `generate` waits for the change
+        with ThreadPoolExecutor(1) as background:
+            run = background.submit(project.dvc, "exp", "run", "--temp", "encode")
+            while not (tmp_path / "mark").exists():
+                assert not run.done(), run.result()
+                time.sleep(0.1)
+            project.edit("stages/encode.py", lambda text: text.replace("as it was", "as it is now"))
+            (tmp_path / "go").touch()
+        word, file = (tmp_path / "mark").read_text().split()
+        assert word == "changed"
+        assert file.startswith(str(project.path / ".dvc/tmp/exps"))
+        assert "as it was\n" in run.result().stdout
+
+    def test_from_the_queue(self, project, leave_mark, tmp_path):
+        leave_mark("queued")
+        project.dvc("exp", "run", "--queue", "generate")
+        leave_mark("later")
+        project.dvc("exp", "run", "--run-all")
+        word, file = (tmp_path / "mark").read_text().split()
+        assert word == "queued"
+        assert file.startswith(str(project.path / ".dvc/tmp/exps"))

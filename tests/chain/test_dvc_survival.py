@@ -1,0 +1,186 @@
+"""DVC killed, stopped or without space: nothing runs on, no half is believed, and the next run goes on."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from small_disk import small_disk
+from tiny_project import Project
+
+from tests.process.test_parent_watch import ended
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux' list of processes"),
+]
+
+
+class Started:
+    """`dvc repro train` in the background, in a group of its own as a terminal would have it."""
+
+    def __init__(self, project: Project) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        environment.pop("PYTHONPATH", None)
+        self.log = project.path.parent / f"log-{time.monotonic_ns()}"
+        self._opened = self.log.open("wb")
+        self.process = subprocess.Popen(
+            ["dvc", "repro", "train"], cwd=project.path, env=environment, start_new_session=True,
+            stdout=self._opened, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.project = project
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        until = time.monotonic() + 180
+        while not condition():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < until, self.said()
+            time.sleep(0.1)
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def end(self) -> str:
+        """Wait until it has ended, and return all that was said."""
+        self.process.wait(120)
+        self._opened.close()
+        return self.said()
+
+    def stages(self) -> list[int]:
+        """Return the processes of this project that run `train`."""
+        return [
+            int(folder.name)
+            for folder in Path("/proc").iterdir()
+            if folder.name.isdecimal() and self._is_stage(folder)
+        ]
+
+    def _is_stage(self, folder: Path) -> bool:
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            return b"stages.train" in words and (folder / "cwd").resolve() == self.project.path.resolve()
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def long(project: Project) -> Project:
+    project.set("train.epochs", 20_000)
+    return project
+
+
+def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -> None:
+    before_all = long.outputs()
+    kept = long.path / ".humbleyolo/train.checkpoint"
+    first = Started(long)
+    first.wait_for(kept.exists)
+    stages = first.stages()
+    assert stages
+    second = long.dvc("repro", "train", check=False)  # one works, the other says why not
+    assert second.returncode == 255
+    assert f"is busy, it is being blocked by:\n  (PID {first.process.pid}): " in second.stderr
+    first.process.send_signal(signal.SIGKILL)
+    first.end()
+    for pid in stages:
+        assert ended(pid, 10)
+
+    again = Started(long)
+    again.wait_for(lambda: "continues from epoch " in again.said())
+    before = kept.stat().st_mtime_ns
+    again.wait_for(lambda: "images/s" in again.said())
+    os.killpg(again.process.pid, signal.SIGINT)
+    said = again.end()
+    assert again.process.returncode != 0
+    assert kept.stat().st_mtime_ns > before  # the run was kept before it ended
+    assert "stopped; `dvc repro` goes on with train" in said
+    assert "Traceback" not in said
+    assert not again.stages()
+    files = sorted(path.name for path in (long.path / "data/model").iterdir())
+    assert files == ["history.csv", "model.json", "weights.npz"]  # those of the run before
+
+    other = Started(long)
+    long.set("train.epochs", 20_001)
+    other.wait_for(lambda: "continues from epoch " in other.said() or "images/s" in other.said())
+    (pid,) = other.stages()
+    os.kill(pid, signal.SIGTERM)  # a scheduler's way
+    assert "stopped; `dvc repro` goes on with train" in other.end()
+
+    long.set("train.epochs", 1)  # as it was
+    assert long.repro().run == []
+    assert long.outputs() == before_all
+    assert long.git("diff", "--stat", "--", "data", "dvc.lock") == ""
+
+
+def test_dvc_goes_on_once_a_full_disk_has_space(project: Project) -> None:
+    before, grid = project.outputs(), project.path / "data/grid"
+    shutil.rmtree(grid)
+    with small_disk(grid, "8k") as disk:
+        full = project.dvc("repro", "--single-item", "--force", "encode", check=False)
+        assert full.returncode != 0
+        assert (
+            "error: data/grid/train/images.npy: cannot be written: the disk is full; free some space"
+            in full.stderr
+        )
+        assert "Traceback" not in full.stderr
+        disk.remount("size=8m")
+        project.repro()
+        assert project.outputs() == before
+        assert project.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("what", ["parameter", "source", "another stage's"])
+def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(
+    what: str, project: Project
+) -> None:
+    before = project.outputs()
+    project.set("train.epochs", 60)
+    started = Started(project)
+    started.wait_for(lambda: "epoch 2/" in started.said())
+    if what == "parameter":
+        project.set("train.learning_rate", 0.0017)
+    elif what == "source":
+        project.edit(
+            "src/humbleyolo/training/losses.py", lambda text: text + "\nraise SystemExit('broken')\n"
+        )
+    else:
+        project.set("render.scale", 2)
+    said = started.end()
+    if what == "another stage's":
+        assert started.process.returncode == 0, said
+        return
+    assert started.process.returncode != 0
+    assert "edited while train ran, so that nothing is kept of this run" in said
+    assert {"parameter": "params.yaml: train", "source": "src/humbleyolo/training/losses.py"}[what] in said
+    stale = project.dvc("status", "train").stdout
+    assert "up to date" not in stale
+    after = project.outputs()
+    assert {name: after.get(name) for name in before if "data/model" in name} == {
+        name: content for name, content in before.items() if "data/model" in name
+    }
+
+
+def test_a_stage_killed_and_gone_on_with_gives_the_bytes_of_one_that_never_was(
+    project: Project, tmp_path: Path
+) -> None:
+    project.set("train.epochs", 500)
+    project.set("train.augment.translate", 0.1)
+    whole = project.copy(tmp_path / "whole/project")
+    started = Started(project)
+    started.wait_for((project.path / ".humbleyolo/train.checkpoint").exists)
+    for pid in started.stages():
+        os.kill(pid, signal.SIGKILL)
+    started.end()
+    assert started.process.returncode != 0
+    again = Started(project)
+    said = again.end()
+    assert again.process.returncode == 0, said
+    assert "continues from epoch " in said
+    whole.dvc("repro", "train")
+    for name in ("weights.npz", "model.json", "history.csv"):
+        model = Path("data/model") / name
+        assert (project.path / model).read_bytes() == (whole.path / model).read_bytes(), name

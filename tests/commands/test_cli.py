@@ -1,0 +1,106 @@
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+import humbleyolo.commands
+from humbleyolo.cli import COMMANDS, main, summary
+
+
+def test_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"humbleyolo {metadata.version('humbleyolo')}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_every_command(arguments, capsys):
+    if arguments:
+        with pytest.raises(SystemExit):
+            main(arguments)
+    else:
+        main(arguments)
+    shown = capsys.readouterr().out
+    for name, module in COMMANDS.items():
+        assert name in shown
+        assert summary(module.__doc__)
+        assert summary(module.__doc__) in " ".join(shown.split())
+
+
+def test_every_module_of_commands_is_a_command():
+    folder = Path(humbleyolo.commands.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert modules == {module.__name__.split(".")[-1] for module in COMMANDS.values()}
+
+
+def test_an_unknown_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["prams"])
+    assert ended.value.code == 2
+    assert "prams" in capsys.readouterr().err
+
+
+def test_the_committed_parameters_have_no_mistakes(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as ended:
+        main(["params"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == "params.yaml: no mistakes\n"
+
+
+def test_mistakes_are_told_with_exit_code_2(tmp_path, capsys):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("\nseed:", "\nsede:"), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["params", str(tmp_path / "params.yaml")])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "3 problems" in told
+    assert "sede: unknown key; did you mean seed?" in told
+    assert "seed: is missing" in told
+    assert f"is not a file in {tmp_path / 'data/fonts'}" in told  # fonts are looked for beside the file
+
+
+def test_it_starts_without_tensorflow():
+    code = """
+import sys
+from humbleyolo.cli import main
+try:
+    main(["params"])
+finally:
+    print(sorted(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "'humbleyolo.params.sections'" in done.stdout
+    for heavy in ("'tensorflow'", "'keras'", "'dvc'"):
+        assert heavy not in done.stdout
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "humbleyolo", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"humbleyolo {metadata.version('humbleyolo')}\n"
+
+
+def test_a_labelled_folder_that_is_not_there_is_told(tmp_path, capsys):
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("source: synthetic ", "source: labelled ").replace(
+        "data/fonts ", "data/labelled/cats "
+    )
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    for expected in (2, 0):
+        with pytest.raises(SystemExit) as ended:
+            main(["params", str(tmp_path / "params.yaml")])
+        assert ended.value.code == expected
+        (tmp_path / "data/labelled/cats").mkdir(parents=True, exist_ok=True)
+    told = capsys.readouterr().err
+    line = 1 + [row.strip().startswith("inputs:") for row in text.splitlines()].index(True)
+    assert (
+        f"line {line}: dataset.inputs: '{tmp_path / 'data/labelled/cats'}' does not exist; allowed: " in told
+    )
+    assert "a folder, or a zip archive, with images and labels" in told

@@ -1,0 +1,50 @@
+"""The summary counts what the archive holds."""
+
+import csv
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from humbleyolo.dataset.summary import (
+    LEDGER_COLUMNS,
+    SplitCounts,
+    write_empty_ledger,
+    write_summary,
+)
+from humbleyolo.labels.ledger import Finding
+
+
+def test_counts_of_objects_classes_and_areas(tmp_path: Path) -> None:
+    counts = SplitCounts(["a", "b", "never"])
+    counts.add([], [])
+    counts.add([(0, 0, 10, 10), (0, 0, 31, 33)], [0, 1], not_drawn=3)
+    counts.add([(5, 5, 32, 32), (0, 0, 96, 96), (0, 0, 95, 97)], [1, 1, 0])
+    write_summary(tmp_path / "s.json", {"train": counts, "val": SplitCounts(["a", "b", "never"])})
+    found = json.loads((tmp_path / "s.json").read_text())
+    assert found["train"] == {
+        "images": 3,
+        "objects": 5,
+        "not_drawn": 3,
+        "objects_per_image": {"0": 1, "2": 1, "3": 1},
+        "classes": {"a": 2, "b": 3, "never": 0},
+        "areas": {"small": 2, "medium": 2, "large": 1},
+        "area_px": {"min": 100, "lower_quartile": 1023, "median": 1024, "upper_quartile": 9215, "max": 9216},
+    }
+    assert found["val"]["area_px"]["median"] is None
+
+
+def test_quartiles_are_those_of_numpy() -> None:
+    areas = np.random.default_rng(0).integers(1, 50, 1001)
+    counts = SplitCounts(["a"])
+    counts.add([(0, 0, int(area), 1) for area in areas], [0] * len(areas))
+    expected = [int(np.quantile(areas, part, method="inverted_cdf")) for part in (0, 0.25, 0.5, 0.75, 1)]
+    assert list(counts.as_dict()["area_px"].values()) == expected
+
+
+def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
+    write_empty_ledger(tmp_path / "ledger.csv")
+    with (tmp_path / "ledger.csv").open(newline="") as file:
+        assert [tuple(row) for row in csv.reader(file)] == [LEDGER_COLUMNS]
+    assert tuple(field.name for field in fields(Finding)) == LEDGER_COLUMNS

@@ -1,0 +1,231 @@
+"""Any picture in, boxes in its own pixels out."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from stub_models import NAMES, RedFinder, save_network
+
+import humbleyolo
+from humbleyolo import Detector, Result, UserError
+
+
+def scene(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Black, with one red box (left, top, right, bottom)."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[box[1] : box[3], box[0] : box[2], 0] = 255
+    return image
+
+
+@given(st.data(), st.integers(1, 300), st.integers(1, 300))
+@settings(max_examples=60)
+def test_boxes_are_in_the_pixels_of_an_image_of_any_shape(
+    data: st.DataObject, height: int, width: int
+) -> None:
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
+    result = Detector(RedFinder())(scene(height, width, (left, top, right, bottom)))
+    assert (result.height, result.width) == (height, width)
+    for box in result.boxes:
+        unit = max(width / 64, height / 32, 1)  # a pixel of the network in pixels of the image
+        assert np.abs(box - (left, top, right, bottom)).max() <= 2 * unit
+        assert (box >= 0).all()
+        assert (box <= (width, height, width, height)).all()
+    if min(right - left, bottom - top) >= 4 * max(width / 64, height / 32):
+        assert len(result) == 1
+
+
+def test_a_picture_is_found_alike_in_every_form(tmp_path: Path) -> None:
+    pixels = scene(60, 90, (10, 20, 50, 44))
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    detector = Detector(RedFinder())
+    whole = detector(pixels)
+    assert whole.file is None
+    np.testing.assert_allclose(whole.boxes, [(10, 20, 50, 44)], atol=2)
+    for form in (tmp_path / "a.png", str(tmp_path / "a.png"), Image.fromarray(pixels)):
+        np.testing.assert_array_equal(detector(form).boxes, whole.boxes)
+    assert detector(tmp_path / "a.png").file == str(tmp_path / "a.png")
+
+
+def test_a_list_of_mixed_shapes_gives_what_each_alone_gives() -> None:
+    rng = np.random.default_rng(0)
+    model = RedFinder()
+    detector = Detector(model)
+    images = [scene(h, w, (0, 0, w // 2, h)) for h, w in rng.integers(20, 90, (70, 2)).tolist()]
+    together = detector(images)
+    assert model.batches == [32, 32, 6]
+    assert len(together) == 70
+    for image, result in zip(images, together, strict=True):
+        np.testing.assert_array_equal(result.boxes, detector(image).boxes)
+    assert detector([]) == []
+    assert list(detector.stream(iter([]))) == []
+
+
+def test_a_result_as_arrays_and_as_a_table() -> None:
+    result = Detector(RedFinder())(scene(32, 64, (10, 4, 20, 12)))
+    assert result.boxes.dtype == result.scores.dtype == np.float64
+    assert result.boxes.shape == (1, 4)
+    assert result.class_names.tolist() == ["rat"]
+    table = result.to_pandas()
+    assert table.to_dict("records") == [
+        {"label": "rat", "score": 1.0, "xmin": 10, "ymin": 4, "xmax": 20, "ymax": 12}
+    ]
+    nothing = Detector(RedFinder())(np.zeros((32, 64, 3), np.uint8))
+    assert len(nothing) == len(nothing.class_names) == len(nothing.to_pandas()) == 0
+    assert list(nothing.to_pandas().columns) == list(table.columns)
+
+
+def test_the_threshold_is_the_model_s_the_detector_s_or_the_call_s() -> None:
+    image = scene(32, 64, (10, 4, 20, 12)) // 255 * 128  # a score of 0.502
+    assert len(Detector(RedFinder(threshold=0.6))(image)) == 0
+    assert len(Detector(RedFinder(threshold=0.6), threshold=0.5)(image)) == 1
+    assert len(Detector(RedFinder(threshold=0.6))(image, threshold=0.5)) == 1
+    for wrong in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UserError, match=r"threshold is .*; it must be 0 to 1"):
+            Detector(RedFinder(), threshold=wrong)
+        with pytest.raises(UserError, match="threshold"):
+            Detector(RedFinder())(image, threshold=wrong)
+
+
+def test_tiles_find_what_is_too_small_in_the_whole() -> None:
+    image = scene(600, 1000, (700, 300, 706, 304))
+    image[100:110, 62:70, 0] = 255  # over an edge between tiles
+    assert len(Detector(RedFinder())(image)) == 0
+    found = Detector(RedFinder(64, 64), tile=64)(image)
+    boxes = found.boxes[np.argsort(found.boxes[:, 0])]
+    np.testing.assert_array_equal(boxes, [(62, 100, 70, 110), (700, 300, 706, 304)])
+    with pytest.raises(UserError, match="tile is 3"):
+        Detector(RedFinder(), tile=3)
+
+
+def test_huge_images_are_refused_by_parameter() -> None:
+    detector = Detector(RedFinder(), max_pixels=100)
+    with pytest.raises(UserError, match="11 x 10 pixels, more than the 100 allowed"):
+        detector(np.zeros((10, 11, 3), np.uint8))
+    with pytest.raises(UserError, match="max_pixels is 0"):
+        Detector(RedFinder(), max_pixels=0)
+
+
+def test_the_network_itself_from_many_threads(network_folder: Path) -> None:
+    detector = Detector.load(network_folder, threshold=0.0)
+    assert detector.names == NAMES
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (h, w, 3), np.uint8) for h, w in rng.integers(20, 120, (24, 2)).tolist()]
+    alone = [detector(image) for image in images]
+    assert any(len(result) for result in alone)
+    with ThreadPoolExecutor(8) as pool:
+        for before, now in zip(alone, pool.map(detector, images), strict=True):
+            np.testing.assert_allclose(now.boxes, before.boxes, atol=1e-3)
+            np.testing.assert_allclose(now.scores, before.scores, atol=1e-5)
+
+
+def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
+    from humbleyolo.models.network import Network, Selection
+
+    image = np.random.default_rng(4).integers(0, 256, (48, 80, 3), np.uint8)
+    (expected,) = Network.load(network_folder).detect_batch(image[None], Selection(0.01, 0.4, 100))
+    found = Detector.load(network_folder, threshold=0.01, nms_iou=0.4)(image)
+    np.testing.assert_allclose(found.boxes, expected.boxes)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+EVALUATED = {
+    "format": 2, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
+    "mirrored": "none",
+    "whole_pixels": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "says"),
+    [
+        (None, (0.5, 0.01, 0.5, 100, False), "there is no selection.json"),
+        ({}, (0.37, 0.05, 0.4, 7, True), "the best on val"),
+        ({"threshold": None}, (0.5, 0.05, 0.4, 7, True), "none was any good"),
+        ({"threshold": "0.4"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"threshold": 3}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"whole_pixels": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"mirrored": "twice"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"more": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ({"format": 1}, (0.5, 0.01, 0.5, 100, False), "is of format 1, not 2"),
+        ({"weights_sha256": "0"}, (0.5, 0.01, 0.5, 100, False), "is of other weights"),
+        ("[1]", (0.5, 0.01, 0.5, 100, False), "is damaged"),
+        ("{", (0.5, 0.01, 0.5, 100, False), "is damaged"),
+    ],
+)
+def test_a_model_is_used_as_it_was_evaluated(
+    change: dict[str, object] | str | None, expected: tuple[object, ...], says: str, tmp_path: Path
+) -> None:
+    from humbleyolo.detection.default_selection import selected
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/weights.npz").write_bytes(b"weights")
+    if change is not None:
+        (tmp_path / "evaluation").mkdir()
+        whole = EVALUATED | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
+        text = change if isinstance(change, str) else json.dumps(whole | change)
+        (tmp_path / "evaluation/selection.json").write_text(text)
+    found = selected(tmp_path / "model")
+    assert expected == (
+        found.threshold, found.min_score, found.nms_iou, found.max_detections, found.whole_pixels
+    )  # fmt: skip
+    assert says in found.threshold_from
+
+
+def test_whole_pixels_are_the_picture_s() -> None:
+    image = scene(51, 90, (10, 4, 31, 19))
+    box = Detector(RedFinder())(image).boxes
+    whole = Detector(RedFinder(), whole_pixels=True)(image).boxes
+    np.testing.assert_array_equal(whole, np.round(box))
+    assert not np.array_equal(whole, box)
+
+
+def test_what_is_no_model_is_refused(network_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere: no such model; give a folder that `train` wrote"):
+        Detector.load(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="is no model; give a folder"):
+        Detector.load(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(UserError, match="is no model; give a folder"):
+        Detector.load(tmp_path / "a.txt")
+    for wrong in ({"nms_iou": 2}, {"threads": 0}, {"threshold": 7}):
+        with pytest.raises(UserError, match=next(iter(wrong))):
+            Detector.load(network_folder, **wrong)
+
+
+def test_damaged_and_newer_models_are_refused(tmp_path: Path) -> None:
+    folder = save_network(tmp_path / "model")
+    data = (folder / "weights.npz").read_bytes()
+    (folder / "weights.npz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"weights\.npz: is damaged"):
+        Detector.load(folder)
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | {"format": 99}))
+    with pytest.raises(UserError, match="use the version of humbleyolo that wrote it"):
+        Detector.load(folder)
+
+
+def test_the_package_offers_what_it_lists_and_imports_it_late() -> None:
+    assert humbleyolo.Detector is Detector
+    assert set(humbleyolo.__all__) <= set(dir(humbleyolo))
+    assert Result.__module__ == "humbleyolo.detection.result"
+    with pytest.raises(AttributeError, match="no attribute 'Detektor'"):
+        humbleyolo.Detektor  # noqa: B018
+    code = "import sys, humbleyolo; print(*sys.modules); humbleyolo.Detector; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = (set(line.split()) for line in done.stdout.splitlines())
+    assert not before & {"numpy", "PIL", "humbleyolo.inference"}
+    assert "humbleyolo.detection.detector" in after
+    assert not after & {"tensorflow", "keras", "dvc", "pandas"}
+
+
+def test_the_package_is_typed() -> None:
+    assert (Path(humbleyolo.__file__).parent / "py.typed").is_file()

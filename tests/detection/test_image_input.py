@@ -1,0 +1,154 @@
+"""A picture is the same picture in whatever form it comes."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from humbleyolo.detection.image_input import MAX_PIXELS, decode_picture, read_picture
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.letterbox import decode
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
+
+
+def read(picture: object) -> np.ndarray:
+    return read_picture(picture, MAX_PIXELS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV"]
+)
+def test_a_pillow_image_is_read_as_its_file(mode: str, tmp_path: Path) -> None:
+    grey = Image.fromarray(PIXELS[..., 0])
+    image = grey.convert("I").convert(mode) if mode == "I;16" else Image.fromarray(PIXELS).convert(mode)
+    path = tmp_path / ("a.png" if mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "a.tif")
+    if mode == "HSV":  # no file holds that
+        np.testing.assert_array_equal(read(image), np.asarray(image.convert("RGB")))
+        return
+    image.save(path)
+    np.testing.assert_array_equal(read(image), decode(path.read_bytes(), "a"))
+    np.testing.assert_array_equal(read(path), read(image))
+    np.testing.assert_array_equal(read(str(path)), read(image))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_is_applied_once(orientation: int, tmp_path: Path) -> None:
+    image = Image.fromarray(PIXELS)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=exif)
+    with Image.open(tmp_path / "a.png") as opened:
+        upright = read(opened)
+        np.testing.assert_array_equal(upright, read(tmp_path / "a.png"))
+        from PIL import ImageOps
+
+        np.testing.assert_array_equal(upright, read(ImageOps.exif_transpose(opened)))  # turned already
+    assert upright.shape == ((9, 5, 3) if orientation > 4 else (5, 9, 3))
+
+
+def test_arrays_grey_and_with_alpha() -> None:
+    np.testing.assert_array_equal(read(PIXELS), PIXELS)
+    grey = PIXELS[..., 0]
+    for form in (grey, grey[..., None]):
+        np.testing.assert_array_equal(read(form), np.repeat(grey[..., None], 3, axis=2))
+    alpha = np.dstack([PIXELS, np.zeros((5, 9), np.uint8)])
+    assert not read(alpha).any()  # what cannot be seen lies on black
+    alpha[..., 3] = 255
+    np.testing.assert_array_equal(read(alpha), PIXELS)
+    np.testing.assert_array_equal(read(PIXELS[::-1, ::2]), PIXELS[::-1, ::2])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        PIXELS / 255,
+        PIXELS.astype(np.int64),
+        PIXELS[None],
+        PIXELS[:, :, :2],
+        PIXELS[:0],
+        np.zeros(3, np.uint8),
+        7,
+        None,
+        b"bytes",
+    ],
+)
+def test_what_is_no_picture_is_refused(wrong: object) -> None:
+    with pytest.raises(UserError, match="a picture is"):
+        read(wrong)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"missing\.png: no such file"):
+        read(tmp_path / "missing.png")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read(tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        read("a\0b.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(UserError, match=r"empty\.png: cannot be read as an image: it is empty"):
+        read(tmp_path / "empty.png")
+    (tmp_path / "text.png").write_text("not an image")
+    with pytest.raises(UserError, match=r"text\.png: cannot be read as an image"):
+        read(tmp_path / "text.png")
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)).save(file, "PNG")
+    (tmp_path / "cut.png").write_bytes(file.getvalue()[:-1000])
+    with pytest.raises(UserError, match=r"cut\.png: cannot be read as an image"):
+        read(tmp_path / "cut.png")
+    with (
+        Image.open(tmp_path / "cut.png") as opened,
+        pytest.raises(UserError, match="the image: cannot be read"),
+    ):
+        read(opened)
+
+
+def declared_png(width: int, height: int) -> bytes:
+    import struct
+    import zlib
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        )
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [9434, 10_000, 13_000, 14_000, 60_000])
+def test_huge_images_are_refused_before_they_are_decoded(side: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserError, match=r"allowed|exceeds limit"):
+            decode_picture(declared_png(side, side), "huge.png", MAX_PIXELS)
+
+
+def test_what_is_wrong_with_a_file_is_told_in_the_same_words_every_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    for data in (b"junk", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0 cut"):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match="cannot be read as an image") as told:
+            read_picture(path, 100)
+        assert " at 0x" not in str(told.value)
+
+
+def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    for form in (PIXELS, Image.fromarray(PIXELS), tmp_path / "a.png"):
+        assert read_picture(form, 45).shape == PIXELS.shape
+        with pytest.raises(UserError, match="9 x 5 pixels, more than the 44 allowed"):
+            read_picture(form, 44)
+
+
+def test_other_formats_are_refused_where_few_are_accepted() -> None:
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "PPM")
+    assert decode_picture(file.getvalue(), "a", 100).shape == PIXELS.shape
+    with pytest.raises(UserError, match="not a whole image of these formats: PNG, JPEG"):
+        decode_picture(file.getvalue(), "a", 100, ("PNG", "JPEG"))

@@ -1,0 +1,125 @@
+"""The galleries: what stands on them, in which order, and that they stay small enough to be opened."""
+
+import numpy as np
+import pytest
+
+from humbleyolo.drawing import galleries
+from humbleyolo.drawing.boxes_on_image import RESPONSIBLE, SURE, class_colour
+from humbleyolo.drawing.galleries import (
+    Example,
+    Mistakes,
+    SeenImage,
+    cells_and_confidence,
+    headline,
+    truth_and_predictions,
+    worst_mistakes,
+)
+from humbleyolo.geometry.grid import Grid
+
+NAMES = ["chat", "rat"]
+GRID = Grid(40, 40, 2, 2, 1, 2)
+
+
+def example(scores=(0.9,), height=40, width=40):
+    """Return a black image with a truth of class 0, and predictions of class 1."""
+    count = 1 if scores is None else len(scores)
+    return Example(
+        "a.png",
+        np.zeros((height, width, 3), np.uint8),
+        np.array([[4.0, 5.0, 10.0, 8.0]]),
+        np.array([0]),
+        np.tile([20.0, 22.0, 12.0, 9.0], (count, 1)),
+        np.full(count, 1),
+        None if scores is None else np.array(scores),
+    )
+
+
+def has(picture, colour):
+    return bool((np.asarray(picture) == colour).all(axis=-1).any())
+
+
+def test_truth_and_predictions_stand_side_by_side():
+    layout = {"grid": GRID, "columns": 1, "scale": 3, "title": "t", "subtitle": "s"}
+    sheet = np.asarray(truth_and_predictions([example()], NAMES, **layout))
+    below_legend = sheet[120:]
+    left, right = below_legend[:, : sheet.shape[1] // 2], below_legend[:, sheet.shape[1] // 2 :]
+    assert (has(left, class_colour(0)), has(left, class_colour(1))) == (True, False)
+    assert (has(right, class_colour(0)), has(right, class_colour(1))) == (False, True)
+
+
+def test_the_headline_says_what_is_undefined():
+    assert headline({"ap": 0.5, "ap50": None, "ap75": 0.25}, 0.4) == (
+        "AP 0.500   AP50 undefined   AP75 0.250   mean IoU undefined   "
+        "(all test images)   predictions shown: confidence 0.4 or more"
+    )
+
+
+def test_mistakes_are_drawn_kind_by_kind_and_a_kind_without_any_is_named():
+    layout = {"grid": GRID, "threshold": 0.4, "columns": 2, "scale": 1}
+    one = Mistakes("background: 1", [example()])
+    heights = [
+        worst_mistakes(kinds, NAMES, **layout).height
+        for kinds in (
+            [one],
+            [one, one],
+            [one, Mistakes("both: 0", [])],
+            [one, Mistakes("both", [example()] * 3)],
+        )
+    ]
+    assert heights[0] < heights[2] < heights[1] < heights[3]
+    nothing = worst_mistakes([Mistakes("both: 0", [])], NAMES, **(layout | {"threshold": None}))
+    assert nothing.height > 50
+
+
+def test_a_missed_truth_is_called_so_and_has_no_confidence(monkeypatch):
+    headings = []
+    join = galleries.side_by_side
+    monkeypatch.setattr(
+        galleries, "side_by_side", lambda pictures, over: headings.append(over) or join(pictures, over)
+    )
+    layout = {"grid": GRID, "threshold": 0.4, "columns": 1, "scale": 4}
+    missed, made = (
+        np.asarray(worst_mistakes([Mistakes("k", [example(scores)])], NAMES, **layout))
+        for scores in (None, (0.9,))
+    )
+    assert missed.shape == made.shape
+    assert headings == [["truth (1)", "missed"], ["truth (1)", "the mistake"]]
+    ink = [int((picture == class_colour(1)).all(axis=-1).sum()) for picture in (missed, made)]
+    assert ink[0] < ink[1]  # a shorter label
+
+
+def seen(confidence, size=40):
+    return SeenImage(
+        "a.png",
+        np.zeros((size, size, 3), np.uint8),
+        np.array(confidence, np.float32),
+        np.array([[True, False], [False, False]]),
+        np.array([[4.0, 5.0, 14.0, 13.0]]),
+        np.array([0]),
+        np.zeros((0, 4)),
+        np.zeros(0, np.int64),
+        np.zeros(0),
+    )
+
+
+def test_cells_show_confidence_and_what_is_responsible():
+    sure = tuple(np.round(0.75 * np.array(SURE)).astype(int))
+    picture = cells_and_confidence([seen([[1, 0], [0, 0]])], NAMES, columns=1, scale=3)
+    assert has(picture, sure)
+    assert has(np.asarray(picture)[100:], RESPONSIBLE)
+    assert not has(cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, columns=1, scale=3), sure)
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_pictures_of_large_images_stay_small_enough_to_be_opened(monkeypatch, count):
+    monkeypatch.setattr(galleries, "_MOST_PIXELS", 1_000_000)
+    layout = {"columns": 5, "scale": 16}
+    large = [example(height=500, width=900)] * count
+    with_grid = layout | {"grid": GRID}
+    pictures = [
+        truth_and_predictions(large, NAMES, **with_grid, title="", subtitle=""),
+        worst_mistakes([Mistakes("k", large)], NAMES, **with_grid, threshold=0.5),
+        cells_and_confidence([seen([[1, 0], [0, 0]], 800)] * count, NAMES, **layout),
+    ]
+    for picture in pictures:
+        assert picture.width * picture.height < 3_000_000

@@ -1,0 +1,84 @@
+"""Folders and archives, opened read-only."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from folders import Maker, picture, voc
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.ledger import BadInput
+
+
+def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK nothing")
+    with pytest.raises(UserError, match="zip"):
+        open_source(tmp_path / "a.zip")
+
+
+def test_links_and_devices(make: Maker, tmp_path: Path) -> None:
+    """Links to files are followed, as DVC makes them; links to folders and pipes are not opened."""
+    root = make.folder({"a.xml": voc("a.png")})
+    (tmp_path / "a.png").write_bytes(picture())
+    (root / "a.png").symlink_to(tmp_path / "a.png")
+    (root / "up").symlink_to(tmp_path)
+    (root / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(root / "pipe.png")
+    data = make.open(root)
+    assert [record.image for record in data.records] == ["a.png"]
+    assert {row.file for row in data.ledger.rows} == {"up", "pipe.png", "gone"}
+    assert {row.severity for row in data.ledger.rows} == {"note"}
+
+
+def test_names_that_leave_the_archive(make: Maker) -> None:
+    bad = dict.fromkeys(("../up.png", "/etc/x.png", "C:/x.png"), b"x")
+    path = make.archive({"a.png": picture(), "a.xml": voc("a.png")} | bad)
+    data = make.open(path)
+    assert len(data.records) == 1
+    assert len(data.ledger.rows) == 3
+    assert all("leaves the folder" in row.why for row in data.ledger.rows)
+
+
+def test_an_archive_of_which_nothing_is_read_says_why(make: Maker) -> None:
+    """Some programs of Windows write a backslash between the folders."""
+    path = make.archive({"a\\a.png": picture(), "a\\a.xml": voc("a.png")})
+    with pytest.raises(
+        UserError, match=r"among 0 files, 0 of them images \(2 more are not read, such as .*with / are"
+    ):
+        make.open(path)
+
+
+def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("bomb.txt", b"0" * 10**7)
+    with open_source(tmp_path / "a.zip") as source, pytest.raises(BadInput, match="too-large"):
+        source.read("bomb.txt", 1000)
+
+
+def test_a_damaged_archive_member(make: Maker) -> None:
+    path = make.archive(
+        {"a.png": picture(), "a.xml": voc("a.png"), "b.png": picture(1), "b.xml": voc("b.png")}
+    )
+    data = bytearray(path.read_bytes())
+    data[data.index(picture(1)[60:80])] ^= 1
+    path.write_bytes(data)
+    read = make.open(path, on_problem="skip")
+    assert [row.kind for row in read.ledger.rows] == ["unreadable"]
+
+
+def test_archives_side_by_side_are_one_source(make: Maker) -> None:
+    root = make.folder({"x.txt": ""})
+    (root / "x.txt").unlink()
+    for n, split in enumerate(("train", "val")):
+        make.archive({"images/a.png": picture(n), "a.xml": voc("a.png")}).rename(root / f"{split}.zip")
+    assert [record.image for record in make.open(root).records] == ["train/images/a.png", "val/images/a.png"]
+
+
+def test_nothing_is_written(make: Maker) -> None:
+    root = make.folder({"a.png": picture(), "a.xml": voc("a.png")})
+    before = {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))}
+    root.chmod(0o555)
+    make.open(root)
+    assert before == {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))}

@@ -1,0 +1,187 @@
+"""The stage `generate` on labelled images, started as DVC starts it."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from repository import ROOT
+from ruamel.yaml import YAML
+
+from humbleyolo.dataset.archive import Archive
+
+BCCD = ROOT.parent / "shared/data/bccd"
+FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "val.zip"]
+
+
+def write_params(folder: Path, split: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Write the project's parameters for a labelled folder, with `changes` to `dataset.labelled`."""
+    yaml = YAML(typ="safe", pure=True)
+    values = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["dataset"]["source"] = "labelled"
+    values["dataset"]["labelled"].update(changes)
+    values["dataset"]["labelled"]["split"].update(split or {})
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+
+
+def generate(folder: Path, inputs: Path, out: str = "out") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "stages.generate", str(inputs), out],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def labelled_folder(path: Path, images: int = 40) -> Path:
+    """Pictures of different sizes, one of them turned by EXIF, with a CSV of one box each."""
+    path.mkdir()
+    lines = ["image,label,xmin,ymin,xmax,ymax,split,group"]
+    for number in range(images):
+        height, width = 20 + number % 3 * 10, 40
+        pixels = np.random.default_rng(number).integers(0, 255, (height, width, 3), np.uint8)
+        exif = Image.Exif()
+        exif[0x0112] = 6 if number == 0 else 1
+        Image.fromarray(pixels).save(path / f"{number:02}.jpg", quality=95, exif=exif)
+        split = ("train", "train", "val", "test")[number % 4]
+        lines.append(f"{number:02}.jpg,{('cat', 'dog')[number % 2]},1,2,11.5,12,{split},{number // 4}")
+    (path / "labels.csv").write_text("\n".join(lines) + "\n")
+    return path
+
+
+def where(out: Path) -> dict[str, str]:
+    """Return the split of each image."""
+    found = {}
+    for split in ("train", "val", "test"):
+        with Archive(out / f"{split}.zip") as archive:
+            found |= dict.fromkeys((record.file_name for record in archive), split)
+    return found
+
+
+def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    write_params(tmp_path, {"by": "lists"}, exif="displayed")
+    done = generate(tmp_path, source)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("40 images taken into out in ")
+    assert done.stdout.endswith(
+        "read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax\n"
+    )
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert where(out)["02.jpg"] == "val"
+    with Archive(out / "train.zip") as archive:
+        assert archive.categories == ("cat", "dog")
+        record = next(iter(archive))
+    assert record.image_bytes == (source / "00.jpg").read_bytes()
+    assert (record.height, record.width) == (40, 20)  # upright, as it is displayed
+    assert record.boxes_ltwh.tolist() == [[1, 2, 10.5, 10]]
+    summary = json.loads((out / "summary.json").read_text())
+    assert {split: counts["images"] for split, counts in summary.items()} == {
+        "train": 20,
+        "val": 10,
+        "test": 10,
+    }
+    assert (out / "ledger.csv").read_text() == "file,where,what,why,done,kind,severity\n"
+
+
+def test_the_bytes_are_the_same_again_and_from_an_archive(tmp_path: Path) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    write_params(tmp_path, {"by": "hash"}, exif="displayed")
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for path in sorted(source.iterdir(), reverse=True):
+            file.write(path, f"exported/{path.name}")
+    for inputs, out in ((source, "out"), (source, "again"), (tmp_path / "mine.zip", "zipped")):
+        assert generate(tmp_path, inputs, out).returncode == 0
+    for name in FILES:
+        first = (tmp_path / "out" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == first
+        assert (tmp_path / "zipped" / name).read_bytes() == first
+    before = where(tmp_path / "out")
+    (source / "00.jpg").unlink()  # taking one away moves no other
+    table = (source / "labels.csv").read_text()
+    (source / "labels.csv").write_text(
+        "".join(line for line in table.splitlines(True) if "00.jpg" not in line)
+    )
+    assert generate(tmp_path, source, "fewer").returncode == 0
+    del before["00.jpg"]
+    assert where(tmp_path / "fewer") == before
+
+
+def test_groups_of_the_labels_stay_together(tmp_path: Path) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    write_params(
+        tmp_path, {"by": "group", "fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}, exif="stored"
+    )
+    done = generate(tmp_path, source)
+    assert done.returncode == 0, done.stderr
+    splits = where(tmp_path / "out")
+    for group in range(10):
+        assert len({splits[f"{number:02}.jpg"] for number in range(group * 4, group * 4 + 4)}) == 1
+
+
+def test_every_mistake_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    with (source / "labels.csv").open("a") as file:
+        file.write("01.jpg,dog,5,5,5,9,,\nnone.jpg,cat,1,1,2,2,,\n")
+    write_params(tmp_path, {"by": "hash"})
+    done = generate(tmp_path, source)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {source}: 3 problems\n")
+    assert "Traceback" not in done.stderr
+    for said in ("labels.csv: line 42", "labels.csv: line 43", "EXIF orientation 6"):
+        assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+    write_params(tmp_path, {"by": "hash"}, on_problem="skip")
+    done = generate(tmp_path, source)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("; 3 left out or changed, see ledger.csv\n")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out/ledger.csv").read_text())))
+    assert sorted(row["kind"] for row in rows) == ["exif-rotation", "image-missing", "zero-area"]
+    assert {row["done"] for row in rows} <= {"image dropped", "box dropped", "line dropped"}
+    assert len(where(tmp_path / "out")) == 39
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    write_params(tmp_path)
+    done = generate(tmp_path, tmp_path / "none")
+    assert done.returncode == 2
+    assert f"dataset.inputs: '{tmp_path / 'none'}' does not exist" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_bccd_with_its_own_lists(tmp_path: Path) -> None:
+    """The committed parameter file, on the folder that it is made for."""
+    if not BCCD.is_dir():
+        pytest.skip("the BCCD folder is not here")
+    shutil.copyfile(ROOT / "examples/bccd/params.yaml", tmp_path / "params.yaml")
+    done = generate(tmp_path, BCCD)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    rows = list(csv.DictReader(io.StringIO((out / "ledger.csv").read_text())))
+    assert [(row["file"], row["kind"], row["done"]) for row in rows] == [
+        ("Annotations/BloodImage_00338.xml", "zero-area", "box dropped"),
+        ("Annotations/BloodImage_00343.xml", "zero-area", "box dropped"),
+    ]
+    official = {
+        f"{name}.jpg": split
+        for split in ("train", "val", "test")
+        for name in (BCCD / f"ImageSets/Main/{split}.txt").read_text().split()
+    }
+    assert where(out) == official
+    summary = json.loads((out / "summary.json").read_text())
+    assert sum(counts["objects"] for counts in summary.values()) == 4886
+    assert list(summary["train"]["classes"]) == ["Platelets", "RBC", "WBC"]

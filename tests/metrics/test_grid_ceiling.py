@@ -1,0 +1,184 @@
+"""What a grid can hold, against counts by hand and COCO's evaluator."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.boxes import Floats, cxcywh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.metrics import grid_ceiling as ceiling_module
+from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings, read_ceiling
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.png import encode_png
+
+GRID = Grid(height=60, width=100, rows=3, cols=5, boxes=1, classes=2)
+
+
+def boxes_at(*centres: tuple[float, float], side: float = 10.0) -> Floats:
+    return cxcywh_to_xyxy(np.array([[x, y, side, side] for x, y in centres]))
+
+
+def test_one_object_a_cell_loses_nothing() -> None:
+    boxes = boxes_at((10, 10), (30, 10), (90, 50), (10, 10))
+    found = measure_ceiling(boxes, np.array([0, 1, 0, 1]), np.array([0, 0, 0, 1]), 3, GRID)
+    assert (found.objects, found.shared, found.lost) == (4, 0, 0)
+    assert (found.ap, found.ap50, found.recall) == (1, 1, 1)
+
+
+def test_what_shares_a_cell_and_is_lost_is_counted_and_costs_recall() -> None:
+    boxes = boxes_at((10, 10), (30, 10), (31, 11), (10, 10))
+    found = measure_ceiling(boxes, np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), 2, GRID)
+    assert (found.rows, found.cols) == (3, 5)
+    assert (found.objects, found.shared, found.lost) == (4, 2, 1)
+    assert found.recall == pytest.approx(3 / 4)
+    assert found.ap == pytest.approx(76 / 101)  # COCO's 101 points of recall: 0 to 0.75
+    two = Grid(60, 100, 3, 5, boxes=2, classes=2)
+    again = measure_ceiling(boxes, np.array([0, 0, 0, 0]), np.array([0, 0, 0, 1]), 2, two)
+    assert (again.shared, again.lost, again.ap) == (2, 0, 1)
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_chunks_do_not_matter(chunk: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.integers(0, 8, 30))
+    boxes = boxes_at(*rng.uniform(0, 1, (30, 2)) * (100, 60))
+    labels = rng.integers(0, 2, 30)
+    whole = measure_ceiling(boxes, labels, index, 8, GRID)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ceiling_module, "_CHUNK_NUMBERS", chunk * math.prod(GRID.shape))
+        assert measure_ceiling(boxes, labels, index, 8, GRID) == whole
+    cells = [(int(y // 20), int(x // 20)) for x, y in boxes[:, :2] + 5]
+    places = list(zip(index.tolist(), cells, strict=True))
+    assert whole.shared == sum(places.count(place) > 1 for place in places)
+    assert whole.lost == 30 - len(set(places))  # with one box a cell, each cell holds one
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 3), st.integers(0, 150), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_it_is_what_cocos_evaluator_says_of_the_decoded_targets(
+    boxes_a_cell: int, objects: int, images: int, seed: int
+) -> None:
+    grid = Grid(height=60, width=100, rows=15, cols=20, boxes=boxes_a_cell, classes=3)
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.integers(0, images, objects))
+    sides = rng.choice([0.5, 3.0, 30.0], (objects, 2))
+    centres = rng.uniform(0, 1, (objects, 2)) * (100, 60)
+    boxes = cxcywh_to_xyxy(np.concatenate([centres, sides], axis=1))
+    labels = rng.choice([0, 2], objects)  # nothing of class 1
+    if objects > 1:  # two that are the same
+        boxes[1], labels[1], index[1] = boxes[0], labels[0], index[0]
+    targets = encode_boxes(boxes, labels, index, images, grid).targets
+    decoded = decode_grid(targets, grid)
+    image, box, label = np.nonzero(decoded.scores)
+    expected = score(
+        TruthTable(images, index, xyxy_to_ltwh(boxes), labels, np.zeros(objects, bool)),
+        DetectionTable(
+            images, image, xyxy_to_ltwh(decoded.boxes[image, box]), label, decoded.scores[image, box, label]
+        ),
+        ["a", "b", "c"],
+    )
+    found = measure_ceiling(boxes, labels, index, images, grid)
+    assert (found.ap, found.ap50, found.recall) == (expected.ap, expected.ap50, expected.ar100)
+
+
+def test_of_one_class_in_an_image_100_count() -> None:
+    across, down = np.meshgrid(np.arange(20), np.arange(6))
+    boxes = boxes_at(*(5 * np.stack([across.ravel(), down.ravel()], axis=1) + 2.5), side=4.0)
+    one = measure_ceiling(boxes, np.zeros(120, int), np.zeros(120, int), 1, Grid(60, 100, 12, 20, 1, 2))
+    assert (one.lost, one.recall, one.ap) == (0, round(100 / 120, 12), round(84 / 101, 12))
+    two = measure_ceiling(boxes, np.arange(120) % 2, np.zeros(120, int), 1, Grid(60, 100, 12, 20, 1, 2))
+    assert (two.lost, two.recall, two.ap) == (0, 1, 1)
+
+
+def test_a_box_that_comes_back_as_another_is_lost() -> None:
+    def found(side: float) -> Ceiling:
+        tiny = boxes_at(
+            (64.1234567, 40.1234567), side=side
+        )  # about as small as float32 can tell places apart
+        return measure_ceiling(tiny, np.array([0]), np.array([0]), 1, GRID)
+
+    assert (found(1e-8).lost, found(1e-8).ap, found(1e-8).recall) == (0, 0, 0)
+    assert (found(1e-6).ap50, found(1e-6).ap) == (1, 0.8)  # right at 8 of 10 thresholds
+
+
+def test_a_split_without_objects_has_no_ap() -> None:
+    none = np.zeros(0, int)
+    found = measure_ceiling(np.zeros((0, 4)), none, none, 2, GRID)
+    assert found == Ceiling(3, 5, 0, 0, 0, None, None, None)
+    assert advise("test", [found], 1.0) is None
+
+
+def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.zip", ["chat", "rat"]) as archive:
+        boxes = 4 * xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
+        archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, boxes, [0, 0, 1])
+    list(encode_archive(tmp_path / "a.zip", Grid(240, 400, 3, 5, 1, 2), 0, tmp_path / "grid"))
+    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2])  # 9 rows of 240 px do not fit
+    assert [(one.rows, one.cols) for one in found] == [(3, 5), (6, 10), (12, 20)]
+    assert [one.lost for one in found] == [1, 1, 0]
+
+
+def test_both_sides_of_a_finer_cell_are_multiples_of_4_pixels(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "a.zip", ["chat"]) as archive:
+        archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, [], [])
+    for rows, cols, finer in ((3, 4, [(15, 20)]), (4, 3, []), (12, 10, [(60, 50)])):
+        grid = Grid(240, 400, rows, cols, 1, 1)
+        list(encode_archive(tmp_path / "a.zip", grid, 0, tmp_path / "grid"))
+        found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5])
+        assert [(one.rows, one.cols) for one in found] == [(rows, cols), *finer]
+
+
+def ceilings(*aps: float) -> list[Ceiling]:
+    return [Ceiling(3 * (n + 1), 5 * (n + 1), 8, 4, 2, ap, ap, ap) for n, ap in enumerate(aps)]
+
+
+def test_the_advice_names_the_coarsest_grid_that_does() -> None:
+    assert advise("val", ceilings(0.96, 1.0), 0.95) is None
+    assert advise("val", ceilings(0.95), 0.95) is None
+    text = advise("val", ceilings(0.5, 0.7, 0.97, 1.0), 0.95)
+    assert text is not None
+    assert "val: no detector can pass AP 0.500 on a grid of 3 x 5 cells: 2 of 8 objects are lost" in text
+    assert "encode.rows: 9 and encode.cols: 15 (AP 0.970 at most)" in text
+
+
+def test_where_none_does_the_advice_names_the_best() -> None:
+    assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
+    assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
+    assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
+
+
+class TestReadCeiling:
+    def test_it_is_the_first_grid_of_the_split(self, tmp_path):
+        report = tmp_path / "report.json"
+        report.write_text('{"val": [{"ap": 0.5}], "test": [{"ap": 0.75}, {"ap": 1.0}]}')
+        assert read_ceiling(report, "test") == 0.75
+        report.write_text('{"test": [{"ap": null}]}')
+        assert read_ceiling(report, "test") is None
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            (None, "no such file; run `dvc repro encode`"),
+            ("{", "is damaged"),
+            ("[]", "is damaged"),
+            ('{"test": []}', "tells no ceiling of test"),
+            ('{"val": [{"ap": 1}]}', "tells no ceiling of test"),
+            ('{"test": [{"ap": "0.5"}]}', "the AP of test is '0.5'; allowed: 0 to 1, or null; run"),
+            ('{"test": [{"ap": NaN}]}', "the AP of test is nan; allowed"),
+            ('{"test": [{"ap": true}]}', "the AP of test is True; allowed"),
+        ],
+    )
+    def test_a_damaged_report_is_told(self, tmp_path, text, message):
+        if text is not None:
+            (tmp_path / "report.json").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read_ceiling(tmp_path / "report.json", "test")

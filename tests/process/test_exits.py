@@ -1,0 +1,139 @@
+"""How a program ends: in words, with an exit code, and never with half of its settings changed."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from repository import ROOT
+
+from humbleyolo.errors import UserError
+from humbleyolo.process import exits
+from humbleyolo.process.exits import exit_with
+
+
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+
+
+def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise UserError("a.yaml: is empty")
+
+    with pytest.raises(SystemExit) as ended:
+        exit_with(fail)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: a.yaml: is empty\n"
+
+
+class ResourceExhaustedError(Exception):
+    """TensorFlow's is known by its name, which needs no import."""
+
+
+TENSORFLOWS = ResourceExhaustedError(
+    "{{function_node __wrapped__Relu_device_/job:localhost}} OOM when allocating tensor with shape[3,4] and type "
+    "float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator cpu [Op:Relu]\nHint: more"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MemoryError(), "not enough memory; lower it"),
+        (MemoryError("Unable to allocate 7 GiB"), "not enough memory (Unable to allocate 7 GiB); lower it"),
+        (OSError(errno.ENOMEM, "None left"), "not enough memory ([Errno 12] None left); lower it"),
+        (TENSORFLOWS, "not enough memory (OOM when allocating tensor with shape[3,4] and type float); lower it"),
+        (OSError(errno.ENOSPC, "No space left", "disk/a"), "disk/a: No space left; free some space"),
+        (OSError(errno.ENFILE, "Too many files"), "a temporary file: Too many files; close other programs"),
+    ],
+)  # fmt: skip
+def test_what_the_machine_has_too_little_of_is_a_line_and_code_2(
+    error: Exception, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        exit_with(fail, less_memory="lower it")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {text}\n"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOENT, "No such file"), OSError("of no number"), RuntimeError()]
+)
+def test_a_mistake_of_the_program_is_shown_whole(error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        exit_with(fail)
+
+
+def test_a_signal_that_was_to_be_ignored_is() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `nohup` and a shell's `&` do
+    try:
+        exit_with(lambda: os.kill(os.getpid(), signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+HELD = """
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+os.kill(os.getpid(), signal.SIGINT)
+begin()
+"""
+WHILE_QUIET = """
+begin()
+with quiet():
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows holds no signals back")
+@pytest.mark.parametrize("code", [HELD, WHILE_QUIET])
+def test_a_program_that_has_begun_ends_at_once_and_in_words(code: str) -> None:
+    first = (
+        "import os, signal; from humbleyolo.process.exits import begin;"
+        "from humbleyolo.process.stderr import quiet"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}{code}raise AssertionError"], env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_a_line(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        exit_with(lambda: os.kill(os.getpid(), number))
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"
+    assert signal.getsignal(number) is before
+
+
+def test_a_stage_puts_its_outputs_back_and_says_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.setattr(exits, "end_with_parents", lambda: done.append("watches"))
+    monkeypatch.setattr(exits, "_put_back_outputs", done.append)
+
+    def work() -> None:
+        done.append("works")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(SystemExit):
+        exit_with(work)
+    assert done == ["watches", "works", "train"]
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped; `dvc repro` goes on with train"
+    done.clear()
+    exit_with(lambda: None)
+    assert done == ["watches"]

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+from evaluated_project import make_project
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation import mistakes
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, read_evaluation
+
+GRID = Grid(64, 64, 2, 4, 2, 3)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return make_project(tmp_path)
+
+
+def test_the_kinds_are_those_that_evaluate_writes():
+    assert sorted(MISTAKES) == sorted(mistakes.MISTAKES)
+    assert CORRECT == mistakes.CORRECT
+
+
+def read(project):
+    with Archive(project / "dataset/test.zip") as archive:
+        return read_evaluation(project / "evaluation", read_truths(archive), len(archive.categories), GRID)
+
+
+def test_judgements_point_at_rows_of_their_own_image(project):
+    evaluation = read(project)
+    judged, found = evaluation.judgements, evaluation.detections
+    with Archive(project / "dataset/test.zip") as archive:
+        truths = read_truths(archive)
+    made, known = judged.detections >= 0, judged.truths >= 0
+    np.testing.assert_array_equal(found.images[judged.detections[made]], judged.images[made])
+    np.testing.assert_array_equal(truths.images[judged.truths[known]], judged.images[known])
+    assert set(judged.kinds[~made]) == {"missed"}
+    assert set(judged.kinds) >= {"missed", "correct"}
+    assert list(judged.wrong()) == [kind in MISTAKES for kind in judged.kinds]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda metrics: metrics.pop("format"),
+            "a version without a format; expected format 2(?s:.*)dvc repro evaluate",
+        ),
+        (lambda metrics: metrics.update(format=0), "of format 0; expected"),
+        (lambda metrics: metrics.update(format="1"), "of format '1'; expected"),
+        (lambda metrics: metrics.update(ap="x", ap50=float("nan")), "(?s)ap is 'x'; allowed: .*ap50 is nan"),
+        (lambda metrics: metrics.update(ap=True), "ap is True"),
+        (lambda metrics: metrics.pop("per_class"), "per_class is missing"),
+        (lambda metrics: metrics.update(per_class={"chat": 1}), "per_class is missing, or no numbers"),
+        (lambda metrics: metrics["per_class"]["chat"].update(ap=[]), r"per_class: chat: ap is \[\]"),
+    ],
+)
+def test_metrics_of_another_version_or_damaged_are_an_error(project, change, message):
+    path = project / "evaluation/metrics.json"
+    metrics = json.loads(path.read_text())
+    change(metrics)
+    path.write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=message):
+        read(project)
+
+
+HEAD = "image_id,detection,truth,kind,predicted,truth_class,score,iou\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("13,0,,background,a,,0.5,", "line 2: image_id 13 is unknown; allowed: 1 to 12"),
+        ("0,0,,background,a,,0.5,", "image_id 0 is unknown"),
+        ("1,999,,background,a,,0.5,", "detection 999 is unknown; allowed: 0 to"),
+        ("1,,0,missed,,a,,", "truth 0 is unknown; allowed: 1 to"),
+        ("1,0,1,wrong,a,a,0.5,0.5", "kind 'wrong'; allowed: correct, missed, background"),
+        ("1,0,,missed,a,,0.5,", "kind 'missed' without a truth"),
+        ("1,,1,background,,a,,", "kind 'background' without a detection"),
+    ],
+)
+def test_a_judgement_of_what_does_not_exist_is_an_error(project, row, message):
+    (project / "evaluation/judged.csv").write_text(HEAD + row + "\n")
+    with pytest.raises(UserError, match=message):
+        read(project)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((12, 2, 4, 1), np.float32), np.zeros((12, 2, 4, 2)), np.zeros((3, 2, 4, 2), np.float32)],
+)
+def test_confidences_of_another_grid_are_an_error(project, array):
+    np.save(project / "evaluation/confidence.npy", array)
+    with pytest.raises(UserError, match=r"confidence.npy: holds .* expected float32 \(12, 2, 4, 2\); run"):
+        read(project)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 200, b"\x93NUMPY\x01\x00"])
+def test_confidences_that_are_no_array_are_an_error(project, content):
+    (project / "evaluation/confidence.npy").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as an array"):
+        read(project)

@@ -1,0 +1,312 @@
+"""The evaluate stage with an untrained network: its files agree with each other and with pycocotools."""
+
+import json
+import shutil
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sections import model_section
+
+from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.dataset.arrays import EncodedSplit, encode_archive, open_encoded
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.evaluation import run as split_run
+from humbleyolo.evaluation.files import read_detections
+from humbleyolo.evaluation.headline import measure
+from humbleyolo.evaluation.run import check_match, detect, run_network
+from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
+from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.models.artifact import ModelInfo, save_model
+from humbleyolo.models.build import build_model
+from humbleyolo.models.network import Network, Selection
+from humbleyolo.params.sections import Evaluate
+from humbleyolo.storage.png import encode_png
+from stages.evaluate import evaluate
+
+GRID = Grid(height=16, width=32, rows=2, cols=4, boxes=1, classes=2)
+NAMES = ("chat", "rat")
+ALL = Evaluate(
+    min_score=0.0,
+    nms_iou=0.5,
+    max_detections=100,
+    mirrored="none",
+    whole_pixels=False,
+    match_iou=0.5,
+    background_iou=0.1,
+    voc_iou=0.5,
+    bins=10,
+    resamples=50,
+    bootstrap_seed=1,
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with images of three shapes, encoded, and a network that knows nothing."""
+    folder = tmp_path_factory.mktemp("project")
+    rng = np.random.default_rng(0)
+    (folder / "dataset").mkdir()
+    with ArchiveWriter(folder / "dataset/test.zip", NAMES) as archive:
+        for number, (height, width) in enumerate([(16, 32), (40, 40), (20, 90), (16, 32), (40, 40)]):
+            boxes = np.array([[1, 2, 10, 12], [width - 9.5, height - 8, 9.5, 8]])[: number % 3]
+            image = rng.integers(0, 256, (height, width, 3), np.uint8)
+            crowds = [{"iscrowd": int(number == 4)}] * len(boxes)
+            archive.add(
+                f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds
+            )
+    shutil.copyfile(folder / "dataset/test.zip", folder / "dataset/val.zip")
+    for split in ("val", "test"):
+        list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}"))
+    (folder / "grid/report.json").write_text('{"test": [{"ap": 0.8}]}')
+    model = model_section("humble")
+    network = build_model(model, GRID, seed=0)
+    (folder / "model").mkdir()
+    weights = {variable.path: np.asarray(variable) for variable in network.variables}
+    save_model(folder / "model", ModelInfo(model, GRID, NAMES, 0), weights)
+    return folder
+
+
+def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
+    return evaluate(settings, project / "model", project / "grid", project / "dataset", out)
+
+
+def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path / "one")
+    run(project, tmp_path / "two")
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == [
+        "confidence.npy", "confusion.csv", "detections.json", "headline.json", "intervals.csv", "iou_histogram.csv",
+        "judged.csv", "metrics.json", "mistakes.csv", "precision_recall.csv", "precision_recall_by_class.csv",
+        "reliability.csv", "selection.json", "thresholds.csv",
+    ]  # fmt: skip
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_files_agree(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+    assert (metrics["images"], metrics["objects"]) == (5, 3)
+    with Archive(project / "dataset/test.zip") as archive:
+        truths = read_truths(archive)
+    assert truths.crowd.sum() == 1
+    found = read_detections(tmp_path / "detections.json", 5, 2)
+    assert len(found) == metrics["detections"] > 5
+    coco = measure(truths, found, NAMES)
+    by_class = coco.pop("per_class")
+    assert {name: metrics[name] for name in coco} == coco
+    for name, numbers in by_class.items():
+        assert {key: metrics["per_class"][name][key] for key in numbers} == numbers
+    overall = pd.read_csv(tmp_path / "precision_recall.csv")
+    assert overall["precision"].mean() == pytest.approx(metrics["ap50"])
+    by_class = pd.read_csv(tmp_path / "precision_recall_by_class.csv")
+    assert set(by_class["class"]) == set(NAMES)
+
+
+def test_pycocotools_gives_the_same_from_the_files(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    metrics = run(project, tmp_path)
+    known = COCO()
+    with zipfile.ZipFile(project / "dataset/test.zip") as archive:
+        known.dataset = json.loads(archive.read("annotations.json"))
+    known.createIndex()
+    evaluation = COCOeval(known, known.loadRes(str(tmp_path / "detections.json")), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    ours = [-1.0 if value is None else value for value in list(metrics.values())[:12]]
+    assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
+
+
+@pytest.mark.parametrize(("whole_pixels", "mirrored"), [(True, "none"), (False, "none"), (False, "both")])
+def test_the_detector_finds_on_the_pictures_what_was_measured(
+    whole_pixels: bool, mirrored: str, project: Path, tmp_path: Path
+) -> None:
+    from humbleyolo import Detector
+
+    shutil.copytree(project / "model", tmp_path / "model")
+    changes = {"min_score": 0.02, "nms_iou": 0.3, "max_detections": 6, "whole_pixels": whole_pixels}
+    metrics = run(project, tmp_path / "evaluation", ALL.model_copy(update=changes | {"mirrored": mirrored}))
+    expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
+    detector = Detector.load(tmp_path / "model", threshold=0.02)
+    assert {name: getattr(detector.facts, name) for name in changes} == changes
+    with Archive(project / "dataset/test.zip") as archive:
+        found = detector([Image.open(BytesIO(record.image_bytes)) for record in archive])
+    table = DetectionTable.gather((xyxy_to_ltwh(one.boxes), one.labels, one.scores) for one in found)
+    rows, others = expected.file_order(), table.file_order()
+    assert len(rows) == metrics["detections"] > 5
+    np.testing.assert_array_equal(table.images[others], expected.images[rows])
+    np.testing.assert_array_equal(table.labels[others], expected.labels[rows])
+    np.testing.assert_allclose(table.boxes_ltwh[others], expected.boxes_ltwh[rows], atol=1e-3)
+    np.testing.assert_allclose(table.scores[others], expected.scores[rows], atol=1e-6)
+    (tmp_path / "model/weights.npz").write_bytes((tmp_path / "model/weights.npz").read_bytes() + b" ")
+    assert not Detector.load(
+        tmp_path / "model"
+    ).facts.whole_pixels  # other weights, of which nothing is known
+
+
+def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path, ALL.model_copy(update={"min_score": 1.0}))
+    assert (metrics["detections"], metrics["ap"], metrics["mean_iou"]) == (0, 0.0, None)
+
+
+def test_the_confidence_is_the_network_s(project: Path, tmp_path: Path) -> None:
+    run(project, tmp_path)
+    confidence = np.load(tmp_path / "confidence.npy", allow_pickle=False)
+    assert (confidence.dtype, confidence.shape) == (np.float32, (5, 2, 4, 1))
+    split = open_encoded(project / "grid/test")
+    predictions = Network.load(project / "model").predict(np.asarray(split.images))
+    assert np.array_equal(confidence, split_parts(predictions, 2).confidence)
+
+
+def test_mirror_images_change_what_is_found(project: Path, tmp_path: Path) -> None:
+    found = []
+    for mirrored in ("none", "horizontal", "both"):
+        run(project, tmp_path / mirrored, ALL.model_copy(update={"mirrored": mirrored}))
+        found.append(np.load(tmp_path / mirrored / "confidence.npy", allow_pickle=False))
+        assert json.loads((tmp_path / mirrored / "selection.json").read_text())["mirrored"] == mirrored
+    assert not np.allclose(found[0], found[1])
+    assert not np.allclose(found[1], found[2])
+
+
+def test_the_threshold_is_val_s(project: Path, tmp_path: Path) -> None:
+    before = run(project, tmp_path / "before")
+    shutil.copytree(project, tmp_path / "project")
+    other = tmp_path / "project"
+    image = encode_png(np.zeros((16, 32, 3), np.uint8))
+    with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
+        archive.add("0.png", image, 16, 32, [], [])
+    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val"))
+    after = run(other, tmp_path / "after")
+    assert after["threshold"] is None  # where nothing is there nothing is right, whatever the threshold
+    assert (after["precision"], after["recall"]) == (None, 0.0)
+    assert after["ap"] == before["ap"]
+    judged = pd.read_csv(tmp_path / "after/judged.csv")
+    assert judged["kind"].tolist() == ["missed"] * 3
+
+
+def test_the_ceiling_is_the_grid_s(project: Path, tmp_path: Path) -> None:
+    metrics = run(project, tmp_path)
+    assert metrics["ceiling_ap"] == 0.8
+    assert metrics["ap_of_ceiling"] == pytest.approx(metrics["ap"] / 0.8, abs=1e-11)
+
+
+class Oracle:
+    """Answers with the truth as the network would see it, and a box on the letterbox's bar."""
+
+    info = ModelInfo(model_section("humble"), GRID, NAMES, 0)
+
+    def __init__(self, project: Path) -> None:
+        self.split = open_encoded(project / "grid/test")
+        self.seen = 0
+
+    def predict(self, images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        found = []
+        for _ in images:
+            start, stop = self.split.offsets[self.seen : self.seen + 2]
+            boxes = np.concatenate([self.split.boxes[start:stop], [[0, 0, 0.5, 16]]])
+            labels = np.append(self.split.labels[start:stop], 0).astype(np.int64)
+            index = np.zeros(len(labels), np.int64)
+            encoded = encode_boxes(boxes, labels, index, 1, GRID)
+            assert encoded.kept.all()
+            found.append(encoded.targets)
+            self.seen += 1
+        return np.concatenate(found)
+
+
+def found_boxes(network: Any, split: EncodedSplit, selection: Selection) -> DetectionTable:
+    return DetectionTable.join([batch.detections for batch in detect(network, split, selection)])
+
+
+def test_whole_pixels_are_those_of_the_image_before_the_letterbox(project: Path) -> None:
+    network, split = Network.load(project / "model"), open_encoded(project / "grid/test")
+    plain, whole = (
+        found_boxes(network, split, Selection(0, 0.5, 10, whole_pixels)) for whole_pixels in (False, True)
+    )
+    np.testing.assert_array_equal(whole.boxes_ltwh, np.round(whole.boxes_ltwh))
+    np.testing.assert_allclose(ltwh_to_xyxy(whole.boxes_ltwh), ltwh_to_xyxy(plain.boxes_ltwh), atol=0.5)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, names = Network.load(project / "model"), ("val", "test")
+    selection = Selection(0.01, 0.5, 10)
+    whole = run_network(network, selection, project / "grid", project / "dataset", names)
+    monkeypatch.setattr(split_run, "_BATCH", batch)
+    parts = run_network(network, selection, project / "grid", project / "dataset", names)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.detections.image_count == other.detections.image_count == one.truths.image_count
+        np.testing.assert_array_equal(one.detections.images, other.detections.images)
+        np.testing.assert_allclose(one.detections.boxes_ltwh, other.detections.boxes_ltwh, atol=1e-3)
+        np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-5)
+
+
+def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
+    oracle: Any = Oracle(project)
+    found = found_boxes(oracle, oracle.split, Selection(0, 0.5, 10))
+    with Archive(project / "dataset/test.zip") as archive:
+        truths = read_truths(archive)
+        sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}
+    on_bars = {1, 4}  # the square images have bars at the left, where the last box lies
+    extra = [index for index in range(5) if index not in on_bars]
+    assert sorted(found.images.tolist()) == sorted(truths.images.tolist() + extra)
+    corners = ltwh_to_xyxy(found.boxes_ltwh)
+    assert all(
+        (box >= 0).all() and (box[2:] <= sizes[image]).all()
+        for image, box in zip(found.images, corners, strict=True)
+    )
+    for image, box in zip(truths.images, truths.boxes_ltwh, strict=True):
+        assert np.abs(found.boxes_ltwh[found.images == image] - box).max(axis=1).min() < 1e-4  # float32
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"categories": ("chat", "dog")},
+            "the model knows 'chat', 'dog', the encoded split has 'chat', 'rat'",
+        ),
+        ({"grid": Grid(16, 32, 1, 2, 1, 2)}, "the model's grid is .*run `dvc repro train`"),
+    ],
+)
+def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
+    info = ModelInfo(**{"model": Oracle.info.model, "grid": GRID, "categories": NAMES, "fill": 0} | changes)
+    network: Any = SimpleNamespace(info=info)
+    with Archive(project / "dataset/test.zip") as archive, pytest.raises(ProblemsError, match=message):
+        check_match(network, open_encoded(project / "grid/test"), archive)
+
+
+def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "test.zip", ["chat", "dog"]) as writer:
+        writer.add("0.png", encode_png(np.zeros((4, 4, 3), np.uint8)), 4, 4, [], [])
+    network: Any = SimpleNamespace(info=Oracle.info)
+    with Archive(tmp_path / "test.zip") as archive, pytest.raises(ProblemsError) as caught:
+        check_match(network, open_encoded(project / "grid/test"), archive)
+    assert len(caught.value.problems) == 2
+    assert all("dvc repro encode" in problem for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    "missing", ["model/model.json", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"]
+)
+def test_missing_input_is_named_and_nothing_is_written(project: Path, tmp_path: Path, missing: str) -> None:
+    away = (project / missing).rename(tmp_path / "away")
+    try:
+        with pytest.raises(UserError, match=r"no such file.*(dvc repro|dvc pull)"):
+            run(project, tmp_path / "out")
+    finally:
+        away.rename(project / missing)
+    assert not (tmp_path / "out").exists()

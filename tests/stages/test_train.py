@@ -1,0 +1,192 @@
+"""The train stage: a model that can be loaded and its history, the same bytes every time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from repository import ROOT
+from ruamel.yaml import YAML
+from sections import loss_section, model_section
+
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.models.network import Network
+from humbleyolo.params.sections import load_params
+from humbleyolo.storage.png import encode_png
+from humbleyolo.training import checkpoint
+from humbleyolo.training.progress import TrainingProgress
+from stages.train import train
+
+GRID = Grid(height=16, width=24, rows=1, cols=2, boxes=2, classes=2)
+RUNTIME, PARAMS = load_params(ROOT / "params.yaml", "runtime", "train")
+PARAMS = PARAMS.model_copy(update={"epochs": 2, "batch": 4, "warmup_epochs": 0.0, "patience": 0})
+LOSS = loss_section("yolov1")
+MODEL = model_section("humble")
+
+
+def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
+    rng = np.random.default_rng(images)
+    with ArchiveWriter(folder.with_suffix(".zip"), classes) as archive:
+        for number in range(images):
+            pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
+            archive.add(
+                f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2]
+            )
+    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    encode_split(folder / "train", GRID, 9)
+    encode_split(folder / "val", GRID, 5)
+    return folder
+
+
+def test_it_writes_a_model_that_answers(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split, val = open_encoded(data / "train"), open_encoded(data / "val")
+    trained = train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "history.csv", "model.json", "weights.npz",
+    ]  # fmt: skip
+    network = Network.load(tmp_path / "model")
+    assert network.info.categories == ("chat", "rat")
+    assert (network.info.grid, network.info.fill, network.info.model) == (GRID, 7, MODEL)
+    history = pd.read_csv(tmp_path / "model/history.csv")
+    terms = ["xy", "wh", "obj", "noobj", "class"]
+    assert set(history) >= {
+        "epoch",
+        "val_ap",
+        "val_ap50",
+        *(f"{part}_{term}" for part in ("train", "val") for term in terms),
+    }
+    assert history["epoch"].tolist() == [1, 2]
+    assert trained.best_epoch in (1, 2)
+    said = capsys.readouterr().err  # no terminal here: a plain line an epoch
+    assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert "images/s" in said
+    assert "xy " in said
+
+
+def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split, val, kept = open_encoded(data / "train"), open_encoded(data / "val"), tmp_path / "aside/kept"
+    monkeypatch.setattr(checkpoint, "SHORTEST_S", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "whole")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingProgress, "epoch", fail)
+        with pytest.raises(RuntimeError):
+            train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
+    assert kept.exists()
+    capsys.readouterr()
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
+    assert capsys.readouterr().err.startswith("continues from epoch 1/2, step 2 of 2\n")
+    assert not list(kept.parent.iterdir())
+    for name in ("weights.npz", "model.json", "history.csv"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
+    split = open_encoded(data / "train")
+    with pytest.raises(UserError, match=r"train\.batch 10 is more than the 9 images of the train split"):
+        train(
+            1, RUNTIME, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model"
+        )
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: Path) -> None:
+    split = open_encoded(encode_split(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4))
+    compact = model_section("compact", width=0.25, depth=1.0, stride=4)
+    with pytest.raises(UserError, match=r"model\.name compact cannot be built for this grid: 3 x 2 cells"):
+        train(1, RUNTIME, compact, LOSS, PARAMS, split, split, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_splits_that_do_not_belong_together_are_refused(data: Path, tmp_path: Path) -> None:
+    split = open_encoded(data / "train")
+    other = open_encoded(encode_split(tmp_path / "val", GRID, 4, ("rat", "chat")))
+    with pytest.raises(UserError, match="other data; run `dvc repro encode`"):
+        train(1, RUNTIME, MODEL, LOSS, PARAMS, split, other, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def project(folder: Path, **values: object) -> None:
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in values.items():
+        section, name = key.split("__")
+        params[section][name] = value
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+
+
+def run(folder: Path, data: Path, out: str = "model", **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stages.train", str(data / "train"), str(data / "val"), out]
+    everything = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(command, cwd=folder, env=everything, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_started_as_dvc_starts_it_the_bytes_are_the_same_on_any_number_of_cores(tmp_path: Path) -> None:
+    grid = Grid(48, 80, 3, 5, 1, 2)
+    for name, images in (("train", 33), ("val", 5)):
+        encode_split(tmp_path / name, grid, images)
+    project(
+        tmp_path, encode__height=48, encode__width=80, encode__rows=3, encode__cols=5, train__epochs=2,
+        train__warmup_epochs=1.0, train__batch=16, model__name="compact", model__width=0.5,
+    )  # fmt: skip
+    first = run(tmp_path, tmp_path, "one")
+    assert first.returncode == 0, first.stderr
+    assert "compact trained into one in" in first.stdout
+    assert len(first.stdout.splitlines()) == 1
+    second = subprocess.run(
+        ["taskset", "-c", "0", sys.executable, "-m", "stages.train", "train", "val", "two"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), "TF_NUM_INTRAOP_THREADS": "7"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert second.returncode == 0, second.stderr
+    for name in ("weights.npz", "model.json", "history.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_the_thread_counts_of_params_yaml_are_those_of_tensorflow() -> None:
+    code = (
+        "from humbleyolo.models.tensorflow_setup import start_runtime;"
+        "from humbleyolo.params.sections import Runtime;"
+        "import tensorflow as tf;"
+        "start_runtime(Runtime(intra_op_threads=3, inter_op_threads=5, precision='float32'));"
+        "t = tf.config.threading;"
+        "print(t.get_intra_op_parallelism_threads(), t.get_inter_op_parallelism_threads())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_NUM_INTRAOP_THREADS": "1"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split() == ["3", "5"]
+
+
+@pytest.mark.slow
+def test_a_mistake_in_the_parameters_ends_it_before_any_work(data: Path, tmp_path: Path) -> None:
+    project(tmp_path, train__epochs=-1)
+    done = run(tmp_path, data)
+    assert done.returncode == 2
+    assert "train.epochs: -1 is not allowed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "model").exists()

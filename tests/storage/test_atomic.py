@@ -1,0 +1,124 @@
+"""A file appears whole or not at all."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_disk import SmallDisk, small_disk
+
+from humbleyolo.errors import UserError
+from humbleyolo.storage.atomic import atomic_write, make_folder
+
+
+@pytest.fixture
+def disk() -> Iterator[SmallDisk]:
+    """A disk of one mebibyte."""
+    with small_disk() as mounted:
+        yield mounted
+
+
+def write(path: Path, content: bytes) -> None:
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def test_the_file_holds_what_was_written_and_nothing_lies_beside_it(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a.txt") as file:
+        file.write(b"whole")
+        assert not (tmp_path / "a.txt").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"whole"
+
+
+def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"old")
+    with contextlib.suppress(KeyError), atomic_write(path) as file:
+        file.write(b"ne")
+        raise KeyError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_says_so_and_leaves_nothing(disk: SmallDisk) -> None:
+    path = disk.path / "a.bin"
+    with pytest.raises(UserError, match=r"a\.bin: cannot be written: the disk is full"):
+        write(path, bytes(4 << 20))
+    assert list(disk.path.iterdir()) == []
+
+
+def test_a_full_disk_is_noticed_where_only_the_last_flush_meets_it(disk: SmallDisk) -> None:
+    (disk.path / "filler").write_bytes(bytes((1 << 20) - 4096))
+    with pytest.raises(UserError, match="the disk is full"):
+        write(disk.path / "a.bin", bytes(8000))  # fewer than the buffer holds
+    assert [path.name for path in disk.path.iterdir()] == ["filler"]
+
+
+def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("root may write everywhere")
+        with pytest.raises(UserError, match="no permission"), atomic_write(tmp_path / "a"):
+            pass
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_read_only_disk_says_so(disk: SmallDisk) -> None:
+    disk.remount("ro")
+    with pytest.raises(UserError, match="a: cannot be written: the disk is read-only"):
+        write(disk.path / "a", b"")
+
+
+def test_a_missing_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="b: cannot be written: no such folder"):
+        write(tmp_path / "missing" / "b", b"")
+
+
+def test_errors_of_the_body_are_not_taken_for_errors_of_writing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a"):
+        (tmp_path / "missing").read_bytes()
+    with pytest.raises(UserError, match="input/output"), atomic_write(tmp_path / "a"):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "a"):
+        pass
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_kill_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from humbleyolo.storage.atomic import atomic_write\n"
+        "with atomic_write(Path(sys.argv[1])) as file:\n"
+        "    file.write(bytes(1 << 20)); file.flush(); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left_behind,) = tmp_path.iterdir()
+    assert left_behind.name.startswith(".a.bin.")
+    (tmp_path / ".b.bin.1.partial").touch()  # another file's
+    write(tmp_path / "a.bin", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.bin", ".b.bin.1.partial"}
+
+
+def test_a_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    make_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="a file stands where a folder is needed"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(UserError, match="a file stands where a folder is needed"):
+        make_folder(tmp_path / "file" / "below")
+    shutil.rmtree(tmp_path / "a")

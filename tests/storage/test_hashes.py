@@ -1,0 +1,40 @@
+"""Hashes are DVC's own: the second opinion is DVC, and the lock of this project."""
+
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from repository import ROOT
+from ruamel.yaml import YAML
+from tiny_project import Project
+
+from humbleyolo.storage.hashes import digest_of
+
+LOCK = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # within DVC
+def test_a_file_and_a_folder_have_the_hash_that_dvc_gives_them(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    for name in ("b", "a/z", "a/b/c", "a-b", "a.b", "ä", "Z", ".hidden", "a b"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "empty").mkdir()
+    (tmp_path / "file").write_text("text")
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        for name in ("file", "folder"):
+            (stage,) = repo.add([str(tmp_path / name)])
+            assert digest_of(tmp_path / name) == stage.outs[0].hash_info.value
+
+
+def test_the_fonts_are_those_of_the_lock() -> None:
+    (entry,) = [entry for entry in LOCK["generate"]["deps"] if entry["path"] == "data/fonts"]
+    assert digest_of(ROOT / "data/fonts") == entry["md5"]
+
+
+@pytest.mark.slow
+def test_outputs_have_the_hashes_of_the_lock(first_run: tuple[Project, object]) -> None:
+    path = first_run[0].path
+    for content in YAML(typ="safe").load(path / "dvc.lock")["stages"].values():
+        for entry in content["outs"]:
+            assert digest_of(path / entry["path"]) == entry["md5"], entry["path"]

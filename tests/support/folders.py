@@ -1,0 +1,153 @@
+"""Small labelled folders, made for each test."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.registry import read_source
+from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.records import Options
+from humbleyolo.labels.validate import Labelled
+
+Files = dict[str, bytes | str]
+
+
+def picture(seed: int = 0, width: int = 40, height: int = 20, kind: str = "PNG", **save: object) -> bytes:
+    """An image file whose content depends on the seed."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+    return encoded(Image.fromarray(pixels), kind, **save)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **save: object) -> bytes:
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **save)
+    return file.getvalue()
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that declares a size and holds next to nothing."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def wrong_crc() -> bytes:
+    """A PNG whose check sum of the pixels is not theirs."""
+    data = bytearray(picture())
+    place = data.index(b"IDAT")
+    length = struct.unpack(">I", data[place - 4 : place])[0]
+    data[place + 4 + length] ^= 1
+    return bytes(data)
+
+
+def voc(name: str, *boxes: str, width: int = 40, height: int = 20) -> str:
+    """An XML file as LabelImg writes it."""
+    objects = "".join(
+        f"<object><name>{label}</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>"
+        f"<bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>\n"
+        for label, x1, y1, x2, y2 in (box.split() for box in boxes)
+    )
+    size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
+    return f"<annotation>\n<filename>{name}</filename>\n{size}\n{objects}</annotation>\n"
+
+
+# A label file of each format, about `a.png` of 40 x 20 pixels.
+GOOD: dict[str, tuple[str, str]] = {
+    "voc": ("a.xml", voc("a.png", "cat 1 2 3 4")),
+    "yolo": ("a.txt", "0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.1 0.1\n"),
+    "coco": (
+        "a.json",
+        '{"images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 40}], "categories": [{"id": 1, "name":'
+        ' "cat"}], "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "iscrowd": 0,'
+        ' "segmentation": {"size": [20, 40], "counts": "5a0P1"}}]}',
+    ),
+    "cvat": (
+        "a.xml",
+        '<annotations><meta><task><labels><label><name>c</name></label></labels></task></meta><image id="0" '
+        'name="a.png" width="40" height="20"><box label="c" xtl="1" ytl="2" xbr="3" ybr="4" rotation="5"/></image>'
+        '<track id="0" label="c"><box frame="0" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/></track></annotations>',
+    ),
+    "bbox_label_tool": ("a.txt", "2\n1 2 3 4\n5 6 7 8 cat\n"),
+    "labelme": (
+        "a.json",
+        '{"imagePath": "a.png", "imageHeight": 20, "imageWidth": 40, "shapes": [{"label": "c", "shape_type": '
+        '"rectangle", "points": [[1, 2], [3, 4]], "flags": {}}]}',
+    ),
+    "open_images": ("a.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.2,0.3,0.4\n"),
+    "csv": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
+    "article": ("a.txt", "1 0 0\n10 10 4 4\n1\n0 0 1\n1 1 1 1\n0\n---\n"),
+}
+
+
+class Maker:
+    """Writes folders and archives, and reads them."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.count = top, 0
+
+    def folder(self, files: Files) -> Path:
+        self.count += 1
+        root = self.top / f"data{self.count}"
+        root.mkdir()
+        for name, content in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return root
+
+    def archive(self, files: Files) -> Path:
+        self.count += 1
+        path = self.top / f"data{self.count}.zip"
+        with zipfile.ZipFile(path, "w") as file:
+            for name, content in files.items():
+                file.writestr(name, content)
+        return path
+
+    def read(self, files: Files, **options: object) -> Labelled:
+        return self.open(self.folder(files), **options)
+
+    def open(self, path: Path, **options: object) -> Labelled:
+        with open_source(path) as source:
+            return read_source(source, Options(**options))  # type: ignore[arg-type]
+
+    def findings(self, files: Files, **options: object) -> list[Finding]:
+        """Every row of the ledger, whatever became of the rest."""
+        return self.findings_in(self.folder(files), **options)
+
+    def findings_in(self, path: Path, **options: object) -> list[Finding]:
+        """As `findings`, of a folder."""
+        chosen = Options(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
+        ledger = Ledger(chosen.on_problem)
+        with open_source(path) as source:
+            try:
+                read_source(source, chosen, ledger)
+            except UserError:
+                assert ledger.rows, "refused without a row"
+        return ledger.rows
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Maker:
+    return Maker(tmp_path)
+
+
+@pytest.fixture
+def one(make: Maker) -> Callable[..., Finding]:
+    """Read files that hold exactly one mistake, and return it."""
+
+    def read(files: Files, **options: object) -> Finding:
+        rows = make.findings(files, **options)
+        assert len(rows) == 1, [str(row) for row in rows]
+        return rows[0]
+
+    return read

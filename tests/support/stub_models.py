@@ -1,0 +1,65 @@
+"""Models for tests: one that finds what it is told to, and a small trained-looking folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from sections import model_section
+
+from humbleyolo.detection.model import Facts, Found
+
+NAMES = ("chat", "rat")
+
+
+def facts(height: int = 32, width: int = 64, threshold: float = 0.5) -> Facts:
+    """Return what a model of a 3 x 5 grid would say of itself."""
+    return Facts(NAMES, height, width, 3, 5, 114, threshold, "a test", 0.01, 0.5, 100, whole_pixels=False)
+
+
+class RedFinder:
+    """Finds the smallest box around strongly red pixels, with the score of their brightness."""
+
+    def __init__(self, height: int = 32, width: int = 64, threshold: float = 0.5) -> None:
+        self.facts = facts(height, width, threshold)
+        self.batches: list[int] = []
+
+    def detect(self, images: np.ndarray, min_score: float) -> list[Found]:
+        """Return one box an image, or none."""
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (self.facts.height, self.facts.width, 3)
+        self.batches.append(len(images))
+        return [self._look(image.astype(int), min_score) for image in images]
+
+    def _look(self, image: np.ndarray, min_score: float) -> Found:
+        red = image[..., 0] - image[..., 1:].max(axis=-1)
+        rows, cols = np.nonzero(red > 100)
+        score = float(red.max()) / 255
+        if not len(rows) or score < min_score:
+            return Found(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+        box = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
+        return Found(np.array([box], float), np.array([score]), np.array([1]))
+
+
+def save_network(
+    folder: Path, change: Callable[[np.ndarray], np.ndarray] = lambda values: values, boxes: int = 2
+) -> Path:
+    """Write a small `compact` of random weights as `train` writes a model, and return its folder."""
+    from humbleyolo.geometry.grid import Grid
+    from humbleyolo.models.artifact import ModelInfo, save_model
+    from humbleyolo.models.build import build_model
+
+    info = ModelInfo(
+        model_section("compact", width=0.25, depth=1.0, stride=4, squeeze_excitation=True),
+        Grid(48, 80, 3, 5, boxes, 2),
+        NAMES,
+        114,
+    )
+    network = build_model(info.model, info.grid, seed=3)
+    rng = np.random.default_rng(0)
+    weights = {}
+    for weight in network.weights:
+        values = np.asarray(weight) + rng.normal(0, 0.1, weight.shape).astype(np.float32)
+        weights[weight.path] = change(np.abs(values) if "variance" in weight.path else values)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(folder, info, weights)
+    return folder
