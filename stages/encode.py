@@ -12,16 +12,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.arrays import encode_archive, open_encoded
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceilings
 from humbleyolo.params.sections import Encode, load_params
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import atomic_write
-
-SPLITS = ("train", "val", "test")
-
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 

@@ -12,8 +12,9 @@ from humbleyolo.evaluation.bootstrap import Weighable, draw, interval, resample
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.nearest_truths import nearest_truths
-from humbleyolo.metrics.tables import DetectionTable, Floats, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
+from humbleyolo.storage.array_types import Floats
 
 SETTINGS = Evaluate(
     min_score=0.0, nms_iou=0.5, max_detections=100, mirrored="none", whole_pixels=False, match_iou=0.5,

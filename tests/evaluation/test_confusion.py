@@ -8,7 +8,8 @@ from humbleyolo.evaluation.confusion import BACKGROUND, confusion_table
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
 from humbleyolo.metrics.matching import Matches, match
-from humbleyolo.metrics.tables import Bools, DetectionTable, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Bools
 
 Counts = dict[tuple[int, int], int]
 

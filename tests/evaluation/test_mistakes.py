@@ -18,7 +18,8 @@ from humbleyolo.evaluation.mistakes import (
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.matching import evaluator, match
 from humbleyolo.metrics.nearest_truths import nearest_truths
-from humbleyolo.metrics.tables import Bools, DetectionTable, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Bools
 
 
 def judged(truths: TruthTable, detections: DetectionTable, classes: int) -> Judgement:

@@ -10,8 +10,6 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask
 
 from humbleyolo.geometry.boxes import (
-    Floats,
-    Ints,
     area,
     cxcywh_to_xyxy,
     ltwh_to_xyxy,
@@ -21,6 +19,7 @@ from humbleyolo.geometry.boxes import (
     xyxy_to_cxcywh,
     xyxy_to_ltwh,
 )
+from humbleyolo.storage.array_types import Floats, Ints
 
 SIDE = 16  # pixels of the images drawn here
 

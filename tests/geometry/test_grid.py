@@ -6,8 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from humbleyolo.geometry.boxes import Floats, Ints, cxcywh_to_xyxy, pairwise_iou, xyxy_to_cxcywh
+from humbleyolo.geometry.boxes import cxcywh_to_xyxy, pairwise_iou, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes, split_parts
+from humbleyolo.storage.array_types import Floats, Ints
 
 # 3 x 5 cells of 21 x 20 pixels, so that no two lengths agree: what swaps rows and columns shows.
 ODD = Grid(height=63, width=100, rows=3, cols=5, boxes=2, classes=3)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from repository import ROOT
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.image_info import Facts, inspect
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.near_duplicates import similar_pairs
 from humbleyolo.labels.records import Record
-from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
+from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
 from humbleyolo.labels.to_dataset import write_splits
 from humbleyolo.params.sections import Labelled, load_params
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve
-from humbleyolo.metrics.tables import Floats
+from humbleyolo.storage.array_types import Floats
 
 
 def points(right: list[bool], positives: int) -> list[tuple[float, float]]:

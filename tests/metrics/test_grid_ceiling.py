@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.arrays import encode_archive, open_encoded
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats, cxcywh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.metrics import grid_ceiling as ceiling_module
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings, read_ceiling
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Floats
 from humbleyolo.storage.png import encode_png
 
 GRID = Grid(height=60, width=100, rows=3, cols=5, boxes=1, classes=2)

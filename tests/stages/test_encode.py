@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from repository import ROOT
 
-from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.arrays import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Encode
 from humbleyolo.storage.png import encode_png
-from stages.encode import SPLITS, encode
+from stages.encode import encode
 
 PARAMS = Encode(height=64, width=64, fill=0, rows=2, cols=2, boxes=1, finer=[2, 4], min_ceiling=0.95)
 

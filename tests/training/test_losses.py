@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pycocotools import mask
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats
 from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
 from humbleyolo.params.sections import Loss
+from humbleyolo.storage.array_types import Floats
 from humbleyolo.training.losses import LOSSES, Terms, WeightedLoss
 from humbleyolo.training.responsible import assign_responsible, corners, iou
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.boxes_on_image import contact_sheet
-from humbleyolo.geometry.letterbox import Rgb, decode
+from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.ledger import Finding
 from humbleyolo.labels.records import Record
+from humbleyolo.storage.array_types import Floats, Rgb
 
 _COLUMNS, _MOST = 12, 96
 _SIDE = 72  # pixels of a crop's longer side, at most
@@ -89,7 +89,7 @@ def doubted_sheets(
     return sheets
 
 
-def _outlined(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
+def _outlined(image: Rgb, box: Floats) -> Image.Image:
     """Return a square around a box, twice as long, the box outlined; grey where the image ends."""
     side = 2 * float((box[2:] - box[:2]).max()) + 8
     left, top = ((box[:2] + box[2:]) / 2 - side / 2).tolist()
@@ -105,7 +105,7 @@ def _outlined(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
     return picture
 
 
-def _crop(image: Rgb, box: NDArray[np.float64]) -> Image.Image:
+def _crop(image: Rgb, box: Floats) -> Image.Image:
     """Return a box with a margin, at most 72 pixels long and at least as large as it is in the image."""
     height, width = image.shape[:2]
     margin = np.maximum((box[2:] - box[:2]) * _MARGIN, 1)

@@ -1,21 +1,18 @@
 """Small pictures of what is inside boxes, as vectors that a linear model can tell apart."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from humbleyolo.geometry.letterbox import Rgb
+from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints, Rgb, Uint8s
 
 SIDE = 12  # pixels each way of a crop
 CONTEXT = 1.3  # a crop is this much longer than its box, so that the border is in it
 _HIDDEN = 1024
 _RIDGE = 0.01  # of the mean variance
 
-Floats32 = NDArray[np.float32]
 
-
-def crop_boxes(image: Rgb, boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
+def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
     """Return (M, 12, 12, 3) uint8: each box of an image with a margin, cut at the image's border, made small.
 
     Args:
@@ -34,7 +31,7 @@ def crop_boxes(image: Rgb, boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
     return result
 
 
-def describe(crops: NDArray[np.uint8], lengths: NDArray[np.float64]) -> Floats32:
+def describe(crops: Uint8s, lengths: Floats) -> Floats32:
     """Return (N, K) float32: each crop's pattern without its brightness, its colours, and its box's size.
 
     Args:
@@ -62,7 +59,7 @@ class Model:
         classes: How many there are.
     """
 
-    def __init__(self, features: Floats32, labels: NDArray[np.int64], classes: int) -> None:
+    def __init__(self, features: Floats32, labels: Ints, classes: int) -> None:
         rng = np.random.default_rng(0)
         self._mean, self._scale = features.mean(axis=0), features.std(axis=0) + 1e-3
         shape = (features.shape[1], _HIDDEN)
@@ -90,9 +87,9 @@ class Model:
 
 def cross_scores(
     features: Floats32,
-    labels: NDArray[np.int64],
-    groups: NDArray[np.int64],
-    wanted: NDArray[np.bool_],
+    labels: Ints,
+    groups: Ints,
+    wanted: Bools,
     classes: int,
 ) -> Floats32:
     """Score crops by models that never saw their image.

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.geometry.boxes import pairwise_iou
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import similar_pairs
 from humbleyolo.labels.records import Record
-from humbleyolo.labels.splits import SPLITS
 from humbleyolo.labels.validate import Labelled
+from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
@@ -62,7 +62,7 @@ class Overview:
 def overview(labelled: Labelled) -> Overview:
     """Count and measure."""
     records = labelled.records
-    boxes: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    boxes: dict[str, list[Floats]] = defaultdict(list)
     images: Counter[str] = Counter()
     for record in records:
         images.update(set(record.labels))
@@ -79,7 +79,7 @@ def overview(labelled: Labelled) -> Overview:
     )
 
 
-def _table(name: str, boxes: Sequence[NDArray[np.float64]], images: int) -> ClassTable:
+def _table(name: str, boxes: Sequence[Floats], images: int) -> ClassTable:
     if not boxes:
         return ClassTable(name, 0, 0, (), (), ())
     lengths = np.array([box[2:] - box[:2] for box in boxes])  # (M, 2) width, height

@@ -12,15 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.check.crops import crop_boxes, cross_scores, describe
 from humbleyolo.geometry.boxes import pairwise_iou
-from humbleyolo.geometry.letterbox import Rgb, decode
+from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.records import Record
+from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 _FOLDS = 5
 _FEWEST, _FEWEST_IN_ALL = 20, 60
@@ -36,9 +36,9 @@ _COPIES = 2  # of each box, moved
 class _Crops:
     """Crops of one image: the labelled boxes, the same boxes moved, and background."""
 
-    crops: NDArray[np.uint8]
-    lengths: NDArray[np.float64]
-    kinds: NDArray[np.int64]  # class index; C for background, C + 1 for moved
+    crops: Uint8s
+    lengths: Floats
+    kinds: Ints  # class index; C for background, C + 1 for moved
 
 
 def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
@@ -124,7 +124,7 @@ def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
     )
 
 
-def _inside(boxes: NDArray[np.float64], record: Record) -> NDArray[np.float64]:
+def _inside(boxes: Floats, record: Record) -> Floats:
     """Return those of some boxes whose greater part is in the image, cut at its border."""
     limits = np.array([record.width, record.height] * 2, np.float64)
     cut = np.clip(boxes, 0, limits)
@@ -132,7 +132,7 @@ def _inside(boxes: NDArray[np.float64], record: Record) -> NDArray[np.float64]:
     return np.asarray(cut[kept])
 
 
-def _background(record: Record, rng: np.random.Generator) -> NDArray[np.float64]:
+def _background(record: Record, rng: np.random.Generator) -> Floats:
     """Return random boxes, of the sizes of the image's own, that touch no label."""
     lengths = record.boxes[:, 2:] - record.boxes[:, :2]
     if not len(lengths):
@@ -148,8 +148,8 @@ def _background(record: Record, rng: np.random.Generator) -> NDArray[np.float64]
 
 def _judge(
     records: Sequence[Record],
-    scores: NDArray[np.float32],
-    kinds: NDArray[np.int64],
+    scores: Floats32,
+    kinds: Ints,
     classes: Sequence[str],
     ledger: Ledger,
 ) -> None:

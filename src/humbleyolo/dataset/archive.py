@@ -20,10 +20,13 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from humbleyolo.errors import UserError
+from humbleyolo.storage.array_types import Array, Floats, Ints
 from humbleyolo.storage.zip import DamagedZipError, StoredZip, StoredZipWriter
+
+SPLITS = ("train", "val", "test")
+"""The splits of a dataset. Their order keys the random numbers of drawn images and is never changed."""
 
 ANNOTATIONS = "annotations.json"
 IMAGES = "images/"
@@ -46,8 +49,8 @@ class Truth:
     Attributes:
         image_id: COCO's id, from 1, in the order of the archive.
         file_name: Path below `images/`.
-        height: Pixels.
-        width: Pixels.
+        height: Uint8s.
+        width: Uint8s.
         boxes_ltwh: (M, 4) float64, left, top, width, height in pixels.
         labels: (M,) int64, indices into the archive's `categories`.
         annotations: M COCO annotations as they are in the file, for fields such as `iscrowd`.
@@ -57,8 +60,8 @@ class Truth:
     file_name: str
     height: int
     width: int
-    boxes_ltwh: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
+    boxes_ltwh: Floats
+    labels: Ints
     annotations: Sequence[Mapping[str, Any]]
 
 
@@ -114,8 +117,8 @@ class ArchiveWriter:
         image_bytes: bytes,
         height: int,
         width: int,
-        boxes_ltwh: Sequence[Sequence[float]] | npt.NDArray[Any],
-        labels: Sequence[int] | npt.NDArray[Any],
+        boxes_ltwh: Sequence[Sequence[float]] | Array,
+        labels: Sequence[int] | Array,
         fields: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """Append one image.

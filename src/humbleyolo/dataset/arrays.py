@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.dataset.archive import Archive, Record
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats, ltwh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.letterbox import Letterbox, decode
 from humbleyolo.process.workers import map_in_order
+from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import atomic_write, cannot_write, make_folder
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import checksum, open_array
@@ -58,19 +58,19 @@ class EncodedSplit:
     categories: tuple[str, ...]
     grid: Grid
     fill: int
-    images: NDArray[np.uint8]
-    targets: NDArray[np.float32]
-    boxes: NDArray[np.float64]
-    labels: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    sizes: NDArray[np.int32]
+    images: Uint8s
+    targets: Floats32
+    boxes: Floats
+    labels: Ints32
+    offsets: Ints
+    sizes: Ints32
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.images)
 
     @property
-    def image_index(self) -> NDArray[np.int64]:
+    def image_index(self) -> Ints:
         """(M,) which image each box is in."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
 
@@ -150,13 +150,13 @@ def open_encoded(folder: Path) -> EncodedSplit:
 class _JoinedRows:
     """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
 
-    def __init__(self, first: NDArray[Any], second: NDArray[Any]) -> None:
+    def __init__(self, first: Array, second: Array) -> None:
         self._parts = (first, second)
 
     def __len__(self) -> int:
         return sum(len(part) for part in self._parts)
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def __getitem__(self, rows: Ints) -> Array:
         first, second = self._parts
         chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
         behind = rows >= len(first)
@@ -201,9 +201,9 @@ class _Small(NamedTuple):
     """The arrays of some images that are held until the end."""
 
     boxes: Floats  # (M, 4) xyxy, pixels of the letterboxed image
-    labels: NDArray[np.int32]  # (M,)
-    per_image: NDArray[np.int64]  # (N,) boxes an image
-    sizes: NDArray[np.int32]  # (N, 2)
+    labels: Ints32  # (M,)
+    per_image: Ints  # (N,) boxes an image
+    sizes: Ints32  # (N, 2)
 
 
 def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterator[int]:
@@ -276,9 +276,7 @@ def _encode_shard(shard: _Shard) -> _Small:
     return _join(blocks)
 
 
-def _encode_block(
-    records: Iterator[Record], count: int, shard: _Shard
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], _Small]:
+def _encode_block(records: Iterator[Record], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:
     """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
     grid = shard.grid
     images = np.empty((count, grid.height, grid.width, 3), np.uint8)
@@ -311,7 +309,7 @@ def _encode_block(
     return images, targets, _Small(boxes, labels, per_image, sizes)
 
 
-def _check_centres(boxes: Floats, image_index: NDArray[np.int64], names: Sequence[str], grid: Grid) -> None:
+def _check_centres(boxes: Floats, image_index: Ints, names: Sequence[str], grid: Grid) -> None:
     """Refuse a box whose centre lies outside the letterboxed image: no cell holds it."""
     centres = xyxy_to_cxcywh(boxes)[:, :2]  # (M, 2)
     outside = ~((centres >= 0) & (centres <= (grid.width, grid.height))).all(axis=1)
@@ -355,7 +353,7 @@ def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path
         unfinished.unlink(missing_ok=True)
 
 
-def _write_slice(path: Path, start: int, values: NDArray[Any]) -> None:
+def _write_slice(path: Path, start: int, values: Array) -> None:
     try:
         with path.open("r+b") as file:
             np.lib.format.read_magic(file)
@@ -366,6 +364,6 @@ def _write_slice(path: Path, start: int, values: NDArray[Any]) -> None:
         raise cannot_write(path, error) from None
 
 
-def _save(path: Path, values: NDArray[Any]) -> None:
+def _save(path: Path, values: Array) -> None:
     with atomic_write(path) as file:
         np.save(file, values, allow_pickle=False)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from humbleyolo.detection.backends.registry import open_model
@@ -18,7 +17,8 @@ from humbleyolo.detection.result import Result
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
-from humbleyolo.geometry.letterbox import Letterbox, Rgb
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,12 @@ class Prepared:
     Attributes:
         pixels: (T, H, W, 3) uint8, letterboxed; one, or as many as tiles.
         places: (T, 4) xyxy pixels of the picture that each shows.
-        height: Pixels of the picture, upright; likewise `width`.
+        height: Uint8s of the picture, upright; likewise `width`.
         file: Where it was read from.
     """
 
-    pixels: NDArray[np.uint8]
-    places: NDArray[np.int64]
+    pixels: Uint8s
+    places: Ints
     height: int
     width: int
     file: str | None
@@ -214,12 +214,12 @@ def _checked(threshold: float) -> float:
     return float(threshold)
 
 
-def _crop(pixels: Rgb, place: NDArray[np.int64]) -> Rgb:
+def _crop(pixels: Rgb, place: Ints) -> Rgb:
     left, top, right, bottom = place.tolist()
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def _letterbox(place: Sequence[int] | NDArray[np.int64], facts: Facts) -> Letterbox:
+def _letterbox(place: Sequence[int] | Ints, facts: Facts) -> Letterbox:
     left, top, right, bottom = (int(value) for value in place)
     return Letterbox(bottom - top, right - left, facts.height, facts.width)
 

@@ -7,13 +7,13 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.letterbox import Rgb, decode, pillow_to_rgb
+from humbleyolo.geometry.letterbox import decode, pillow_to_rgb
+from humbleyolo.storage.array_types import Rgb, Uint8s
 
-Picture = str | os.PathLike[str] | Image.Image | NDArray[np.uint8]
+Picture = str | os.PathLike[str] | Image.Image | Uint8s
 
 MAX_PIXELS = 89_000_000  # of one image, where nobody says otherwise; Pillow's own warning comes at 89,478,485
 
@@ -111,7 +111,7 @@ def check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
         )
 
 
-def _from_array(pixels: NDArray[np.uint8], max_pixels: int) -> Rgb:
+def _from_array(pixels: Uint8s, max_pixels: int) -> Rgb:
     shape = "x".join(map(str, pixels.shape))
     right = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4))
     if pixels.dtype != np.uint8 or not right or not pixels.size:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from humbleyolo.storage.array_types import Floats, Ints, Uint8s
 
 NMS_IOU = 0.5  # of two boxes of one class that overlap more, the lower score is dropped
 MAX_DETECTIONS = 100  # on one image, as COCO counts them
@@ -16,9 +15,9 @@ BATCH = 32  # images that a network sees at a time
 class Found(NamedTuple):
     """What a network found on one letterboxed image, best score first."""
 
-    boxes: NDArray[np.float64]  # (D, 4) xyxy pixels of the letterboxed image, inside it
-    scores: NDArray[np.float64]  # (D,)
-    labels: NDArray[np.int64]  # (D,) class indices
+    boxes: Floats  # (D, 4) xyxy pixels of the letterboxed image, inside it
+    scores: Floats  # (D,)
+    labels: Ints  # (D,) class indices
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Facts:
 
     Attributes:
         names: The C class names.
-        height: Pixels that the network sees; likewise `width`.
+        height: Uint8s that the network sees; likewise `width`.
         rows: Of its grid; likewise `cols`.
         fill: Grey value of the letterbox's bars.
         threshold: The score from which on a detection is shown where nobody says otherwise.
@@ -59,5 +58,5 @@ class Model(Protocol):
     def facts(self) -> Facts:
         """What is known of it."""
 
-    def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
+    def detect(self, images: Uint8s, min_score: float) -> list[Found]:
         """Return what is on letterboxed images (N, H, W, 3), one for each; scores of `min_score` and more."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from humbleyolo.storage.array_types import Floats, Ints
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,13 +21,13 @@ class Result:
         scores: (D,) float64, class probability x confidence, 0 to 1.
         labels: (D,) int64 class indices.
         names: The C names of the model's classes.
-        height: Pixels of the image, upright; likewise `width`.
+        height: Uint8s of the image, upright; likewise `width`.
         file: Path of the image, where it was read from one.
     """
 
-    boxes: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    boxes: Floats
+    scores: Floats
+    labels: Ints
     names: tuple[str, ...]
     height: int
     width: int

@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.detection.model import Found
-from humbleyolo.geometry.boxes import Floats, area
+from humbleyolo.geometry.boxes import area
+from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 _OVERLAP = 0.25  # of a tile's side: what is smaller than that is whole on one tile at least
 _TOUCHES = 0.02  # of a tile's side: a box that near to an inner edge is cut there
 
 
-def tile_places(height: int, width: int, side: int) -> NDArray[np.int64]:
+def tile_places(height: int, width: int, side: int) -> Ints:
     """Return the tiles of an image: (T, 4) xyxy whole pixels, row by row.
 
     Every pixel is on a tile. Tiles are `side` pixels high and wide, or as the image where that is less; they
@@ -32,9 +32,7 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
 
 
-def join_tiles(
-    found: list[Found], places: NDArray[np.int64], height: int, width: int, iou: float, most: int
-) -> Found:
+def join_tiles(found: list[Found], places: Ints, height: int, width: int, iou: float, most: int) -> Found:
     """Return the detections on the tiles of an image as those of the image.
 
     Of two boxes of one class that share more than `iou` of the smaller one, one is kept: rather the one that
@@ -69,7 +67,7 @@ def join_tiles(
     return Found(boxes[kept], scores[kept], labels[kept])
 
 
-def _is_cut(boxes: Floats, tiles: NDArray[np.int64], height: int, width: int) -> NDArray[np.bool_]:
+def _is_cut(boxes: Floats, tiles: Ints, height: int, width: int) -> Bools:
     """Return (D,) whether a box ends at an edge of its tile that is none of the image's."""
     near = _TOUCHES * (tiles[:, 2:] - tiles[:, :2])  # (D, 2)
     low = (boxes[:, :2] <= tiles[:, :2] + near) & (tiles[:, :2] > 0)

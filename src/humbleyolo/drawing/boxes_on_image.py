@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.label_font import font, presentable, shorten
+from humbleyolo.storage.array_types import Floats, Ints, Uint8s
 from humbleyolo.storage.atomic import atomic_write
 
 Colour = tuple[int, int, int]
@@ -53,7 +54,7 @@ def class_colour(label: int) -> Colour:
 
 
 def draw_boxes(
-    image: npt.NDArray[np.uint8],
+    image: Uint8s,
     boxes: npt.ArrayLike,
     labels: npt.ArrayLike,
     names: Sequence[str],
@@ -129,7 +130,7 @@ def draw_boxes(
 
 
 def draw_cells(
-    image: npt.NDArray[np.uint8],
+    image: Uint8s,
     confidence: npt.ArrayLike,
     responsible: npt.ArrayLike,
     centres: npt.ArrayLike,
@@ -190,9 +191,7 @@ def frame_size() -> tuple[int, int]:
     return 2 * _MARGIN_X, 2 * _MARGIN_Y
 
 
-def shrink(
-    image: npt.NDArray[np.uint8], boxes: npt.NDArray[np.float64], longest_px: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+def shrink(image: Uint8s, boxes: Floats, longest_px: int) -> tuple[Uint8s, Floats]:
     """Make a large image small enough to be shown, and its boxes with it; a smaller one is returned as it is.
 
     Args:
@@ -316,9 +315,9 @@ class _Place(NamedTuple):
 
 
 def _check(
-    corners: npt.NDArray[np.float64],
-    classes: npt.NDArray[np.int64],
-    confidences: npt.NDArray[np.float64] | None,
+    corners: Floats,
+    classes: Ints,
+    confidences: Floats | None,
     name_count: int,
 ) -> None:
     counts = {len(corners), len(classes)} | (set() if confidences is None else {len(confidences)})
@@ -330,7 +329,7 @@ def _check(
         raise ValueError("a box or a score is not a finite number")
 
 
-def _on_canvas(corners: npt.NDArray[np.float64], scale: int, size: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _on_canvas(corners: Floats, scale: int, size: tuple[int, int]) -> Ints:
     """Return (M, 4) whole pixels of the canvas that hold the boxes, cut so that their outlines stay on it."""
     shift = np.array([_MARGIN_X, _MARGIN_Y])
     first = np.floor(corners[:, :2] * scale) + shift
@@ -341,9 +340,7 @@ def _on_canvas(corners: npt.NDArray[np.float64], scale: int, size: tuple[int, in
     return whole
 
 
-def _draw_grid(
-    picture: npt.NDArray[np.uint8], xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64]
-) -> None:
+def _draw_grid(picture: Uint8s, xs: Floats, ys: Floats) -> None:
     """Draw the inner lines of a grid: dark pixels made a little lighter, light ones a little darker."""
     on_line = np.zeros(picture.shape[:2], np.bool_)
     for places, lines in ((xs, on_line.T), (ys, on_line)):
@@ -353,7 +350,7 @@ def _draw_grid(
     picture[on_line] = np.where(under < 128, under + np.uint8(52), under - np.uint8(52))
 
 
-def _outline(brush: ImageDraw.ImageDraw, inner: npt.NDArray[np.int64], colour: Colour, line: int) -> None:
+def _outline(brush: ImageDraw.ImageDraw, inner: Ints, colour: Colour, line: int) -> None:
     left, top, right, bottom = (int(value) for value in inner)
     around = line + 1  # a dark hair outside keeps the outline in sight on a light picture
     brush.rectangle((left - around, top - around, right - 1 + around, bottom - 1 + around), outline=_INK)
@@ -365,7 +362,7 @@ def _outline(brush: ImageDraw.ImageDraw, inner: npt.NDArray[np.int64], colour: C
 def _place_tag(
     brush: ImageDraw.ImageDraw,
     taken: npt.NDArray[np.uint16],
-    inner: npt.NDArray[np.int64],
+    inner: Ints,
     text: str,
     colour: Colour,
     line: int,

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive
@@ -25,6 +24,7 @@ from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox, decode
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints, Uint8s
 
 _LONGEST_PX = 640  # of one picture; larger images are drawn smaller
 _MOST_PIXELS = 100_000_000  # of a gallery's pictures together, so that viewers open it
@@ -44,12 +44,12 @@ class Example(NamedTuple):
     """
 
     caption: str
-    image: npt.NDArray[np.uint8]
-    truth_boxes_ltwh: npt.NDArray[np.float64]
-    truth_labels: npt.NDArray[np.int64]
-    boxes_ltwh: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64] | None
+    image: Uint8s
+    truth_boxes_ltwh: Floats
+    truth_labels: Ints
+    boxes_ltwh: Floats
+    labels: Ints
+    scores: Floats | None
 
 
 def first_examples(
@@ -112,14 +112,14 @@ class SeenImage(NamedTuple):
     """
 
     caption: str
-    image: npt.NDArray[np.uint8]
-    confidence: npt.NDArray[np.float32]
-    responsible: npt.NDArray[np.bool_]
-    truth_boxes: npt.NDArray[np.float64]
-    truth_labels: npt.NDArray[np.int64]
-    boxes: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
-    scores: npt.NDArray[np.float64]
+    image: Uint8s
+    confidence: Floats32
+    responsible: Bools
+    truth_boxes: Floats
+    truth_labels: Ints
+    boxes: Floats
+    labels: Ints
+    scores: Floats
 
 
 def headline(metrics: Mapping[str, Any], min_score: float) -> str:
@@ -272,9 +272,9 @@ def _pair(
     left, top, right, bottom = extent[0].tolist()
 
     def draw(
-        boxes: npt.NDArray[np.float64],
-        labels: npt.NDArray[np.int64],
-        scores: npt.NDArray[np.float64] | None,
+        boxes: Floats,
+        labels: Ints,
+        scores: Floats | None,
     ) -> Image.Image:
         return draw_boxes(
             image,

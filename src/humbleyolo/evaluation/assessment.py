@@ -17,9 +17,10 @@ from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.thresholds import best_threshold, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.nearest_truths import nearest_truths
-from humbleyolo.metrics.tables import DetectionTable, Floats, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.metrics.voc import voc_average_precision
 from humbleyolo.params.sections import Evaluate
+from humbleyolo.storage.array_types import Floats
 
 # What `dvc metrics show` and `dvc metrics diff` tell: as many as stand beside the file's path in 80 columns, with so
 # many decimals. DVC itself shortens neither.

@@ -6,15 +6,14 @@ between what the score says and what is so, over bins, weighted by their detecti
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from humbleyolo.metrics.matching import Matches
 from humbleyolo.metrics.nearest_truths import Nearest
-from humbleyolo.metrics.tables import DetectionTable, Floats, Ints, ratio
+from humbleyolo.metrics.tables import DetectionTable, ratio
+from humbleyolo.storage.array_types import Array, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +83,5 @@ def iou_histogram(ious: Floats, bins: int) -> pd.DataFrame:
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": count})
 
 
-def _error(gap: npt.NDArray[Any], count: npt.NDArray[Any]) -> float | None:
+def _error(gap: Array, count: Array) -> float | None:
     return round(float(np.abs(gap).sum() / count.sum()), 12) if count.any() else None

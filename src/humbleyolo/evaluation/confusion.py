@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.metrics.matching import Matches, match
-from humbleyolo.metrics.tables import Bools, DetectionTable, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Bools, Ints
 
 BACKGROUND = -1  # as an index; a class may have that name
 _NAME = "background"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
+from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
@@ -125,7 +125,7 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
         file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
-def write_array(path: Path, values: npt.NDArray[Any]) -> None:
+def write_array(path: Path, values: Array) -> None:
     """Write an array as an `.npy` file."""
     with atomic_write(path) as file:
         np.save(file, values, allow_pickle=False)

@@ -23,7 +23,8 @@ import pandas as pd
 from humbleyolo.metrics.average_precision import COCO_RECALLS, Curve
 from humbleyolo.metrics.matching import Matches
 from humbleyolo.metrics.nearest_truths import Nearest
-from humbleyolo.metrics.tables import Bools, DetectionTable, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 CORRECT = "correct"
 MISTAKES = ("classification", "localisation", "both", "duplicate", "background", "missed")
@@ -42,7 +43,7 @@ class Judgement:
 
     kinds: npt.NDArray[np.str_]
     truths: Ints
-    iou: npt.NDArray[np.float64]
+    iou: Floats
 
 
 def judge(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import Archive
@@ -17,6 +16,7 @@ from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.network import Detections, Network, Selection, select_detections
+from humbleyolo.storage.array_types import Floats, Floats32, Ints
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
@@ -25,7 +25,7 @@ class Found(NamedTuple):
     """What a network finds on a batch of n images."""
 
     detections: DetectionTable  # in pixels of the images as they were before the letterbox
-    confidence: npt.NDArray[np.float32]  # (n, R, S, B) the network's, in every box of the grid
+    confidence: Floats32  # (n, R, S, B) the network's, in every box of the grid
 
 
 def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None:
@@ -76,11 +76,11 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
 
 def _on_original(
     split: EncodedSplit, image: int, found: Detections, whole_pixels: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+) -> tuple[Floats, Ints, Floats]:
     """Return boxes_ltwh (D, 4), labels (D,) and scores (D,) of what is on the image itself."""
     height, width = split.sizes[image].tolist()
     inside = np.array([width, height, width, height], np.float64)
-    boxes: npt.NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
+    boxes: Floats = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
     if whole_pixels:
         boxes = to_whole_pixels(boxes)
     solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
@@ -99,7 +99,7 @@ class Evaluated:
 
     truths: TruthTable
     detections: DetectionTable
-    confidence: npt.NDArray[np.float32]
+    confidence: Floats32
 
 
 def run_network(

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.metrics.matching import Matches
-from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, TruthTable, ratio
+from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
+from humbleyolo.storage.array_types import Bools, Floats
 
 THRESHOLDS: Floats = np.linspace(0, 1, 101).round(2)  # those of the table
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.detection.backends.metadata import Metadata
 from humbleyolo.export.parity import Parity
 from humbleyolo.models.artifact import ModelInfo
@@ -144,7 +145,7 @@ def _hashes(model: Path, data: Path) -> str:
     files = [
         model / "weights.npz",
         model / "model.json",
-        *(data / "dataset" / f"{split}.zip" for split in ("train", "val", "test")),
+        *(data / "dataset" / f"{split}.zip" for split in SPLITS),
         data.parent / "params.yaml",
     ]
     return _table(("file", "SHA-256"), [(path.name, sha256(path)) for path in files if path.is_file()])

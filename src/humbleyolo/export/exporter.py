@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
-import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.arrays import open_encoded
@@ -142,9 +141,7 @@ def _check(output: Path, settings: Settings) -> None:
             raise runtime_missing(output, package, settings.to)
 
 
-def _write(
-    network: Network, facts: Metadata, path: Path, to: str, calibration: NDArray[np.uint8] | None
-) -> None:
+def _write(network: Network, facts: Metadata, path: Path, to: str, calibration: Uint8s | None) -> None:
     with silence():
         model = detection_model(
             network.model, network.info.grid, facts.min_score, facts.nms_iou, facts.max_detections

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import Archive
@@ -17,8 +16,9 @@ from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.network import Network, Selection
+from humbleyolo.storage.array_types import Floats, Ints
 
-Placed = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]  # boxes ltwh, labels, scores
+Placed = tuple[Floats, Ints, Floats]  # boxes ltwh, labels, scores
 
 TOLERANCE = 1e-4  # of float32: of every number of the grid (all are fractions or probabilities), and of AP
 ROUNDED_AP = 0.005  # of float16 and int8, whose weights are rounded on purpose: AP may fall by that
@@ -106,6 +106,6 @@ def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[P
     for image, one in enumerate(found, start):
         height, width = split.sizes[image].tolist()
         edges = np.array([width, height, width, height], np.float64)
-        boxes: NDArray[np.float64] = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
+        boxes: Floats = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
         solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
         yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]

@@ -11,18 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from humbleyolo.detection.backends.metadata import METADATA, Metadata, runtime_missing, zip_of_metadata
 from humbleyolo.detection.graph import OUTPUTS
 from humbleyolo.process.stderr import quiet
+from humbleyolo.storage.array_types import Uint8s
 
 _OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
 _LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")
 _CALIBRATION = 200  # images of val
 
 
-def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
     """Write TensorFlow's SavedModel: a folder with the signature `serving_default`."""
     call = _function(model)
     module = tf.Module()
@@ -32,14 +32,14 @@ def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: NDAr
     (path / "assets.extra" / METADATA).write_text(metadata.model_dump_json(indent=2), encoding="utf-8")
 
 
-def write_keras(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+def write_keras(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
     """Write Keras' own format. Reading it needs this project's layers."""
     model.save(path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(METADATA), metadata.model_dump_json(indent=2))
 
 
-def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np.uint8] | None) -> None:
+def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
     """Write ONNX, with the metadata among its properties.
 
     Raises:
@@ -56,16 +56,14 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: NDArray[np
     path.write_bytes(proto.SerializeToString())
 
 
-def write_litert(
-    model: keras.Model, metadata: Metadata, path: Path, calibration: NDArray[np.uint8] | None
-) -> None:
+def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration: Uint8s | None) -> None:
     """Write LiteRT's flat buffer, with the metadata in a zip archive behind it, as LiteRT's tools have theirs.
 
     float16 halves the weights; they are computed with as float32. int8 computes the whole network in 8 bits, with
     8-bit pixels going in; what follows its last layer (softmax, boxes, suppression) stays float32.
 
     Args:
-        model: Pixels -> the outputs of `graph`.
+        model: Uint8s -> the outputs of `graph`.
         metadata: Says which precision.
         path: Of the file.
         calibration: (N, H, W, 3) letterboxed images that the ranges of int8 are taken from.
@@ -83,14 +81,14 @@ def write_litert(
     path.write_bytes(data + zip_of_metadata(metadata))
 
 
-def _int8(model: keras.Model, converter: Any, calibration: NDArray[np.uint8]) -> bytes:
+def _int8(model: keras.Model, converter: Any, calibration: Uint8s) -> bytes:
     """Return the flat buffer with everything up to the last convolution or dense layer in 8 bits.
 
     A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data.
     """
     places = np.linspace(0, len(calibration) - 1, min(len(calibration), _CALIBRATION)).astype(np.int64)
 
-    def images() -> Iterator[list[NDArray[np.uint8]]]:
+    def images() -> Iterator[list[Uint8s]]:
         for place in places:
             yield [calibration[place : place + 1]]
 
@@ -129,7 +127,7 @@ def _function(model: keras.Model) -> Any:
     return tf.function(call, input_signature=[pixels])
 
 
-Write = Callable[[keras.Model, Metadata, Path, NDArray[np.uint8] | None], None]
+Write = Callable[[keras.Model, Metadata, Path, Uint8s | None], None]
 WRITE: dict[str, Write] = {
     "savedmodel": write_savedmodel,
     "keras": write_keras,

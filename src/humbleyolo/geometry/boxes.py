@@ -12,13 +12,10 @@ Units are the caller's: pixels, or fractions of the image where a name ends in `
 set and `D` in the other.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.integer[Any]]
+from humbleyolo.storage.array_types import Floats, Ints
 
 
 def xyxy_to_ltwh(boxes: Floats) -> Floats:

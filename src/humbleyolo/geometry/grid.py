@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.geometry.boxes import Floats, Ints, area, cxcywh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.geometry.boxes import area, cxcywh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.storage.array_types import AnyInts, Bools, Floats, Floats32
 
 BOX_NUMBERS = 5  # x, y, w, h, confidence
 
@@ -84,7 +85,7 @@ def split_parts(tensor: Any, classes: int) -> Parts:
     )
 
 
-def cell_corners(grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def cell_corners(grid: Grid) -> tuple[Floats32, Floats32]:
     """Return the column of each cell (1, S, 1) and its row (R, 1, 1): what x_cell and y_cell count from."""
     cols = np.arange(grid.cols, dtype=np.float32)[None, :, None]
     rows = np.arange(grid.rows, dtype=np.float32)[:, None, None]
@@ -94,19 +95,19 @@ def cell_corners(grid: Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 class Encoded(NamedTuple):
     """Targets, and what became of each object."""
 
-    targets: NDArray[np.float32]  # (N, R, S, K)
+    targets: Floats32  # (N, R, S, K)
     place: NDArray[
         np.int64
     ]  # (M,) which of its image's A boxes the object is, as `decode_grid` has them; -1: none
-    shared: NDArray[np.bool_]  # (M,) whether another object's centre lies in the same cell
+    shared: Bools  # (M,) whether another object's centre lies in the same cell
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def kept(self) -> Bools:
         """(M,) whether the object is in the targets."""
         return self.place >= 0
 
 
-def encode_boxes(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Encoded:
+def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: int, grid: Grid) -> Encoded:
     """Write objects into grid tensors, by the rule at the top of this module.
 
     Args:
@@ -172,7 +173,7 @@ class Decoded(NamedTuple):
     scores: Floats  # (N, A, C) class probability x confidence
 
 
-def decode_grid(tensor: NDArray[np.float32], grid: Grid) -> Decoded:
+def decode_grid(tensor: Floats32, grid: Grid) -> Decoded:
     """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
 
     The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both count as

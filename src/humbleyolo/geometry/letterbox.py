@@ -4,14 +4,11 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats
+from humbleyolo.storage.array_types import Floats, Rgb, Uint8s
 from humbleyolo.storage.png import decode_png
-
-Rgb = NDArray[np.uint8]  # (H, W, 3)
 
 
 def decode(data: bytes, name: str) -> Rgb:
@@ -33,7 +30,7 @@ def decode(data: bytes, name: str) -> Rgb:
     return _rgb(_open(data, name) if pixels is None else pixels)
 
 
-def _open(data: bytes, name: str) -> NDArray[np.uint8]:
+def _open(data: bytes, name: str) -> Uint8s:
     """Return (H, W) or (H, W, 3), upright."""
     try:
         with Image.open(io.BytesIO(data)) as file:
@@ -54,7 +51,7 @@ def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
 
 
-def _upright(image: Image.Image) -> NDArray[np.uint8]:
+def _upright(image: Image.Image) -> Uint8s:
     """Return (H, W) or (H, W, 3), upright."""
     image.load()
     plain = image.mode in ("L", "RGB") and not image.has_transparency_data
@@ -64,7 +61,7 @@ def _upright(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(picture)
 
 
-def _rgb(pixels: NDArray[np.uint8]) -> Rgb:
+def _rgb(pixels: Uint8s) -> Rgb:
     """Return (H, W) grey as (H, W, 3), and RGB as it is."""
     if pixels.ndim == 3:
         return pixels
@@ -96,9 +93,9 @@ class Letterbox:
     """An image scaled to fit the network's input, whole, in the middle, with bars where the shapes differ.
 
     Attributes:
-        image_height: Pixels of the image given.
+        image_height: Uint8s of the image given.
         image_width: Likewise.
-        height: Pixels of the network's input.
+        height: Uint8s of the network's input.
         width: Likewise.
     """
 

@@ -1,10 +1,10 @@
 """What a box must be, whatever the format: finite, the right way round, with an area, inside the image."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.records import Corners, RawBox, RawRecord
+from humbleyolo.storage.array_types import Floats
 
 SNAP_PX = (
     1e-6  # a box this little outside is moved to the border without a word: the arithmetic's own rounding
@@ -16,7 +16,7 @@ def is_name(label: str) -> bool:
     return bool(label) and label.isprintable() and label == label.strip()
 
 
-def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Ledger) -> NDArray[np.float64]:
+def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Ledger) -> Floats:
     """Return a box as (4,) xyxy pixels inside the image.
 
     Args:
@@ -40,7 +40,7 @@ def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Led
     over = float(np.maximum(-pixels, pixels - limits).max())
     if over <= 0:
         return pixels
-    inside: NDArray[np.float64] = np.clip(pixels, 0.0, limits)
+    inside: Floats = np.clip(pixels, 0.0, limits)
     if over <= SNAP_PX:
         return inside
     slack = record.slack * (max(size) if record.relative else 1.0)
@@ -56,7 +56,7 @@ def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Led
     raise error
 
 
-def _check_order(pixels: NDArray[np.float64], box: RawBox) -> None:
+def _check_order(pixels: Floats, box: RawBox) -> None:
     lengths = pixels[2:] - pixels[:2]
     if (lengths < 0).any():
         why = "the first corner must be the upper left one; it is not swapped: another number may be wrong"
@@ -67,7 +67,7 @@ def _check_order(pixels: NDArray[np.float64], box: RawBox) -> None:
         )
 
 
-def _outside(pixels: NDArray[np.float64], record: RawRecord, size: tuple[int, int], box: RawBox) -> BadInput:
+def _outside(pixels: Floats, record: RawRecord, size: tuple[int, int], box: RawBox) -> BadInput:
     height, width = size
     if record.relative:
         found, allowed = box.corners, "corners must be fractions of the image, 0 to 1"
@@ -83,12 +83,12 @@ def _outside(pixels: NDArray[np.float64], record: RawRecord, size: tuple[int, in
     )
 
 
-def show(corners: Corners | NDArray[np.float64]) -> str:
+def show(corners: Corners | Floats) -> str:
     """Return corners as a message shows them."""
     return "(" + ", ".join(f"{value:.10g}" for value in corners) + ")"
 
 
-def turn(corners: NDArray[np.float64], orientation: int, size: tuple[int, int]) -> NDArray[np.float64]:
+def turn(corners: Floats, orientation: int, size: tuple[int, int]) -> Floats:
     """Return a box on the stored image as a box on the upright one.
 
     Args:

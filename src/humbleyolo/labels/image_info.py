@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.storage.array_types import Floats, Uint8s
 
 MAX_PIXELS = 89_000_000  # refused before anything is decoded
 _THUMB = 32  # pixels each way of the small grey picture that twins are compared by
@@ -40,7 +40,7 @@ class Facts:
 
     Attributes:
         kind: `PNG`, `JPEG` ...; what the bytes are, whatever the name says.
-        height: Pixels as stored; likewise `width`.
+        height: Uint8s as stored; likewise `width`.
         orientation: The EXIF orientation, 1 to 8; 1 is upright.
         sha256: Of the file's bytes, hex.
         perceptual: 64 bits that similar pictures share most of.
@@ -53,7 +53,7 @@ class Facts:
     orientation: int
     sha256: str
     perceptual: int
-    thumb: NDArray[np.uint8]
+    thumb: Uint8s
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _too_large(found: str) -> BadInput:
     return BadInput("image-too-large", found, f"{allowed}; shrink it")
 
 
-def _grey_thumb(image: Image.Image) -> NDArray[np.uint8]:
+def _grey_thumb(image: Image.Image) -> Uint8s:
     """Return (32, 32) uint8 of the whole picture; 16-bit is scaled, what is transparent lies on black."""
     image.load()
     if image.mode.startswith(("I", "F")):
@@ -147,7 +147,7 @@ def _grey_thumb(image: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(small)
 
 
-def _cosines() -> NDArray[np.float64]:
+def _cosines() -> Floats:
     """Rows 1 to 8 of the discrete cosine transform of `_THUMB` values."""
     frequency, place = np.arange(1, 9)[:, None], np.arange(_THUMB)[None, :]
     return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2 * _THUMB)))
@@ -156,7 +156,7 @@ def _cosines() -> NDArray[np.float64]:
 _COSINES = _cosines()
 
 
-def _perceptual_hash(thumb: NDArray[np.uint8]) -> int:
+def _perceptual_hash(thumb: Uint8s) -> int:
     """Return which of the 64 lowest frequencies lie above their median."""
     spectrum = _COSINES @ thumb.astype(np.float64) @ _COSINES.T  # (8, 8)
     bits = (spectrum > np.median(spectrum)).ravel()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humbleyolo.labels.image_info import Facts
+from humbleyolo.storage.array_types import Floats32, Uint8s
 
 _BITS = 10  # of 64 that the hashes of two similar pictures may differ in
 _CORRELATION = 0.985  # of their 32 x 32 grey pictures, at least
@@ -56,7 +57,7 @@ def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
                     yield start + row, other + column
 
 
-def _normalised(thumb: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _normalised(thumb: Uint8s) -> Floats32:
     """Return the grey picture with mean 0 and length 1; one without contrast becomes a constant."""
     values = thumb.astype(np.float32)
     values -= values.mean()

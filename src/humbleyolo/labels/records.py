@@ -3,11 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from humbleyolo.labels.image_info import Facts
 from humbleyolo.labels.ledger import OnProblem
+from humbleyolo.storage.array_types import Floats
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom
 Exif = Literal["error", "displayed", "stored"]
@@ -62,7 +60,7 @@ class RawRecord:
         where: The element of the image in it; empty where the file is about one image.
         image: Path of the image in the source.
         boxes: As labelled.
-        height: Pixels, where the label file says; likewise `width`.
+        height: Uint8s, where the label file says; likewise `width`.
         relative: Corners are fractions of the image's width and height.
         slack: How far a box may cross the border because the format's own digits are few: pixels, or
             fractions.
@@ -99,7 +97,7 @@ class Record:
     Attributes:
         file: The label file.
         image: Path of the image in the source.
-        height: Pixels, upright (EXIF applied); likewise `width`.
+        height: Uint8s, upright (EXIF applied); likewise `width`.
         boxes: (M, 4) float64 xyxy pixels of the upright image, inside it, with an area.
         labels: (M,) class names.
         flags: (M,) what else is known of each box.
@@ -113,7 +111,7 @@ class Record:
     image: str
     height: int
     width: int
-    boxes: NDArray[np.float64]
+    boxes: Floats
     labels: tuple[str, ...]
     flags: tuple[frozenset[str], ...]
     where: tuple[str, ...]

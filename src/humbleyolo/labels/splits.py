@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import similar_pairs
 from humbleyolo.labels.records import Record
 
-SPLITS = ("train", "val", "test")
 _KEEP = ("test", "val", "train")  # of twins in two splits, the one in the first of these stays
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
@@ -15,7 +15,7 @@ from humbleyolo.labels.folder import IMAGE_BYTES, Source, open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.records import Options, Record
-from humbleyolo.labels.splits import SPLITS, SplitOptions, divide, drop_leaks
+from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
 from humbleyolo.params.sections import Key, Labelled
 from humbleyolo.storage.atomic import make_folder
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from humbleyolo.errors import UserError
@@ -18,6 +17,7 @@ from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import Facts, bombs_refused, check_name, inspect
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.records import Options, RawRecord, Reading, Record
+from humbleyolo.storage.array_types import Floats
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
@@ -160,7 +160,7 @@ def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Option
         why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
         raise BadInput("size-differs", found, why, one.where)
     rows: dict[tuple[str, ...], int] = {}
-    kept: list[tuple[NDArray[np.float64], str, frozenset[str], str]] = []
+    kept: list[tuple[Floats, str, frozenset[str], str]] = []
     for box in one.boxes:
         try:
             _check_name(box.label, known)

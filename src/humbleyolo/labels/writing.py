@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, suffix
 from humbleyolo.labels.ledger import BadInput, Ledger
@@ -57,7 +58,7 @@ class Export:
     def splits(self) -> dict[str, list[Item]]:
         """The items of each split that has any."""
         found: dict[str, list[Item]] = {}
-        for split in ("train", "val", "test"):
+        for split in SPLITS:
             if some := [item for item in self.items if item.split == split]:
                 found[split] = some
         return found

@@ -8,14 +8,14 @@ AP as these would.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from humbleyolo.metrics.tables import Bools, Floats, ratio
+from humbleyolo.metrics.tables import ratio
+from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 COCO_RECALLS: Floats = np.linspace(0, 1, 101)  # https://cocodataset.org/#detection-eval
 VOC_RECALLS: Floats = np.linspace(0, 1, 11)  # Everingham et al. 2010, section 4.2
 
-Weights = npt.NDArray[np.int64]
+Weights = Ints
 
 
 class Curve:

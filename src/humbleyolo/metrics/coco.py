@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from humbleyolo.metrics.matching import MOST_DETECTIONS, WHOLE_RANGE, evaluator
-from humbleyolo.metrics.tables import DetectionTable, Floats, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Floats
 
 # Positions in the evaluator's arrays: precision (T, R, C, A, D), recall (T, C, A, D), for T IoU thresholds, R
 # recalls, C classes, A ranges of area, D limits on detections.
@@ -145,7 +145,7 @@ def _arrays(truths: TruthTable, detections: DetectionTable, class_count: int) ->
     return np.asarray(result.eval["precision"]), np.asarray(result.eval["recall"])
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
+def _mean(values: Floats) -> float | None:
     """Return the mean of what is defined, as pycocotools takes it, without the noise of its last digits.
 
     A precision is tp / (tp + fp + 2.2e-16), so that all right would be 0.9999999999999998.

@@ -4,19 +4,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.dataset.arrays import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats, Ints, paired_iou
+from humbleyolo.geometry.boxes import paired_iou
 from humbleyolo.geometry.grid import Encoded, Grid, decode_grid, encode_boxes
 from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
 from humbleyolo.params.sections import PATCH
+from humbleyolo.storage.array_types import AnyInts, Array, Floats, Ints
 from humbleyolo.storage.json import read_json
 
 _CHUNK_NUMBERS = 2**17  # of the targets that are held at a time, about 8 MB with all that is computed of them
@@ -47,7 +46,7 @@ class Ceiling:
     recall: float | None
 
 
-def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int, grid: Grid) -> Ceiling:
+def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: int, grid: Grid) -> Ceiling:
     """Encode and decode the truth of a split and score what is left of it, in memory that does not grow with it.
 
     A detection that is the truth has a score of 1, like all others, and none is wrong: precision is 1 at every recall
@@ -81,9 +80,7 @@ def measure_ceiling(boxes: Floats, labels: Ints, image_index: Ints, images: int,
     )
 
 
-def _count_found(
-    boxes: Floats, labels: Ints, image_index: Ints, encoded: Encoded, grid: Grid
-) -> NDArray[np.int64]:
+def _count_found(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Ints:
     """Return how many objects of each class come back out of their targets, (T, C), by COCO's thresholds of IoU."""
     kept = np.flatnonzero(encoded.kept)
     image, label, place = image_index[kept], labels[kept], encoded.place[kept]
@@ -105,7 +102,7 @@ def _count_found(
     )
 
 
-def _mean(values: NDArray[Any]) -> float | None:
+def _mean(values: Array) -> float | None:
     return round(float(values.mean()), 12) if values.size else None
 
 

@@ -16,10 +16,10 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import hotcoco
 import numpy as np
-import numpy.typing as npt
 
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, paired_iou
-from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, Ints, TruthTable, check_labels
+from humbleyolo.metrics.tables import DetectionTable, TruthTable, check_labels
+from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
 
 MOST_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
 WHOLE_RANGE = (0.0, 1e10)  # COCO's range of areas, square pixels, that means all
@@ -42,7 +42,7 @@ class Matches:
     iou: Floats
     ignored: Bools
 
-    def take(self, rows: npt.NDArray[Any]) -> "Matches":
+    def take(self, rows: Array) -> "Matches":
         """Return what became of these detections (indices or a mask)."""
         return Matches(self.truths[rows], self.iou[rows], self.ignored[rows])
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
-from humbleyolo.metrics.tables import DetectionTable, Floats, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Floats, Ints
 
 _PAIRS = 1 << 20  # of boxes whose overlap is held at a time, about 80 MB with all that is computed of them
 

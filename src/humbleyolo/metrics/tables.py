@@ -15,9 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
 
 LONGEST_PX = 1e9  # of a coordinate; areas of larger boxes would lose their last digits
 
@@ -83,7 +81,7 @@ class TruthTable:
         """Return the (M,) rows sorted by image, class and box, so that their order elsewhere is no matter."""
         return np.lexsort((*self.boxes_ltwh.T[::-1], self.crowd, self.labels, self.images)).astype(np.int64)
 
-    def take(self, rows: npt.NDArray[Any]) -> "TruthTable":
+    def take(self, rows: Array) -> "TruthTable":
         """Return a table of these rows (indices or a mask), in this order."""
         return TruthTable(
             self.image_count, self.images[rows], self.boxes_ltwh[rows], self.labels[rows], self.crowd[rows]
@@ -178,7 +176,7 @@ class DetectionTable:
         best_first = self.order()
         return best_first[np.argsort(self.images[best_first], kind="stable")]
 
-    def take(self, rows: npt.NDArray[Any]) -> "DetectionTable":
+    def take(self, rows: Array) -> "DetectionTable":
         """Return a table of these rows (indices or a mask), in this order."""
         return DetectionTable(
             self.image_count, self.images[rows], self.boxes_ltwh[rows], self.labels[rows], self.scores[rows]
@@ -194,7 +192,7 @@ def check_labels(what: str, labels: Ints, class_count: int) -> None:
     _refuse(what, (labels < 0) | (labels >= class_count), labels, f"a class that is not one of {class_count}")
 
 
-def ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> Floats:
+def ratio(part: Array, whole: Array) -> Floats:
     """Return part / whole, element by element; NaN where whole is 0, which is how tables say "undefined"."""
     return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))
 
@@ -219,7 +217,7 @@ def _check(what: str, images: Ints, boxes_ltwh: Floats, labels: Ints, image_coun
     )
 
 
-def _refuse(what: str, wrong: Any, column: npt.NDArray[Any], reason: str) -> None:
+def _refuse(what: str, wrong: Any, column: Array, reason: str) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(f"{what} {row} has {reason}: {column[row].tolist()}")
@@ -233,5 +231,5 @@ def _labels(labels: npt.ArrayLike) -> Ints:
     return np.asarray(labels).astype(np.int64).reshape(-1)
 
 
-def _join(parts: list[npt.NDArray[Any]], empty: tuple[int, ...], kind: type[Any]) -> npt.NDArray[Any]:
+def _join(parts: list[Array], empty: tuple[int, ...], kind: type[Any]) -> Array:
     return np.concatenate(parts) if parts else np.zeros(empty, kind)

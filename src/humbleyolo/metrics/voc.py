@@ -11,7 +11,8 @@ import numpy as np
 
 from humbleyolo.metrics.average_precision import VOC_RECALLS, Curve
 from humbleyolo.metrics.nearest_truths import Nearest, nearest_truths
-from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 
 def voc_right(detections: DetectionTable, nearest: Nearest, iou: float) -> Bools:

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.sections import Model, Pixels, Section
+from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import read_header
 
-Weights = dict[str, NDArray[np.float32]]
+Weights = dict[str, Floats32]
 
 _FORMAT = 2
 _ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
@@ -75,7 +75,7 @@ class _InfoFile(Section):
     fill: Annotated[int, Field(ge=0, le=255)]
 
 
-def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, NDArray[np.float32]]) -> None:
+def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -> None:
     """Write `weights.npz` and `model.json` into an existing folder, `model.json` last: without it, it is no model.
 
     Args:
@@ -166,7 +166,7 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
 
 
-def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> Floats32:
     """Return one weight; its header is compared before its values are read.
 
     Raises:

@@ -6,15 +6,15 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import Floats, nms
+from humbleyolo.geometry.boxes import nms
 from humbleyolo.geometry.grid import Grid, decode_grid
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored
 from humbleyolo.params.sections import Mirrored
+from humbleyolo.storage.array_types import Floats, Floats32, Ints, Uint8s
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,9 @@ class Detections:
         labels: (D,) int64 class indices.
     """
 
-    boxes: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    boxes: Floats
+    scores: Floats
+    labels: Ints
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Selection:
     whole_pixels: bool = False
 
 
-def select_detections(predictions: NDArray[np.float32], grid: Grid, selection: Selection) -> list[Detections]:
+def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -> list[Detections]:
     """Turn a network's output into detections, image by image.
 
     Args:
@@ -75,7 +75,7 @@ def select_detections(predictions: NDArray[np.float32], grid: Grid, selection: S
     return found
 
 
-def _suppress(boxes: Floats, scores: Floats, labels: NDArray[np.int64], selection: Selection) -> Detections:
+def _suppress(boxes: Floats, scores: Floats, labels: Ints, selection: Selection) -> Detections:
     kept = nms(boxes, scores, labels, selection.nms_iou)[: selection.max_detections]
     return Detections(np.asarray(boxes[kept]), np.asarray(scores[kept]), labels[kept])
 
@@ -123,10 +123,10 @@ class Network:
         except ValueError as error:
             raise UserError(f"evaluate.mirrored is {mirrored}: {error}; set it to none") from None
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, images: Uint8s) -> Floats32:
         """Return the network's output (N, R, S, K) for letterboxed images (N, H, W, 3)."""
         return np.asarray(self._predict(tf.constant(images)))
 
-    def detect_batch(self, images: NDArray[np.uint8], selection: Selection) -> list[Detections]:
+    def detect_batch(self, images: Uint8s, selection: Selection) -> list[Detections]:
         """Return the detections on letterboxed images (N, H, W, 3), one for each."""
         return select_detections(self.predict(images), self.info.grid, selection)

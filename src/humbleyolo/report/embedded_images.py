@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, Record
@@ -28,9 +27,10 @@ from humbleyolo.drawing.boxes_on_image import shrink
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import decode
-from humbleyolo.metrics.tables import Ints, TruthTable
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.number_format import printable
+from humbleyolo.storage.array_types import Array, Ints, Uint8s
 from humbleyolo.storage.png import encode_png
 
 UNJUDGED = "unjudged"
@@ -159,7 +159,7 @@ def _rows_by_image(images: Ints, count: int) -> list[Ints]:
     return np.split(order, ends[:-1])
 
 
-def _short(box: npt.NDArray[Any]) -> list[float]:
+def _short(box: Array) -> list[float]:
     return [round(float(value), 1) for value in box]
 
 
@@ -168,7 +168,7 @@ def _down(score: float) -> float:
     return float(np.floor(float(score) * 1000 + 1e-9) / 1000)
 
 
-def _data_uri(pixels: npt.NDArray[np.uint8], longest_px: int) -> str:
+def _data_uri(pixels: Uint8s, longest_px: int) -> str:
     pixels, _ = shrink(pixels, np.zeros((0, 4)), longest_px)
     grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     plain = np.ascontiguousarray(pixels[..., 0]) if grey else pixels

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.tables import Bools, DetectionTable, Floats, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.table_files import (
     column,
     index,
@@ -23,6 +23,7 @@ from humbleyolo.report.table_files import (
     whole,
     whole_or_none,
 )
+from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
 from humbleyolo.storage.npy import open_array
 
 CORRECT = "correct"
@@ -78,7 +79,7 @@ class Evaluation:
     metrics: dict[str, Any]
     detections: DetectionTable
     judgements: Judgements
-    confidence: npt.NDArray[np.float32]
+    confidence: Floats32
     intervals: Table
     precision_recall: Table
     precision_recall_by_class: Table
@@ -223,7 +224,7 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
     )
 
 
-def _read_confidence(path: Path, image_count: int, grid: Grid) -> npt.NDArray[np.float32]:
+def _read_confidence(path: Path, image_count: int, grid: Grid) -> Floats32:
     try:
         confidence = open_array(path)
     except FileNotFoundError:

@@ -10,10 +10,11 @@ from humbleyolo.drawing.galleries import Example, Mistakes, SeenImage
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import decode
-from humbleyolo.metrics.tables import DetectionTable, Ints, TruthTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.contents import MistakeKind
 from humbleyolo.report.evaluation_files import Evaluation
 from humbleyolo.report.number_format import cut, gain
+from humbleyolo.storage.array_types import Ints
 
 _LONGEST_NAME = 24  # in a caption, so that it has room for the numbers
 

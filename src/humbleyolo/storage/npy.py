@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from humbleyolo.storage.array_types import Array
 
 # What a header that is not ours can raise, besides ValueError.
 _DAMAGED = (
@@ -45,7 +46,7 @@ def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[A
     return shape, kind
 
 
-def open_array(path: Path) -> NDArray[Any]:
+def open_array(path: Path) -> Array:
     """Return the array in a file as a read-only memory map.
 
     Raises:
@@ -59,7 +60,7 @@ def open_array(path: Path) -> NDArray[Any]:
     if size != promised:
         raise ValueError(f"{path.name} has {size} bytes, its header promises {promised}")
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except _DAMAGED as error:
         raise ValueError(f"{path.name} has a damaged header ({error})") from None
     return array

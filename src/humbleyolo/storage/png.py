@@ -5,7 +5,8 @@ import struct
 import zlib
 
 import numpy as np
-import numpy.typing as npt
+
+from humbleyolo.storage.array_types import Uint8s
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB = 0, 2
@@ -15,7 +16,7 @@ _FILTERS = {_GREY: _NONE, _RGB: _SUB}
 _BODY = 41  # where the compressed pixels start
 
 
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def encode_png(pixels: Uint8s) -> bytes:
     """Return the PNG file of an image.
 
     Runs of equal bytes are all that is compressed: an eighth of the time that Pillow takes for a 64 x 64
@@ -42,7 +43,7 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return b"".join((_start(height, width, _RGB if rgb else _GREY), _chunk(b"IDAT", body), _END))
 
 
-def decode_png(data: bytes) -> npt.NDArray[np.uint8] | None:
+def decode_png(data: bytes) -> Uint8s | None:
     """Return the image in a file such as `encode_png` writes; None where it is laid out otherwise, or damaged.
 
     A quarter of the time that Pillow takes for a 64 x 64 image, most of it to find out what the file is.

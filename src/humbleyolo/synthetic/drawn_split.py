@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.params.sections import Synthetic
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.png import encode_png
-from humbleyolo.synthetic.painter import SPLITS, Painter
+from humbleyolo.synthetic.painter import Painter
 from humbleyolo.synthetic.word_layout import Box
 
 # At most so many images or pixels in a shard: few enough to hold, many enough to be worth it.
@@ -84,7 +84,7 @@ def write_splits(
     folder: Path,
     seed: int,
     *,
-    splits: Sequence[str] = tuple(SPLITS),
+    splits: Sequence[str] = SPLITS,
     processes: int | None = None,
 ) -> dict[str, SplitCounts]:
     """Draw all images of some splits into archives `<split>.zip`, with a bar on a terminal.

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from humbleyolo.storage.array_types import Bools
 
 FAINTEST_INK = 32
 """A pixel that a word covers by less than this, of 255, is not drawn: ink is what can be seen."""
@@ -28,12 +29,12 @@ class Ink(NamedTuple):
         coverage: Pillow image of mode L, (height, width) pixels: 0, or `FAINTEST_INK` to 255.
         drawn: (height, width) bool, where `coverage` is not 0. Its first and last row and column hold ink.
         pixels: Number of pixels drawn.
-        height: Pixels.
-        width: Pixels.
+        height: Uint8s.
+        width: Uint8s.
     """
 
     coverage: Image.Image
-    drawn: npt.NDArray[np.bool_]
+    drawn: Bools
     pixels: int
     height: int
     width: int

@@ -22,16 +22,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageColor, ImageFilter
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Synthetic
+from humbleyolo.storage.array_types import Floats32, Uint8s
 from humbleyolo.synthetic.fonts import Fonts, Ink
 from humbleyolo.synthetic.word_layout import Box, Cell, Layout, Name
-
-SPLITS = {"train": 0, "val": 1, "test": 2}
-"""The number that keys each split's random numbers. It is never changed: the images would be others."""
 
 TRIES = 20
 """Places tried for one word, and layouts tried for one image that must hold `min_objects`."""
@@ -74,7 +72,7 @@ class Sample(NamedTuple):
         not_drawn: Number of words that found no place.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Uint8s
     words: list[Word]
     not_drawn: int
 
@@ -134,7 +132,7 @@ class Painter:
     def _random_for(self, split: str, index: int) -> np.random.Generator:
         """Return the generator at the start of a sample's numbers. Setting it is quicker than making one."""
         state = self._random_start
-        state["state"]["key"][1] = SPLITS[split]
+        state["state"]["key"][1] = SPLITS.index(split)
         state["state"]["counter"][1] = index
         self._random.bit_generator.state = state
         return self._random
@@ -255,7 +253,7 @@ def _ltwh(box: Box) -> Box:
     return left, top, right - left, bottom - top
 
 
-def _slope(height: int, width: int, right: float, down: float) -> npt.NDArray[np.float32]:
+def _slope(height: int, width: int, right: float, down: float) -> Floats32:
     """Return (H, W) values that rise from 0 to 1 in the direction (right, down)."""
     across = np.arange(width, dtype=np.float32) * np.float32(right)
     along = np.arange(height, dtype=np.float32) * np.float32(down)
@@ -265,16 +263,14 @@ def _slope(height: int, width: int, right: float, down: float) -> npt.NDArray[np
     return level
 
 
-def _blotches(height: int, width: int, random: np.random.Generator) -> npt.NDArray[np.float32]:
+def _blotches(height: int, width: int, random: np.random.Generator) -> Floats32:
     """Return (H, W) values from 0 to 1 that change smoothly over some pixels."""
     coarse = random.random((height // _BLOTCH_PX + 2, width // _BLOTCH_PX + 2), np.float32)
     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(smooth)
 
 
-def _add_noise(
-    pixels: npt.NDArray[np.uint8], deviation: float, random: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+def _add_noise(pixels: Uint8s, deviation: float, random: np.random.Generator) -> Uint8s:
     noisy = random.standard_normal(pixels.shape, np.float32)
     noisy *= np.float32(deviation)
     noisy += pixels

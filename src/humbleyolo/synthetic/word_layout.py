@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from humbleyolo.storage.array_types import Bools, Ints32
 from humbleyolo.synthetic.fonts import Ink
 
 Box = tuple[int, int, int, int]
@@ -33,7 +33,7 @@ class Layout:
         self.placed: list[Placed] = []
         self._height, self._width = height, width
         self._min_visible, self._max_overlap = min_visible, max_overlap
-        self._owner: npt.NDArray[np.int32] | None = None  # 0: nobody, 1: the first word ...
+        self._owner: Ints32 | None = None  # 0: nobody, 1: the first word ...
 
     def put(self, name: Name, ink: Ink, cell: Cell, left: int, top: int) -> bool:
         """Put a word, whose centre is in its cell, on top of all others, where the rules allow it.
@@ -65,7 +65,7 @@ class Layout:
         self.placed.append(Placed(name, ink, cell, left, top, box, visible))
         return True
 
-    def _map(self) -> npt.NDArray[np.int32]:
+    def _map(self) -> Ints32:
         """Return the (H, W) map of words that are apart."""
         owner = np.zeros((self._height, self._width), np.int32)
         for number, placed in enumerate(self.placed, 1):
@@ -74,9 +74,7 @@ class Layout:
             owner[y0:y1, x0:x1][placed.ink.drawn[y0 - top : y1 - top, x0 - left : x1 - left]] = number
         return owner
 
-    def _cover(
-        self, owner: npt.NDArray[np.int32], below: npt.NDArray[np.int32], drawn: npt.NDArray[np.bool_]
-    ) -> list[tuple[Placed, int, Box]] | None:
+    def _cover(self, owner: Ints32, below: Ints32, drawn: Bools) -> list[tuple[Placed, int, Box]] | None:
         """Return whose ink would be covered, with what they keep; None where the rules forbid it."""
         owners = below[drawn]
         if not owners.any():
@@ -125,7 +123,7 @@ class Layout:
         )
 
 
-def _bounds(mask: npt.NDArray[np.bool_], left: int, top: int) -> Box:
+def _bounds(mask: Bools, left: int, top: int) -> Box:
     """Return the box of the True pixels of a (H, W) mask whose corner is at (left, top)."""
     cols = np.logical_or.reduce(mask, 0).nonzero()[0]
     rows = np.logical_or.reduce(mask, 1).nonzero()[0]

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from humbleyolo.geometry.boxes import Floats, area
+from humbleyolo.geometry.boxes import area
 from humbleyolo.params.sections import Augment
+from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32
 
 _DRAWS = (
     32  # numbers drawn for each image: always all, so that one strength does not change what another draws
@@ -39,19 +39,19 @@ class Plan:
         colour: (N, 4) float32: brightness (added, a part of 255), contrast and saturation (factors), hue (turns).
     """
 
-    sources: NDArray[np.int64]
+    sources: Ints
     scale: Floats
     shift: Floats
     window: Floats
-    colour: NDArray[np.float32]
+    colour: Floats32
 
 
 class Moved(NamedTuple):
     """Boxes after augmentation."""
 
     boxes: Floats  # (M', 4) xyxy pixels, inside the image
-    labels: NDArray[np.int32]  # (M',)
-    image_index: NDArray[np.int64]  # (M',) place in the batch
+    labels: Ints32  # (M',)
+    image_index: Ints  # (M',) place in the batch
 
 
 def changes_anything(augment: Augment) -> bool:
@@ -60,7 +60,7 @@ def changes_anything(augment: Augment) -> bool:
 
 
 def draw_plan(
-    seed: int, epoch: int, chosen: NDArray[np.int64], images: int, size: tuple[int, int], augment: Augment
+    seed: int, epoch: int, chosen: Ints, images: int, size: tuple[int, int], augment: Augment
 ) -> Plan:
     """Draw what happens to each image.
 
@@ -114,14 +114,12 @@ def _geometry(draws: Floats, length: Floats, augment: Augment) -> tuple[Floats, 
     return signed, np.asarray(np.round(begins), np.float64)
 
 
-def _colour(draws: Floats, augment: Augment) -> NDArray[np.float32]:
+def _colour(draws: Floats, augment: Augment) -> Floats32:
     strength = np.array([augment.brightness, augment.contrast, augment.saturation, augment.hue])
     return ((0, 1, 1, 0) + strength * (2 * draws[:, 24:28] - 1)).astype(np.float32)
 
 
-def move_boxes(
-    plan: Plan, boxes: Floats, labels: NDArray[np.int32], offsets: NDArray[np.int64], min_visible: float
-) -> Moved:
+def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_visible: float) -> Moved:
     """Return where the boxes of a batch's sources are in the new images.
 
     Args:

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from humbleyolo.dataset.arrays import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
+from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write, make_folder
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Array]
 
 SHORTEST_S = 5.0
 """Seconds between two checkpoints, at least."""
@@ -129,7 +129,7 @@ class Checkpoint:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def read(self, expected: Mapping[str, NDArray[Any]], optional: str) -> State | None:
+    def read(self, expected: Mapping[str, Array], optional: str) -> State | None:
         """Return the run as it was written last, or None; say on standard error why a file is not used.
 
         Args:
@@ -148,7 +148,7 @@ class Checkpoint:
         print(f"{self.path}: {reason}; training starts at the first epoch", file=sys.stderr)
         return None
 
-    def _read(self, file: BinaryIO, expected: Mapping[str, NDArray[Any]], optional: str) -> State:
+    def _read(self, file: BinaryIO, expected: Mapping[str, Array], optional: str) -> State:
         digest, checksum = hashlib.sha256(), file.read(65)
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
@@ -265,6 +265,6 @@ def _loaded_sources() -> set[tuple[str, Path]]:
     }
 
 
-def _bytes_of(array: NDArray[Any]) -> memoryview:
+def _bytes_of(array: Array) -> memoryview:
     """Return an array's bytes, without a copy where they lie in order already."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

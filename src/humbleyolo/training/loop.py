@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from humbleyolo.dataset.arrays import EncodedSplit
 from humbleyolo.errors import UserError
@@ -27,6 +26,7 @@ from humbleyolo.models.build import build_model
 from humbleyolo.models.network import Selection, select_detections
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
@@ -57,7 +57,7 @@ class Trained:
     why: str
 
 
-def epoch_order(seed: int, epoch: int, images: int) -> NDArray[np.int64]:
+def epoch_order(seed: int, epoch: int, images: int) -> Ints:
     """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone."""
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     return generator.permutation(images)
@@ -150,7 +150,7 @@ class Trainer:
             input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
         )
 
-    def run_epoch(self, epoch: int, first: int = 0) -> Iterator[NDArray[np.float32]]:
+    def run_epoch(self, epoch: int, first: int = 0) -> Iterator[Floats32]:
         """Train on every image once, but for the last ones that do not fill a batch.
 
         Args:
@@ -171,7 +171,7 @@ class Trainer:
             self._check_finite(terms, chosen, step)
             yield terms.mean(axis=1)
 
-    def step(self, step: int, inputs: list[tf.Tensor]) -> NDArray[np.float32]:
+    def step(self, step: int, inputs: list[tf.Tensor]) -> Floats32:
         """Train on one batch.
 
         Args:
@@ -186,7 +186,7 @@ class Trainer:
         terms = self._step(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *inputs)
         return np.asarray(terms)
 
-    def inputs(self, epoch: int, chosen: NDArray[np.int64]) -> list[tf.Tensor]:
+    def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
         """Return the targets and images of a batch, and where there is augmentation what happens to them.
 
         Args:
@@ -225,7 +225,7 @@ class Trainer:
             slow.assign_sub((1 - decay) * (slow - variable))
         return tf.stack(list(terms.values()))  # (T, N)
 
-    def _check_finite(self, terms: NDArray[np.float32], chosen: NDArray[np.int64], step: int) -> None:
+    def _check_finite(self, terms: Floats32, chosen: Ints, step: int) -> None:
         if np.isfinite(terms).all():
             return
         wrong = [
@@ -239,7 +239,7 @@ class Trainer:
             "train.clip_norm (0 is none)"
         )
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def predict(self, images: Uint8s) -> Floats32:
         """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
         batches = [
             self._predict(tf.constant(images[start : start + _VALIDATION_BATCH])).numpy()
@@ -304,7 +304,7 @@ class Validation:
             np.zeros(len(split.labels), bool),
         )
 
-    def score(self, predictions: NDArray[np.float32]) -> tuple[float | None, float | None]:
+    def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
         """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
         found = select_detections(predictions, self._split.grid, VALIDATION)
         detections = DetectionTable.gather(
@@ -312,7 +312,7 @@ class Validation:
         )
         return average_precision(self._truths, detections, self._split.grid.classes)
 
-    def terms(self, predictions: NDArray[np.float32], loss: Callable[..., Terms]) -> dict[str, float]:
+    def terms(self, predictions: Floats32, loss: Callable[..., Terms]) -> dict[str, float]:
         """Return the weighted mean of each loss term, computed batch by batch."""
         sums: dict[str, float] = {}
         for start in range(0, len(predictions), _VALIDATION_BATCH):

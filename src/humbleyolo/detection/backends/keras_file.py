@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
 import zipfile
@@ -10,7 +11,6 @@ import zipfile
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from humbleyolo.detection.backends.metadata import (
     ExportedModel,
@@ -43,7 +43,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
         input_signature=[tf.TensorSpec((None, metadata.height, metadata.width, 3), tf.uint8)],
     )
 
-    def run(images: NDArray[np.uint8]) -> Outputs:
+    def run(images: Uint8s) -> Outputs:
         return {name: np.asarray(values) for name, values in call(tf.constant(images)).items()}
 
     return ExportedModel(metadata, run)

@@ -4,9 +4,6 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from humbleyolo.detection.backends.metadata import (
     ExportedModel,
     Outputs,
@@ -16,6 +13,7 @@ from humbleyolo.detection.backends.metadata import (
     runtime_missing,
 )
 from humbleyolo.process.stderr import quiet
+from humbleyolo.storage.array_types import Uint8s
 
 
 def open_litert(path: Path, threads: int | None) -> ExportedModel:
@@ -42,7 +40,7 @@ class _Shared:
     def __init__(self, interpreter: Any, runner: Any) -> None:
         self._interpreter, self._runner, self._lock = interpreter, runner, threading.Lock()
 
-    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+    def __call__(self, images: Uint8s) -> Outputs:
         with self._lock:
             outputs: Outputs = self._runner(pixels=images)
             return outputs

@@ -8,24 +8,24 @@ import io
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.detection.model import Facts, Found
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Count, Fraction, Pixels, Section
+from humbleyolo.storage.array_types import Array, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 METADATA = "humbleyolo.json"
 FORMAT = 2  # 1 did not say whether edges are rounded
 _FIX = "write it again with `humbleyolo export`"
 
-Outputs = Mapping[str, NDArray[Any]]
-Run = Callable[[NDArray[np.uint8]], Outputs]
+Outputs = Mapping[str, Array]
+Run = Callable[[Uint8s], Outputs]
 
 
 class Metadata(Section):
@@ -136,7 +136,7 @@ class ExportedModel:
             whole_pixels=metadata.whole_pixels,
         )
 
-    def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
+    def detect(self, images: Uint8s, min_score: float) -> list[Found]:
         """Return what is on letterboxed images (N, H, W, 3), one for each."""
         return found_in(self.run(images), min_score)
 

@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from humbleyolo.detection.backends.metadata import (
     METADATA,
     ExportedModel,
@@ -16,6 +13,7 @@ from humbleyolo.detection.backends.metadata import (
     runtime_missing,
 )
 from humbleyolo.errors import UserError
+from humbleyolo.storage.array_types import Uint8s
 
 
 def open_onnx(path: Path, threads: int | None) -> ExportedModel:
@@ -44,5 +42,5 @@ class _Session:
         self._session = session
         self._names = [output.name for output in session.get_outputs()]
 
-    def __call__(self, images: NDArray[np.uint8]) -> Outputs:
+    def __call__(self, images: Uint8s) -> Outputs:
         return dict(zip(self._names, self._session.run(self._names, {"pixels": images}), strict=True))

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from humbleyolo.detection.backends.metadata import METADATA, ExportedModel, Outputs, damaged, parse_metadata
 from humbleyolo.errors import UserError
@@ -30,7 +30,7 @@ def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
     except (OSError, ValueError, KeyError, AttributeError, tf.errors.OpError) as error:
         raise damaged(path, error) from None
 
-    def run(images: NDArray[np.uint8]) -> Outputs:
+    def run(images: Uint8s) -> Outputs:
         _ = loaded  # the variables live as long as it does
         return {name: np.asarray(values) for name, values in call(pixels=tf.constant(images)).items()}
 

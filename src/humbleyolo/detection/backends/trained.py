@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
-import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.detection.default_selection import selected
 from humbleyolo.detection.model import Facts, Found
@@ -46,7 +45,7 @@ class NativeModel:
             whole_pixels=use.whole_pixels,
         )
 
-    def detect(self, images: NDArray[np.uint8], min_score: float) -> list[Found]:
+    def detect(self, images: Uint8s, min_score: float) -> list[Found]:
         """Return what is on letterboxed images (N, H, W, 3), one for each."""
         selection = Selection(min_score, self.facts.nms_iou, self.facts.max_detections)
         found = self.network.detect_batch(images, selection)

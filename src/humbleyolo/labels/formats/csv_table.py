@@ -13,6 +13,7 @@ import csv
 import io
 import posixpath
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, read_rows
@@ -24,7 +25,6 @@ from humbleyolo.labels.writing import Export, exact
 IMAGES = "images"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALIASES = {"filename": "image", "class": "label"}
-_SPLITS = ("train", "val", "test")
 
 
 def detect(source: Source) -> str:
@@ -76,7 +76,7 @@ def _take(
         )
         record.group = row.get("group") or None
         split = row.get("split") or split_in(name)
-        if split and split not in _SPLITS:
+        if split and split not in SPLITS:
             raise BadInput("unknown-split", shorten(split), "split must be train, val or test")
         record.splits = (split,) if split else ()
     for key, known in (("split", record.splits[0] if record.splits else None), ("group", record.group)):

@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get
 from humbleyolo.labels.records import Corners
+from humbleyolo.storage.array_types import Ints
 
 _MOST_PIXELS = 10**9
 
@@ -71,13 +71,13 @@ def _rle_corners(rle: dict[str, Any], where: str) -> Corners:
     return float(starts.min() // height), float(top), float((stops.max() - 1) // height + 1), float(bottom)
 
 
-def _runs(counts: list[Any], where: str) -> NDArray[np.int64]:
+def _runs(counts: list[Any], where: str) -> Ints:
     if not all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):
         raise BadInput("json", f"counts {shorten(counts)}", "must be whole numbers from 0", where)
     return np.array(counts, np.int64)
 
 
-def _uncompress(text: str, where: str) -> NDArray[np.int64]:
+def _uncompress(text: str, where: str) -> Ints:
     """Return the runs of COCO's compressed counts: six bits a character, each less the run before last."""
     runs: list[int] = []
     value = shift = 0
