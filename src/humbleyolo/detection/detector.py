@@ -28,7 +28,7 @@ class Prepared:
     Attributes:
         pixels: (T, H, W, 3) uint8, letterboxed; one, or as many as tiles.
         places: (T, 4) xyxy pixels of the picture that each shows.
-        height: Uint8s of the picture, upright; likewise `width`.
+        height: Pixels of the picture, upright; likewise `width`.
         file: Where it was read from.
     """
 

@@ -26,7 +26,7 @@ class Facts:
 
     Attributes:
         names: The C class names.
-        height: Uint8s that the network sees; likewise `width`.
+        height: Pixels that the network sees; likewise `width`.
         rows: Of its grid; likewise `cols`.
         fill: Grey value of the letterbox's bars.
         threshold: The score from which on a detection is shown where nobody says otherwise.

@@ -21,7 +21,7 @@ class Result:
         scores: (D,) float64, class probability x confidence, 0 to 1.
         labels: (D,) int64 class indices.
         names: The C names of the model's classes.
-        height: Uint8s of the image, upright; likewise `width`.
+        height: Pixels of the image, upright; likewise `width`.
         file: Path of the image, where it was read from one.
     """
 

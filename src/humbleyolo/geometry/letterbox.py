@@ -93,9 +93,9 @@ class Letterbox:
     """An image scaled to fit the network's input, whole, in the middle, with bars where the shapes differ.
 
     Attributes:
-        image_height: Uint8s of the image given.
+        image_height: Pixels of the image given.
         image_width: Likewise.
-        height: Uint8s of the network's input.
+        height: Pixels of the network's input.
         width: Likewise.
     """
 

@@ -40,7 +40,7 @@ class Facts:
 
     Attributes:
         kind: `PNG`, `JPEG` ...; what the bytes are, whatever the name says.
-        height: Uint8s as stored; likewise `width`.
+        height: Pixels as stored; likewise `width`.
         orientation: The EXIF orientation, 1 to 8; 1 is upright.
         sha256: Of the file's bytes, hex.
         perceptual: 64 bits that similar pictures share most of.

@@ -39,7 +39,7 @@ def compact(
         grid: Shapes of input and output. A cell's sides are multiples of the stride.
         width: Multiplies the channels of every layer, rounded to multiples of 8.
         depth: Multiplies the plain convolutions of the trunk and the residual blocks, rounded, 1 or more.
-        stride: Uint8s from feature to feature at the trunk's end: 4 times a power of two.
+        stride: Pixels from feature to feature at the trunk's end: 4 times a power of two.
         squeeze_excitation: Whether residual blocks are weighed (Hu et al. 2018, "Squeeze-and-Excitation Networks",
             equations 2 to 4), so that every cell knows what kind of image it is in.
         seed: Of the weights' start.
