@@ -52,7 +52,7 @@ def read(path: Path, *span: int) -> list[Image]:
                 record.boxes_ltwh.tolist(),
                 record.labels.tolist(),
             )
-            for record in archive.records(*span)
+            for record in archive.images(*span)
         ]
 
 
@@ -278,7 +278,7 @@ def test_more_than_65535_images(tmp_path: Path) -> None:
             )
     with Archive(tmp_path / "a.zip") as archive:
         assert len(archive) == count
-        (last,) = archive.records(count - 1)
+        (last,) = archive.images(count - 1)
         assert (last.image_id, last.image_bytes, last.boxes_ltwh[0, 0]) == (count, b"65999", count - 1)
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         assert len(file.namelist()) == count + 1
@@ -340,7 +340,7 @@ def test_two_processes_read_one_archive(tmp_path: Path) -> None:
     path = write(tmp_path / "a.zip", FOUR)
     code = (
         "import sys; from pathlib import Path; from humbleyolo.dataset.archive import Archive\n"
-        "print([record.file_name for record in Archive(Path(sys.argv[1])).records(2, 4)])"
+        "print([record.file_name for record in Archive(Path(sys.argv[1])).images(2, 4)])"
     )
     with Archive(path):
         done = subprocess.run(

@@ -88,7 +88,7 @@ begin()
 """
 WHILE_QUIET = """
 begin()
-with quiet():
+with hold_stderr():
     os.kill(os.getpid(), signal.SIGTERM)
 """
 
@@ -98,7 +98,7 @@ with quiet():
 def test_a_program_that_has_begun_ends_at_once_and_in_words(code: str) -> None:
     first = (
         "import os, signal; from humbleyolo.process.exits import begin;"
-        "from humbleyolo.process.stderr import quiet"
+        "from humbleyolo.process.stderr import hold_stderr"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(

@@ -116,7 +116,7 @@ def test_the_bytes_are_the_same_from_a_pool(tmp_path: Path) -> None:
     painter = Painter(dataset.synthetic, FONTS, 1)
     with Archive(tmp_path / "out" / "train.zip") as archive:
         for index in range(0, 3000, 97):
-            (record,) = archive.records(index, index + 1)
+            (record,) = archive.images(index, index + 1)
             with Image.open(io.BytesIO(record.image_bytes)) as image:
                 np.testing.assert_array_equal(np.asarray(image), painter.draw("train", index).pixels)
 

@@ -43,14 +43,14 @@ _FOREIGN = (
 
 
 @dataclass(slots=True)
-class Truth:
-    """What is known of one image.
+class GroundTruth:
+    """The ground truth of one image.
 
     Attributes:
         image_id: COCO's id, from 1, in the order of the archive.
         file_name: Path below `images/`.
-        height: Uint8s.
-        width: Uint8s.
+        height: Height of the image, pixels.
+        width: Width of the image, pixels.
         boxes_ltwh: (M, 4) float64, left, top, width, height in pixels.
         labels: (M,) int64, indices into the archive's `categories`.
         annotations: M COCO annotations as they are in the file, for fields such as `iscrowd`.
@@ -66,8 +66,8 @@ class Truth:
 
 
 @dataclass(slots=True)
-class Record(Truth):
-    """One image with what is known of it.
+class ArchivedImage(GroundTruth):
+    """One image with its ground truth.
 
     Attributes:
         image_bytes: The image file, undecoded.
@@ -245,11 +245,11 @@ class Archive:
         """Return the number of images."""
         return len(self._zip) - 1
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[ArchivedImage]:
         """Yield every image, in order."""
-        return self.records()
+        return self.images()
 
-    def records(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+    def images(self, start: int = 0, stop: int | None = None) -> Iterator[ArchivedImage]:
         """Yield images number `start` (from 0) to `stop` (without it; None: to the end), in order.
 
         Raises:
@@ -262,14 +262,14 @@ class Archive:
                 entry = next(entries)
                 if entry.name.decode() != IMAGES + truth.file_name:
                     raise ValueError(f"{truth.file_name} in {ANNOTATIONS} where {entry.name!r} is stored")
-                yield Record(
+                yield ArchivedImage(
                     truth.image_id, truth.file_name, truth.height, truth.width,
                     truth.boxes_ltwh, truth.labels, truth.annotations, self._zip.read(entry),
                 )  # fmt: skip
         except _FOREIGN as error:
             self._foreign(error)
 
-    def truths(self, start: int = 0, stop: int | None = None) -> Iterator[Truth]:
+    def truths(self, start: int = 0, stop: int | None = None) -> Iterator[GroundTruth]:
         """Yield what is known of images `start` to `stop`, without reading them.
 
         Raises:
@@ -315,14 +315,14 @@ class Archive:
             raise ValueError(f"the categories' ids are not 1 to {len(categories)}")
         return tuple(str(category["name"]) for category in categories)
 
-    def _truth(self, image: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> Truth:
+    def _truth(self, image: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> GroundTruth:
         """Join an image with its annotations."""
         boxes = np.array([annotation["bbox"] for annotation in own], np.float64).reshape(len(own), 4)
         labels = [annotation["category_id"] - 1 for annotation in own]
         for label in labels:
             if not 0 <= label < len(self.categories):
                 raise ValueError(f"image {image['id']} has an object of category {label + 1}")
-        return Truth(
+        return GroundTruth(
             image["id"], image["file_name"], image["height"], image["width"],
             boxes, np.array(labels, np.int64), own,
         )  # fmt: skip

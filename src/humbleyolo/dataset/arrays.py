@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from humbleyolo.dataset.archive import Archive, Record
+from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
@@ -265,7 +265,7 @@ def _encode_shard(shard: _Shard) -> _Small:
     length = max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
     blocks = []
     with Archive(shard.archive) as archive:
-        records = archive.records(shard.start, shard.stop)
+        records = archive.images(shard.start, shard.stop)
         for start in range(shard.start, shard.stop, length):
             count = min(length, shard.stop - start)
             images, targets, small = _encode_block(islice(records, count), count, shard)
@@ -276,7 +276,7 @@ def _encode_shard(shard: _Shard) -> _Small:
     return _join(blocks)
 
 
-def _encode_block(records: Iterator[Record], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:
+def _encode_block(records: Iterator[ArchivedImage], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:
     """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
     grid = shard.grid
     images = np.empty((count, grid.height, grid.width, 3), np.uint8)

@@ -68,7 +68,7 @@ def first_examples(
     """
     found = detections.take((detections.scores >= min_score) & (detections.images < count))
     result = []
-    for record in archive.records(0, count):
+    for record in archive.images(0, count):
         own = found.images == record.image_id - 1
         result.append(
             Example(

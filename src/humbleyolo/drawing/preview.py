@@ -14,7 +14,7 @@ _PREVIEW_PX = 210  # about the longer side of an image
 def write_preview(path: Path, archive: Archive) -> None:
     """Draw the first images of an archive with their boxes and classes, as one PNG."""
     pictures, captions = [], []
-    for record in archive.records(0, _PREVIEW_IMAGES):
+    for record in archive.images(0, _PREVIEW_IMAGES):
         pixels = decode(record.image_bytes, record.file_name)
         boxes = record.boxes_ltwh.copy()
         boxes[:, 2:] += boxes[:, :2]  # (M, 4) xyxy

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from humbleyolo.detection.backends.metadata import METADATA, Metadata, runtime_missing, zip_of_metadata
 from humbleyolo.detection.graph import OUTPUTS
-from humbleyolo.process.stderr import quiet
+from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
 _OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
@@ -139,6 +139,6 @@ WRITE: dict[str, Write] = {
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Keep converters from talking: they print, warn and write to standard error where nothing is wrong."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), quiet():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), hold_stderr():
         warnings.simplefilter("ignore")
         yield

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Runtime
-from humbleyolo.process.stderr import quiet
+from humbleyolo.process.stderr import hold_stderr
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
@@ -15,7 +15,7 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["KERAS_HOME"] = (
     os.devnull
 )  # ~/.keras/keras.json could turn images around and change every number's width
-with quiet():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+with hold_stderr():  # the import tells of missing GPUs and of instruction sets, whatever the log level
     import keras
     import tensorflow as tf
 

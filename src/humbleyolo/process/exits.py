@@ -35,7 +35,7 @@ def begin() -> None:
     """
     if _stage():
         end_with_parents()
-    terminal = os.dup(2)  # what `quiet` does not hold back
+    terminal = os.dup(2)  # the terminal itself, beside what `hold_stderr` redirects
 
     def stop(*_: object) -> NoReturn:
         _leave_as_it_was()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def hold_stderr() -> Iterator[None]:
     """Hold back what native code writes to standard error; show it only if the body fails."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from humbleyolo.dataset.archive import Archive, Record
+from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.arrays import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import shrink
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
@@ -102,14 +102,14 @@ class Gallery:
         """
         left = most_bytes
         for image in order.tolist():
-            record = next(self._archive.records(image, image + 1))
+            record = next(self._archive.images(image, image + 1))
             entry = self._entry(image, record)
             left -= len(json.dumps(entry, separators=(",", ":"))) + 1
             if left < 0:
                 return
             yield entry
 
-    def _entry(self, image: int, record: Record) -> dict[str, Any]:
+    def _entry(self, image: int, record: ArchivedImage) -> dict[str, Any]:
         pixels = decode(record.image_bytes, f"{self._archive.path}: {record.file_name}")
         height, width = pixels.shape[:2]
         found = self._evaluation.detections

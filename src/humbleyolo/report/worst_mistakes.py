@@ -57,7 +57,7 @@ def worst_of_each_kind(
 def _example(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: int) -> Example:
     judged, found = evaluation.judgements, evaluation.detections
     image, detection, truth = (int(rows[row]) for rows in (judged.images, judged.detections, judged.truths))
-    record = next(archive.records(image, image + 1))
+    record = next(archive.images(image, image + 1))
     names = [cut(name, _LONGEST_NAME) for name in archive.categories]
     caption, pixels = record.file_name, decode(record.image_bytes, f"{archive.path}: {record.file_name}")
     if detection < 0:

@@ -12,7 +12,7 @@ from humbleyolo.detection.backends.metadata import (
     read_export,
     runtime_missing,
 )
-from humbleyolo.process.stderr import quiet
+from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
 
@@ -25,7 +25,7 @@ def open_litert(path: Path, threads: int | None) -> ExportedModel:
     except ImportError:
         raise runtime_missing(path, "ai-edge-litert", "litert") from None
     try:
-        with quiet():  # it tells of its delegate
+        with hold_stderr():  # it tells of its delegate
             interpreter = Interpreter(model_content=data, num_threads=threads)
             interpreter.allocate_tensors()
             runner = interpreter.get_signature_runner()
