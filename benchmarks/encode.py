@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.dataset import arrays
-from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.dataset import encoding
+from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import measure_ceilings
 from humbleyolo.params.sections import load_params
@@ -46,7 +47,7 @@ def measure(archive: Path, processes: int) -> dict[str, float]:
     """Encode one archive into a temporary folder, and return images/s, seconds and MiB."""
     (encode,) = load_params(ROOT / "params.yaml", "encode")
     grid = Grid(encode.height, encode.width, encode.rows, encode.cols, encode.boxes, 2)
-    arrays.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
+    encoding.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         started = time.perf_counter()
         images = sum(encode_archive(archive, grid, encode.fill, Path(folder)))

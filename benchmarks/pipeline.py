@@ -132,7 +132,7 @@ def _start(seed: int | None = None, **changes: Any) -> Any:
     own, runtime, model, loss, train = load_params(ROOT / "params.yaml", *sections)
     seed = own if seed is None else seed
     start_runtime(runtime)
-    from humbleyolo.dataset.arrays import open_encoded
+    from humbleyolo.dataset.encoded_split import open_encoded
     from humbleyolo.training.loop import build_trainer
 
     train = train.model_copy(update=changes)

@@ -13,7 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import SPLITS, Archive
-from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceilings
 from humbleyolo.params.sections import Encode, load_params

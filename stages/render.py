@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.drawing.boxes_on_image import save_png
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.params.sections import Params, load_params

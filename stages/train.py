@@ -12,7 +12,7 @@ from pathlib import Path
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
-from humbleyolo.dataset.arrays import EncodedSplit, join_splits, open_encoded
+from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.sections import Loss, Model, Runtime, Train, load_params
 from humbleyolo.pipeline.stage import read_paths, run_stage

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sections import model_section
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.files import read_detections, read_metrics
 from humbleyolo.geometry.grid import Grid

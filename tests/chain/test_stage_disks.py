@@ -14,7 +14,7 @@ from small_disk import SmallDisk, small_disk
 from tiny_project import TINY
 
 import stages.train
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Params, load_params
 from humbleyolo.training.loop import Trained, train_network
@@ -34,7 +34,7 @@ FOLDERS = {
 STAGES = list(FOLDERS)
 WORK = {  # which must not have been started by then; `train` counts its own
     "generate": "humbleyolo.synthetic.drawn_split.draw_splits",
-    "encode": "humbleyolo.dataset.arrays.map_in_order",
+    "encode": "humbleyolo.dataset.encoding.map_in_order",
 }
 LAST = {
     "generate": "preview.png", "encode": "report.json", "train": "model.json", "evaluate": "metrics.json",

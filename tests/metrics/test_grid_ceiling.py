@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes

@@ -17,7 +17,7 @@ import tensorflow as tf
 from sections import loss_section, model_section
 from tensorflow.python.framework import kernels
 
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored

@@ -9,7 +9,7 @@ from evaluated_project import THRESHOLD, make_project
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.metrics.ground_truth import read_truths

@@ -3,7 +3,7 @@ import pytest
 from evaluated_project import make_project, settings
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import pairwise_iou
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.report.contents import collect

@@ -10,7 +10,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Encode
 from humbleyolo.storage.png import encode_png

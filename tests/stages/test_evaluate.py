@@ -15,7 +15,8 @@ from PIL import Image
 from sections import model_section
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.dataset.arrays import EncodedSplit, encode_archive, open_encoded
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import run as split_run
 from humbleyolo.evaluation.files import read_detections

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from sections import loss_section, model_section
 
 from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.arrays import encode_archive, open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.network import Network

@@ -10,7 +10,7 @@ import numpy as np
 from repository import ROOT
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.dataset.arrays import encode_archive
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import Thresholds, assess
 from humbleyolo.evaluation.curves import write_table

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.arrays import encode_archive
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.export.exporter import Precision, Settings
 from humbleyolo.models.network import Network, Selection
 from humbleyolo.storage.png import encode_png

@@ -18,7 +18,7 @@ from repository import ROOT
 from sections import loss_section
 from small_disk import small_disk
 
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.params.sections import Train
 from humbleyolo.training import checkpoint as module
 from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe_run

@@ -15,7 +15,8 @@ from repository import ROOT
 from sections import loss_section, model_section
 
 from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.arrays import EncodedSplit, encode_archive, open_encoded
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.build import build_model

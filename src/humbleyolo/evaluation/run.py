@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import EncodedSplit, open_encoded
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.boxes import to_whole_pixels, xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts

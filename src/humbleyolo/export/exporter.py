@@ -16,7 +16,7 @@ from humbleyolo.storage.array_types import Uint8s
 # isort: split
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import open_encoded
+from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.detection.backends.metadata import FORMAT, Metadata, runtime_missing
 from humbleyolo.detection.backends.registry import open_exported
 from humbleyolo.detection.default_selection import selected

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.detection.backends.metadata import ExportedModel, found_in
 from humbleyolo.detection.model import BATCH, Found
 from humbleyolo.evaluation.run import check_match

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import paired_iou
 from humbleyolo.geometry.grid import Encoded, Grid, decode_grid, encode_boxes

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL.Image import Image
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.galleries import (
     cells_and_confidence,
     first_examples,

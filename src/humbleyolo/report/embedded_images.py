@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, ArchivedImage
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import shrink
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.galleries import Example, Mistakes, SeenImage
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import split_parts

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydantic import ValidationError
 
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment

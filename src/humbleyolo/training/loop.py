@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from humbleyolo.dataset.arrays import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import encode_boxes

@@ -1,15 +1,5 @@
-"""A split as the network sees it: a folder of arrays, written shard by shard and read through memory maps.
+"""The encoding of a split, shard by shard, into the files of an `EncodedSplit`."""
 
-images.npy     (N, H, W, 3) uint8     letterboxed
-targets.npy    (N, R, S, K) float32     the grid's layout
-boxes.npy      (M, 4) float64     xyxy, pixels of the letterboxed image, image after image
-labels.npy     (M,) int32     class indices
-offsets.npy    (N + 1,) int64     image n has the boxes offsets[n] to offsets[n + 1]
-sizes.npy      (N, 2) int32     (height, width) of each image before the letterbox
-split.json     class names, grid, fill and the arrays' checksums; written last: without it, a folder is not whole
-"""
-
-import errno
 import json
 import math
 import os
@@ -18,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.encoded_split import FORMAT, KINDS
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
@@ -30,158 +21,11 @@ from humbleyolo.geometry.letterbox import Letterbox, decode
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import atomic_write, cannot_write, make_folder
-from humbleyolo.storage.json import read_json
-from humbleyolo.storage.npy import checksum, open_array
+from humbleyolo.storage.npy import checksum
 
-_FORMAT = 2  # 1 had no checksums
 _SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
 _SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
 _BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a process at a time
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedSplit:
-    """The arrays of one split; `images` and `targets` are memory maps.
-
-    Attributes:
-        categories: The C class names, in the order of the labels.
-        grid: The grid of the targets.
-        fill: Grey value of the letterbox's bars.
-        images: (N, H, W, 3) uint8.
-        targets: (N, R, S, K) float32.
-        boxes: (M, 4) float64 xyxy pixels.
-        labels: (M,) int32.
-        offsets: (N + 1,) int64.
-        sizes: (N, 2) int32.
-    """
-
-    categories: tuple[str, ...]
-    grid: Grid
-    fill: int
-    images: Uint8s
-    targets: Floats32
-    boxes: Floats
-    labels: Ints32
-    offsets: Ints
-    sizes: Ints32
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.images)
-
-    @property
-    def image_index(self) -> Ints:
-        """(M,) which image each box is in."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
-
-    def letterbox(self, image: int) -> Letterbox:
-        """Return how one image was fitted into the network's input."""
-        height, width = (int(length) for length in self.sizes[image])
-        return Letterbox(height, width, self.grid.height, self.grid.width)
-
-
-_KINDS = {
-    "images": np.uint8,
-    "targets": np.float32,
-    "boxes": np.float64,
-    "labels": np.int32,
-    "offsets": np.int64,
-    "sizes": np.int32,
-}
-
-
-def open_encoded(folder: Path) -> EncodedSplit:
-    """Open what `encode_archive` wrote.
-
-    Raises:
-        UserError: Where a file is missing, damaged or of another shape than the others say.
-    """
-    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
-    try:
-        info = read_json(folder / "split.json")
-        if info["format"] != _FORMAT:
-            raise UserError(
-                f"{folder}: is of format {info['format']!r}, not {_FORMAT}; run `dvc repro encode`"
-            )
-        categories = tuple(str(name) for name in info["categories"])
-        grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
-        fill = int(info["fill"])
-        checksums = {name: int(info["crc32"][name]) for name in _KINDS}
-        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in _KINDS}
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: no such file; {fix}") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-    ) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-            raise
-        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
-    images, objects = len(arrays["images"]), len(arrays["boxes"])
-    shapes: dict[str, tuple[int, ...]] = {
-        "images": (images, grid.height, grid.width, 3),
-        "targets": (images, *grid.shape),
-        "boxes": (objects, 4),
-        "labels": (objects,),
-        "offsets": (images + 1,),
-        "sizes": (images, 2),
-    }
-    for name, kind in _KINDS.items():
-        if arrays[name].dtype != kind or arrays[name].shape != shapes[name]:
-            raise UserError(
-                f"{folder / name}.npy: holds {arrays[name].dtype} {arrays[name].shape}, "
-                f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
-            )
-    offsets, labels = arrays["offsets"], arrays["labels"]
-    if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
-        raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
-    if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
-        raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
-    for name, expected in checksums.items():
-        if checksum(folder / f"{name}.npy") != expected:
-            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
-    return EncodedSplit(categories, grid, fill, **arrays)
-
-
-class _JoinedRows:
-    """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
-
-    def __init__(self, first: Array, second: Array) -> None:
-        self._parts = (first, second)
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
-
-    def __getitem__(self, rows: Ints) -> Array:
-        first, second = self._parts
-        chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
-        behind = rows >= len(first)
-        chosen[~behind] = first[rows[~behind]]
-        chosen[behind] = second[rows[behind] - len(first)]
-        return chosen
-
-
-def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
-    """Return two splits of one dataset as one. Its `images` and `targets` take arrays of indices alone.
-
-    Raises:
-        UserError: Where they were encoded from other data.
-    """
-    if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
-        raise UserError("the splits were encoded from other data; run `dvc repro encode`")
-    joined: Any = {
-        name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")
-    }
-    small = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("boxes", "labels", "sizes")
-    }
-    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
-    return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)
 
 
 @dataclass(frozen=True)
@@ -250,11 +94,11 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     _save(folder / "sizes.npy", small.sizes)
     with atomic_write(folder / "split.json") as file:
         info = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "categories": categories,
             "grid": asdict(grid),
             "fill": fill,
-            "crc32": {name: checksum(folder / f"{name}.npy") for name in _KINDS},
+            "crc32": {name: checksum(folder / f"{name}.npy") for name in KINDS},
         }
         file.write((json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
 
@@ -276,7 +120,9 @@ def _encode_shard(shard: _Shard) -> _Small:
     return _join(blocks)
 
 
-def _encode_block(records: Iterator[ArchivedImage], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:
+def _encode_block(
+    records: Iterator[ArchivedImage], count: int, shard: _Shard
+) -> tuple[Uint8s, Floats32, _Small]:
     """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
     grid = shard.grid
     images = np.empty((count, grid.height, grid.width, 3), np.uint8)

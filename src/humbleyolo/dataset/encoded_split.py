@@ -1,0 +1,172 @@
+"""A split as the network sees it: a folder of arrays, read through memory maps.
+
+images.npy     (N, H, W, 3) uint8     letterboxed
+targets.npy    (N, R, S, K) float32     the grid's layout
+boxes.npy      (M, 4) float64     xyxy, pixels of the letterboxed image, image after image
+labels.npy     (M,) int32     class indices
+offsets.npy    (N + 1,) int64     image n has the boxes offsets[n] to offsets[n + 1]
+sizes.npy      (N, 2) int32     (height, width) of each image before the letterbox
+split.json     class names, grid, fill and the arrays' checksums; written last: without it, a folder is not whole
+"""
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
+from humbleyolo.storage.json import read_json
+from humbleyolo.storage.npy import checksum, open_array
+
+FORMAT = 2
+"""The layout of split.json; 1 had no checksums."""
+
+KINDS = {
+    "images": np.uint8,
+    "targets": np.float32,
+    "boxes": np.float64,
+    "labels": np.int32,
+    "offsets": np.int64,
+    "sizes": np.int32,
+}
+"""Name -> dtype of the arrays."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSplit:
+    """The arrays of one split; `images` and `targets` are memory maps.
+
+    Attributes:
+        categories: The C class names, in the order of the labels.
+        grid: The grid of the targets.
+        fill: Grey value of the letterbox's bars.
+        images: (N, H, W, 3) uint8.
+        targets: (N, R, S, K) float32.
+        boxes: (M, 4) float64 xyxy pixels.
+        labels: (M,) int32.
+        offsets: (N + 1,) int64.
+        sizes: (N, 2) int32.
+    """
+
+    categories: tuple[str, ...]
+    grid: Grid
+    fill: int
+    images: Uint8s
+    targets: Floats32
+    boxes: Floats
+    labels: Ints32
+    offsets: Ints
+    sizes: Ints32
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.images)
+
+    @property
+    def image_index(self) -> Ints:
+        """(M,) which image each box is in."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+
+    def letterbox(self, image: int) -> Letterbox:
+        """Return how one image was fitted into the network's input."""
+        height, width = (int(length) for length in self.sizes[image])
+        return Letterbox(height, width, self.grid.height, self.grid.width)
+
+
+def open_encoded(folder: Path) -> EncodedSplit:
+    """Open what `encode_archive` wrote.
+
+    Raises:
+        UserError: Where a file is missing, damaged or of another shape than the others say.
+    """
+    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
+    try:
+        info = read_json(folder / "split.json")
+        if info["format"] != FORMAT:
+            raise UserError(
+                f"{folder}: is of format {info['format']!r}, not {FORMAT}; run `dvc repro encode`"
+            )
+        categories = tuple(str(name) for name in info["categories"])
+        grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
+        fill = int(info["fill"])
+        checksums = {name: int(info["crc32"][name]) for name in KINDS}
+        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in KINDS}
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: no such file; {fix}") from None
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
+        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
+    images, objects = len(arrays["images"]), len(arrays["boxes"])
+    shapes: dict[str, tuple[int, ...]] = {
+        "images": (images, grid.height, grid.width, 3),
+        "targets": (images, *grid.shape),
+        "boxes": (objects, 4),
+        "labels": (objects,),
+        "offsets": (images + 1,),
+        "sizes": (images, 2),
+    }
+    for name, kind in KINDS.items():
+        if arrays[name].dtype != kind or arrays[name].shape != shapes[name]:
+            raise UserError(
+                f"{folder / name}.npy: holds {arrays[name].dtype} {arrays[name].shape}, "
+                f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
+            )
+    offsets, labels = arrays["offsets"], arrays["labels"]
+    if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
+    if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
+        raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
+    for name, expected in checksums.items():
+        if checksum(folder / f"{name}.npy") != expected:
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
+    return EncodedSplit(categories, grid, fill, **arrays)
+
+
+class _JoinedRows:
+    """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
+
+    def __init__(self, first: Array, second: Array) -> None:
+        self._parts = (first, second)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def __getitem__(self, rows: Ints) -> Array:
+        first, second = self._parts
+        chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
+        behind = rows >= len(first)
+        chosen[~behind] = first[rows[~behind]]
+        chosen[behind] = second[rows[behind] - len(first)]
+        return chosen
+
+
+def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
+    """Return two splits of one dataset as one. Its `images` and `targets` take arrays of indices alone.
+
+    Raises:
+        UserError: Where they were encoded from other data.
+    """
+    if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
+        raise UserError("the splits were encoded from other data; run `dvc repro encode`")
+    joined: Any = {
+        name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")
+    }
+    small = {
+        name: np.concatenate([getattr(first, name), getattr(second, name)])
+        for name in ("boxes", "labels", "sizes")
+    }
+    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
+    return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)
