@@ -8,7 +8,7 @@ from sections import loss_section
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.yolov1 import yolov1
-from humbleyolo.params.sections import Augment, Train
+from humbleyolo.params.sections import Augment, Train, Validation
 from humbleyolo.training.loop import Trainer
 
 PAPER = Grid(448, 448, 7, 7, 2, 20)
@@ -40,6 +40,7 @@ def one_step(width: float, grid: Grid) -> np.ndarray:
     train = Train(
         include_val=False, epochs=1, batch=2, schedule="cosine", learning_rate=0.001, final_learning_rate=0.0,
         inverse_time_decay=0.0, warmup_epochs=0.0, weight_decay=0.0005, clip_norm=10.0, ema_decay=0.0, patience=0,
+        validation=Validation(min_score=0.01, nms_iou=0.5, max_detections=100),
         augment=Augment(**dict.fromkeys(Augment.model_fields, 0.0)),
     )  # fmt: skip
     before = network.get_layer("conv1").get_weights()[0]

@@ -134,6 +134,9 @@ WRONG_VALUES = [
     ("train.learning_rate", "0", "0", "more than 0"),
     ("train.learning_rate", "11", "11", "10 or less"),
     ("train.ema_decay", "1", "1", "less than 1"),
+    ("train.validation.min_score", "-0.5", "-0.5", "0 or more"),
+    ("train.validation.nms_iou", "1.5", "1.5", "1 or less"),
+    ("train.validation.max_detections", "0", "0", "1 or more"),
     ("runtime.intra_op_threads", "0", "0", "1 or more"),
     ("encode.rows", "0", "0", "1 or more"),
     ("encode.boxes", "-3", "-3", "1 or more"),
@@ -374,7 +377,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path):
         (f"{S}.blur_px", "-1"),
         ("render.scale", "0"),
     )
-    text = text.replace("min_ceiling:", "min_cieling:").replace("max_detections:", "min_score:")
+    text = text.replace("min_ceiling:", "min_cieling:").replace("\n  max_detections:", "\n  min_score:")
     problems = problems_of(text, tmp_path)
     keys = [problem.split(": ")[1] for problem in problems]
     lines = [int(problem.split(":")[0].removeprefix("line ")) for problem in problems]

@@ -27,7 +27,7 @@ from humbleyolo.training import loop
 from humbleyolo.training.loop import (
     Trained,
     Trainer,
-    Validation,
+    ValidationScore,
     epoch_order,
     learning_rate,
     train_network,
@@ -212,7 +212,7 @@ def test_where_val_is_trained_on_the_last_epoch_is_kept(tiny: EncodedSplit) -> N
 
 
 def test_the_truth_scores_1_and_costs_nothing(odd: EncodedSplit) -> None:
-    validation = Validation(odd)
+    validation = ValidationScore(odd, PLAIN.validation)
     targets = np.asarray(odd.targets)
     assert validation.score(targets) == (1, 1)
     assert validation.score(np.zeros_like(targets)) == (0, 0)
@@ -376,5 +376,5 @@ def test_validation_s_terms_are_means_over_images_whatever_the_batch(
     predictions = trainer.predict(tiny.images)
     whole = trainer.loss(tf.constant(np.asarray(tiny.targets)), tf.constant(predictions))
     monkeypatch.setattr(loop, "_VALIDATION_BATCH", 3)
-    found = Validation(tiny).terms(predictions, trainer.loss)
+    found = ValidationScore(tiny, PLAIN.validation).terms(predictions, trainer.loss)
     assert found == pytest.approx({name: np.mean(term) for name, term in whole.items()}, rel=1e-5)

@@ -240,6 +240,14 @@ class Augment(Section):
     min_visible: Fraction
 
 
+class Validation(Section):
+    """The boxes that count when val is scored after an epoch."""
+
+    min_score: Fraction
+    nms_iou: Fraction
+    max_detections: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Train(Section):
     """The step loop."""
 
@@ -255,6 +263,7 @@ class Train(Section):
     clip_norm: Weight
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     patience: Annotated[int, Field(ge=0)]
+    validation: Validation
     augment: Augment
 
 

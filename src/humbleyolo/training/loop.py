@@ -25,15 +25,12 @@ from humbleyolo.models.artifact import Weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.network import Selection, select_detections
 from humbleyolo.models.tensorflow_setup import computing_in
-from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.params.sections import Loss, Model, Runtime, Train, Validation
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.training.losses import Terms, WeightedLoss
-
-VALIDATION = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)
-"""How val is scored while training; `evaluate` has thresholds of its own, which do not touch the model."""
 
 _VALIDATION_BATCH = 250
 
@@ -291,11 +288,16 @@ def build_trainer(
     return Trainer(network, average, data, loss, train, seed)
 
 
-class Validation:
-    """The score of predictions on a split."""
+class ValidationScore:
+    """The score of predictions on a split.
 
-    def __init__(self, split: EncodedSplit) -> None:
-        self._split = split
+    Args:
+        split: Images and ground truth.
+        validation: The boxes that count; `evaluate` has thresholds of its own, which do not touch the model.
+    """
+
+    def __init__(self, split: EncodedSplit, validation: Validation) -> None:
+        self._split, self._selection = split, Selection(**validation.model_dump())
         self._truths = TruthTable(
             len(split),
             split.image_index,
@@ -306,7 +308,7 @@ class Validation:
 
     def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
         """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
-        found = select_detections(predictions, self._split.grid, VALIDATION)
+        found = select_detections(predictions, self._split.grid, self._selection)
         detections = DetectionTable.gather(
             (xyxy_to_ltwh(image.boxes), image.labels, image.scores) for image in found
         )
@@ -354,7 +356,7 @@ def train_network(
         UserError: Where a loss term or the weights are not finite.
         KeyboardInterrupt: Where the checkpoint was asked to stop; the run is kept in it.
     """
-    validation = Validation(val)
+    validation = ValidationScore(val, train.validation)
     progress, best = Progress(), Weights()
     kept = checkpoint.read(trainer.state() | _prefix_best(trainer.weights()), _BEST) if checkpoint else None
     if kept:
