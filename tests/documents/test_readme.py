@@ -29,9 +29,13 @@ def test_there_are_no_commands_that_the_tests_do_not_see():
 
 
 def test_the_two_main_commands_are_ci_s():
-    first, second = commands(README)[:2]
-    assert first == "pip install uv && uv run dvc repro"
-    assert second == "pip install uv && uv run pytest"
+    bring_uv, first, second = commands(README)[:3]
+    assert bring_uv == (
+        'python3 -m venv .uv && .uv/bin/pip install uv && export PATH="$PATH:$PWD/.uv/bin"'
+    )  # tests/documents/test_first_command.py runs it
+    assert first == "uv run dvc repro"
+    assert second == "uv run pytest"
+    assert runs_in_ci(bring_uv)
     assert runs_in_ci(first)
     assert runs_in_ci(second)
 
