@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from humbleyolo.params.sections import Synthetic, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Synthetic
 from humbleyolo.storage.png import encode_png
 from humbleyolo.synthetic.fonts import Fonts
 from humbleyolo.synthetic.painter import SPLITS, Painter, Word

@@ -20,7 +20,7 @@ from humbleyolo.models.tensorflow_setup import start_runtime
 # isort: split
 import stages.train
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.training import checkpoint
 from humbleyolo.training.checkpoint import Checkpoint
 from stages.encode import encode

@@ -26,7 +26,7 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import measure_ceilings
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.process.workers import available_cores, map_in_order
 from humbleyolo.synthetic.drawn_split import write_splits
 

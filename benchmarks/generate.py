@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.process.workers import available_cores
 from humbleyolo.synthetic.drawn_split import write_splits
 

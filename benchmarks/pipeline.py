@@ -126,7 +126,7 @@ def measure_stages(times: int) -> dict[str, Any]:
 def _start(seed: int | None = None, **changes: Any) -> Any:
     """Return a trainer on freshly drawn data, the val split, and the section `train`."""
     from humbleyolo.models.tensorflow_setup import start_runtime
-    from humbleyolo.params.sections import load_params
+    from humbleyolo.params.loader import load_params
 
     sections = ("seed", "runtime", "model", "loss", "train")
     own, runtime, model, loss, train = load_params(ROOT / "params.yaml", *sections)

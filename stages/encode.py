@@ -17,7 +17,8 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceilings
-from humbleyolo.params.sections import Encode, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import atomic_write
 

@@ -20,7 +20,8 @@ from humbleyolo.evaluation.run import run_network
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.models.network import Network, Selection
 from humbleyolo.models.selection import NAME, write_selection
-from humbleyolo.params.sections import Evaluate, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 

@@ -13,7 +13,8 @@ from humbleyolo.dataset.summary import SplitCounts, write_empty_ledger, write_su
 from humbleyolo.drawing.preview import write_preview
 from humbleyolo.labels import to_dataset
 from humbleyolo.labels.dataset_inputs import find_problems
-from humbleyolo.params.sections import Dataset, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.synthetic import drawn_split

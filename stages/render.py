@@ -14,7 +14,8 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.drawing.boxes_on_image import save_png
 from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.params.sections import Params, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
 from humbleyolo.report.contents import collect

@@ -14,7 +14,8 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 # isort: split
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded
 from humbleyolo.models.artifact import ModelInfo, save_model
-from humbleyolo.params.sections import Loss, Model, Runtime, Train, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run

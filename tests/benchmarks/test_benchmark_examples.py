@@ -7,7 +7,7 @@ from repository import ROOT
 
 from benchmarks import examples
 from benchmarks.examples import prepare
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 
 
 def test_only_the_seed_and_what_is_asked_for_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

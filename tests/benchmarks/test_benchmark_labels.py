@@ -12,7 +12,8 @@ from repository import ROOT
 from benchmarks.article_labels import write_folder
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.labels import to_dataset
-from humbleyolo.params.sections import Dataset, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic.drawn_split import write_splits
 
 COUNTS = {"train": 40, "val": 20, "test": 30}

@@ -4,7 +4,7 @@ import json
 
 from benchmarks import ladder
 from benchmarks.ladder import PAGE, RESULTS, STEPS, make_page, rungs
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 
 KEPT = json.loads(RESULTS.read_text())
 

@@ -16,7 +16,8 @@ from tiny_project import TINY
 import stages.train
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
-from humbleyolo.params.sections import Params, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params
 from humbleyolo.training.loop import Trained, train_network
 from stages.encode import encode
 from stages.evaluate import evaluate

@@ -21,7 +21,8 @@ from humbleyolo.experiments.trials import (
     every_combination,
     parse_space,
 )
-from humbleyolo.params.sections import Params, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params
 
 PARAMS = ROOT / "params.yaml"
 SPACES = [

@@ -20,7 +20,7 @@ from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, read_labelled
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.records import FLAGS, Options, Record
 from humbleyolo.labels.to_dataset import write_splits
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.synthetic.drawn_split import write_splits as draw_splits
 
 SIZES = [(40, 20), (7, 31), (1, 1)]

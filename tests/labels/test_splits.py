@@ -20,7 +20,8 @@ from humbleyolo.labels.near_duplicates import similar_pairs
 from humbleyolo.labels.records import Record
 from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
 from humbleyolo.labels.to_dataset import write_splits
-from humbleyolo.params.sections import Labelled, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Labelled
 
 
 def options(

@@ -13,7 +13,8 @@ from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
-from humbleyolo.params.sections import HUMBLE_LEAST, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.rules import HUMBLE_LEAST
 
 ARTICLE = Grid(height=64, width=64, rows=2, cols=2, boxes=1, classes=3)
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)

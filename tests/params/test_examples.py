@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from humbleyolo.params.sections import Params, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params
 
 FILES = sorted((ROOT / "examples").glob("*/params.yaml"))
 

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.params.sections import Params, Render, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params, Render
 
 DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 SECTIONS = tuple(Params.model_fields)

@@ -21,7 +21,7 @@ from repository import ROOT
 from ruamel.yaml import YAML
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.synthetic.painter import Painter
 
 FONTS = ROOT / "data" / "fonts"

@@ -18,7 +18,7 @@ from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.network import Network
-from humbleyolo.params.sections import load_params
+from humbleyolo.params.loader import load_params
 from humbleyolo.storage.png import encode_png
 from humbleyolo.training import checkpoint
 from humbleyolo.training.progress import TrainingProgress

@@ -18,7 +18,8 @@ from humbleyolo.evaluation.files import write_array, write_detections, write_met
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.params.sections import Params, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params
 from humbleyolo.storage.png import encode_png
 from stages.render import render
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from repository import ROOT
 
-from humbleyolo.params.sections import Loss, Model, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Loss, Model
 
 PARAMS = ROOT / "params.yaml"
 

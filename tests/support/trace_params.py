@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path.cwd())  # as `python -m` has it
 import stages  # noqa: E402, F401 - puts the project's own `src` first
-from humbleyolo.params import sections  # noqa: E402
+from humbleyolo.params import loader, sections  # noqa: E402
 
 LOG = os.open(os.environ["READS_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)  # the workers' too
 SEEN: set[str] = set()
@@ -49,6 +49,6 @@ def load(path: Path, *sections: str, **more):
 
 
 sections.Section.__getattribute__ = read
-load_params, sections.load_params = sections.load_params, load
+load_params, loader.load_params = loader.load_params, load
 module, sys.argv = sys.argv[1], sys.argv[1:]
 runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.params.sections import Synthetic, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Synthetic
 from humbleyolo.synthetic.drawn_split import draw_shard, draw_splits
 from humbleyolo.synthetic.fonts import FAINTEST_INK
 from humbleyolo.synthetic.painter import Painter, Sample, Word

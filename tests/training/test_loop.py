@@ -21,7 +21,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
-from humbleyolo.params.sections import Model, Train, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Model, Train
 from humbleyolo.storage.png import encode_png
 from humbleyolo.training import loop
 from humbleyolo.training.loop import (

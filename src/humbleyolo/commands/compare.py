@@ -24,7 +24,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.experiments.comparison import compare, report_lines
     from humbleyolo.experiments.revisions import read_run
-    from humbleyolo.params.sections import load_params
+    from humbleyolo.params.loader import load_params
 
     (settings,) = load_params(Path("params.yaml"), "evaluate")
     a, b = read_run(parsed.rev_a), read_run(parsed.rev_b)

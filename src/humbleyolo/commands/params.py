@@ -19,7 +19,7 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: Where it cannot be read.
     """
     from humbleyolo.labels.dataset_inputs import find_problems
-    from humbleyolo.params.sections import load_params
+    from humbleyolo.params.loader import load_params
 
     file: Path = parsed.file
     load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))

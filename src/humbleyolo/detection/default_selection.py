@@ -6,7 +6,7 @@ from pathlib import Path
 from humbleyolo.detection.model import MAX_DETECTIONS, MIN_SCORE, NMS_IOU, THRESHOLD
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME, read_selection
-from humbleyolo.params.sections import Mirrored
+from humbleyolo.params.value_types import Mirrored
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.dataset_inputs import find_problems
-from humbleyolo.params.sections import Params, Section, load_params
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params, Section
 
 Trial = dict[str, Any]  # dotted keys of params.yaml -> values
 

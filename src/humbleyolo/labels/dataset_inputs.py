@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from humbleyolo.labels import to_dataset
-from humbleyolo.params.sections import Dataset, Key
+from humbleyolo.params.keys import Key
+from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic import visible_ink
 
 

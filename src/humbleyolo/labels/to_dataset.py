@@ -16,7 +16,8 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.records import Options, Record
 from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
-from humbleyolo.params.sections import Key, Labelled
+from humbleyolo.params.keys import Key
+from humbleyolo.params.sections import Labelled
 from humbleyolo.storage.atomic import make_folder
 
 

@@ -14,7 +14,7 @@ from humbleyolo.geometry.grid import Encoded, Grid, decode_grid, encode_boxes
 from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
-from humbleyolo.params.sections import PATCH
+from humbleyolo.params.rules import PATCH
 from humbleyolo.storage.array_types import AnyInts, Array, Floats, Ints
 from humbleyolo.storage.json import read_json
 

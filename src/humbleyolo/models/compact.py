@@ -21,7 +21,7 @@ from keras import layers
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.layers import DetectionHead, Seeds, SpaceToDepth
-from humbleyolo.params.sections import PATCH
+from humbleyolo.params.rules import PATCH
 
 _TRUNK_CHANNELS = (32, 64)  # at least, and at most behind the first stride
 _CELL_NUMBERS = 512  # of the trunk in one cell: coarse cells hold many features of few channels

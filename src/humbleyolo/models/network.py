@@ -13,7 +13,7 @@ from humbleyolo.geometry.grid import Grid, decode_grid
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored
-from humbleyolo.params.sections import Mirrored
+from humbleyolo.params.value_types import Mirrored
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Uint8s
 
 

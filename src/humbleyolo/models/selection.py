@@ -11,7 +11,8 @@ from typing import Annotated
 from pydantic import Field
 
 from humbleyolo.errors import UserError
-from humbleyolo.params.sections import Evaluate, Fraction, Mirrored, Section
+from humbleyolo.params.sections import Evaluate, Section
+from humbleyolo.params.value_types import Fraction, Mirrored
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 

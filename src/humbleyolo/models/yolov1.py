@@ -5,7 +5,7 @@ from keras import layers
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.layers import Seeds
-from humbleyolo.params.sections import YOLOV1_STRIDE
+from humbleyolo.params.rules import YOLOV1_STRIDE
 
 POOL = "pool"
 

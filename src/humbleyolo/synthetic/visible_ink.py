@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageColor
 
-from humbleyolo.params.sections import Key, Synthetic
+from humbleyolo.params.keys import Key
+from humbleyolo.params.sections import Synthetic
 from humbleyolo.synthetic.fonts import Fonts, Ink, find_font_problems
 
 FAINTEST_CONTRAST = 16

@@ -16,7 +16,8 @@ from pydantic import Field
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.detection.model import Facts, Found
 from humbleyolo.errors import UserError
-from humbleyolo.params.sections import Count, Fraction, Pixels, Section
+from humbleyolo.params.sections import Section
+from humbleyolo.params.value_types import Count, Fraction, Pixels
 from humbleyolo.storage.array_types import Array, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 

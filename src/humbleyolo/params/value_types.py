@@ -1,0 +1,44 @@
+"""The types of single values in `params.yaml`: numbers with their ranges, colours, words, paths, patterns."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+Count = Annotated[int, Field(ge=1)]
+Pixels = Annotated[int, Field(ge=1, le=8192)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Name = Annotated[str, Field(min_length=1)]
+Strength = Annotated[float, Field(ge=0, lt=1)]
+Mirrored = Literal["none", "horizontal", "both"]
+
+
+def _leaves_ink(word: str) -> str:
+    if not word.strip() or not word.isprintable():
+        raise ValueError("a text of printable characters, not only spaces")
+    return word
+
+
+Word = Annotated[str, AfterValidator(_leaves_ink)]
+
+
+def _needs_no_quotes(path: str) -> str:
+    if not re.fullmatch(r"[\w./:-]+", path):
+        raise ValueError("a path of letters, digits and _ . / : - alone, since a command line holds it")
+    return path
+
+
+InputPath = Annotated[str, AfterValidator(_needs_no_quotes)]
+
+
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"a regular expression, or '' ({error})") from None
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
