@@ -8,7 +8,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Floats, Rgb, Uint8s
-from humbleyolo.storage.png import decode_png
 
 
 def decode(data: bytes, name: str) -> Rgb:
@@ -26,15 +25,9 @@ def decode(data: bytes, name: str) -> Rgb:
     Raises:
         UserError: Where the bytes are not a whole image.
     """
-    pixels = decode_png(data)
-    return _rgb(_open(data, name) if pixels is None else pixels)
-
-
-def _open(data: bytes, name: str) -> Uint8s:
-    """Return (H, W) or (H, W, 3), upright."""
     try:
         with Image.open(io.BytesIO(data)) as file:
-            return _upright(file)
+            return _rgb(_upright(file))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
 
