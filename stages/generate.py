@@ -11,7 +11,7 @@ from pathlib import Path
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.summary import SplitCounts, write_empty_ledger, write_summary
 from humbleyolo.drawing.preview import write_preview
-from humbleyolo.labels import to_dataset
+from humbleyolo.labels import write_dataset
 from humbleyolo.labels.dataset_inputs import find_problems
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
@@ -30,7 +30,7 @@ def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str,
 
 def take(seed: int, dataset: Dataset, folder: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
     """Fill the archives from a labelled folder; return what they hold, and what else there is to say."""
-    written = to_dataset.write_splits(out, dataset.labelled, folder, seed)
+    written = write_dataset.write_splits(out, dataset.labelled, folder, seed)
     rows = f"; {len(written.rows)} left out or changed, see ledger.csv" if written.rows else ""
     return written.counts, f", read as {written.read_as}: {written.because}{rows}"
 

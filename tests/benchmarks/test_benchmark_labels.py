@@ -11,7 +11,7 @@ from repository import ROOT
 
 from benchmarks.article_labels import write_folder
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.labels import to_dataset
+from humbleyolo.labels import write_dataset
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic.drawn_split import write_splits
@@ -48,7 +48,7 @@ def test_it_is_read_as_a_labelled_folder(tmp_path: Path, dataset: Dataset) -> No
     drawn.mkdir()
     write_splits(drawn, dataset.synthetic, ROOT / "data/fonts", 1)
     write_folder(tmp_path / "folder", dataset.synthetic, ROOT / "data/fonts", 1)
-    to_dataset.write_splits(taken, dataset.labelled, tmp_path / "folder", 1)
+    write_dataset.write_splits(taken, dataset.labelled, tmp_path / "folder", 1)
     for split in COUNTS:
         true, given = (read(folder / f"{split}.zip") for folder in (drawn, taken))
         assert given.keys() == true.keys()

@@ -20,7 +20,7 @@ from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.boxes import pairwise_iou
-from humbleyolo.labels.records import Options
+from humbleyolo.labels.labelled_image import ReadOptions
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240
@@ -78,7 +78,7 @@ def recall_and_precision(found: set[str], planted: set[str]) -> tuple[float, flo
 
 def test_good_data_has_no_findings(make: Maker) -> None:
     pictures, rows = good()
-    checked = check(make.folder({**pictures, "l.csv": table(rows)}), Options())
+    checked = check(make.folder({**pictures, "l.csv": table(rows)}), ReadOptions())
     kinds = {row.kind for row in checked.rows}
     assert kinds <= {"few-examples", "box-shifted"}
     assert len(found(checked, "box-shifted")) <= len(rows) / 100
@@ -136,7 +136,7 @@ def test_planted_errors(make: Maker) -> None:
         planted["leaked"].add(f"x{name[:-4]}.jpg ")
     lines = rows + twice
     places = {f"l.csv line {number}": f"{row[0]} {row[1]} {row[2]}" for number, row in enumerate(lines, 2)}
-    checked = check(make.folder({**files, "l.csv": table(lines)}), Options())
+    checked = check(make.folder({**files, "l.csv": table(lines)}), ReadOptions())
     result = {
         name: recall_and_precision({places.get(one, one) for one in found(checked, kind)}, planted[name])
         for name, kind in {
@@ -159,7 +159,7 @@ def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     path = make.folder(
         {"a.png": picture(), "a.xml": voc("a.png", *boxes), "b.png": picture(), "b.xml": voc("b.png")}
     )
-    checked = check(path, Options())
+    checked = check(path, ReadOptions())
     kinds = {row.kind for row in checked.rows}
     assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "twin"}
     assert not checked.judged
@@ -173,7 +173,7 @@ def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) ->
     rows = np.column_stack([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]])
     text = "".join(f"0 {x:.6f} {y:.6f} {w:.6f} {h:.6f}\n" for x, y, w, h in rows.tolist() if w * h)
     labelled = make.read({"a.png": picture(width=640, height=480), "a.txt": text, "classes.txt": "cat\n"})
-    (record,) = labelled.records
+    (record,) = labelled.images
     tracemalloc.start()
     add_findings(labelled, labelled.ledger)
     free = _background(record, rng)
@@ -196,7 +196,7 @@ def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
         f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8)
     )
     files: Files = {"a.png": picture(width=640, height=480), "a.txt": rows, "classes.txt": "cat\n"}
-    checked = check(make.folder(files | {"b.png": picture(1), "b.txt": ""}), Options())
+    checked = check(make.folder(files | {"b.png": picture(1), "b.txt": ""}), ReadOptions())
     assert checked.judged == 0
     assert {row.kind for row in checked.rows} == {"few-examples"}
 
@@ -230,7 +230,9 @@ def test_a_doubted_box_is_shown_with_what_is_around_it(make: Maker, tmp_path: Pa
     pixels[:20, :20] = (0, 0, 255)
     rows = "a.png,x,0,0,20,20\na.png,y,0.4,0.4,20,20\na.png,y,50,30,60,40\n"
     head = "image,label,xmin,ymin,xmax,ymax\n"
-    checked = check(make.folder({"a.png": encoded(Image.fromarray(pixels)), "l.csv": head + rows}), Options())
+    checked = check(
+        make.folder({"a.png": encoded(Image.fromarray(pixels)), "l.csv": head + rows}), ReadOptions()
+    )
     (sheet,) = checked.doubted.values()
     colours = {colour for _, colour in sheet.getcolors(1 << 20) or []}
     assert {
@@ -264,12 +266,12 @@ def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest
     path = make.folder({**some, "l.csv": table([row for row in rows if row[0] in some])})
     for screen, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr("sys.stderr", screen)
-        check(path, Options())
+        check(path, ReadOptions())
         for title in ("images", "crops", "boxes compared"):
             assert (f"{title}:" in screen.getvalue()) == shown
 
 
 def test_background_alone(make: Maker) -> None:
-    checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), Options())
+    checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None
     assert "no findings" in "\n".join(report_lines(checked))

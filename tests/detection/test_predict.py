@@ -22,7 +22,7 @@ from humbleyolo.detection.backends import registry
 from humbleyolo.detection.detector import Detector
 from humbleyolo.export.card import sha256
 from humbleyolo.labels.formats.registry import read_labelled
-from humbleyolo.labels.records import Options
+from humbleyolo.labels.labelled_image import ReadOptions
 
 SIZES = {"a.png": (40, 90), "b.jpg": (64, 64), "deep/c.bmp": (33, 21), "deep/er/d.webp": (50, 50)}
 EMPTY = "deep/er/empty.gif"
@@ -113,15 +113,15 @@ def expected_boxes(folder: Path) -> dict[str, np.ndarray]:
 def test_labels_can_be_read_by_labelling_tools(to: str, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(folder, "--model", "red", "--format", to, "--output", out, "--copy-images") == 0
-    labelled = read_labelled(out, Options())
+    labelled = read_labelled(out, ReadOptions())
     assert labelled.format == to
     images = {"yolo": "images", "voc": "JPEGImages", "cvat": "images"}[to]
-    assert {record.image for record in labelled.records} == {f"{images}/{name}" for name in [*SIZES, EMPTY]}
-    for record in labelled.records:
-        name = record.image.removeprefix(f"{images}/")
+    assert {record.path for record in labelled.images} == {f"{images}/{name}" for name in [*SIZES, EMPTY]}
+    for record in labelled.images:
+        name = record.path.removeprefix(f"{images}/")
         np.testing.assert_allclose(record.boxes, expected_boxes(folder)[name], atol=1e-9)
         assert set(record.labels) <= {"rat"}
-        assert (out / record.image).read_bytes() == (folder / name).read_bytes()
+        assert (out / record.path).read_bytes() == (folder / name).read_bytes()
 
 
 def test_cvat_finds_every_picture_of_a_task(folder: Path, tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_coco_is_what_pycocotools_reads(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "labelled/annotations").mkdir(parents=True)
     shutil.copytree(folder, tmp_path / "labelled/images")
     shutil.copyfile(out, tmp_path / "labelled/annotations/instances_default.json")
-    for record in read_labelled(tmp_path / "labelled", Options()).records:
-        name = record.image.removeprefix("images/")
+    for record in read_labelled(tmp_path / "labelled", ReadOptions()).images:
+        name = record.path.removeprefix("images/")
         np.testing.assert_allclose(record.boxes, expected_boxes(folder)[name], atol=1e-9)
     known = COCO(out)
     assert len(known.imgs) == 5

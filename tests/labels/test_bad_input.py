@@ -16,8 +16,8 @@ from PIL import Image
 from humbleyolo.check.checked_folder import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.folder import open_source
-from humbleyolo.labels.records import Options
-from humbleyolo.labels.to_dataset import find_problems
+from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.write_dataset import find_problems
 
 LINE = "1 0.5 0.5 0.25 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
@@ -362,19 +362,19 @@ def test_accepted(make: Maker, name: str) -> None:
     assert [str(row) for row in data.ledger.rows] == notes
     assert {row.severity for row in data.ledger.rows} <= {"note"}
     images = [file for file in files if file.endswith((".png", ".jpg"))]
-    assert sorted(record.image for record in data.records) == sorted(images)
-    assert bool(data.records[0].labels) == (name != "label empty: background")
+    assert sorted(record.path for record in data.images) == sorted(images)
+    assert bool(data.images[0].labels) == (name != "label empty: background")
 
 
 def test_rotation_that_is_declared(make: Maker) -> None:
     for exif in ("displayed", "stored"):
-        assert make.read(image(turned(), "a.jpg"), exif=exif).records[0].labels == ("dog",)
+        assert make.read(image(turned(), "a.jpg"), exif=exif).images[0].labels == ("dog",)
 
 
 def test_more_objects_in_a_cell_than_it_holds(make: Maker) -> None:
     """No mistake of the labels: `check` counts them for each grid, and `encode` reports which ceiling they set."""
     files = yolo("".join(f"1 0.5 0.5 {0.1 + n / 100} 0.5\n" for n in range(4)))
-    checked = check(make.folder(files), Options())
+    checked = check(make.folder(files), ReadOptions())
     assert not checked.labelled.ledger.errors
     assert {row[3] for row in choice_rows(checked)[1:]} == {"4 of 4"}
 

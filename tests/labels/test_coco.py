@@ -34,7 +34,7 @@ def files(content: Any, name: str = "annotations/instances_train2017.json") -> F
 
 def test_reads_boxes_names_and_split(make: Maker) -> None:
     data = make.read(files(document(iscrowd=1)))
-    (record,) = data.records
+    (record,) = data.images
     assert data.format == "coco"
     assert data.classes == ("cat", "dog")
     assert record.boxes.tolist() == [[3, 4.25, 10, 12.25]]
@@ -54,7 +54,7 @@ def test_reads_boxes_names_and_split(make: Maker) -> None:
 )
 def test_shapes_give_their_box(make: Maker, segmentation: Any, box: list[float]) -> None:
     data = make.read(files(document(bbox=[], segmentation=segmentation)))
-    assert data.records[0].boxes.tolist() == [box]
+    assert data.images[0].boxes.tolist() == [box]
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32))
@@ -135,7 +135,7 @@ def test_repeated_ids(make: Maker) -> None:
 def test_two_decimals_may_cross_the_border(make: Maker) -> None:
     data = make.read(files(document(bbox=[30, 4, 10.008, 5])))
     assert [row.kind for row in data.ledger.rows] == ["rounding"]
-    assert data.records[0].boxes.tolist() == [[30, 4, 40, 9]]
+    assert data.images[0].boxes.tolist() == [[30, 4, 40, 9]]
 
 
 def test_paths_do_not_leave_the_folder(make: Maker) -> None:

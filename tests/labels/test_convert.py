@@ -17,9 +17,9 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, read_labelled
+from humbleyolo.labels.labelled_image import FLAGS, LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.records import FLAGS, Options, Record
-from humbleyolo.labels.to_dataset import write_splits
+from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.synthetic.drawn_split import write_splits as draw_splits
 
@@ -68,11 +68,11 @@ def write_csv(folder: Path, data: list) -> Path:
     return folder
 
 
-def compare(before: list[Record], after: list[Record], *, flags: bool) -> None:
-    found = {one.facts.sha256: one for one in after}
+def compare(before: list[LabelledImage], after: list[LabelledImage], *, flags: bool) -> None:
+    found = {one.info.sha256: one for one in after}
     assert len(found) == len(before) == len(after)
     for one in before:
-        other = found[one.facts.sha256]
+        other = found[one.info.sha256]
         assert other.labels == one.labels
         assert np.abs(other.boxes - one.boxes).max(initial=0) <= 1e-6
         assert other.splits == one.splits
@@ -91,14 +91,14 @@ def test_round_trips(
 ) -> None:
     top = tmp_path_factory.mktemp("way")
     here = write_csv(top / "start", data)
-    options = Options()
-    before = read_labelled(here, options).records
+    options = ReadOptions()
+    before = read_labelled(here, options).images
     for step, to in enumerate([*way, "coco"]):
         done = convert(here, top / str(step), to, options, "link" if linked else "copy")
         assert done.boxes == sum(len(one.labels) for one in before)
         assert done.read_as == (way[step - 1] if step else "csv")
         here = top / str(step)
-    compare(before, read_labelled(here, options).records, flags="yolo" not in way)
+    compare(before, read_labelled(here, options).images, flags="yolo" not in way)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -108,17 +108,17 @@ def test_any_format_to_any_other(make: Maker, tmp_path: Path, name: str, to: str
     here = make.folder({"a.png": picture(), file: text})
     if name == "cvat":  # images or video
         (here / file).write_text(re.sub("<track.*</track>", "", text))
-    options = Options(
+    options = ReadOptions(
         format=name, classes=("cat", "dog") if name in ("article", "yolo", "bbox_label_tool") else ()
     )
     if name == "bbox_label_tool":
         (here / file).write_text(text.replace("1 2 3 4", "1 2 3 4 dog"))
     before = read_labelled(here, options)
-    assert sum(len(one.labels) for one in before.records) > 0
+    assert sum(len(one.labels) for one in before.images) > 0
     done = convert(here, tmp_path / "out", to, options)
-    after = read_labelled(tmp_path / "out", Options())
+    after = read_labelled(tmp_path / "out", ReadOptions())
     assert (done.read_as, after.format) == (name, to)
-    compare(before.records, after.records, flags=to != "yolo")
+    compare(before.images, after.images, flags=to != "yolo")
     assert not after.ledger.rows
 
 
@@ -126,11 +126,11 @@ def test_any_format_to_any_other(make: Maker, tmp_path: Path, name: str, to: str
 def test_every_format_there_and_back(make: Maker, tmp_path: Path, to: str) -> None:
     """Several rounds through one format do not drift."""
     here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1.1 2.3 30.7 19.9", "dog 0 0 40 20")})
-    before = make.open(here).records
+    before = make.open(here).images
     for step in range(5):
-        convert(here, tmp_path / f"{to}{step}", to, Options())
+        convert(here, tmp_path / f"{to}{step}", to, ReadOptions())
         here = tmp_path / f"{to}{step}"
-    compare(before, make.open(here).records, flags=True)
+    compare(before, make.open(here).images, flags=True)
     assert not make.open(here).ledger.rows
 
 
@@ -138,7 +138,7 @@ def test_pycocotools_reads_what_is_written(
     make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3.5 4", "dog 5 6 7 8")})
-    convert(here, tmp_path / "coco", "coco", Options())
+    convert(here, tmp_path / "coco", "coco", ReadOptions())
     read = COCO(str(tmp_path / "coco/annotations/instances_default.json"))
     assert [one["bbox"] for one in read.loadAnns(read.getAnnIds())] == [[1, 2, 2.5, 2], [5, 6, 2, 2]]
     assert [one["name"] for one in read.loadCats(read.getCatIds())] == ["cat", "dog"]
@@ -154,11 +154,11 @@ def test_the_generated_dataset_goes_out(make: Maker, tmp_path: Path) -> None:
     split = dataset.labelled.split.model_copy(update={"by": "lists"})
     write_splits(out, dataset.labelled.model_copy(update={"split": split}), make.folder(files), 1)
     (out / "preview.png").write_bytes(picture(9))
-    before = read_labelled(out, Options()).records
+    before = read_labelled(out, ReadOptions()).images
     for to in WRITABLE:
-        done = convert(out, tmp_path / to, to, Options())
+        done = convert(out, tmp_path / to, to, ReadOptions())
         assert (done.read_as, done.images, done.boxes) == ("coco", 3, 3)
-        compare(before, read_labelled(tmp_path / to, Options()).records, flags=True)
+        compare(before, read_labelled(tmp_path / to, ReadOptions()).images, flags=True)
     assert {record.splits for record in before} == {("train",), ("val",), ("test",)}
 
 
@@ -168,10 +168,10 @@ def test_the_drawn_dataset_goes_out(tmp_path: Path) -> None:
     params = dataset.synthetic.model_copy(update={"images": images})
     (tmp_path / "dataset").mkdir()
     draw_splits(tmp_path / "dataset", params, ROOT / "data/fonts", 1, processes=1)
-    drawn = read_labelled(tmp_path / "dataset", Options()).records
+    drawn = read_labelled(tmp_path / "dataset", ReadOptions()).images
     for to in WRITABLE:
-        assert convert(tmp_path / "dataset", tmp_path / to, to, Options()).images == 40
-        compare(drawn, read_labelled(tmp_path / to, Options()).records, flags=True)
+        assert convert(tmp_path / "dataset", tmp_path / to, to, ReadOptions()).images == 40
+        compare(drawn, read_labelled(tmp_path / to, ReadOptions()).images, flags=True)
     assert len({record.splits for record in drawn}) == 3
 
 
@@ -185,8 +185,8 @@ def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
     content["l.csv"] = head + "".join(f"{name},x,1,1,{n + 2},5\n" for n, name in enumerate(names))
     here = make.folder(content)
     for to in WRITABLE:
-        done = convert(here, tmp_path / to, to, Options())
-        compare(make.open(here).records, make.open(tmp_path / to).records, flags=True)
+        done = convert(here, tmp_path / to, to, ReadOptions())
+        compare(make.open(here).images, make.open(tmp_path / to).images, flags=True)
         renamed = {row.file: row.done for row in done.rows if row.kind == "renamed"}
         assert renamed["other.jpg"] == "named other.png"
         assert (
@@ -198,23 +198,23 @@ def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> None:
     here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 1 4")})
     with pytest.raises(ProblemsError, match="no area"):
-        convert(here, tmp_path / "out", "coco", Options())
+        convert(here, tmp_path / "out", "coco", ReadOptions())
     with pytest.raises(UserError, match="allowed: voc"):
-        convert(here, tmp_path / "out", "tfrecord", Options())
+        convert(here, tmp_path / "out", "tfrecord", ReadOptions())
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     with pytest.raises(UserError, match="is there already"):
-        convert(here, tmp_path / "full", "coco", Options(on_problem="skip"))
+        convert(here, tmp_path / "full", "coco", ReadOptions(on_problem="skip"))
     archive = make.archive({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
     with pytest.raises(UserError, match="cannot be linked"):
-        convert(archive, tmp_path / "out", "coco", Options(), "link")
+        convert(archive, tmp_path / "out", "coco", ReadOptions(), "link")
     assert not [path for path in tmp_path.iterdir() if "out" in path.name]
 
 
 def test_flags_that_yolo_cannot_hold_are_noted(make: Maker, tmp_path: Path) -> None:
     text = voc("a.png", "cat 1 2 3 4").replace("<difficult>0", "<difficult>1")
-    done = convert(make.folder({"a.png": picture(), "a.xml": text}), tmp_path / "y", "yolo", Options())
+    done = convert(make.folder({"a.png": picture(), "a.xml": text}), tmp_path / "y", "yolo", ReadOptions())
     assert [(row.kind, row.what) for row in done.rows] == [("flag-lost", "1 boxes are difficult")]
 
 
@@ -223,7 +223,7 @@ def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp
     here = make.folder(
         {"a.png": picture(), "b.png": picture(1), "l.csv": f"{head}a.png,cat,1,2,3,4,s1\nb.png,,,,,,\n"}
     )
-    options = Options(classes=("cat", "dog"))
+    options = ReadOptions(classes=("cat", "dog"))
     lost = {to: {row.kind for row in convert(here, tmp_path / to, to, options).rows} for to in WRITABLE}
     group, unused = "group-lost", "class-lost"
     assert lost == {
@@ -233,14 +233,14 @@ def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp
         "coco": {group},
         "cvat": {group},
     }
-    assert [record.group for record in make.open(tmp_path / "csv").records] == ["s1", None]
+    assert [record.group for record in make.open(tmp_path / "csv").images] == ["s1", None]
     assert make.open(tmp_path / "coco").classes == ("cat", "dog")
 
 
 def test_the_source_is_not_written_into(make: Maker) -> None:
     here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
     with pytest.raises(UserError, match="never written to; give another place"):
-        convert(here, here / "deep/new", "coco", Options())
+        convert(here, here / "deep/new", "coco", ReadOptions())
     assert sorted(path.name for path in here.iterdir()) == ["a.png", "a.xml"]
 
 

@@ -27,7 +27,7 @@ def test_links_and_devices(make: Maker, tmp_path: Path) -> None:
     (root / "gone").symlink_to(tmp_path / "nowhere")
     os.mkfifo(root / "pipe.png")
     data = make.open(root)
-    assert [record.image for record in data.records] == ["a.png"]
+    assert [record.path for record in data.images] == ["a.png"]
     assert {row.file for row in data.ledger.rows} == {"up", "pipe.png", "gone"}
     assert {row.severity for row in data.ledger.rows} == {"note"}
 
@@ -36,7 +36,7 @@ def test_names_that_leave_the_archive(make: Maker) -> None:
     bad = dict.fromkeys(("../up.png", "/etc/x.png", "C:/x.png"), b"x")
     path = make.archive({"a.png": picture(), "a.xml": voc("a.png")} | bad)
     data = make.open(path)
-    assert len(data.records) == 1
+    assert len(data.images) == 1
     assert len(data.ledger.rows) == 3
     assert all("leaves the folder" in row.why for row in data.ledger.rows)
 
@@ -73,7 +73,7 @@ def test_archives_side_by_side_are_one_source(make: Maker) -> None:
     (root / "x.txt").unlink()
     for n, split in enumerate(("train", "val")):
         make.archive({"images/a.png": picture(n), "a.xml": voc("a.png")}).rename(root / f"{split}.zip")
-    assert [record.image for record in make.open(root).records] == ["train/images/a.png", "val/images/a.png"]
+    assert [record.path for record in make.open(root).images] == ["train/images/a.png", "val/images/a.png"]
 
 
 def test_nothing_is_written(make: Maker) -> None:

@@ -63,7 +63,7 @@ def test_label_files(tmp_path_factory: pytest.TempPathFactory, name: str) -> Non
         except UserError:
             pass
         else:
-            for record in read.records:
+            for record in read.images:
                 assert (record.boxes[:, 2:] > record.boxes[:, :2]).all()
                 assert (record.boxes >= 0).all()
                 assert (record.boxes <= [40, 20, 40, 20]).all()

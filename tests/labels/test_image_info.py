@@ -60,12 +60,12 @@ def test_another_format_than_the_name_says_is_noted(make: Maker) -> None:
 def test_modes(make: Maker, mode: str) -> None:
     name, kind = ("a.jpg", "JPEG") if mode in ("CMYK", "YCbCr") else ("a.png", "PNG")
     data = encoded(Image.new(mode, (40, 20)), kind)
-    assert len(make.read(files(data, name)).records) == 2
+    assert len(make.read(files(data, name)).images) == 2
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (20_000, 1)])
 def test_odd_sizes(make: Maker, size: tuple[int, int]) -> None:
-    record = make.read(files(encoded(Image.new("L", size)))).records[0]
+    record = make.read(files(encoded(Image.new("L", size)))).images[0]
     assert (record.width, record.height) == size
     assert record.boxes.tolist() == [[size[0] / 4, size[1] / 4, size[0] * 3 / 4, size[1] * 3 / 4]]
 
@@ -83,10 +83,10 @@ def test_rotation_is_declared(make: Maker, orientation: int) -> None:
     rows, cols = np.nonzero(upright[..., 0])
     truth = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
     head = "image,label,xmin,ymin,xmax,ymax\n"
-    stored = make.read({"a.png": data, "l.csv": head + "a.png,x,5,3,17,9\n"}, exif="stored").records[0]
+    stored = make.read({"a.png": data, "l.csv": head + "a.png,x,5,3,17,9\n"}, exif="stored").images[0]
     shown = make.read(
         {"a.png": data, "l.csv": head + "a.png,x," + ",".join(map(str, truth)) + "\n"}, exif="displayed"
-    ).records[0]
+    ).images[0]
     assert stored.boxes.tolist() == [truth] == shown.boxes.tolist()
     assert (stored.height, stored.width) == upright.shape[:2] == (shown.height, shown.width)
     rows_found = make.findings({"a.png": data, "l.csv": head + "a.png,x,5,3,17,9\n"})
@@ -105,7 +105,7 @@ def test_names(make: Maker) -> None:
         "e\u0301.png": picture(2),
         "l.csv": head + "a b.png,x,1,1,2,2\n\u00e9.png,x,1,1,2,2\n",
     }
-    assert len(make.read(content).records) == 2
+    assert len(make.read(content).images) == 2
     content |= {"\u00e9.png": picture(3)}
     assert [row.file for row in make.findings(content)] == ["e\u0301.png"]
 
@@ -117,7 +117,7 @@ def test_names_that_differ_by_case_are_two_files(make: Maker) -> None:
         "A.png": picture(2),
         "l.csv": head + "a.png,x,1,1,2,2\nA.png,x,3,1,4,2\n",
     }
-    assert [record.image for record in make.read(content).records] == ["A.png", "a.png"]
+    assert [record.path for record in make.read(content).images] == ["A.png", "a.png"]
 
 
 def test_looking_at_an_image_does_not_change_it(tmp_path: Path) -> None:

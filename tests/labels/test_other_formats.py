@@ -10,8 +10,8 @@ from repository import ROOT
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.formats.registry import read_labelled
+from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.records import Options
 
 SHARED = ROOT.parent / "shared/data"
 BOX = '<box label="cat" occluded="1" xtl="3" ytl="4.5" xbr="10" ybr="12">'
@@ -28,7 +28,7 @@ def cvat(*shapes: str, attributes: str = "") -> Files:
 def test_cvat_for_images(make: Maker) -> None:
     shapes = BOX + "</box>", '<polyline label="x" points="1,2;3,4"/>'
     data = make.read(cvat(*shapes, attributes='subset="Validation"'))
-    (record,) = data.records
+    (record,) = data.images
     assert data.format == "cvat"
     assert record.boxes.tolist() == [[3, 4.5, 10, 12]]
     assert record.flags == (frozenset({"occluded"}),)
@@ -38,7 +38,7 @@ def test_cvat_for_images(make: Maker) -> None:
 
 def test_cvat_rotated_box_gives_the_box_around_it(make: Maker) -> None:
     data = make.read(cvat('<box label="cat" xtl="10" ytl="8" xbr="20" ybr="12" rotation="90"/>'))
-    assert np.allclose(data.records[0].boxes, [[13, 5, 17, 15]])
+    assert np.allclose(data.images[0].boxes, [[13, 5, 17, 15]])
     assert [row.kind for row in data.ledger.rows] == ["rotated-box"]
 
 
@@ -70,8 +70,8 @@ def test_cvat_for_video_fills_in_between_keyframes(make: Maker) -> None:
     images = {f"images/frame_{n:06}.png": picture(n) for n in range(8)}
     data = make.read(images | {"annotations.xml": f"<annotations>{size}{track}{after}</annotations>"})
     found = {
-        record.image[-5]: dict(zip(record.labels, record.boxes[:, 0].tolist(), strict=True))
-        for record in data.records
+        record.path[-5]: dict(zip(record.labels, record.boxes[:, 0].tolist(), strict=True))
+        for record in data.images
     }
     assert found == {
         "0": {},
@@ -103,10 +103,10 @@ def test_cvat_for_video_needs_the_frames(make: Maker) -> None:
     ],
 )
 def test_real_files(folder: str, images: int, boxes: list[list[float]] | None) -> None:
-    data = read_labelled(SHARED / folder, Options())
-    assert len(data.records) == images
+    data = read_labelled(SHARED / folder, ReadOptions())
+    assert len(data.images) == images
     if boxes:
-        assert [box for record in data.records for box in record.boxes.tolist()] == boxes
+        assert [box for record in data.images for box in record.boxes.tolist()] == boxes
 
 
 def test_bbox_label_tool(make: Maker) -> None:
@@ -118,10 +118,10 @@ def test_bbox_label_tool(make: Maker) -> None:
     }
     data = make.read(content)
     assert data.format == "bbox_label_tool"
-    assert data.records[0].labels == ("001", "001")
-    assert data.records[0].boxes.tolist() == [[3, 4, 10, 12], [5, 6, 7, 8]]
-    assert data.records[1].boxes.shape == (0, 4)
-    assert make.read(content, classes=("cat",)).records[0].labels == ("cat", "cat")
+    assert data.images[0].labels == ("001", "001")
+    assert data.images[0].boxes.tolist() == [[3, 4, 10, 12], [5, 6, 7, 8]]
+    assert data.images[1].boxes.shape == (0, 4)
+    assert make.read(content, classes=("cat",)).images[0].labels == ("cat", "cat")
     data = make.read(content | {"Labels/001/a.txt": "1\n3 4 10 12 big cat\n"})
     assert data.classes == ("big cat",)
 
@@ -139,7 +139,7 @@ def test_folders_are_splits_and_names_of_images_are_not(make: Maker) -> None:
             content[f"{image}.png"] = picture(number)
             content[f"{label}.{end}"] = text.replace("a.png", image.rpartition("/")[2] + ".png")
         data = make.read(content, format=name, classes=classes)
-        assert [record.splits for record in data.records] == [(), ("val",)], name
+        assert [record.splits for record in data.images] == [(), ("val",)], name
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_labelme(make: Maker) -> None:
     for path in ("../images/a.png", r"..\images\a.png"):
         data = make.read(labelme(*shapes, path=path))
         assert data.format == "labelme"
-        assert data.records[0].boxes.tolist() == [[3, 4, 10, 12], [1, 2, 9.5, 11], [5, 5, 15, 15]]
+        assert data.images[0].boxes.tolist() == [[3, 4, 10, 12], [1, 2, 9.5, 11], [5, 5, 15, 15]]
         assert [row.kind for row in data.ledger.rows] == ["not-a-box"]
 
 
@@ -194,10 +194,10 @@ def test_open_images(make: Maker) -> None:
     }
     data = make.read(content)
     assert data.format == "open_images"
-    assert data.records[0].labels == ("Cat, big",)
-    assert data.records[0].boxes.tolist() == [[10, 2, 20, 20]]
-    assert data.records[0].flags == (frozenset({"occluded", "crowd"}),)
-    assert data.records[0].splits == ("val",)
+    assert data.images[0].labels == ("Cat, big",)
+    assert data.images[0].boxes.tolist() == [[10, 2, 20, 20]]
+    assert data.images[0].flags == (frozenset({"occluded", "crowd"}),)
+    assert data.images[0].splits == ("val",)
 
 
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
@@ -212,16 +212,16 @@ def test_csv(make: Maker) -> None:
         table(HEAD + "a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\nb c.png,,,,,\n")
     )
     assert data.format == "csv"
-    assert data.records[0].labels == ("NA", "null", "007")
-    assert data.records[1].boxes.shape == (0, 4)
+    assert data.images[0].labels == ("NA", "null", "007")
+    assert data.images[1].boxes.shape == (0, 4)
     data = make.read(
         table(
             "filename,width,height,class,xmin,ymin,xmax,ymax,split,group\n"
             'a.png,40,20,"a ""b"", c",1,2,3,4,val,g\nb c.png,40,20,,,,,,,\n'
         )
     )
-    assert data.records[0].labels == ('a "b", c',)
-    assert (data.records[0].splits, data.records[0].group) == (("val",), "g")
+    assert data.images[0].labels == ('a "b", c',)
+    assert (data.images[0].splits, data.images[0].group) == (("val",), "g")
 
 
 @pytest.mark.parametrize(
@@ -253,8 +253,8 @@ def test_the_article(make: Maker) -> None:
     content: Files = {"Images/0.PNG": picture(), "Labels/0.txt": text}
     data = make.read(content, classes=("chat", "rat"))
     assert data.format == "article"
-    assert data.records[0].labels == ("chat", "rat")
-    assert data.records[0].boxes.tolist() == [[4, 6, 16, 14], [27, 3, 33, 9]]
+    assert data.images[0].labels == ("chat", "rat")
+    assert data.images[0].boxes.tolist() == [[4, 6, 16, 14], [27, 3, 33, 9]]
     assert {row.kind for row in make.findings(content)} == {"no-class-names", "unknown-class"}
 
 

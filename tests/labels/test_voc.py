@@ -8,8 +8,8 @@ from folders import Files, Maker, picture, voc
 from repository import ROOT
 
 from humbleyolo.labels.formats.registry import read_labelled
+from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.records import Options
 
 BCCD = ROOT.parent / "shared/data/bccd"
 
@@ -20,7 +20,7 @@ def files(*boxes: str, **changed: bytes | str) -> Files:
 
 def test_reads_what_labelimg_writes(make: Maker) -> None:
     data = make.read(files("cat 3 4.25 10 12", "dog 1 1 40 20"))
-    (record,) = data.records
+    (record,) = data.images
     assert data.format == "voc"
     assert data.classes == ("cat", "dog")
     assert (record.height, record.width) == (20, 40)
@@ -39,7 +39,7 @@ def test_a_file_name_without_extension(make: Maker) -> None:
     data = make.read(
         files(**{"Annotations/a.xml": voc("a", "cat 3 4 10 12"), "other/a.jpg": picture(kind="JPEG")})
     )
-    assert [record.image for record in data.records] == ["JPEGImages/a.png"]
+    assert [record.path for record in data.images] == ["JPEGImages/a.png"]
     rows = make.findings(files(**{"Annotations/a.xml": voc("a"), "JPEGImages/a.jpg": b""}))
     assert [row.kind for row in rows] == ["image-ambiguous", "not-read"]
 
@@ -50,14 +50,14 @@ def test_folders_are_splits_where_no_lists_are(make: Maker, folder: str) -> None
         f"{folder}/train.png": picture(),
         f"{folder}/train.xml": voc("train.png", "cat 3 4 10 12"),
     }
-    assert make.read(content).records[0].splits == ({"valid": "val"}.get(folder, folder),)
+    assert make.read(content).images[0].splits == ({"valid": "val"}.get(folder, folder),)
     data = make.read(content | {"ImageSets/Main/val.txt": "train\n"})
-    assert data.records[0].splits == ("val",)
+    assert data.images[0].splits == ("val",)
 
 
 def test_one_based_is_declared(make: Maker) -> None:
     data = make.read(files("cat 1 1 40 20"), one_based=True)
-    assert data.records[0].boxes.tolist() == [[0, 0, 40, 20]]
+    assert data.images[0].boxes.tolist() == [[0, 0, 40, 20]]
 
 
 def test_flags_and_lists(make: Maker) -> None:
@@ -75,19 +75,19 @@ def test_flags_and_lists(make: Maker) -> None:
             }
         )
     )
-    assert data.records[0].flags == (frozenset({"difficult", "truncated"}),)
-    assert data.records[0].splits == ("train",)
+    assert data.images[0].flags == (frozenset({"difficult", "truncated"}),)
+    assert data.images[0].splits == ("train",)
 
 
 def test_no_object_is_background(make: Maker) -> None:
     data = make.read(files())
-    assert data.records[0].boxes.shape == (0, 4)
+    assert data.images[0].boxes.shape == (0, 4)
 
 
 def test_zip_is_read_as_it_is(make: Maker) -> None:
     content = files("cat 3 4 10 12")
     inside = {f"VOC2007/{name}": value for name, value in content.items()}
-    assert make.open(make.archive(inside)).records[0].boxes.tolist() == [[3, 4, 10, 12]]
+    assert make.open(make.archive(inside)).images[0].boxes.tolist() == [[3, 4, 10, 12]]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_unknown_class_names_the_nearest(one: Callable[..., Finding]) -> None:
 def test_clip_cuts_and_says_so(one: Callable[..., Finding], make: Maker) -> None:
     content = files("cat 30 4 44.5 25")
     assert one(content, on_problem="clip").done == "cut to (30, 4, 40, 20)"
-    assert make.read(content, on_problem="clip").records[0].boxes.tolist() == [[30, 4, 40, 20]]
+    assert make.read(content, on_problem="clip").images[0].boxes.tolist() == [[30, 4, 40, 20]]
 
 
 def test_clip_does_not_make_boxes_of_what_is_wholly_outside(one: Callable[..., Finding]) -> None:
@@ -197,13 +197,13 @@ def test_a_list_that_names_nothing(one: Callable[..., Finding]) -> None:
 
 @pytest.mark.skipif(not BCCD.is_dir(), reason="the BCCD folder is not here")
 def test_bccd_has_two_boxes_without_area() -> None:
-    data = read_labelled(BCCD, Options(on_problem="skip"))
+    data = read_labelled(BCCD, ReadOptions(on_problem="skip"))
     assert [(row.kind, row.file) for row in data.ledger.rows] == [
         ("zero-area", "Annotations/BloodImage_00338.xml"),
         ("zero-area", "Annotations/BloodImage_00343.xml"),
     ]
-    assert len(data.records) == 364
-    assert sum(len(record.labels) for record in data.records) == 4886
-    splits = [split for record in data.records for split in record.splits]
+    assert len(data.images) == 364
+    assert sum(len(record.labels) for record in data.images) == 4886
+    splits = [split for record in data.images for split in record.splits]
     assert {split: splits.count(split) for split in splits} == {"train": 205, "val": 87, "test": 72}
-    assert np.isfinite(np.concatenate([record.boxes for record in data.records])).all()
+    assert np.isfinite(np.concatenate([record.boxes for record in data.images])).all()

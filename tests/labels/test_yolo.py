@@ -7,8 +7,8 @@ from folders import Files, Maker, picture
 from repository import ROOT
 
 from humbleyolo.labels.formats.registry import read_labelled
+from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.records import Options
 
 YOLO_MARK = ROOT.parent / "shared/data/yolo_mark"
 LINE = "1 0.5 0.5 0.25 0.5\n"
@@ -64,9 +64,9 @@ def test_layouts(make: Maker, layout: str) -> None:
     data = make.read(content)
     assert data.format == "yolo"
     assert data.classes == ("cat", "dog")
-    assert data.records[0].boxes.tolist() == [BOX]
-    assert data.records[0].labels == ("dog",)
-    splits = {record.splits for record in data.records}
+    assert data.images[0].boxes.tolist() == [BOX]
+    assert data.images[0].labels == ("dog",)
+    splits = {record.splits for record in data.images}
     expected = {
         "yolo mark": {("train", "val")},
         "labelimg": {()},
@@ -114,7 +114,7 @@ def test_the_sixth_decimal_is_not_a_mistake(make: Maker) -> None:
         data = make.read(files(line))
         (row,) = data.ledger.rows
         assert (row.severity, row.kind) == ("note", "rounding")
-        assert data.records[0].boxes[0, 2] == 40
+        assert data.images[0].boxes[0, 2] == 40
 
 
 @pytest.mark.parametrize("ends", ["\r\n", "\r", "\n"])
@@ -124,7 +124,7 @@ def test_line_ends_and_byte_order_mark(make: Maker, ends: str, mark: bytes) -> N
     names = mark + ends.join(["cat", "dog", ""]).encode()
     data = make.read(files(text, **{"obj.names": names}))
     assert data.classes == ("cat", "dog")
-    assert data.records[0].labels == ("dog", "cat")
+    assert data.images[0].labels == ("dog", "cat")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_numbers_without_names_mean_nothing(make: Maker) -> None:
     del content["obj.names"]
     rows = make.findings(content)
     assert [row.kind for row in rows] == ["no-class-names", "unknown-class"]
-    assert make.read(content, classes=("x", "y")).records[0].labels == ("y",)
+    assert make.read(content, classes=("x", "y")).images[0].labels == ("y",)
 
 
 @pytest.mark.parametrize(
@@ -191,16 +191,16 @@ def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> No
 
 def test_several_objects_in_one_place(make: Maker) -> None:
     text = "".join(f"0 0.5 0.5 {0.1 + n / 100} 0.5\n" for n in range(30))
-    assert len(make.read(files(text)).records[0].labels) == 30
+    assert len(make.read(files(text)).images[0].labels) == 30
 
 
 @pytest.mark.skipif(not YOLO_MARK.is_dir(), reason="the Yolo Mark folder is not here")
 def test_yolo_mark() -> None:
-    data = read_labelled(YOLO_MARK, Options(on_problem="skip"))
+    data = read_labelled(YOLO_MARK, ReadOptions(on_problem="skip"))
     assert data.classes == ("air", "bird")
-    assert len(data.records) == 10
+    assert len(data.images) == 10
     assert [(row.kind, row.file, row.where) for row in data.ledger.rows] == [
         ("image-missing", "train.txt", "line 7"),
         ("rounding", "img/air4.txt", "line 9"),
     ]
-    assert {record.splits for record in data.records} == {("train", "val")}
+    assert {record.splits for record in data.images} == {("train", "val")}

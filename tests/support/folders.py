@@ -14,9 +14,8 @@ from PIL import Image
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import read_source
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
-from humbleyolo.labels.records import Options
-from humbleyolo.labels.validate import Labelled
 
 Files = dict[str, bytes | str]
 
@@ -113,12 +112,12 @@ class Maker:
                 file.writestr(name, content)
         return path
 
-    def read(self, files: Files, **options: object) -> Labelled:
+    def read(self, files: Files, **options: object) -> LabelledSet:
         return self.open(self.folder(files), **options)
 
-    def open(self, path: Path, **options: object) -> Labelled:
+    def open(self, path: Path, **options: object) -> LabelledSet:
         with open_source(path) as source:
-            return read_source(source, Options(**options))  # type: ignore[arg-type]
+            return read_source(source, ReadOptions(**options))  # type: ignore[arg-type]
 
     def findings(self, files: Files, **options: object) -> list[Finding]:
         """Every row of the ledger, whatever became of the rest."""
@@ -126,7 +125,7 @@ class Maker:
 
     def findings_in(self, path: Path, **options: object) -> list[Finding]:
         """As `findings`, of a folder."""
-        chosen = Options(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
+        chosen = ReadOptions(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
         ledger = Ledger(chosen.on_problem)
         with open_source(path) as source:
             try:

@@ -12,9 +12,8 @@ from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.wrong_labels import add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
-from humbleyolo.labels.records import Options
-from humbleyolo.labels.validate import Labelled
 
 _SHOWN = 20  # findings of one kind in the text
 
@@ -32,7 +31,7 @@ class Checked:
         doubted: A picture for each kind of doubt about single boxes.
     """
 
-    labelled: Labelled
+    labelled: LabelledSet
     overview: Overview
     choices: list[Choice]
     best: Choice | None
@@ -47,7 +46,7 @@ class Checked:
         return sorted(self.labelled.ledger.rows, key=lambda row: order[row.severity])
 
 
-def check(folder: Path, options: Options) -> Checked:
+def check(folder: Path, options: ReadOptions) -> Checked:
     """Read a labelled folder or archive and look for everything that may be wrong with it.
 
     Raises:
@@ -57,10 +56,10 @@ def check(folder: Path, options: Options) -> Checked:
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem="skip"), ledger)
         add_findings(labelled, ledger)
-        judged = add_suspects(labelled.records, labelled.classes, source, ledger)
-        choices, best = advise(labelled.records, labelled.classes)
-        sheets = class_sheets(labelled.records, labelled.classes, source)
-        doubted = doubted_sheets(ledger.rows, labelled.records, source)
+        judged = add_suspects(labelled.images, labelled.classes, source, ledger)
+        choices, best = advise(labelled.images, labelled.classes)
+        sheets = class_sheets(labelled.images, labelled.classes, source)
+        doubted = doubted_sheets(ledger.rows, labelled.images, source)
     return Checked(labelled, overview(labelled), choices, best, judged, sheets, doubted)
 
 

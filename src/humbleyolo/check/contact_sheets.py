@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from humbleyolo.drawing.boxes_on_image import contact_sheet
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.records import Record
 from humbleyolo.storage.array_types import Floats, Rgb
 
 _COLUMNS, _MOST = 12, 96
@@ -27,7 +27,9 @@ _DOUBTED_SIDE = 168  # pixels
 _NO_IMAGE, _DOUBT = "#808080", "#c81e1e"
 
 
-def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Source) -> dict[str, Image.Image]:
+def class_sheets(
+    records: Sequence[LabelledImage], classes: Sequence[str], source: Source
+) -> dict[str, Image.Image]:
     """Return one sheet a class that has boxes, of up to 96 of them, picked evenly by a hash.
 
     Each image is read once, however many of its boxes are shown.
@@ -35,7 +37,7 @@ def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Sour
     picked: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}
     for place, record in enumerate(records):
         for index, label in enumerate(record.labels):
-            key = hashlib.sha256(f"{record.facts.sha256}:{index}".encode()).hexdigest()
+            key = hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest()
             picked[label].append((key, place, index))
     wanted: dict[int, list[tuple[str, int, str]]] = {}
     for name, some in picked.items():
@@ -44,7 +46,7 @@ def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Sour
     crops: dict[str, list[tuple[str, Image.Image]]] = {name: [] for name in classes}
     for place, shown in sorted(wanted.items()):
         record = records[place]
-        image = decode(source.read(record.image, IMAGE_BYTES), record.image)
+        image = decode(source.read(record.path, IMAGE_BYTES), record.path)
         for key, index, name in shown:
             crops[name].append((key, _crop(image, record.boxes[index])))
     return {
@@ -59,7 +61,7 @@ def class_sheets(records: Sequence[Record], classes: Sequence[str], source: Sour
 
 
 def doubted_sheets(
-    rows: Sequence[Finding], records: Sequence[Record], source: Source
+    rows: Sequence[Finding], records: Sequence[LabelledImage], source: Source
 ) -> dict[str, Image.Image]:
     """Return a sheet for each kind of doubt about boxes, of the first 42 of that kind, each with what is around it.
 
@@ -69,7 +71,7 @@ def doubted_sheets(
         source: Holds the images.
     """
     places = {
-        (record.file, where): (record, index)
+        (record.label_file, where): (record, index)
         for record in records
         for index, where in enumerate(record.where)
     }
@@ -81,9 +83,9 @@ def doubted_sheets(
         pictures, captions = [], []
         for row in own[:_MOST_DOUBTED]:
             record, index = places[row.file, row.where]
-            image = decode(source.read(record.image, IMAGE_BYTES), record.image)
+            image = decode(source.read(record.path, IMAGE_BYTES), record.path)
             pictures.append(_outlined(image, record.boxes[index]))
-            captions.append(f"{record.labels[index]}, {PurePosixPath(record.image).stem}")
+            captions.append(f"{record.labels[index]}, {PurePosixPath(record.path).stem}")
         heading = f"{title}: {len(pictures)} of {len(own)}"
         sheets[kind] = contact_sheet(pictures, columns=_DOUBTED_COLUMNS, captions=captions, title=heading)
     return sheets

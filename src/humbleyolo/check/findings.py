@@ -8,10 +8,9 @@ import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.near_duplicates import similar_pairs
-from humbleyolo.labels.records import Record
-from humbleyolo.labels.validate import Labelled
+from humbleyolo.labels.near_duplicates import find_near_duplicates
 from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 500  # examples a class, the article's advice
@@ -59,9 +58,9 @@ class Overview:
     splits: dict[str, int] = field(default_factory=dict)
 
 
-def overview(labelled: Labelled) -> Overview:
+def overview(labelled: LabelledSet) -> Overview:
     """Count and measure."""
-    records = labelled.records
+    records = labelled.images
     boxes: dict[str, list[Floats]] = defaultdict(list)
     images: Counter[str] = Counter()
     for record in records:
@@ -88,30 +87,30 @@ def _table(name: str, boxes: Sequence[Floats], images: int) -> ClassTable:
     return ClassTable(name, len(boxes), images, width, height, aspect)
 
 
-def add_findings(labelled: Labelled, ledger: Ledger) -> None:
+def add_findings(labelled: LabelledSet, ledger: Ledger) -> None:
     """Add what labels show by themselves: boxes that are tiny or nearly twice there, rare classes, twins, leaks."""
-    for record in labelled.records:
+    for record in labelled.images:
         _tiny(record, ledger)
         _nearly_twice(record, ledger)
-    counts = Counter(label for record in labelled.records for label in record.labels)
+    counts = Counter(label for record in labelled.images for label in record.labels)
     for name in labelled.classes:
         if counts[name] < ENOUGH:
             why = f"under {ENOUGH} examples a class a detector seldom learns it well; label more"
             ledger.warn(".", BadInput("few-examples", f"class {name}: {counts[name]} boxes", why))
     _names_alike(labelled.classes, ledger)
-    _twins(labelled.records, ledger)
+    _twins(labelled.images, ledger)
 
 
-def _tiny(record: Record, ledger: Ledger) -> None:
+def _tiny(record: LabelledImage, ledger: Ledger) -> None:
     lengths = record.boxes[:, 2:] - record.boxes[:, :2]  # (M, 2)
     for index in np.flatnonzero((lengths < TINY_PX).any(axis=1)).tolist():
         width, height = lengths[index].tolist()
         why = f"a side under {TINY_PX:g} pixels: a slip of the mouse, or too small to be learned"
         found = f"{record.labels[index]} of {width:g} x {height:g} pixels"
-        ledger.warn(record.file, BadInput("tiny-box", found, why, record.where[index]))
+        ledger.warn(record.label_file, BadInput("tiny-box", found, why, record.where[index]))
 
 
-def _nearly_twice(record: Record, ledger: Ledger) -> None:
+def _nearly_twice(record: LabelledImage, ledger: Ledger) -> None:
     boxes = record.boxes
     for start in range(0, len(boxes), _ROWS):
         # A box is compared with those after it alone: (rows, columns), both from `start` on.
@@ -120,7 +119,7 @@ def _nearly_twice(record: Record, ledger: Ledger) -> None:
             first, second = start + row, start + column
             found = f"{record.labels[first]} and {record.labels[second]}, IoU {overlaps[row, column]:.2f}"
             why = f"nearly the same box as {record.where[first]}; one object has one box"
-            ledger.warn(record.file, BadInput("nearly-twice", found, why, record.where[second]))
+            ledger.warn(record.label_file, BadInput("nearly-twice", found, why, record.where[second]))
 
 
 def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:
@@ -133,14 +132,14 @@ def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:
             ledger.warn(".", BadInput("class-names-alike", f"class {name}", why))
 
 
-def _twins(records: Sequence[Record], ledger: Ledger) -> None:
+def _twins(records: Sequence[LabelledImage], ledger: Ledger) -> None:
     """Twins in two lists are leaks, which training refuses; twins elsewhere are worth a look."""
-    for pair in similar_pairs([record.facts for record in records]):
+    for pair in find_near_duplicates([record.info for record in records]):
         first, second = records[pair.first], records[pair.second]
         how = "is the same file as" if pair.same else "looks like"
         if first.splits and second.splits and set(first.splits) != set(second.splits):
             found = f"in {' and '.join(second.splits)}"
-            why = f"{how} {first.image} in {' and '.join(first.splits)}; put both in one split"
-            ledger.problem(second.image, BadInput("leak", found, why), "kept")
+            why = f"{how} {first.path} in {' and '.join(first.splits)}; put both in one split"
+            ledger.problem(second.path, BadInput("leak", found, why), "kept")
         else:
-            ledger.warn(second.image, BadInput("twin", first.image, f"{how} it; it counts twice"))
+            ledger.warn(second.path, BadInput("twin", first.path, f"{how} it; it counts twice"))

@@ -8,7 +8,7 @@ import numpy as np
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.labels.records import Record
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import Ceiling, measure_ceiling
 
 _LONG_SIDES = (128, 192, 256, 320, 448, 640)
@@ -35,7 +35,7 @@ class Choice:
     ceiling: Ceiling
 
 
-def advise(records: Sequence[Record], classes: Sequence[str]) -> tuple[list[Choice], Choice | None]:
+def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[list[Choice], Choice | None]:
     """Return the choices looked at, and the cheapest that is good enough: None where no box is there.
 
     Good enough: the smallest boxes keep 8 pixels, and the grid's ceiling on AP50 is 0.99. Where none is, the
@@ -74,7 +74,7 @@ def _input_size(long_side: int, aspect: float) -> tuple[int, int]:
 
 
 def _letterboxed(
-    records: Sequence[Record], classes: Sequence[str], height: int, width: int
+    records: Sequence[LabelledImage], classes: Sequence[str], height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return boxes (M, 4) xyxy in the input's pixels, labels (M,) and image indices (M,)."""
     indices = {name: index for index, name in enumerate(classes)}

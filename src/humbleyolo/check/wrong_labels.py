@@ -18,8 +18,8 @@ from humbleyolo.check.crops import crop_boxes, cross_scores, describe
 from humbleyolo.geometry.boxes import pairwise_iou
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.records import Record
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 _FOLDS = 5
@@ -41,7 +41,9 @@ class _Crops:
     kinds: Ints  # class index; C for background, C + 1 for moved
 
 
-def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
+def add_suspects(
+    records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger
+) -> int:
     """Add warnings about labels that look wrong; return the number of boxes judged.
 
     Args:
@@ -70,12 +72,12 @@ def add_suspects(records: Sequence[Record], classes: Sequence[str], source: Sour
     return int(labelled.sum())
 
 
-def _sample(records: Sequence[Record], boxes: int) -> list[Record]:
+def _sample(records: Sequence[LabelledImage], boxes: int) -> list[LabelledImage]:
     step = max(1, -(-boxes // _MOST_BOXES))
-    return sorted(records, key=lambda one: one.facts.sha256)[::step]
+    return sorted(records, key=lambda one: one.info.sha256)[::step]
 
 
-def _fewest_to_learn_from(records: Sequence[Record], classes: Sequence[str]) -> int:
+def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[str]) -> int:
     """Return how many boxes of a class the model sees at least before it judges the images it was not shown."""
     counts = np.zeros((_FOLDS, len(classes)), np.int64)
     for one in records:
@@ -86,13 +88,15 @@ def _fewest_to_learn_from(records: Sequence[Record], classes: Sequence[str]) -> 
     return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
 
 
-def _fold(record: Record) -> int:
-    return int(hashlib.sha256(record.facts.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
+def _fold(record: LabelledImage) -> int:
+    return int(hashlib.sha256(record.info.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
 
 
-def _decoded(records: Sequence[Record], source: Source, title: str) -> Iterator[tuple[Record, Rgb]]:
-    def read(one: Record) -> Rgb:
-        return decode(source.read(one.image, IMAGE_BYTES), one.image)
+def _decoded(
+    records: Sequence[LabelledImage], source: Source, title: str
+) -> Iterator[tuple[LabelledImage, Rgb]]:
+    def read(one: LabelledImage) -> Rgb:
+        return decode(source.read(one.path, IMAGE_BYTES), one.path)
 
     with (
         ThreadPoolExecutor(2) as pool,
@@ -105,9 +109,9 @@ def _decoded(records: Sequence[Record], source: Source, title: str) -> Iterator[
                 bar.update()
 
 
-def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
+def _cut(record: LabelledImage, image: Rgb, classes: Sequence[str]) -> _Crops:
     """Crop the labelled boxes, the same boxes moved, and background of the same sizes."""
-    rng = np.random.default_rng(int(record.facts.sha256[:12], 16))
+    rng = np.random.default_rng(int(record.info.sha256[:12], 16))
     boxes = record.boxes
     kinds = [classes.index(label) for label in record.labels]
     copies = np.tile(boxes, (_COPIES, 1))
@@ -124,7 +128,7 @@ def _cut(record: Record, image: Rgb, classes: Sequence[str]) -> _Crops:
     )
 
 
-def _inside(boxes: Floats, record: Record) -> Floats:
+def _inside(boxes: Floats, record: LabelledImage) -> Floats:
     """Return those of some boxes whose greater part is in the image, cut at its border."""
     limits = np.array([record.width, record.height] * 2, np.float64)
     cut = np.clip(boxes, 0, limits)
@@ -132,7 +136,7 @@ def _inside(boxes: Floats, record: Record) -> Floats:
     return np.asarray(cut[kept])
 
 
-def _background(record: Record, rng: np.random.Generator) -> Floats:
+def _background(record: LabelledImage, rng: np.random.Generator) -> Floats:
     """Return random boxes, of the sizes of the image's own, that touch no label."""
     lengths = record.boxes[:, 2:] - record.boxes[:, :2]
     if not len(lengths):
@@ -147,7 +151,7 @@ def _background(record: Record, rng: np.random.Generator) -> Floats:
 
 
 def _judge(
-    records: Sequence[Record],
+    records: Sequence[LabelledImage],
     scores: Floats32,
     kinds: Ints,
     classes: Sequence[str],
@@ -175,4 +179,4 @@ def _judge(
                 shifted[row],
             )
         found = f"labelled {name}, doubted by {by:.2f}"
-        ledger.warn(record.file, BadInput(kind, found, why, record.where[index]))
+        ledger.warn(record.label_file, BadInput(kind, found, why, record.where[index]))

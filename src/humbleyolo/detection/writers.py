@@ -27,10 +27,9 @@ from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.formats import cvat, voc, yolo
-from humbleyolo.labels.image_info import Facts
-from humbleyolo.labels.records import Record
-from humbleyolo.labels.writing import Export, new_folder
-from humbleyolo.labels.writing import Item as LabelledItem
+from humbleyolo.labels.image_info import ImageInfo
+from humbleyolo.labels.labelled_image import LabelledImage
+from humbleyolo.labels.writing import WrittenImage, WrittenSet, new_folder
 from humbleyolo.storage.atomic import atomic_write
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
@@ -198,7 +197,7 @@ class _FolderWriter:
 
     def __init__(self, to: str, output: Path, classes: tuple[str, ...], *, copy_images: bool) -> None:
         self._to, self._output, self._classes, self._copy = to, output, classes, copy_images
-        self._items: list[LabelledItem] = []
+        self._items: list[WrittenImage] = []
         self._taken: dict[str, str] = {}
         self._stack = ExitStack()
 
@@ -214,7 +213,7 @@ class _FolderWriter:
                 self._stack.__exit__(kind, error, trace)
                 return
             items = sorted(self._items, key=lambda item: item.name)
-            export = Export(items, self._classes, self._folder)
+            export = WrittenSet(items, self._classes, self._folder)
             _FOLDERS[self._to].write(export)
             if self._to == "yolo":
                 export.text("labels/classes.txt", "".join(f"{name}\n" for name in self._classes))
@@ -237,13 +236,13 @@ class _FolderWriter:
         """Nothing is written for a picture that could not be read."""
 
 
-def _labelled(item: Item, result: Result, split: str | None) -> LabelledItem:
+def _labelled(item: Item, result: Result, split: str | None) -> WrittenImage:
     count = len(result)
     # Of the image file itself, these formats write only the size.
-    facts = Facts("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))
-    record = Record(
-        file="",
-        image=item.name,
+    facts = ImageInfo("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))
+    record = LabelledImage(
+        label_file="",
+        path=item.name,
         height=result.height,
         width=result.width,
         boxes=result.boxes,
@@ -252,9 +251,9 @@ def _labelled(item: Item, result: Result, split: str | None) -> LabelledItem:
         where=("",) * count,
         splits=(),
         group=None,
-        facts=facts,
+        info=facts,
     )
-    return LabelledItem(record, item.name, split)
+    return WrittenImage(record, item.name, split)
 
 
 def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:

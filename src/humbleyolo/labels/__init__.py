@@ -5,7 +5,7 @@
     pictures                        an image file's size, hashes and faults
     ledger                          what was found, and what was done about it
     record                          an image and its boxes
-    gather, boxes                   the rules that hold for every format
+    validate, boxes                   the rules that hold for every format
     voc, yolo, coco, cvat, ...      a format each: `detect`, `read`, some `write`
     formats                         the list of them, and which one a folder is in
     splits, similar                 train, val and test, and images that are in two of them

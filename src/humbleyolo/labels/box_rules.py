@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.records import Corners, RawBox, RawRecord
 from humbleyolo.storage.array_types import Floats
 
 SNAP_PX = (
@@ -16,7 +16,7 @@ def is_name(label: str) -> bool:
     return bool(label) and label.isprintable() and label == label.strip()
 
 
-def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Ledger) -> Floats:
+def to_pixels(box: UncheckedBox, record: UncheckedImage, size: tuple[int, int], ledger: Ledger) -> Floats:
     """Return a box as (4,) xyxy pixels inside the image.
 
     Args:
@@ -48,15 +48,17 @@ def to_pixels(box: RawBox, record: RawRecord, size: tuple[int, int], ledger: Led
     visible = bool((inside[2:] > inside[:2]).all())
     if over <= slack + SNAP_PX and visible:
         why = f"crosses the border by {over:.2g} pixels, which is the rounding of the format's digits"
-        ledger.note(record.file, BadInput("rounding", show(pixels), why, box.where), f"cut to {show(inside)}")
+        ledger.note(
+            record.label_file, BadInput("rounding", show(pixels), why, box.where), f"cut to {show(inside)}"
+        )
         return inside
     if ledger.on_problem == "clip" and visible:
-        ledger.problem(record.file, error, f"cut to {show(inside)}")
+        ledger.problem(record.label_file, error, f"cut to {show(inside)}")
         return inside
     raise error
 
 
-def _check_order(pixels: Floats, box: RawBox) -> None:
+def _check_order(pixels: Floats, box: UncheckedBox) -> None:
     lengths = pixels[2:] - pixels[:2]
     if (lengths < 0).any():
         why = "the first corner must be the upper left one; it is not swapped: another number may be wrong"
@@ -67,7 +69,7 @@ def _check_order(pixels: Floats, box: RawBox) -> None:
         )
 
 
-def _outside(pixels: Floats, record: RawRecord, size: tuple[int, int], box: RawBox) -> BadInput:
+def _outside(pixels: Floats, record: UncheckedImage, size: tuple[int, int], box: UncheckedBox) -> BadInput:
     height, width = size
     if record.relative:
         found, allowed = box.corners, "corners must be fractions of the image, 0 to 1"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.labels.records import Options
+from humbleyolo.labels.labelled_image import ReadOptions
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_options(parsed: argparse.Namespace) -> Options:
+def read_options(parsed: argparse.Namespace) -> ReadOptions:
     """Return what those arguments say."""
     classes = tuple(name.strip() for name in parsed.classes.split(",") if name.strip())
-    return Options(parsed.format, classes, parsed.one_based, parsed.exif)
+    return ReadOptions(parsed.format, classes, parsed.one_based, parsed.exif)

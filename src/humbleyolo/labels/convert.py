@@ -7,10 +7,9 @@ from pathlib import Path
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, collect
+from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
-from humbleyolo.labels.records import Options, Record
-from humbleyolo.labels.validate import Labelled
-from humbleyolo.labels.writing import Export, Images, make_items, new_folder, place_images
+from humbleyolo.labels.writing import Images, WrittenSet, make_items, new_folder, place_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Converted:
     rows: list[Finding]
 
 
-def convert(source: Path, target: Path, to: str, options: Options, images: Images = "copy") -> Converted:
+def convert(source: Path, target: Path, to: str, options: ReadOptions, images: Images = "copy") -> Converted:
     """Write a labelled folder or archive in another format, in a new folder.
 
     Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
@@ -56,20 +55,20 @@ def convert(source: Path, target: Path, to: str, options: Options, images: Image
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:
         labelled = collect(opened, options, ledger)
-        _report_two_lists(labelled.records, ledger)
+        _report_two_lists(labelled.images, ledger)
         ledger.stop_on_errors(opened.name)
-        if not labelled.records:
+        if not labelled.images:
             raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
-        items = make_items(labelled.records, ledger)
+        items = make_items(labelled.images, ledger)
         _note_losses(to, labelled, ledger)
         with new_folder(target) as folder:
             place_images(opened, items, folder / chosen.image_folder, images)
-            chosen.write(Export(items, labelled.classes, folder))
-    boxes = sum(len(item.record.labels) for item in items)
+            chosen.write(WrittenSet(items, labelled.classes, folder))
+    boxes = sum(len(item.image.labels) for item in items)
     return Converted(labelled.format, labelled.why, len(items), boxes, ledger.rows)
 
 
-def _report_two_lists(records: list[Record], ledger: Ledger) -> None:
+def _report_two_lists(records: list[LabelledImage], ledger: Ledger) -> None:
     for record in records:
         if len(record.splits) > 1:
             error = BadInput(
@@ -77,17 +76,17 @@ def _report_two_lists(records: list[Record], ledger: Ledger) -> None:
                 f"in {' and '.join(record.splits)}",
                 "an image is in one list; correct the lists",
             )
-            ledger.problem(record.image, error, "kept in the first of test, val, train")
+            ledger.problem(record.path, error, "kept in the first of test, val, train")
 
 
-def _note_losses(to: str, labelled: Labelled, ledger: Ledger) -> None:
+def _note_losses(to: str, labelled: LabelledSet, ledger: Ledger) -> None:
     """Note what is known and the format has no place for: all but boxes, their classes, and splits."""
-    boxes = [pair for record in labelled.records for pair in zip(record.labels, record.flags, strict=True)]
+    boxes = [pair for record in labelled.images for pair in zip(record.labels, record.flags, strict=True)]
     why = f"{to} has no place for it"
     if to == "yolo":
         for flag, count in sorted(Counter(flag for _, flags in boxes for flag in flags).items()):
             ledger.note(".", BadInput("flag-lost", f"{count} boxes are {flag}", why), "not written")
-    groups = {record.group for record in labelled.records if record.group}
+    groups = {record.group for record in labelled.images if record.group}
     if to != "csv" and groups:
         lost = BadInput("group-lost", f"{len(groups)} groups of images", why)
         ledger.note(".", lost, "not written")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from humbleyolo.labels import to_dataset
+from humbleyolo.labels import write_dataset
 from humbleyolo.params.keys import Key
 from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic import visible_ink
@@ -19,5 +19,5 @@ def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
         For each mistake its key, from the top of `params.yaml`, and a text.
     """
     if dataset.source == "labelled":
-        return to_dataset.find_problems(inputs)
+        return write_dataset.find_problems(inputs)
     return visible_ink.find_problems(dataset.synthetic, inputs)

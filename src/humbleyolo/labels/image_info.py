@@ -35,7 +35,7 @@ _BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageInfo:
     """What is known of an image file.
 
     Attributes:
@@ -67,7 +67,7 @@ def bombs_refused() -> Iterator[None]:
         yield
 
 
-def inspect(data: bytes) -> Facts:
+def inspect(data: bytes) -> ImageInfo:
     """Return what an image file is, having decoded all of it.
 
     The file is opened only as one of `IMAGE_FORMATS`; its bytes say which.
@@ -100,7 +100,7 @@ def inspect(data: bytes) -> Facts:
     except _BROKEN as error:
         why = f"must be {_ALLOWED}; copy or export it again"
         raise BadInput("image-damaged", shorten(str(error)), why) from None
-    return Facts(
+    return ImageInfo(
         kind=kind,
         height=height,
         width=width,
@@ -111,7 +111,7 @@ def inspect(data: bytes) -> Facts:
     )
 
 
-def check_name(name: str, facts: Facts) -> BadInput | None:
+def check_name(name: str, facts: ImageInfo) -> BadInput | None:
     """Return what to say where a file's name says another format than its bytes."""
     if IMAGE_FORMATS[suffix(name)] == facts.kind:
         return None

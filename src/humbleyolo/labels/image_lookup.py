@@ -13,7 +13,7 @@ _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
-class ImageFinder:
+class ImageLookup:
     """The images of a source, by path, by name and by name without extension."""
 
     def __init__(self, source: Source) -> None:

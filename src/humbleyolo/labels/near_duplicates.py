@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.labels.image_info import Facts
+from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.storage.array_types import Floats32, Uint8s
 
 _BITS = 10  # of 64 that the hashes of two similar pictures may differ in
@@ -24,7 +24,7 @@ class Pair:
     same: bool
 
 
-def similar_pairs(facts: Sequence[Facts]) -> list[Pair]:
+def find_near_duplicates(facts: Sequence[ImageInfo]) -> list[Pair]:
     """Return every pair of images that look alike, sorted.
 
     Every image is compared with every other, in blocks: 10,000 take about two seconds, and memory does not

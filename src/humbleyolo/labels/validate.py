@@ -5,18 +5,23 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels import box_rules as box_rules
+from humbleyolo.labels import box_rules
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
-from humbleyolo.labels.image_info import Facts, bombs_refused, check_name, inspect
+from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_name, inspect
+from humbleyolo.labels.labelled_image import (
+    LabelledImage,
+    LabelledSet,
+    ReadOptions,
+    UncheckedImage,
+    UncheckedSet,
+)
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
-from humbleyolo.labels.records import Options, RawRecord, Reading, Record
 from humbleyolo.storage.array_types import Floats
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
@@ -24,28 +29,7 @@ _MOST_COMPARED = 1000  # class names that a suggestion is picked from
 _AHEAD = 64  # images looked at before they are asked for
 
 
-@dataclass(slots=True)
-class Labelled:
-    """A labelled dataset, checked.
-
-    Attributes:
-        records: One for each image kept, by path.
-        classes: Class names in the order of their indices.
-        ledger: What was found on the way.
-        format: The name of the format read; `why`: what told.
-        images_seen: Before anything was dropped; likewise `boxes_seen`, those that could be parsed.
-    """
-
-    records: list[Record]
-    classes: tuple[str, ...]
-    ledger: Ledger
-    format: str = ""
-    images_seen: int = 0
-    boxes_seen: int = 0
-    why: str = ""
-
-
-def gather(source: Source, reading: Reading, options: Options, ledger: Ledger) -> Labelled:
+def validate(source: Source, reading: UncheckedSet, options: ReadOptions, ledger: Ledger) -> LabelledSet:
     """Apply the rules to what a format's reader returned.
 
     Every image is read and decoded once. What is wrong goes into the ledger; nothing is raised for it here,
@@ -56,50 +40,46 @@ def gather(source: Source, reading: Reading, options: Options, ledger: Ledger) -
     """
     for name, reason in source.left_out:
         ledger.note(name, BadInput("not-read", name, reason), "not read")
-    raw = _once_each(reading.records, ledger)
+    raw = _once_each(reading.images, ledger)
     if not reading.all_images:
         _report_unlabelled(source, raw, reading.background, ledger)
     classes = _classes(reading, raw, options)
     known = frozenset(classes)
-    records = []
+    images = []
     for one, facts in _looked_at(source, raw):
         if isinstance(facts, BadInput):
-            ledger.problem(one.image, facts, "image dropped")
+            ledger.problem(one.path, facts, "image dropped")
             continue
-        if misnamed := check_name(one.image, facts):
-            ledger.note(one.image, misnamed, f"read as {facts.kind}")
+        if misnamed := check_name(one.path, facts):
+            ledger.note(one.path, misnamed, f"read as {facts.kind}")
         try:
-            records.append(_record(one, facts, known, options, ledger))
+            images.append(_record(one, facts, known, options, ledger))
         except BadInput as error:
-            ledger.problem(one.file, error, "image dropped")
-    if not records and not ledger.errors:
+            ledger.problem(one.label_file, error, "image dropped")
+    if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
-    return Labelled(
-        records=records,
-        classes=classes,
-        ledger=ledger,
-        images_seen=len(raw),
-        boxes_seen=sum(len(one.boxes) for one in raw),
-    )
+    return LabelledSet(images, classes, ledger, images_seen=len(raw))
 
 
-def _once_each(records: Iterable[RawRecord], ledger: Ledger) -> list[RawRecord]:
+def _once_each(records: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:
     """Sort by image; an image that two label files claim is a mistake, and the first is kept."""
-    kept: dict[str, RawRecord] = {}
+    kept: dict[str, UncheckedImage] = {}
     for one in records:
-        first = kept.setdefault(one.image, one)
+        first = kept.setdefault(one.path, one)
         if first is not one:
-            why = f"is labelled in {first.file} {first.where}".rstrip() + " already; keep one"
+            why = f"is labelled in {first.label_file} {first.where}".rstrip() + " already; keep one"
             ledger.problem(
-                one.file, BadInput("labelled-twice", one.image, why, one.where), "these labels dropped"
+                one.label_file, BadInput("labelled-twice", one.path, why, one.where), "these labels dropped"
             )
     return [kept[name] for name in sorted(kept)]
 
 
-def _report_unlabelled(source: Source, records: list[RawRecord], background: str, ledger: Ledger) -> None:
+def _report_unlabelled(
+    source: Source, records: list[UncheckedImage], background: str, ledger: Ledger
+) -> None:
     """Every image in a folder where some are labelled must be labelled; other folders get one note each."""
     declare = f"declare it background with {background}" if background else "take it away"
-    claimed = {one.image for one in records}
+    claimed = {one.path for one in records}
     folders = {posixpath.dirname(name) for name in claimed}
     others: Counter[str] = Counter()
     for name in source.images():
@@ -115,7 +95,7 @@ def _report_unlabelled(source: Source, records: list[RawRecord], background: str
         ledger.note(folder, BadInput("not-read", f"{count} images", why), "not read")
 
 
-def _classes(reading: Reading, records: list[RawRecord], options: Options) -> tuple[str, ...]:
+def _classes(reading: UncheckedSet, records: list[UncheckedImage], options: ReadOptions) -> tuple[str, ...]:
     if options.classes:
         return options.classes
     if reading.classes:
@@ -123,12 +103,14 @@ def _classes(reading: Reading, records: list[RawRecord], options: Options) -> tu
     return tuple(sorted({box.label for one in records for box in one.boxes if box_rules.is_name(box.label)}))
 
 
-def _looked_at(source: Source, records: list[RawRecord]) -> Iterator[tuple[RawRecord, Facts | BadInput]]:
+def _looked_at(
+    source: Source, records: list[UncheckedImage]
+) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
     """Yield each record with what its image is, in order; images are decoded a few ahead."""
 
-    def look(one: RawRecord) -> Facts | BadInput:
+    def look(one: UncheckedImage) -> ImageInfo | BadInput:
         try:
-            return inspect(source.read(one.image, IMAGE_BYTES))
+            return inspect(source.read(one.path, IMAGE_BYTES))
         except BadInput as error:
             return error
 
@@ -140,7 +122,9 @@ def _looked_at(source: Source, records: list[RawRecord]) -> Iterator[tuple[RawRe
             yield from zip(some, pool.map(look, some), strict=True)
 
 
-def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Options, ledger: Ledger) -> Record:
+def _record(
+    one: UncheckedImage, facts: ImageInfo, known: frozenset[str], options: ReadOptions, ledger: Ledger
+) -> LabelledImage:
     """Return the record of one image, its wrong boxes in the ledger and left out.
 
     Raises:
@@ -150,13 +134,13 @@ def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Option
     if turned and options.exif == "error":
         why = "say what its boxes refer to, the image as displayed or as stored: set exif"
         raise BadInput(
-            "exif-rotation", f"{one.image} has EXIF orientation {facts.orientation}", why, one.where
+            "exif-rotation", f"{one.path} has EXIF orientation {facts.orientation}", why, one.where
         )
     upright = _upright_size(facts)
     height, width = (facts.height, facts.width) if options.exif == "stored" else upright
     said = (height if one.height is None else one.height, width if one.width is None else one.width)
     if said != (height, width):
-        found = f"{one.image} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
+        found = f"{one.path} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
         why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
         raise BadInput("size-differs", found, why, one.where)
     rows: dict[tuple[str, ...], int] = {}
@@ -172,13 +156,13 @@ def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Option
                 why = f"the same box and class as {kept[rows[key]][3]}; delete one"
                 raise BadInput("duplicate-box", shorten(box.label), why, box.where)
         except BadInput as error:
-            ledger.problem(one.file, error.at(box.where), "box dropped")
+            ledger.problem(one.label_file, error.at(box.where), "box dropped")
             continue
         rows[key] = len(kept)
         kept.append((corners, box.label, box.flags, box.where))
-    return Record(
-        file=one.file,
-        image=one.image,
+    return LabelledImage(
+        label_file=one.label_file,
+        path=one.path,
         height=upright[0],
         width=upright[1],
         boxes=np.array([row[0] for row in kept], np.float64).reshape(-1, 4),
@@ -187,11 +171,11 @@ def _record(one: RawRecord, facts: Facts, known: frozenset[str], options: Option
         where=tuple(row[3] for row in kept),
         splits=one.splits,
         group=one.group,
-        facts=facts,
+        info=facts,
     )
 
 
-def _upright_size(facts: Facts) -> tuple[int, int]:
+def _upright_size(facts: ImageInfo) -> tuple[int, int]:
     return (facts.width, facts.height) if facts.orientation >= 5 else (facts.height, facts.width)
 
 

@@ -13,8 +13,8 @@ from typing import Literal
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, suffix
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.records import Record
 from humbleyolo.storage.atomic import cannot_write
 
 Images = Literal["copy", "link"]
@@ -22,16 +22,16 @@ _EXTENSIONS = {"BMP": ".bmp", "GIF": ".gif", "JPEG": ".jpg", "PNG": ".png", "TIF
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class WrittenImage:
     """One image to be written.
 
     Attributes:
-        record: What is known of it.
-        name: Its file name in the new folder: no folders, and its stem is nobody else's.
+        image: The image in its source.
+        name: File name in the new folder: no folders, and its stem is nobody else's.
         split: `train`, `val`, `test`, or None.
     """
 
-    record: Record
+    image: LabelledImage
     name: str
     split: str | None
 
@@ -42,7 +42,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class WrittenSet:
     """What a format's `write` is given.
 
     Attributes:
@@ -51,13 +51,13 @@ class Export:
         folder: An empty folder to write into.
     """
 
-    items: Sequence[Item]
+    items: Sequence[WrittenImage]
     classes: tuple[str, ...]
     folder: Path
 
-    def splits(self) -> dict[str, list[Item]]:
+    def splits(self) -> dict[str, list[WrittenImage]]:
         """The items of each split that has any."""
-        found: dict[str, list[Item]] = {}
+        found: dict[str, list[WrittenImage]] = {}
         for split in SPLITS:
             if some := [item for item in self.items if item.split == split]:
                 found[split] = some
@@ -75,7 +75,7 @@ def exact(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
-def make_items(records: Sequence[Record], ledger: Ledger) -> list[Item]:
+def make_items(records: Sequence[LabelledImage], ledger: Ledger) -> list[WrittenImage]:
     """Name the images: by their own name, with folders in front of it where two share a stem.
 
     Names that differ by case or Unicode form alone count as shared, because not every disk tells them apart.
@@ -83,12 +83,12 @@ def make_items(records: Sequence[Record], ledger: Ledger) -> list[Item]:
     """
     stems: dict[str, int] = {}
     for record in records:
-        stem = _folded(posixpath.splitext(posixpath.basename(record.image))[0])
+        stem = _folded(posixpath.splitext(posixpath.basename(record.path))[0])
         stems[stem] = stems.get(stem, 0) + 1
     taken: set[str] = set()
     items = []
     for record in records:
-        path, ending = posixpath.splitext(record.image)
+        path, ending = posixpath.splitext(record.path)
         own = posixpath.basename(path)
         stem = own
         if stems[_folded(own)] > 1:
@@ -99,31 +99,31 @@ def make_items(records: Sequence[Record], ledger: Ledger) -> list[Item]:
             number += 1
             free = f"{stem}_{number}"
         taken.add(_folded(free))
-        if facts_differ(record):
-            ending = _EXTENSIONS[record.facts.kind]
+        if is_misnamed(record):
+            ending = _EXTENSIONS[record.info.kind]
         name = free + ending
-        if name != posixpath.basename(record.image):
+        if name != posixpath.basename(record.path):
             why = "names must differ by more than case, folder or extension, and say the right format"
             ledger.note(
-                record.image, BadInput("renamed", posixpath.basename(record.image), why), f"named {name}"
+                record.path, BadInput("renamed", posixpath.basename(record.path), why), f"named {name}"
             )
         split = next((one for one in ("test", "val", "train") if one in record.splits), None)
-        items.append(Item(record, name, split))
+        items.append(WrittenImage(record, name, split))
     return sorted(items, key=lambda item: item.name)
 
 
-def facts_differ(record: Record) -> bool:
+def is_misnamed(record: LabelledImage) -> bool:
     """Return whether the image's name says another format than its bytes."""
     known = {".jpeg": ".jpg", ".tiff": ".tif"}
-    ending = suffix(record.image)
-    return known.get(ending, ending) != _EXTENSIONS[record.facts.kind]
+    ending = suffix(record.path)
+    return known.get(ending, ending) != _EXTENSIONS[record.info.kind]
 
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def place_images(source: Source, items: Sequence[Item], folder: Path, images: Images) -> None:
+def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, images: Images) -> None:
     """Copy or link every image into a folder.
 
     Raises:
@@ -134,9 +134,9 @@ def place_images(source: Source, items: Sequence[Item], folder: Path, images: Im
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
         if isinstance(source, FolderSource) and images == "link":
-            (folder / item.name).symlink_to(source.path_of(item.record.image))
+            (folder / item.name).symlink_to(source.path_of(item.image.path))
         else:
-            (folder / item.name).write_bytes(source.read(item.record.image, IMAGE_BYTES))
+            (folder / item.name).write_bytes(source.read(item.image.path, IMAGE_BYTES))
 
 
 @contextmanager
@@ -161,4 +161,4 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-Write = Callable[[Export], None]
+Write = Callable[[WrittenSet], None]

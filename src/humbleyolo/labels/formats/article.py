@@ -8,11 +8,11 @@ The labels have no names: `classes` gives them, in the order of the one-hot plac
 """
 
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.formats.text_pairs import pairs, some_pair
+from humbleyolo.labels.label_file_pairs import pairs, some_pair
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_number
-from humbleyolo.labels.reader import Context, split_of_folder
-from humbleyolo.labels.records import RawBox, RawRecord, Reading
+from humbleyolo.labels.source_reader import SourceReader, split_of_folder
 
 _END = "---"
 
@@ -23,7 +23,7 @@ def detect(source: Source) -> str:
     return f"{label} ends in {_END}" if label else ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `formats.Format`."""
     names = context.options.classes
     if not names:
@@ -37,7 +37,7 @@ def read(context: Context) -> Reading:
         if text is None:
             continue
         split = split_of_folder(image)
-        record = RawRecord(file=label, image=image, splits=(split,) if split else ())
+        record = UncheckedImage(label_file=label, path=image, splits=(split,) if split else ())
         lines = numbered_lines(text)
         if not lines or lines[-1][1] != _END or (len(lines) - 1) % 3:
             why = f"three lines a cell and then {_END}; the file is not whole"
@@ -52,10 +52,10 @@ def read(context: Context) -> Reading:
                 continue
             record.boxes += [box] if box else []
         records.append(record)
-    return Reading(records, all_images=True)
+    return UncheckedSet(records, all_images=True)
 
 
-def _cell(lines: list[str], names: tuple[str, ...], where: str) -> RawBox | None:
+def _cell(lines: list[str], names: tuple[str, ...], where: str) -> UncheckedBox | None:
     one_hot, values, confidence = (line.split() for line in lines)
     if sorted(one_hot) != ["0"] * (len(one_hot) - 1) + ["1"] or len(one_hot) != len(names) + 1:
         why = f"must be one-hot with {len(names) + 1} places: {', '.join(names)}, empty"
@@ -70,4 +70,4 @@ def _cell(lines: list[str], names: tuple[str, ...], where: str) -> RawBox | None
         return None
     x, y, width, height = (parse_number(text, "a coordinate") for text in values)
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return RawBox(where, names[one_hot.index("1")], corners)
+    return UncheckedBox(where, names[one_hot.index("1")], corners)

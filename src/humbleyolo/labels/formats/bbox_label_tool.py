@@ -12,11 +12,11 @@ layout.
 import posixpath
 
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.formats.text_pairs import pairs, some_pair
+from humbleyolo.labels.label_file_pairs import pairs, some_pair
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.reader import Context, split_of_folder
-from humbleyolo.labels.records import RawBox, RawRecord, Reading
+from humbleyolo.labels.source_reader import SourceReader, split_of_folder
 
 
 def detect(source: Source) -> str:
@@ -36,7 +36,7 @@ def _fits(text: str) -> bool:
         return False
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `formats.Format`."""
     records = []
     for image, label in pairs(context):
@@ -44,17 +44,17 @@ def read(context: Context) -> Reading:
         if text is None:
             continue
         split = split_of_folder(image)
-        record = RawRecord(file=label, image=image, splits=(split,) if split else ())
+        record = UncheckedImage(label_file=label, path=image, splits=(split,) if split else ())
         try:
             _read_lines(context, record, text)
         except BadInput as error:
             context.ledger.problem(label, error, "file dropped")
             continue
         records.append(record)
-    return Reading(records, all_images=True)
+    return UncheckedSet(records, all_images=True)
 
 
-def _read_lines(context: Context, record: RawRecord, text: str) -> None:
+def _read_lines(context: SourceReader, record: UncheckedImage, text: str) -> None:
     lines = numbered_lines(text)
     if not lines:
         return  # an empty file: background
@@ -65,12 +65,12 @@ def _read_lines(context: Context, record: RawRecord, text: str) -> None:
         raise BadInput("count-differs", shorten(head), why, f"line {first}")
     for number, line in lines[1:]:
         try:
-            record.boxes.append(_box(context, record.file, line, number))
+            record.boxes.append(_box(context, record.label_file, line, number))
         except BadInput as error:
-            context.ledger.problem(record.file, error.at(f"line {number}"), "box dropped")
+            context.ledger.problem(record.label_file, error.at(f"line {number}"), "box dropped")
 
 
-def _box(context: Context, file: str, line: str, number: int) -> RawBox:
+def _box(context: SourceReader, file: str, line: str, number: int) -> UncheckedBox:
     columns = line.split(maxsplit=4)
     if len(columns) < 4:
         why = "a line has 4: left top right bottom, and the class where there are several"
@@ -80,10 +80,10 @@ def _box(context: Context, file: str, line: str, number: int) -> RawBox:
         parse_number(text, name) for text, name in zip(columns[:4], names, strict=True)
     )
     label = columns[4] if len(columns) == 5 else _only_class(context, file)
-    return RawBox(f"line {number}", label, (left, top, right, bottom))
+    return UncheckedBox(f"line {number}", label, (left, top, right, bottom))
 
 
-def _only_class(context: Context, file: str) -> str:
+def _only_class(context: SourceReader, file: str) -> str:
     if len(context.options.classes) == 1:
         return context.options.classes[0]
     folder = posixpath.basename(posixpath.dirname(file))

@@ -13,11 +13,11 @@ from typing import Any
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
+from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
-from humbleyolo.labels.reader import Context, split_in
-from humbleyolo.labels.records import Corners, RawBox, RawRecord, Reading
-from humbleyolo.labels.writing import Export, Item
+from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
 _SLACK = 0.01
@@ -41,9 +41,9 @@ def _files(source: Source) -> list[str]:
     return [name for name in source.ending(".json") if not posixpath.basename(name).startswith(_OTHERS)]
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images of every COCO file; see `formats.Format`."""
-    reading = Reading(background="an entry in images and none in annotations")
+    reading = UncheckedSet(background="an entry in images and none in annotations")
     for name in _files(context.source):
         data = context.bytes(name, LABEL_BYTES)
         if data is None:
@@ -58,19 +58,19 @@ def read(context: Context) -> Reading:
 class _File:
     """One COCO file."""
 
-    def __init__(self, name: str, root: Any, context: Context) -> None:
+    def __init__(self, name: str, root: Any, context: SourceReader) -> None:
         self.name, self.context = name, context
         self.lists: dict[str, list[Any]] = {
             key: get(root, key, list, "the file") for key in ("images", "categories", "annotations")
         }
-        self.records: dict[int, RawRecord] = {}
+        self.images: dict[int, UncheckedImage] = {}
         self.dropped: set[int] = set()
 
-    def add_to(self, reading: Reading) -> None:
+    def add_to(self, reading: UncheckedSet) -> None:
         names = self._categories()
         self._images()
         self._annotations(names)
-        reading.records += self.records.values()
+        reading.images += self.images.values()
         reading.classes = tuple(dict.fromkeys([*reading.classes, *names.values()]))
 
     def _problem(self, error: BadInput, where: str, done: str) -> None:
@@ -104,14 +104,14 @@ class _File:
             key = None
             try:
                 key, wanted = get(one, "id", int, where), get(one, "file_name", str, where)
-                if key in self.records:
+                if key in self.images:
                     raise BadInput(
-                        "repeated-id", f"image id {key}", f"is also {self.records[key].where}; ids are unique"
+                        "repeated-id", f"image id {key}", f"is also {self.images[key].where}; ids are unique"
                     )
-                self.records[key] = RawRecord(
-                    file=self.name,
+                self.images[key] = UncheckedImage(
+                    label_file=self.name,
                     where=where,
-                    image=self.context.finder.find(wanted, *folders),
+                    path=self.context.finder.find(wanted, *folders),
                     height=get(one, "height", int, where, None),
                     width=get(one, "width", int, where, None),
                     slack=_SLACK,
@@ -131,7 +131,7 @@ class _File:
                 if key is not None and key in ids:
                     raise BadInput("repeated-id", f"annotation id {key}", "ids are unique; give it another")
                 image = get(one, "image_id", int, where)
-                if image not in self.records:
+                if image not in self.images:
                     if image in self.dropped:
                         why = "its image was dropped; see that row"
                     else:
@@ -146,10 +146,10 @@ class _File:
                         f"no category has that id; there are {allowed}; correct it",
                     )
                 flags = {"crowd"} if get(one, "iscrowd", (int, bool), where, 0) else set()
-                box = RawBox(
+                box = UncheckedBox(
                     where, names[category], _corners(one, where), frozenset(flags | _extra_flags(one, where))
                 )
-                self.records[image].boxes.append(box)
+                self.images[image].boxes.append(box)
                 if key is not None:
                     ids.add(key)
             except BadInput as error:
@@ -177,7 +177,7 @@ def _corners(one: dict[str, Any], where: str) -> Corners:
     return left, top, left + width, top + height
 
 
-def write(export: Export) -> None:
+def write(export: WrittenSet) -> None:
     """Write `annotations/instances_<split>.json`, or `instances_default.json` where images have no split."""
     splits = export.splits()
     rest = [item for item in export.items if item.split is None]
@@ -185,12 +185,12 @@ def write(export: Export) -> None:
         export.text(f"annotations/instances_{split}.json", _to_json(items, export.classes))
 
 
-def _to_json(items: Sequence[Item], classes: tuple[str, ...]) -> str:
+def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
     indices = {name: index for index, name in enumerate(classes, 1)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, item in enumerate(items, 1):
-        record = item.record
+        record = item.image
         images.append({"id": number, "file_name": item.name, "height": record.height, "width": record.width})
         for box, label, flags in zip(
             xyxy_to_ltwh(record.boxes).tolist(), record.labels, record.flags, strict=True

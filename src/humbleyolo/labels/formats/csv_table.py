@@ -15,12 +15,12 @@ import posixpath
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, read_rows
 from humbleyolo.labels.parsing.text import parse_flag, parse_integer, parse_number
-from humbleyolo.labels.reader import Context, split_in
-from humbleyolo.labels.records import FLAGS, RawBox, RawRecord, Reading
-from humbleyolo.labels.writing import Export, exact
+from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.writing import WrittenSet, exact
 
 IMAGES = "images"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -39,9 +39,9 @@ def detect(source: Source) -> str:
     return ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images of every such table; see `formats.Format`."""
-    records: dict[tuple[str, str], RawRecord] = {}
+    records: dict[tuple[str, str], UncheckedImage] = {}
     for name in context.source.ending(".csv"):
         text = context.text(name, LABEL_BYTES)
         if text is None or "xmin" not in text.split("\n", 1)[0]:
@@ -56,11 +56,11 @@ def read(context: Context) -> Reading:
                     context.ledger.problem(name, error.at(f"line {line}"), "line dropped")
         except BadInput as error:
             context.ledger.problem(name, error, "rest of the file dropped")
-    return Reading(list(records.values()), background="a line that holds its name alone: name,,,,,")
+    return UncheckedSet(list(records.values()), background="a line that holds its name alone: name,,,,,")
 
 
 def _take(
-    context: Context, name: str, line: int, raw: Row, records: dict[tuple[str, str], RawRecord]
+    context: SourceReader, name: str, line: int, raw: Row, records: dict[tuple[str, str], UncheckedImage]
 ) -> None:
     row = {_ALIASES.get(key, key): value for key, value in raw.items()}
     missing = [key for key in ("image", "label", *CORNERS) if key not in row]
@@ -70,7 +70,7 @@ def _take(
     image = context.finder.find(row["image"], here, f"{here}/images".strip("/"))
     record = records.get((name, image))
     if record is None:
-        record = records[name, image] = RawRecord(file=name, where=f"line {line}", image=image)
+        record = records[name, image] = UncheckedImage(label_file=name, where=f"line {line}", path=image)
         record.width, record.height = (
             parse_integer(row[key], key) if row.get(key) else None for key in ("width", "height")
         )
@@ -90,20 +90,20 @@ def _take(
         return
     left, top, right, bottom = (parse_number(row[key].strip(), key) for key in CORNERS)
     flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
-    record.boxes.append(RawBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
+    record.boxes.append(UncheckedBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
 
 
-def write(export: Export) -> None:
+def write(export: WrittenSet) -> None:
     """Write `labels.csv`: a line a box, one without a box for background."""
     flags = [
-        flag for flag in FLAGS if any(flag in some for item in export.items for some in item.record.flags)
+        flag for flag in FLAGS if any(flag in some for item in export.items for some in item.image.flags)
     ]
-    group = ["group"] if any(item.record.group for item in export.items) else []
+    group = ["group"] if any(item.image.group for item in export.items) else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["image", "label", *CORNERS, "width", "height", "split", *group, *flags])
     for item in export.items:
-        record = item.record
+        record = item.image
         tail = [record.width, record.height, item.split or "", *(record.group or "" for _ in group)]
         rows = [
             [label, *map(exact, box), *tail, *(int(flag in some) for flag in flags)]

@@ -15,11 +15,11 @@ from xml.sax.saxutils import escape, quoteattr
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.cvat_shapes import CORNERS, SLACK, note_other_shapes, read_corners, read_flags
 from humbleyolo.labels.formats.cvat_video import Tracks
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element, stream
-from humbleyolo.labels.reader import Context, split_in
-from humbleyolo.labels.records import RawBox, RawRecord, Reading
-from humbleyolo.labels.writing import Export, Item, exact
+from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
 IMAGES = "images"
 _LOOK_AT = 5
@@ -36,9 +36,9 @@ def detect(source: Source) -> str:
     return ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images of every CVAT file; see `formats.Format`."""
-    reading = Reading(background="an <image> without shapes")
+    reading = UncheckedSet(background="an <image> without shapes")
     for name in context.source.ending(".xml"):
         data = context.bytes(name, LABEL_BYTES)
         if data is None:
@@ -50,7 +50,7 @@ def read(context: Context) -> Reading:
         except BadInput as error:
             context.ledger.problem(name, error, "file dropped")
             continue
-        reading.records += one.finish()
+        reading.images += one.finish()
         reading.classes = tuple(dict.fromkeys([*reading.classes, *one.classes]))
     return reading
 
@@ -58,10 +58,10 @@ def read(context: Context) -> Reading:
 class _File:
     """One CVAT file, taken element by element."""
 
-    def __init__(self, name: str, context: Context) -> None:
+    def __init__(self, name: str, context: SourceReader) -> None:
         self.name, self.context = name, context
         self.classes: list[str] = []
-        self.records: list[RawRecord] = []
+        self.images: list[UncheckedImage] = []
         self.tracks = Tracks(name, context)
 
     def take(self, element: Element) -> None:
@@ -78,9 +78,9 @@ class _File:
             why = "a CVAT file holds version, meta, image or track"
             raise BadInput("xml", f"<{element.tag}>", why, element.where)
 
-    def finish(self) -> list[RawRecord]:
+    def finish(self) -> list[UncheckedImage]:
         """Return the file's images."""
-        return self.records + self.tracks.records()
+        return self.images + self.tracks.images()
 
     def _guarded(self, work: Callable[[], None], done: str) -> None:
         try:
@@ -109,10 +109,10 @@ class _File:
             image = self.context.finder.find(wanted, *folders)
         except BadInput as error:
             raise error.at(element.where) from None
-        record = RawRecord(
-            file=self.name,
+        record = UncheckedImage(
+            label_file=self.name,
             where=element.where,
-            image=image,
+            path=image,
             height=element.integer("height"),
             width=element.integer("width"),
             slack=SLACK,
@@ -120,12 +120,14 @@ class _File:
         )
         for shape in element.children:
             self._guarded(partial(self._shape, shape, record), "box dropped")
-        self.records.append(record)
+        self.images.append(record)
 
-    def _shape(self, shape: Element, record: RawRecord) -> None:
+    def _shape(self, shape: Element, record: UncheckedImage) -> None:
         if shape.tag == "box":
             corners = read_corners(shape, self.name, self.context)
-            record.boxes.append(RawBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
+            record.boxes.append(
+                UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape))
+            )
         else:
             note_other_shapes({shape.tag}, shape.where, self.name, self.context)
 
@@ -136,10 +138,10 @@ def _descendants(element: Element) -> Iterator[Element]:
         yield from _descendants(child)
 
 
-def write(export: Export) -> None:
+def write(export: WrittenSet) -> None:
     """Write `annotations.xml`, CVAT for images 1.1. Coordinates have all their digits."""
     extra = sorted(
-        {flag for item in export.items for some in item.record.flags for flag in some} - {"occluded"}
+        {flag for item in export.items for some in item.image.flags for flag in some} - {"occluded"}
     )
     declared = "".join(
         f"<attribute><name>{flag}</name><mutable>False</mutable><input_type>checkbox</input_type>"
@@ -162,8 +164,8 @@ def write(export: Export) -> None:
     export.text("annotations.xml", "\n".join([*lines, "</annotations>", ""]))
 
 
-def _image_lines(number: int, item: Item, extra: list[str]) -> list[str]:
-    record = item.record
+def _image_lines(number: int, item: WrittenImage, extra: list[str]) -> list[str]:
+    record = item.image
     subset = f" subset={quoteattr(item.split)}" if item.split else ""
     size = f'width="{record.width}" height="{record.height}"'
     lines = [f'<image id="{number}" name={quoteattr(item.name)}{subset} {size}>']

@@ -2,17 +2,17 @@
 
 import math
 
+from humbleyolo.labels.labelled_image import FLAGS, Corners
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element
-from humbleyolo.labels.reader import Context
-from humbleyolo.labels.records import FLAGS, Corners
+from humbleyolo.labels.source_reader import SourceReader
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
 SLACK = 0.01  # pixels; CVAT writes two decimals
 _NO_SHAPES = ("attribute", "tag")
 
 
-def read_corners(box: Element, file: str, context: Context) -> Corners:
+def read_corners(box: Element, file: str, context: SourceReader) -> Corners:
     """Return a `<box>`'s corners; of a turned box those of the box around it, with a note.
 
     Raises:
@@ -40,7 +40,7 @@ def read_flags(box: Element) -> frozenset[str]:
     return frozenset(flags)
 
 
-def note_other_shapes(tags: set[str], where: str, file: str, context: Context) -> None:
+def note_other_shapes(tags: set[str], where: str, file: str, context: SourceReader) -> None:
     """Note shapes that are not boxes."""
     for tag in sorted(tags - {"box", *_NO_SHAPES}):
         error = BadInput("not-a-box", f"<{tag}>", "only boxes are read", where)

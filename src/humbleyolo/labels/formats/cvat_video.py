@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from humbleyolo.labels.formats.cvat_shapes import SLACK, note_other_shapes, read_corners, read_flags
+from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element
-from humbleyolo.labels.reader import Context
-from humbleyolo.labels.records import Corners, RawBox, RawRecord
+from humbleyolo.labels.source_reader import SourceReader
 
 _NUMBER_AT_END = re.compile(r"(\d{1,18})$", re.ASCII)
 
@@ -24,11 +24,11 @@ class Tracks:
         count: Tracks seen.
     """
 
-    def __init__(self, name: str, context: Context) -> None:
+    def __init__(self, name: str, context: SourceReader) -> None:
         self.name, self.context = name, context
         self.size: tuple[int | None, int | None] = (None, None)
         self.count = 0
-        self.frames: dict[int, list[RawBox]] = defaultdict(list)
+        self.frames: dict[int, list[UncheckedBox]] = defaultdict(list)
 
     def add(self, track: Element) -> None:
         """Take one `<track>`.
@@ -53,7 +53,7 @@ class Tracks:
         note_other_shapes(shapes, track.where, self.name, self.context)
         for frame, (shape, corners) in boxes.items():
             if not shape.flag("outside"):
-                self.frames[frame].append(RawBox(shape.where, label, corners, read_flags(shape)))
+                self.frames[frame].append(UncheckedBox(shape.where, label, corners, read_flags(shape)))
         self._fill(label, boxes)
 
     def _fill(self, label: str, boxes: dict[int, tuple[Element, Corners]]) -> None:
@@ -73,7 +73,7 @@ class Tracks:
                     left, top, right, bottom = (a + (b - a) * part for a, b in zip(start, end, strict=True))
                     corners = (left, top, right, bottom)
             where = f"{shape.where}, carried to frame {frame}"
-            self.frames[frame].append(RawBox(where, label, corners, read_flags(shape)))
+            self.frames[frame].append(UncheckedBox(where, label, corners, read_flags(shape)))
 
     @cached_property
     def _images_by_frame(self) -> dict[int, list[str]]:
@@ -89,7 +89,7 @@ class Tracks:
     def _frames(self) -> list[int]:
         return sorted(self._images_by_frame)
 
-    def records(self) -> list[RawRecord]:
+    def images(self) -> list[UncheckedImage]:
         """Return one record an image; an image without boxes is background. None where there are no tracks."""
         if not self.count:
             return []
@@ -104,7 +104,7 @@ class Tracks:
                 error = BadInput("image-missing", found, why)
                 self.context.ledger.problem(self.name, error, "frame dropped")
                 continue
-            record = RawRecord(file=self.name, where=f"frame {frame}", image=some[0], slack=SLACK)
+            record = UncheckedImage(label_file=self.name, where=f"frame {frame}", path=some[0], slack=SLACK)
             record.height, record.width = self.size
             record.boxes = self.frames.get(frame, [])
             records.append(record)

@@ -12,10 +12,10 @@ from typing import Any
 
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.masks import points_corners
+from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
-from humbleyolo.labels.reader import Context, split_of_folder
-from humbleyolo.labels.records import Corners, RawBox, RawRecord, Reading
+from humbleyolo.labels.source_reader import SourceReader, split_of_folder
 
 _BOXED = ("rectangle", "polygon", "circle", "mask")
 _LOOK_AT = 5
@@ -33,7 +33,7 @@ def detect(source: Source) -> str:
     return ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images that the JSON files describe; see `formats.Format`."""
     records = []
     for name in context.source.ending(".json"):
@@ -44,16 +44,16 @@ def read(context: Context) -> Reading:
             records.append(_record(context, name, parse(data)))
         except BadInput as error:
             context.ledger.problem(name, error, "file dropped")
-    return Reading(records, background="a JSON file whose shapes are []")
+    return UncheckedSet(records, background="a JSON file whose shapes are []")
 
 
-def _record(context: Context, name: str, root: Any) -> RawRecord:
+def _record(context: SourceReader, name: str, root: Any) -> UncheckedImage:
     where = "the file"
     wanted = get(root, "imagePath", str, where)
     split = split_of_folder(name)
-    record = RawRecord(
-        file=name,
-        image=context.finder.find(wanted, posixpath.dirname(name), "images"),
+    record = UncheckedImage(
+        label_file=name,
+        path=context.finder.find(wanted, posixpath.dirname(name), "images"),
         height=get(root, "imageHeight", int, where, None),
         width=get(root, "imageWidth", int, where, None),
         splits=(split,) if split else (),
@@ -74,7 +74,7 @@ def _record(context: Context, name: str, root: Any) -> RawRecord:
             kept = frozenset(
                 flag for flag in ("difficult", "occluded", "truncated", "crowd") if flags.get(flag) is True
             )
-            record.boxes.append(RawBox(place, label, corners, kept))
+            record.boxes.append(UncheckedBox(place, label, corners, kept))
         except BadInput as error:
             context.ledger.problem(name, error.at(place), "box dropped")
     return record

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from humbleyolo.labels.labelled_image import Corners
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get
-from humbleyolo.labels.records import Corners
 from humbleyolo.storage.array_types import Ints
 
 _MOST_PIXELS = 10**9

@@ -9,11 +9,11 @@ import io
 import posixpath
 
 from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, read_rows
 from humbleyolo.labels.parsing.text import parse_number
-from humbleyolo.labels.reader import Context, split_in
-from humbleyolo.labels.records import RawBox, RawRecord, Reading
+from humbleyolo.labels.source_reader import SourceReader, split_in
 
 _CORNERS = ("XMin", "YMin", "XMax", "YMax")
 _FLAGS = {"IsOccluded": "occluded", "IsTruncated": "truncated", "IsGroupOf": "crowd"}
@@ -32,7 +32,7 @@ def detect(source: Source) -> str:
     return ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images of every table of boxes; see `formats.Format`."""
     names: dict[str, str] = {}
     tables: list[tuple[str, str]] = []
@@ -45,7 +45,7 @@ def read(context: Context) -> Reading:
             tables.append((name, text))
         elif len(header) == 2:
             _read_names(context, name, text, names)
-    records: dict[str, RawRecord] = {}
+    records: dict[str, UncheckedImage] = {}
     for name, text in tables:
         try:
             for line, row in read_rows(text):
@@ -57,10 +57,10 @@ def read(context: Context) -> Reading:
                     context.ledger.problem(name, error.at(f"line {line}"), "line dropped")
         except BadInput as error:
             context.ledger.problem(name, error, "rest of the file dropped")
-    return Reading(list(records.values()))
+    return UncheckedSet(list(records.values()))
 
 
-def _read_names(context: Context, name: str, text: str, names: dict[str, str]) -> None:
+def _read_names(context: SourceReader, name: str, text: str, names: dict[str, str]) -> None:
     try:
         for number, row in enumerate(csv.reader(io.StringIO(text), strict=True), 1):
             if len(row) != 2 or names.setdefault(row[0], row[1]) != row[1]:
@@ -74,7 +74,12 @@ def _read_names(context: Context, name: str, text: str, names: dict[str, str]) -
 
 
 def _take(
-    context: Context, name: str, line: int, row: Row, names: dict[str, str], records: dict[str, RawRecord]
+    context: SourceReader,
+    name: str,
+    line: int,
+    row: Row,
+    names: dict[str, str],
+    records: dict[str, UncheckedImage],
 ) -> None:
     split = split_in(name)
     here = posixpath.dirname(name)
@@ -83,10 +88,12 @@ def _take(
     record = records.get(key)
     if record is None:
         image = context.finder.stem(row["ImageID"], *folders)
-        record = RawRecord(file=name, where=f"line {line}", image=image, relative=True, slack=_SLACK)
+        record = UncheckedImage(
+            label_file=name, where=f"line {line}", path=image, relative=True, slack=_SLACK
+        )
         record.splits = (split,) if split else ()
         records[key] = record
     left, top, right, bottom = (parse_number(row[column], column) for column in _CORNERS)
     flags = frozenset(flag for column, flag in _FLAGS.items() if row.get(column) == "1")
     label = names.get(row["LabelName"], row["LabelName"])
-    record.boxes.append(RawBox(f"line {line}", label, (left, top, right, bottom), flags))
+    record.boxes.append(UncheckedBox(f"line {line}", label, (left, top, right, bottom), flags))

@@ -17,11 +17,11 @@ from humbleyolo.labels.formats import (
     voc,
     yolo,
 )
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.reader import Context
-from humbleyolo.labels.records import Options, Reading
-from humbleyolo.labels.validate import Labelled, gather
-from humbleyolo.labels.writing import Export
+from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.validate import validate
+from humbleyolo.labels.writing import WrittenSet
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Format:
         """Return why the source is in this format; empty where it is not."""
         return str(self.module.detect(source))
 
-    def read(self, context: Context) -> Reading:
+    def read(self, context: SourceReader) -> UncheckedSet:
         """Return what the label files say."""
-        reading: Reading = self.module.read(context)
+        reading: UncheckedSet = self.module.read(context)
         return reading
 
     @property
@@ -50,7 +50,7 @@ class Format:
         """Where the format's `write` expects the images to lie."""
         return str(self.module.IMAGES)
 
-    def write(self, export: Export) -> None:
+    def write(self, export: WrittenSet) -> None:
         """Write the label files; the images lie in `image_folder` already.
 
         Raises:
@@ -98,7 +98,7 @@ def detect_format(source: Source) -> tuple[Format, str]:
     raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 
 
-def collect(source: Source, options: Options, ledger: Ledger) -> Labelled:
+def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet:
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
 
     Mistakes stop nothing here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
@@ -117,13 +117,13 @@ def collect(source: Source, options: Options, ledger: Ledger) -> Labelled:
         chosen, why = FORMATS[options.format], "as told"
     else:
         raise UserError(f"format {options.format!r} is not known; allowed: auto, {', '.join(FORMATS)}")
-    reading = chosen.read(Context(source, options, ledger))
-    labelled = gather(source, reading, options, ledger)
+    reading = chosen.read(SourceReader(source, options, ledger))
+    labelled = validate(source, reading, options, ledger)
     labelled.format, labelled.why = chosen.name, why
     return labelled
 
 
-def read_source(source: Source, options: Options, ledger: Ledger | None = None) -> Labelled:
+def read_source(source: Source, options: ReadOptions, ledger: Ledger | None = None) -> LabelledSet:
     """As `collect`, but stop at mistakes as the policy says.
 
     Raises:
@@ -133,12 +133,12 @@ def read_source(source: Source, options: Options, ledger: Ledger | None = None) 
     ledger = ledger if ledger is not None else Ledger(options.on_problem)
     labelled = collect(source, options, ledger)
     ledger.stop_on_errors(source.name)
-    if not labelled.records:
+    if not labelled.images:
         raise UserError(f"{source.name}: nothing left: all {labelled.images_seen} images have problems")
     return labelled
 
 
-def read_labelled(path: Path, options: Options) -> Labelled:
+def read_labelled(path: Path, options: ReadOptions) -> LabelledSet:
     """Open and read a folder or archive; see `read_source`."""
     with open_source(path) as source:
         return read_source(source, options)

@@ -16,12 +16,12 @@ from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 from humbleyolo.labels.folder import IMAGE_FORMATS, Source, suffix
+from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
-from humbleyolo.labels.reader import TEXT_BYTES, Context, split_of_folder
-from humbleyolo.labels.records import FLAGS, Corners, RawBox, RawRecord, Reading
-from humbleyolo.labels.writing import Export, Item, exact
+from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, split_of_folder
+from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
 _LISTS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
 IMAGES = "JPEGImages"
@@ -43,9 +43,9 @@ def detect(source: Source) -> str:
     return ""
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return the images that the XML files describe; see `formats.Format`."""
-    records: dict[str, RawRecord] = {}
+    records: dict[str, UncheckedImage] = {}
     for name in context.source.ending(".xml"):
         data = context.bytes(name)
         if data is None:
@@ -55,10 +55,10 @@ def read(context: Context) -> Reading:
         except BadInput as error:
             context.ledger.problem(name, error, "file dropped")
     _read_lists(context, records)
-    return Reading(list(records.values()), background="an XML file without <object>")
+    return UncheckedSet(list(records.values()), background="an XML file without <object>")
 
 
-def _record(name: str, root: Element, context: Context) -> RawRecord:
+def _record(name: str, root: Element, context: SourceReader) -> UncheckedImage:
     if root.tag != "annotation":
         raise BadInput("xml", f"<{root.tag}>", "a Pascal VOC file holds <annotation>", root.where)
     wanted = root.child("filename")
@@ -69,7 +69,7 @@ def _record(name: str, root: Element, context: Context) -> RawRecord:
         image = _find(context, wanted.text, places)
     except BadInput as error:
         raise error.at(wanted.where) from None
-    record = RawRecord(file=name, image=image)
+    record = UncheckedImage(label_file=name, path=image)
     size = root.find("size")
     if size is not None:
         record.height, record.width = size.child("height").integer(), size.child("width").integer()
@@ -81,27 +81,27 @@ def _record(name: str, root: Element, context: Context) -> RawRecord:
     return record
 
 
-def _find(context: Context, wanted: str, places: tuple[str, ...]) -> str:
+def _find(context: SourceReader, wanted: str, places: tuple[str, ...]) -> str:
     """Return the image. Old versions of LabelImg, and Label Studio, write its name without the extension."""
     if "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted:
         return context.finder.find(wanted, *places)
     return context.finder.stem(wanted, *places)
 
 
-def _box(number: int, item: Element, *, one_based: bool) -> RawBox:
+def _box(number: int, item: Element, *, one_based: bool) -> UncheckedBox:
     corners = item.child("bndbox")
     left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
     shift = 1.0 if one_based else 0.0
     flags = {tag for tag in FLAGS if _is_set(item.find(tag))}
     box: Corners = (left - shift, top - shift, right, bottom)
-    return RawBox(f"object {number} (line {item.line})", item.child("name").text, box, frozenset(flags))
+    return UncheckedBox(f"object {number} (line {item.line})", item.child("name").text, box, frozenset(flags))
 
 
 def _is_set(flag: Element | None) -> bool:
     return flag is not None and bool(flag.text) and flag.flag()
 
 
-def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
+def _read_lists(context: SourceReader, records: dict[str, UncheckedImage]) -> None:
     """Note in each record the lists of `ImageSets/Main` that hold it; `trainval` where `train` is missing.
 
     Without such lists the folders may say it.
@@ -112,7 +112,7 @@ def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
     stems = {path.stem for path in lists.values()}
     if not lists:
         for name, record in records.items():
-            split = split_of_folder(record.image) or split_of_folder(name)
+            split = split_of_folder(record.path) or split_of_folder(name)
             record.splits = (split,) if split else ()
     for name, path in lists.items():
         if path.stem not in _LISTS or (path.stem == "trainval" and "train" in stems):
@@ -130,7 +130,7 @@ def _read_lists(context: Context, records: dict[str, RawRecord]) -> None:
             record.splits = tuple(sorted({*record.splits, split}))
 
 
-def write(export: Export) -> None:
+def write(export: WrittenSet) -> None:
     """Write `Annotations` and `ImageSets/Main`. Corners are exact, 0-based.
 
     Images without a split are in the list `default`, as CVAT has them: it loads none that is in no list.
@@ -142,8 +142,8 @@ def write(export: Export) -> None:
         export.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
 
 
-def _to_xml(item: Item) -> str:
-    record = item.record
+def _to_xml(item: WrittenImage) -> str:
+    record = item.image
     lines = ["<annotation>", f"\t<folder>{IMAGES}</folder>", f"\t<filename>{escape(item.name)}</filename>"]
     lines += [f"\t<size><width>{record.width}</width><height>{record.height}</height><depth>3</depth></size>"]
     lines += ["\t<segmented>0</segmented>"]

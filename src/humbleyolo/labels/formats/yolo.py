@@ -20,13 +20,13 @@ import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.labels.folder import Source, suffix
-from humbleyolo.labels.formats.text_pairs import pairs, some_pair
-from humbleyolo.labels.formats.yolo_names import Declared, declared
+from humbleyolo.labels.formats.yolo_dataset_files import Declared, declared
+from humbleyolo.labels.label_file_pairs import pairs, some_pair
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.reader import Context, split_of_folder
-from humbleyolo.labels.records import RawBox, RawRecord, Reading
-from humbleyolo.labels.writing import Export
+from humbleyolo.labels.source_reader import SourceReader, split_of_folder
+from humbleyolo.labels.writing import WrittenSet
 
 IMAGES = "images"
 _SLACK = 1e-6
@@ -55,7 +55,7 @@ def _looks_like_yolo(text: str) -> bool:
         return False
 
 
-def read(context: Context) -> Reading:
+def read(context: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `formats.Format`."""
     known = declared(context)
     names = context.options.classes or known.names
@@ -65,7 +65,7 @@ def read(context: Context) -> Reading:
         text = context.text(label)
         if text is None:
             continue
-        record = RawRecord(file=label, image=image, relative=True, slack=_SLACK)
+        record = UncheckedImage(label_file=label, path=image, relative=True, slack=_SLACK)
         lines = numbered_lines(text)
         if lines and not names and not unnamed:
             why = (
@@ -82,10 +82,10 @@ def read(context: Context) -> Reading:
                 context.ledger.problem(label, error.at(f"line {number}"), "box dropped")
         records.append(record)
     _mark_splits(context, known, records)
-    return Reading(records, classes=known.names, all_images=True)
+    return UncheckedSet(records, classes=known.names, all_images=True)
 
 
-def _box(line: str, number: int, names: tuple[str, ...]) -> RawBox:
+def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
     columns = line.split()
     if len(columns) != 5:
         hint = ""
@@ -107,16 +107,16 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> RawBox:
         why = "must be fractions of the image, 0 to 1; these look like pixels: divide by its width and height"
         raise BadInput("pixels-not-fractions", shorten(line), why)
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return RawBox(f"line {number}", names[index], corners)
+    return UncheckedBox(f"line {number}", names[index], corners)
 
 
-def _mark_splits(context: Context, known: Declared, records: list[RawRecord]) -> None:
+def _mark_splits(context: SourceReader, known: Declared, records: list[UncheckedImage]) -> None:
     """Note in each record the lists that hold it; where there are none, the split that its folders speak of."""
     if not known.lists:
         for record in records:
-            split = split_of_folder(record.image)
+            split = split_of_folder(record.path)
             record.splits = (split,) if split else ()
-    by_image = {record.image: record for record in records}
+    by_image = {record.path: record for record in records}
     lists = {entry: _listed(context, entry) for entry in dict.fromkeys(entry for _, entry in known.lists)}
     for split, entry in known.lists:
         for image in lists[entry]:
@@ -124,7 +124,7 @@ def _mark_splits(context: Context, known: Declared, records: list[RawRecord]) ->
                 by_image[image].splits = tuple(sorted({*by_image[image].splits, split}))
 
 
-def _listed(context: Context, entry: str) -> list[str]:
+def _listed(context: SourceReader, entry: str) -> list[str]:
     """Return the images of a list file, or of a folder."""
     if suffix(entry) != ".txt":
         prefix = entry.rstrip("/") + "/"
@@ -138,18 +138,18 @@ def _listed(context: Context, entry: str) -> list[str]:
     return images
 
 
-def write(export: Export) -> None:
+def write(export: WrittenSet) -> None:
     """Write `labels`, `data.yaml` and, where images have splits, a list for each.
 
     Fractions have all the digits that the pixels need to come back. YOLO has no place for flags.
     """
     indices = {name: index for index, name in enumerate(export.classes)}
     for item in export.items:
-        size = np.tile([item.record.width, item.record.height], 2)
-        rows = xyxy_to_cxcywh(item.record.boxes) / size  # (M, 4), fractions
+        size = np.tile([item.image.width, item.image.height], 2)
+        rows = xyxy_to_cxcywh(item.image.boxes) / size  # (M, 4), fractions
         lines = [
             f"{indices[label]} {' '.join(map(repr, row))}\n"
-            for label, row in zip(item.record.labels, rows.tolist(), strict=True)
+            for label, row in zip(item.image.labels, rows.tolist(), strict=True)
         ]
         export.text(f"labels/{item.stem}.txt", "".join(lines))
     lists = {split: f"{split}.txt" for split in export.splits()}

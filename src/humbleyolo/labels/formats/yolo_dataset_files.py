@@ -8,10 +8,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from humbleyolo.labels.formats.text_pairs import label_names
+from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
-from humbleyolo.labels.reader import Context
+from humbleyolo.labels.source_reader import SourceReader
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
@@ -25,7 +25,7 @@ class Declared:
     lists: list[tuple[str, str]] = field(default_factory=list)
 
 
-def declared(context: Context) -> Declared:
+def declared(context: SourceReader) -> Declared:
     """Read `data.yaml`, `*.data`, `*.names`, `classes.txt`. Different names in two of them are a mistake."""
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
@@ -56,7 +56,7 @@ def declared(context: Context) -> Declared:
     return result
 
 
-def _lines(context: Context, name: str) -> tuple[str, ...]:
+def _lines(context: SourceReader, name: str) -> tuple[str, ...]:
     """Return one class name a line. A blank line at the end is none; elsewhere it would move every index."""
     text = context.text(name)
     if text is None:
@@ -81,7 +81,7 @@ def _check(names: tuple[str, ...]) -> None:
         seen.add(name)
 
 
-def _from_data(context: Context, name: str, result: Declared) -> None:
+def _from_data(context: SourceReader, name: str, result: Declared) -> None:
     """Read darknet's `key = value` lines; paths in it are those of the machine that trained."""
     classes = None
     for line in (context.text(name) or "").split("\n"):
@@ -103,7 +103,7 @@ def _from_data(context: Context, name: str, result: Declared) -> None:
         )
 
 
-def _from_yaml(context: Context, name: str, result: Declared) -> tuple[str, ...]:
+def _from_yaml(context: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
     text = context.text(name, _YAML_BYTES)
     try:
         values = YAML(typ="safe", pure=True).load(text or "")
@@ -144,7 +144,7 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _add_list(context: Context, name: str, split: str, entry: str, result: Declared) -> None:
+def _add_list(context: SourceReader, name: str, split: str, entry: str, result: Declared) -> None:
     """Find a list file or a folder of images by the end of a path that was written on another machine."""
     path = entry.replace("\\", "/")
     tail = posixpath.normpath(path).lstrip("/")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.image_lookup import ImageFinder
+from humbleyolo.labels.image_lookup import ImageLookup
+from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.parsing.text import decode
-from humbleyolo.labels.records import Options
 
 TEXT_BYTES = 16 * 2**20  # the largest label file about one image
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"} | {
@@ -23,7 +23,7 @@ _SPLIT_WORD = re.compile(
 
 
 @dataclass
-class Context:
+class SourceReader:
     """A source being read: where readers look, and where they say what they found.
 
     Attributes:
@@ -33,13 +33,13 @@ class Context:
     """
 
     source: Source
-    options: Options
+    options: ReadOptions
     ledger: Ledger
 
     @cached_property
-    def finder(self) -> ImageFinder:
+    def finder(self) -> ImageLookup:
         """The source's images."""
-        return ImageFinder(self.source)
+        return ImageLookup(self.source)
 
     def bytes(self, name: str, limit: int = TEXT_BYTES) -> bytes | None:
         """Return a label file's bytes; None, with a row in the ledger, where it cannot be read."""

@@ -13,9 +13,9 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import IMAGE_BYTES, Source, open_source
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
-from humbleyolo.labels.records import Options, Record
-from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
+from humbleyolo.labels.split_rules import SplitOptions, divide, drop_leaks
 from humbleyolo.params.keys import Key
 from humbleyolo.params.sections import Labelled
 from humbleyolo.storage.atomic import make_folder
@@ -64,7 +64,9 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             then.
         UserError: Where the folder cannot be read, or a split stays empty.
     """
-    options = Options(params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem)
+    options = ReadOptions(
+        params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem
+    )
     fractions = params.split.fractions
     split = SplitOptions(
         by=params.split.by,
@@ -76,7 +78,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
-        splits = drop_leaks(divide(labelled.records, split, ledger), ledger)
+        splits = drop_leaks(divide(labelled.images, split, ledger), ledger)
         ledger.stop_on_errors(source.name)
         for name in SPLITS:
             if not splits[name]:
@@ -84,7 +86,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
                     f"{source.name}: every image of {name} has problems; see them with on_problem: error"
                 )
         make_folder(out)
-        names = short_names(labelled.records)
+        names = short_names(labelled.images)
         counts = {
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)
             for name in SPLITS
@@ -93,26 +95,30 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     return Written(labelled.format, labelled.why, counts, ledger.rows)
 
 
-def short_names(records: Sequence[Record]) -> dict[str, str]:
+def short_names(records: Sequence[LabelledImage]) -> dict[str, str]:
     """Return each image's path without the folders that all images share."""
-    paths = [record.image for record in records]
+    paths = [record.path for record in records]
     shared = posixpath.commonpath([posixpath.dirname(path) for path in paths]) if paths else ""
     return {path: path[len(shared) + 1 :] if shared else path for path in paths}
 
 
 def _write_archive(
-    path: Path, records: Sequence[Record], classes: Sequence[str], names: dict[str, str], source: Source
+    path: Path,
+    records: Sequence[LabelledImage],
+    classes: Sequence[str],
+    names: dict[str, str],
+    source: Source,
 ) -> SplitCounts:
     indices = {name: index for index, name in enumerate(classes)}
     counts = SplitCounts(classes)
     with ArchiveWriter(path, classes) as archive:
-        for record in sorted(records, key=lambda one: names[one.image]):
+        for record in sorted(records, key=lambda one: names[one.path]):
             boxes = xyxy_to_ltwh(record.boxes)
             labels = [indices[label] for label in record.labels]
             counts.add(boxes.tolist(), labels)
             archive.add(
-                names[record.image],
-                source.read(record.image, IMAGE_BYTES),
+                names[record.path],
+                source.read(record.path, IMAGE_BYTES),
                 record.height,
                 record.width,
                 boxes,

@@ -9,9 +9,9 @@ from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.near_duplicates import similar_pairs
-from humbleyolo.labels.records import Record
+from humbleyolo.labels.near_duplicates import find_near_duplicates
 
 _KEEP = ("test", "val", "train")  # of twins in two splits, the one in the first of these stays
 
@@ -38,7 +38,9 @@ class SplitOptions:
     seed: int
 
 
-def divide(records: Sequence[Record], options: SplitOptions, ledger: Ledger) -> dict[str, list[Record]]:
+def divide(
+    records: Sequence[LabelledImage], options: SplitOptions, ledger: Ledger
+) -> dict[str, list[LabelledImage]]:
     """Return the records of each split, in their order.
 
     Images in no list or in two, and images without a group, go to the ledger.
@@ -51,7 +53,7 @@ def divide(records: Sequence[Record], options: SplitOptions, ledger: Ledger) -> 
     else:
         keys = [_key(record, options, ledger) for record in records]
         chosen = _stratified(records, keys, options) if options.stratify else _by_hash(keys, options)
-    result: dict[str, list[Record]] = {split: [] for split in SPLITS}
+    result: dict[str, list[LabelledImage]] = {split: [] for split in SPLITS}
     for record, split in zip(records, chosen, strict=True):
         if split is not None:
             result[split].append(record)
@@ -66,7 +68,7 @@ def divide(records: Sequence[Record], options: SplitOptions, ledger: Ledger) -> 
     return result
 
 
-def drop_leaks(splits: dict[str, list[Record]], ledger: Ledger) -> dict[str, list[Record]]:
+def drop_leaks(splits: dict[str, list[LabelledImage]], ledger: Ledger) -> dict[str, list[LabelledImage]]:
     """Report images that look alike and are in two splits; return the splits without them.
 
     Of twins the one in test stays, before the one in val, before the one in train, so that scores stay
@@ -75,19 +77,19 @@ def drop_leaks(splits: dict[str, list[Record]], ledger: Ledger) -> dict[str, lis
     records = [record for split in _KEEP for record in splits[split]]
     owner = [split for split in _KEEP for _ in splits[split]]
     dropped: set[str] = set()
-    for pair in similar_pairs([record.facts for record in records]):
+    for pair in find_near_duplicates([record.info for record in records]):
         kept, leaked = records[pair.first], records[pair.second]
-        if owner[pair.first] == owner[pair.second] or leaked.image in dropped or kept.image in dropped:
+        if owner[pair.first] == owner[pair.second] or leaked.path in dropped or kept.path in dropped:
             continue
         found = f"in {owner[pair.second]}"
         what = "is the same file as" if pair.same else "looks like"
-        why = f"{what} {kept.image} in {owner[pair.first]}; put both in one split, or delete one"
-        ledger.problem(leaked.image, BadInput("leak", found, why), f"dropped from {owner[pair.second]}")
-        dropped.add(leaked.image)
-    return {split: [one for one in some if one.image not in dropped] for split, some in splits.items()}
+        why = f"{what} {kept.path} in {owner[pair.first]}; put both in one split, or delete one"
+        ledger.problem(leaked.path, BadInput("leak", found, why), f"dropped from {owner[pair.second]}")
+        dropped.add(leaked.path)
+    return {split: [one for one in some if one.path not in dropped] for split, some in splits.items()}
 
 
-def _by_lists(records: Sequence[Record], ledger: Ledger) -> list[str | None]:
+def _by_lists(records: Sequence[LabelledImage], ledger: Ledger) -> list[str | None]:
     if records and not any(record.splits for record in records):
         why = "nothing here says train, val or test; set split.by to hash or group, and give fractions"
         ledger.problem(".", BadInput("split-lists", "no lists", why), "all images dropped")
@@ -99,7 +101,7 @@ def _by_lists(records: Sequence[Record], ledger: Ledger) -> list[str | None]:
             found = f"in {' and '.join(splits)}" if splits else "in no list"
             done = f"kept in {_first(splits)} alone" if splits else "image dropped"
             error = BadInput("split-lists", found, "an image is in one list; correct the lists")
-            ledger.problem(record.image, error, done)
+            ledger.problem(record.path, error, done)
         chosen.append(_first(splits))
     return chosen
 
@@ -108,22 +110,22 @@ def _first(splits: Sequence[str]) -> str | None:
     return next((split for split in _KEEP if split in splits), None)
 
 
-def _key(record: Record, options: SplitOptions, ledger: Ledger) -> str | None:
+def _key(record: LabelledImage, options: SplitOptions, ledger: Ledger) -> str | None:
     """Return what decides about an image: its content, or its group."""
     if options.by == "hash":
-        return record.facts.sha256
+        return record.info.sha256
     if not options.group:
         if record.group is None:
             error = BadInput("no-group", "no group", "the labels give none; set the pattern in group")
-            ledger.problem(record.image, error, "image dropped")
+            ledger.problem(record.path, error, "image dropped")
         return record.group
     try:
-        match = re.search(options.group, record.image)
+        match = re.search(options.group, record.path)
     except re.error as wrong:
         raise UserError(f"split.group {options.group!r} is not a regular expression: {wrong}") from None
     if match is None:
         error = BadInput("no-group", "no group", f"its path does not match {options.group!r}")
-        ledger.problem(record.image, error, "image dropped")
+        ledger.problem(record.path, error, "image dropped")
         return None
     return match.group(1) if match.re.groups else match.group(0)
 
@@ -147,7 +149,7 @@ def _split_at(place: float, fractions: tuple[float, float, float]) -> str:
 
 
 def _stratified(
-    records: Sequence[Record], keys: Sequence[str | None], options: SplitOptions
+    records: Sequence[LabelledImage], keys: Sequence[str | None], options: SplitOptions
 ) -> list[str | None]:
     """Divide each stratum by itself: the units (an image, or a group) whose rarest class is the same."""
     frequency = Counter(label for record in records for label in record.labels)

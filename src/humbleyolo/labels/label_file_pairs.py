@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from humbleyolo.labels.folder import Source, suffix
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.reader import Context
+from humbleyolo.labels.source_reader import SourceReader
 
 _FOLDERS = {
     "images": "labels",
@@ -41,7 +41,7 @@ def label_names(image: str) -> list[str]:
     return [*names, f"{stem}.txt"]
 
 
-def pairs(context: Context) -> list[tuple[str, str]]:
+def pairs(context: SourceReader) -> list[tuple[str, str]]:
     """Return (image, label file) for each image that has one.
 
     An image without a label file, two images with one, and a label file without an image are mistakes.

@@ -14,12 +14,12 @@ from repository import ROOT
 from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.labels.image_info import Facts, inspect
+from humbleyolo.labels.image_info import ImageInfo, inspect
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.near_duplicates import similar_pairs
-from humbleyolo.labels.records import Record
-from humbleyolo.labels.splits import SplitOptions, divide, drop_leaks
-from humbleyolo.labels.to_dataset import write_splits
+from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.labels.split_rules import SplitOptions, divide, drop_leaks
+from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Labelled
 
@@ -38,18 +38,18 @@ def section(by: str = "lists", **changed: object) -> Labelled:
     return dataset.labelled.model_copy(update={"split": split, **changed})
 
 
-def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: object) -> Record:
-    facts = Facts("PNG", 1, 1, 1, sha or name, 0, np.zeros((32, 32), np.uint8))
+def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: object) -> LabelledImage:
+    facts = ImageInfo("PNG", 1, 1, 1, sha or name, 0, np.zeros((32, 32), np.uint8))
     count = len(labels)
     fields = {"splits": (), "group": None} | more
-    return Record(
-        file="f", image=name, height=1, width=1, boxes=np.zeros((count, 4)), labels=labels,
-        flags=(frozenset(),) * count, where=("",) * count, facts=facts, **fields,
+    return LabelledImage(
+        label_file="f", path=name, height=1, width=1, boxes=np.zeros((count, 4)), labels=labels,
+        flags=(frozenset(),) * count, where=("",) * count, info=facts, **fields,
     )  # fmt: skip
 
 
-def where(splits: dict[str, list[Record]]) -> dict[str, str]:
-    return {one.image: split for split, some in splits.items() for one in some}
+def where(splits: dict[str, list[LabelledImage]]) -> dict[str, str]:
+    return {one.path: split for split, some in splits.items() for one in some}
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(60, 120), st.integers(1, 30))
@@ -139,7 +139,7 @@ def photo(seed: int) -> Image.Image:
     return Image.fromarray(np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8))
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> Facts:
+def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> ImageInfo:
     file = io.BytesIO()
     image.save(file, kind, **options)
     return inspect(file.getvalue())
@@ -161,7 +161,7 @@ def test_twins_are_found_and_strangers_are_not() -> None:
             encoded(Image.fromarray(np.clip(np.asarray(one) + noisy, 0, 255).astype(np.uint8))),
         )
     ]
-    pairs = {(pair.first, pair.second) for pair in similar_pairs(facts + copies)}
+    pairs = {(pair.first, pair.second) for pair in find_near_duplicates(facts + copies)}
     truth = {(n, 100 + n * 5 + k) for n in range(20) for k in range(5)}
     truth |= {(100 + n * 5 + j, 100 + n * 5 + k) for n in range(20) for k in range(5) for j in range(k)}
     assert pairs == truth
@@ -177,12 +177,12 @@ def test_words_on_black_are_not_all_alike() -> None:
             x, y = rng.integers(0, 44, 2)
             pixels[y : y + 9, x : x + 20] = rng.integers(0, 2, (9, 20)) * 255
         facts.append(encoded(Image.fromarray(pixels)))
-    assert not similar_pairs(facts)
+    assert not find_near_duplicates(facts)
 
 
 def test_plain_pictures() -> None:
     facts = [encoded(Image.new("L", (50, 50), grey)) for grey in (0, 0, 128, 255)]
-    assert [(pair.first, pair.second, pair.same) for pair in similar_pairs(facts)] == [(0, 1, True)]
+    assert [(pair.first, pair.second, pair.same) for pair in find_near_duplicates(facts)] == [(0, 1, True)]
 
 
 def small(seed: int, quality: int = 90) -> bytes:

@@ -1,0 +1,147 @@
+"""Images and their boxes: as label files say (`Unchecked...`), and after every check (`Labelled...`)."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from humbleyolo.labels.image_info import ImageInfo
+from humbleyolo.labels.ledger import Ledger, OnProblem
+from humbleyolo.storage.array_types import Floats
+
+Corners = tuple[float, float, float, float]  # left, top, right, bottom
+Exif = Literal["error", "displayed", "stored"]
+
+FLAGS = ("crowd", "difficult", "occluded", "truncated")  # what formats say about a box beside its place
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Facts about a labelled folder that only the person who labelled can know.
+
+    Attributes:
+        format: A name in `formats.FORMATS`, or `auto`.
+        classes: Class names in the order of their indices; empty takes them from the data.
+        one_based: Pascal VOC: the first pixel is 1 and the last belongs to the box (the devkit), not 0
+            (LabelImg).
+        exif: Image that boxes refer to if it has an EXIF rotation: as `displayed`, or as `stored`. `error`
+            refuses such images, because tools differ.
+        on_problem: See `Ledger`.
+    """
+
+    format: str = "auto"
+    classes: tuple[str, ...] = ()
+    one_based: bool = False
+    exif: Exif = "error"
+    on_problem: OnProblem = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedBox:
+    """A box as its label file says.
+
+    Attributes:
+        where: Line or element.
+        label: Class name.
+        corners: Pixels, or fractions of the image if the image is `relative`.
+        flags: Some of `FLAGS`.
+    """
+
+    where: str
+    label: str
+    corners: Corners
+    flags: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class UncheckedImage:
+    """An image as its label file says.
+
+    Attributes:
+        label_file: Path of the label file in the source.
+        path: Path of the image in the source.
+        where: Element of the image in the label file; empty if the file is about one image.
+        boxes: Boxes as labelled.
+        height: Height in pixels, if the label file says; likewise `width`.
+        relative: Corners are fractions of the image's width and height.
+        slack: Distance that a box may cross the border because the format's own digits are few: pixels, or
+            fractions.
+        splits: Lists of the source that hold the image: `train`, `val`, `test`.
+        group: Name of the images that stay together, if the source says.
+    """
+
+    label_file: str
+    path: str
+    where: str = ""
+    boxes: list[UncheckedBox] = field(default_factory=list)
+    height: int | None = None
+    width: int | None = None
+    relative: bool = False
+    slack: float = 0.0
+    splits: tuple[str, ...] = ()
+    group: str | None = None
+
+
+@dataclass(slots=True)
+class UncheckedSet:
+    """The result of a format's `read`.
+
+    Attributes:
+        images: Images that label files speak of.
+        classes: Class names in the order that the format declares; empty if it declares none.
+        all_images: The reader itself accounted for every image of the source.
+        background: Fix for an image without objects: how a label declares it; empty if it cannot.
+    """
+
+    images: list[UncheckedImage] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
+    all_images: bool = False
+    background: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """An image whose labels passed every check.
+
+    Attributes:
+        label_file: Path of the label file in the source.
+        path: Path of the image in the source.
+        height: Height in pixels, upright (EXIF applied); likewise `width`.
+        boxes: (M, 4) float64 xyxy pixels of the upright image, inside it, with an area.
+        labels: (M,) class names.
+        flags: (M,) sets of `FLAGS`.
+        where: (M,) line or element of each box in `label_file`.
+        splits: Lists of the source that hold the image.
+        group: Name of the images that stay together, if the source says.
+        info: Facts about the image file.
+    """
+
+    label_file: str
+    path: str
+    height: int
+    width: int
+    boxes: Floats
+    labels: tuple[str, ...]
+    flags: tuple[frozenset[str], ...]
+    where: tuple[str, ...]
+    splits: tuple[str, ...]
+    group: str | None
+    info: ImageInfo
+
+
+@dataclass(slots=True)
+class LabelledSet:
+    """A labelled dataset whose images passed every check.
+
+    Attributes:
+        images: Images kept, by path.
+        classes: Class names in the order of their indices.
+        ledger: Findings on the way.
+        images_seen: Number of images before any was dropped.
+        format: Name of the format read; `why`: the evidence for it.
+    """
+
+    images: list[LabelledImage]
+    classes: tuple[str, ...]
+    ledger: Ledger
+    images_seen: int
+    format: str = ""
+    why: str = ""
