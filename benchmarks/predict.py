@@ -30,7 +30,7 @@ assert len(found)
 
 def measure(path: str, threads: int, batch: int, runs: int) -> dict[str, float]:
     """Return median and 95th percentile of a call's milliseconds."""
-    from humbleyolo.detection.backends.registry import open_model
+    from humbleyolo.detection.backends.open_model import open_model
 
     model = open_model(path, threads=threads)
     facts = model.facts

@@ -18,8 +18,8 @@ from humbleyolo.evaluation.curves import write_table
 from humbleyolo.evaluation.files import write_array, write_detections, write_metrics
 from humbleyolo.evaluation.run import run_network
 from humbleyolo.metrics.grid_ceiling import read_ceiling
-from humbleyolo.models.network import Network, Selection
-from humbleyolo.models.selection import NAME, write_selection
+from humbleyolo.models.network import Network
+from humbleyolo.models.selection import NAME, Selection, write_selection
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import read_paths, run_stage
@@ -29,9 +29,7 @@ from humbleyolo.storage.atomic import make_folder
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
     """Write the evaluation's files into `out`, and return the metrics."""
     network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
-    selection = Selection(
-        settings.min_score, settings.nms_iou, settings.max_detections, settings.whole_pixels
-    )
+    selection = Selection.from_section(settings)
     val, test = run_network(network, selection, grid, dataset, ("val", "test"))
     categories = network.info.categories
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
@@ -41,7 +39,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     write_array(out / "confidence.npy", test.confidence)
     for name, table in found.tables.items():
         write_table(out / f"{name}.csv", table)
-    write_selection(out / NAME, settings, model / "weights.npz", thresholds.overall)
+    write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
     write_metrics(out / "headline.json", found.headline)
     write_metrics(out / "metrics.json", found.metrics)
     return found.metrics

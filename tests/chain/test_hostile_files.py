@@ -23,7 +23,7 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_model
-from humbleyolo.models.selection import NAME, read_selection, write_selection
+from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
 from humbleyolo.report.build import check_match
 from humbleyolo.report.contents import collect
 from humbleyolo.report.evaluation_files import read_evaluation
@@ -44,7 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "trained").mkdir()
     save_model(folder / "trained", INFO, WEIGHTS)
     weights = folder / "trained/weights.npz"
-    write_selection(folder / "trained" / NAME, settings()["evaluate"], weights, 0.5)
+    write_selection(folder / "trained" / NAME, Selection.from_section(settings()["evaluate"]), weights, 0.5)
     return folder
 
 

@@ -1,6 +1,5 @@
 """Any picture in, boxes in its own pixels out."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -128,56 +127,14 @@ def test_the_network_itself_from_many_threads(network_folder: Path) -> None:
 
 
 def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
-    from humbleyolo.models.network import Network, Selection
+    from humbleyolo.models.network import Network
+    from humbleyolo.models.selection import Selection
 
     image = np.random.default_rng(4).integers(0, 256, (48, 80, 3), np.uint8)
     (expected,) = Network.load(network_folder).detect_batch(image[None], Selection(0.01, 0.4, 100))
     found = Detector.load(network_folder, threshold=0.01, nms_iou=0.4)(image)
     np.testing.assert_allclose(found.boxes, expected.boxes)
     np.testing.assert_array_equal(found.labels, expected.labels)
-
-
-EVALUATED = {
-    "format": 2, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
-    "mirrored": "none",
-    "whole_pixels": True,
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("change", "expected", "says"),
-    [
-        (None, (0.5, 0.01, 0.5, 100, False), "there is no selection.json"),
-        ({}, (0.37, 0.05, 0.4, 7, True), "the best on val"),
-        ({"threshold": None}, (0.5, 0.05, 0.4, 7, True), "none was any good"),
-        ({"threshold": "0.4"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"threshold": 3}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"whole_pixels": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"mirrored": "twice"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"more": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"format": 1}, (0.5, 0.01, 0.5, 100, False), "is of format 1, not 2"),
-        ({"weights_sha256": "0"}, (0.5, 0.01, 0.5, 100, False), "is of other weights"),
-        ("[1]", (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ("{", (0.5, 0.01, 0.5, 100, False), "is damaged"),
-    ],
-)
-def test_a_model_is_used_as_it_was_evaluated(
-    change: dict[str, object] | str | None, expected: tuple[object, ...], says: str, tmp_path: Path
-) -> None:
-    from humbleyolo.detection.default_selection import selected
-
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model/weights.npz").write_bytes(b"weights")
-    if change is not None:
-        (tmp_path / "evaluation").mkdir()
-        whole = EVALUATED | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
-        text = change if isinstance(change, str) else json.dumps(whole | change)
-        (tmp_path / "evaluation/selection.json").write_text(text)
-    found = selected(tmp_path / "model")
-    assert expected == (
-        found.threshold, found.min_score, found.nms_iou, found.max_detections, found.whole_pixels
-    )  # fmt: skip
-    assert says in found.threshold_from
 
 
 def test_whole_pixels_are_the_picture_s() -> None:

@@ -18,7 +18,7 @@ from pycocotools.coco import COCO
 from stub_models import NAMES, RedFinder
 
 from humbleyolo.cli import main
-from humbleyolo.detection.backends import registry
+from humbleyolo.detection.backends import open_model
 from humbleyolo.detection.detector import Detector
 from humbleyolo.export.card import sha256
 from humbleyolo.labels.formats.registry import read_labelled
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def red_finder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `--model red` a model that is known to the pixel; others are as ever."""
-    real = registry.open_model
+    real = open_model.open_model
     monkeypatch.setattr(
         "humbleyolo.detection.detector.open_model",
         lambda model, *rest: RedFinder() if model == "red" else real(model, *rest),

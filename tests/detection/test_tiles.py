@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.detection.model import Found
 from humbleyolo.detection.tiles import join_tiles, tile_places
+from humbleyolo.geometry.detections import Detections
 
 lengths = st.integers(1, 400)
 
@@ -30,8 +30,8 @@ def test_an_image_no_longer_than_a_tile_is_one_tile() -> None:
     assert len(tile_places(30, 65, 64)) == 2
 
 
-def one(*boxes: tuple[float, float, float, float], scores: list[float], labels: list[int]) -> Found:
-    return Found(np.array(boxes, float).reshape(-1, 4), np.array(scores), np.array(labels, np.int64))
+def one(*boxes: tuple[float, float, float, float], scores: list[float], labels: list[int]) -> Detections:
+    return Detections(np.array(boxes, float).reshape(-1, 4), np.array(scores), np.array(labels, np.int64))
 
 
 PLACES = np.array([[0, 0, 64, 64], [48, 0, 112, 64]])
@@ -58,5 +58,5 @@ def test_other_classes_and_neighbours_are_kept_and_the_best_come_first() -> None
 
 
 def test_nothing_found_is_nothing() -> None:
-    nothing = Found(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+    nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
     assert len(join_tiles([nothing, nothing], PLACES, 64, 112, 0.5, 100).scores) == 0

@@ -18,7 +18,7 @@ from stub_models import save_network
 
 from humbleyolo import Detector, UserError
 from humbleyolo.detection.backends.metadata import METADATA
-from humbleyolo.detection.backends.registry import open_exported
+from humbleyolo.detection.backends.open_model import open_exported
 from humbleyolo.export import exporter as export_run
 from humbleyolo.export.card import sha256
 from humbleyolo.export.exporter import SUFFIX, Precision, Settings, export

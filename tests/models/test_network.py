@@ -14,7 +14,8 @@ from humbleyolo.geometry.boxes import pairwise_iou
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
-from humbleyolo.models.network import Network, Selection, select_detections
+from humbleyolo.models.network import Network, select_detections
+from humbleyolo.models.selection import Selection
 
 GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3)
 ALL = Selection(min_score=0.0, nms_iou=1.0, max_detections=1000)

@@ -28,7 +28,8 @@ from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
-from humbleyolo.models.network import Network, Selection
+from humbleyolo.models.network import Network
+from humbleyolo.models.selection import Selection
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.png import encode_png
 from stages.evaluate import evaluate

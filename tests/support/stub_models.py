@@ -6,14 +6,18 @@ from pathlib import Path
 import numpy as np
 from sections import model_section
 
-from humbleyolo.detection.model import Facts, Found
+from humbleyolo.detection.backend import ModelFacts
+from humbleyolo.geometry.detections import Detections
 
 NAMES = ("chat", "rat")
 
 
-def facts(height: int = 32, width: int = 64, threshold: float = 0.5) -> Facts:
+def facts(height: int = 32, width: int = 64, threshold: float = 0.5) -> ModelFacts:
     """Return what a model of a 3 x 5 grid would say of itself."""
-    return Facts(NAMES, height, width, 3, 5, 114, threshold, "a test", 0.01, 0.5, 100, whole_pixels=False)
+    return ModelFacts(
+        0.01, 0.5, 100, threshold=threshold, threshold_from="a test",
+        names=NAMES, height=height, width=width, rows=3, cols=5, fill=114,
+    )  # fmt: skip
 
 
 class RedFinder:
@@ -23,21 +27,21 @@ class RedFinder:
         self.facts = facts(height, width, threshold)
         self.batches: list[int] = []
 
-    def detect(self, images: np.ndarray, min_score: float) -> list[Found]:
+    def detect(self, images: np.ndarray, min_score: float) -> list[Detections]:
         """Return one box an image, or none."""
         assert images.dtype == np.uint8
         assert images.shape[1:] == (self.facts.height, self.facts.width, 3)
         self.batches.append(len(images))
         return [self._look(image.astype(int), min_score) for image in images]
 
-    def _look(self, image: np.ndarray, min_score: float) -> Found:
+    def _look(self, image: np.ndarray, min_score: float) -> Detections:
         red = image[..., 0] - image[..., 1:].max(axis=-1)
         rows, cols = np.nonzero(red > 100)
         score = float(red.max()) / 255
         if not len(rows) or score < min_score:
-            return Found(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+            return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
         box = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
-        return Found(np.array([box], float), np.array([score]), np.array([1]))
+        return Detections(np.array([box], float), np.array([score]), np.array([1]))
 
 
 def save_network(

@@ -10,13 +10,14 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from humbleyolo.detection.backends.registry import open_model
+from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
+from humbleyolo.detection.backends.open_model import open_model
 from humbleyolo.detection.image_input import MAX_PIXELS, Picture, read_picture
-from humbleyolo.detection.model import BATCH, Facts, Found, Model
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
 
@@ -58,7 +59,7 @@ class Detector:
 
     def __init__(
         self,
-        model: Model,
+        model: Backend,
         *,
         threshold: float | None = None,
         whole_pixels: bool | None = None,
@@ -71,8 +72,8 @@ class Detector:
             raise UserError(f"max_pixels is {max_pixels}; it must be 1 or more")
         self._model = model
         self._tile, self._max_pixels = tile, max_pixels
-        self._whole_pixels = model.facts.whole_pixels if whole_pixels is None else whole_pixels
-        self.threshold = _checked(model.facts.threshold if threshold is None else threshold)
+        self._selection = model.facts.override(threshold=threshold, whole_pixels=whole_pixels)
+        self.threshold = float(self._selection.threshold)
 
     @classmethod
     def load(
@@ -112,7 +113,7 @@ class Detector:
         return cls(opened, threshold=threshold, whole_pixels=whole_pixels, tile=tile, max_pixels=max_pixels)
 
     @property
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """What is known of the model: class names, input size, grid, suppression."""
         return self._model.facts
 
@@ -182,9 +183,9 @@ class Detector:
 
     def detect(self, images: Sequence[Prepared], *, threshold: float | None = None) -> list[Result]:
         """Return the results for prepared images; what they hold together is computed 32 at a time."""
-        at_least = self.threshold if threshold is None else _checked(threshold)
+        at_least = self._selection.override(threshold=threshold).threshold
         seen = [pixels for image in images for pixels in image.pixels]
-        found: list[Found] = []
+        found: list[Detections] = []
         for start in range(0, len(seen), BATCH):
             found += self._model.detect(np.stack(seen[start : start + BATCH]), at_least)
         results, start = [], 0
@@ -194,7 +195,7 @@ class Detector:
             results.append(self._result(image, own))
         return results
 
-    def _result(self, image: Prepared, found: list[Found]) -> Result:
+    def _result(self, image: Prepared, found: list[Detections]) -> Result:
         facts = self._model.facts
         placed = [
             _to_image(one, place, facts) for one, place in zip(found, image.places.tolist(), strict=True)
@@ -204,14 +205,8 @@ class Detector:
             whole = join_tiles(
                 placed, image.places, image.height, image.width, facts.nms_iou, facts.max_detections
             )
-        boxes = to_whole_pixels(whole.boxes) if self._whole_pixels else whole.boxes
+        boxes = to_whole_pixels(whole.boxes) if self._selection.whole_pixels else whole.boxes
         return Result(boxes, whole.scores, whole.labels, facts.names, image.height, image.width, image.file)
-
-
-def _checked(threshold: float) -> float:
-    if not 0 <= threshold <= 1:  # NaN too
-        raise UserError(f"threshold is {threshold}; it must be 0 to 1")
-    return float(threshold)
 
 
 def _crop(pixels: Rgb, place: Ints) -> Rgb:
@@ -219,15 +214,15 @@ def _crop(pixels: Rgb, place: Ints) -> Rgb:
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def _letterbox(place: Sequence[int] | Ints, facts: Facts) -> Letterbox:
+def _letterbox(place: Sequence[int] | Ints, facts: ModelFacts) -> Letterbox:
     left, top, right, bottom = (int(value) for value in place)
     return Letterbox(bottom - top, right - left, facts.height, facts.width)
 
 
-def _to_image(found: Found, place: Sequence[int], facts: Facts) -> Found:
+def _to_image(found: Detections, place: Sequence[int], facts: ModelFacts) -> Detections:
     """Return detections on a letterboxed part of an image in the image's pixels, without what is on bars alone."""
     left, top, right, bottom = place
     boxes = _letterbox(place, facts).boxes_out(found.boxes) + np.array([left, top, left, top], np.float64)
     boxes = np.clip(boxes, (left, top, left, top), (right, bottom, right, bottom))
     solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-    return Found(boxes[solid], found.scores[solid], found.labels[solid])
+    return Detections(boxes[solid], found.scores[solid], found.labels[solid])

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.detector import Detector, Prepared
 from humbleyolo.detection.image_input import decode_picture
 from humbleyolo.detection.image_paths import Item, Pictures
-from humbleyolo.detection.model import BATCH
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes, save_png, shrink

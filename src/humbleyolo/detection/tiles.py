@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from humbleyolo.detection.model import Found
 from humbleyolo.geometry.boxes import area
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 _OVERLAP = 0.25  # of a tile's side: what is smaller than that is whole on one tile at least
@@ -32,7 +32,9 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
 
 
-def join_tiles(found: list[Found], places: Ints, height: int, width: int, iou: float, most: int) -> Found:
+def join_tiles(
+    found: list[Detections], places: Ints, height: int, width: int, iou: float, most: int
+) -> Detections:
     """Return the detections on the tiles of an image as those of the image.
 
     Of two boxes of one class that share more than `iou` of the smaller one, one is kept: rather the one that
@@ -64,7 +66,7 @@ def join_tiles(found: list[Found], places: Ints, height: int, width: int, iou: f
             alive[rivals] = shared <= iou * smaller
     kept = np.flatnonzero(alive)
     kept = kept[np.argsort(-scores[kept], kind="stable")][:most]
-    return Found(boxes[kept], scores[kept], labels[kept])
+    return Detections(boxes[kept], scores[kept], labels[kept])
 
 
 def _is_cut(boxes: Floats, tiles: Ints, height: int, width: int) -> Bools:

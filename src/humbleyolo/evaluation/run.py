@@ -12,17 +12,19 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.boxes import to_whole_pixels, xyxy_to_ltwh
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.models.network import Detections, Network, Selection, select_detections
+from humbleyolo.models.network import Network, select_detections
+from humbleyolo.models.selection import Selection
 from humbleyolo.storage.array_types import Floats, Floats32, Ints
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
 
-class Found(NamedTuple):
-    """What a network finds on a batch of n images."""
+class DetectedBatch(NamedTuple):
+    """Output of a network on a batch of n images."""
 
     detections: DetectionTable  # in pixels of the images as they were before the letterbox
     confidence: Floats32  # (n, R, S, B) the network's, in every box of the grid
@@ -56,7 +58,7 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
 
 
-def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[Found]:
+def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[DetectedBatch]:
     """Yield what a network finds on a split, batch by batch.
 
     Boxes are taken back through the letterbox and clipped to the original image; what lies on the
@@ -65,7 +67,7 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
     for start in range(0, len(split), _BATCH):
         predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
         selected = select_detections(predictions, split.grid, selection)
-        yield Found(
+        yield DetectedBatch(
             DetectionTable.gather(
                 _on_original(split, start + offset, found, selection.whole_pixels)
                 for offset, found in enumerate(selected)

@@ -5,7 +5,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,15 +17,16 @@ from humbleyolo.storage.array_types import Uint8s
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.detection.backends.metadata import FORMAT, Metadata, runtime_missing
-from humbleyolo.detection.backends.registry import open_exported
-from humbleyolo.detection.default_selection import selected
+from humbleyolo.detection.backends.metadata import Metadata, runtime_missing
+from humbleyolo.detection.backends.open_model import open_exported
+from humbleyolo.detection.backends.trained_model import facts_of
 from humbleyolo.detection.graph import detection_model
 from humbleyolo.errors import UserError
 from humbleyolo.export.card import model_card, sha256
 from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.network import Network
+from humbleyolo.models.selection import selection_of
 from humbleyolo.storage.atomic import cannot_write, make_folder
 
 Precision = Literal["float32", "float16", "int8"]
@@ -73,31 +74,18 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
             then nothing is written.
     """
     _check(output, settings)
-    use = selected(model)
-    threshold, source = use.threshold, use.threshold_from
+    selection = selection_of(model).override(threshold=settings.threshold, nms_iou=settings.nms_iou)
     if settings.threshold is not None:
-        threshold, source = settings.threshold, "as told when it was exported"
+        selection = replace(selection, threshold_from="as told when it was exported")
     if settings.threads is not None:
         set_threads(settings.threads)
-    network = Network.load(model, use.mirrored)
+    network = Network.load(model, selection.mirrored)
     info = network.info
     calibration = open_encoded(data / "grid" / "val").images if settings.precision == "int8" else None
     split = open_encoded(data / "grid" / "test")
-    facts = Metadata(
-        format=FORMAT,
+    facts = Metadata.of(
+        facts_of(info, selection),
         version=metadata.version("humbleyolo"),
-        names=info.categories,
-        height=info.grid.height,
-        width=info.grid.width,
-        rows=info.grid.rows,
-        cols=info.grid.cols,
-        fill=info.fill,
-        threshold=threshold,
-        threshold_from=source,
-        min_score=use.min_score,
-        nms_iou=use.nms_iou if settings.nms_iou is None else settings.nms_iou,
-        max_detections=use.max_detections,
-        whole_pixels=use.whole_pixels,
         precision=settings.precision,
         weights_sha256=sha256(model / "weights.npz"),
     )
@@ -131,9 +119,6 @@ def _check(output: Path, settings: Settings) -> None:
         raise UserError(f"precision {settings.precision} is for litert, not for {settings.to}")
     if settings.precision not in get_args(Precision):
         raise UserError(f"precision {settings.precision!r} must be one of {', '.join(get_args(Precision))}")
-    for name, value in (("threshold", settings.threshold), ("nms_iou", settings.nms_iou)):
-        if value is not None and not 0 <= value <= 1:
-            raise UserError(f"{name} is {value}; it must be 0 to 1")
     if settings.threads is not None and settings.threads < 1:
         raise UserError(f"threads is {settings.threads}; it must be 1 or more")
     for module, package in _NEEDS.get(settings.to, ()):

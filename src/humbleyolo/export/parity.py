@@ -8,14 +8,15 @@ from tqdm import tqdm
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
-from humbleyolo.detection.backends.metadata import ExportedModel, found_in
-from humbleyolo.detection.model import BATCH, Found
+from humbleyolo.detection.backend import BATCH
+from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
 from humbleyolo.evaluation.run import check_match
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.models.network import Network, Selection
+from humbleyolo.models.network import Network
 from humbleyolo.storage.array_types import Floats, Ints
 
 Placed = tuple[Floats, Ints, Floats]  # boxes ltwh, labels, scores
@@ -79,8 +80,7 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         UserError: Where model and split do not belong together.
     """
     check_match(network, split, archive)
-    facts = exported.metadata
-    selection = Selection(facts.min_score, facts.nms_iou, facts.max_detections)
+    selection = exported.facts
     largest = 0.0
     own, theirs = [], []
     for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
@@ -88,20 +88,19 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         outputs = exported.run(images)
         difference = np.abs(network.predict(images) - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
-        found = [Found(one.boxes, one.scores, one.labels) for one in network.detect_batch(images, selection)]
-        own += list(_in_image(found, split, start))
-        theirs += list(_in_image(found_in(outputs, facts.min_score), split, start))
+        own += list(_in_image(network.detect_batch(images, selection), split, start))
+        theirs += list(_in_image(detections_in(outputs, selection.min_score), split, start))
     truths, classes = read_truths(archive), len(split.categories)
     return Parity(
         len(split),
         largest,
         average_precision(truths, DetectionTable.gather(iter(own)), classes)[0],
         average_precision(truths, DetectionTable.gather(iter(theirs)), classes)[0],
-        facts.precision,
+        exported.metadata.precision,
     )
 
 
-def _in_image(found: list[Found], split: EncodedSplit, start: int) -> Iterator[Placed]:
+def _in_image(found: list[Detections], split: EncodedSplit, start: int) -> Iterator[Placed]:
     """Yield detections in the pixels of the images before the letterbox."""
     for image, one in enumerate(found, start):
         height, width = split.sizes[image].tolist()

@@ -1,32 +1,77 @@
-"""`data/evaluation/selection.json`: which boxes the evaluation took, of which weights.
+"""The selection of a model's boxes, and its file `data/evaluation/selection.json`.
 
-`evaluate` writes it; whoever uses the model reads it, so that what is used is what was measured.
+`evaluate` writes the file; programs that use the model read it, so that what is used is what was measured.
 """
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from humbleyolo.errors import UserError
-from humbleyolo.params.sections import Evaluate, Section
+from humbleyolo.params.sections import Section
 from humbleyolo.params.value_types import Fraction, Mirrored
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
 NAME = "selection.json"
-FORMAT = 2  # 1 did not say whether mirror images are seen
+_FORMAT = 2  # 1 did not say whether mirror images are seen
 _MOST_BYTES = 1 << 16
 
 
-class MeasuredSelection(Section):
-    """What `selection.json` holds; but for the first three, as in the section `evaluate` of params.yaml."""
+@dataclass(frozen=True)
+class Selection:
+    """The boxes of a network that count as detections.
+
+    Attributes:
+        min_score: Lowest score of a detection. An export holds none of lower scores.
+        nms_iou: Highest overlap that two detections of one class may have.
+        max_detections: Largest number of detections on an image; the best stay.
+        whole_pixels: Rounding of edges to whole pixels of the image as it was before the letterbox, as in labels.
+            Code that takes boxes back through the letterbox does it.
+        mirrored: Mirror images that the network sees besides the image. An export has them in its graph.
+        threshold: Lowest score of a detection that is shown.
+        threshold_from: Origin of the threshold, for people.
+    """
+
+    min_score: float
+    nms_iou: float
+    max_detections: int
+    whole_pixels: bool = False
+    mirrored: Mirrored = "none"
+    threshold: float = 0.5
+    threshold_from: str = "the default"
+
+    @classmethod
+    def from_section(cls, section: Section) -> Self:
+        """Take the fields that a section of params.yaml or of a file has."""
+        return cls(**section.model_dump(include={field.name for field in fields(cls)}))
+
+    def override(self, **values: Any) -> Self:
+        """Replace fields by values that are not None.
+
+        Raises:
+            UserError: On a threshold or an overlap that is not 0 to 1.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        for name in ("threshold", "nms_iou"):
+            if not 0 <= given.get(name, 0) <= 1:  # NaN too
+                raise UserError(f"{name} is {given[name]}; it must be 0 to 1")
+        return replace(self, **given)
+
+
+DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # where there is no evaluation
+
+
+class _SelectionFile(Section):
+    """`selection.json`. Its `threshold` is the best on val, or null where none is any good."""
 
     format: int
     weights_sha256: str  # of the weights.npz that was measured
-    threshold: Fraction | None  # the best score on val to take a detection from; null where none is any good
+    threshold: Fraction | None
     min_score: Fraction
     nms_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
@@ -34,35 +79,28 @@ class MeasuredSelection(Section):
     whole_pixels: bool
 
 
-def write_selection(path: Path, settings: Evaluate, weights: Path, threshold: float | None) -> None:
-    """Write the file.
+def write_selection(path: Path, selection: Selection, weights: Path, threshold: float | None) -> None:
+    """Write the selection that was measured.
 
     Args:
-        path: Of the file.
-        settings: With which was measured.
-        weights: `weights.npz` of what was measured.
+        path: The file.
+        selection: Its threshold is left out.
+        weights: `weights.npz` of the model that was measured.
         threshold: The best on val.
     """
-    found = MeasuredSelection(
-        format=FORMAT,
-        weights_sha256=_sha256(weights),
-        threshold=threshold,
-        min_score=settings.min_score,
-        nms_iou=settings.nms_iou,
-        max_detections=settings.max_detections,
-        mirrored=settings.mirrored,
-        whole_pixels=settings.whole_pixels,
-    )
+    own = {"format": _FORMAT, "weights_sha256": _sha256(weights), "threshold": threshold}
+    taken = {name: value for name, value in asdict(selection).items() if name in _SelectionFile.model_fields}
+    content = _SelectionFile(**taken | own)
     with atomic_write(path) as file:
-        file.write(f"{found.model_dump_json(indent=2)}\n".encode())
+        file.write(f"{content.model_dump_json(indent=2)}\n".encode())
 
 
-def read_selection(path: Path, weights: Path) -> MeasuredSelection:
-    """Read the file.
+def read_selection(path: Path, weights: Path) -> Selection:
+    """Read the selection that was measured.
 
     Args:
-        path: Of the file.
-        weights: `weights.npz` of the model that it must be of.
+        path: The file.
+        weights: `weights.npz` of the model that it must belong to.
 
     Raises:
         UserError: Where it is missing, damaged, of another version, or of other weights; the text says only which.
@@ -70,9 +108,9 @@ def read_selection(path: Path, weights: Path) -> MeasuredSelection:
     try:
         content = read_json(path, _MOST_BYTES)
         version = content["format"]
-        if version != FORMAT:
-            raise UserError(f"{path.name} is of format {version!r}, not {FORMAT}")
-        found = MeasuredSelection.model_validate_json(json.dumps(content, allow_nan=False))
+        if version != _FORMAT:
+            raise UserError(f"{path.name} is of format {version!r}, not {_FORMAT}")
+        found = _SelectionFile.model_validate_json(json.dumps(content, allow_nan=False))
         own = _sha256(weights)
     except FileNotFoundError as error:
         raise UserError(f"there is no {Path(error.filename).name} beside the model") from None
@@ -80,7 +118,21 @@ def read_selection(path: Path, weights: Path) -> MeasuredSelection:
         raise UserError(f"{path.name} is damaged") from None
     if found.weights_sha256 != own:
         raise UserError(f"{path.name} is of other weights")
-    return found
+    if found.threshold is None:
+        why = "the default, since none was any good on val"
+        return replace(Selection.from_section(found), threshold=DEFAULT.threshold, threshold_from=why)
+    return replace(Selection.from_section(found), threshold_from="the best on val")
+
+
+def selection_of(model: Path) -> Selection:
+    """Return the selection that the evaluation beside a model's folder measured.
+
+    It is the default where there is none of these very weights; `threshold_from` says why.
+    """
+    try:
+        return read_selection(model.parent / "evaluation" / NAME, model / "weights.npz")
+    except UserError as error:
+        return replace(DEFAULT, threshold_from=f"the default, since {error}")
 
 
 def _sha256(path: Path) -> str:

@@ -15,10 +15,10 @@ from werkzeug.exceptions import HTTPException
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_input import decode_picture
-from humbleyolo.detection.model import MIN_SCORE
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.models.selection import DEFAULT
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # that a browser shows, too
 _HOSTS = ("127.0.0.1", "localhost")
@@ -79,7 +79,7 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     def detect() -> Response:
         data = request.get_data(cache=False)
         pixels = decode_picture(data, "the picture", max_pixels, FORMATS)
-        return jsonify(_answer(detector, detector(pixels, threshold=MIN_SCORE)))
+        return jsonify(_answer(detector, detector(pixels, threshold=DEFAULT.min_score)))
 
     @app.errorhandler(UserError)
     def wrong(error: UserError) -> tuple[Response, int]:

@@ -23,7 +23,8 @@ from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.artifact import Weights
 from humbleyolo.models.build import build_model
-from humbleyolo.models.network import Selection, select_detections
+from humbleyolo.models.network import select_detections
+from humbleyolo.models.selection import Selection
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Loss, Model, Runtime, Train, Validation
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
@@ -297,7 +298,7 @@ class ValidationScore:
     """
 
     def __init__(self, split: EncodedSplit, validation: Validation) -> None:
-        self._split, self._selection = split, Selection(**validation.model_dump())
+        self._split, self._selection = split, Selection.from_section(validation)
         self._truths = TruthTable(
             len(split),
             split.image_index,

@@ -17,9 +17,9 @@ from humbleyolo.detection.backends.metadata import (
     Outputs,
     damaged,
     metadata_in_zip,
-    read_export,
 )
 from humbleyolo.detection.graph import SelectDetections
+from humbleyolo.detection.image_input import read_file
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
 from humbleyolo.models.mirrored import MeanOfViews, MirrorImages
 
@@ -30,8 +30,8 @@ _LAYERS = {
 
 
 def open_keras(path: Path, threads: int | None) -> ExportedModel:
-    """Open a `.keras` file; see `backends.open_exported`. Keras' safe mode is on: no code in the file is run."""
-    metadata = metadata_in_zip(read_export(path), path)
+    """Open a `.keras` file; see `open_exported`. Keras' safe mode is on: no code in the file is run."""
+    metadata = metadata_in_zip(read_file(path), path)
     if threads is not None:
         set_threads(threads)
     try:

@@ -9,16 +9,16 @@ from humbleyolo.detection.backends.metadata import (
     Outputs,
     damaged,
     metadata_in_zip,
-    read_export,
     runtime_missing,
 )
+from humbleyolo.detection.image_input import read_file
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
 
 def open_litert(path: Path, threads: int | None) -> ExportedModel:
-    """Open a `.tflite` file; see `backends.open_exported`."""
-    data = read_export(path)
+    """Open a `.tflite` file; see `open_exported`."""
+    data = read_file(path)
     metadata = metadata_in_zip(data, path)
     try:
         from ai_edge_litert.interpreter import Interpreter

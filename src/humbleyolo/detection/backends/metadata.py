@@ -1,21 +1,21 @@
-"""A model in another format: what it says of itself, and how its runtime is asked.
+"""`humbleyolo.json`, the metadata of a model in another format, and what all runtimes of these share.
 
-Every format takes `pixels` and gives `boxes`, `scores`, `labels`, `count` and `grid`; `export/graph.py` has their
-shapes. Beside the graph it carries `humbleyolo.json`, the fields of `Metadata`.
+Every format takes `pixels` and gives the outputs of `detection/graph.py`.
 """
 
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import Field
 
-from humbleyolo.detection.image_input import read_file
-from humbleyolo.detection.model import Facts, Found
+from humbleyolo.detection.backend import ModelFacts
 from humbleyolo.errors import UserError
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.params.sections import Section
 from humbleyolo.params.value_types import Count, Fraction, Pixels
 from humbleyolo.storage.array_types import Array, Uint8s
@@ -30,7 +30,7 @@ Run = Callable[[Uint8s], Outputs]
 
 
 class Metadata(Section):
-    """What an export says of itself."""
+    """`humbleyolo.json`: facts of a model, and of the file."""
 
     format: int
     version: str  # of humbleyolo that wrote it
@@ -49,12 +49,18 @@ class Metadata(Section):
     precision: Literal["float32", "float16", "int8"]
     weights_sha256: str  # of the weights.npz that it was made from
 
+    @classmethod
+    def of(cls, facts: ModelFacts, **more: str) -> Self:
+        """Join the facts of a model with the other fields."""
+        known = {name: value for name, value in asdict(facts).items() if name in cls.model_fields}
+        return cls(format=FORMAT, **known | more)
+
 
 def parse_metadata(text: str | bytes, path: Path) -> Metadata:
-    """Return what an export's `humbleyolo.json` says.
+    """Read the text of a `humbleyolo.json`.
 
     Raises:
-        UserError: Where it is damaged or of a newer version.
+        UserError: If it is damaged or of a newer version.
     """
     try:
         found = parse_json(text if isinstance(text, bytes) else text.encode())["format"]
@@ -69,10 +75,10 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
 
 
 def metadata_in_zip(data: bytes, path: Path) -> Metadata:
-    """Return what a file that is a zip archive, or has one at its end, says of itself.
+    """Read the metadata in a file that is a zip archive, or has one at its end.
 
     Raises:
-        UserError: Where it says nothing, is damaged or of a newer version.
+        UserError: If there are none, or they are damaged or of a newer version.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(METADATA) as file:
@@ -89,23 +95,14 @@ def zip_of_metadata(metadata: Metadata) -> bytes:
     return file.getvalue()
 
 
-def read_export(path: Path) -> bytes:
-    """Return an export's bytes.
-
-    Raises:
-        UserError: Where it cannot be read.
-    """
-    return read_file(path)
-
-
 def damaged(path: Path, error: object) -> UserError:
-    """Return what to say where a runtime does not take a file."""
+    """Return the error about a file that its runtime does not take."""
     first_line = str(error).strip().partition("\n")[0]
     return UserError(f"{path}: is damaged ({first_line}); {_FIX}")
 
 
 def runtime_missing(path: Path, package: str, extra: str) -> UserError:
-    """Return what to say where a runtime is not installed."""
+    """Return the error about a runtime that is not installed."""
     return UserError(
         f"{path}: needs the package {package}; install it with `pip install 'humbleyolo[{extra}]'`, in a clone with "
         f"`uv sync --extra {extra}`"
@@ -113,47 +110,29 @@ def runtime_missing(path: Path, package: str, extra: str) -> UserError:
 
 
 class ExportedModel:
-    """An export, ready for use.
+    """An export, ready for use: a `Backend`.
 
     Args:
-        metadata: What it says of itself.
-        run: Computes the outputs for letterboxed images (N, H, W, 3), from any thread.
+        metadata: Its metadata.
+        run: Function of letterboxed images (N, H, W, 3) that gives the outputs, from any thread.
     """
 
     def __init__(self, metadata: Metadata, run: Run) -> None:
         self.metadata, self.run = metadata, run
-        self.facts = Facts(
-            names=metadata.names,
-            height=metadata.height,
-            width=metadata.width,
-            rows=metadata.rows,
-            cols=metadata.cols,
-            fill=metadata.fill,
-            threshold=metadata.threshold,
-            threshold_from=metadata.threshold_from,
-            min_score=metadata.min_score,
-            nms_iou=metadata.nms_iou,
-            max_detections=metadata.max_detections,
-            whole_pixels=metadata.whole_pixels,
-        )
+        self.facts = ModelFacts.from_section(metadata)
 
-    def detect(self, images: Uint8s, min_score: float) -> list[Found]:
-        """Return what is on letterboxed images (N, H, W, 3), one for each."""
-        return found_in(self.run(images), min_score)
+    def detect(self, images: Uint8s, min_score: float) -> list[Detections]:
+        """Return N detections on letterboxed images (N, H, W, 3)."""
+        return detections_in(self.run(images), min_score)
 
 
-def found_in(outputs: Outputs, min_score: float) -> list[Found]:
-    """Return the detections in an export's outputs, image by image, with scores of `min_score` and more."""
-    found = []
+def detections_in(outputs: Outputs, min_score: float) -> list[Detections]:
+    """Return the N detections in an export's outputs, with scores of `min_score` and more."""
+    detections = []
     for boxes, scores, labels, count in zip(
         outputs["boxes"], outputs["scores"], outputs["labels"], outputs["count"].tolist(), strict=True
     ):
         kept = int(np.count_nonzero(scores[:count] >= min_score))  # the best come first
-        found.append(
-            Found(
-                boxes[:kept].astype(np.float64),
-                scores[:kept].astype(np.float64),
-                labels[:kept].astype(np.int64),
-            )
-        )
-    return found
+        every = Detections(boxes.astype(np.float64), scores.astype(np.float64), labels.astype(np.int64))
+        detections.append(every.take(np.arange(kept)))
+    return detections

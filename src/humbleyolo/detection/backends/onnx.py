@@ -9,16 +9,16 @@ from humbleyolo.detection.backends.metadata import (
     Outputs,
     damaged,
     parse_metadata,
-    read_export,
     runtime_missing,
 )
+from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Uint8s
 
 
 def open_onnx(path: Path, threads: int | None) -> ExportedModel:
-    """Open an `.onnx` file; see `backends.open_exported`."""
-    data = read_export(path)
+    """Open an `.onnx` file; see `open_exported`."""
+    data = read_file(path)
     try:
         import onnxruntime
     except ImportError:

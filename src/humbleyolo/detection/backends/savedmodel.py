@@ -16,7 +16,7 @@ EXTRA = Path("assets.extra") / METADATA  # where TensorFlow leaves room for othe
 
 
 def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
-    """Open a SavedModel; see `backends.open_exported`."""
+    """Open a SavedModel; see `open_exported`."""
     try:
         text = (path / EXTRA).read_bytes()
     except OSError:

@@ -1,17 +1,18 @@
-"""Which module reads which model."""
+"""The backend of a model, by the kind of its file."""
 
 import os
 import tempfile
 from pathlib import Path
 
+from humbleyolo.detection.backend import Backend
 from humbleyolo.detection.backends.metadata import ExportedModel
-from humbleyolo.detection.model import Model
 from humbleyolo.errors import UserError
 
 _KINDS = (
     "a folder that `train` wrote (with model.json), or what `humbleyolo export` wrote: a folder with "
     "saved_model.pb, or a file .tflite, .onnx or .keras"
 )
+_SAVEDMODEL = "saved_model.pb"  # in its folder
 
 
 def open_model(
@@ -19,44 +20,42 @@ def open_model(
     revision: str | None = None,
     nms_iou: float | None = None,
     threads: int | None = None,
-) -> Model:
+) -> Backend:
     """Open a model of any kind; see `Detector.load`.
 
     Raises:
-        UserError: Where there is none, or its runtime is not installed.
+        UserError: If there is none, or its runtime is not installed.
     """
-    if nms_iou is not None and not 0 <= nms_iou <= 1:
-        raise UserError(f"nms_iou is {nms_iou}; it must be 0 to 1")
     if threads is not None and threads < 1:
         raise UserError(f"threads is {threads}; it must be 1 or more")
     from humbleyolo.detection.git_model import fetch_model, is_remote
 
     if is_remote(str(model)) or revision is not None:
         with tempfile.TemporaryDirectory(prefix="humbleyolo-") as folder:
-            return _open_native(fetch_model(str(model), revision, Path(folder)), nms_iou, threads)
+            return _open_trained(fetch_model(str(model), revision, Path(folder)), nms_iou, threads)
     path = Path(model)
     if not path.exists():
         raise UserError(f"{path}: no such model; give {_KINDS}")
-    if path.is_dir() and not (path / "saved_model.pb").is_file():
+    if path.is_dir() and not (path / _SAVEDMODEL).is_file():
         if not (path / "model.json").is_file():
             raise UserError(f"{path}: is no model; give {_KINDS}")
-        return _open_native(path, nms_iou, threads)
+        return _open_trained(path, nms_iou, threads)
     if nms_iou is not None:
         raise UserError(f"{path}: the overlap of its suppression is built in; export it with another")
     return open_exported(path, threads)
 
 
-def _open_native(folder: Path, nms_iou: float | None, threads: int | None) -> Model:
-    from humbleyolo.detection.backends.trained import NativeModel
+def _open_trained(folder: Path, nms_iou: float | None, threads: int | None) -> Backend:
+    from humbleyolo.detection.backends.trained_model import TrainedModel
 
-    return NativeModel(folder, nms_iou, threads)
+    return TrainedModel(folder, nms_iou, threads)
 
 
 def open_exported(path: Path, threads: int | None = None) -> ExportedModel:
     """Open what `humbleyolo export` wrote, in the runtime of its format.
 
     Raises:
-        UserError: Where it is none, is damaged or of a newer version, or its runtime is not installed.
+        UserError: If it is no export, is damaged or of a newer version, or its runtime is not installed.
     """
     if path.suffix == ".tflite":
         from humbleyolo.detection.backends.litert import open_litert
@@ -70,7 +69,7 @@ def open_exported(path: Path, threads: int | None = None) -> ExportedModel:
         from humbleyolo.detection.backends.keras_file import open_keras
 
         return open_keras(path, threads)
-    if (path / "saved_model.pb").is_file():
+    if (path / _SAVEDMODEL).is_file():
         from humbleyolo.detection.backends.savedmodel import open_savedmodel
 
         return open_savedmodel(path, threads)

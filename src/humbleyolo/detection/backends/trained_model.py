@@ -1,0 +1,53 @@
+"""The folder that `train` wrote, run by TensorFlow."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.storage.array_types import Uint8s
+
+# isort: split
+
+from humbleyolo.detection.backend import ModelFacts
+from humbleyolo.geometry.detections import Detections
+from humbleyolo.models.artifact import ModelInfo
+from humbleyolo.models.network import Network
+from humbleyolo.models.selection import Selection, selection_of
+
+
+class TrainedModel:
+    """A model's folder, read.
+
+    Args:
+        folder: Folder with `weights.npz` and `model.json`.
+        nms_iou: Highest overlap of two detections of one class; None: as evaluated.
+        threads: Threads of TensorFlow, in the whole process; None: its own choice.
+
+    Raises:
+        UserError: If the folder holds no whole model, or TensorFlow computes already with other threads.
+    """
+
+    def __init__(self, folder: Path, nms_iou: float | None = None, threads: int | None = None) -> None:
+        if threads is not None:
+            set_threads(threads)
+        selection = selection_of(folder).override(nms_iou=nms_iou)
+        self._network = Network.load(folder, selection.mirrored)
+        self.facts = facts_of(self._network.info, selection)
+
+    def detect(self, images: Uint8s, min_score: float) -> list[Detections]:
+        """Return N detections on letterboxed images (N, H, W, 3)."""
+        return self._network.detect_batch(images, replace(self.facts, min_score=min_score))
+
+
+def facts_of(info: ModelInfo, selection: Selection) -> ModelFacts:
+    """Return the facts of a trained model whose boxes are selected so."""
+    grid = info.grid
+    return ModelFacts(
+        **asdict(selection),
+        names=info.categories,
+        height=grid.height,
+        width=grid.width,
+        rows=grid.rows,
+        cols=grid.cols,
+        fill=info.fill,
+    )
