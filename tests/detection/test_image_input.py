@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from humbleyolo.detection.image_input import MAX_PIXELS, decode_picture, read_picture
+from humbleyolo.detection.image_input import MAX_PIXELS, decode_image, read_image
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import decode
 
@@ -16,7 +16,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
 
 
 def read(picture: object) -> np.ndarray:
-    return read_picture(picture, MAX_PIXELS)  # type: ignore[arg-type]
+    return read_image(picture, MAX_PIXELS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_huge_images_are_refused_before_they_are_decoded(side: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserError, match=r"allowed|exceeds limit"):
-            decode_picture(declared_png(side, side), "huge.png", MAX_PIXELS)
+            decode_image(declared_png(side, side), "huge.png", MAX_PIXELS)
 
 
 def test_what_is_wrong_with_a_file_is_told_in_the_same_words_every_time(tmp_path: Path) -> None:
@@ -134,21 +134,21 @@ def test_what_is_wrong_with_a_file_is_told_in_the_same_words_every_time(tmp_path
     for data in (b"junk", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0 cut"):
         path.write_bytes(data)
         with pytest.raises(UserError, match="cannot be read as an image") as told:
-            read_picture(path, 100)
+            read_image(path, 100)
         assert " at 0x" not in str(told.value)
 
 
 def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     for form in (PIXELS, Image.fromarray(PIXELS), tmp_path / "a.png"):
-        assert read_picture(form, 45).shape == PIXELS.shape
+        assert read_image(form, 45).shape == PIXELS.shape
         with pytest.raises(UserError, match="9 x 5 pixels, more than the 44 allowed"):
-            read_picture(form, 44)
+            read_image(form, 44)
 
 
 def test_other_formats_are_refused_where_few_are_accepted() -> None:
     file = io.BytesIO()
     Image.fromarray(PIXELS).save(file, "PPM")
-    assert decode_picture(file.getvalue(), "a", 100).shape == PIXELS.shape
+    assert decode_image(file.getvalue(), "a", 100).shape == PIXELS.shape
     with pytest.raises(UserError, match="not a whole image of these formats: PNG, JPEG"):
-        decode_picture(file.getvalue(), "a", 100, ("PNG", "JPEG"))
+        decode_image(file.getvalue(), "a", 100, ("PNG", "JPEG"))

@@ -63,13 +63,13 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_input import MAX_PIXELS
-    from humbleyolo.detection.image_paths import Pictures
+    from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import predict
     from humbleyolo.detection.writers import make_writer
     from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
-    with Pictures(parsed.paths) as pictures:
+    with NamedImages(parsed.paths) as pictures:
         detector = Detector.load(
             parsed.model,
             revision=parsed.revision,

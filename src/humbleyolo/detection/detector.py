@@ -12,7 +12,7 @@ from PIL import Image
 
 from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
 from humbleyolo.detection.backends.open_model import open_model
-from humbleyolo.detection.image_input import MAX_PIXELS, Picture, read_picture
+from humbleyolo.detection.image_input import MAX_PIXELS, ImageLike, read_image
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
@@ -124,14 +124,14 @@ class Detector:
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str, but means a path
-        self, images: Picture, *, threshold: float | None = None
+        self, images: ImageLike, *, threshold: float | None = None
     ) -> Result: ...
 
     @overload
-    def __call__(self, images: Sequence[Picture], *, threshold: float | None = None) -> list[Result]: ...
+    def __call__(self, images: Sequence[ImageLike], *, threshold: float | None = None) -> list[Result]: ...
 
     def __call__(
-        self, images: Picture | Sequence[Picture], *, threshold: float | None = None
+        self, images: ImageLike | Sequence[ImageLike], *, threshold: float | None = None
     ) -> Result | list[Result]:
         """Find objects.
 
@@ -151,7 +151,7 @@ class Detector:
             return next(self.stream([images], threshold=threshold))
         return list(self.stream(images, threshold=threshold))
 
-    def stream(self, images: Iterable[Picture], *, threshold: float | None = None) -> Iterator[Result]:
+    def stream(self, images: Iterable[ImageLike], *, threshold: float | None = None) -> Iterator[Result]:
         """Yield a result for each image, in order, holding no more than 32 of them at a time.
 
         Raises:
@@ -161,7 +161,7 @@ class Detector:
         while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
             yield from self.detect(batch, threshold=threshold)
 
-    def prepare(self, image: Picture, file: str | None = None) -> Prepared:
+    def prepare(self, image: ImageLike, file: str | None = None) -> Prepared:
         """Read an image and fit it to the network; `detect` does the rest.
 
         Args:
@@ -171,7 +171,7 @@ class Detector:
         Raises:
             UserError: Where it cannot be read, is too large or of a wrong type.
         """
-        pixels = read_picture(image, self._max_pixels)
+        pixels = read_image(image, self._max_pixels)
         if file is None and isinstance(image, str | os.PathLike):
             file = str(Path(image))
         height, width = pixels.shape[:2]

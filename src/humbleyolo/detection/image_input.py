@@ -13,14 +13,14 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import decode, pillow_to_rgb
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
-Picture = str | os.PathLike[str] | Image.Image | Uint8s
+ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
 
 MAX_PIXELS = 89_000_000  # of one image, where nobody says otherwise; Pillow's own warning comes at 89,478,485
 
 _warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
 
 
-def read_picture(picture: Picture, max_pixels: int) -> Rgb:
+def read_image(picture: ImageLike, max_pixels: int) -> Rgb:
     """Return a picture upright and in RGB; what is transparent lies on black.
 
     Args:
@@ -41,7 +41,7 @@ def read_picture(picture: Picture, max_pixels: int) -> Rgb:
         return pillow_to_rgb(picture, "the image")
     if isinstance(picture, str | os.PathLike):
         path = Path(picture)
-        return decode_picture(read_file(path), str(path), max_pixels)
+        return decode_image(read_file(path), str(path), max_pixels)
     raise UserError(
         f"a picture is given as {type(picture).__name__}; it can be a path, a Pillow image or a NumPy array"
     )
@@ -61,7 +61,7 @@ def read_file(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def decode_picture(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None = None) -> Rgb:
+def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None = None) -> Rgb:
     """Return the picture in an image file, upright and in RGB.
 
     Args:

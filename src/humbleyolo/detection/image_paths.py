@@ -17,7 +17,7 @@ from humbleyolo.labels.ledger import BadInput
 
 
 @dataclass(frozen=True)
-class Item:
+class NamedImage:
     """One picture to be looked at.
 
     Attributes:
@@ -31,7 +31,7 @@ class Item:
     read: Callable[[], bytes]
 
 
-class Pictures:
+class NamedImages:
     """All pictures under some paths, sorted within each. A context manager: archives stay open inside.
 
     Args:
@@ -47,7 +47,7 @@ class Pictures:
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self.items: list[Item] = []
+        self.items: list[NamedImage] = []
         self.left_out: list[tuple[str, str]] = []
         self._seen: set[str] = set()
         problems = []
@@ -96,13 +96,15 @@ class Pictures:
         for name in names:
             shown = (Path(source.name) / name).as_posix()
             if self._is_new(shown):
-                self.items.append(Item(shown, name, partial(_read_from, source, name, shown)))
+                self.items.append(NamedImage(shown, name, partial(_read_from, source, name, shown)))
 
     def _add_files(self, paths: Iterable[str]) -> None:
         for path in paths:
             if self._is_new(path):
                 shown = Path(path).as_posix()
-                self.items.append(Item(shown, PurePosixPath(shown).name, partial(read_file, Path(path))))
+                self.items.append(
+                    NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(path)))
+                )
 
     def _is_new(self, path: str) -> bool:
         place = os.path.abspath(path)  # noqa: PTH100 - of a path inside an archive too; links stay as they are

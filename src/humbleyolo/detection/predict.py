@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.detector import Detector, Prepared
-from humbleyolo.detection.image_input import decode_picture
-from humbleyolo.detection.image_paths import Item, Pictures
+from humbleyolo.detection.image_input import decode_image
+from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes, save_png, shrink
@@ -30,9 +30,9 @@ class Done:
     """What was done.
 
     Attributes:
-        images: Pictures that were looked at.
+        images: NamedImages that were looked at.
         detections: Found on them.
-        failed: Pictures that were not, because they could not be read or their results not be written.
+        failed: NamedImages that were not, because they could not be read or their results not be written.
     """
 
     images: int = 0
@@ -41,7 +41,7 @@ class Done:
 
 
 def predict(
-    detector: Detector, pictures: Pictures, writer: Writer, drawings: Path | None, max_pixels: int
+    detector: Detector, pictures: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int
 ) -> Done:
     """Look at every picture, in order, and write what is found. A bar is shown on a terminal.
 
@@ -76,10 +76,10 @@ def predict(
 
 
 def _results(
-    detector: Detector, items: list[Item], max_pixels: int
-) -> Iterator[tuple[Item, Result | UserError]]:
+    detector: Detector, items: list[NamedImage], max_pixels: int
+) -> Iterator[tuple[NamedImage, Result | UserError]]:
     """Yield each item with its result or what is wrong with it, in order."""
-    batch: list[tuple[Item, Prepared | UserError]] = []
+    batch: list[tuple[NamedImage, Prepared | UserError]] = []
     for pair in _prepared(detector, items, max_pixels):
         batch.append(pair)
         if len(batch) == BATCH:
@@ -89,25 +89,25 @@ def _results(
 
 
 def _detected(
-    detector: Detector, batch: list[tuple[Item, Prepared | UserError]]
-) -> Iterator[tuple[Item, Result | UserError]]:
+    detector: Detector, batch: list[tuple[NamedImage, Prepared | UserError]]
+) -> Iterator[tuple[NamedImage, Result | UserError]]:
     results = iter(detector.detect([one for _, one in batch if isinstance(one, Prepared)]))
     for item, one in batch:
         yield item, next(results) if isinstance(one, Prepared) else one
 
 
 def _prepared(
-    detector: Detector, items: list[Item], max_pixels: int
-) -> Iterator[tuple[Item, Prepared | UserError]]:
+    detector: Detector, items: list[NamedImage], max_pixels: int
+) -> Iterator[tuple[NamedImage, Prepared | UserError]]:
     """Yield each item as the network sees it, or what is wrong with it, in order; some are read ahead."""
 
-    def prepare(item: Item) -> Prepared | UserError:
+    def prepare(item: NamedImage) -> Prepared | UserError:
         try:
-            return detector.prepare(decode_picture(item.read(), item.shown, max_pixels), item.shown)
+            return detector.prepare(decode_image(item.read(), item.shown, max_pixels), item.shown)
         except UserError as error:
             return error
 
-    waiting: deque[tuple[Item, Future[Prepared | UserError]]] = deque()
+    waiting: deque[tuple[NamedImage, Future[Prepared | UserError]]] = deque()
     with ThreadPoolExecutor(_READERS) as pool:
         try:
             for item in items:
@@ -122,14 +122,14 @@ def _prepared(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _draw(item: Item, result: Result, path: Path, max_pixels: int) -> None:
-    pixels, boxes = shrink(decode_picture(item.read(), item.shown, max_pixels), result.boxes, _LONGEST_PX)
+def _draw(item: NamedImage, result: Result, path: Path, max_pixels: int) -> None:
+    pixels, boxes = shrink(decode_image(item.read(), item.shown, max_pixels), result.boxes, _LONGEST_PX)
     scale = max(1, round(_SMALL_PX / max(pixels.shape[:2])))
     make_folder(path.parent)
     save_png(draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores), path)
 
 
-def _drawing_names(items: list[Item]) -> dict[str, str]:
+def _drawing_names(items: list[NamedImage]) -> dict[str, str]:
     """Return the PNG's name for each item: its own, with its old extension in it where two would be alike."""
     names: dict[str, str] = {}
     taken: set[str] = set()

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 
-from humbleyolo.detection.image_paths import Item
+from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
@@ -46,14 +46,14 @@ class Writer(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         """Take the result of one picture.
 
         Raises:
             UserError: Where it cannot be written beside those before it.
         """
 
-    def fail(self, item: Item, reason: str) -> None:
+    def fail(self, item: NamedImage, reason: str) -> None:
         """Take note of a picture that could not be read."""
 
 
@@ -116,11 +116,11 @@ class _FileWriter:
     def start(self) -> None:
         """Write what comes first."""
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         """Write one result."""
         raise NotImplementedError
 
-    def fail(self, item: Item, reason: str) -> None:
+    def fail(self, item: NamedImage, reason: str) -> None:
         """Take note of a picture that could not be read."""
 
     def end(self) -> None:
@@ -132,7 +132,7 @@ class _JsonWriter(_FileWriter):
         self._failed: list[dict[str, str]] = []
         self.text(_json(self.head)[:-1] + ',"images":[')
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         detections = [
             {"label": label, "score": score, "box": box} for label, score, box in _rounded_rows(result)
         ]
@@ -140,7 +140,7 @@ class _JsonWriter(_FileWriter):
         self.text((",\n" if self.count else "\n") + _json(one))
         self.count += 1
 
-    def fail(self, item: Item, reason: str) -> None:
+    def fail(self, item: NamedImage, reason: str) -> None:
         self._failed.append({"file": item.shown, "error": reason})
 
     def end(self) -> None:
@@ -151,7 +151,7 @@ class _CsvWriter(_FileWriter):
     def start(self) -> None:
         self._row(_CSV_COLUMNS)
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         size = (result.width, result.height)
         for label, score, box in _rounded_rows(result):
             self._row((item.shown, label, score, *box, *size))
@@ -174,7 +174,7 @@ class _CocoWriter(_FileWriter):
         ]
         self.text(_json({"info": {}, "licenses": [], "categories": categories})[:-1] + ',"images":[')
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         image = {"id": self.count + 1, "file_name": item.name, "width": result.width, "height": result.height}
         self.text((",\n" if self.count else "\n") + _json(image))
         self.count += 1
@@ -218,7 +218,7 @@ class _FolderWriter:
             if self._to == "yolo":
                 export.text("labels/classes.txt", "".join(f"{name}\n" for name in self._classes))
 
-    def add(self, item: Item, result: Result) -> None:
+    def add(self, item: NamedImage, result: Result) -> None:
         stem = str(PurePosixPath(item.name).with_suffix("")).casefold()
         if stem in self._taken:
             raise UserError(
@@ -232,11 +232,11 @@ class _FolderWriter:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(item.read())
 
-    def fail(self, item: Item, reason: str) -> None:
+    def fail(self, item: NamedImage, reason: str) -> None:
         """Nothing is written for a picture that could not be read."""
 
 
-def _labelled(item: Item, result: Result, split: str | None) -> WrittenImage:
+def _labelled(item: NamedImage, result: Result, split: str | None) -> WrittenImage:
     count = len(result)
     # Of the image file itself, these formats write only the size.
     facts = ImageInfo("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))

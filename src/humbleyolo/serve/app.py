@@ -14,7 +14,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from humbleyolo.detection.detector import Detector
-from humbleyolo.detection.image_input import decode_picture
+from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
@@ -78,7 +78,7 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     @app.post("/detect")
     def detect() -> Response:
         data = request.get_data(cache=False)
-        pixels = decode_picture(data, "the picture", max_pixels, FORMATS)
+        pixels = decode_image(data, "the picture", max_pixels, FORMATS)
         return jsonify(_answer(detector, detector(pixels, threshold=DEFAULT.min_score)))
 
     @app.errorhandler(UserError)
