@@ -35,5 +35,5 @@ def test_pdoc_writes_pages_of_what_users_call(tmp_path: Path) -> None:
         ("Detector.stream", "detector"),
         ("Result.boxes", "result"),
     ):
-        assert f'id="{name}"' in (pages / f"inference/{module}.html").read_text(encoding="utf-8")
-    assert "a git repository of this kind" in (pages / "inference/detector.html").read_text(encoding="utf-8")
+        assert f'id="{name}"' in (pages / f"detection/{module}.html").read_text(encoding="utf-8")
+    assert "a git repository of this kind" in (pages / "detection/detector.html").read_text(encoding="utf-8")
