@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
+from humbleyolo.dataset import coco
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Array, Floats, Ints
 from humbleyolo.storage.zip import DamagedZipError, StoredZip, StoredZipWriter
@@ -31,8 +32,7 @@ SPLITS = ("train", "val", "test")
 ANNOTATIONS = "annotations.json"
 IMAGES = "images/"
 
-_IMAGES_END = b'],"annotations":[\n'
-_OWN_FIELDS = {"id", "image_id", "category_id", "bbox", "area"}
+_IMAGES_END = coco.BETWEEN + b"\n"
 _CHUNK = 1 << 16  # bytes of annotations parsed at a time
 
 # What annotations that are not ours can raise on the way in.
@@ -93,15 +93,13 @@ class ArchiveWriter:
         self._zip = StoredZipWriter(path)
         self._categories = tuple(categories)
         self._stack = ExitStack()
-        self._images = 0
-        self._annotations = 0
         self._last_name = ""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.enter_context(self._zip)
-            self._image_lines = stack.enter_context(self._zip.scratch())
-            self._annotation_lines = stack.enter_context(self._zip.scratch())
+            self._lines = [stack.enter_context(self._zip.scratch()) for _ in ("images", "annotations")]
+            self._coco = coco.CocoWriter(self._categories, {"description": "humbleyolo"}, *self._lines)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -141,27 +139,17 @@ class ArchiveWriter:
         classes = labels.tolist() if isinstance(labels, np.ndarray) else labels
         if len(boxes) != len(classes) or (fields is not None and len(fields) != len(classes)):
             raise ValueError(f"{file_name}: {len(boxes)} boxes, {len(classes)} labels: not as many")
-        self._images += 1
-        self._image_lines.write(
-            b'%s{"id":%d,"file_name":%s,"height":%d,"width":%d}'
-            % (b",\n" if self._images > 1 else b"", self._images, _to_json(file_name), height, width)
-        )
-        for position, (box, label) in enumerate(zip(boxes, classes, strict=True)):
+        for box, label in zip(boxes, classes, strict=True):
             left, top, box_width, box_height = box
             area = box_width * box_height
             if not (box_width > 0 and box_height > 0 and math.isfinite(left + top + area)):
                 raise ValueError(f"{file_name}: box {box} has no area or is not finite")
             if not 0 <= label < len(self._categories):
                 raise ValueError(f"{file_name}: label {label} is not one of {len(self._categories)} classes")
-            self._annotations += 1
-            more = b',"iscrowd":0' if fields is None else _more_fields(fields[position])
-            self._annotation_lines.write(
-                b'%s{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%r,%r,%r,%r],"area":%r%s}'
-                % (
-                    b",\n" if self._annotations > 1 else b"", self._annotations, self._images, label + 1,
-                    float(left), float(top), float(box_width), float(box_height), float(area), more,
-                )
-            )  # fmt: skip
+        for more in fields or ():
+            if taken := sorted(coco.OWN_FIELDS & more.keys()):
+                raise ValueError(f"fields of an annotation that are written already: {', '.join(taken)}")
+        self._coco.add(file_name, boxes, classes, fields, height=height, width=width)
         self._zip.add((IMAGES + file_name).encode(), image_bytes)
 
     def _check_name(self, file_name: str) -> None:
@@ -177,24 +165,8 @@ class ArchiveWriter:
         """Write the annotations behind the images; in the zip's directory they stand before them."""
         if kind is not None:
             return
-        head = {
-            "info": {"description": "humbleyolo"},
-            "licenses": [],
-            "categories": [
-                {"id": label + 1, "name": name, "supercategory": ""}
-                for label, name in enumerate(self._categories)
-            ],
-            "images": [],
-        }
-        newline_if = {True: b"\n", False: b""}
-        pieces = (
-            _to_json(head)[:-2] + b"\n",
-            self._image_lines,
-            newline_if[self._images > 0] + _IMAGES_END,
-            self._annotation_lines,
-            newline_if[self._annotations > 0] + b"]}\n",
-        )
-        self._zip.add_first(ANNOTATIONS.encode(), pieces)
+        self._coco.end()
+        self._zip.add_first(ANNOTATIONS.encode(), self._lines)
 
 
 class Archive:
@@ -359,17 +331,3 @@ class Archive:
         raise UserError(
             f"{self.path}: {what}; run `dvc repro generate` to make it anew, or `dvc pull` to fetch it"
         ) from None
-
-
-_encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
-def _to_json(value: Any) -> bytes:
-    return _encode_json(value).encode()
-
-
-def _more_fields(fields: Mapping[str, Any]) -> bytes:
-    """Return further fields of an annotation as they stand behind the first, with `iscrowd` in any case."""
-    if taken := sorted(_OWN_FIELDS & fields.keys()):
-        raise ValueError(f"fields of an annotation that are written already: {', '.join(taken)}")
-    return b"," + _to_json({"iscrowd": 0, **fields})[1:-1]

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 
+from humbleyolo.dataset.coco import CocoWriter
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
@@ -167,29 +168,19 @@ class _CsvWriter(_FileWriter):
 class _CocoWriter(_FileWriter):
     def start(self) -> None:
         self._annotations = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is one
-        self._annotated = 0
-        categories = [
-            {"id": number, "name": name, "supercategory": ""}
-            for number, name in enumerate(self.head["classes"], 1)
-        ]
-        self.text(_json({"info": {}, "licenses": [], "categories": categories})[:-1] + ',"images":[')
+        self._coco = CocoWriter(self.head["classes"], {}, self._file, self._annotations)
 
     def add(self, item: NamedImage, result: Result) -> None:
-        image = {"id": self.count + 1, "file_name": item.name, "width": result.width, "height": result.height}
-        self.text((",\n" if self.count else "\n") + _json(image))
-        self.count += 1
-        boxes = xyxy_to_ltwh(result.boxes).tolist()
-        for box, score, label in zip(boxes, result.scores.tolist(), result.labels.tolist(), strict=True):
-            one = {"id": self._annotated + 1, "image_id": self.count, "category_id": label + 1, "bbox": box}
-            one |= {"area": box[2] * box[3], "iscrowd": 0, "score": score}
-            self._annotations.write(((",\n" if self._annotated else "\n") + _json(one)).encode())
-            self._annotated += 1
+        boxes, scores = xyxy_to_ltwh(result.boxes).tolist(), result.scores.tolist()
+        fields = [{"score": score} for score in scores]
+        self._coco.add(
+            item.name, boxes, result.labels.tolist(), fields, width=result.width, height=result.height
+        )
 
     def end(self) -> None:
-        self.text('\n],"annotations":[')
+        self._coco.end()
         self._annotations.seek(0)
         shutil.copyfileobj(self._annotations, self._file)
-        self.text("\n]}\n")
 
 
 class _FolderWriter:

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from humbleyolo.dataset.coco import RESULT_FIELDS, result_entry, to_json
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
 from humbleyolo.storage.array_types import Array
@@ -23,7 +24,6 @@ _MOST_PROBLEMS = 20  # told of one file
 _BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
 _BLANKS = " \t\r\n"  # as JSON has them
 _DECODER = json.JSONDecoder()
-_KEYS = ("image_id", "category_id", "bbox", "score")
 _REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
 
 
@@ -36,14 +36,14 @@ def write_detections(path: Path, detections: DetectionTable) -> None:
     with atomic_write(path) as file:
         file.write(b"[")
         for position, row in enumerate(rows):
-            entry = {
-                "image_id": int(detections.images[row]) + 1,
-                "category_id": int(detections.labels[row]) + 1,
-                "bbox": detections.boxes_ltwh[row].tolist(),
-                "score": float(detections.scores[row]),
-            }
+            entry = result_entry(
+                int(detections.images[row]) + 1,
+                int(detections.labels[row]),
+                detections.boxes_ltwh[row].tolist(),
+                float(detections.scores[row]),
+            )
             file.write(b"\n" if position == 0 else b",\n")
-            file.write(json.dumps(entry, separators=(",", ":"), allow_nan=False).encode())
+            file.write(to_json(entry))
         file.write(b"\n]\n" if len(rows) else b"]\n")
 
 
@@ -169,9 +169,9 @@ def _read_json(path: Path) -> Any:
 
 def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:
     if not isinstance(entry, dict):
-        yield f"{_shown(entry)} is not an object with {', '.join(_KEYS)}"
+        yield f"{_shown(entry)} is not an object with {', '.join(RESULT_FIELDS)}"
         return
-    if missing := [key for key in _KEYS if key not in entry]:
+    if missing := [key for key in RESULT_FIELDS if key not in entry]:
         yield f"{', '.join(missing)} is missing"
         return
     for key, count in (("image_id", image_count), ("category_id", class_count)):

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import Any
 
+from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
@@ -186,26 +187,18 @@ def write(export: WrittenSet) -> None:
 
 
 def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
-    indices = {name: index for index, name in enumerate(classes, 1)}
+    labels = {name: label for label, name in enumerate(classes)}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, item in enumerate(items, 1):
         record = item.image
-        images.append({"id": number, "file_name": item.name, "height": record.height, "width": record.width})
-        for box, label, flags in zip(
+        images.append(image_entry(number, item.name, height=record.height, width=record.width))
+        for box, name, flags in zip(
             xyxy_to_ltwh(record.boxes).tolist(), record.labels, record.flags, strict=True
         ):
-            one = {"id": len(annotations) + 1, "image_id": number, "category_id": indices[label], "bbox": box}
-            one |= {"area": box[2] * box[3], "iscrowd": int("crowd" in flags)}
+            fields: dict[str, Any] = {"iscrowd": int("crowd" in flags)}
             if others := sorted(flags - {"crowd"}):
-                one["attributes"] = dict.fromkeys(others, True)
-            annotations.append(one)
-    categories = [{"id": index, "name": name, "supercategory": ""} for name, index in indices.items()]
-    content = {
-        "info": {},
-        "licenses": [],
-        "categories": categories,
-        "images": images,
-        "annotations": annotations,
-    }
+                fields["attributes"] = dict.fromkeys(others, True)
+            annotations.append(annotation_entry(len(annotations) + 1, number, labels[name], box, fields))
+    content = dataset_head(classes, {}) | {"images": images, "annotations": annotations}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
