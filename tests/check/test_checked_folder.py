@@ -19,7 +19,7 @@ from humbleyolo.check.findings import add_findings
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
-from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import ReadOptions
 
 WORDS = ("chat", "rat", "bird")

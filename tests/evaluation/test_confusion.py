@@ -6,7 +6,8 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.evaluation.confusion import BACKGROUND, confusion_table
 from humbleyolo.evaluation.thresholds import taken_at
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.matching import Matches, match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Bools

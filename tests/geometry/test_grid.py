@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from humbleyolo.geometry.boxes import cxcywh_to_xyxy, pairwise_iou, xyxy_to_cxcywh
-from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes, split_parts
+from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.geometry.grid import Grid, box_edges, decode_grid, decode_tensor, encode_boxes, split_parts
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.storage.array_types import Floats, Ints
 
 # 3 x 5 cells of 21 x 20 pixels, so that no two lengths agree: what swaps rows and columns shows.
@@ -272,3 +274,24 @@ def test_a_boxs_score_is_class_probability_times_confidence(tensor: np.ndarray) 
 
 def test_a_finer_grid_is_of_the_same_image() -> None:
     assert ODD.finer(3) == Grid(63, 100, 9, 15, 2, 3)
+
+
+@given(st.integers(1, 3), st.integers(0, 2**32 - 1))
+def test_tensorflow_and_numpy_decode_to_the_same_bits(boxes_a_cell: int, seed: int) -> None:
+    """On 3 x 5 cells of a wide image, for outputs that leave 0 to 1."""
+    grid = Grid(height=47, width=81, rows=3, cols=5, boxes=boxes_a_cell, classes=2)
+    tensor = np.random.default_rng(seed).uniform(-0.5, 1.5, (2, *grid.shape)).astype(np.float32)
+    found = decode_tensor(tf.constant(tensor), grid, tf)
+    for tensorflow, numpy, exact in zip(
+        found, decode_tensor(tensor, grid), decode_grid(tensor, grid), strict=True
+    ):
+        np.testing.assert_array_equal(tensorflow, numpy)
+        np.testing.assert_allclose(tensorflow, exact, rtol=1e-5, atol=1e-4)
+
+
+def test_edges_are_those_of_the_boxes() -> None:
+    grid = Grid(height=63, width=100, rows=3, cols=5, boxes=1, classes=2)
+    box = np.array([[61.5, 23.25, 79.25, 60.0]])  # in row 1, column 3
+    targets = encode_boxes(box, np.array([0]), np.array([0]), 1, grid).targets
+    found = box_edges(split_parts(tf.constant(targets), grid.classes), grid)
+    np.testing.assert_allclose([float(edge[0, 1, 3, 0]) for edge in found], box[0], rtol=1e-6)

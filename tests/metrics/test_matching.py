@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 

@@ -5,7 +5,8 @@ import pytest
 from repository import ROOT
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.average_precision import VOC_RECALLS
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable

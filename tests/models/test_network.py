@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sections import model_section
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import pairwise_iou
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
 from humbleyolo.models.network import Network, select_detections

@@ -4,7 +4,7 @@ from evaluated_project import make_project, settings
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.report.contents import collect
 from humbleyolo.report.evaluation_files import read_evaluation

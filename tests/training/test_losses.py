@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pycocotools import mask
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
+from humbleyolo.geometry.grid import Grid, box_edges, encode_boxes, split_parts
+from humbleyolo.geometry.iou import iou
 from humbleyolo.params.sections import Loss
 from humbleyolo.storage.array_types import Floats
+from humbleyolo.training.assignment import assign_responsible
 from humbleyolo.training.losses import LOSSES, Terms, WeightedLoss
-from humbleyolo.training.responsible import assign_responsible, corners, iou
 
 TINY = 1e-7
 
@@ -165,21 +166,13 @@ def test_a_perfect_answer_costs_nothing(name: str, boxes: int) -> None:
         np.testing.assert_allclose(values, 0, atol=1e-4, err_msg=term)
 
 
-def test_corners_are_those_of_the_boxes() -> None:
-    grid = odd_grid(1)
-    box = np.array([[61.5, 23.25, 79.25, 60.0]])  # in row 1, column 3
-    targets = encode_boxes(box, np.array([0]), np.array([0]), 1, grid).targets
-    found = corners(split_parts(tf.constant(targets), grid.classes), grid)
-    np.testing.assert_allclose([float(edge[0, 1, 3, 0]) for edge in found], box[0], rtol=1e-6)
-
-
 def test_iou_is_in_one_unit() -> None:
     """The article's "chat", 24 x 10 pixels, moved by 8 to the right: 16 of 32 columns are shared."""
     grid = Grid(64, 64, 2, 2, 1, 3)
     true = encode_boxes(np.array([[4.0, 4, 28, 14]]), np.array([0]), np.array([0]), 1, grid).targets
     moved = encode_boxes(np.array([[12.0, 4, 36, 14]]), np.array([0]), np.array([0]), 1, grid).targets
-    pair = [corners(split_parts(tf.constant(tensor), 3), grid) for tensor in (true, moved)]
-    assert float(iou(*pair)[0, 0, 0, 0]) == pytest.approx(0.5, abs=1e-6)
+    pair = [box_edges(split_parts(tf.constant(tensor), 3), grid) for tensor in (true, moved)]
+    assert float(iou(*pair, tf)[0, 0, 0, 0]) == pytest.approx(0.5, abs=1e-6)
 
 
 @settings(max_examples=30)
@@ -188,14 +181,14 @@ def test_iou_is_that_of_pycocotools(seed: int) -> None:
     grid = odd_grid(2)
     rng = np.random.default_rng(seed)
     tensors = [rng.uniform(0.01, 1, (1, *grid.shape)).astype(np.float32) for _ in range(2)]
-    a, b = (corners(split_parts(tf.constant(tensor), grid.classes), grid) for tensor in tensors)
+    a, b = (box_edges(split_parts(tf.constant(tensor), grid.classes), grid) for tensor in tensors)
     left, right = (
         np.stack([np.ravel(edge) for edge in edges], axis=1).astype(np.float64) for edges in (a, b)
     )
     for one in (left, right):
         one[:, 2:] -= one[:, :2]
     expected = np.diag(mask.iou(left, right, [0] * len(right)))
-    np.testing.assert_allclose(np.ravel(iou(a, b)), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(np.ravel(iou(a, b, tf)), expected, rtol=1e-4, atol=1e-6)
 
 
 def gradient(name: str, targets: np.ndarray, predictions: np.ndarray, grid: Grid, *terms: str) -> np.ndarray:

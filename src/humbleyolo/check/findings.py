@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates

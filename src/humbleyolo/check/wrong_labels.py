@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.check.crops import crop_boxes, cross_scores, describe
-from humbleyolo.geometry.boxes import pairwise_iou
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage

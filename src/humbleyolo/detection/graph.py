@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from humbleyolo.geometry.grid import Grid, cell_corners, split_parts
+from humbleyolo.geometry.grid import Grid, decode_tensor
+from humbleyolo.geometry.iou import pairwise_iou
 
 OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
 _MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with each other
@@ -48,7 +49,8 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         grid = self.grid
         pairs = grid.rows * grid.cols * grid.boxes * grid.classes
         candidates = min(pairs, _MOST_CANDIDATES)
-        boxes, scores = _decode(predictions, grid)  # (N, A, 4), (N, A, C)
+        boxes, scores = decode_tensor(predictions, grid, tf)  # (N, A, 4), (N, A, C)
+        boxes = tf.clip_by_value(boxes, 0.0, tf.constant(2 * [grid.width, grid.height], tf.float32))
         lengths = boxes[..., 2:] - boxes[..., :2]
         solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
         wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
@@ -72,15 +74,10 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
 
     def _suppress(self, boxes: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
         """Return (N, P) 1 for the boxes that stay, of boxes (N, P, 4) with the best first, and 0 for the others."""
-        low = tf.maximum(boxes[:, :, None, :2], boxes[:, None, :, :2])  # (N, P, P, 2)
-        high = tf.minimum(boxes[:, :, None, 2:], boxes[:, None, :, 2:])
-        lengths = tf.maximum(high - low, 0.0)
-        both = lengths[..., 0] * lengths[..., 1]  # (N, P, P)
-        area = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-        union = area[:, :, None] + area[:, None, :] - both
         order = tf.range(boxes.shape[1])
         earlier = order[:, None] < order[None, :]  # (P, P), the row is better than the column
-        rivals = (both > self.nms_iou * union) & (labels[:, :, None] == labels[:, None, :]) & earlier
+        rivals = pairwise_iou(boxes, boxes, tf) > self.nms_iou  # (N, P, P)
+        rivals &= (labels[:, :, None] == labels[:, None, :]) & earlier
         removes = tf.cast(rivals, tf.float32)
 
         def step(kept: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -102,29 +99,6 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
             "nms_iou": self.nms_iou,
             "max_detections": self.max_detections,
         }
-
-
-def _decode(predictions: tf.Tensor, grid: Grid) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return boxes (N, A, 4), xyxy pixels inside the image, and scores (N, A, C), as `grid.decode_grid` does."""
-    parts = split_parts(predictions, grid.classes)
-    cols, rows = cell_corners(grid)
-    x = (parts.x_cell + cols) * (grid.width / grid.cols)  # (N, R, S, B)
-    y = (parts.y_cell + rows) * (grid.height / grid.rows)
-    half_w, half_h = parts.w_rel * (grid.width / 2), parts.h_rel * (grid.height / 2)
-    corners = tf.stack(
-        [
-            tf.clip_by_value(x - half_w, 0.0, grid.width),
-            tf.clip_by_value(y - half_h, 0.0, grid.height),
-            tf.clip_by_value(x + half_w, 0.0, grid.width),
-            tf.clip_by_value(y + half_h, 0.0, grid.height),
-        ],
-        axis=-1,
-    )  # (N, R, S, B, 4)
-    probs = tf.clip_by_value(parts.class_probs, 0.0, 1.0)
-    confidence = tf.clip_by_value(parts.confidence, 0.0, 1.0)
-    scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
-    each = grid.rows * grid.cols * grid.boxes  # A
-    return tf.reshape(corners, (-1, each, 4)), tf.reshape(scores, (-1, each, grid.classes))
 
 
 def detection_model(

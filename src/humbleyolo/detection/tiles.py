@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from humbleyolo.geometry.boxes import area
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.geometry.iou import pairwise_share
+from humbleyolo.geometry.suppression import suppress
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 _OVERLAP = 0.25  # of a tile's side: what is smaller than that is whole on one tile at least
@@ -54,17 +55,7 @@ def join_tiles(
     tiles = np.repeat(places, [len(one.scores) for one in found], axis=0)  # (D, 4)
     cut = _is_cut(boxes, tiles, height, width)
     order = np.lexsort((-scores, cut))
-    boxes, scores, labels = boxes[order], scores[order], labels[order]
-    alive = np.ones(len(order), bool)
-    areas = area(boxes)
-    for position in range(len(order)):  # each decision depends on those before it
-        if alive[position]:
-            rivals = alive & (labels == labels[position])
-            rivals[: position + 1] = False
-            shared = _intersection(boxes[position], boxes[rivals])
-            smaller = np.minimum(areas[position], areas[rivals])
-            alive[rivals] = shared <= iou * smaller
-    kept = np.flatnonzero(alive)
+    kept = suppress(boxes, labels, order, iou, pairwise_share)
     kept = kept[np.argsort(-scores[kept], kind="stable")][:most]
     return Detections(boxes[kept], scores[kept], labels[kept])
 
@@ -75,8 +66,3 @@ def _is_cut(boxes: Floats, tiles: Ints, height: int, width: int) -> Bools:
     low = (boxes[:, :2] <= tiles[:, :2] + near) & (tiles[:, :2] > 0)
     high = (boxes[:, 2:] >= tiles[:, 2:] - near) & (tiles[:, 2:] < (width, height))
     return np.asarray((low | high).any(axis=1))
-
-
-def _intersection(box: Floats, others: Floats) -> Floats:
-    lengths = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    return np.asarray(np.prod(np.maximum(lengths, 0), axis=1))

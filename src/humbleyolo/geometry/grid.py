@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from humbleyolo.geometry.boxes import area, cxcywh_to_xyxy, xyxy_to_cxcywh
+from humbleyolo.geometry.boxes import xyxy_to_cxcywh
+from humbleyolo.geometry.iou import Edges, area, edges_of
 from humbleyolo.storage.array_types import AnyInts, Bools, Floats, Floats32
 
 BOX_NUMBERS = 5  # x, y, w, h, confidence
@@ -138,7 +139,9 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
     row = np.minimum(cy * grid.rows // grid.height, grid.rows - 1).astype(np.int64)
     cell = (image_index.astype(np.int64) * grid.rows + row) * grid.cols + col  # (M,) over all images
 
-    rank = np.lexsort((labels, *boxes.T[::-1], -area(boxes), cell))  # cell by cell, first-ranked first
+    rank = np.lexsort(
+        (labels, *boxes.T[::-1], -area(edges_of(boxes)), cell)
+    )  # cell by cell, first-ranked first
     ranked_cell = cell[rank]
     first = np.r_[True, ranked_cell[1:] != ranked_cell[:-1]]  # (M,) begins its cell
     run = np.cumsum(first) - 1  # which occupied cell each ranked object is in
@@ -169,11 +172,20 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
 class Decoded(NamedTuple):
     """All boxes of grid tensors, cell by cell: A = R S B boxes an image."""
 
-    boxes: Floats  # (N, A, 4) xyxy pixels, not clipped to the image
-    scores: Floats  # (N, A, C) class probability x confidence
+    boxes: Any  # (N, A, 4) xyxy pixels, not clipped to the image
+    scores: Any  # (N, A, C) class probability x confidence
 
 
-def decode_grid(tensor: Floats32, grid: Grid) -> Decoded:
+def box_edges(parts: Parts, grid: Grid) -> Edges:
+    """Return the edges (..., R, S, B) of all boxes, pixels, not clipped to the image, in NumPy or TensorFlow."""
+    cols, rows = cell_corners(grid)
+    cx = (parts.x_cell + cols) * (grid.width / grid.cols)
+    cy = (parts.y_cell + rows) * (grid.height / grid.rows)
+    half_w, half_h = parts.w_rel * (grid.width / 2), parts.h_rel * (grid.height / 2)
+    return Edges(cx - half_w, cy - half_h, cx + half_w, cy + half_h)
+
+
+def decode_tensor(tensor: Any, grid: Grid, ops: Any = np) -> Decoded:
     """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
 
     The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both count as
@@ -182,22 +194,18 @@ def decode_grid(tensor: Floats32, grid: Grid) -> Decoded:
     Args:
         tensor: (N, R, S, K), targets or a network's output.
         grid: The grid.
+        ops: The library that computes, `numpy` or `tensorflow`, as the tensor's.
     """
-    images = len(tensor)
-    parts = split_parts(np.asarray(tensor, np.float64), grid.classes)
-    cols, rows = cell_corners(grid)
-    centre_lengths = np.stack(
-        [
-            (parts.x_cell + cols) * (grid.width / grid.cols),
-            (parts.y_cell + rows) * (grid.height / grid.rows),
-            parts.w_rel * grid.width,
-            parts.h_rel * grid.height,
-        ],
-        axis=-1,
-    )  # (N, R, S, B, 4)
-    probs, confidence = np.clip(parts.class_probs, 0, 1), np.clip(parts.confidence, 0, 1)
+    parts = split_parts(tensor, grid.classes)
+    boxes = ops.stack(box_edges(parts, grid), axis=-1)  # (N, R, S, B, 4)
+    probs, confidence = (
+        ops.minimum(ops.maximum(part, 0.0), 1.0) for part in (parts.class_probs, parts.confidence)
+    )
     scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
     each = grid.rows * grid.cols * grid.boxes  # A
-    return Decoded(
-        cxcywh_to_xyxy(centre_lengths).reshape(images, each, 4), scores.reshape(images, each, grid.classes)
-    )
+    return Decoded(ops.reshape(boxes, (-1, each, 4)), ops.reshape(scores, (-1, each, grid.classes)))
+
+
+def decode_grid(tensor: Floats32, grid: Grid) -> Decoded:
+    """Return `decode_tensor` of a NumPy array (N, R, S, K), computed in float64."""
+    return decode_tensor(np.asarray(tensor, np.float64), grid)

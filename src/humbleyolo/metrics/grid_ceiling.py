@@ -9,8 +9,8 @@ import numpy as np
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import paired_iou
 from humbleyolo.geometry.grid import Encoded, Grid, decode_grid, encode_boxes
+from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS

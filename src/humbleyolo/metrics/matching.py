@@ -17,7 +17,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import hotcoco
 import numpy as np
 
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, paired_iou
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, check_labels
 from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
 

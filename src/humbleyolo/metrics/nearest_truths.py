@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, pairwise_iou
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats, Ints
 

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import nms
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import Grid, decode_grid
+from humbleyolo.geometry.suppression import nms
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored

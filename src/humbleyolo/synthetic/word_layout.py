@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.storage.array_types import Bools, Ints32
 from humbleyolo.synthetic.fonts import Ink
 
@@ -110,17 +111,14 @@ class Layout:
     def _apart(self, box: Box, covered: Sequence[tuple[Placed, int, Box]]) -> bool:
         """Return whether no two boxes would overlap more than allowed."""
         boxes = [placed.box for placed in self.placed]
-        changed = [box]
+        changed = [len(boxes)]
         for placed, _, smaller in covered:
-            boxes[next(i for i, other in enumerate(self.placed) if other is placed)] = smaller
-            changed.append(smaller)
-        boxes.append(box)
-        return all(
-            _iou_at_most(one, other, self._max_overlap)
-            for one in changed
-            for other in boxes
-            if other is not one
-        )
+            changed.append(next(i for i, other in enumerate(self.placed) if other is placed))
+            boxes[changed[-1]] = smaller
+        corners = np.array([*boxes, box])
+        overlaps = pairwise_iou(corners[changed], corners)  # (changed, all)
+        overlaps[np.arange(len(changed)), changed] = 0  # each with itself
+        return bool((overlaps <= self._max_overlap).all())
 
 
 def _bounds(mask: Bools, left: int, top: int) -> Box:
@@ -132,13 +130,3 @@ def _bounds(mask: Bools, left: int, top: int) -> Box:
 
 def _touch(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
-def _iou_at_most(one: Box, other: Box, limit: float) -> bool:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return True
-    shared = width * height
-    union = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - shared
-    return shared <= limit * union

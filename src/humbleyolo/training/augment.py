@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.geometry.boxes import area
+from humbleyolo.geometry.iou import area, edges_of
 from humbleyolo.params.sections import Augment
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32
 
@@ -142,9 +142,9 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
     )
     window = plan.window.reshape(-1, 4)[slot]
     seen = np.clip(moved, np.tile(window[:, :2], 2), np.tile(window[:, 2:], 2))
-    left = area(seen)
+    left = area(edges_of(seen))
     side, before = moved[:, 2:] - moved[:, :2], boxes[row, 2:] - boxes[row, :2]
-    kept = (left > 0) & (left >= min_visible * area(moved))
+    kept = (left > 0) & (left >= min_visible * area(edges_of(moved)))
     kept &= (side >= np.minimum(before, 1) - 1e-6).all(axis=1)
     return Moved(seen[kept], labels[row[kept]], slot[kept] // layers)
 

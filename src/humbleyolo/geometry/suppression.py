@@ -1,0 +1,50 @@
+"""Greedy suppression of boxes that overlap, class by class (Felzenszwalb et al. 2010)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.geometry.iou import pairwise_iou
+from humbleyolo.storage.array_types import Floats, Ints
+
+
+def suppress(
+    boxes: Floats, labels: Ints, order: Ints, limit: float, overlap: Callable[..., Any] = pairwise_iou
+) -> Ints:
+    """Keep, of boxes of one class that overlap by more than `limit`, the one that comes first in `order`.
+
+    Args:
+        boxes: (D, 4) xyxy.
+        labels: (D,) class indices.
+        order: (D,) indices of all boxes, the one to keep first.
+        limit: Highest overlap that two kept boxes of one class may have, 0 to 1.
+        overlap: Measure of overlap: boxes (M, 4) and (D, 4) -> (M, D).
+
+    Returns:
+        Indices of the boxes kept, in `order`.
+    """
+    boxes, labels = boxes[order], labels[order]
+    alive = np.ones(len(order), bool)
+    for position in range(len(order)):  # each decision depends on those before it
+        if alive[position]:
+            rivals = alive & (labels == labels[position])
+            rivals[: position + 1] = False
+            if rivals.any():
+                alive[rivals] = overlap(boxes[position : position + 1], boxes[rivals])[0] <= limit
+    return order[alive]
+
+
+def nms(boxes: Floats, scores: Floats, labels: Ints, limit: float) -> Ints:
+    """Suppress boxes that overlap one of their class with a higher score by an IoU of more than `limit`.
+
+    Args:
+        boxes: (D, 4) xyxy.
+        scores: (D,); of equal ones the earlier index wins.
+        labels: (D,) class indices.
+        limit: Highest IoU that two kept boxes of one class may have, 0 to 1.
+
+    Returns:
+        Indices of the boxes kept, best score first.
+    """
+    return suppress(boxes, labels, np.argsort(-scores, kind="stable"), limit)
