@@ -1,9 +1,9 @@
-"""`Detector`: a trained model that takes pictures of any kind and shape, and gives boxes in their own pixels."""
+"""`Detector`: a trained model that takes images of any kind and shape, and gives boxes in their own pixels."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import overload
 
@@ -23,14 +23,15 @@ from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A picture as the network sees it.
+class PreparedImage:
+    """An image as the network sees it: T tiles, or one.
 
     Attributes:
-        pixels: (T, H, W, 3) uint8, letterboxed; one, or as many as tiles.
-        places: (T, 4) xyxy pixels of the picture that each shows.
-        height: Pixels of the picture, upright; likewise `width`.
-        file: Where it was read from.
+        pixels: (T, H, W, 3) uint8, letterboxed.
+        places: (T, 4) xyxy of the tiles, pixels of the upright image.
+        height: Height of the upright image, pixels.
+        width: Width of the upright image, pixels.
+        file: Path of the image, where it was read from one.
     """
 
     pixels: Uint8s
@@ -43,18 +44,18 @@ class Prepared:
 class Detector:
     """A trained model, ready for use. Any number of threads may share one.
 
-    Make one with `Detector.load`, then call it with a picture, or a list of them.
+    Make one with `Detector.load`, then call it with an image, or a list of them.
 
     Args:
-        model: What computes.
-        threshold: Detections of a lower score are left out; None: what the model says of itself.
-        whole_pixels: Whether boxes' edges are rounded to whole pixels; None: what the model says of itself.
-        tile: Images longer than that many pixels are looked at in square tiles of that side, which overlap,
-            so that small objects on large images are found; None: every image is looked at as a whole.
-        max_pixels: Larger images are refused.
+        model: The model, in its runtime.
+        threshold: Lowest score of a detection, 0 to 1; None: the model's own.
+        whole_pixels: Rounding of edges to whole pixels; None: the model's own.
+        tile: Side of square tiles, pixels, which overlap; small objects on larger images are found by them.
+            None: every image is one tile.
+        max_pixels: Largest number of pixels of an image.
 
     Raises:
-        UserError: Where a number is out of range.
+        UserError: If a number is out of range.
     """
 
     def __init__(
@@ -93,20 +94,19 @@ class Detector:
         Args:
             model: The folder that `train` wrote (`data/model`), a file or folder that `humbleyolo export`
                 wrote, or the URL of a git repository of this kind, whose model is fetched through DVC.
-            revision: Of the repository: a branch, tag or commit.
-            threshold: Detections of a lower score are left out. None: the best one found on val where the
-                evaluation beside the model says so, else 0.5; an export knows its own.
-            nms_iou: Of two boxes of one class that overlap more, the lower score is left out. None: as in the
-                evaluation beside the model, else 0.5. An export has its own built in.
-            whole_pixels: Whether boxes' edges are rounded to whole pixels of the picture. None: as in the
-                evaluation beside the model, else not; an export knows its own.
-            threads: That compute; None: as many as the runtime thinks best. TensorFlow has one number for
-                the whole process.
+            revision: Branch, tag or commit of the repository.
+            threshold: Lowest score of a detection, 0 to 1. None: the best on val where the evaluation beside the
+                model says so, else 0.5; an export knows its own.
+            nms_iou: Highest overlap of two detections of one class; of others the lower score is left out. None:
+                as in the evaluation beside the model, else 0.5. An export has its own built in.
+            whole_pixels: Rounding of edges to whole pixels of the image. None: as in the evaluation beside the
+                model, else not; an export knows its own.
+            threads: Threads that compute; None: the runtime's choice. TensorFlow has one number for the process.
             tile: See `Detector`.
             max_pixels: See `Detector`.
 
         Raises:
-            UserError: Where there is no whole model, it is of a newer version, its runtime is not installed,
+            UserError: If there is no whole model, it is of a newer version, its runtime is not installed,
                 or a number is out of range.
         """
         opened = open_model(model, revision, nms_iou, threads)
@@ -114,7 +114,7 @@ class Detector:
 
     @property
     def facts(self) -> ModelFacts:
-        """What is known of the model: class names, input size, grid, suppression."""
+        """Facts of the model: class names, input size, grid, selection of boxes."""
         return self._model.facts
 
     @property
@@ -138,14 +138,13 @@ class Detector:
         Args:
             images: A path; a Pillow image; an array (H, W, 3) of uint8, or grey (H, W), or with alpha
                 (H, W, 4); or a list of them, of any shapes. EXIF orientations are applied, once.
-            threshold: In place of the detector's own.
+            threshold: Lowest score, in place of the detector's own.
 
         Returns:
-            The result; a list of as many as there are images, where a list was given.
+            The result; a list of results for a list of images.
 
         Raises:
-            UserError: Where an image cannot be read, is too large or of a wrong type; with `predict` from the
-                command line, the others are done all the same.
+            UserError: If an image cannot be read, is too large or of a wrong type.
         """
         if isinstance(images, str | os.PathLike | Image.Image | np.ndarray):
             return next(self.stream([images], threshold=threshold))
@@ -155,21 +154,21 @@ class Detector:
         """Yield a result for each image, in order, holding no more than 32 of them at a time.
 
         Raises:
-            UserError: As a call does, when that image's turn comes.
+            UserError: As from a call, when that image's turn comes.
         """
         waiting = iter(images)
         while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
             yield from self.detect(batch, threshold=threshold)
 
-    def prepare(self, image: ImageLike, file: str | None = None) -> Prepared:
+    def prepare(self, image: ImageLike, file: str | None = None) -> PreparedImage:
         """Read an image and fit it to the network; `detect` does the rest.
 
         Args:
-            image: As for a call.
-            file: What the result calls it; None: the path, where the image is one.
+            image: One of the kinds that a call takes.
+            file: `Result.file`; None: the path, where the image is one.
 
         Raises:
-            UserError: Where it cannot be read, is too large or of a wrong type.
+            UserError: If it cannot be read, is too large or of a wrong type.
         """
         pixels = read_image(image, self._max_pixels)
         if file is None and isinstance(image, str | os.PathLike):
@@ -179,34 +178,24 @@ class Detector:
         places = tile_places(height, width, max(side, 1))
         facts = self._model.facts
         letterboxed = [_letterbox(place, facts).apply(_crop(pixels, place), facts.fill) for place in places]
-        return Prepared(np.stack(letterboxed), places, height, width, file)
+        return PreparedImage(np.stack(letterboxed), places, height, width, file)
 
-    def detect(self, images: Sequence[Prepared], *, threshold: float | None = None) -> list[Result]:
-        """Return the results for prepared images; what they hold together is computed 32 at a time."""
+    def detect(self, images: Sequence[PreparedImage], *, threshold: float | None = None) -> list[Result]:
+        """Return the results for prepared images; their tiles are computed 32 at a time."""
         at_least = self._selection.override(threshold=threshold).threshold
-        seen = [pixels for image in images for pixels in image.pixels]
-        found: list[Detections] = []
-        for start in range(0, len(seen), BATCH):
-            found += self._model.detect(np.stack(seen[start : start + BATCH]), at_least)
-        results, start = [], 0
-        for image in images:
-            own = found[start : start + len(image.pixels)]
-            start += len(image.pixels)
-            results.append(self._result(image, own))
-        return results
+        tiles = [pixels for image in images for pixels in image.pixels]
+        batches = (np.stack(tiles[start : start + BATCH]) for start in range(0, len(tiles), BATCH))
+        detections = chain.from_iterable(self._model.detect(batch, at_least) for batch in batches)
+        return [self._result(image, list(islice(detections, len(image.pixels)))) for image in images]
 
-    def _result(self, image: Prepared, found: list[Detections]) -> Result:
-        facts = self._model.facts
-        placed = [
-            _to_image(one, place, facts) for one, place in zip(found, image.places.tolist(), strict=True)
-        ]
+    def _result(self, image: PreparedImage, tiles: list[Detections]) -> Result:
+        facts, height, width = self._model.facts, image.height, image.width
+        placed = [_to_image(one, place, facts) for one, place in zip(tiles, image.places, strict=True)]
         whole = placed[0]
         if len(placed) > 1:
-            whole = join_tiles(
-                placed, image.places, image.height, image.width, facts.nms_iou, facts.max_detections
-            )
+            whole = join_tiles(placed, image.places, height, width, facts.nms_iou, facts.max_detections)
         boxes = to_whole_pixels(whole.boxes) if self._selection.whole_pixels else whole.boxes
-        return Result(boxes, whole.scores, whole.labels, facts.names, image.height, image.width, image.file)
+        return Result(boxes, whole.scores, whole.labels, facts.names, height, width, image.file)
 
 
 def _crop(pixels: Rgb, place: Ints) -> Rgb:
@@ -214,15 +203,15 @@ def _crop(pixels: Rgb, place: Ints) -> Rgb:
     return np.ascontiguousarray(pixels[top:bottom, left:right])
 
 
-def _letterbox(place: Sequence[int] | Ints, facts: ModelFacts) -> Letterbox:
-    left, top, right, bottom = (int(value) for value in place)
+def _letterbox(place: Ints, facts: ModelFacts) -> Letterbox:
+    left, top, right, bottom = place.tolist()
     return Letterbox(bottom - top, right - left, facts.height, facts.width)
 
 
-def _to_image(found: Detections, place: Sequence[int], facts: ModelFacts) -> Detections:
-    """Return detections on a letterboxed part of an image in the image's pixels, without what is on bars alone."""
-    left, top, right, bottom = place
-    boxes = _letterbox(place, facts).boxes_out(found.boxes) + np.array([left, top, left, top], np.float64)
-    boxes = np.clip(boxes, (left, top, left, top), (right, bottom, right, bottom))
+def _to_image(found: Detections, place: Ints, facts: ModelFacts) -> Detections:
+    """Return a tile's detections in the image's pixels, without those on letterbox padding alone."""
+    corner = np.tile(place[:2], 2)
+    boxes = _letterbox(place, facts).boxes_out(found.boxes) + corner
+    boxes = np.clip(boxes, corner, np.tile(place[2:], 2))
     solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
     return Detections(boxes[solid], found.scores[solid], found.labels[solid])

@@ -1,4 +1,4 @@
-"""A model out of another git repository, through DVC."""
+"""A model from a git repository, fetched through DVC."""
 
 import re
 from contextlib import closing, suppress
@@ -7,7 +7,7 @@ from pathlib import Path
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME as SELECTION
 
-MODEL = "data/model"  # where every repository of this kind has its model
+_MODEL = "data/model"  # in every repository of this kind
 _FILES = ("model.json", "weights.npz")
 _EVALUATION = "data/evaluation"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|.*\.git/?$", re.IGNORECASE)
@@ -21,18 +21,15 @@ def is_remote(model: str) -> bool:
 def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     """Fetch `data/model` of a git repository, from its DVC remote or cache, into an existing folder.
 
-    Where the repository has it, what its evaluation says of using the model comes along.
+    The selection that its evaluation measured comes along where there is one.
 
     Args:
-        url: Of the repository, or its path.
-        revision: A branch, tag or commit; None: what the repository's HEAD is.
-        folder: Where to.
-
-    Returns:
-        The folder of the model.
+        url: URL or path of the repository.
+        revision: Branch, tag or commit; None: the repository's HEAD.
+        folder: Folder for the model's own folder, which is returned.
 
     Raises:
-        UserError: Where the repository, the revision or the model cannot be had.
+        UserError: If the repository, the revision or the model cannot be had.
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -44,13 +41,13 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     try:
         with closing(DVCFileSystem(url, rev=revision)) as system:
             for name in _FILES:
-                system.get_file(f"{MODEL}/{name}", str(model / name))
+                system.get_file(f"{_MODEL}/{name}", str(model / name))
             (folder / "evaluation").mkdir()
             with suppress(OSError, DvcException):  # without it, the defaults are used and said to be
                 system.get_file(f"{_EVALUATION}/{SELECTION}", str(folder / "evaluation" / SELECTION))
     except FileNotFoundError as error:
         raise UserError(
-            f"{at}: has no {MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "
+            f"{at}: has no {_MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "
             "another revision"
         ) from None
     except (DvcException, SCMError, OSError) as error:

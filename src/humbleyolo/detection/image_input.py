@@ -1,4 +1,4 @@
-"""A picture in any form that programs hold one in, as an upright RGB array."""
+"""An image in any form that programs hold one in, as an upright RGB array."""
 
 import io
 import os
@@ -20,30 +20,27 @@ MAX_PIXELS = 89_000_000  # of one image, where nobody says otherwise; Pillow's o
 _warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
 
 
-def read_image(picture: ImageLike, max_pixels: int) -> Rgb:
-    """Return a picture upright and in RGB; what is transparent lies on black.
+def read_image(image: ImageLike, max_pixels: int) -> Rgb:
+    """Return an image upright and in RGB, (H, W, 3) uint8; transparent pixels lie on black.
 
     Args:
-        picture: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8, (H, W) or
+        image: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8, (H, W) or
             (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
-        max_pixels: Larger ones are refused, before they are decoded.
-
-    Returns:
-        (H, W, 3) uint8.
+        max_pixels: Largest number of pixels, checked before decoding.
 
     Raises:
-        UserError: Where it cannot be read, is too large, or is no picture.
+        UserError: If it cannot be read, is too large, or is no image.
     """
-    if isinstance(picture, np.ndarray):
-        return _from_array(picture, max_pixels)
-    if isinstance(picture, Image.Image):
-        check_pixels(*picture.size[::-1], max_pixels, "the image")
-        return pillow_to_rgb(picture, "the image")
-    if isinstance(picture, str | os.PathLike):
-        path = Path(picture)
+    if isinstance(image, np.ndarray):
+        return _from_array(image, max_pixels)
+    if isinstance(image, Image.Image):
+        _check_pixels(*image.size[::-1], max_pixels, "the image")
+        return pillow_to_rgb(image, "the image")
+    if isinstance(image, str | os.PathLike):
+        path = Path(image)
         return decode_image(read_file(path), str(path), max_pixels)
     raise UserError(
-        f"a picture is given as {type(picture).__name__}; it can be a path, a Pillow image or a NumPy array"
+        f"a picture is given as {type(image).__name__}; it can be a path, a Pillow image or a NumPy array"
     )
 
 
@@ -51,7 +48,7 @@ def read_file(path: Path) -> bytes:
     """Return a file's bytes.
 
     Raises:
-        UserError: Where it cannot be read.
+        UserError: If it cannot be read.
     """
     try:
         return path.read_bytes()
@@ -62,19 +59,16 @@ def read_file(path: Path) -> bytes:
 
 
 def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None = None) -> Rgb:
-    """Return the picture in an image file, upright and in RGB.
+    """Return the image in a file, upright and in RGB, (H, W, 3) uint8.
 
     Args:
-        data: The file's bytes.
-        name: What an error calls the file.
-        max_pixels: Larger ones are refused, before they are decoded.
-        formats: Pillow's names of those that are accepted; None: all that Pillow knows.
-
-    Returns:
-        (H, W, 3) uint8.
+        data: Bytes of the file.
+        name: Name of the file in errors.
+        max_pixels: Largest number of pixels, checked before decoding.
+        formats: Pillow's names of the formats that are accepted; None: all.
 
     Raises:
-        UserError: Where the bytes are not a whole image of these formats, or it is too large.
+        UserError: If the bytes are not a whole image of these formats, or it is too large.
     """
     if not data:
         raise UserError(f"{name}: cannot be read as an image: it is empty")
@@ -94,16 +88,11 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
                     f"{name}: cannot be read as an image: it is of no format that is known, or damaged at its start"
                 ) from None
     if size:
-        check_pixels(*size[::-1], max_pixels, name)
-    return decode(data, name)  # says what is wrong where the header could not be read
+        _check_pixels(*size[::-1], max_pixels, name)
+    return decode(data, name)  # its error tells of a header that could not be read
 
 
-def check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
-    """Refuse what is too large.
-
-    Raises:
-        UserError: Where there are more pixels than allowed.
-    """
+def _check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
     if height * width > max_pixels:
         raise UserError(
             f"{name}: has {width} x {height} pixels, more than the {max_pixels:,} allowed; shrink it, or allow "
@@ -119,7 +108,7 @@ def _from_array(pixels: Uint8s, max_pixels: int) -> Rgb:
             f"a picture is an array of {pixels.dtype}, shape {shape}; it must be uint8, 0 to 255, of shape "
             "(height, width), (height, width, 1), (height, width, 3) or (height, width, 4)"
         )
-    check_pixels(pixels.shape[0], pixels.shape[1], max_pixels, "the array")
+    _check_pixels(pixels.shape[0], pixels.shape[1], max_pixels, "the array")
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
     if pixels.shape[2] == 4:

@@ -1,4 +1,4 @@
-"""The pictures that a command line names: files, folders, patterns and zip archives."""
+"""The images that a command line names: files, folders, patterns and zip archives."""
 
 import glob
 import os
@@ -18,12 +18,12 @@ from humbleyolo.labels.ledger import BadInput
 
 @dataclass(frozen=True)
 class NamedImage:
-    """One picture to be looked at.
+    """An image file that a path named.
 
     Attributes:
-        shown: What people and results call it: its path, or `archive.zip/path/in/it`.
-        name: Its path below the folder or archive that was named, or its file name; with `/`.
-        read: Returns the file's bytes, or raises a `UserError`.
+        shown: Name for people and results: its path, or `archive.zip/path/in/it`.
+        name: Path below the folder or archive that was named, or its file name; with `/`.
+        read: Function that returns the file's bytes, or raises a `UserError`.
     """
 
     shown: str
@@ -32,18 +32,18 @@ class NamedImage:
 
 
 class NamedImages:
-    """All pictures under some paths, sorted within each. A context manager: archives stay open inside.
+    """All images under some paths, sorted within each path. A context manager: archives stay open inside.
 
     Args:
-        paths: Files, folders (looked at with the folders in them), zip archives, or patterns such as
-            `photos/**/*.jpg`. What is named twice is looked at once.
+        paths: Files, folders (with the folders in them), zip archives, or patterns such as `photos/**/*.jpg`.
+            An image that is named twice is there once.
 
     Attributes:
-        items: The pictures.
-        left_out: (path, reason) of what is there but cannot be read, such as links to folders.
+        items: The images.
+        left_out: (path, reason) of files that cannot be read, such as links to folders.
 
     Raises:
-        ProblemsError: With every path that does not exist or holds no pictures.
+        ProblemsError: With every path that does not exist or holds no images.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
@@ -107,7 +107,7 @@ class NamedImages:
                 )
 
     def _is_new(self, path: str) -> bool:
-        place = os.path.abspath(path)  # noqa: PTH100 - of a path inside an archive too; links stay as they are
+        place = os.path.abspath(path)  # noqa: PTH100 - inside an archive too; links stay as they are
         new = place not in self._seen
         self._seen.add(place)
         return new

@@ -1,16 +1,17 @@
-"""A detector run over many pictures, some of which may be broken."""
+"""A detector run over many image files, some of which may be broken."""
 
 import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
 from humbleyolo.detection.backend import BATCH
-from humbleyolo.detection.detector import Detector, Prepared
+from humbleyolo.detection.detector import Detector, PreparedImage
 from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.result import Result
@@ -20,19 +21,19 @@ from humbleyolo.errors import UserError
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes
-_AHEAD = 2 * BATCH  # pictures that they may be ahead; held as the network sees them, whatever their size
-_LONGEST_PX = 1600  # side of a drawing
-_SMALL_PX = 240  # pictures are enlarged to about that
+_AHEAD = 2 * BATCH  # images that they may be ahead; held as the network sees them, whatever their size
+_LONGEST_PX = 1600  # longer side of a drawing
+_SMALL_PX = 240  # smaller images are enlarged to about that
 
 
 @dataclass
-class Done:
-    """What was done.
+class Counts:
+    """Counts of a run.
 
     Attributes:
-        images: NamedImages that were looked at.
-        detections: Found on them.
-        failed: NamedImages that were not, because they could not be read or their results not be written.
+        images: Images with a result.
+        detections: Detections on them.
+        failed: Images that could not be read, or whose result could not be written.
     """
 
     images: int = 0
@@ -41,23 +42,23 @@ class Done:
 
 
 def predict(
-    detector: Detector, pictures: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int
-) -> Done:
-    """Look at every picture, in order, and write what is found. A bar is shown on a terminal.
+    detector: Detector, images: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int
+) -> Counts:
+    """Detect objects on every image, in order, and write the results. A progress bar is shown on a terminal.
 
-    What is wrong with one picture is told on standard error; the others are done.
+    An image that fails is told on standard error; the others are done.
 
     Args:
-        detector: What looks.
-        pictures: At what.
-        writer: Takes the results.
-        drawings: An existing folder for the pictures with their boxes; None: not drawn.
-        max_pixels: Larger pictures are refused.
+        detector: The detector.
+        images: The images.
+        writer: Writer of the results.
+        drawings: Existing folder for the images with their boxes; None: not drawn.
+        max_pixels: Largest number of pixels of an image.
     """
-    done = Done()
-    names = _drawing_names(pictures.items)
-    with tqdm(total=len(pictures.items), unit=" images", disable=None, leave=False) as bar:
-        for item, outcome in _results(detector, pictures.items, max_pixels):
+    counts = Counts()
+    names = _drawing_names(images.items)
+    with tqdm(total=len(images.items), unit=" images", disable=None, leave=False) as bar:
+        for item, outcome in _results(detector, images.items, max_pixels):
             try:
                 if isinstance(outcome, UserError):
                     raise outcome
@@ -65,49 +66,39 @@ def predict(
             except UserError as error:
                 bar.write(f"error: {error}", file=sys.stderr)
                 writer.fail(item, str(error))
-                done.failed += 1
+                counts.failed += 1
             else:
-                done.images += 1
-                done.detections += len(outcome)
+                counts.images += 1
+                counts.detections += len(outcome)
                 if drawings is not None:
                     _draw(item, outcome, drawings / names[item.shown], max_pixels)
             bar.update()
-    return done
+    return counts
 
 
 def _results(
     detector: Detector, items: list[NamedImage], max_pixels: int
 ) -> Iterator[tuple[NamedImage, Result | UserError]]:
-    """Yield each item with its result or what is wrong with it, in order."""
-    batch: list[tuple[NamedImage, Prepared | UserError]] = []
-    for pair in _prepared(detector, items, max_pixels):
-        batch.append(pair)
-        if len(batch) == BATCH:
-            yield from _detected(detector, batch)
-            batch = []
-    yield from _detected(detector, batch)
-
-
-def _detected(
-    detector: Detector, batch: list[tuple[NamedImage, Prepared | UserError]]
-) -> Iterator[tuple[NamedImage, Result | UserError]]:
-    results = iter(detector.detect([one for _, one in batch if isinstance(one, Prepared)]))
-    for item, one in batch:
-        yield item, next(results) if isinstance(one, Prepared) else one
+    """Yield each image with its result or its error, in order."""
+    prepared = _prepared(detector, items, max_pixels)
+    while batch := list(islice(prepared, BATCH)):
+        results = iter(detector.detect([one for _, one in batch if isinstance(one, PreparedImage)]))
+        for item, one in batch:
+            yield item, next(results) if isinstance(one, PreparedImage) else one
 
 
 def _prepared(
     detector: Detector, items: list[NamedImage], max_pixels: int
-) -> Iterator[tuple[NamedImage, Prepared | UserError]]:
-    """Yield each item as the network sees it, or what is wrong with it, in order; some are read ahead."""
+) -> Iterator[tuple[NamedImage, PreparedImage | UserError]]:
+    """Yield each image as the network sees it, or its error, in order; some are read ahead."""
 
-    def prepare(item: NamedImage) -> Prepared | UserError:
+    def prepare(item: NamedImage) -> PreparedImage | UserError:
         try:
             return detector.prepare(decode_image(item.read(), item.shown, max_pixels), item.shown)
         except UserError as error:
             return error
 
-    waiting: deque[tuple[NamedImage, Future[Prepared | UserError]]] = deque()
+    waiting: deque[tuple[NamedImage, Future[PreparedImage | UserError]]] = deque()
     with ThreadPoolExecutor(_READERS) as pool:
         try:
             for item in items:
@@ -118,7 +109,7 @@ def _prepared(
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-        finally:  # the reader stopped early: Ctrl-C, or the results cannot be written
+        finally:  # where the consumer stopped early: Ctrl-C, or the results cannot be written
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -130,7 +121,7 @@ def _draw(item: NamedImage, result: Result, path: Path, max_pixels: int) -> None
 
 
 def _drawing_names(items: list[NamedImage]) -> dict[str, str]:
-    """Return the PNG's name for each item: its own, with its old extension in it where two would be alike."""
+    """Return the PNG's name for each image: its own, with its old extension in it where two would be alike."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for item in items:
