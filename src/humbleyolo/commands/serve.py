@@ -2,6 +2,8 @@
 
 import argparse
 
+from humbleyolo.serve.limits import UPLOAD_MIB
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -12,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-upload-mib",
         type=int,
-        default=20,
+        default=UPLOAD_MIB,
         metavar="N",
         help="refuse larger files; default: %(default)s",
     )

@@ -92,8 +92,8 @@ class Detector:
         """Read a model.
 
         Args:
-            model: The folder that `train` wrote (`data/model`), a file or folder that `humbleyolo export`
-                wrote, or the URL of a git repository of this kind, whose model is fetched through DVC.
+            model: The folder that `train` wrote (`data/model`), or a file or folder that `humbleyolo export`
+                wrote. Or the URL of a git repository of this kind, whose model is fetched through DVC.
             revision: Branch, tag or commit of the repository.
             threshold: Lowest score of a detection, 0 to 1. None: the best on val where the evaluation beside the
                 model says so, else 0.5; an export knows its own.
@@ -136,8 +136,8 @@ class Detector:
         """Find objects.
 
         Args:
-            images: A path; a Pillow image; an array (H, W, 3) of uint8, or grey (H, W), or with alpha
-                (H, W, 4); or a list of them, of any shapes. EXIF orientations are applied, once.
+            images: A path; a Pillow image; an array of uint8, (H, W, 3), grey (H, W) or with alpha (H, W, 4).
+                Or a list of them, of any shapes. EXIF orientations are applied, once.
             threshold: Lowest score, in place of the detector's own.
 
         Returns:

@@ -5,7 +5,7 @@ boxes       (N, D, 4) float32 xyxy pixels of the letterboxed image, best score f
 scores      (N, D) float32
 labels      (N, D) int32 class indices
 count       (N,) int32 how many of the D are detections; the others are 0
-grid        (N, R, S, K) float32, what the network itself says
+grid        (N, R, S, K) float32, output of the network itself
 """
 
 from dataclasses import asdict
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from humbleyolo.geometry.grid import Grid, decode_tensor
 from humbleyolo.geometry.iou import pairwise_iou
+from humbleyolo.models.selection import Selection
 
 OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
 _MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with each other
@@ -23,18 +24,18 @@ _MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with 
 
 @keras.saving.register_keras_serializable("humbleyolo")
 class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
-    """What `humbleyolo.models.network.select_detections` does in NumPy, as tensor operations.
+    """Selection of detections by tensor operations, equal to `models.network.select_detections` in NumPy.
 
     Suppression is the greedy rule: a box goes where a better one of its class that stays overlaps it by more than
-    `nms_iou`. Told of all boxes at once, that has one solution, and applying it to a guess over and over reaches
-    it in as many steps as the longest chain of boxes, each of which removes the next: matrices in place of a loop
-    over boxes. The best 1,024 pairs of box and class take part.
+    `nms_iou`. For all boxes at once, that rule has one solution. Applied to a guess over and over, it reaches the
+    solution in as many steps as the longest chain of boxes, each of which removes the next. So matrices take the
+    place of a loop over boxes. The best 1,024 pairs of box and class take part.
 
     Args:
         grid: Fields of `Grid`.
-        min_score: Boxes under it are dropped.
-        nms_iou: See above.
-        max_detections: The best so many of an image are kept.
+        min_score: Lowest score of a detection.
+        nms_iou: Highest overlap of two detections of one class.
+        max_detections: Largest number of detections on an image.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         return kept
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made again from."""
+        """Return the arguments that make the layer again."""
         return {
             **super().get_config(),
             "grid": asdict(self.grid),
@@ -101,10 +102,9 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         }
 
 
-def detection_model(
-    network: keras.Model, grid: Grid, min_score: float, nms_iou: float, max_detections: int
-) -> keras.Model:
+def detection_model(network: keras.Model, grid: Grid, selection: Selection) -> keras.Model:
     """Return a network with decoding and suppression inside: pixels -> the outputs at the top of this module."""
     pixels = keras.Input((grid.height, grid.width, 3), dtype="uint8", name="pixels")
-    select = SelectDetections(asdict(grid), min_score, nms_iou, max_detections, name="select")
+    chosen = (selection.min_score, selection.nms_iou, selection.max_detections)
+    select = SelectDetections(asdict(grid), *chosen, name="select")
     return keras.Model(pixels, select(network(pixels)), name="humbleyolo")

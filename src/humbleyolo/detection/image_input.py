@@ -24,8 +24,8 @@ def read_image(image: ImageLike, max_pixels: int) -> Rgb:
     """Return an image upright and in RGB, (H, W, 3) uint8; transparent pixels lie on black.
 
     Args:
-        image: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8, (H, W) or
-            (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
+        image: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8. Shapes of arrays:
+            (H, W) or (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
         max_pixels: Largest number of pixels, checked before decoding.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The model card: what is known of a model, for those who get nothing but the file.
+"""The model card: facts of a model, for people who get nothing but its export.
 
-Everything is read from what the stages wrote around the model; what is not there is left out, and said to be.
+Everything is read from the stages' outputs around the model; a missing output is said to be missing.
 """
 
 import csv
@@ -21,7 +21,7 @@ _INTERVALS = "intervals.csv"  # metric, value, low, high
 
 
 def sha256(path: Path) -> str:
-    """Return a file's SHA-256, or that of a folder: of its files' names and contents, in order."""
+    """Return the SHA-256 of a file, or of a folder: of its files' names and contents, in order."""
     digest = hashlib.sha256()
     if path.is_dir():
         for one in sorted(inside for inside in path.rglob("*") if inside.is_file()):
@@ -35,12 +35,12 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
     """Return the card as Markdown.
 
     Args:
-        info: Of the model.
-        model: Its folder, `data/model`; the files of the other stages are looked for around it.
-        export: What was written.
-        name: The name that it will have.
-        facts: What it says of itself.
-        parity: How it compares with the model.
+        info: Facts of the model.
+        model: Its folder, `data/model`; the outputs of the other stages lie around it.
+        export: The export, a file or a folder.
+        name: Its final name.
+        facts: Its metadata.
+        parity: Its difference from the model.
     """
     data = model.parent
     parts = [

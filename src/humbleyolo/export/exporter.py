@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
-from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
 
@@ -31,7 +30,7 @@ from humbleyolo.storage.atomic import cannot_write, make_folder
 
 Precision = Literal["float32", "float16", "int8"]
 SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
-# Packages that a target needs, as they are imported and as they are called, and the extra that brings them.
+# Packages of a target, as they are imported and as they are installed; the extra has the target's name.
 _NEEDS = {
     "litert": (("ai_edge_litert", "ai-edge-litert"),),
     "onnx": (("tf2onnx", "tf2onnx"), ("onnxruntime", "onnxruntime")),
@@ -40,14 +39,14 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user decides.
+    """Choices of the user.
 
     Attributes:
-        to: One of `SUFFIX`.
-        precision: float16 and int8 are LiteRT's alone.
-        threshold: Kept in the export; None: the best on val where the evaluation says so, else 0.5.
-        nms_iou: Built in; None: as in the evaluation, else 0.5.
-        threads: That compute; None: as many as the runtimes think best.
+        to: Target, one of `SUFFIX`.
+        precision: Precision of the weights; float16 and int8 are LiteRT's alone.
+        threshold: Threshold in the metadata; None: the best on val where the evaluation says so, else 0.5.
+        nms_iou: Highest overlap of two detections of one class, built in; None: as evaluated, else 0.5.
+        threads: Threads that compute; None: the runtimes' choice.
     """
 
     to: str
@@ -64,14 +63,14 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         model: The folder that `train` wrote.
         output: A file, replaced where it is there; for SavedModel a folder that is not there yet.
         data: The folder with `grid/test`, `grid/val` (int8) and `dataset/test.zip`.
-        settings: What a user decides.
+        settings: Choices of the user.
 
     Returns:
-        How the export compares with the model.
+        The difference between export and model.
 
     Raises:
-        UserError: Where something is missing or out of range, or the export does not answer as the model does;
-            then nothing is written.
+        UserError: If something is missing or out of range, or the export does not answer as the model does.
+            Nothing is written then.
     """
     _check(output, settings)
     selection = selection_of(model).override(threshold=settings.threshold, nms_iou=settings.nms_iou)
@@ -91,7 +90,10 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
     )
     with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
         written = folder / output.name
-        _write(network, facts, written, settings.to, calibration)
+        with silence():
+            WRITE[settings.to](
+                detection_model(network.model, info.grid, selection), facts, written, calibration
+            )
         parity = compare(network, open_exported(written, settings.threads), split, archive)
         if parity.problem:
             raise UserError(
@@ -126,17 +128,9 @@ def _check(output: Path, settings: Settings) -> None:
             raise runtime_missing(output, package, settings.to)
 
 
-def _write(network: Network, facts: Metadata, path: Path, to: str, calibration: Uint8s | None) -> None:
-    with silence():
-        model = detection_model(
-            network.model, network.info.grid, facts.min_score, facts.nms_iou, facts.max_detections
-        )
-        WRITE[to](model, facts, path, calibration)
-
-
 @contextmanager
 def _apart(output: Path) -> Iterator[Path]:
-    """Yield a folder on the same disk that goes away with all that is in it."""
+    """Yield a temporary folder on the same disk."""
     make_folder(output.parent)
     folder = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
     try:

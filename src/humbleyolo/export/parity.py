@@ -1,4 +1,4 @@
-"""Does an export answer as the model does? Both are run on the test split, each in its own runtime."""
+"""The parity gate: model and export run on the test split, each in its own runtime, and are compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,24 +16,24 @@ from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.models.network import Network
+from humbleyolo.models.network import Network, select_detections
 from humbleyolo.storage.array_types import Floats, Ints
 
 Placed = tuple[Floats, Ints, Floats]  # boxes ltwh, labels, scores
 
-TOLERANCE = 1e-4  # of float32: of every number of the grid (all are fractions or probabilities), and of AP
-ROUNDED_AP = 0.005  # of float16 and int8, whose weights are rounded on purpose: AP may fall by that
+TOLERANCE = 1e-4  # float32: of every number of the grid (all are fractions or probabilities), and of AP
+ROUNDED_AP = 0.005  # float16 and int8, whose weights are rounded on purpose: largest loss of AP
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How much an export differs from the model.
+    """Difference between an export and the model.
 
     Attributes:
-        images: That both were run on.
+        images: Number of images that both were run on.
         difference: Largest difference of a number of the grid.
-        ap: Of the model; None where the split has no objects.
-        export_ap: Of the export.
+        ap: AP of the model; None where the split has no objects.
+        export_ap: AP of the export.
         precision: float32, float16 or int8.
     """
 
@@ -45,7 +45,7 @@ class Parity:
 
     @property
     def problem(self) -> str:
-        """What is over tolerance; empty where all is well."""
+        """The difference that is over tolerance; empty where there is none."""
         lost = 0.0 if self.ap is None or self.export_ap is None else self.ap - self.export_ap
         if self.precision != "float32":
             if not lost <= ROUNDED_AP:
@@ -67,17 +67,17 @@ class Parity:
 def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
     """Run both on a split.
 
-    Edges are not rounded to whole pixels, though whoever uses the two may do it: that would make a pixel, and so a
+    Edges are not rounded to whole pixels, even where the selection asks for it. That would make a pixel, and so a
     step of AP, out of a difference in the sixth digit.
 
     Args:
         network: The model that the export was made from.
-        exported: In its own runtime.
+        exported: The export, in its own runtime.
         split: Letterboxed images.
         archive: The truth.
 
     Raises:
-        UserError: Where model and split do not belong together.
+        UserError: If model and split do not belong together.
     """
     check_match(network, split, archive)
     selection = exported.facts
@@ -85,10 +85,10 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
     own, theirs = [], []
     for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
         images = np.asarray(split.images[start : start + BATCH])
-        outputs = exported.run(images)
-        difference = np.abs(network.predict(images) - outputs["grid"])
+        predictions, outputs = network.predict(images), exported.run(images)
+        difference = np.abs(predictions - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
-        own += list(_in_image(network.detect_batch(images, selection), split, start))
+        own += list(_in_image(select_detections(predictions, split.grid, selection), split, start))
         theirs += list(_in_image(detections_in(outputs, selection.min_score), split, start))
     truths, classes = read_truths(archive), len(split.categories)
     return Parity(

@@ -1,4 +1,4 @@
-"""A detection model written in each format."""
+"""Export targets: a function for each format that writes a detection model and its metadata."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from humbleyolo.storage.array_types import Uint8s
 
 _OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
 _LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")
-_CALIBRATION = 200  # images of val
+_CALIBRATION = 200  # images of val, at most
 
 
 def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
@@ -43,7 +43,7 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | N
     """Write ONNX, with the metadata among its properties.
 
     Raises:
-        UserError: Where what converts is not installed.
+        UserError: If the converter is not installed.
     """
     try:
         import tf2onnx
@@ -59,14 +59,14 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | N
 def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration: Uint8s | None) -> None:
     """Write LiteRT's flat buffer, with the metadata in a zip archive behind it, as LiteRT's tools have theirs.
 
-    float16 halves the weights; they are computed with as float32. int8 computes the whole network in 8 bits, with
-    8-bit pixels going in; what follows its last layer (softmax, boxes, suppression) stays float32.
+    float16 halves the weights; computation is in float32. int8 computes the whole network in 8 bits, from 8-bit
+    pixels; softmax, boxes and suppression, behind its last layer, stay float32.
 
     Args:
-        model: Uint8s -> the outputs of `graph`.
-        metadata: Says which precision.
-        path: Of the file.
-        calibration: (N, H, W, 3) letterboxed images that the ranges of int8 are taken from.
+        model: Pixels -> the outputs of `graph`.
+        metadata: Metadata, with the precision.
+        path: The file.
+        calibration: (N, H, W, 3) letterboxed images for the ranges of int8.
     """
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if metadata.precision == "float16":
@@ -105,13 +105,12 @@ def _int8(model: keras.Model, converter: Any, calibration: Uint8s) -> bytes:
 
 
 def _behind_network(data: bytes) -> list[str]:
-    """Return the names of the tensors that are computed behind the network's last layer."""
+    """Return the names of the tensors behind the network's last layer."""
     interpreter = tf.lite.Interpreter(model_content=data)
     tensors = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
     operations = interpreter._get_ops_details()  # there is no public way to their order
-    last = max(
-        number for number, one in enumerate(operations) if one["op_name"] in _LAST_OF_NETWORK
-    )  # what was merged into it, such as a bias, is part of it
+    # Operations that were merged into the last one, such as a bias, are part of it.
+    last = max(number for number, one in enumerate(operations) if one["op_name"] in _LAST_OF_NETWORK)
     names = [tensors.get(index, "") for one in operations[last + 1 :] for index in one["outputs"]]
     return [name for name in names if name]
 
@@ -138,7 +137,7 @@ WRITE: dict[str, Write] = {
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keep converters from talking: they print, warn and write to standard error where nothing is wrong."""
+    """Silence the converters: they print, warn and write to standard error where nothing is wrong."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), hold_stderr():
         warnings.simplefilter("ignore")
         yield

@@ -1,1 +1,1 @@
-"""A page on this machine to play with a model: `app.py` answers, `page.html`, `page.js` and `page.css` are shown."""
+"""A page on this machine to try a model: its web application, server and limits, and the page itself."""

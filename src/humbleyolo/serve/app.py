@@ -1,8 +1,7 @@
 """The web application: one page, and `POST /detect`, which takes an image file and gives boxes as JSON.
 
-It is for the person at this machine: it listens on 127.0.0.1 alone, answers only requests that name this machine
-(so that no page of another site can reach it through a name that points here), and the page loads nothing from
-elsewhere.
+The application answers only requests that name this machine. So no page of another site can reach it through a
+name that points here. The page loads nothing from elsewhere.
 """
 
 from importlib import resources
@@ -20,7 +19,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.models.selection import DEFAULT
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # that a browser shows, too
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # of images; a browser shows them, too
 _HOSTS = ("127.0.0.1", "localhost")
 _FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 _POLICY = (
@@ -32,35 +31,22 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     """Return the application.
 
     Args:
-        detector: Threads share it.
-        max_bytes: A larger upload is refused.
-        max_pixels: A larger image is refused.
+        detector: Detector that all threads share.
+        max_bytes: Largest upload, bytes.
+        max_pixels: Largest number of pixels of an image.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
+    app.before_request(_refuse_other_sites)
+    app.after_request(_guard)
     files = {name: (resources.files(__package__) / name).read_bytes() for name in _FILES}
-
-    @app.before_request
-    def only_from_here() -> tuple[Response, int] | None:
-        origin = request.headers.get("Origin")
-        names = [request.host, *([urlsplit(origin).netloc] if origin else [])]
-        if any(urlsplit(f"//{name}").hostname not in _HOSTS for name in names):
-            return _told("this page is for the machine that it runs on; open http://127.0.0.1", 403)
-        return None
-
-    @app.after_request
-    def guarded(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
     @app.get("/")
     @app.get("/<name>")
     def page(name: str = "page.html") -> Response | tuple[Response, int]:
         if name not in files:
-            return _told("there is no such page", 404)
+            return _error("there is no such page", 404)
         return Response(files[name], content_type=f"{_FILES[name]}; charset=utf-8")
 
     @app.get("/model")
@@ -77,26 +63,38 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
 
     @app.post("/detect")
     def detect() -> Response:
-        data = request.get_data(cache=False)
-        pixels = decode_image(data, "the picture", max_pixels, FORMATS)
+        pixels = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS)
         return jsonify(_answer(detector, detector(pixels, threshold=DEFAULT.min_score)))
 
     @app.errorhandler(UserError)
     def wrong(error: UserError) -> tuple[Response, int]:
-        return _told(str(error), 400)
+        return _error(str(error), 400)
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> tuple[Response, int]:
-        text = (
-            f"the picture has more than {max_bytes / 2**20:g} MiB" if error.code == 413 else error.description
-        )
-        return _told(text or "", error.code or 500)
+        too_large = f"the picture has more than {max_bytes / 2**20:g} MiB"
+        return _error(too_large if error.code == 413 else error.description or "", error.code or 500)
 
     return app
 
 
+def _refuse_other_sites() -> tuple[Response, int] | None:
+    origin = request.headers.get("Origin")
+    names = [request.host, *([urlsplit(origin).netloc] if origin else [])]
+    if any(urlsplit(f"//{name}").hostname not in _HOSTS for name in names):
+        return _error("this page is for the machine that it runs on; open http://127.0.0.1", 403)
+    return None
+
+
+def _guard(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _answer(detector: Detector, result: Result) -> dict[str, Any]:
-    """Return every detection, however low its score, and where the network's grid lies on the picture."""
+    """Return every detection, however low its score, and the place of the network's grid on the image."""
     facts = detector.facts
     letterbox = Letterbox(result.height, result.width, facts.height, facts.width)
     extent = letterbox.boxes_out(np.array([[0, 0, facts.width, facts.height]], np.float64))[0]
@@ -109,5 +107,5 @@ def _answer(detector: Detector, result: Result) -> dict[str, Any]:
     }
 
 
-def _told(text: str, code: int) -> tuple[Response, int]:
+def _error(text: str, code: int) -> tuple[Response, int]:
     return jsonify(error=text), code

@@ -1,30 +1,27 @@
-"""What carries the page: waitress, on 127.0.0.1 alone."""
+"""The server of the page: waitress, on 127.0.0.1 alone."""
 
 import socket
 from typing import Any
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.errors import UserError
-
-MAX_PIXELS = 20_000_000  # of one picture; a page shows no more
-_THREADS = 8  # that answer; further requests wait
-_CONNECTIONS = 200
+from humbleyolo.serve.limits import CONNECTIONS, IMAGE_PIXELS, MOST_UPLOAD_MIB, THREADS
 
 
 def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
     """Return a server that listens already; its `run` answers, its `socket` knows the port.
 
     Args:
-        detector: Threads share it.
+        detector: Detector that all threads share.
         port: 0 takes any that is free.
-        max_upload_mib: Larger uploads are refused.
+        max_upload_mib: Largest upload, MiB.
 
     Raises:
-        UserError: Where a package is missing, or the port cannot be had.
+        UserError: If a package is missing, or the port cannot be had.
     """
-    if not 0 <= port <= 65535 or not 1 <= max_upload_mib <= 1024:
+    if not 0 <= port <= 65535 or not 1 <= max_upload_mib <= MOST_UPLOAD_MIB:
         raise UserError(
-            f"port is {port}, max-upload-mib {max_upload_mib}; they must be 0 to 65535, and 1 to 1024"
+            f"port is {port}, max-upload-mib {max_upload_mib}; they must be 0 to 65535, and 1 to {MOST_UPLOAD_MIB}"
         )
     try:
         import waitress
@@ -36,7 +33,7 @@ def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
             "with `uv sync --extra serve`"
         ) from None
     max_bytes = max_upload_mib * 2**20
-    app = create_app(detector, max_bytes=max_bytes, max_pixels=MAX_PIXELS)
+    app = create_app(detector, max_bytes=max_bytes, max_pixels=IMAGE_PIXELS)
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -47,9 +44,8 @@ def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
     return waitress.create_server(
         app,
         sockets=[listener],
-        threads=_THREADS,
-        connection_limit=_CONNECTIONS,
-        max_request_body_size=max_bytes
-        + 2**20,  # what is little over is refused by the application, in words
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        max_request_body_size=max_bytes + 2**20,  # the application refuses smaller excess, in words
         ident=None,
     )

@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 from humbleyolo.detection.backends.metadata import (
     ExportedModel,
@@ -31,16 +30,12 @@ def open_litert(path: Path, threads: int | None) -> ExportedModel:
             runner = interpreter.get_signature_runner()
     except (ValueError, RuntimeError) as error:
         raise damaged(path, error) from None
-    return ExportedModel(metadata, _Shared(interpreter, runner))
+    lock = threading.Lock()  # the interpreter computes for one thread at a time
 
-
-class _Shared:
-    """An interpreter, which computes for one thread at a time."""
-
-    def __init__(self, interpreter: Any, runner: Any) -> None:
-        self._interpreter, self._runner, self._lock = interpreter, runner, threading.Lock()
-
-    def __call__(self, images: Uint8s) -> Outputs:
-        with self._lock:
-            outputs: Outputs = self._runner(pixels=images)
+    def run(images: Uint8s) -> Outputs:
+        _ = interpreter  # lives as long as its runner
+        with lock:
+            outputs: Outputs = runner(pixels=images)
             return outputs
+
+    return ExportedModel(metadata, run)

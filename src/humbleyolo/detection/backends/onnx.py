@@ -1,7 +1,6 @@
 """ONNX (`.onnx`), run by onnxruntime: no TensorFlow."""
 
 from pathlib import Path
-from typing import Any
 
 from humbleyolo.detection.backends.metadata import (
     METADATA,
@@ -34,13 +33,9 @@ def open_onnx(path: Path, threads: int | None) -> ExportedModel:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA)
     if text is None:
         raise UserError(f"{path}: was not written by `humbleyolo export`: it has no {METADATA}")
-    return ExportedModel(parse_metadata(text, path), _Session(session))
+    names = [output.name for output in session.get_outputs()]
 
+    def run(images: Uint8s) -> Outputs:
+        return dict(zip(names, session.run(names, {"pixels": images}), strict=True))
 
-class _Session:
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self._names = [output.name for output in session.get_outputs()]
-
-    def __call__(self, images: Uint8s) -> Outputs:
-        return dict(zip(self._names, self._session.run(self._names, {"pixels": images}), strict=True))
+    return ExportedModel(parse_metadata(text, path), run)
