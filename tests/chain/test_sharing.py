@@ -36,7 +36,7 @@ BUCKET, CLONE, DAMAGE, CUT, FOLDER, SSH, MIRROR, VERSION = RUN = (
     "In a bucket",
     "In another clone",
     "Damaged on the server",
-    "A push that was cut short",
+    "A push that was interrupted",
     "In a shared folder",
     "Over SSH",
     "A mirror that can only be read",

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-MODULES = ["humbleyolo.detection.detector", "humbleyolo.detection.result", "humbleyolo.errors"]
+MODULES = [
+    "humbleyolo.detection.detector",
+    "humbleyolo.detection.result",
+    "humbleyolo.geometry.detections",
+    "humbleyolo.errors",
+]
 
 
 def test_the_command_is_in_the_docs() -> None:
@@ -31,9 +36,10 @@ def test_pdoc_writes_pages_of_what_users_call(tmp_path: Path) -> None:
     assert "Warn" not in done.stderr
     pages = tmp_path / "humbleyolo"
     for name, module in (
-        ("Detector.load", "detector"),
-        ("Detector.stream", "detector"),
-        ("Result.boxes", "result"),
+        ("Detector.load", "detection/detector"),
+        ("Detector.stream", "detection/detector"),
+        ("Result.to_pandas", "detection/result"),
+        ("Detections.boxes", "geometry/detections"),
     ):
-        assert f'id="{name}"' in (pages / f"detection/{module}.html").read_text(encoding="utf-8")
+        assert f'id="{name}"' in (pages / f"{module}.html").read_text(encoding="utf-8")
     assert "a git repository of this kind" in (pages / "detection/detector.html").read_text(encoding="utf-8")
