@@ -12,15 +12,16 @@ from typing import Any
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.drawing.boxes_on_image import save_png
+from humbleyolo.drawing.canvas import save_png
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
 from humbleyolo.pipeline.stage import read_paths, run_stage
-from humbleyolo.report.build import build_report, check_match, draw_pictures, write_report
-from humbleyolo.report.contents import collect
-from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.storage.atomic import make_folder
+from humbleyolo.report.evaluation_reader import check_match, read_evaluation
+from humbleyolo.report.galleries import draw_galleries
+from humbleyolo.report.page import build_page
+from humbleyolo.report.page_contents import collect
+from humbleyolo.storage.atomic import atomic_write, make_folder
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
@@ -36,12 +37,13 @@ def render(
         found = read_evaluation(evaluation, truths, len(names), split.grid)
         hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]
         report = collect(found, names, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params)
-        pictures = draw_pictures(report, archive, truths, split, settings)
-        page = build_report(report, archive, truths, split, settings)
+        pictures = draw_galleries(report, archive, truths, split, settings)
+        page = build_page(report, archive, truths, split, settings)
     make_folder(out)
     for name, picture in pictures.items():
         save_png(picture, out / name)
-    write_report(out / "report.html", page)
+    with atomic_write(out / "report.html") as file:
+        file.write(page)
     return len(page)
 
 

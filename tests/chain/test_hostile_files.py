@@ -24,10 +24,9 @@ from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_model
 from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
-from humbleyolo.report.build import check_match
-from humbleyolo.report.contents import collect
-from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.report.table_files import read_table, whole_or_none
+from humbleyolo.report.evaluation_reader import check_match, read_evaluation
+from humbleyolo.report.page_contents import collect
+from humbleyolo.report.table_reader import read_table, whole_or_none
 
 INFO = ModelInfo(
     model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0

@@ -9,19 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from humbleyolo.drawing.boxes_on_image import (
-    RESPONSIBLE,
-    SURE,
-    class_colour,
-    contact_sheet,
-    draw_boxes,
-    draw_cells,
-    frame_size,
-    save_png,
-    shrink,
-    side_by_side,
-    stack,
-)
+from humbleyolo.drawing.boxes_on_image import draw_boxes
+from humbleyolo.drawing.canvas import frame_size, save_png
+from humbleyolo.drawing.contact_sheet import contact_sheet, side_by_side
+from humbleyolo.drawing.palette import class_colour
 
 BLACK = np.zeros((64, 48, 3), np.uint8)
 NAMES = ["chat", "rat"]
@@ -161,80 +152,3 @@ def test_what_cannot_be_drawn_is_refused(changes: dict[str, Any], message: str) 
             arguments["image"], arguments["boxes"], arguments["labels"], NAMES, scale=arguments["scale"],
             scores=arguments.get("scores"),
         )  # fmt: skip
-
-
-def test_colours_of_the_first_classes_differ_and_never_run_out() -> None:
-    colours = [class_colour(label) for label in range(28)]
-    assert len(set(colours)) == 28
-    assert all(0 <= part <= 255 for label in range(1000) for part in class_colour(label))
-
-
-def test_a_large_image_is_shrunk_with_its_boxes() -> None:
-    image = np.zeros((100, 400, 3), np.uint8)
-    image[50:, 200:] = 255
-    smaller, boxes = shrink(image, np.array([[200.0, 50, 400, 100]]), 40)
-    assert smaller.shape == (10, 40, 3)
-    np.testing.assert_allclose(boxes, [[20, 5, 40, 10]])
-    assert (smaller[5:, 20:] == 255).all()
-    same, _ = shrink(image, boxes, 400)
-    assert same is image
-
-
-def test_a_sheet_has_room_for_all() -> None:
-    pictures = [Image.new("RGB", (width, 20), (255, 0, 0)) for width in (10, 30, 20, 30, 30)]
-    sheet = contact_sheet(pictures, columns=2, captions=list("abcde"), title="t")
-    red = (pixels(sheet) == (255, 0, 0)).all(axis=2).sum()
-    assert red == 20 * (10 + 30 + 20 + 30 + 30)
-    for wrong in ({"pictures": []}, {"columns": 0}, {"captions": ["a"]}):
-        arguments: dict[str, Any] = {"pictures": pictures, "columns": 2, "captions": None} | wrong
-        with pytest.raises(ValueError, match="columns"):
-            contact_sheet(arguments["pictures"], columns=arguments["columns"], captions=arguments["captions"])
-
-
-def test_cells_are_the_more_orange_the_surer_they_are() -> None:
-    confidence = np.array(
-        [[0.0, 0.5, 1.0], [0.25, np.nan, 7.0]]
-    )  # what is no confidence is shown as the nearest
-    picture = inside(draw_cells(BLACK, confidence, np.zeros((2, 3), bool), [], scale=6)).astype(int)
-    height, width = picture.shape[:2]
-    middles = picture[height // 4 :: height // 2, width // 6 :: width // 3][:2, :3]
-    np.testing.assert_allclose(middles[0, 2], 0.75 * np.array(SURE), atol=1)
-    np.testing.assert_allclose(middles[0, 1], 0.375 * np.array(SURE), atol=1)
-    np.testing.assert_array_equal(middles[1, 2], middles[0, 2])
-    np.testing.assert_array_equal(middles[0, 0], [0, 0, 0])
-    np.testing.assert_array_equal(middles[1, 1], [0, 0, 0])
-
-
-def test_a_responsible_cell_has_an_edge_and_its_object_a_dot() -> None:
-    responsible = np.zeros((3, 5), bool)
-    responsible[2, 1] = True
-    height, width = BLACK.shape[:2]
-    centre = [1.5 * width / 5, 2.7 * height / 3]
-    picture = inside(draw_cells(BLACK, np.zeros((3, 5)), responsible, [centre], scale=6))
-    blue = (picture == RESPONSIBLE).all(axis=-1)
-    rows, cols = np.nonzero(blue)
-    assert picture.shape[0] * 2 / 3 <= rows.min() <= rows.max() < picture.shape[0]
-    assert picture.shape[1] * 1 / 5 <= cols.min() <= cols.max() < picture.shape[1] * 2 / 5
-    assert blue[round(centre[1] * 6), round(centre[0] * 6)]
-    without = inside(draw_cells(BLACK, np.zeros((3, 5)), np.zeros((3, 5), bool), [], scale=6))
-    assert not (without == RESPONSIBLE).all(axis=-1).any()
-
-
-def test_a_cell_without_room_for_its_number_has_none() -> None:
-    image = np.zeros((64, 64, 3), np.uint8)
-    wide, tight = (
-        inside(draw_cells(image, np.zeros((cells, cells)), np.zeros((cells, cells), bool), [], scale=2))
-        for cells in (2, 16)
-    )
-    assert (wide > 200).any()
-    assert not (tight > 200).any()
-    more_cells_than_pixels = draw_cells(image, np.zeros((99, 99)), np.ones((99, 99), bool), [[1, 1]], scale=1)
-    assert more_cells_than_pixels.size == draw_boxes(image, [], [], NAMES, scale=1).size
-
-
-def test_sheets_are_laid_under_each_other() -> None:
-    red, blue = Image.new("RGB", (30, 10), (255, 0, 0)), Image.new("RGB", (50, 20), (0, 0, 255))
-    whole = np.asarray(stack([red, blue]))
-    assert whole.shape == (30, 50, 3)
-    assert (whole[:10, :30] == (255, 0, 0)).all()
-    assert (whole[10:] == (0, 0, 255)).all()

@@ -13,7 +13,7 @@ import pytest
 from folders import Files, Maker, encoded, picture, png_of, voc, wrong_crc
 from PIL import Image
 
-from humbleyolo.check.checked_folder import check, choice_rows
+from humbleyolo.check.folder_check import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.labelled_image import ReadOptions

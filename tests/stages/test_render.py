@@ -13,10 +13,10 @@ from PIL import Image
 from repository import ROOT
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.drawing.galleries import first_examples
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.files import read_detections
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.report.gallery_examples import first_examples
 from humbleyolo.storage.png import encode_png
 
 OUTPUTS = ["cells.png", "gallery.png", "mistakes.png", "report.html"]

@@ -21,10 +21,10 @@ from repository import ROOT
 from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Synthetic
+from humbleyolo.synthetic.drawable_words import find_problems
 from humbleyolo.synthetic.drawn_split import draw_shard, draw_splits
 from humbleyolo.synthetic.fonts import FAINTEST_INK
 from humbleyolo.synthetic.painter import Painter, Sample, Word
-from humbleyolo.synthetic.visible_ink import find_problems
 
 FONTS = ROOT / "data" / "fonts"
 SANS, BOLD, SERIF, MONO = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif.ttf", "DejaVuSansMono.ttf"

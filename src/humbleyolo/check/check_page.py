@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from humbleyolo.check.checked_folder import Checked, choice_rows, table_rows
+from humbleyolo.check.folder_check import Checked, choice_rows, table_rows
 from humbleyolo.storage.atomic import atomic_write
 
 _STYLE = """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from humbleyolo.check.crops import crop_boxes, cross_scores, describe
+from humbleyolo.check.crop_classifier import crop_boxes, cross_scores, describe
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source

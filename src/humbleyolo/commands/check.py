@@ -26,8 +26,8 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: Where the source cannot be read at all, or a file cannot be written.
     """
     from humbleyolo.check.check_page import write_page
-    from humbleyolo.check.checked_folder import check, report_lines
-    from humbleyolo.drawing.boxes_on_image import save_png
+    from humbleyolo.check.folder_check import check, report_lines
+    from humbleyolo.drawing.canvas import save_png
     from humbleyolo.labels.ledger import write_ledger
     from humbleyolo.storage.atomic import make_folder
 

@@ -16,7 +16,8 @@ from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import Writer
-from humbleyolo.drawing.boxes_on_image import draw_boxes, save_png, shrink
+from humbleyolo.drawing.boxes_on_image import draw_boxes
+from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
 from humbleyolo.storage.atomic import make_folder
 

@@ -1,1 +1,1 @@
-"""Boxes drawn on images, contact sheets, galleries, and their font."""
+"""Boxes drawn on images, contact sheets, their font, and the colours of all pictures and pages."""

@@ -56,6 +56,18 @@ def shorten(text: str, width_px: float, height_px: int) -> str:
     return shown[:kept].rstrip() + _ELLIPSIS
 
 
+def wrap(text: str, width_px: int, height_px: int) -> list[str]:
+    """Break a text between words into lines of at most `width_px`; a longer word is cut, no text is no line."""
+    lines: list[str] = []
+    for word in presentable(text).split(" ") if text else ():  # several spaces stay several
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font(height_px).getlength(longer) <= width_px:
+            lines[-1] = longer
+        else:
+            lines.append(shorten(word, width_px, height_px))
+    return lines
+
+
 @lru_cache(maxsize=1)
 def _file() -> bytes:
     return resources.files("humbleyolo.drawing").joinpath("DejaVuSans.ttf").read_bytes()

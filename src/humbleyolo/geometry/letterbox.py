@@ -139,6 +139,11 @@ class Letterbox:
         """Return (M, 4) xyxy boxes in the network's pixels as boxes in the image's: inverts `boxes_in`."""
         return (boxes - self._shift()) / self._scale()
 
+    @property
+    def extent(self) -> Floats:
+        """Extent of the network's input on the image: (4,) xyxy pixels of the image, letterbox padding included."""
+        return np.asarray(self.boxes_out(np.array([[0.0, 0.0, self.width, self.height]]))[0])
+
     def _scale(self) -> Floats:
         height, width = self.scaled
         return np.tile([width / self.image_width, height / self.image_height], 2)

@@ -5,7 +5,7 @@ from pathlib import Path
 from humbleyolo.labels import write_dataset
 from humbleyolo.params.keys import Key
 from humbleyolo.params.sections import Dataset
-from humbleyolo.synthetic import visible_ink
+from humbleyolo.synthetic import drawable_words
 
 
 def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
@@ -20,4 +20,4 @@ def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
     """
     if dataset.source == "labelled":
         return write_dataset.find_problems(inputs)
-    return visible_ink.find_problems(dataset.synthetic, inputs)
+    return drawable_words.find_problems(dataset.synthetic, inputs)

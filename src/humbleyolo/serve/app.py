@@ -8,7 +8,6 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -97,12 +96,11 @@ def _answer(detector: Detector, result: Result) -> dict[str, Any]:
     """Return every detection, however low its score, and the place of the network's grid on the image."""
     facts = detector.facts
     letterbox = Letterbox(result.height, result.width, facts.height, facts.width)
-    extent = letterbox.boxes_out(np.array([[0, 0, facts.width, facts.height]], np.float64))[0]
     rows = zip(result.class_names.tolist(), result.scores.tolist(), result.boxes.tolist(), strict=True)
     return {
         "width": result.width,
         "height": result.height,
-        "grid": {"rows": facts.rows, "cols": facts.cols, "extent": extent.tolist()},
+        "grid": {"rows": facts.rows, "cols": facts.cols, "extent": letterbox.extent.tolist()},
         "detections": [{"label": label, "score": score, "box": box} for label, score, box in rows],
     }
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
-from humbleyolo.report.evaluation_files import MISTAKES, Evaluation
-from humbleyolo.report.table_files import is_number_or_none, number, number_or_none, read_object, read_table
+from humbleyolo.report.evaluation_reader import MISTAKES, Evaluation
+from humbleyolo.report.table_reader import is_number_or_none, number, number_or_none, read_object, read_table
 
 HEADLINES = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"),

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image, ImageDraw
 
-from humbleyolo.drawing.boxes_on_image import contact_sheet
+from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage

@@ -50,7 +50,7 @@ def describe(crops: Uint8s, lengths: Floats) -> Floats32:
     return np.concatenate([pattern, 3 * colours, 3 * spread[:, :, 0], size], axis=1).astype(np.float32)
 
 
-class Model:
+class CropClassifier:
     """Least squares on random features: fitted in one solve, the same for the same input.
 
     Args:
@@ -106,7 +106,7 @@ def cross_scores(
     """
     result = np.zeros((len(features), classes), np.float32)
     for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):
-        model = Model(features[groups != fold], labels[groups != fold], classes)
+        model = CropClassifier(features[groups != fold], labels[groups != fold], classes)
         own = (groups == fold) & wanted
         result[own] = model.scores(features[own])
     return result[wanted]

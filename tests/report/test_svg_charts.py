@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.report.charts import UNIT, Line, Scale, bar_chart, column_chart, interval_bar, line_chart
+from humbleyolo.report.svg_charts import UNIT, Line, Scale, bar_chart, column_chart, interval_bar, line_chart
 
 finite = st.floats(-1e6, 1e6)
 

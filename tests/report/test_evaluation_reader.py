@@ -9,7 +9,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.evaluation import mistakes
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, read_evaluation
+from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, read_evaluation
 
 GRID = Grid(64, 64, 2, 4, 2, 3)
 

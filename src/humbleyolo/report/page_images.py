@@ -23,12 +23,12 @@ from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
-from humbleyolo.drawing.boxes_on_image import shrink
+from humbleyolo.drawing.canvas import shrink
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.report.evaluation_files import CORRECT, MISTAKES, Evaluation
+from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.number_format import printable
 from humbleyolo.storage.array_types import Array, Ints, Uint8s
 from humbleyolo.storage.png import encode_png
@@ -117,7 +117,6 @@ class Gallery:
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
         shown, own = rows[:_MOST_DETECTIONS], self._truths_by_image[image]
         grid = self._split.grid
-        covered = self._split.letterbox(image).boxes_out(np.array([[0.0, 0.0, grid.width, grid.height]]))
         cells = None
         if grid.rows * grid.cols <= _MOST_CELLS:
             highest = np.clip(np.nan_to_num(self._evaluation.confidence[image].max(axis=-1)), 0, 1)  # (R, S)
@@ -148,7 +147,7 @@ class Gallery:
             "more": len(rows) - len(shown),
             "cells": cells,
             "own": np.flatnonzero(targets.max(axis=-1) > 0).tolist(),
-            "over": _short(xyxy_to_ltwh(covered)[0]),
+            "over": _short(xyxy_to_ltwh(self._split.letterbox(image).extent)),
         }
 
 

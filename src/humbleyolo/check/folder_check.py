@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from humbleyolo.check.contact_sheets import class_sheets, doubted_sheets
+from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
 from humbleyolo.check.findings import Overview, add_findings, overview
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.wrong_labels import add_suspects

@@ -4,11 +4,12 @@ from evaluated_project import make_project, settings
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.report.contents import collect
-from humbleyolo.report.evaluation_files import read_evaluation
-from humbleyolo.report.worst_mistakes import first_seen, worst_of_each_kind
+from humbleyolo.report.evaluation_reader import read_evaluation
+from humbleyolo.report.gallery_examples import first_cells, worst_of_each_kind
+from humbleyolo.report.page_contents import collect
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def test_the_most_costly_kind_comes_first_and_in_it_the_worst(opened):
         assert shown.title.startswith(f"{kind.kind}: ")
         assert len(shown.examples) == (evaluation.judgements.kinds == kind.kind).sum()
         if kind.kind == "missed":
-            areas = [example.boxes_ltwh[0, 2:].prod() for example in shown.examples]
+            areas = [(example.boxes[0, 2:] - example.boxes[0, :2]).prod() for example in shown.examples]
             assert areas == sorted(areas, reverse=True)
             assert {example.scores for example in shown.examples} == {None}
         else:
@@ -60,27 +61,27 @@ def test_a_caption_says_class_confidence_and_iou(opened):
         f"{name} {found.scores[detection]:.2f}, IoU {judged.ious[row]:.2f} with {name}  "
         f"({judged.images[row]:06}.png)"
     )
-    np.testing.assert_array_equal(example.boxes_ltwh, found.boxes_ltwh[[detection]])
+    np.testing.assert_array_equal(example.boxes, ltwh_to_xyxy(found.boxes_ltwh[[detection]]))
     missed = next(kind for kind in kinds if kind.title.startswith("missed")).examples[0]
     assert " missed  (" in missed.caption
 
 
 def test_images_are_seen_as_the_network_sees_them(opened):
     archive, split, _, evaluation, _ = opened
-    shown = first_seen(archive, split, evaluation, 7, 0.5)
-    assert [one.caption for one in shown] == [f"{number:06}.png" for number in range(7)]
+    shown = first_cells(archive, split, evaluation, 7, 0.5)
+    assert [one.example.caption for one in shown] == [f"{number:06}.png" for number in range(7)]
     found, near = evaluation.detections, []
-    for image, one in enumerate(shown):
+    for image, (one, confidence, responsible) in enumerate(shown):
         np.testing.assert_array_equal(one.image, split.images[image])
-        np.testing.assert_array_equal(one.confidence, evaluation.confidence[image].max(axis=-1))
+        np.testing.assert_array_equal(confidence, evaluation.confidence[image].max(axis=-1))
         assert (one.scores >= 0.5).all()
         assert len(one.scores) == ((found.images == image) & (found.scores >= 0.5)).sum()
         for x, y in (one.truth_boxes[:, :2] + one.truth_boxes[:, 2:]) / 2:
-            assert one.responsible[int(y // 32), int(x // 16)]  # 2 x 4 cells of 64 x 64 pixels
+            assert responsible[int(y // 32), int(x // 16)]  # 2 x 4 cells of 64 x 64 pixels
         near += [pairwise_iou(box[None], one.truth_boxes).max(initial=0) for box in one.boxes]
     assert np.median(near) > 0.7  # they are in the same pixels as the truths
 
 
 def test_more_images_than_there_are_is_all_of_them(opened):
     archive, split, _, evaluation, _ = opened
-    assert len(first_seen(archive, split, evaluation, 1000, 0.0)) == 60
+    assert len(first_cells(archive, split, evaluation, 1000, 0.0)) == 60

@@ -13,8 +13,8 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.report.embedded_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
-from humbleyolo.report.evaluation_files import read_evaluation
+from humbleyolo.report.evaluation_reader import read_evaluation
+from humbleyolo.report.page_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
 
 IMAGES = 16
 
@@ -136,7 +136,7 @@ def test_images_end_before_they_are_too_many_bytes(opened):
 
 
 def test_of_very_many_detections_the_surest_are_kept_and_the_rest_counted(opened, monkeypatch):
-    monkeypatch.setattr("humbleyolo.report.embedded_images._MOST_DETECTIONS", 1)
+    monkeypatch.setattr("humbleyolo.report.page_images._MOST_DETECTIONS", 1)
     found = opened.evaluation.detections
     for image, entry in enumerate(opened.entries()):
         scores = found.scores[found.images == image]
@@ -147,12 +147,12 @@ def test_of_very_many_detections_the_surest_are_kept_and_the_rest_counted(opened
 
 
 def test_a_grid_too_fine_to_be_seen_is_left_out(opened, monkeypatch):
-    monkeypatch.setattr("humbleyolo.report.embedded_images._MOST_CELLS", 7)
+    monkeypatch.setattr("humbleyolo.report.page_images._MOST_CELLS", 7)
     assert {entry["cells"] for entry in opened.entries()} == {None}
 
 
 def test_a_grey_image_is_smaller_and_a_photo_is_no_png(tmp_path):
-    from humbleyolo.report.embedded_images import _data_uri
+    from humbleyolo.report.page_images import _data_uri
 
     grey = np.repeat(np.arange(64, dtype=np.uint8)[:, None, None] * np.ones((1, 64, 3), np.uint8), 1, axis=0)
     np.testing.assert_array_equal(picture({"src": _data_uri(grey, 64)}), grey)

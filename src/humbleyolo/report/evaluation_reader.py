@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.report.table_files import (
+from humbleyolo.report.table_reader import (
     column,
     index,
     is_number_or_none,
@@ -88,6 +90,23 @@ class Evaluation:
     reliability: Table
     iou_histogram: Table
     mistakes: Table
+
+
+def check_match(split: EncodedSplit, archive: Archive) -> None:
+    """Refuse an encoded split and an archive that are not of one dataset.
+
+    Raises:
+        ProblemsError: With each thing that differs, and what to run.
+    """
+    problems = []
+    if split.categories != archive.categories:
+        problems.append(
+            f"the encoded split has {len(split.categories)} other classes or names than the archive"
+        )
+    if len(split) != len(archive):
+        problems.append(f"the encoded split has {len(split)} images, the archive {len(archive)}")
+    if problems:
+        raise ProblemsError(str(archive.path), [*problems, "run `dvc repro encode`"])
 
 
 def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid) -> Evaluation:

@@ -3,18 +3,16 @@
 import numpy as np
 import pytest
 
-from humbleyolo.drawing import galleries
-from humbleyolo.drawing.boxes_on_image import RESPONSIBLE, SURE, class_colour
-from humbleyolo.drawing.galleries import (
-    Example,
-    Mistakes,
-    SeenImage,
+from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.report import galleries
+from humbleyolo.report.galleries import (
     cells_and_confidence,
     headline,
     truth_and_predictions,
     worst_mistakes,
 )
-from humbleyolo.geometry.grid import Grid
+from humbleyolo.report.gallery_examples import Cells, Example, Mistakes
 
 NAMES = ["chat", "rat"]
 GRID = Grid(40, 40, 2, 2, 1, 2)
@@ -26,9 +24,9 @@ def example(scores=(0.9,), height=40, width=40):
     return Example(
         "a.png",
         np.zeros((height, width, 3), np.uint8),
-        np.array([[4.0, 5.0, 10.0, 8.0]]),
+        np.array([[4.0, 5.0, 14.0, 13.0]]),
         np.array([0]),
-        np.tile([20.0, 22.0, 12.0, 9.0], (count, 1)),
+        np.tile([20.0, 22.0, 32.0, 31.0], (count, 1)),
         np.full(count, 1),
         None if scores is None else np.array(scores),
     )
@@ -89,21 +87,20 @@ def test_a_missed_truth_is_called_so_and_has_no_confidence(monkeypatch):
 
 
 def seen(confidence, size=40):
-    return SeenImage(
+    example = Example(
         "a.png",
         np.zeros((size, size, 3), np.uint8),
-        np.array(confidence, np.float32),
-        np.array([[True, False], [False, False]]),
         np.array([[4.0, 5.0, 14.0, 13.0]]),
         np.array([0]),
         np.zeros((0, 4)),
         np.zeros(0, np.int64),
         np.zeros(0),
     )
+    return Cells(example, np.array(confidence, np.float32), np.array([[True, False], [False, False]]))
 
 
 def test_cells_show_confidence_and_what_is_responsible():
-    sure = tuple(np.round(0.75 * np.array(SURE)).astype(int))
+    sure = tuple(np.round(0.75 * np.array(CONFIDENT)).astype(int))
     picture = cells_and_confidence([seen([[1, 0], [0, 0]])], NAMES, columns=1, scale=3)
     assert has(picture, sure)
     assert has(np.asarray(picture)[100:], RESPONSIBLE)

@@ -14,8 +14,8 @@ from folders import Files, Maker, encoded, picture, voc
 from PIL import Image, ImageDraw
 
 from humbleyolo.check.check_page import write_page
-from humbleyolo.check.checked_folder import Checked, check, report_lines
 from humbleyolo.check.findings import add_findings
+from humbleyolo.check.folder_check import Checked, check, report_lines
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font

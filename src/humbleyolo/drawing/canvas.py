@@ -1,0 +1,73 @@
+"""The canvas of a drawing: an image enlarged, with a frame around it and a grid over it."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from humbleyolo.drawing.palette import FRAME
+from humbleyolo.storage.array_types import Floats, Uint8s
+from humbleyolo.storage.atomic import atomic_write
+
+MARGIN_X, MARGIN_Y = 5, 18  # of the frame, pixels of the drawing
+
+
+def enlarge(image: Uint8s, scale: int) -> Uint8s:
+    """Return (scale * H, scale * W, 3): each pixel of an image repeated."""
+    return np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
+
+
+def framed(picture: Uint8s) -> Image.Image:
+    """Return an (H, W, 3) picture with a frame around it, `frame_size()` larger."""
+    height, width = picture.shape[:2]
+    canvas = Image.new("RGB", (width + 2 * MARGIN_X, height + 2 * MARGIN_Y), FRAME)
+    canvas.paste(Image.fromarray(picture), (MARGIN_X, MARGIN_Y))
+    return canvas
+
+
+def frame_size() -> tuple[int, int]:
+    """Return the pixels by which a framed picture is wider and higher than the picture alone."""
+    return 2 * MARGIN_X, 2 * MARGIN_Y
+
+
+def draw_grid(picture: Uint8s, xs: Floats, ys: Floats) -> None:
+    """Draw the inner lines of a grid into a picture: dark pixels a little lighter, light ones a little darker.
+
+    Args:
+        picture: (H, W, 3), changed in place.
+        xs: Edges of the columns, left to right, pixels; the first and the last are not drawn.
+        ys: Edges of the rows, likewise.
+    """
+    on_line = np.zeros(picture.shape[:2], np.bool_)
+    for places, lines in ((xs, on_line.T), (ys, on_line)):
+        inner = np.round(places[1:-1]).astype(np.int64)
+        lines[inner[(inner > 0) & (inner < len(lines))]] = True
+    under = picture[on_line]
+    picture[on_line] = np.where(under < 128, under + np.uint8(52), under - np.uint8(52))
+
+
+def shrink(image: Uint8s, boxes: Floats, longest_px: int) -> tuple[Uint8s, Floats]:
+    """Shrink a large image to be shown, and its boxes with it; return a smaller one as it is.
+
+    Args:
+        image: (H, W, 3) RGB.
+        boxes: (M, 4) xyxy pixels.
+        longest_px: Longest side of the result, pixels.
+    """
+    height, width = image.shape[:2]
+    if max(height, width) <= longest_px:
+        return image, boxes
+    part = longest_px / max(height, width)
+    to_height, to_width = max(1, round(height * part)), max(1, round(width * part))
+    smaller = Image.fromarray(image).resize((to_width, to_height), Image.Resampling.BOX)
+    return np.asarray(smaller), boxes * np.tile([to_width / width, to_height / height], 2)
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write a picture as PNG: no date, no name, nothing but the pixels.
+
+    Raises:
+        UserError: Where the file cannot be written.
+    """
+    with atomic_write(path) as file:
+        image.save(file, format="PNG", compress_level=6)  # 9 takes up to nine times as long for 3 % less

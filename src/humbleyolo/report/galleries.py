@@ -1,0 +1,218 @@
+"""The PNG galleries: ground truth beside detections, the confidence in each cell, the worst mistakes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.drawing.boxes_on_image import draw_boxes
+from humbleyolo.drawing.canvas import shrink
+from humbleyolo.drawing.cells_on_image import draw_cells
+from humbleyolo.drawing.contact_sheet import contact_sheet, heading, side_by_side, stack
+from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.metrics.tables import TruthTable
+from humbleyolo.params.sections import Render
+from humbleyolo.report.gallery_examples import (
+    Cells,
+    Example,
+    Mistakes,
+    first_cells,
+    first_examples,
+    worst_of_each_kind,
+)
+from humbleyolo.report.page_contents import Report
+
+_LONGEST_PX = 640  # of one picture; larger images are drawn smaller
+_MOST_PIXELS = 100_000_000  # of a gallery's pictures together, so that viewers open it
+
+
+def draw_galleries(
+    report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render
+) -> dict[str, Image]:
+    """Return the galleries by file name.
+
+    Args:
+        report: Evaluation and names.
+        archive: The images.
+        truths: Ground truth of the archive.
+        split: The archive, encoded.
+        settings: Number of images, and their layout.
+
+    Raises:
+        UserError: If an image is damaged.
+    """
+    found, names = report.evaluation, report.names
+    layout = {"columns": settings.columns, "scale": settings.scale}
+    examples = first_examples(archive, found.detections, settings.images, settings.min_score)
+    cells = first_cells(archive, split, found, settings.cells, settings.min_score)
+    worst = worst_of_each_kind(archive, truths, found, report.mistakes, settings.mistakes)
+    return {
+        "gallery.png": truth_and_predictions(
+            examples, names, grid=split.grid, **layout,
+            title=f"Truth and predictions on {len(examples):,} of {report.images:,} test images",
+            subtitle=headline(found.metrics, settings.min_score),
+        ),
+        "cells.png": cells_and_confidence(cells, names, **layout),
+        "mistakes.png": worst_mistakes(worst, names, grid=split.grid, threshold=report.threshold, **layout),
+    }  # fmt: skip
+
+
+def headline(metrics: Mapping[str, Any], min_score: float) -> str:
+    """Return one line with the detector's metrics, and the confidence from which detections are shown."""
+    titles = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "mean_iou": "mean IoU"}
+    numbers = [
+        f"{title} {'undefined' if metrics.get(name) is None else format(metrics[name], '.3f')}"
+        for name, title in titles.items()
+    ]
+    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:g} or more"])
+
+
+def truth_and_predictions(
+    examples: Sequence[Example],
+    names: Sequence[str],
+    *,
+    grid: Grid,
+    columns: int,
+    scale: int,
+    title: str,
+    subtitle: str,
+) -> Image:
+    """Draw each example twice, side by side: its ground truth, and its detections with their confidence.
+
+    Args:
+        examples: One or more.
+        names: Class names, in the order of the labels.
+        grid: Drawn faintly over each image, through its letterbox.
+        columns: Examples in a row.
+        scale: Enlargement. Pictures are drawn smaller if one would be larger than 640 pixels, or the gallery
+            larger than 100 million.
+        title: Title over all.
+        subtitle: Line under the title.
+    """
+    longest_px = _longest_px(2 * len(examples))
+    pairs = [
+        _pair(example, names, grid, scale, longest_px, f"predictions ({len(example.labels)})")
+        for example in examples
+    ]
+    shown = {int(label) for example in examples for label in (*example.truth_labels, *example.labels)}
+    return contact_sheet(
+        pairs,
+        columns=columns,
+        captions=[example.caption for example in examples],
+        title=title,
+        subtitle=subtitle,
+        legend=[(names[label], class_colour(label)) for label in sorted(shown)],
+    )
+
+
+def worst_mistakes(
+    kinds: Sequence[Mistakes],
+    names: Sequence[str],
+    *,
+    grid: Grid,
+    threshold: float | None,
+    columns: int,
+    scale: int,
+) -> Image:
+    """Draw mistakes kind by kind: the ground truth of the image, and the mistake beside it.
+
+    Args:
+        kinds: In the order in which they are drawn; one without examples is a heading.
+        names: Class names, in the order of the labels.
+        grid: As in `truth_and_predictions`.
+        threshold: The confidence at which they are mistakes.
+        columns: Examples in a row.
+        scale: As in `truth_and_predictions`.
+    """
+    judged = "no threshold" if threshold is None else f"confidence {threshold:.3f} or more"
+    longest_px = _longest_px(2 * sum(len(kind.examples) for kind in kinds))
+    sheets = []
+    for title, examples in kinds:
+        if examples:
+            pairs = [
+                _pair(one, names, grid, scale, longest_px, "missed" if one.scores is None else "the mistake")
+                for one in examples
+            ]
+            captions = [one.caption for one in examples]
+            sheets.append(contact_sheet(pairs, columns=columns, captions=captions, subtitle=title))
+    width = max((sheet.width for sheet in sheets), default=_LONGEST_PX)
+    top = heading(width, "The worst mistakes on test, kind by kind", f"judged at {judged}")
+    empty = [heading(width, "", kind.title) for kind in kinds if not kind.examples]
+    return stack([top, *sheets, *empty])
+
+
+def cells_and_confidence(cells: Sequence[Cells], names: Sequence[str], *, columns: int, scale: int) -> Image:
+    """Draw ground truth on the grid, the confidence in each cell, and the detections, side by side.
+
+    Args:
+        cells: One or more.
+        names: Class names, in the order of the labels.
+        columns: Images in a row.
+        scale: As in `truth_and_predictions`.
+    """
+    longest_px = _longest_px(3 * len(cells))
+    return contact_sheet(
+        [_triple(one, names, scale, longest_px) for one in cells],
+        columns=columns,
+        captions=[one.example.caption for one in cells],
+        title="How the network thinks: how sure each cell is that it holds the centre of an object",
+        subtitle="images as the network sees them, the highest confidence of each cell's boxes",
+        legend=[("responsible, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)],
+    )
+
+
+def _longest_px(pictures: int) -> int:
+    """Return the longest side of so many pictures that a gallery of them can be opened."""
+    return min(_LONGEST_PX, math.isqrt(_MOST_PIXELS // max(pictures, 1)))
+
+
+def _shrink(example: Example, longest_px: int, scale: int) -> tuple[Example, int]:
+    """Return an example with an image that is small enough, and the enlargement that keeps it so."""
+    together = np.concatenate([example.truth_boxes, example.boxes])
+    image, together = shrink(example.image, together, longest_px)
+    truths, found = np.split(together, [len(example.truth_boxes)])
+    fitting = max(1, min(scale, longest_px // max(image.shape[:2])))
+    return example._replace(image=image, truth_boxes=truths, boxes=found), fitting
+
+
+def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> Image:
+    one, fitting = _shrink(cells.example, longest_px, scale)
+    rows, cols = cells.confidence.shape
+    draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=(rows, cols))
+    centres = (one.truth_boxes[:, :2] + one.truth_boxes[:, 2:]) / 2
+    return side_by_side(
+        [
+            draw(one.truth_boxes, one.truth_labels),
+            draw_cells(one.image, cells.confidence, cells.responsible, centres, scale=fitting),
+            draw(one.boxes, one.labels, scores=one.scores),
+        ],
+        [f"truth ({len(one.truth_labels)})", "confidence of cells", f"predictions ({len(one.labels)})"],
+    )
+
+
+def _pair(
+    example: Example, names: Sequence[str], grid: Grid, scale: int, longest_px: int, heading_right: str
+) -> Image:
+    one, fitting = _shrink(example, longest_px, scale)
+    height, width = example.image.shape[:2]
+    extent = Letterbox(height, width, grid.height, grid.width).extent
+    extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
+    draw = partial(
+        draw_boxes,
+        one.image,
+        names=names,
+        scale=fitting,
+        grid=(grid.rows, grid.cols),
+        grid_extent=extent.tolist(),
+    )
+    return side_by_side(
+        [draw(one.truth_boxes, one.truth_labels), draw(one.boxes, one.labels, scores=one.scores)],
+        [f"truth ({len(one.truth_labels)})", heading_right],
+    )

@@ -1,0 +1,60 @@
+"""Cells: tinted by their confidence, marked if responsible."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from humbleyolo.drawing.boxes_on_image import draw_boxes
+from humbleyolo.drawing.canvas import frame_size
+from humbleyolo.drawing.cells_on_image import draw_cells
+from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE
+
+BLACK = np.zeros((64, 48, 3), np.uint8)
+
+
+def inside(picture: Image.Image) -> np.ndarray[Any, Any]:
+    """Return the picture without its frame."""
+    across, down = frame_size()
+    return np.asarray(picture)[down // 2 : -(down // 2), across // 2 : -(across // 2)]
+
+
+def test_cells_are_the_more_orange_the_surer_they_are() -> None:
+    confidence = np.array(
+        [[0.0, 0.5, 1.0], [0.25, np.nan, 7.0]]
+    )  # what is no confidence is shown as the nearest
+    picture = inside(draw_cells(BLACK, confidence, np.zeros((2, 3), bool), [], scale=6)).astype(int)
+    height, width = picture.shape[:2]
+    middles = picture[height // 4 :: height // 2, width // 6 :: width // 3][:2, :3]
+    np.testing.assert_allclose(middles[0, 2], 0.75 * np.array(CONFIDENT), atol=1)
+    np.testing.assert_allclose(middles[0, 1], 0.375 * np.array(CONFIDENT), atol=1)
+    np.testing.assert_array_equal(middles[1, 2], middles[0, 2])
+    np.testing.assert_array_equal(middles[0, 0], [0, 0, 0])
+    np.testing.assert_array_equal(middles[1, 1], [0, 0, 0])
+
+
+def test_a_responsible_cell_has_an_edge_and_its_object_a_dot() -> None:
+    responsible = np.zeros((3, 5), bool)
+    responsible[2, 1] = True
+    height, width = BLACK.shape[:2]
+    centre = [1.5 * width / 5, 2.7 * height / 3]
+    picture = inside(draw_cells(BLACK, np.zeros((3, 5)), responsible, [centre], scale=6))
+    blue = (picture == RESPONSIBLE).all(axis=-1)
+    rows, cols = np.nonzero(blue)
+    assert picture.shape[0] * 2 / 3 <= rows.min() <= rows.max() < picture.shape[0]
+    assert picture.shape[1] * 1 / 5 <= cols.min() <= cols.max() < picture.shape[1] * 2 / 5
+    assert blue[round(centre[1] * 6), round(centre[0] * 6)]
+    without = inside(draw_cells(BLACK, np.zeros((3, 5)), np.zeros((3, 5), bool), [], scale=6))
+    assert not (without == RESPONSIBLE).all(axis=-1).any()
+
+
+def test_a_cell_without_room_for_its_number_has_none() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    wide, tight = (
+        inside(draw_cells(image, np.zeros((cells, cells)), np.zeros((cells, cells), bool), [], scale=2))
+        for cells in (2, 16)
+    )
+    assert (wide > 200).any()
+    assert not (tight > 200).any()
+    more_cells_than_pixels = draw_cells(image, np.zeros((99, 99)), np.ones((99, 99), bool), [[1, 1]], scale=1)
+    assert more_cells_than_pixels.size == draw_boxes(image, [], [], [], scale=1).size
