@@ -14,8 +14,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-from humbleyolo.evaluation.assessment import assess, find_thresholds
-from humbleyolo.evaluation.curves import precision_recall
+from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.precision_recall import precision_recall
+from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.coco import average_precision, score
 from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -96,7 +97,7 @@ def by_pycocotools(case: Case) -> float:
 
 def by_score(case: Case) -> float | None:
     """COCO's metrics, whole and by class: what pycocotools does."""
-    return score(*case).ap
+    return score(*case)["ap"]
 
 
 def by_average_precision(case: Case) -> float | None:

@@ -13,10 +13,10 @@ from typing import Any
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
-from humbleyolo.evaluation.assessment import assess, find_thresholds
-from humbleyolo.evaluation.curves import write_table
-from humbleyolo.evaluation.files import write_array, write_detections, write_metrics
-from humbleyolo.evaluation.run import run_network
+from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.files import write_detections, write_metrics
+from humbleyolo.evaluation.inference import run_network
+from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.models.network import Network
 from humbleyolo.models.selection import NAME, Selection, write_selection
@@ -24,6 +24,8 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
+from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.npy import write_array
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.drawing.canvas import save_png
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
 from humbleyolo.pipeline.stage import read_paths, run_stage
@@ -32,7 +32,11 @@ def render(
     """Write the pictures and the report into `out`, and return the bytes of the report."""
     settings = params["render"]
     with Archive(dataset / "test.zip") as archive:
-        split, names, truths = open_encoded(grid / "test"), archive.categories, read_truths(archive)
+        split, names, truths = (
+            open_encoded(grid / "test"),
+            archive.categories,
+            TruthTable.from_archive(archive),
+        )
         check_match(split, archive)
         found = read_evaluation(evaluation, truths, len(names), split.grid)
         hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]

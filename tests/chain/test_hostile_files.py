@@ -21,7 +21,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.evaluation.files import read_detections, read_metrics
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import read_ceiling
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_model
 from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
 from humbleyolo.report.evaluation_reader import check_match, read_evaluation
@@ -50,7 +50,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read_all(folder: Path) -> None:
     """Read each file as the stages do, without what they compute of it."""
     with Archive(folder / "dataset/test.zip") as archive:
-        split, names, truths = open_encoded(folder / "grid/test"), archive.categories, read_truths(archive)
+        split, names, truths = (
+            open_encoded(folder / "grid/test"),
+            archive.categories,
+            TruthTable.from_archive(archive),
+        )
         check_match(split, archive)
         list(archive)
     found = read_evaluation(folder / "evaluation", truths, len(names), split.grid)

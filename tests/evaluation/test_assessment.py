@@ -9,12 +9,15 @@ import pytest
 from dvc.compare import show_diff, show_metrics
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.evaluation.assessment import HEADLINE, Assessment, Thresholds, assess, find_thresholds
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation.assessment import HEADLINE, Assessment, assess, measure
 from humbleyolo.evaluation.bootstrap import interval
-from humbleyolo.evaluation.curves import write_table
-from humbleyolo.evaluation.files import FORMAT, write_metrics
-from humbleyolo.evaluation.headline import measure
+from humbleyolo.evaluation.files import FORMAT, read_metrics, write_metrics
+from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
+from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.storage.csv import write_table
 from tests.evaluation.test_bootstrap import SETTINGS
 
 TABLES = {
@@ -45,7 +48,7 @@ def test_the_numbers_agree_with_each_other(seed: int) -> None:
     truths, detections, names = random_case(seed)
     found = assessed(truths, detections, names)
     metrics, tables = found.metrics, found.tables
-    coco = measure(truths, detections, names)
+    coco = measure(truths, detections, names, match(truths, detections, len(names), SETTINGS.match_iou))
     by_class = coco.pop("per_class")
     assert {name: metrics[name] for name in coco} == coco
     assert {name: metrics["per_class"][name]["ap"] for name in names} == {
@@ -216,3 +219,47 @@ def test_dvc_shows_the_headline_in_80_columns(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].split() == ["Path", *HEADLINE]
     assert max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whole_and_classes_agree(seed: int, tmp_path: Path) -> None:
+    truths, detections, names = random_case(seed)
+    matches = match(truths, detections, len(names))
+    metrics = measure(truths, detections, names, matches)
+    per_class = metrics["per_class"]
+    whole = score(truths, detections, names)
+    assert metrics["ap"] == whole["ap"]
+    assert metrics["ar_small"] == whole["ar_small"]
+    assert list(per_class) == names
+    for count in ("objects", "detections"):
+        assert metrics[count] == sum(one[count] for one in per_class.values())
+    for label, name in enumerate(names):
+        assert per_class[name]["objects"] == np.count_nonzero((truths.labels == label) & ~truths.crowd)
+    assert metrics["mean_iou"] == mean_iou(matches)
+    defined = [one["ap"] for one in per_class.values() if one["ap"] is not None]
+    assert metrics["ap"] == (pytest.approx(sum(defined) / len(defined), abs=1e-11) if defined else None)
+    write_metrics(tmp_path / "metrics.json", metrics)
+    assert json.loads((tmp_path / "metrics.json").read_text("utf-8")) == metrics
+
+
+def test_numbers_come_first_and_what_does_not_exist_is_null(tmp_path: Path) -> None:
+    truths, detections = table_of_truths(3, []), table_of_detections(3, [])
+    metrics = measure(truths, detections, ["chat"], match(truths, detections, 1))
+    assert metrics == {
+        **dict.fromkeys(
+            ["ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100", "ar_small",
+             "ar_medium", "ar_large", "mean_iou"]
+        ),
+        "images": 3, "objects": 0, "detections": 0,
+        "per_class": {
+            "chat": {"ap": None, "ap50": None, "ap75": None, "ar100": None, "mean_iou": None, "objects": 0,
+                     "detections": 0}
+        },
+    }  # fmt: skip
+    assert next(iter(metrics)) == "ap"
+    assert list(metrics)[-1] == "per_class"
+    write_metrics(tmp_path / "metrics.json", metrics)
+    assert '"ap": null' in (tmp_path / "metrics.json").read_text()
+    assert read_metrics(tmp_path / "metrics.json", "ap", "images") == [None, 3]
+    with pytest.raises(UserError, match="ap99 is missing"):
+        read_metrics(tmp_path / "metrics.json", "ap99")

@@ -1,5 +1,6 @@
 """Weights against images that are really repeated, draws that nothing but the seed decides, and intervals."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.evaluation import bootstrap
-from humbleyolo.evaluation.assessment import Thresholds, assess
+from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.bootstrap import Weighable, draw, interval, resample
-from humbleyolo.evaluation.thresholds import taken_at
+from humbleyolo.evaluation.thresholds import Thresholds, taken_at
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.nearest_truths import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -54,7 +55,7 @@ def repeated(table: Any, times: list[int]) -> Any:
             images += [image] * len(own)
             image += 1
     taken = table.take(np.array(rows, np.int64))
-    columns = {name: getattr(taken, name) for name in type(table).__dataclass_fields__}
+    columns = {field.name: getattr(taken, field.name) for field in fields(table)}
     return type(table)(**columns | {"image_count": image, "images": np.array(images, np.int64)})
 
 

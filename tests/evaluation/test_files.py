@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from scoring_cases import random_case, table_of_detections
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation.files import read_detections, write_detections
+from humbleyolo.evaluation.files import FORMAT, read_detections, read_metrics, write_detections
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -104,3 +104,19 @@ def test_damaged_or_foreign_files_are_refused(content: bytes, tmp_path: Path) ->
         read_detections(path, 3, 2)
     with pytest.raises(UserError, match="no such file"):
         read_detections(tmp_path / "other.json", 3, 2)
+
+
+def test_a_file_of_another_version_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.json"
+    file.write_text('{"ap": 0.5, "ap50": 0.9}')  # the first version's, which had no format and no threshold
+    with pytest.raises(
+        UserError, match=r"threshold is missing(?s:.)*another version\? run `dvc repro evaluate`"
+    ):
+        read_metrics(file, "ap", "threshold")
+    file.write_text(json.dumps({"format": FORMAT + 1, "ap": 0.5}))
+    with pytest.raises(
+        UserError, match=rf"is of format {FORMAT + 1}, .*allowed: {FORMAT}; run `dvc repro evaluate`"
+    ):
+        read_metrics(file, "ap")
+    file.write_text(json.dumps({"format": FORMAT, "ap": 0.5}))
+    assert read_metrics(file, "ap") == [0.5]

@@ -114,7 +114,7 @@ def check_queue(reader, lines):
         reader.run(line)
     project.set("evaluate.nms_iou", 0.9)
     project.edit(
-        "src/humbleyolo/evaluation/run.py", lambda text: text + "\nraise SystemExit('changed later')\n"
+        "src/humbleyolo/evaluation/inference.py", lambda text: text + "\nraise SystemExit('changed later')\n"
     )
     reader.run(start)
     assert "strict" in reader.run(status)

@@ -89,7 +89,7 @@ def test_it_is_what_cocos_evaluator_says_of_the_decoded_targets(
         ["a", "b", "c"],
     )
     found = measure_ceiling(boxes, labels, index, images, grid)
-    assert (found.ap, found.ap50, found.recall) == (expected.ap, expected.ap50, expected.ar100)
+    assert (found.ap, found.ap50, found.recall) == (expected["ap"], expected["ap50"], expected["ar100"])
 
 
 def test_of_one_class_in_an_image_100_count() -> None:

@@ -60,21 +60,19 @@ def test_refused_in_both(make: Any, changes: dict[str, Any], message: str) -> No
 
 
 def test_refused_in_one() -> None:
-    with pytest.raises(ValueError, match="truth 1 has a box without area"):
+    with pytest.raises(ValueError, match="ground truth 1 has a box without area"):
         truth(boxes_ltwh=second_box(1, 1, 0, 5))
     assert len(detection(boxes_ltwh=second_box(1, 1, 0, 5))) == 2
     with pytest.raises(ValueError, match="detection 0 has a score that is not a finite number: nan"):
         detection(scores=np.array([np.nan, 0.1]))
-    with pytest.raises(ValueError, match="scores are float64"):
+    with pytest.raises(ValueError, match="scores is float64"):
         detection(scores=np.array([0.1]))
     with pytest.raises(ValueError, match="crowd is int64"):
         truth(crowd=np.array([0, 1]))
 
 
 def test_gather_keeps_images_without_boxes() -> None:
-    gathered = TruthTable.gather(
-        [([], [], None), ([[1, 2, 3, 4], [5, 6, 7, 8]], [1, 0], [0, 1]), ([], [], [])]
-    )
+    gathered = TruthTable.gather([([], [], []), ([[1, 2, 3, 4], [5, 6, 7, 8]], [1, 0], [0, 1]), ([], [], [])])
     assert gathered.image_count == 3
     assert gathered.images.tolist() == [1, 1]
     assert gathered.labels.tolist() == [1, 0]
@@ -88,7 +86,7 @@ def test_gather_keeps_images_without_boxes() -> None:
 
 def test_gather_refuses_columns_of_different_lengths() -> None:
     with pytest.raises(ValueError, match="expected"):
-        TruthTable.gather([([[1, 2, 3, 4]], [0, 1], None)])
+        TruthTable.gather([([[1, 2, 3, 4]], [0, 1], [0, 0])])
     with pytest.raises(ValueError, match="scores"):
         DetectionTable.gather([([[1, 2, 3, 4]], [0], [0.1, 0.2])])
 

@@ -64,7 +64,7 @@ def test_a_worked_example_of_others() -> None:
         found_boxes = np.array([line[2:] for line in found], np.float64)
         boxes[:, 2:] += 1
         found_boxes[:, 2:] += 1
-        truths.append((boxes, np.zeros(len(boxes)), None))
+        truths.append((boxes, np.zeros(len(boxes)), np.zeros(len(boxes))))
         detections.append((found_boxes, np.zeros(len(found)), [float(line[1]) for line in found]))
     known, results = TruthTable.gather(truths), DetectionTable.gather(detections)
     assert (len(known), len(results)) == (15, 24)

@@ -8,7 +8,7 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation import mistakes
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, read_evaluation
 
 GRID = Grid(64, 64, 2, 4, 2, 3)
@@ -26,14 +26,16 @@ def test_the_kinds_are_those_that_evaluate_writes():
 
 def read(project):
     with Archive(project / "dataset/test.zip") as archive:
-        return read_evaluation(project / "evaluation", read_truths(archive), len(archive.categories), GRID)
+        return read_evaluation(
+            project / "evaluation", TruthTable.from_archive(archive), len(archive.categories), GRID
+        )
 
 
 def test_judgements_point_at_rows_of_their_own_image(project):
     evaluation = read(project)
     judged, found = evaluation.judgements, evaluation.detections
     with Archive(project / "dataset/test.zip") as archive:
-        truths = read_truths(archive)
+        truths = TruthTable.from_archive(archive)
     made, known = judged.detections >= 0, judged.truths >= 0
     np.testing.assert_array_equal(found.images[judged.detections[made]], judged.images[made])
     np.testing.assert_array_equal(truths.images[judged.truths[known]], judged.images[known])

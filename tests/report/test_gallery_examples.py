@@ -6,7 +6,7 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.gallery_examples import first_cells, worst_of_each_kind
 from humbleyolo.report.page_contents import collect
@@ -16,7 +16,7 @@ from humbleyolo.report.page_contents import collect
 def opened(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("worst"), images=60)
     with Archive(project / "dataset/test.zip") as archive:
-        split, truths = open_encoded(project / "grid/test"), read_truths(archive)
+        split, truths = open_encoded(project / "grid/test"), TruthTable.from_archive(archive)
         evaluation = read_evaluation(project / "evaluation", truths, len(archive.categories), split.grid)
         folders = {name: project / name for name in ("dataset", "grid", "model")}
         report = collect(evaluation, archive.categories, **folders, hashed=[], params=settings())

@@ -12,7 +12,7 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.letterbox import decode
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.page_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
 
@@ -25,7 +25,7 @@ class Opened:
     def __init__(self, project):
         self.archive = Archive(project / "dataset/test.zip")
         self.split = open_encoded(project / "grid/test")
-        self.truths = read_truths(self.archive)
+        self.truths = TruthTable.from_archive(self.archive)
         classes = len(self.archive.categories)
         self.evaluation = read_evaluation(project / "evaluation", self.truths, classes, self.split.grid)
 

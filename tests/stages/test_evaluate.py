@@ -19,13 +19,13 @@ from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import run as split_run
+from humbleyolo.evaluation.assessment import measure
 from humbleyolo.evaluation.files import read_detections
-from humbleyolo.evaluation.headline import measure
-from humbleyolo.evaluation.run import check_match, detect, run_network
+from humbleyolo.evaluation.inference import check_match, detect, run_network
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
-from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.metrics.matching import match
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
 from humbleyolo.models.network import Network
@@ -99,11 +99,11 @@ def test_files_agree(project: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
     assert (metrics["images"], metrics["objects"]) == (5, 3)
     with Archive(project / "dataset/test.zip") as archive:
-        truths = read_truths(archive)
+        truths = TruthTable.from_archive(archive)
     assert truths.crowd.sum() == 1
     found = read_detections(tmp_path / "detections.json", 5, 2)
     assert len(found) == metrics["detections"] > 5
-    coco = measure(truths, found, NAMES)
+    coco = measure(truths, found, NAMES, match(truths, found, len(NAMES)))
     by_class = coco.pop("per_class")
     assert {name: metrics[name] for name in coco} == coco
     for name, numbers in by_class.items():
@@ -260,7 +260,7 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     oracle: Any = Oracle(project)
     found = found_boxes(oracle, oracle.split, Selection(0, 0.5, 10))
     with Archive(project / "dataset/test.zip") as archive:
-        truths = read_truths(archive)
+        truths = TruthTable.from_archive(archive)
         sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}
     on_bars = {1, 4}  # the square images have bars at the left, where the last box lies
     extra = [index for index in range(5) if index not in on_bars]

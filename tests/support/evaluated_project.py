@@ -12,14 +12,15 @@ from repository import ROOT
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
-from humbleyolo.evaluation.assessment import Thresholds, assess
-from humbleyolo.evaluation.curves import write_table
-from humbleyolo.evaluation.files import write_array, write_detections, write_metrics
+from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.files import write_detections, write_metrics
+from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
+from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.npy import write_array
 from humbleyolo.storage.png import encode_png
 from stages.render import render
 
@@ -99,7 +100,7 @@ def make_project(
     if not (path / "dataset/test.zip").exists():
         write_archive(path / "dataset/test.zip", names, images, height, width)
     with Archive(path / "dataset/test.zip") as archive:
-        truths = read_truths(archive)
+        truths = TruthTable.from_archive(archive)
         counts = SplitCounts(names)
         for truth in archive.truths():
             counts.add(truth.boxes_ltwh.tolist(), truth.labels.tolist())

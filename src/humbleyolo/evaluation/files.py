@@ -15,7 +15,6 @@ import numpy as np
 from humbleyolo.dataset.coco import RESULT_FIELDS, result_entry, to_json
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
-from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
@@ -123,12 +122,6 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
     """Write metrics as JSON, one number a line, so that a diff shows which one has changed."""
     with atomic_write(path) as file:
         file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-
-
-def write_array(path: Path, values: Array) -> None:
-    """Write an array as an `.npy` file."""
-    with atomic_write(path) as file:
-        np.save(file, values, allow_pickle=False)
 
 
 def read_metrics(path: Path, *names: str) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 against the confidence from which on a detection is taken."""
+"""Choice of the confidence threshold; precision, recall and F1 at each threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from humbleyolo.metrics.matching import Matches
+from humbleyolo.metrics.matching import Matches, match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
 from humbleyolo.storage.array_types import Bools, Floats
 
@@ -14,13 +14,26 @@ THRESHOLDS: Floats = np.linspace(0, 1, 101).round(2)  # those of the table
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Least scores of the detections that are taken, found on val; None if no score is any good.
+
+    Attributes:
+        overall: One for all classes.
+        per_class: The best for each of C classes by itself.
+    """
+
+    overall: float | None
+    per_class: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rates:
-    """How good the detections are that are taken; None where there is nothing to divide by.
+    """Rates of the detections that are taken; None if there is nothing to divide by.
 
     Attributes:
         precision: Right ones of those taken.
-        recall: Right ones of the truths.
-        f1: The harmonic mean of both: 2 right / (taken + truths).
+        recall: Right ones of the ground truths.
+        f1: Harmonic mean of both: 2 right / (taken + ground truths).
     """
 
     precision: float | None
@@ -28,8 +41,26 @@ class Rates:
     f1: float | None
 
 
+def find_thresholds(
+    truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float
+) -> Thresholds:
+    """Find the thresholds with the best F1; on val, since test is for measuring them.
+
+    Args:
+        truths: M rows.
+        detections: D rows, of the same images.
+        class_count: C.
+        match_iou: Least IoU of a match.
+    """
+    matches = match(truths, detections, class_count, match_iou)
+    return Thresholds(
+        best_threshold(truths, detections, matches),
+        tuple(best_threshold(truths, detections, matches, label) for label in range(class_count)),
+    )
+
+
 def rates(right: int, taken: int, positives: int) -> Rates:
-    """Return the rates of so many right ones, of so many taken, of so many truths."""
+    """Return the rates of so many right ones, of so many taken, of so many ground truths."""
     return Rates(
         *(
             round(part / whole, 12) if whole else None
@@ -50,9 +81,9 @@ def rates_at(
     Args:
         truths: M rows.
         detections: D rows.
-        matches: What became of them.
-        threshold: The least score.
-        label: Of one class; None: all detections and truths together.
+        matches: Their matches.
+        threshold: Least score.
+        label: One class; None: all detections and ground truths together.
     """
     taken = taken_at(detections, matches, threshold)
     positives = ~truths.crowd
@@ -66,7 +97,7 @@ def rates_at(
 
 
 def taken_at(detections: DetectionTable, matches: Matches, threshold: float | None) -> Bools:
-    """Return (D,) which detections are taken at a threshold: those that count, from this score on."""
+    """Return the detections taken at a threshold, (D,) bool: those that count, from this score on."""
     least = np.inf if threshold is None else threshold
     return (detections.scores >= least) & ~matches.ignored
 
@@ -76,14 +107,14 @@ def best_threshold(
 ) -> float | None:
     """Return the threshold with the highest F1; of equal ones the highest.
 
-    It lies halfway between the lowest score that is taken and the highest that is not (0 where all are
-    taken), so that a score need not be hit to the last digit. None where no threshold gives an F1 above 0.
+    It lies halfway between the lowest score that is taken and the highest that is not, 0 if all are taken. So a
+    score need not be hit to the last digit. None if no threshold gives an F1 above 0.
 
     Args:
         truths: M rows.
         detections: D rows.
-        matches: What became of them.
-        label: Of one class; None: all together.
+        matches: Their matches.
+        label: One class; None: all together.
     """
     scores, right = _best_first(detections, matches, label)
     positives = _positives(truths, label)
@@ -101,12 +132,12 @@ def best_threshold(
 def threshold_table(
     truths: TruthTable, detections: DetectionTable, matches: Matches, categories: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the rates at thresholds 0, 0.01 ... 1, of all classes together (class empty), then of each.
+    """Return the rates at thresholds 0, 0.01 ... 1, for all classes together (class empty), then for each.
 
     Args:
         truths: M rows.
         detections: D rows.
-        matches: What became of them.
+        matches: Their matches.
         categories: C names.
 
     Returns:

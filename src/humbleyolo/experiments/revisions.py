@@ -10,7 +10,7 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.files import read_detections, read_metrics
 from humbleyolo.experiments.comparison import Run
-from humbleyolo.metrics.ground_truth import read_truths
+from humbleyolo.metrics.tables import TruthTable
 
 _FILES = ("test.zip", "detections.json", "metrics.json")
 
@@ -55,7 +55,7 @@ def _fetch(revision: str | None, folder: Path) -> None:
 
 def _read(name: str, folder: Path) -> Run:
     with Archive(folder / "test.zip") as archive:
-        categories, truths = archive.categories, read_truths(archive)
+        categories, truths = archive.categories, TruthTable.from_archive(archive)
     detections = read_detections(folder / "detections.json", truths.image_count, len(categories))
     (threshold,) = read_metrics(folder / "metrics.json", "threshold")
     return Run(name, categories, truths, detections, threshold)

@@ -10,12 +10,11 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
-from humbleyolo.evaluation.run import check_match
+from humbleyolo.evaluation.inference import check_match
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import average_precision
-from humbleyolo.metrics.ground_truth import read_truths
-from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.network import Network, select_detections
 from humbleyolo.storage.array_types import Floats, Ints
 
@@ -90,7 +89,7 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
         own += list(_in_image(select_detections(predictions, split.grid, selection), split, start))
         theirs += list(_in_image(detections_in(outputs, selection.min_score), split, start))
-    truths, classes = read_truths(archive), len(split.categories)
+    truths, classes = TruthTable.from_archive(archive), len(split.categories)
     return Parity(
         len(split),
         largest,

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from humbleyolo.storage.array_types import Array
+from humbleyolo.storage.atomic import atomic_write
 
 # What a header that is not ours can raise, besides ValueError.
 _DAMAGED = (
@@ -44,6 +45,12 @@ def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[A
     if kind.hasobject or column_major:
         raise ValueError(f"{name} holds {kind}{' by columns' * column_major}, expected numbers by rows")
     return shape, kind
+
+
+def write_array(path: Path, values: Array) -> None:
+    """Write an array as an `.npy` file."""
+    with atomic_write(path) as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def open_array(path: Path) -> Array:

@@ -14,7 +14,6 @@ from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.boxes import to_whole_pixels, xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import split_parts
-from humbleyolo.metrics.ground_truth import read_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.network import Network, select_detections
 from humbleyolo.models.selection import Selection
@@ -125,7 +124,7 @@ def run_network(
     for name, split in zip(splits, opened, strict=True):
         with Archive(dataset / f"{name}.zip") as archive:
             check_match(network, split, archive)
-            truths.append(read_truths(archive))
+            truths.append(TruthTable.from_archive(archive))
     results = []
     for name, split, known in zip(splits, opened, truths, strict=True):
         batches = []
