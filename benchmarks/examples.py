@@ -1,8 +1,8 @@
-"""What the parameter files in `examples` reach, with three seeds: python -m benchmarks.examples hard [bccd ...].
+"""Measure what the files in `examples` reach, with three seeds: python -m benchmarks.examples hard [bccd ...].
 
 Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE.
 
-Each file is copied over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once for each
+Each file is laid over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once per
 seed. Prints AP and AP50 on test, the seconds that `train` took, its start left out, and the parameters: mean, least
 and most, then every run as JSON. A labelled folder that a file names is taken from this checkout. What is not
 committed is not measured.
@@ -23,28 +23,29 @@ from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from benchmarks.ladder import read_results, spread
+from humbleyolo.params.keys import kind_of
+from humbleyolo.params.loader import load_params, read_text
+from humbleyolo.params.overlay import lay_over
+from humbleyolo.params.yaml_edits import YamlText, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> None:
-    """Put an example's values with a seed and other changes into a clone, and its labelled folder."""
-    yaml = YAML()
-    values = yaml.load((ROOT / "examples" / example / "params.yaml").read_text())
-    for key, value in {"seed": seed, **changes}.items():
-        *path, last = key.split(".")
-        section = values
-        for name in path:
-            section = section.get(name) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or last not in section:
-            raise SystemExit(f"error: --set {key}: no such key in examples/{example}/params.yaml")
-        section[last] = value
-    yaml.dump(values, clone / "params.yaml")
-    inputs = Path(values["dataset"]["inputs"])
+    """Lay an example, a seed and other values over a clone's params.yaml, and bring the labelled folder."""
+    file, source = clone / "params.yaml", clone / "examples" / f"{example}.yaml"
+    for key in changes:
+        if kind_of(tuple(key.split("."))) is None:
+            raise SystemExit(f"error: --set {key}: no such key in params.yaml")
+    values = {tuple(key.split(".")): one_line(value) for key, value in {"seed": seed, **changes}.items()}
+    text, _ = lay_over(read_text(file), str(file), read_text(source), str(source))
+    file.write_text(YamlText(text, str(file)).replace(values))
+    (dataset,) = load_params(file, "dataset")
+    inputs = Path(dataset.inputs)
     if not (clone / inputs).exists():
         if not (ROOT / inputs).exists():
             raise SystemExit(
-                f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}/params.yaml"
+                f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}.yaml"
             )
         (clone / inputs).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / inputs).is_dir() else shutil.copyfile
@@ -74,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    allowed = sorted(path.parent.name for path in (ROOT / "examples").glob("*/params.yaml"))
+    allowed = sorted(path.stem for path in (ROOT / "examples").glob("*.yaml"))
     parser.add_argument("examples", nargs="+", choices=allowed)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")

@@ -221,12 +221,11 @@ FREE = {"dataset.synthetic.placement": "free"}
 FRACTIONS = {"dataset.labelled.split.fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}
 BY_HASH = TINY_LABELLED | FRACTIONS | {"dataset.labelled.split.by": "hash"}
 BY_GROUP = BY_HASH | {"dataset.labelled.split.by": "group", "dataset.labelled.split.group": "([0-9]+)"}
-LABELLED = "examples/bccd/params.yaml"
 OTHERS = [
-    ("params.yaml", FREE, ["stages.generate", "data/fonts"]),
-    (LABELLED, BY_HASH, ["stages.generate", "data/labelled/bccd"]),
-    (LABELLED, BY_GROUP, ["stages.generate", "data/labelled/bccd"]),
-    ("params.yaml", ARTICLE, ["stages.train", "data/grid/train", "data/grid/val"]),
+    (None, FREE, ["stages.generate", "data/fonts"]),
+    ("bccd", BY_HASH, ["stages.generate", "data/labelled/bccd"]),
+    ("bccd", BY_GROUP, ["stages.generate", "data/labelled/bccd"]),
+    (None, ARTICLE, ["stages.train", "data/grid/train", "data/grid/val"]),
 ]
 
 
@@ -235,10 +234,10 @@ def test_every_parameter_is_read_by_a_stage_that_depends_on_it(
 ) -> None:
     label_images(project.path / "data/labelled/bccd")
     read = set.union(*(trace.leaves_of_sections() for trace in traced.traces.values()))
-    for file, changes, command in OTHERS:
+    for example, changes, command in OTHERS:
         project.git("checkout", "params.yaml")
-        if file != "params.yaml":
-            shutil.copyfile(project.path / file, project.path / "params.yaml")
+        if example:
+            project.lay_over(example)
         for key, value in changes.items():
             project.set(key, value)
         log = tmp_path / "reads"

@@ -119,7 +119,7 @@ class TestLabelledImages:
     @pytest.fixture
     def labelled(self, project):
         label_images(project.path / "data/labelled/bccd")
-        shutil.copyfile(project.path / "examples/bccd/params.yaml", project.path / "params.yaml")
+        project.lay_over("bccd")
         for key, value in TINY_LABELLED.items():
             project.set(key, value)
         return project

@@ -56,7 +56,7 @@ def test_every_other_command_works(project):
             words = shlex.split(command)
             project.command(*(words[2:] if words[:2] == ["uv", "run"] else words), check=True)
             ran.append(command)
-        if command == "cp examples/bccd/params.yaml params.yaml":
+        if command == "uv run humbleyolo params --from examples/bccd.yaml":
             for key, value in TINY_LABELLED.items():
                 project.set(key, value)
     assert len(ran) == len(others) - 2

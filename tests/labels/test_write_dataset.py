@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from repository import ROOT
 from ruamel.yaml import YAML
+from tiny_project import lay_example
 
 from humbleyolo.dataset.archive import Archive
 
@@ -164,10 +165,11 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_bccd_with_its_own_lists(tmp_path: Path) -> None:
-    """The committed parameter file, on the folder that it is made for."""
+    """The example, on the folder that it is made for."""
     if not BCCD.is_dir():
         pytest.skip("the BCCD folder is not here")
-    shutil.copyfile(ROOT / "examples/bccd/params.yaml", tmp_path / "params.yaml")
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    lay_example("bccd", tmp_path / "params.yaml")
     done = generate(tmp_path, BCCD)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "out"

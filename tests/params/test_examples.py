@@ -1,23 +1,53 @@
-"""The ready-made parameter files."""
+"""The examples, laid over the committed params.yaml."""
 
 from pathlib import Path
 
 import pytest
 from repository import ROOT
 
-from humbleyolo.params.loader import load_params
-from humbleyolo.params.sections import Params
+from humbleyolo.params.keys import dotted, leaves
+from humbleyolo.params.loader import parse_params, read_sections
+from humbleyolo.params.overlay import lay_over
 
-FILES = sorted((ROOT / "examples").glob("*/params.yaml"))
+FILES = sorted((ROOT / "examples").glob("*.yaml"))
+DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
-def test_it_is_right(file: Path) -> None:
-    assert load_params(file, *Params.model_fields)
+def test_there_are_examples_and_nothing_else() -> None:
+    assert {file.stem for file in FILES} == {"article", "bccd", "fifteen", "hard", "yolov1"}
+    assert sorted((ROOT / "examples").iterdir()) == FILES
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+class TestExample:
+    def test_it_goes_with_the_values_that_it_does_not_name(self, file: Path) -> None:
+        text, _ = lay_over(DEFAULT, "params.yaml", file.read_text(encoding="utf-8"), file.name)
+        assert parse_params(text, "params.yaml")
+
+    def test_every_value_in_it_is_another_than_the_default(self, file: Path) -> None:
+        example = file.read_text(encoding="utf-8")
+        _, changes = lay_over(DEFAULT, "params.yaml", example, file.name)
+        values = read_sections(example, file.name)[0]
+        assert [dotted(change.key) for change in changes] == [dotted(key) for key, _ in leaves(values)]
+
+    def test_comments_and_layout_stay(self, file: Path) -> None:
+        text, changes = lay_over(DEFAULT, "params.yaml", file.read_text(encoding="utf-8"), file.name)
+        before, after = DEFAULT.splitlines(), text.splitlines()
+        assert len(before) == len(after)
+        assert sum(old != new for old, new in zip(before, after, strict=True)) <= len(changes)
+        for old, new in zip(before, after, strict=True):
+            assert old.partition(" # ")[2] == new.partition(" # ")[2]
+            assert old.partition(":")[0] == new.partition(":")[0]
+
+    def test_it_says_how_it_is_applied(self, file: Path) -> None:
+        assert f"`humbleyolo params --from examples/{file.name}`" in " ".join(
+            line.removeprefix("# ") for line in file.read_text(encoding="utf-8").splitlines()
+        )
 
 
 def test_bccd_is_read_as_it_was_published() -> None:
-    (dataset,) = load_params(ROOT / "examples/bccd/params.yaml", "dataset")
+    example = (ROOT / "examples/bccd.yaml").read_text(encoding="utf-8")
+    dataset = parse_params(lay_over(DEFAULT, "params.yaml", example, "bccd")[0], "params.yaml").dataset
     assert (dataset.source, dataset.inputs) == ("labelled", "data/labelled/bccd")
     assert dataset.labelled.split.by == "lists"
     assert dataset.labelled.on_problem == "skip"  # two of its boxes have no area

@@ -15,6 +15,8 @@ from PIL import Image
 from repository import ROOT
 from ruamel.yaml import YAML
 
+from humbleyolo.params.overlay import lay_over
+
 RECORDED = ("dvc.lock", "data/evaluation/metrics.json", "data/evaluation/headline.json")  # of a run
 
 TINY = {
@@ -28,7 +30,7 @@ TINY = {
 }
 
 
-# As `TINY`, for `examples/bccd/params.yaml` and the folder of `label_images`.
+# As `TINY`, for `examples/bccd.yaml` and the folder of `label_images`.
 TINY_LABELLED = {
     "encode.height": 48,
     "encode.width": 64,
@@ -67,6 +69,13 @@ def label_images(folder: Path) -> Path:
     for split, names in lists.items():
         (folder / f"ImageSets/Main/{split}.txt").write_text("".join(names))
     return folder
+
+
+def lay_example(name: str, file: Path) -> None:
+    """Lay an example over a parameter file."""
+    example = (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
+    text, _ = lay_over(file.read_text(encoding="utf-8"), "params.yaml", example, name)
+    file.write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,10 @@ class Project:
         assert last in section
         section[last] = value
         yaml.dump(document, self.path / "params.yaml")
+
+    def lay_over(self, example: str) -> None:
+        """Give the parameters the values of an example, as `humbleyolo params --from` does."""
+        lay_example(example, self.path / "params.yaml")
 
     def edit(self, name: str, change: Any) -> None:
         """Replace a text file by `change(text)`."""

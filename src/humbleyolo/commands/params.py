@@ -1,27 +1,142 @@
-"""`humbleyolo params [FILE]`: every mistake in a parameter file, before any stage runs."""
+"""`humbleyolo params [FILE]`: find every mistake in a parameter file, or change the file to an example's values."""
 
 import argparse
+import os
+import stat
+import textwrap
 from pathlib import Path
+
+EXAMPLES = """\
+humbleyolo params
+humbleyolo params --from examples/bccd.yaml
+humbleyolo params --update my_params.yaml
+"""
+
+_WIDTH = 80
+_LINES = 40  # at most, of values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    parser.description = (
+        "Finds every mistake in a parameter file before any stage runs. With --from or --update it changes the "
+        "file, says how, and keeps its comments; a file that would have mistakes is not written."
+    )
     parser.add_argument(
         "file", type=Path, nargs="?", default=Path("params.yaml"), help="default: %(default)s"
+    )
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument(
+        "--from",
+        type=Path,
+        metavar="EXAMPLE",
+        dest="example",
+        help="give FILE the values of an example; what the example does not name stays",
+    )
+    change.add_argument(
+        "--update", action="store_true", help="add the keys that a newer version knows, with their comments"
+    )
+    parser.add_argument(
+        "--template",
+        type=Path,
+        metavar="FILE",
+        help="source of the keys that --update adds; default: the last params.yaml in git that has them",
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Check the file as the stages do, and return the exit code 0.
+    """Check the file as the stages do, or change it, and return the exit code 0.
 
     Raises:
-        ProblemsError: With every mistake in it.
-        UserError: Where it cannot be read.
+        ProblemsError: With every mistake in the file, or in what it would become.
+        UserError: If a file cannot be read or written.
     """
+    from humbleyolo.errors import UserError
     from humbleyolo.labels.dataset_inputs import find_problems
     from humbleyolo.params.loader import load_params
 
     file: Path = parsed.file
-    load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))
-    print(f"{file}: no mistakes")
+    if parsed.template and not parsed.update:
+        raise UserError("--template: goes with --update alone")
+    if parsed.example:
+        _lay_over(file, parsed.example)
+    elif parsed.update:
+        _update(file, parsed.template)
+    else:
+        load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))
+        print(f"{file}: no mistakes")
     return 0
+
+
+def _lay_over(file: Path, example: Path) -> None:
+    """Give the file the values of an example, and print what changed and what stays as edited."""
+    from humbleyolo.experiments.git import versions
+    from humbleyolo.labels.dataset_inputs import find_problems
+    from humbleyolo.params.keys import dotted
+    from humbleyolo.params.loader import find_mistakes, read_text
+    from humbleyolo.params.overlay import edited_keys, lay_over
+
+    text, name = read_text(file), str(file)
+    changed, changes = lay_over(text, name, read_text(example), str(example))
+    if not changes:
+        print(f"{file}: has the values of {example} already; nothing changed")
+        return
+    _write(file, changed)
+    print(f"{file}: {len(changes)} of its values are now those of {example}:")
+    _print_values([(dotted(key), old, new) for key, old, new in changes])
+    if kept := edited_keys(text, name, next(versions(file), (name, text))[1]) - {key for key, *_ in changes}:
+        told = f"All other values stay, of which these are not as committed: {', '.join(sorted(map(dotted, kept)))}. "
+        told += f"For the example alone: `git checkout {file}`, then this command again."
+        print(textwrap.fill(told, _WIDTH))
+    for mistake in find_mistakes(
+        changed, name, lambda dataset: find_problems(dataset, file.parent / dataset.inputs)
+    ):
+        print(f"note: {mistake}")
+
+
+def _update(file: Path, template: Path | None) -> None:
+    """Add the keys that the file lacks, and print them."""
+    from humbleyolo.experiments.git import versions
+    from humbleyolo.params.keys import dotted
+    from humbleyolo.params.loader import read_text
+    from humbleyolo.params.update import add_missing
+
+    templates = [(str(template), read_text(template))] if template else versions(Path("params.yaml"))
+    changed, added, source = add_missing(read_text(file), str(file), templates)
+    if not added:
+        print(f"{file}: lacks no key; nothing changed")
+        return
+    _write(file, changed)
+    print(f"{file}: has {len(added)} new {'key' if len(added) == 1 else 'keys'}, from {source}:")
+    _print_values([(dotted(key), "", value) for key, value in added.items()])
+
+
+def _print_values(values: list[tuple[str, str, str]]) -> None:
+    """Print a key, its old value if it has one, and its new, each in a line of the screen."""
+    for key, old, new in values[:_LINES]:
+        room = _WIDTH - len(f"  {key}:  -> ")
+        old = _cut(old, max(room // 2, room - len(new)))
+        print(f"  {key}: {f'{old} -> ' if old else ''}{_cut(new, room - len(old))}")
+    if len(values) > _LINES:
+        print(f"  and {len(values) - _LINES} more")
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file as a whole; its permissions stay, and a link to it goes on being one.
+
+    Raises:
+        UserError: If the file is read-only.
+    """
+    from humbleyolo.errors import UserError
+    from humbleyolo.storage.atomic import atomic_write
+
+    mode = file.stat().st_mode
+    if not (mode & stat.S_IWUSR and os.access(file, os.W_OK)):
+        raise UserError(f"{file}: cannot be written: it is read-only; `chmod u+w {file}` changes that")
+    with atomic_write(file.resolve()) as out:
+        os.fchmod(out.fileno(), stat.S_IMODE(mode))
+        out.write(text.encode())
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

@@ -1,10 +1,11 @@
 """Texts for what pydantic finds wrong: the key, the value, what is allowed."""
 
+import difflib
 import re
 import reprlib
 from typing import Any
 
-from humbleyolo.params.keys import Key, dotted, unknown_key
+from humbleyolo.params.keys import Key, dotted, kind_of
 
 _ALLOWED: dict[str, str] = {
     "int_type": "a whole number",
@@ -34,14 +35,14 @@ _SHORT.maxstring = _SHORT.maxother = 80
 _SHORT.maxlevel = 2
 
 
-def error_text(detail: Any) -> str:
-    """Return the text for one of the entries of `ValidationError.errors`."""
+def error_text(detail: Any, file: str) -> str:
+    """Return the text for one of the entries of `ValidationError.errors` about a parameter file."""
     key: Key = detail["loc"]
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         return unknown_key(key)
     if kind == "missing":
-        return f"{dotted(key)}: is missing; add it"
+        return missing_key(key, file)
     context = {
         name: int(bound) if isinstance(bound, float) and bound.is_integer() else bound
         for name, bound in context.items()
@@ -50,6 +51,20 @@ def error_text(detail: Any) -> str:
     text = allowed.format(**context) if allowed else re.sub(r"^Input should be ", "", detail["msg"])
     found = f"{context['actual_length']} values" if kind in ("too_short", "too_long") else shown(value)
     return f"{dotted(key)}: {found} is not allowed; allowed: {text}"
+
+
+def unknown_key(key: Key) -> str:
+    """Return the text for a key that its section does not have, with the nearest that it has."""
+    known = list(kind_of(key[:-1]).model_fields)
+    near = difflib.get_close_matches(str(key[-1]), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
+    return f"{dotted(key)}: unknown key; {hint}"
+
+
+def missing_key(key: Key, file: str) -> str:
+    """Return the text for a key that a file lacks, with the command that adds it."""
+    command = "humbleyolo params --update" + ("" if file == "params.yaml" else f" {file}")
+    return f"{dotted(key)}: is missing; `{command}` adds it"
 
 
 def shown(value: Any) -> str:

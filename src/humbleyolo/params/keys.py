@@ -1,9 +1,9 @@
 """The way to a value of `params.yaml`: `train.epochs`."""
 
-import difflib
+from collections.abc import Iterator
 from typing import Any
 
-from humbleyolo.params.sections import Params
+from humbleyolo.params.sections import Params, Section
 
 Key = tuple[str | int, ...]
 """From the top of the file: `("train", "epochs")`; a number counts in a list, from 0."""
@@ -14,17 +14,36 @@ def dotted(key: Key) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
 
 
-def known_keys(section: Key) -> list[str]:
-    """Return the names in a section; `()` is the whole file."""
+def kind_of(key: Key) -> Any:
+    """Return the type of a value: a class of `sections` for a section, None for a key that nobody knows."""
     kind: Any = Params
-    for part in section:
+    for part in key:
+        if not is_section(kind) or part not in kind.model_fields:
+            return None
         kind = kind.model_fields[part].annotation
-    return list(kind.model_fields)
+    return kind
 
 
-def unknown_key(key: Key) -> str:
-    """Return the error text for a key that its section lacks, with the nearest that it has."""
-    known = known_keys(key[:-1])
-    near = difflib.get_close_matches(str(key[-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
-    return f"{dotted(key)}: unknown key; {hint}"
+def is_section(kind: Any) -> bool:
+    """Return whether a type is a section, not that of a single value."""
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def leaves(values: dict[Any, Any], section: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Yield the key and the value of all that is not a section, and of what is unknown."""
+    for name, value in values.items():
+        key = (*section, name)
+        if is_section(kind_of(key)) and isinstance(value, dict):
+            yield from leaves(value, key)
+        else:
+            yield key, value
+
+
+def missing_keys(values: Any, section: Key = ()) -> Iterator[Key]:
+    """Yield each key that a file's values lack; of a section that is missing as a whole, the section's."""
+    for name in kind_of(section).model_fields:
+        key = (*section, name)
+        if name not in values:
+            yield key
+        elif is_section(kind_of(key)) and isinstance(values[name], dict):
+            yield from missing_keys(values[name], key)

@@ -11,7 +11,7 @@ from humbleyolo.params.error_texts import error_text
 from humbleyolo.params.keys import Key, dotted
 from humbleyolo.params.rules import broken_rules
 from humbleyolo.params.sections import Dataset, Params
-from humbleyolo.params.yaml_lines import END, line_of, read_yaml
+from humbleyolo.params.yaml_lines import END, Problem, line_of, read_yaml
 
 Check = Callable[[Dataset], list[tuple[Key, str]]]
 """Takes the section `dataset`; returns the key and a text for each mistake (a word that the font cannot draw)."""
@@ -40,39 +40,62 @@ def load_params(path: Path, *sections: str, check: Check | None = None) -> tuple
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a parameter file.
+    """Return the text of a parameter file, its line ends as they are.
 
     Raises:
         UserError: If the file cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run from the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def parse_params(text: str, name: str, check: Check | None = None) -> Params:
-    """Check the text of a parameter file called `name`; see `load_params`."""
-    values, lines, problems = read_yaml(text, name)
+def read_sections(text: str, file: str) -> tuple[dict[Any, Any], dict[Key, int], list[Problem]]:
+    """Return what `read_yaml` does, of a text that holds sections.
+
+    Raises:
+        ProblemsError: If the text is not YAML, or holds something else.
+    """
+    values, lines, problems = read_yaml(text, file)
     if values is None:
-        raise ProblemsError(name, [f"is empty; it needs the sections {', '.join(Params.model_fields)}"])
+        raise ProblemsError(file, [f"is empty; it needs the sections {', '.join(Params.model_fields)}"])
     if not isinstance(values, dict):
-        raise ProblemsError(name, [f"is a {type(values).__name__}, not a mapping of sections to values"])
+        raise ProblemsError(file, [f"is a {type(values).__name__}, not a mapping of sections to values"])
+    return values, lines, problems
+
+
+def parse_params(text: str, file: str, check: Check | None = None) -> Params:
+    """Check the text of a parameter file; see `load_params`."""
+    params, problems = _look_through(text, file, check)
+    if problems or params is None:
+        raise ProblemsError(file, with_lines(problems))
+    return params
+
+
+def find_mistakes(text: str, file: str, check: Check | None = None) -> list[str]:
+    """Return the mistakes in a text that would become a file, without the lines, which nobody can look up."""
+    return [problem for _, problem in sorted(_look_through(text, file, check)[1])]
+
+
+def with_lines(problems: list[Problem]) -> list[str]:
+    """Return problems as users see them, in the order of the file."""
+    return [f"line {line}: {text}" if line != END else text for line, text in sorted(problems)]
+
+
+def _look_through(text: str, file: str, check: Check | None) -> tuple[Params | None, list[Problem]]:
+    values, lines, problems = read_sections(text, file)
     wrong: set[Key] = set()
     params = None
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            problems.append((line_of(detail["loc"], lines), error_text(detail)))
+            problems.append((line_of(detail["loc"], lines), error_text(detail, file)))
             wrong.add(detail["loc"])
     more = list(broken_rules(values, wrong))
     if check is not None and not any(key[0] == "dataset" for key in [*wrong, *(key for key, _ in more)]):
         more += check(Dataset.model_validate(values["dataset"]))
-    problems += [(line_of(key, lines), f"{dotted(key)}: {text}") for key, text in more]
-    if problems or params is None:
-        told = [f"line {line}: {text}" if line != END else text for line, text in sorted(problems)]
-        raise ProblemsError(name, told)
-    return params
+    return params, problems + [(line_of(key, lines), f"{dotted(key)}: {text}") for key, text in more]

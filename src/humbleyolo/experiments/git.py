@@ -1,0 +1,40 @@
+"""Git, through its command line."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from humbleyolo.errors import UserError
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder and return what it printed.
+
+    Raises:
+        UserError: If git refuses, with its words.
+    """
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603 - git
+    except FileNotFoundError:
+        raise UserError("git is not there; install it") from None
+    if done.returncode:
+        raise UserError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="replace")
+
+
+def versions(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each version of a file in the history of HEAD, the newest first.
+
+    Versions that a merge has dropped are among them. Outside a repository there are none.
+    """
+    folder, name = file.parent, file.name
+    try:
+        commits = git(folder, "log", "--full-history", "--format=%h", "--", name).split()
+    except UserError:
+        return
+    for commit in commits:
+        try:
+            yield f"{name} of commit {commit}", git(folder, "show", f"{commit}:./{name}")
+        except UserError:  # removed in this commit, or beyond a shallow clone
+            continue

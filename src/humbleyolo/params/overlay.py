@@ -1,0 +1,79 @@
+"""Lay the values of an example over a parameter file."""
+
+from typing import Any, NamedTuple
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.params.error_texts import missing_key, shown, unknown_key
+from humbleyolo.params.keys import Key, dotted, is_section, kind_of, leaves
+from humbleyolo.params.loader import find_mistakes, read_sections, with_lines
+from humbleyolo.params.yaml_edits import YamlText
+from humbleyolo.params.yaml_lines import line_of, read_yaml
+
+
+class Change(NamedTuple):
+    """A value that an example changes; both texts are YAML in one line."""
+
+    key: Key
+    old: str
+    new: str
+
+
+def lay_over(text: str, file: str, example: str, example_file: str) -> tuple[str, list[Change]]:
+    """Give a parameter file the values of an example; what the example does not name stays.
+
+    Lists, and mappings that are no sections (`loss.class_weights`), are replaced as a whole.
+
+    Args:
+        text: Text of the parameter file.
+        file: Name of the parameter file, for messages.
+        example: Text of the example.
+        example_file: Name of the example, for messages.
+
+    Returns:
+        The new text, and each value that differs from the old.
+
+    Raises:
+        ProblemsError: If the example has unknown keys, or the result has mistakes.
+        UserError: If the example holds no values, or the text cannot be edited.
+    """
+    new = _read_example(example, example_file)
+    old = dict(leaves(read_sections(text, file)[0]))
+    if lacking := [missing_key(key, file) for key in new if key not in old]:
+        raise ProblemsError(file, lacking)
+    before, after = YamlText(text, file), YamlText(example, example_file)
+    differ = [
+        key for key in new if old[key] != new[key] or isinstance(old[key], bool) != isinstance(new[key], bool)
+    ]
+    changes = [Change(key, before.value(key), after.value(key)) for key in differ]
+    changed = before.replace({change.key: change.new for change in changes})
+    if mistakes := find_mistakes(changed, file):
+        raise ProblemsError(
+            f"{file}: not changed, since with {example_file} it would have mistakes", mistakes
+        )
+    return changed, changes
+
+
+def edited_keys(text: str, file: str, committed: str) -> set[Key]:
+    """Return the keys whose values are others than in the version of the file that is committed."""
+    try:
+        then = dict(leaves(read_sections(committed, file)[0]))
+    except ProblemsError:
+        return set()
+    return {key for key, value in leaves(read_sections(text, file)[0]) if then.get(key) != value}
+
+
+def _read_example(text: str, file: str) -> dict[Key, Any]:
+    """Return the values of an example by key."""
+    values, lines, problems = read_yaml(text, file)
+    if not isinstance(values, dict):
+        raise UserError(f"{file}: holds no values; allowed: sections of params.yaml with their keys")
+    found = dict(leaves(values))
+    for key, value in found.items():
+        if (kind := kind_of(key)) is None:
+            problems.append((line_of(key, lines), unknown_key(key)))
+        elif is_section(kind):
+            wrong = f"{dotted(key)}: {shown(value)} is not allowed; allowed: a section with keys"
+            problems.append((line_of(key, lines), wrong))
+    if problems:
+        raise ProblemsError(file, with_lines(problems))
+    return found
