@@ -222,7 +222,7 @@ REFUSED: dict[str, tuple[Files, str]] = {
     ),
     "JSON of 200,000 levels": (
         coco('{"images":\n' + "[" * 200_000),
-        f"a.json: line 2: nested too deeply: label files have a few levels; {JSON}",
+        f"a.json: line 2: nested too deeply: such files have a few levels; {JSON}",
     ),
     "JSON with an integer of 5,000 digits": (
         coco('{"images":\n[' + "9" * 5000 + "]}"),

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from humbleyolo.storage.json import parse_json, read_json
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**28), 10**28)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
@@ -33,7 +37,12 @@ def test_any_bytes_are_a_value_or_a_value_error(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b'{"a": 1, "b": {"c": 1, "c": 2}}', 'the key "c" is there twice'),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', r"line 1: key 'c' twice in one object: one must go"),
+        (b'[1,\n{"a": 1, "a": 1}]', "line 2: key 'a' twice"),
+        (b'{"a":\nNaN}', "line 2: NaN: JSON has finite numbers only"),
+        (b"[-Infinity]", "-Infinity: JSON has finite numbers only"),
+        (b"[0,\n1e999]", "line 2: '1e999': must be a finite number"),
+        (b"9" * 31, "a number of 31 digits: at most 30"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b"9" * 5000, "digits"),
