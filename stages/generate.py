@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.summary import SplitCounts, write_empty_ledger, write_summary
+from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.drawing.preview import write_preview
 from humbleyolo.labels import write_dataset
 from humbleyolo.labels.dataset_inputs import find_problems
+from humbleyolo.labels.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import read_paths, run_stage
@@ -23,7 +24,7 @@ from humbleyolo.synthetic import drawn_split
 def draw(seed: int, dataset: Dataset, fonts: Path, out: Path) -> tuple[dict[str, SplitCounts], str]:
     """Draw the archives; return what they hold, and what else there is to say."""
     counts = drawn_split.write_splits(make_folder(out), dataset.synthetic, fonts, seed)
-    write_empty_ledger(out / "ledger.csv")
+    write_ledger(out / "ledger.csv", [])
     not_drawn = sum(count.not_drawn for count in counts.values())
     return counts, f"; {not_drawn} words found no place, see summary.json" if not_drawn else ""
 

@@ -1,19 +1,11 @@
 """The summary counts what the archive holds."""
 
-import csv
 import json
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.dataset.summary import (
-    LEDGER_COLUMNS,
-    SplitCounts,
-    write_empty_ledger,
-    write_summary,
-)
-from humbleyolo.labels.ledger import Finding
+from humbleyolo.dataset.summary import SplitCounts, write_summary
 
 
 def test_counts_of_objects_classes_and_areas(tmp_path: Path) -> None:
@@ -41,10 +33,3 @@ def test_quartiles_are_those_of_numpy() -> None:
     counts.add([(0, 0, int(area), 1) for area in areas], [0] * len(areas))
     expected = [int(np.quantile(areas, part, method="inverted_cdf")) for part in (0, 0.25, 0.5, 0.75, 1)]
     assert list(counts.as_dict()["area_px"].values()) == expected
-
-
-def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
-    write_empty_ledger(tmp_path / "ledger.csv")
-    with (tmp_path / "ledger.csv").open(newline="") as file:
-        assert [tuple(row) for row in csv.reader(file)] == [LEDGER_COLUMNS]
-    assert tuple(field.name for field in fields(Finding)) == LEDGER_COLUMNS

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from folders import read_labelled
 from PIL import Image
 from pycocotools.coco import COCO
 from stub_models import NAMES, RedFinder
@@ -21,7 +22,6 @@ from humbleyolo.cli import main
 from humbleyolo.detection.backends import open_model
 from humbleyolo.detection.detector import Detector
 from humbleyolo.export.card import sha256
-from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.labelled_image import ReadOptions
 
 SIZES = {"a.png": (40, 90), "b.jpg": (64, 64), "deep/c.bmp": (33, 21), "deep/er/d.webp": (50, 50)}

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from folders import Files, Maker, encoded, picture, png_of, voc, wrong_crc
 from PIL import Image
+from repository import ROOT
 
 from humbleyolo.check.folder_check import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.dataset_inputs import find_problems
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.write_dataset import find_problems
+from humbleyolo.params.loader import load_params
 
 LINE = "1 0.5 0.5 0.25 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
@@ -383,7 +385,10 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     fix = "give the folder or zip archive that holds images and labels"
     with pytest.raises(UserError, match=f"nowhere: no such file or folder; {fix}"):
         open_source(tmp_path / "nowhere")
-    ((key, text),) = find_problems(tmp_path / "nowhere")
+    (dataset,) = load_params(ROOT / "params.yaml", "dataset")
+    labelled = dataset.model_copy(update={"source": "labelled"})
+    assert find_problems(labelled, tmp_path) == []
+    ((key, text),) = find_problems(labelled, tmp_path / "nowhere")
     assert key == ("dataset", "inputs")
     assert (
         "nowhere' does not exist; allowed: a folder, or a zip archive, with images and labels; put it" in text

@@ -4,10 +4,11 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
-from folders import GOOD, Files, Maker, picture, voc
+from folders import GOOD, Files, Maker, picture, read_labelled, voc
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -16,11 +17,12 @@ from repository import ROOT
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.folder import open_source
-from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, read_labelled
+from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
 from humbleyolo.labels.labelled_image import FLAGS, LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
+from humbleyolo.params.value_types import LabelFormat
 from humbleyolo.synthetic.drawn_split import write_splits as draw_splits
 
 SIZES = [(40, 20), (7, 31), (1, 1)]
@@ -245,8 +247,8 @@ def test_the_source_is_not_written_into(make: Maker) -> None:
 
 
 def test_registry() -> None:
-    for name, one in FORMATS.items():
-        assert one.name == name
-    assert set(WRITABLE) <= set(FORMATS)
+    assert tuple(FORMATS) == get_args(LabelFormat)
+    assert {name: FORMATS[name].module for name in WRITABLE} == WRITABLE
+    assert set(WRITABLE) == {name for name, row in FORMATS.items() if hasattr(row.module, "write")}
     with open_source(Path(__file__).parent) as source, pytest.raises(BadInput):
         source.read("conftest.py", 3)

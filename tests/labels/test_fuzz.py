@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.labels.image_info import bombs_refused, inspect
+from humbleyolo.labels.image_info import bombs_refused, inspect_image
 from humbleyolo.labels.ledger import BadInput
 
 PICTURE = picture()
@@ -100,7 +100,7 @@ def test_images(make: Callable[[], bytes]) -> None:
     def check(data: bytes) -> None:
         with bombs_refused():
             try:
-                facts = inspect(data)
+                facts = inspect_image(data)
             except BadInput:
                 pass
             else:

@@ -10,7 +10,7 @@ from folders import Files, Maker, encoded, picture, png_of, wrong_crc
 from PIL import Image, ImageOps
 
 from humbleyolo.labels import box_rules as box_rules
-from humbleyolo.labels.image_info import inspect
+from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.ledger import Finding
 
 LINE = "0 0.5 0.5 0.5 0.5\n"
@@ -122,5 +122,5 @@ def test_names_that_differ_by_case_are_two_files(make: Maker) -> None:
 
 def test_looking_at_an_image_does_not_change_it(tmp_path: Path) -> None:
     data = picture()
-    assert inspect(data).sha256 == inspect(bytes(data)).sha256
-    assert inspect(picture(1)).perceptual != inspect(data).perceptual
+    assert inspect_image(data).sha256 == inspect_image(bytes(data)).sha256
+    assert inspect_image(picture(1)).perceptual != inspect_image(data).perceptual

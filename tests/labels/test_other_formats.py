@@ -5,11 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from folders import GOOD, Files, Maker, picture
+from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 

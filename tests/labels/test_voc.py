@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture, voc
+from folders import Files, Maker, picture, read_labelled, voc
 from repository import ROOT
 
-from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from folders import Files, Maker, picture
+from folders import Files, Maker, picture, read_labelled
 from repository import ROOT
 
-from humbleyolo.labels.formats.registry import read_labelled
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 

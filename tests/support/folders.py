@@ -13,7 +13,7 @@ from PIL import Image
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
-from humbleyolo.labels.formats.registry import read_source
+from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
 
@@ -89,6 +89,15 @@ GOOD: dict[str, tuple[str, str]] = {
 }
 
 
+def read_labelled(path: Path, options: ReadOptions | None = None) -> LabelledSet:
+    """What a folder or archive holds, with mistakes treated as the policy says."""
+    chosen = options or ReadOptions()
+    with open_source(path) as source:
+        labelled = collect(source, chosen, Ledger(chosen.on_problem))
+        labelled.ledger.stop_on_errors(source.name)
+        return labelled
+
+
 class Maker:
     """Writes folders and archives, and reads them."""
 
@@ -116,8 +125,7 @@ class Maker:
         return self.open(self.folder(files), **options)
 
     def open(self, path: Path, **options: object) -> LabelledSet:
-        with open_source(path) as source:
-            return read_source(source, ReadOptions(**options))  # type: ignore[arg-type]
+        return read_labelled(path, ReadOptions(**options))  # type: ignore[arg-type]
 
     def findings(self, files: Files, **options: object) -> list[Finding]:
         """Every row of the ledger, whatever became of the rest."""
@@ -129,7 +137,7 @@ class Maker:
         ledger = Ledger(chosen.on_problem)
         with open_source(path) as source:
             try:
-                read_source(source, chosen, ledger)
+                collect(source, chosen, ledger)
             except UserError:
                 assert ledger.rows, "refused without a row"
         return ledger.rows

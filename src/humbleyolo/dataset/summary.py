@@ -11,9 +11,6 @@ import numpy as np
 
 from humbleyolo.storage.atomic import atomic_write
 
-LEDGER_COLUMNS = ("file", "where", "what", "why", "done", "kind", "severity")
-"""Each row: something of the source that is not in the archives as it was found."""
-
 _SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
 
 
@@ -71,9 +68,3 @@ def write_summary(path: Path, counts: Mapping[str, SplitCounts]) -> None:
     summary = {split: count.as_dict() for split, count in counts.items()}
     with atomic_write(path) as file:
         file.write((json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def write_empty_ledger(path: Path) -> None:
-    """Write the ledger of a source from which nothing was left out or changed."""
-    with atomic_write(path) as file:
-        file.write((",".join(LEDGER_COLUMNS) + "\n").encode())

@@ -1,4 +1,4 @@
-"""What a box must be, whatever the format: finite, the right way round, with an area, inside the image."""
+"""The rules for a box in any format: finite, the right way round, with an area, inside the image."""
 
 import numpy as np
 
@@ -11,49 +11,41 @@ SNAP_PX = (
 )
 
 
-def is_name(label: str) -> bool:
-    """Return whether a text can be a class name: printable, not empty, without spaces around it."""
-    return bool(label) and label.isprintable() and label == label.strip()
-
-
-def to_pixels(box: UncheckedBox, record: UncheckedImage, size: tuple[int, int], ledger: Ledger) -> Floats:
+def to_pixels(box: UncheckedBox, image: UncheckedImage, size: tuple[int, int], ledger: Ledger) -> Floats:
     """Return a box as (4,) xyxy pixels inside the image.
 
     Args:
-        box: As labelled.
-        record: Its image: says whether corners are fractions, and how coarse the format's digits are.
+        box: The box as labelled.
+        image: Its image: says if corners are fractions, and how coarse the format's digits are.
         size: (height, width) in pixels of the image that the corners refer to.
-        ledger: Gets a row where the box is cut at the border.
+        ledger: Place for a row if the box is cut at the border.
 
     Raises:
-        BadInput: Where the box is not finite, inverted, without area, or (unless clipped) outside.
+        BadInput: If the box is not finite, inverted, without area, or (unless clipped) outside.
     """
     height, width = size
-    scale = np.array([width, height, width, height], np.float64)
-    pixels = np.array(box.corners, np.float64) * (scale if record.relative else 1.0)
-    if not np.isfinite(pixels).all():
-        raise BadInput(
-            "not-finite", show(box.corners), "the corners must be finite numbers; draw it again", box.where
-        )
-    _check_order(pixels, box)
     limits = np.array([width, height, width, height], np.float64)
+    pixels = np.array(box.corners, np.float64) * (limits if image.relative else 1.0)
+    if not np.isfinite(pixels).all():
+        why = "the corners must be finite numbers; draw it again"
+        raise BadInput("not-finite", _show(box.corners), why, box.where)
+    _check_order(pixels, box)
     over = float(np.maximum(-pixels, pixels - limits).max())
     if over <= 0:
         return pixels
     inside: Floats = np.clip(pixels, 0.0, limits)
     if over <= SNAP_PX:
         return inside
-    slack = record.slack * (max(size) if record.relative else 1.0)
-    error = _outside(pixels, record, size, box)
+    slack = image.slack * (max(size) if image.relative else 1.0)
+    done = f"cut to {_show(inside)}"
     visible = bool((inside[2:] > inside[:2]).all())
     if over <= slack + SNAP_PX and visible:
         why = f"crosses the border by {over:.2g} pixels, which is the rounding of the format's digits"
-        ledger.note(
-            record.label_file, BadInput("rounding", show(pixels), why, box.where), f"cut to {show(inside)}"
-        )
+        ledger.note(image.label_file, BadInput("rounding", _show(pixels), why, box.where), done)
         return inside
+    error = _outside(pixels, box, size, relative=image.relative)
     if ledger.on_problem == "clip" and visible:
-        ledger.problem(record.label_file, error, f"cut to {show(inside)}")
+        ledger.problem(image.label_file, error, done)
         return inside
     raise error
 
@@ -62,31 +54,24 @@ def _check_order(pixels: Floats, box: UncheckedBox) -> None:
     lengths = pixels[2:] - pixels[:2]
     if (lengths < 0).any():
         why = "the first corner must be the upper left one; it is not swapped: another number may be wrong"
-        raise BadInput("inverted-box", show(box.corners), f"{why}; draw the box again", box.where)
+        raise BadInput("inverted-box", _show(box.corners), f"{why}; draw the box again", box.where)
     if not 0 < lengths.prod() < np.inf:
-        raise BadInput(
-            "zero-area", show(box.corners), "has no area; draw the box again or delete it", box.where
-        )
+        why = "has no area; draw the box again or delete it"
+        raise BadInput("zero-area", _show(box.corners), why, box.where)
 
 
-def _outside(pixels: Floats, record: UncheckedImage, size: tuple[int, int], box: UncheckedBox) -> BadInput:
+def _outside(pixels: Floats, box: UncheckedBox, size: tuple[int, int], *, relative: bool) -> BadInput:
     height, width = size
-    if record.relative:
-        found, allowed = box.corners, "corners must be fractions of the image, 0 to 1"
-        if max(box.corners) > 2:
-            allowed += "; these look like pixels"
+    if relative:
+        hint = "; these look like pixels" if max(box.corners) > 2 else ""
+        found, allowed = _show(box.corners), f"corners must be fractions of the image, 0 to 1{hint}"
     else:
-        found, allowed = (
-            tuple(pixels.tolist()),
-            f"must lie inside the image, {width} x {height} (width x height)",
-        )
-    return BadInput(
-        "outside-image", show(found), f"{allowed}; draw it again, or set on_problem: clip", box.where
-    )
+        allowed = f"must lie inside the image, {width} x {height} (width x height)"
+        found = _show(pixels)
+    return BadInput("outside-image", found, f"{allowed}; draw it again, or set on_problem: clip", box.where)
 
 
-def show(corners: Corners | Floats) -> str:
-    """Return corners as a message shows them."""
+def _show(corners: Corners | Floats) -> str:
     return "(" + ", ".join(f"{value:.10g}" for value in corners) + ")"
 
 
@@ -96,7 +81,7 @@ def turn(corners: Floats, orientation: int, size: tuple[int, int]) -> Floats:
     Args:
         corners: (4,) xyxy pixels.
         orientation: EXIF 2 to 8.
-        size: (height, width) of the stored image.
+        size: (height, width) of the stored image, pixels.
     """
     height, width = size
     left, top, right, bottom = corners.tolist()

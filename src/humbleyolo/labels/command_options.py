@@ -1,19 +1,18 @@
-"""The command line's words for how a labelled folder is read: the same for `check` and `convert`."""
+"""The command line's options for reading a labelled folder, shared by `check` and `convert`."""
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
-from humbleyolo.labels.formats.registry import FORMATS
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.params.value_types import Exif, LabelFormat
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the source, and what only the person who labelled can know."""
+    """Add the source, and the facts that only the person who labelled can know."""
+    formats = ["auto", *get_args(LabelFormat)]
     parser.add_argument("source", type=Path, help="folder or zip archive with images and labels")
-    known = ", ".join(FORMATS)
-    parser.add_argument(
-        "--format", default="auto", choices=["auto", *FORMATS], metavar="F", help=f"auto, {known}"
-    )
+    parser.add_argument("--format", default="auto", choices=formats, metavar="F", help=", ".join(formats))
     parser.add_argument(
         "--classes", default="", metavar="A,B", help="class names in the order of their indices"
     )
@@ -23,12 +22,12 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exif",
         default="error",
-        choices=["error", "displayed", "stored"],
-        help="what boxes on images with an EXIF rotation refer to",
+        choices=get_args(Exif),
+        help="the image that boxes refer to if it has an EXIF rotation",
     )
 
 
 def read_options(parsed: argparse.Namespace) -> ReadOptions:
-    """Return what those arguments say."""
+    """Return the values of those arguments."""
     classes = tuple(name.strip() for name in parsed.classes.split(",") if name.strip())
     return ReadOptions(parsed.format, classes, parsed.one_based, parsed.exif)

@@ -6,19 +6,19 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
-from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, collect
+from humbleyolo.labels.formats.registry import WRITABLE, collect
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
-from humbleyolo.labels.writing import Images, WrittenSet, make_items, new_folder, place_images
+from humbleyolo.labels.writing import Placement, WrittenSet, name_images, new_folder, place_images
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What a conversion did.
+    """The result of a conversion.
 
     Attributes:
-        read_as: Format that was read; `because`: what told.
-        images: Written; likewise `boxes`.
+        read_as: Format that was read; `because`: the evidence for it.
+        images: Images written; likewise `boxes`.
         rows: The ledger.
     """
 
@@ -29,29 +29,29 @@ class Converted:
     rows: list[Finding]
 
 
-def convert(source: Path, target: Path, to: str, options: ReadOptions, images: Images = "copy") -> Converted:
+def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Placement = "copy") -> Converted:
     """Write a labelled folder or archive in another format, in a new folder.
 
     Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
-    classes and background images go along; what the new format has no place for gets a note. Boxes are those of
-    the upright image.
+    classes and background images go along. Facts that the new format has no place for get a note. Boxes are
+    those of the upright image.
 
     Args:
         source: Folder or zip archive, in any format; also the folder of a generated dataset.
         target: A folder that does not exist yet, or is empty.
-        to: One of `formats.WRITABLE`.
-        options: How the source is read.
-        images: Whether image files are copied or linked to.
+        to: One of `registry.WRITABLE`.
+        options: Facts about the source.
+        how: Copy image files, or link to them.
 
     Raises:
-        UserError: Where the source cannot be read, the target not written, or the format is not known.
-        ProblemsError: With every mistake in the source, where `on_problem` is `error`.
+        UserError: If the source cannot be read, the target not written, or the format is not known.
+        ProblemsError: For mistakes in the source, with all of them, if `on_problem` is `error`.
     """
     if to not in WRITABLE:
         raise UserError(f"format {to!r} cannot be written; allowed: {', '.join(WRITABLE)}")
     if source.is_dir() and source.resolve() in target.resolve().parents:
         raise UserError(f"{target}: lies in {source}, which is read and never written to; give another place")
-    chosen = FORMATS[to]
+    chosen = WRITABLE[to]
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:
         labelled = collect(opened, options, ledger)
@@ -59,40 +59,34 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, images: I
         ledger.stop_on_errors(opened.name)
         if not labelled.images:
             raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
-        items = make_items(labelled.images, ledger)
+        items = name_images(labelled.images, ledger)
         _note_losses(to, labelled, ledger)
         with new_folder(target) as folder:
-            place_images(opened, items, folder / chosen.image_folder, images)
+            place_images(opened, items, folder / chosen.IMAGES, how)
             chosen.write(WrittenSet(items, labelled.classes, folder))
     boxes = sum(len(item.image.labels) for item in items)
     return Converted(labelled.format, labelled.why, len(items), boxes, ledger.rows)
 
 
-def _report_two_lists(records: list[LabelledImage], ledger: Ledger) -> None:
-    for record in records:
-        if len(record.splits) > 1:
-            error = BadInput(
-                "split-lists",
-                f"in {' and '.join(record.splits)}",
-                "an image is in one list; correct the lists",
-            )
-            ledger.problem(record.path, error, "kept in the first of test, val, train")
+def _report_two_lists(images: list[LabelledImage], ledger: Ledger) -> None:
+    for image in images:
+        if len(image.splits) > 1:
+            why = "an image is in one list; correct the lists"
+            error = BadInput("split-lists", f"in {' and '.join(image.splits)}", why)
+            ledger.problem(image.path, error, "kept in the first of test, val, train")
 
 
 def _note_losses(to: str, labelled: LabelledSet, ledger: Ledger) -> None:
-    """Note what is known and the format has no place for: all but boxes, their classes, and splits."""
-    boxes = [pair for record in labelled.images for pair in zip(record.labels, record.flags, strict=True)]
-    why = f"{to} has no place for it"
+    """Note the facts that the format has no place for: all but boxes, their classes, and splits."""
+    flags = Counter(flag for image in labelled.images for some in image.flags for flag in some)
+    groups = {image.group for image in labelled.images if image.group}
+    used = {label for image in labelled.images for label in image.labels}
+    lost: list[tuple[str, str]] = []
     if to == "yolo":
-        for flag, count in sorted(Counter(flag for _, flags in boxes for flag in flags).items()):
-            ledger.note(".", BadInput("flag-lost", f"{count} boxes are {flag}", why), "not written")
-    groups = {record.group for record in labelled.images if record.group}
+        lost += [("flag-lost", f"{count} boxes are {flag}") for flag, count in sorted(flags.items())]
     if to != "csv" and groups:
-        lost = BadInput("group-lost", f"{len(groups)} groups of images", why)
-        ledger.note(".", lost, "not written")
+        lost.append(("group-lost", f"{len(groups)} groups of images"))
     if to in ("csv", "voc"):
-        used = {label for label, _ in boxes}
-        for name in labelled.classes:
-            if name not in used:
-                lost = BadInput("class-lost", f"class {name} has no box", why)
-                ledger.note(".", lost, "not written")
+        lost += [("class-lost", f"class {name} has no box") for name in labelled.classes if name not in used]
+    for kind, found in lost:
+        ledger.note(".", BadInput(kind, found, f"{to} has no place for it"), "not written")

@@ -1,15 +1,14 @@
-"""Mistakes in the section `dataset` that only its inputs can show, whatever its source."""
+"""The mistakes in the section `dataset` that only its inputs can show, for every source."""
 
 from pathlib import Path
 
-from humbleyolo.labels import write_dataset
 from humbleyolo.params.keys import Key
 from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic import drawable_words
 
 
 def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
-    """Find the mistakes in the section `dataset` that only its inputs can show.
+    """Return the mistakes in the section `dataset` that only its inputs can show.
 
     Args:
         dataset: The section.
@@ -18,6 +17,11 @@ def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
     Returns:
         For each mistake its key, from the top of `params.yaml`, and a text.
     """
-    if dataset.source == "labelled":
-        return write_dataset.find_problems(inputs)
-    return drawable_words.find_problems(dataset.synthetic, inputs)
+    if dataset.source == "synthetic":
+        return drawable_words.find_problems(dataset.synthetic, inputs)
+    try:
+        inputs.stat()
+    except (OSError, ValueError):
+        fix = "allowed: a folder, or a zip archive, with images and labels; put it there or correct the path"
+        return [(("dataset", "inputs"), f"'{inputs}' does not exist; {fix}")]
+    return []

@@ -10,7 +10,8 @@ import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -62,6 +63,14 @@ class Source(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def first(self, names: Iterable[str], fits: Callable[[bytes], bool], limit: int = LABEL_BYTES) -> str:
+        """Return the first of some files whose bytes fit; empty if none does. Files that cannot be read do not."""
+        for name in names:
+            with suppress(BadInput):
+                if fits(self.read(name, limit)):
+                    return name
+        return ""
 
     def images(self) -> list[str]:
         """Names that end like an image's, sorted."""

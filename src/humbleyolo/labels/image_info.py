@@ -1,4 +1,4 @@
-"""An image file looked at once: whole or not, its size, its rotation, and what finds its twins."""
+"""The facts about an image file: damage, size, rotation, and what finds its near-duplicates."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.storage.array_types import Floats, Uint8s
 
 MAX_PIXELS = 89_000_000  # refused before anything is decoded
-_THUMB = 32  # pixels each way of the small grey picture that twins are compared by
+_THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
 _ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
 _BROKEN = (
@@ -36,14 +36,14 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """What is known of an image file.
+    """The facts about an image file.
 
     Attributes:
-        kind: `PNG`, `JPEG` ...; what the bytes are, whatever the name says.
-        height: Pixels as stored; likewise `width`.
-        orientation: The EXIF orientation, 1 to 8; 1 is upright.
-        sha256: Of the file's bytes, hex.
-        perceptual: 64 bits that similar pictures share most of.
+        kind: Format of the bytes, whatever the name says: `PNG`, `JPEG` ...
+        height: Height as stored, pixels; likewise `width`.
+        orientation: EXIF orientation, 1 to 8; 1 is upright.
+        sha256: Hash of the file's bytes, hex.
+        perceptual: Perceptual hash of 64 bits, most of which similar pictures share.
         thumb: (32, 32) uint8 grey, the whole picture.
     """
 
@@ -58,22 +58,21 @@ class ImageInfo:
 
 @contextmanager
 def bombs_refused() -> Iterator[None]:
-    """Make Pillow raise, not warn, where an image declares very many pixels. To be entered by one thread."""
+    """Make Pillow raise, not warn, if an image declares very many pixels. To be entered by one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.filterwarnings(
-            "ignore", category=UserWarning, module=r"PIL\."
-        )  # of odd tags beside the pixels
+        # Odd tags beside the pixels are nobody's mistake.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         yield
 
 
-def inspect(data: bytes) -> ImageInfo:
-    """Return what an image file is, having decoded all of it.
+def inspect_image(data: bytes) -> ImageInfo:
+    """Return the facts about an image file, having decoded all of it.
 
     The file is opened only as one of `IMAGE_FORMATS`; its bytes say which.
 
     Raises:
-        BadInput: Where it is empty, is none of those, is cut off or damaged, moves, or declares more than
+        BadInput: If it is empty, is none of those, is cut off or damaged, moves, or declares more than
             `MAX_PIXELS` pixels (found before decoding).
     """
     if not data:
@@ -111,12 +110,12 @@ def inspect(data: bytes) -> ImageInfo:
     )
 
 
-def check_name(name: str, facts: ImageInfo) -> BadInput | None:
-    """Return what to say where a file's name says another format than its bytes."""
-    if IMAGE_FORMATS[suffix(name)] == facts.kind:
+def check_ending(name: str, info: ImageInfo) -> BadInput | None:
+    """Return the mistake in a file's name that says another format than its bytes; None if it is right."""
+    if IMAGE_FORMATS[suffix(name)] == info.kind:
         return None
-    endings = " or ".join(end for end, kind in IMAGE_FORMATS.items() if kind == facts.kind)
-    return BadInput("image-misnamed", f"a {facts.kind} file", f"its name should end in {endings}; rename it")
+    endings = " or ".join(end for end, kind in IMAGE_FORMATS.items() if kind == info.kind)
+    return BadInput("image-misnamed", f"a {info.kind} file", f"its name should end in {endings}; rename it")
 
 
 def _open(data: bytes) -> ImageFile:

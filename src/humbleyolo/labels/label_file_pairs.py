@@ -1,12 +1,14 @@
-"""Formats with one text file an image: which belongs to which."""
+"""Pairs of an image and its text file, for the formats that have one text file an image."""
 
 import posixpath
 from collections.abc import Callable
+from itertools import islice
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.folder import Source, suffix
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
 
 _FOLDERS = {
     "images": "labels",
@@ -27,10 +29,11 @@ _NO_LABELS = (
     "test",
     "notes",
 )
+_LOOK_AT = 200  # label files that detection opens
 
 
 def label_names(image: str) -> list[str]:
-    """Return where the label of an image may lie: in the folder beside `images`, or with the image."""
+    """Return the places where an image's label may lie: in the folder beside `images`, or with the image."""
     stem = posixpath.splitext(image)[0]
     parts = stem.split("/")
     names = []
@@ -41,22 +44,48 @@ def label_names(image: str) -> list[str]:
     return [*names, f"{stem}.txt"]
 
 
-def pairs(context: SourceReader) -> list[tuple[str, str]]:
+def first_label(source: Source, fits: Callable[[str], bool]) -> str:
+    """Return the first label file beside an image whose text `fits`; empty if none does. For detection."""
+    names = frozenset(source.names)
+    labels = (label for image in source.images() if (label := _label_of(image, names)))
+    return source.first(
+        islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20
+    )
+
+
+def read_pairs(reader: SourceReader, fill: Callable[[UncheckedImage, str], None]) -> list[UncheckedImage]:
+    """Return the images that have a label file.
+
+    Args:
+        reader: The source.
+        fill: Adds the boxes in a label file's text to its image. Raises BadInput for a file that cannot be
+            used, which is reported.
+    """
+    images = []
+    for path, label in _pairs(reader):
+        image = UncheckedImage(label, path, splits=splits_of_folder(path))
+        with reader.ledger.reporting(label, "file dropped"):
+            fill(image, reader.text(label))
+            images.append(image)
+    return images
+
+
+def _pairs(reader: SourceReader) -> list[tuple[str, str]]:
     """Return (image, label file) for each image that has one.
 
     An image without a label file, two images with one, and a label file without an image are mistakes.
     """
-    names = frozenset(context.source.names)
+    names = frozenset(reader.source.names)
     found: list[tuple[str, str]] = []
     owner: dict[str, str] = {}
     missing = []
-    for image in context.finder.images:
-        label = next((name for name in label_names(image) if name in names), None)
+    for image in reader.images.paths:
+        label = _label_of(image, names)
         if label is None:
             missing.append(image)
         elif label in owner:
             why = f"{owner[label]} has the same label file, {label}; give the images different names"
-            context.ledger.problem(image, BadInput("label-shared", image, why), "image dropped")
+            reader.ledger.problem(image, BadInput("label-shared", image, why), "image dropped")
         else:
             owner[label] = image
             found.append((image, label))
@@ -65,35 +94,16 @@ def pairs(context: SourceReader) -> list[tuple[str, str]]:
         places = label_names(image)  # best where other labels lie
         place = next((name for name in places if posixpath.dirname(name) in folders), places[0])
         why = f"label it, or declare it background with an empty {place}"
-        context.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
-    for name in context.source.ending(".txt"):
-        if name in owner or posixpath.dirname(name) not in folders or _is_other_text(name):
-            continue
-        error = BadInput(
-            "image-missing", "a label file without an image", "add the image or delete the label file"
-        )
-        context.ledger.problem(name, error, "file dropped")
+        reader.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
+    for name in reader.source.ending(".txt"):
+        other_text = PurePosixPath(name).name.lower().startswith(_NO_LABELS)
+        if name not in owner and posixpath.dirname(name) in folders and not other_text:
+            error = BadInput(
+                "image-missing", "a label file without an image", "add the image or delete the label file"
+            )
+            reader.ledger.problem(name, error, "file dropped")
     return found
 
 
-def _is_other_text(name: str) -> bool:
-    return PurePosixPath(name).name.lower().startswith(_NO_LABELS)
-
-
-def some_pair(source: Source, fits: Callable[[str], bool], most: int = 200) -> str:
-    """Return the first label file beside an image whose text `fits`; empty where none does. For detection."""
-    names = frozenset(source.names)
-    looked = 0
-    for image in source.images():
-        label = next((name for name in label_names(image) if name in names), None)
-        if label is None or suffix(label) != ".txt":
-            continue
-        looked += 1
-        try:
-            if fits(source.read(label, 2**20).decode("utf-8-sig", "replace")):
-                return label
-        except BadInput:
-            continue
-        if looked >= most:
-            break
-    return ""
+def _label_of(image: str, names: frozenset[str]) -> str | None:
+    return next((name for name in label_names(image) if name in names), None)

@@ -1,14 +1,15 @@
 """Images and their boxes: as label files say (`Unchecked...`), and after every check (`Labelled...`)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.ledger import Ledger, OnProblem
+from humbleyolo.labels.ledger import Ledger
+from humbleyolo.params.value_types import Exif, LabelFormat, OnProblem
 from humbleyolo.storage.array_types import Floats
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom
-Exif = Literal["error", "displayed", "stored"]
 
 FLAGS = ("crowd", "difficult", "occluded", "truncated")  # what formats say about a box beside its place
 
@@ -18,7 +19,7 @@ class ReadOptions:
     """Facts about a labelled folder that only the person who labelled can know.
 
     Attributes:
-        format: A name in `formats.FORMATS`, or `auto`.
+        format: The format's name, or `auto`.
         classes: Class names in the order of their indices; empty takes them from the data.
         one_based: Pascal VOC: the first pixel is 1 and the last belongs to the box (the devkit), not 0
             (LabelImg).
@@ -27,7 +28,7 @@ class ReadOptions:
         on_problem: See `Ledger`.
     """
 
-    format: str = "auto"
+    format: Literal["auto", LabelFormat] = "auto"
     classes: tuple[str, ...] = ()
     one_based: bool = False
     exif: Exif = "error"
@@ -79,6 +80,10 @@ class UncheckedImage:
     splits: tuple[str, ...] = ()
     group: str | None = None
 
+    def add_split(self, split: str) -> None:
+        """Note a list that holds the image."""
+        self.splits = tuple(sorted({*self.splits, split}))
+
 
 @dataclass(slots=True)
 class UncheckedSet:
@@ -95,6 +100,11 @@ class UncheckedSet:
     classes: tuple[str, ...] = ()
     all_images: bool = False
     background: str = ""
+
+    def add(self, images: Iterable[UncheckedImage], classes: Iterable[str]) -> None:
+        """Add the images of one label file, and the class names that it declares."""
+        self.images += images
+        self.classes = tuple(dict.fromkeys([*self.classes, *classes]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
-"""What was wrong in the labels or images, and what was done about it: one row each, none without one."""
+"""The ledger: a row for each mistake in labels or images, and for each change, with what was done about it."""
 
 import csv
 import io
 import reprlib
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from types import TracebackType
 from typing import Literal
 
-from humbleyolo.dataset.summary import LEDGER_COLUMNS
 from humbleyolo.errors import ProblemsError
+from humbleyolo.params.value_types import OnProblem
 from humbleyolo.storage.atomic import atomic_write
 
-OnProblem = Literal["error", "skip", "clip"]
 Severity = Literal["error", "warning", "note"]
 SHORT = 80  # characters of a value that a message shows
 
@@ -24,8 +23,8 @@ class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always a
     Args:
         kind: One word for tables, such as `zero-area`.
         what: The value found.
-        why: What is allowed, and the fix.
-        where: The line or element; empty for the whole file.
+        why: The rule, and the fix.
+        where: Line or element; empty for the whole file.
     """
 
     def __init__(self, kind: str, what: str, why: str, where: str = "") -> None:
@@ -45,10 +44,10 @@ class Finding:
         file: Path inside the folder or archive.
         where: Line or element; empty for the whole file.
         what: The value found.
-        why: What is allowed, and the fix.
-        done: What became of it.
+        why: The rule, and the fix.
+        done: The consequence, such as `box dropped`.
         kind: One word, such as `zero-area`.
-        severity: `error` stops everything under `on_problem: error`; `note` says what was done, and `warning`
+        severity: `error` stops everything under `on_problem: error`. A `note` says what was done, a `warning`
             what a person should look at; they stop nothing.
     """
 
@@ -95,31 +94,37 @@ class Ledger:
         self.rows: list[Finding] = []
 
     def problem(self, file: str, error: BadInput, done: str) -> None:
-        """Add a mistake. `done` is what becomes of it where the policy goes on, such as `box dropped`."""
-        done = "stopped" if self.on_problem == "error" else done
-        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, "error"))
+        """Add a mistake. `done` is the consequence under `skip` and `clip`, such as `box dropped`."""
+        self._add(file, error, "stopped" if self.on_problem == "error" else done, "error")
 
     def note(self, file: str, error: BadInput, done: str) -> None:
         """Add something that was changed or left out, but is no mistake."""
-        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, "note"))
+        self._add(file, error, done, "note")
 
     def warn(self, file: str, error: BadInput) -> None:
         """Add something that may be wrong, and that a person should look at."""
-        self.rows.append(Finding(file, error.where, error.what, error.why, "kept", error.kind, "warning"))
+        self._add(file, error, "kept", "warning")
+
+    def _add(self, file: str, error: BadInput, done: str, severity: Severity) -> None:
+        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, severity))
+
+    def reporting(self, file: str, done: str, where: str = "") -> "_Reporting":
+        """Return a context that ends at a BadInput, adds it with `problem`, and lets the code after it go on.
+
+        Args:
+            file: Path of the file at fault.
+            done: See `problem`.
+            where: Line or element to name in place of the error's own; empty keeps that.
+        """
+        return _Reporting(self, file, done, where)
 
     @property
     def errors(self) -> list[Finding]:
         """The mistakes, without warnings and notes."""
         return [row for row in self.rows if row.severity == "error"]
 
-    def counts(self) -> dict[str, int]:
-        """Number of rows of each kind, most frequent first."""
-        return dict(
-            sorted(Counter(row.kind for row in self.rows).items(), key=lambda item: (-item[1], item[0]))
-        )
-
     def stop_on_errors(self, headline: str) -> None:
-        """Raise with every mistake found, where the policy is `error`.
+        """Raise every mistake found, under the policy `error`.
 
         Raises:
             ProblemsError: One line for each.
@@ -128,11 +133,30 @@ class Ledger:
             raise ProblemsError(headline, [str(row) for row in self.errors])
 
 
+@dataclass(slots=True)
+class _Reporting:
+    ledger: Ledger
+    file: str
+    done: str
+    where: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, BadInput):
+            return False
+        self.ledger.problem(self.file, error.at(self.where) if self.where else error, self.done)
+        return True
+
+
 def write_ledger(path: Path, rows: Iterable[Finding]) -> None:
     """Write the rows as CSV (UTF-8), the first line naming the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(LEDGER_COLUMNS)
+    writer.writerow(field.name for field in fields(Finding))
     writer.writerows(astuple(row) for row in rows)
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

@@ -1,4 +1,4 @@
-"""Images with the same pixels, or nearly: found by perceptual hash, confirmed on small grey pictures."""
+"""Near-duplicates among images: found by perceptual hash, confirmed on small grey pictures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ _BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Two images that look alike, by index, `first < second`. `same`: their files are equal byte by byte."""
+class NearDuplicates:
+    """Two similar images, by index, `first < second`. `same`: their files are equal byte by byte."""
 
     first: int
     second: int
     same: bool
 
 
-def find_near_duplicates(facts: Sequence[ImageInfo]) -> list[Pair]:
-    """Return every pair of images that look alike, sorted.
+def find_near_duplicates(images: Sequence[ImageInfo]) -> list[NearDuplicates]:
+    """Return every pair of similar images, sorted.
 
     Every image is compared with every other, in blocks: 10,000 take about two seconds, and memory does not
     grow with their number beyond 1 KiB each. Scaling, another file format, JPEG's loss and a little noise or
-    brightness are seen through; mirrored, turned and cropped pictures count as different.
+    brightness make no difference; mirrored, turned and cropped pictures count as different.
     """
-    if len(facts) < 2:
+    if len(images) < 2:
         return []
-    hashes = np.array([one.perceptual for one in facts], np.uint64)
+    hashes = np.array([one.perceptual for one in images], np.uint64)
     pairs = []
-    thumbs = [_normalised(one.thumb) for one in facts]
-    means = np.array([one.thumb.mean() for one in facts])
+    thumbs = [_normalised(one.thumb) for one in images]
+    means = np.array([one.thumb.mean() for one in images])
     for first, second in _candidates(hashes):
-        same = facts[first].sha256 == facts[second].sha256
+        same = images[first].sha256 == images[second].sha256
         alike = float((thumbs[first] * thumbs[second]).sum()) >= _CORRELATION
         if same or (alike and abs(means[first] - means[second]) <= _BRIGHTNESS):
-            pairs.append(Pair(first, second, same))
+            pairs.append(NearDuplicates(first, second, same))
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
@@ -62,6 +62,6 @@ def _normalised(thumb: Uint8s) -> Floats32:
     values = thumb.astype(np.float32)
     values -= values.mean()
     length = float(np.sqrt((values * values).sum()))
-    if length < 1.0:  # one colour: alike to any other of one colour, unless brightness differs
+    if length < 1.0:  # one colour: similar to any other of one colour, unless brightness differs
         return np.full(values.shape, 1 / values.shape[0], np.float32)
     return values / np.float32(length)

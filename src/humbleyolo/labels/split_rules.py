@@ -1,84 +1,74 @@
-"""Which images are for training, which for validation, which for the test, and whether any are in two of them."""
+"""The rules that divide labelled images into train, val and test, and the search for images in two of them."""
 
 import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.params.sections import Fractions, Split
 
-_KEEP = ("test", "val", "train")  # of twins in two splits, the one in the first of these stays
-
-
-@dataclass(frozen=True, slots=True)
-class SplitOptions:
-    """How images are divided.
-
-    Attributes:
-        by: `lists`: as the folder says. `hash`: by the image's content and the seed, so that adding images
-            moves none. `group`: likewise, but by group, so that images of one group stay together.
-        fractions: Of train, val and test; not used by `lists`.
-        group: A regular expression found in an image's path; its first bracket is the group. Empty takes the
-            group that the labels give (the column `group` of a CSV).
-        stratify: Give each split its share of every class, as nearly as whole images allow. Then adding
-            images may move a few old ones.
-        seed: Any number; another one divides differently.
-    """
-
-    by: Literal["lists", "hash", "group"]
-    fractions: tuple[float, float, float]
-    group: str
-    stratify: bool
-    seed: int
+_KEEP = ("test", "val", "train")  # of near-duplicates in two splits, the one in the first of these stays
 
 
 def divide(
-    records: Sequence[LabelledImage], options: SplitOptions, ledger: Ledger
+    images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger
 ) -> dict[str, list[LabelledImage]]:
-    """Return the records of each split, in their order.
+    """Return the images of each split, in their order.
+
+    `by: lists` follows the folder's lists. `hash` goes by the image's content and the seed, so that adding images
+    moves none. `group` does the same by group: the first bracket of the pattern in an image's path, or without a
+    pattern the labels' own group. `stratify` gives each split its share of every class, as nearly as whole images
+    allow; then adding images may move a few old ones.
 
     Images in no list or in two, and images without a group, go to the ledger.
 
+    Args:
+        images: The images to divide.
+        rule: The section `dataset.labelled.split`.
+        seed: Any number; another one divides differently.
+        ledger: Place for mistakes.
+
     Raises:
-        UserError: Where a split stays empty, or the pattern is wrong.
+        UserError: If a split stays empty.
     """
-    if options.by == "lists":
-        chosen = _by_lists(records, ledger)
+    if rule.by == "lists":
+        chosen = _by_lists(images, ledger)
     else:
-        keys = [_key(record, options, ledger) for record in records]
-        chosen = _stratified(records, keys, options) if options.stratify else _by_hash(keys, options)
+        keys = [_key(image, rule, ledger) for image in images]
+        if rule.stratify:
+            chosen = _stratified(images, keys, rule.fractions, seed)
+        else:
+            chosen = [None if key is None else _split_at(_place(key, seed), rule.fractions) for key in keys]
     result: dict[str, list[LabelledImage]] = {split: [] for split in SPLITS}
-    for record, split in zip(records, chosen, strict=True):
+    for image, split in zip(images, chosen, strict=True):
         if split is not None:
-            result[split].append(record)
+            result[split].append(image)
     empty = [split for split in SPLITS if not result[split]]
-    wanted = dict(zip(SPLITS, options.fractions, strict=True))
-    if empty and records and not ledger.errors:
-        if options.by == "lists":
+    if empty and images and not ledger.errors:
+        if rule.by == "lists":
             fix = "the folder's lists name none; set by: hash and give fractions"
         else:
-            fix = f"of {len(records)} images and fractions {wanted}; label more, or raise its fraction"
+            wanted = rule.fractions.model_dump()
+            fix = f"of {len(images)} images and fractions {wanted}; label more, or raise its fraction"
         raise UserError(f"no image is left for {' and '.join(empty)}: {fix}")
     return result
 
 
 def drop_leaks(splits: dict[str, list[LabelledImage]], ledger: Ledger) -> dict[str, list[LabelledImage]]:
-    """Report images that look alike and are in two splits; return the splits without them.
+    """Report near-duplicates that are in two splits; return the splits without them.
 
-    Of twins the one in test stays, before the one in val, before the one in train, so that scores stay
-    honest.
+    The one in test stays, before the one in val, before the one in train, so that scores stay honest.
     """
-    records = [record for split in _KEEP for record in splits[split]]
+    images = [image for split in _KEEP for image in splits[split]]
     owner = [split for split in _KEEP for _ in splits[split]]
     dropped: set[str] = set()
-    for pair in find_near_duplicates([record.info for record in records]):
-        kept, leaked = records[pair.first], records[pair.second]
+    for pair in find_near_duplicates([image.info for image in images]):
+        kept, leaked = images[pair.first], images[pair.second]
         if owner[pair.first] == owner[pair.second] or leaked.path in dropped or kept.path in dropped:
             continue
         found = f"in {owner[pair.second]}"
@@ -89,49 +79,41 @@ def drop_leaks(splits: dict[str, list[LabelledImage]], ledger: Ledger) -> dict[s
     return {split: [one for one in some if one.path not in dropped] for split, some in splits.items()}
 
 
-def _by_lists(records: Sequence[LabelledImage], ledger: Ledger) -> list[str | None]:
-    if records and not any(record.splits for record in records):
-        why = "nothing here says train, val or test; set split.by to hash or group, and give fractions"
-        ledger.problem(".", BadInput("split-lists", "no lists", why), "all images dropped")
-        return [None] * len(records)
-    chosen: list[str | None] = []
-    for record in records:
-        splits = record.splits
-        if len(splits) != 1:
-            found = f"in {' and '.join(splits)}" if splits else "in no list"
-            done = f"kept in {_first(splits)} alone" if splits else "image dropped"
-            error = BadInput("split-lists", found, "an image is in one list; correct the lists")
-            ledger.problem(record.path, error, done)
-        chosen.append(_first(splits))
-    return chosen
-
-
-def _first(splits: Sequence[str]) -> str | None:
+def first_split(splits: Sequence[str]) -> str | None:
+    """Return the first of test, val, train that is among some; None if none is."""
     return next((split for split in _KEEP if split in splits), None)
 
 
-def _key(record: LabelledImage, options: SplitOptions, ledger: Ledger) -> str | None:
-    """Return what decides about an image: its content, or its group."""
-    if options.by == "hash":
-        return record.info.sha256
-    if not options.group:
-        if record.group is None:
-            error = BadInput("no-group", "no group", "the labels give none; set the pattern in group")
-            ledger.problem(record.path, error, "image dropped")
-        return record.group
-    try:
-        match = re.search(options.group, record.path)
-    except re.error as wrong:
-        raise UserError(f"split.group {options.group!r} is not a regular expression: {wrong}") from None
-    if match is None:
-        error = BadInput("no-group", "no group", f"its path does not match {options.group!r}")
-        ledger.problem(record.path, error, "image dropped")
-        return None
-    return match.group(1) if match.re.groups else match.group(0)
+def _by_lists(images: Sequence[LabelledImage], ledger: Ledger) -> list[str | None]:
+    if images and not any(image.splits for image in images):
+        why = "nothing here says train, val or test; set split.by to hash or group, and give fractions"
+        ledger.problem(".", BadInput("split-lists", "no lists", why), "all images dropped")
+        return [None] * len(images)
+    for image in images:
+        splits = image.splits
+        if len(splits) != 1:
+            found = f"in {' and '.join(splits)}" if splits else "in no list"
+            done = f"kept in {first_split(splits)} alone" if splits else "image dropped"
+            error = BadInput("split-lists", found, "an image is in one list; correct the lists")
+            ledger.problem(image.path, error, done)
+    return [first_split(image.splits) for image in images]
 
 
-def _by_hash(keys: Sequence[str | None], options: SplitOptions) -> list[str | None]:
-    return [None if key is None else _split_at(_place(key, options.seed), options.fractions) for key in keys]
+def _key(image: LabelledImage, rule: Split, ledger: Ledger) -> str | None:
+    """Return the text that decides about an image: its content's hash, or its group."""
+    if rule.by == "hash":
+        return image.info.sha256
+    if rule.group:
+        match = re.search(rule.group, image.path)
+        if match:
+            return match.group(1) if match.re.groups else match.group(0)
+        why = f"its path does not match {rule.group!r}"
+    elif image.group is not None:
+        return image.group
+    else:
+        why = "the labels give none; set the pattern in group"
+    ledger.problem(image.path, BadInput("no-group", "no group", why), "image dropped")
+    return None
 
 
 def _place(key: str, seed: int) -> float:
@@ -140,29 +122,28 @@ def _place(key: str, seed: int) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def _split_at(place: float, fractions: tuple[float, float, float]) -> str:
-    train, val, test = fractions
-    total = train + val + test
-    if place * total < train:
+def _split_at(place: float, fractions: Fractions) -> str:
+    total = fractions.train + fractions.val + fractions.test
+    if place * total < fractions.train:
         return "train"
-    return "val" if place * total < train + val else "test"
+    return "val" if place * total < fractions.train + fractions.val else "test"
 
 
 def _stratified(
-    records: Sequence[LabelledImage], keys: Sequence[str | None], options: SplitOptions
+    images: Sequence[LabelledImage], keys: Sequence[str | None], fractions: Fractions, seed: int
 ) -> list[str | None]:
     """Divide each stratum by itself: the units (an image, or a group) whose rarest class is the same."""
-    frequency = Counter(label for record in records for label in record.labels)
+    frequency = Counter(label for image in images for label in image.labels)
     classes: dict[str, set[str]] = defaultdict(set)
-    for record, key in zip(records, keys, strict=True):
+    for image, key in zip(images, keys, strict=True):
         if key is not None:
-            classes[key].update(record.labels)
+            classes[key].update(image.labels)
     strata: dict[str, list[str]] = defaultdict(list)
     for key, labels in classes.items():
         strata[min(labels, key=lambda label: (frequency[label], label), default="")].append(key)
     chosen = {}
     for members in strata.values():
-        members.sort(key=lambda key: (_place(key, options.seed), key))
+        members.sort(key=lambda key: (_place(key, seed), key))
         for position, key in enumerate(members):
-            chosen[key] = _split_at((position + 0.5) / len(members), options.fractions)
+            chosen[key] = _split_at((position + 0.5) / len(members), fractions)
     return [None if key is None else chosen[key] for key in keys]

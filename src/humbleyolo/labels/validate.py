@@ -1,4 +1,4 @@
-"""The rules that hold for every format: from what label files say to records that can be trained on."""
+"""The rules that hold for every format: from the content of label files to images that can be trained on."""
 
 import difflib
 import posixpath
@@ -13,73 +13,70 @@ from tqdm import tqdm
 from humbleyolo.errors import UserError
 from humbleyolo.labels import box_rules
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
-from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_name, inspect
+from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
     LabelledImage,
     LabelledSet,
     ReadOptions,
+    UncheckedBox,
     UncheckedImage,
     UncheckedSet,
 )
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
+from humbleyolo.params.class_names import is_class_name
 from humbleyolo.storage.array_types import Floats
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
-_AHEAD = 64  # images looked at before they are asked for
+_AHEAD = 64  # images decoded before they are asked for
 
 
-def validate(source: Source, reading: UncheckedSet, options: ReadOptions, ledger: Ledger) -> LabelledSet:
-    """Apply the rules to what a format's reader returned.
+def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger) -> LabelledSet:
+    """Apply the rules to the result of a format's reader.
 
-    Every image is read and decoded once. What is wrong goes into the ledger; nothing is raised for it here,
-    see `Ledger.stop_on_errors`.
+    Every image is read and decoded once. Mistakes go into the ledger and raise nothing here; see
+    `Ledger.stop_on_errors`.
 
     Raises:
-        UserError: Where no image is left, or there are no classes.
+        UserError: If there is no image, and no mistake that explains it.
     """
     for name, reason in source.left_out:
         ledger.note(name, BadInput("not-read", name, reason), "not read")
-    raw = _once_each(reading.images, ledger)
-    if not reading.all_images:
-        _report_unlabelled(source, raw, reading.background, ledger)
-    classes = _classes(reading, raw, options)
+    once = _once_each(unchecked.images, ledger)
+    if not unchecked.all_images:
+        _report_unlabelled(source, once, unchecked.background, ledger)
+    classes = options.classes or unchecked.classes or _names_in(once)
     known = frozenset(classes)
     images = []
-    for one, facts in _looked_at(source, raw):
-        if isinstance(facts, BadInput):
-            ledger.problem(one.path, facts, "image dropped")
+    for image, info in _inspected(source, once):
+        if isinstance(info, BadInput):
+            ledger.problem(image.path, info, "image dropped")
             continue
-        if misnamed := check_name(one.path, facts):
-            ledger.note(one.path, misnamed, f"read as {facts.kind}")
-        try:
-            images.append(_record(one, facts, known, options, ledger))
-        except BadInput as error:
-            ledger.problem(one.label_file, error, "image dropped")
+        if misnamed := check_ending(image.path, info):
+            ledger.note(image.path, misnamed, f"read as {info.kind}")
+        with ledger.reporting(image.label_file, "image dropped"):
+            images.append(_checked(image, info, known, options, ledger))
     if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
-    return LabelledSet(images, classes, ledger, images_seen=len(raw))
+    return LabelledSet(images, classes, ledger, images_seen=len(once))
 
 
-def _once_each(records: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:
-    """Sort by image; an image that two label files claim is a mistake, and the first is kept."""
+def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:
+    """Sort by path; an image that two label files claim is a mistake, and the first is kept."""
     kept: dict[str, UncheckedImage] = {}
-    for one in records:
+    for one in images:
         first = kept.setdefault(one.path, one)
         if first is not one:
             why = f"is labelled in {first.label_file} {first.where}".rstrip() + " already; keep one"
-            ledger.problem(
-                one.label_file, BadInput("labelled-twice", one.path, why, one.where), "these labels dropped"
-            )
+            error = BadInput("labelled-twice", one.path, why, one.where)
+            ledger.problem(one.label_file, error, "these labels dropped")
     return [kept[name] for name in sorted(kept)]
 
 
-def _report_unlabelled(
-    source: Source, records: list[UncheckedImage], background: str, ledger: Ledger
-) -> None:
-    """Every image in a folder where some are labelled must be labelled; other folders get one note each."""
+def _report_unlabelled(source: Source, images: list[UncheckedImage], background: str, ledger: Ledger) -> None:
+    """Report each image without a label in a folder that has some with; other folders get one note each."""
     declare = f"declare it background with {background}" if background else "take it away"
-    claimed = {one.path for one in records}
+    claimed = {one.path for one in images}
     folders = {posixpath.dirname(name) for name in claimed}
     others: Counter[str] = Counter()
     for name in source.images():
@@ -95,100 +92,94 @@ def _report_unlabelled(
         ledger.note(folder, BadInput("not-read", f"{count} images", why), "not read")
 
 
-def _classes(reading: UncheckedSet, records: list[UncheckedImage], options: ReadOptions) -> tuple[str, ...]:
-    if options.classes:
-        return options.classes
-    if reading.classes:
-        return reading.classes
-    return tuple(sorted({box.label for one in records for box in one.boxes if box_rules.is_name(box.label)}))
+def _names_in(images: list[UncheckedImage]) -> tuple[str, ...]:
+    return tuple(sorted({box.label for one in images for box in one.boxes if is_class_name(box.label)}))
 
 
-def _looked_at(
-    source: Source, records: list[UncheckedImage]
+def _inspected(
+    source: Source, images: list[UncheckedImage]
 ) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
-    """Yield each record with what its image is, in order; images are decoded a few ahead."""
+    """Yield each image with the facts about its file, in order; a few are decoded ahead."""
 
     def look(one: UncheckedImage) -> ImageInfo | BadInput:
         try:
-            return inspect(source.read(one.path, IMAGE_BYTES))
+            return inspect_image(source.read(one.path, IMAGE_BYTES))
         except BadInput as error:
             return error
 
     with bombs_refused(), ThreadPoolExecutor(_THREADS) as pool:
         for start in tqdm(
-            range(0, len(records), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False
+            range(0, len(images), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False
         ):
-            some = records[start : start + _AHEAD]
+            some = images[start : start + _AHEAD]
             yield from zip(some, pool.map(look, some), strict=True)
 
 
-def _record(
-    one: UncheckedImage, facts: ImageInfo, known: frozenset[str], options: ReadOptions, ledger: Ledger
+def _checked(
+    image: UncheckedImage, info: ImageInfo, known: frozenset[str], options: ReadOptions, ledger: Ledger
 ) -> LabelledImage:
-    """Return the record of one image, its wrong boxes in the ledger and left out.
+    """Return one image with the boxes that pass; the others are in the ledger.
 
     Raises:
-        BadInput: Where the image's size or rotation forbids to trust any of its boxes.
+        BadInput: If the image's size or rotation forbids to trust any of its boxes.
     """
-    turned = facts.orientation != 1
-    if turned and options.exif == "error":
-        why = "say what its boxes refer to, the image as displayed or as stored: set exif"
-        raise BadInput(
-            "exif-rotation", f"{one.path} has EXIF orientation {facts.orientation}", why, one.where
-        )
-    upright = _upright_size(facts)
-    height, width = (facts.height, facts.width) if options.exif == "stored" else upright
-    said = (height if one.height is None else one.height, width if one.width is None else one.width)
-    if said != (height, width):
-        found = f"{one.path} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
-        why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
-        raise BadInput("size-differs", found, why, one.where)
-    rows: dict[tuple[str, ...], int] = {}
-    kept: list[tuple[Floats, str, frozenset[str], str]] = []
-    for box in one.boxes:
-        try:
-            _check_name(box.label, known)
-            corners = box_rules.to_pixels(box, one, (height, width), ledger)
-            if options.exif == "stored" and turned:
-                corners = box_rules.turn(corners, facts.orientation, (height, width))
+    height, width = upright = _upright_size(info)
+    if options.exif == "stored":
+        height, width = info.height, info.width
+    _check_size(image, info, (height, width), options)
+    kept: dict[tuple[str, ...], tuple[UncheckedBox, Floats]] = {}
+    for box in image.boxes:
+        with ledger.reporting(image.label_file, "box dropped", box.where):
+            _check_class(box.label, known)
+            corners = box_rules.to_pixels(box, image, (height, width), ledger)
+            if options.exif == "stored" and info.orientation != 1:
+                corners = box_rules.turn(corners, info.orientation, (height, width))
             key = (box.label, *map(repr, corners.tolist()))
-            if key in rows:
-                why = f"the same box and class as {kept[rows[key]][3]}; delete one"
-                raise BadInput("duplicate-box", shorten(box.label), why, box.where)
-        except BadInput as error:
-            ledger.problem(one.label_file, error.at(box.where), "box dropped")
-            continue
-        rows[key] = len(kept)
-        kept.append((corners, box.label, box.flags, box.where))
+            if key in kept:
+                why = f"the same box and class as {kept[key][0].where}; delete one"
+                raise BadInput("duplicate-box", shorten(box.label), why)
+            kept[key] = box, corners
     return LabelledImage(
-        label_file=one.label_file,
-        path=one.path,
+        label_file=image.label_file,
+        path=image.path,
         height=upright[0],
         width=upright[1],
-        boxes=np.array([row[0] for row in kept], np.float64).reshape(-1, 4),
-        labels=tuple(row[1] for row in kept),
-        flags=tuple(row[2] for row in kept),
-        where=tuple(row[3] for row in kept),
-        splits=one.splits,
-        group=one.group,
-        info=facts,
+        boxes=np.array([corners for _, corners in kept.values()], np.float64).reshape(-1, 4),
+        labels=tuple(box.label for box, _ in kept.values()),
+        flags=tuple(box.flags for box, _ in kept.values()),
+        where=tuple(box.where for box, _ in kept.values()),
+        splits=image.splits,
+        group=image.group,
+        info=info,
     )
 
 
-def _upright_size(facts: ImageInfo) -> tuple[int, int]:
-    return (facts.width, facts.height) if facts.orientation >= 5 else (facts.height, facts.width)
+def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], options: ReadOptions) -> None:
+    """Raise BadInput if boxes may refer to an image of another rotation or size."""
+    if info.orientation != 1 and options.exif == "error":
+        found = f"{image.path} has EXIF orientation {info.orientation}"
+        why = "say what its boxes refer to, the image as displayed or as stored: set exif"
+        raise BadInput("exif-rotation", found, why, image.where)
+    height, width = size
+    said = (height if image.height is None else image.height, width if image.width is None else image.width)
+    if said != size:
+        found = f"{image.path} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
+        why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
+        raise BadInput("size-differs", found, why, image.where)
 
 
-def _check_name(label: str, known: frozenset[str]) -> None:
-    """Raise BadInput where a class name is not one of those known."""
-    if not box_rules.is_name(label):
-        raise BadInput(
-            "class-name", shorten(label), "a class name is printable text without spaces around it"
-        )
+def _upright_size(info: ImageInfo) -> tuple[int, int]:
+    return (info.width, info.height) if info.orientation >= 5 else (info.height, info.width)
+
+
+def _check_class(label: str, known: frozenset[str]) -> None:
+    """Raise BadInput if a class name is not one of those known."""
+    if not is_class_name(label):
+        why = "a class name is printable text without spaces around it"
+        raise BadInput("class-name", shorten(label), why)
     if label not in known:
-        raise BadInput(
-            "unknown-class", shorten(label), f"is not one of the classes; {_nearest(label[:200], known)}"
-        )
+        why = f"is not one of the classes; {_nearest(label[:200], known)}"
+        raise BadInput("unknown-class", shorten(label), why)
 
 
 @lru_cache(1000)

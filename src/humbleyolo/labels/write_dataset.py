@@ -2,32 +2,30 @@
 
 import posixpath
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import IMAGE_BYTES, Source, open_source
+from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
-from humbleyolo.labels.split_rules import SplitOptions, divide, drop_leaks
-from humbleyolo.params.keys import Key
+from humbleyolo.labels.split_rules import divide, drop_leaks
 from humbleyolo.params.sections import Labelled
 from humbleyolo.storage.atomic import make_folder
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a labelled folder.
+    """The result of writing a labelled folder as a dataset.
 
     Attributes:
-        read_as: Format that was read; `because`: what told.
-        counts: What each split holds.
+        read_as: Format that was read; `because`: the evidence for it.
+        counts: Contents of each split.
         rows: The ledger.
     """
 
@@ -37,48 +35,30 @@ class Written:
     rows: list[Finding]
 
 
-def find_problems(folder: Path) -> list[tuple[Key, str]]:
-    """Return what is wrong with the labelled folder itself: for each mistake its key, from the top, and a text."""
-    with suppress(OSError, ValueError):
-        folder.stat()
-        return []
-    fix = "allowed: a folder, or a zip archive, with images and labels; put it there or correct the path"
-    return [(("dataset", "inputs"), f"'{folder}' does not exist; {fix}")]
-
-
 def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Written:
     """Read a labelled folder or archive, divide it, and write the dataset.
 
     Written are `train.zip`, `val.zip`, `test.zip` and `ledger.csv`. Images go into the archives as they are,
-    byte by byte, under their own names. What else is known of a box (`iscrowd`, `difficult`, `occluded`,
-    `truncated`) goes with it.
+    byte by byte, under their own names. The flags of a box (`iscrowd`, `difficult`, `occluded`, `truncated`) go
+    with it.
 
     Args:
-        out: The dataset's folder; made where it is missing.
-        params: What only the person who labelled can know, and how images are divided.
+        out: The dataset's folder; made if it is missing.
+        params: The section `dataset.labelled`.
         folder: The labelled folder, or a zip archive.
-        seed: Of the division by hash.
+        seed: Seed of the division by hash.
 
     Raises:
-        ProblemsError: With every mistake of every file, where `on_problem` is `error`; nothing is written
-            then.
-        UserError: Where the folder cannot be read, or a split stays empty.
+        ProblemsError: For mistakes, with those of every file, if `on_problem` is `error`; nothing is written then.
+        UserError: If the folder cannot be read, or a split stays empty.
     """
     options = ReadOptions(
         params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem
     )
-    fractions = params.split.fractions
-    split = SplitOptions(
-        by=params.split.by,
-        fractions=(fractions.train, fractions.val, fractions.test),
-        group=params.split.group,
-        stratify=params.split.stratify,
-        seed=seed,
-    )
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
-        splits = drop_leaks(divide(labelled.images, split, ledger), ledger)
+        splits = drop_leaks(divide(labelled.images, params.split, seed, ledger), ledger)
         ledger.stop_on_errors(source.name)
         for name in SPLITS:
             if not splits[name]:
@@ -86,7 +66,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
                     f"{source.name}: every image of {name} has problems; see them with on_problem: error"
                 )
         make_folder(out)
-        names = short_names(labelled.images)
+        names = _short_names(labelled.images)
         counts = {
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)
             for name in SPLITS
@@ -95,40 +75,30 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     return Written(labelled.format, labelled.why, counts, ledger.rows)
 
 
-def short_names(records: Sequence[LabelledImage]) -> dict[str, str]:
+def _short_names(images: Sequence[LabelledImage]) -> dict[str, str]:
     """Return each image's path without the folders that all images share."""
-    paths = [record.path for record in records]
+    paths = [image.path for image in images]
     shared = posixpath.commonpath([posixpath.dirname(path) for path in paths]) if paths else ""
     return {path: path[len(shared) + 1 :] if shared else path for path in paths}
 
 
 def _write_archive(
-    path: Path,
-    records: Sequence[LabelledImage],
-    classes: Sequence[str],
-    names: dict[str, str],
-    source: Source,
+    path: Path, images: Sequence[LabelledImage], classes: Sequence[str], names: dict[str, str], source: Source
 ) -> SplitCounts:
     indices = {name: index for index, name in enumerate(classes)}
     counts = SplitCounts(classes)
     with ArchiveWriter(path, classes) as archive:
-        for record in sorted(records, key=lambda one: names[one.path]):
-            boxes = xyxy_to_ltwh(record.boxes)
-            labels = [indices[label] for label in record.labels]
+        for image in sorted(images, key=lambda one: names[one.path]):
+            boxes = xyxy_to_ltwh(image.boxes)
+            labels = [indices[label] for label in image.labels]
             counts.add(boxes.tolist(), labels)
             archive.add(
-                names[record.path],
-                source.read(record.path, IMAGE_BYTES),
-                record.height,
-                record.width,
+                names[image.path],
+                source.read(image.path, IMAGE_BYTES),
+                image.height,
+                image.width,
                 boxes,
                 labels,
-                [_fields(flags) for flags in record.flags],
+                [flag_fields(flags) for flags in image.flags],
             )
     return counts
-
-
-def _fields(flags: frozenset[str]) -> dict[str, Any]:
-    """Return COCO's own key for crowds; the others as CVAT writes them, where there are any."""
-    others = dict.fromkeys(sorted(flags - {"crowd"}), True)
-    return {"iscrowd": int("crowd" in flags)} | ({"attributes": others} if others else {})

@@ -1,10 +1,10 @@
-"""A labelled dataset written out again, for any other tool: what all formats share."""
+"""Labels and images written out for another tool: the part that all formats share."""
 
 import posixpath
 import secrets
 import shutil
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Literal
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, suffix
+from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.split_rules import first_split
 from humbleyolo.storage.atomic import cannot_write
 
-Images = Literal["copy", "link"]
+Placement = Literal["copy", "link"]
 _EXTENSIONS = {"BMP": ".bmp", "GIF": ".gif", "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
 
 
@@ -43,7 +45,7 @@ class WrittenImage:
 
 @dataclass(frozen=True, slots=True)
 class WrittenSet:
-    """What a format's `write` is given.
+    """The argument of a format's `write`.
 
     Attributes:
         items: The images, by name.
@@ -55,13 +57,12 @@ class WrittenSet:
     classes: tuple[str, ...]
     folder: Path
 
-    def splits(self) -> dict[str, list[WrittenImage]]:
-        """The items of each split that has any."""
-        found: dict[str, list[WrittenImage]] = {}
-        for split in SPLITS:
-            if some := [item for item in self.items if item.split == split]:
-                found[split] = some
-        return found
+    def splits(self, rest: str = "") -> dict[str, list[WrittenImage]]:
+        """The images of each split that has any; those without a split come last, under the name `rest`."""
+        found = {split: [item for item in self.items if item.split == split] for split in SPLITS}
+        if rest:
+            found[rest] = [item for item in self.items if item.split is None]
+        return {split: some for split, some in found.items() if some}
 
     def text(self, path: str, content: str) -> None:
         """Write one UTF-8 file; folders are made."""
@@ -75,65 +76,52 @@ def exact(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
-def make_items(records: Sequence[LabelledImage], ledger: Ledger) -> list[WrittenImage]:
-    """Name the images: by their own name, with folders in front of it where two share a stem.
+def name_images(images: Sequence[LabelledImage], ledger: Ledger) -> list[WrittenImage]:
+    """Name the images: by their own name, with folders in front of it if two share a stem.
 
     Names that differ by case or Unicode form alone count as shared, because not every disk tells them apart.
-    What was renamed is noted in the ledger. An image in two lists goes to the first of test, val, train.
+    The ledger notes each new name. An image in two lists goes to the first of test, val, train.
     """
-    stems: dict[str, int] = {}
-    for record in records:
-        stem = _folded(posixpath.splitext(posixpath.basename(record.path))[0])
-        stems[stem] = stems.get(stem, 0) + 1
+    stems = Counter(fold_name(posixpath.splitext(posixpath.basename(image.path))[0]) for image in images)
     taken: set[str] = set()
     items = []
-    for record in records:
-        path, ending = posixpath.splitext(record.path)
-        own = posixpath.basename(path)
-        stem = own
-        if stems[_folded(own)] > 1:
+    for image in images:
+        path, ending = posixpath.splitext(image.path)
+        old = posixpath.basename(image.path)
+        stem = posixpath.basename(path)
+        if stems[fold_name(stem)] > 1:
             stem = "_".join(part for part in path.split("/") if part not in ("images", "JPEGImages"))
         number = 1
         free = stem
-        while _folded(free) in taken:
+        while fold_name(free) in taken:
             number += 1
             free = f"{stem}_{number}"
-        taken.add(_folded(free))
-        if is_misnamed(record):
-            ending = _EXTENSIONS[record.info.kind]
-        name = free + ending
-        if name != posixpath.basename(record.path):
+        taken.add(fold_name(free))
+        name = free + (_EXTENSIONS[image.info.kind] if _is_misnamed(image) else ending)
+        if name != old:
             why = "names must differ by more than case, folder or extension, and say the right format"
-            ledger.note(
-                record.path, BadInput("renamed", posixpath.basename(record.path), why), f"named {name}"
-            )
-        split = next((one for one in ("test", "val", "train") if one in record.splits), None)
-        items.append(WrittenImage(record, name, split))
+            ledger.note(image.path, BadInput("renamed", old, why), f"named {name}")
+        items.append(WrittenImage(image, name, first_split(image.splits)))
     return sorted(items, key=lambda item: item.name)
 
 
-def is_misnamed(record: LabelledImage) -> bool:
-    """Return whether the image's name says another format than its bytes."""
+def _is_misnamed(image: LabelledImage) -> bool:
     known = {".jpeg": ".jpg", ".tiff": ".tif"}
-    ending = suffix(record.path)
-    return known.get(ending, ending) != _EXTENSIONS[record.info.kind]
+    ending = suffix(image.path)
+    return known.get(ending, ending) != _EXTENSIONS[image.info.kind]
 
 
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, images: Images) -> None:
+def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, how: Placement) -> None:
     """Copy or link every image into a folder.
 
     Raises:
-        UserError: Where images in an archive should be linked.
+        UserError: For a link to an image in an archive.
     """
-    if images == "link" and not isinstance(source, FolderSource):
+    if how == "link" and not isinstance(source, FolderSource):
         raise UserError(f"{source.name}: images in an archive cannot be linked; copy them")
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
-        if isinstance(source, FolderSource) and images == "link":
+        if isinstance(source, FolderSource) and how == "link":
             (folder / item.name).symlink_to(source.path_of(item.image.path))
         else:
             (folder / item.name).write_bytes(source.read(item.image.path, IMAGE_BYTES))
@@ -141,10 +129,10 @@ def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, im
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `path` when the block ends without an error, and else goes away.
+    """Yield an empty folder that becomes `path` if the block ends without an error, and else goes away.
 
     Raises:
-        UserError: Where something is at `path` already, or it cannot be written.
+        UserError: If something is at `path` already, or it cannot be written.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; give a folder that does not exist, or remove it")
@@ -159,6 +147,3 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-Write = Callable[[WrittenSet], None]

@@ -8,10 +8,13 @@ from humbleyolo.params.class_names import ClassName
 from humbleyolo.params.value_types import (
     Colour,
     Count,
+    Exif,
     Fraction,
     InputPath,
+    LabelFormat,
     Mirrored,
     Name,
+    OnProblem,
     Pattern,
     Pixels,
     Strength,
@@ -101,13 +104,11 @@ class Split(Section):
 class Labelled(Section):
     """Images that people labelled: what only they know, and what shall be done about mistakes."""
 
-    format: Literal[
-        "auto", "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "open_images", "csv", "article"
-    ]
+    format: Literal["auto", LabelFormat]
     classes: list[ClassName]
     one_based: bool
-    exif: Literal["error", "displayed", "stored"]
-    on_problem: Literal["error", "skip", "clip"]
+    exif: Exif
+    on_problem: OnProblem
     split: Split
 
 

@@ -13,6 +13,11 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Field(min_length=1)]
 Strength = Annotated[float, Field(ge=0, lt=1)]
 Mirrored = Literal["none", "horizontal", "both"]
+LabelFormat = Literal[
+    "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "open_images", "csv", "article"
+]  # each has a row in `labels/formats/registry.py`
+Exif = Literal["error", "displayed", "stored"]
+OnProblem = Literal["error", "skip", "clip"]
 
 
 def _leaves_ink(word: str) -> str:

@@ -4,24 +4,25 @@
     80 8 172 111
     20 30 44 60 cat
 
-The class is the fifth column where there is one (the tool's branch for several classes). Otherwise it is the
-one name in `classes`, or else the name of the label's folder (`001`), which is the class in the tool's own
-layout.
+The class is the fifth column if there is one (the tool's branch for several classes). Otherwise it is the one
+name in `classes`, or else the name of the label's folder (`001`), which is the class in the tool's own layout.
 """
 
 import posixpath
 
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.label_file_pairs import pairs, some_pair
+from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.source_reader import SourceReader, split_of_folder
+from humbleyolo.labels.source_reader import SourceReader
+
+_CORNERS = ("left", "top", "right", "bottom")
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    label = some_pair(source, _fits)
+    """Return the evidence that a source is in this format; empty if it is not."""
+    label = first_label(source, _fits)
     return f"{label} has a count, then lines of corners" if label else ""
 
 
@@ -31,64 +32,47 @@ def _fits(text: str) -> bool:
         return False
     try:
         count = parse_integer(lines[0][0], "")
-        return count == len(lines) - 1 > 0 and all(len(line) in (4, 5) for line in lines[1:])
     except BadInput:
         return False
+    return count == len(lines) - 1 > 0 and all(len(line) in (4, 5) for line in lines[1:])
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return every image that has a label file; see `formats.Format`."""
-    records = []
-    for image, label in pairs(context):
-        text = context.text(label)
-        if text is None:
-            continue
-        split = split_of_folder(image)
-        record = UncheckedImage(label_file=label, path=image, splits=(split,) if split else ())
-        try:
-            _read_lines(context, record, text)
-        except BadInput as error:
-            context.ledger.problem(label, error, "file dropped")
-            continue
-        records.append(record)
-    return UncheckedSet(records, all_images=True)
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return every image that has a label file; see `registry.Format`."""
+
+    def fill(image: UncheckedImage, text: str) -> None:
+        lines = numbered_lines(text)
+        if not lines:
+            return  # an empty file: background
+        first, head = lines[0]
+        count = parse_integer(head, "the first line, the count of boxes,") if " " not in head else -1
+        if count != len(lines) - 1:
+            why = f"the first line is the count of boxes, and {len(lines) - 1} lines follow; correct it"
+            raise BadInput("count-differs", shorten(head), why, f"line {first}")
+        for number, line in lines[1:]:
+            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
+                image.boxes.append(_box(reader.options.classes, image.label_file, line, number))
+
+    return UncheckedSet(read_pairs(reader, fill), all_images=True)
 
 
-def _read_lines(context: SourceReader, record: UncheckedImage, text: str) -> None:
-    lines = numbered_lines(text)
-    if not lines:
-        return  # an empty file: background
-    first, head = lines[0]
-    count = parse_integer(head, "the first line, the count of boxes,") if " " not in head else -1
-    if count != len(lines) - 1:
-        why = f"the first line is the count of boxes, and {len(lines) - 1} lines follow; correct it"
-        raise BadInput("count-differs", shorten(head), why, f"line {first}")
-    for number, line in lines[1:]:
-        try:
-            record.boxes.append(_box(context, record.label_file, line, number))
-        except BadInput as error:
-            context.ledger.problem(record.label_file, error.at(f"line {number}"), "box dropped")
-
-
-def _box(context: SourceReader, file: str, line: str, number: int) -> UncheckedBox:
+def _box(classes: tuple[str, ...], file: str, line: str, number: int) -> UncheckedBox:
     columns = line.split(maxsplit=4)
     if len(columns) < 4:
         why = "a line has 4: left top right bottom, and the class where there are several"
         raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", why)
-    names = ("left", "top", "right", "bottom")
     left, top, right, bottom = (
-        parse_number(text, name) for text, name in zip(columns[:4], names, strict=True)
+        parse_number(text, name) for text, name in zip(columns[:4], _CORNERS, strict=True)
     )
-    label = columns[4] if len(columns) == 5 else _only_class(context, file)
+    label = columns[4] if len(columns) == 5 else _only_class(classes, file)
     return UncheckedBox(f"line {number}", label, (left, top, right, bottom))
 
 
-def _only_class(context: SourceReader, file: str) -> str:
-    if len(context.options.classes) == 1:
-        return context.options.classes[0]
+def _only_class(classes: tuple[str, ...], file: str) -> str:
+    if len(classes) == 1:
+        return classes[0]
     folder = posixpath.basename(posixpath.dirname(file))
     if folder.lower() in ("", "labels"):
-        raise BadInput(
-            "no-class-names", "no class", "no fifth column and no class folder; give one name in classes"
-        )
+        why = "no fifth column and no class folder; give one name in classes"
+        raise BadInput("no-class-names", "no class", why)
     return folder

@@ -1,23 +1,23 @@
 """COCO JSON: images, categories and annotations in one file, boxes as left, top, width, height in pixels.
 
-Crowd regions (`iscrowd`) keep their flag. Where an annotation has no `bbox`, its polygons or RLE give it. Ids
-are only used to join the three lists: any whole number will do, 0 too. COCO's own files have two decimals: a
-box's edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
+Crowd regions (`iscrowd`) keep their flag. If an annotation has no `bbox`, its polygons or RLE give it. Ids are
+only used to join the three lists: any whole number will do, 0 too. COCO's own files have two decimals: a box's
+edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
 """
 
 import json
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
-from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
+from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
-from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
@@ -27,163 +27,137 @@ _OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    for name in _files(source):
-        try:
-            data = source.read(name)
-        except BadInput:
-            continue
-        if b'"images"' in data and b'"categories"' in data:
-            return f"{name} is JSON with images and categories"
-    return ""
+    """Return the evidence that a source is in this format; empty if it is not."""
+    name = source.first(_files(source), lambda data: b'"images"' in data and b'"categories"' in data)
+    return f"{name} is JSON with images and categories" if name else ""
 
 
 def _files(source: Source) -> list[str]:
     return [name for name in source.ending(".json") if not posixpath.basename(name).startswith(_OTHERS)]
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return the images of every COCO file; see `formats.Format`."""
-    reading = UncheckedSet(background="an entry in images and none in annotations")
-    for name in _files(context.source):
-        data = context.bytes(name, LABEL_BYTES)
-        if data is None:
-            continue
-        try:
-            _File(name, parse(data), context).add_to(reading)
-        except BadInput as error:
-            context.ledger.problem(name, error, "file dropped")
-    return reading
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return the images of every COCO file; see `registry.Format`."""
+    result = UncheckedSet(background="an entry in images and none in annotations")
+    for name in _files(reader.source):
+        with reader.ledger.reporting(name, "file dropped"):
+            _CocoFile(name, parse(reader.source.read(name, LABEL_BYTES)), reader).add_to(result)
+    return result
 
 
-class _File:
+class _CocoFile:
     """One COCO file."""
 
-    def __init__(self, name: str, root: Any, context: SourceReader) -> None:
-        self.name, self.context = name, context
+    def __init__(self, name: str, root: Any, reader: SourceReader) -> None:
+        self.name, self.reader, self.report = name, reader, reader.ledger.reporting
         self.lists: dict[str, list[Any]] = {
             key: get(root, key, list, "the file") for key in ("images", "categories", "annotations")
         }
         self.images: dict[int, UncheckedImage] = {}
         self.dropped: set[int] = set()
 
-    def add_to(self, reading: UncheckedSet) -> None:
+    def add_to(self, result: UncheckedSet) -> None:
         names = self._categories()
-        self._images()
+        self._read_images()
         self._annotations(names)
-        reading.images += self.images.values()
-        reading.classes = tuple(dict.fromkeys([*reading.classes, *names.values()]))
+        result.add(self.images.values(), names.values())
 
-    def _problem(self, error: BadInput, where: str, done: str) -> None:
-        self.context.ledger.problem(self.name, error.at(where), done)
+    def _entries(self, key: str) -> Iterator[tuple[Any, str]]:
+        for number, entry in enumerate(self.lists[key]):
+            yield entry, f"{key}[{number}]"
 
     def _categories(self) -> dict[int, str]:
         names: dict[int, str] = {}
         taken: set[str] = set()
-        for number, one in enumerate(self.lists["categories"]):
-            where = f"categories[{number}]"
-            try:
-                key, name = get(one, "id", int, where), get(one, "name", str, where)
+        for entry, where in self._entries("categories"):
+            with self.report(self.name, "category dropped", where):
+                key, name = get(entry, "id", int, where), get(entry, "name", str, where)
                 if key in names or name in taken:
                     why = "each category needs its own id and name"
                     raise BadInput("repeated-id", f"id {key}, name {shorten(name)}", why)
                 names[key] = name
                 taken.add(name)
-            except BadInput as error:
-                self._problem(error, where, "category dropped")
         return names
 
-    def _images(self) -> None:
+    def _read_images(self) -> None:
         here = posixpath.dirname(self.name)
         above = posixpath.dirname(here)
-        split = split_in(self.name)
+        splits = splits_in(self.name)
         folders = [here, f"{here}/images".lstrip("/")]
         for base in (above, f"{above}/images".lstrip("/")):
-            folders += [base, *(f"{base}/{split}".lstrip("/") for _ in [split] if split)]
-        for number, one in enumerate(self.lists["images"]):
-            where = f"images[{number}]"
-            key = None
-            try:
-                key, wanted = get(one, "id", int, where), get(one, "file_name", str, where)
+            folders += [base, *(f"{base}/{split}".lstrip("/") for split in splits)]
+        for entry, where in self._entries("images"):
+            with self.report(self.name, "image dropped", where):
+                key, wanted = get(entry, "id", int, where), get(entry, "file_name", str, where)
                 if key in self.images:
-                    raise BadInput(
-                        "repeated-id", f"image id {key}", f"is also {self.images[key].where}; ids are unique"
-                    )
+                    why = f"is also {self.images[key].where}; ids are unique"
+                    raise BadInput("repeated-id", f"image id {key}", why)
+                self.dropped.add(key)  # until all of it is read
                 self.images[key] = UncheckedImage(
                     label_file=self.name,
+                    path=self.reader.images.find(wanted, *folders),
                     where=where,
-                    path=self.context.finder.find(wanted, *folders),
-                    height=get(one, "height", int, where, None),
-                    width=get(one, "width", int, where, None),
+                    height=get(entry, "height", int, where, None),
+                    width=get(entry, "width", int, where, None),
                     slack=_SLACK,
-                    splits=(split,) if split else (),
+                    splits=splits,
                 )
-            except BadInput as error:
-                self._problem(error, where, "image dropped")
-                if key is not None:
-                    self.dropped.add(key)
 
     def _annotations(self, names: dict[int, str]) -> None:
         ids: set[int] = set()
-        for number, one in enumerate(self.lists["annotations"]):
-            where = f"annotations[{number}]"
-            try:
-                key = get(one, "id", int, where, None)
+        for entry, where in self._entries("annotations"):
+            with self.report(self.name, "box dropped", where):
+                key = get(entry, "id", int, where, None)
                 if key is not None and key in ids:
                     raise BadInput("repeated-id", f"annotation id {key}", "ids are unique; give it another")
-                image = get(one, "image_id", int, where)
+                image = get(entry, "image_id", int, where)
                 if image not in self.images:
+                    why = "no image has that id; correct it or delete the annotation"
                     if image in self.dropped:
                         why = "its image was dropped; see that row"
-                    else:
-                        why = "no image has that id; correct it or delete the annotation"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
-                category = get(one, "category_id", int, where)
+                category = get(entry, "category_id", int, where)
                 if category not in names:
                     allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
-                    raise BadInput(
-                        "unknown-class",
-                        f"category_id {category}",
-                        f"no category has that id; there are {allowed}; correct it",
-                    )
-                flags = {"crowd"} if get(one, "iscrowd", (int, bool), where, 0) else set()
-                box = UncheckedBox(
-                    where, names[category], _corners(one, where), frozenset(flags | _extra_flags(one, where))
-                )
+                    why = f"no category has that id; there are {allowed}; correct it"
+                    raise BadInput("unknown-class", f"category_id {category}", why)
+                flags = _flags(entry, where)
+                box = UncheckedBox(where, names[category], _corners(entry, where), flags)
                 self.images[image].boxes.append(box)
                 if key is not None:
                     ids.add(key)
-            except BadInput as error:
-                self._problem(error, where, "box dropped")
 
 
-def _extra_flags(one: dict[str, Any], where: str) -> set[str]:
-    """CVAT, and this project, put what COCO has no key for into `attributes`."""
-    attributes = get(one, "attributes", dict, where, {})
-    return {flag for flag in ("difficult", "occluded", "truncated") if attributes.get(flag) in (True, 1)}
+def _flags(entry: dict[str, Any], where: str) -> frozenset[str]:
+    """Return the flags of an annotation. CVAT, and this project, put those without a key into `attributes`."""
+    crowd = get(entry, "iscrowd", (int, bool), where, 0)
+    others = get(entry, "attributes", dict, where, {}) | {"crowd": bool(crowd)}
+    return frozenset(flag for flag in FLAGS if others.get(flag) in (True, 1))
 
 
-def _corners(one: dict[str, Any], where: str) -> Corners:
-    values = get(one, "bbox", list, where, [])
+def _corners(entry: dict[str, Any], where: str) -> Corners:
+    values = get(entry, "bbox", list, where, [])
     if not values:
-        return mask_corners(one.get("segmentation"), where)
+        return mask_corners(entry.get("segmentation"), where)
     if len(values) != 4:
         raise BadInput("columns", f"bbox {shorten(values)}", "must be [left, top, width, height]")
-    for value in values:
-        if not isinstance(value, _NUMBER) or isinstance(value, bool):
-            raise BadInput(
-                "not-a-number", f"bbox {shorten(values)}", "must be four numbers: left, top, width, height"
-            )
+    if not all(isinstance(value, _NUMBER) and not isinstance(value, bool) for value in values):
+        why = "must be four numbers: left, top, width, height"
+        raise BadInput("not-a-number", f"bbox {shorten(values)}", why)
     left, top, width, height = map(float, values)
     return left, top, left + width, top + height
 
 
-def write(export: WrittenSet) -> None:
-    """Write `annotations/instances_<split>.json`, or `instances_default.json` where images have no split."""
-    splits = export.splits()
-    rest = [item for item in export.items if item.split is None]
-    for split, items in [*splits.items(), *([("default", rest)] if rest else [])]:
-        export.text(f"annotations/instances_{split}.json", _to_json(items, export.classes))
+def flag_fields(flags: frozenset[str]) -> dict[str, Any]:
+    """Return an annotation's keys for flags: COCO's own for crowds; the others as CVAT writes them, if any."""
+    others = dict.fromkeys(sorted(flags - {"crowd"}), True)
+    return {"iscrowd": int("crowd" in flags)} | ({"attributes": others} if others else {})
+
+
+def write(out: WrittenSet) -> None:
+    """Write `annotations/instances_<split>.json`, or `instances_default.json` for images without a split."""
+    for split, items in out.splits("default").items():
+        out.text(f"annotations/instances_{split}.json", _to_json(items, out.classes))
 
 
 def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
@@ -191,14 +165,11 @@ def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, item in enumerate(items, 1):
-        record = item.image
-        images.append(image_entry(number, item.name, height=record.height, width=record.width))
-        for box, name, flags in zip(
-            xyxy_to_ltwh(record.boxes).tolist(), record.labels, record.flags, strict=True
-        ):
-            fields: dict[str, Any] = {"iscrowd": int("crowd" in flags)}
-            if others := sorted(flags - {"crowd"}):
-                fields["attributes"] = dict.fromkeys(others, True)
+        image = item.image
+        images.append(image_entry(number, item.name, height=image.height, width=image.width))
+        boxes = xyxy_to_ltwh(image.boxes).tolist()
+        for box, name, flags in zip(boxes, image.labels, image.flags, strict=True):
+            fields = flag_fields(flags)
             annotations.append(annotation_entry(len(annotations) + 1, number, labels[name], box, fields))
     content = dataset_head(classes, {}) | {"images": images, "annotations": annotations}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -4,7 +4,7 @@
     a.jpg,cat,10,20,30.5,40
     empty.jpg,,,,,              background, declared
 
-More columns are read where they are there: `width`, `height`, `split`, `group`, and the flags `crowd`,
+More columns are read if they are there: `width`, `height`, `split`, `group`, and the flags `crowd`,
 `difficult`, `occluded`, `truncated`; others are ignored. `filename` stands for `image`, and `class` for
 `label`, as TensorFlow's tools write them.
 """
@@ -12,103 +12,88 @@ More columns are read where they are there: `width`, `height`, `split`, `group`,
 import csv
 import io
 import posixpath
+from functools import partial
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, read_rows
+from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
 from humbleyolo.labels.parsing.text import parse_flag, parse_integer, parse_number
-from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
 
 IMAGES = "images"
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_NEEDED = ("image", "label", *_CORNERS)
 _ALIASES = {"filename": "image", "class": "label"}
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    for name in source.ending(".csv"):
-        try:
-            start = source.read(name)[:4096].decode("utf-8-sig", "replace")
-        except BadInput:
-            continue
-        if {"image", "label", *CORNERS} <= {_ALIASES.get(one, one) for one in header_of(start)}:
-            return f"{name} has the columns image, label, xmin, ymin, xmax, ymax"
-    return ""
+    """Return the evidence that a source is in this format; empty if it is not."""
+    name = source.first(
+        source.ending(".csv"),
+        lambda data: {*_NEEDED} <= {_ALIASES.get(one, one) for one in header_of(data)},
+    )
+    return f"{name} has the columns {', '.join(_NEEDED)}" if name else ""
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return the images of every such table; see `formats.Format`."""
-    records: dict[tuple[str, str], UncheckedImage] = {}
-    for name in context.source.ending(".csv"):
-        text = context.text(name, LABEL_BYTES)
-        if text is None or "xmin" not in text.split("\n", 1)[0]:
-            continue
-        try:
-            for line, row in read_rows(text):
-                try:
-                    if isinstance(row, BadInput):
-                        raise row
-                    _take(context, name, line, row, records)
-                except BadInput as error:
-                    context.ledger.problem(name, error.at(f"line {line}"), "line dropped")
-        except BadInput as error:
-            context.ledger.problem(name, error, "rest of the file dropped")
-    return UncheckedSet(list(records.values()), background="a line that holds its name alone: name,,,,,")
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return the images of every such table; see `registry.Format`."""
+    images: dict[tuple[str, str], UncheckedImage] = {}
+    for name in reader.source.ending(".csv"):
+        with reader.ledger.reporting(name, "file dropped"):
+            text = reader.text(name, LABEL_BYTES)
+            if "xmin" in text.split("\n", 1)[0]:
+                take_rows(text, name, reader.ledger, partial(_take, reader, name, images))
+    return UncheckedSet(list(images.values()), background="a line that holds its name alone: name,,,,,")
 
 
 def _take(
-    context: SourceReader, name: str, line: int, raw: Row, records: dict[tuple[str, str], UncheckedImage]
+    reader: SourceReader, name: str, images: dict[tuple[str, str], UncheckedImage], line: int, raw: Row
 ) -> None:
     row = {_ALIASES.get(key, key): value for key, value in raw.items()}
-    missing = [key for key in ("image", "label", *CORNERS) if key not in row]
+    missing = [key for key in _NEEDED if key not in row]
     if missing:
-        raise BadInput("csv", f"no column {', '.join(missing)}", "needed: image,label,xmin,ymin,xmax,ymax")
+        raise BadInput("csv", f"no column {', '.join(missing)}", f"needed: {','.join(_NEEDED)}")
     here = posixpath.dirname(name)
-    image = context.finder.find(row["image"], here, f"{here}/images".strip("/"))
-    record = records.get((name, image))
-    if record is None:
-        record = records[name, image] = UncheckedImage(label_file=name, where=f"line {line}", path=image)
-        record.width, record.height = (
+    path = reader.images.find(row["image"], here, f"{here}/images".strip("/"))
+    image = images.get((name, path))
+    if image is None:
+        image = images[name, path] = UncheckedImage(name, path, f"line {line}")
+        image.width, image.height = (
             parse_integer(row[key], key) if row.get(key) else None for key in ("width", "height")
         )
-        record.group = row.get("group") or None
-        split = row.get("split") or split_in(name)
-        if split and split not in SPLITS:
-            raise BadInput("unknown-split", shorten(split), "split must be train, val or test")
-        record.splits = (split,) if split else ()
-    for key, known in (("split", record.splits[0] if record.splits else None), ("group", record.group)):
+        image.group = row.get("group") or None
+        splits = (row["split"],) if row.get("split") else splits_in(name)
+        if splits and splits[0] not in SPLITS:
+            raise BadInput("unknown-split", shorten(splits[0]), "split must be train, val or test")
+        image.splits = splits
+    for key, known in (("split", image.splits[0] if image.splits else None), ("group", image.group)):
         if row.get(key) and row[key] != known:
-            raise BadInput(
-                "csv",
-                f"{key} {shorten(row[key])}",
-                f"{record.where} says {shorten(known)}; an image has one",
-            )
-    if not row["label"] and not any(row[key] for key in CORNERS):
+            why = f"{image.where} says {shorten(known)}; an image has one"
+            raise BadInput("csv", f"{key} {shorten(row[key])}", why)
+    if not row["label"] and not any(row[key] for key in _CORNERS):
         return
-    left, top, right, bottom = (parse_number(row[key].strip(), key) for key in CORNERS)
+    left, top, right, bottom = (parse_number(row[key].strip(), key) for key in _CORNERS)
     flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
-    record.boxes.append(UncheckedBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
+    image.boxes.append(UncheckedBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
 
 
-def write(export: WrittenSet) -> None:
+def write(out: WrittenSet) -> None:
     """Write `labels.csv`: a line a box, one without a box for background."""
-    flags = [
-        flag for flag in FLAGS if any(flag in some for item in export.items for some in item.image.flags)
-    ]
-    group = ["group"] if any(item.image.group for item in export.items) else []
+    flags = [flag for flag in FLAGS if any(flag in some for item in out.items for some in item.image.flags)]
+    group = ["group"] if any(item.image.group for item in out.items) else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "label", *CORNERS, "width", "height", "split", *group, *flags])
-    for item in export.items:
-        record = item.image
-        tail = [record.width, record.height, item.split or "", *(record.group or "" for _ in group)]
+    writer.writerow([*_NEEDED, "width", "height", "split", *group, *flags])
+    for item in out.items:
+        image = item.image
+        tail = [image.width, image.height, item.split or "", *(image.group or "" for _ in group)]
         rows = [
             [label, *map(exact, box), *tail, *(int(flag in some) for flag in flags)]
-            for box, label, some in zip(record.boxes.tolist(), record.labels, record.flags, strict=True)
+            for box, label, some in zip(image.boxes.tolist(), image.labels, image.flags, strict=True)
         ]
         for row in rows or [["", "", "", "", "", *tail, *("" for _ in flags)]]:
             writer.writerow([f"{IMAGES}/{item.name}", *row])
-    export.text("labels.csv", file.getvalue())
+    out.text("labels.csv", file.getvalue())

@@ -3,13 +3,12 @@
 Images: `<image name width height>` holds `<box label xtl ytl xbr ybr occluded>`. Video: `<track label>` holds
 boxes by frame; the image of frame 13 is the one whose name ends in 13, such as `frame_000013.png`. A box with
 `outside="1"` is not there. Between the boxes of a track CVAT moves it in a straight line, and after the last
-one it stays: so does this reader, on the frames whose images are there. A box with a rotation gives the box
+one it stays. So does this reader, on the frames whose images are there. A box with a rotation gives the box
 around it, with a note; shapes that are not boxes are left out, with a note.
 """
 
 import posixpath
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from humbleyolo.labels.folder import LABEL_BYTES, Source
@@ -18,83 +17,60 @@ from humbleyolo.labels.formats.cvat_video import Tracks
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element, stream
-from humbleyolo.labels.source_reader import SourceReader, split_in
+from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
 IMAGES = "images"
-_LOOK_AT = 5
+_LOOK_AT = 5  # files that detection opens
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    for name in source.ending(".xml")[:_LOOK_AT]:
-        try:
-            if b"<annotations>" in source.read(name)[:4096]:
-                return f"{name} is XML with <annotations>"
-        except BadInput:
-            continue
-    return ""
+    """Return the evidence that a source is in this format; empty if it is not."""
+    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: b"<annotations>" in data[:4096])
+    return f"{name} is XML with <annotations>" if name else ""
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return the images of every CVAT file; see `formats.Format`."""
-    reading = UncheckedSet(background="an <image> without shapes")
-    for name in context.source.ending(".xml"):
-        data = context.bytes(name, LABEL_BYTES)
-        if data is None:
-            continue
-        one = _File(name, context)
-        try:
-            for element in stream(data):
-                one.take(element)
-        except BadInput as error:
-            context.ledger.problem(name, error, "file dropped")
-            continue
-        reading.images += one.finish()
-        reading.classes = tuple(dict.fromkeys([*reading.classes, *one.classes]))
-    return reading
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return the images of every CVAT file; see `registry.Format`."""
+    result = UncheckedSet(background="an <image> without shapes")
+    for name in reader.source.ending(".xml"):
+        with reader.ledger.reporting(name, "file dropped"):
+            file = _CvatFile(name, reader)
+            for element in stream(reader.source.read(name, LABEL_BYTES)):
+                file.take(element)
+            result.add([*file.images, *file.tracks.images()], file.classes)
+    return result
 
 
-class _File:
+class _CvatFile:
     """One CVAT file, taken element by element."""
 
-    def __init__(self, name: str, context: SourceReader) -> None:
-        self.name, self.context = name, context
+    def __init__(self, name: str, reader: SourceReader) -> None:
+        self.name, self.reader, self.report = name, reader, reader.ledger.reporting
         self.classes: list[str] = []
         self.images: list[UncheckedImage] = []
-        self.tracks = Tracks(name, context)
+        self.tracks = Tracks(name, reader)
 
     def take(self, element: Element) -> None:
         """Take one child of the root."""
-        if element.tag == "annotations":
-            return
         if element.tag == "meta":
             self._meta(element)
         elif element.tag == "image":
-            self._guarded(partial(self._image, element), "image dropped")
+            with self.report(self.name, "image dropped"):
+                self._image(element)
         elif element.tag == "track":
-            self._guarded(partial(self.tracks.add, element), "track dropped")
-        elif element.tag not in ("version", "dumped"):
+            with self.report(self.name, "track dropped"):
+                self.tracks.add(element)
+        elif element.tag not in ("annotations", "version", "dumped"):
             why = "a CVAT file holds version, meta, image or track"
             raise BadInput("xml", f"<{element.tag}>", why, element.where)
 
-    def finish(self) -> list[UncheckedImage]:
-        """Return the file's images."""
-        return self.images + self.tracks.images()
-
-    def _guarded(self, work: Callable[[], None], done: str) -> None:
-        try:
-            work()
-        except BadInput as error:
-            self.context.ledger.problem(self.name, error, done)
-
     def _meta(self, meta: Element) -> None:
         for parent in _descendants(meta):
-            if parent.tag == "label" and any(child.tag == "name" for child in parent.children):
+            if parent.tag == "label" and parent.all("name"):
                 kind = parent.find("type")
-                inner = parent.find("parent")
                 boxes = kind is None or kind.text in ("", "any", "rectangle", "polygon", "mask")
-                if boxes and inner is None:
+                if boxes and parent.find("parent") is None:
                     self.classes.append(parent.child("name").text)
             if parent.tag == "original_size":
                 self.tracks.size = parent.child("height").integer(), parent.child("width").integer()
@@ -103,33 +79,32 @@ class _File:
         wanted = element.attribute("name")
         here = posixpath.dirname(self.name)
         subset = element.attributes.get("subset", "")
-        split = split_in(subset) or split_in(self.name)
         folders = [f"{here}/{part}".strip("/") for part in (f"images/{subset}", "images", subset, "")]
         try:
-            image = self.context.finder.find(wanted, *folders)
+            path = self.reader.images.find(wanted, *folders)
         except BadInput as error:
             raise error.at(element.where) from None
-        record = UncheckedImage(
+        image = UncheckedImage(
             label_file=self.name,
+            path=path,
             where=element.where,
-            path=image,
             height=element.integer("height"),
             width=element.integer("width"),
             slack=SLACK,
-            splits=(split,) if split else (),
+            splits=splits_in(subset) or splits_in(self.name),
         )
         for shape in element.children:
-            self._guarded(partial(self._shape, shape, record), "box dropped")
-        self.images.append(record)
+            with self.report(self.name, "box dropped"):
+                self._shape(shape, image)
+        self.images.append(image)
 
-    def _shape(self, shape: Element, record: UncheckedImage) -> None:
+    def _shape(self, shape: Element, image: UncheckedImage) -> None:
         if shape.tag == "box":
-            corners = read_corners(shape, self.name, self.context)
-            record.boxes.append(
-                UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape))
-            )
+            corners = read_corners(shape, self.name, self.reader)
+            label = shape.attribute("label")
+            image.boxes.append(UncheckedBox(shape.where, label, corners, read_flags(shape)))
         else:
-            note_other_shapes({shape.tag}, shape.where, self.name, self.context)
+            note_other_shapes({shape.tag}, shape.where, self.name, self.reader)
 
 
 def _descendants(element: Element) -> Iterator[Element]:
@@ -138,38 +113,32 @@ def _descendants(element: Element) -> Iterator[Element]:
         yield from _descendants(child)
 
 
-def write(export: WrittenSet) -> None:
+def write(out: WrittenSet) -> None:
     """Write `annotations.xml`, CVAT for images 1.1. Coordinates have all their digits."""
-    extra = sorted(
-        {flag for item in export.items for some in item.image.flags for flag in some} - {"occluded"}
-    )
+    extra = sorted({flag for item in out.items for some in item.image.flags for flag in some} - {"occluded"})
     declared = "".join(
         f"<attribute><name>{flag}</name><mutable>False</mutable><input_type>checkbox</input_type>"
         "<default_value>false</default_value><values>false</values></attribute>"
         for flag in extra
     )
-    lines = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        "<annotations>",
-        "<version>1.1</version>",
-        "<meta><task><labels>",
-    ]
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "<version>1.1</version>"]
+    lines.append("<meta><task><labels>")
     lines += [
         f"<label><name>{escape(name)}</name><attributes>{declared}</attributes></label>"
-        for name in export.classes
+        for name in out.classes
     ]
     lines.append("</labels></task></meta>")
-    for number, item in enumerate(export.items):
+    for number, item in enumerate(out.items):
         lines += _image_lines(number, item, extra)
-    export.text("annotations.xml", "\n".join([*lines, "</annotations>", ""]))
+    out.text("annotations.xml", "\n".join([*lines, "</annotations>", ""]))
 
 
 def _image_lines(number: int, item: WrittenImage, extra: list[str]) -> list[str]:
-    record = item.image
+    image = item.image
     subset = f" subset={quoteattr(item.split)}" if item.split else ""
-    size = f'width="{record.width}" height="{record.height}"'
+    size = f'width="{image.width}" height="{image.height}"'
     lines = [f'<image id="{number}" name={quoteattr(item.name)}{subset} {size}>']
-    for box, label, flags in zip(record.boxes.tolist(), record.labels, record.flags, strict=True):
+    for box, label, flags in zip(image.boxes.tolist(), image.labels, image.flags, strict=True):
         place = " ".join(f'{name}="{exact(value)}"' for name, value in zip(CORNERS, box, strict=True))
         known = "".join(
             f'<attribute name="{flag}">{str(flag in flags).lower()}</attribute>' for flag in extra

@@ -12,11 +12,11 @@ SLACK = 0.01  # pixels; CVAT writes two decimals
 _NO_SHAPES = ("attribute", "tag")
 
 
-def read_corners(box: Element, file: str, context: SourceReader) -> Corners:
+def read_corners(box: Element, file: str, reader: SourceReader) -> Corners:
     """Return a `<box>`'s corners; of a turned box those of the box around it, with a note.
 
     Raises:
-        BadInput: Where a corner is missing or no number.
+        BadInput: If a corner is missing or no number.
     """
     left, top, right, bottom = (box.number(name) for name in CORNERS)
     angle = box.number("rotation") if "rotation" in box.attributes else 0.0
@@ -26,12 +26,12 @@ def read_corners(box: Element, file: str, context: SourceReader) -> Corners:
     across = (abs(math.cos(turn)) * (right - left) + abs(math.sin(turn)) * (bottom - top)) / 2
     down = (abs(math.sin(turn)) * (right - left) + abs(math.cos(turn)) * (bottom - top)) / 2
     error = BadInput("rotated-box", f"rotation {angle:g}", "boxes here are upright", box.where)
-    context.ledger.note(file, error, "the box around it taken")
+    reader.ledger.note(file, error, "the box around it taken")
     return x - across, y - down, x + across, y + down
 
 
 def read_flags(box: Element) -> frozenset[str]:
-    """Return what is said of a box. What CVAT has no XML attribute for are its own attributes, as it does for VOC."""
+    """Return a `<box>`'s flags: `occluded` is an XML attribute, the others are attributes of its label."""
     flags = {"occluded"} if box.flag("occluded") else set()
     for attribute in box.all("attribute"):
         name = attribute.attributes.get("name", "")
@@ -40,8 +40,8 @@ def read_flags(box: Element) -> frozenset[str]:
     return frozenset(flags)
 
 
-def note_other_shapes(tags: set[str], where: str, file: str, context: SourceReader) -> None:
+def note_other_shapes(tags: set[str], where: str, file: str, reader: SourceReader) -> None:
     """Note shapes that are not boxes."""
     for tag in sorted(tags - {"box", *_NO_SHAPES}):
         error = BadInput("not-a-box", f"<{tag}>", "only boxes are read", where)
-        context.ledger.note(file, error, "not read")
+        reader.ledger.note(file, error, "not read")

@@ -20,12 +20,12 @@ class Tracks:
     """The tracks of one CVAT file.
 
     Attributes:
-        size: (height, width) of the frames, where the file says.
+        size: (height, width) of the frames in pixels, if the file says.
         count: Tracks seen.
     """
 
-    def __init__(self, name: str, context: SourceReader) -> None:
-        self.name, self.context = name, context
+    def __init__(self, name: str, reader: SourceReader) -> None:
+        self.name, self.reader = name, reader
         self.size: tuple[int | None, int | None] = (None, None)
         self.count = 0
         self.frames: dict[int, list[UncheckedBox]] = defaultdict(list)
@@ -34,7 +34,7 @@ class Tracks:
         """Take one `<track>`.
 
         Raises:
-            BadInput: Where it cannot be used as a whole.
+            BadInput: If it cannot be used as a whole.
         """
         self.count += 1
         label = track.attribute("label")
@@ -46,25 +46,24 @@ class Tracks:
                 continue
             frame = shape.integer("frame")
             if frame in boxes or frame < 0:
-                raise BadInput(
-                    "repeated-id", f"frame {frame}", "a track has one box a frame, from 0", shape.where
-                )
-            boxes[frame] = shape, read_corners(shape, self.name, self.context)
-        note_other_shapes(shapes, track.where, self.name, self.context)
+                why = "a track has one box a frame, from 0"
+                raise BadInput("repeated-id", f"frame {frame}", why, shape.where)
+            boxes[frame] = shape, read_corners(shape, self.name, self.reader)
+        note_other_shapes(shapes, track.where, self.name, self.reader)
         for frame, (shape, corners) in boxes.items():
             if not shape.flag("outside"):
                 self.frames[frame].append(UncheckedBox(shape.where, label, corners, read_flags(shape)))
         self._fill(label, boxes)
 
     def _fill(self, label: str, boxes: dict[int, tuple[Element, Corners]]) -> None:
-        """Add the boxes of frames between those given, and after the last, where there is an image."""
+        """Add the boxes of frames between those given, and after the last, on frames that have an image."""
         known = sorted(boxes)
-        frames = self._frames[bisect.bisect_left(self._frames, known[0]) :] if known else []
-        for frame in frames:
+        frames = sorted(self._images_by_frame)
+        for frame in frames[bisect.bisect_left(frames, known[0]) :] if known else []:
             place = bisect.bisect_left(known, frame)
-            if frame in boxes or boxes[known[place - 1]][0].flag("outside"):
-                continue
             shape, start = boxes[known[place - 1]]
+            if frame in boxes or shape.flag("outside"):
+                continue
             corners = start
             if place < len(known):
                 shape_after, end = boxes[known[place]]
@@ -79,33 +78,27 @@ class Tracks:
     def _images_by_frame(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = defaultdict(list)
         here = posixpath.dirname(self.name)
-        for image in self.context.finder.images:
-            number = _NUMBER_AT_END.search(PurePosixPath(image).stem)
-            if number and (not here or image.startswith(here + "/")):
-                found[int(number.group(1))].append(image)
+        for path in self.reader.images.paths:
+            number = _NUMBER_AT_END.search(PurePosixPath(path).stem)
+            if number and (not here or path.startswith(here + "/")):
+                found[int(number.group(1))].append(path)
         return found
 
-    @cached_property
-    def _frames(self) -> list[int]:
-        return sorted(self._images_by_frame)
-
     def images(self) -> list[UncheckedImage]:
-        """Return one record an image; an image without boxes is background. None where there are no tracks."""
+        """Return the image of each frame; one without boxes is background. None if there are no tracks."""
         if not self.count:
             return []
-        records = []
-        images = self._images_by_frame
-        for frame in sorted({*images, *self.frames}):
-            some = images.get(frame, [])
+        images = []
+        for frame in sorted({*self._images_by_frame, *self.frames}):
+            some = self._images_by_frame.get(frame, [])
             if len(some) != 1:
-                found = f"frame {frame}"
                 who = f"the images {', '.join(some[:3])} have" if some else "no image has"
                 why = f"{who} that number at the end of its name; there must be one"
-                error = BadInput("image-missing", found, why)
-                self.context.ledger.problem(self.name, error, "frame dropped")
+                error = BadInput("image-missing", f"frame {frame}", why)
+                self.reader.ledger.problem(self.name, error, "frame dropped")
                 continue
-            record = UncheckedImage(label_file=self.name, where=f"frame {frame}", path=some[0], slack=SLACK)
-            record.height, record.width = self.size
-            record.boxes = self.frames.get(frame, [])
-            records.append(record)
-        return records
+            image = UncheckedImage(self.name, some[0], f"frame {frame}", slack=SLACK)
+            image.height, image.width = self.size
+            image.boxes = self.frames.get(frame, [])
+            images.append(image)
+        return images

@@ -1,11 +1,9 @@
-"""The formats, by name, and which one a folder is in."""
+"""The table of label formats, and the choice of the one that a folder is in."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import Source, open_source
+from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import (
     article,
     bbox_label_tool,
@@ -22,79 +20,77 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
 from humbleyolo.labels.writing import WrittenSet
+from humbleyolo.params.value_types import LabelFormat
 
 
-@dataclass(frozen=True)
-class Format:
-    """One format.
+class Format(Protocol):
+    """The functions of a format's module."""
 
-    Its module has `detect(source)`, `read(context)` and, for those in `WRITABLE`, `write(export)`. `read`
-    reports what it cannot use to the ledger and goes on; it raises nothing for bad input.
-    """
+    def detect(self, source: Source, /) -> str:
+        """Return the evidence that the source is in this format; empty if it is not."""
 
-    name: str
-    title: str
-    module: Any
+    def read(self, reader: SourceReader, /) -> UncheckedSet:
+        """Return the content of the label files. Bad input goes to the ledger and raises nothing."""
 
-    def detect(self, source: Source) -> str:
-        """Return why the source is in this format; empty where it is not."""
-        return str(self.module.detect(source))
 
-    def read(self, context: SourceReader) -> UncheckedSet:
-        """Return what the label files say."""
-        reading: UncheckedSet = self.module.read(context)
-        return reading
+class WritableFormat(Protocol):
+    """The part of a format's module that writes."""
 
-    @property
-    def image_folder(self) -> str:
-        """Where the format's `write` expects the images to lie."""
-        return str(self.module.IMAGES)
+    IMAGES: str
+    """Folder in which the label files expect the images."""
 
-    def write(self, export: WrittenSet) -> None:
-        """Write the label files; the images lie in `image_folder` already.
+    def write(self, out: WrittenSet, /) -> None:
+        """Write the label files; the images lie in `IMAGES` already.
 
         Raises:
-            OSError: Where a file cannot be written.
+            OSError: If a file cannot be written.
         """
-        self.module.write(export)
 
 
-FORMATS = {
-    one.name: one
-    for one in (
-        Format("voc", "Pascal VOC XML (LabelImg)", voc),
-        Format("yolo", "YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)", yolo),
-        Format("coco", "COCO JSON", coco),
-        Format("cvat", "CVAT for images 1.1 and for video 1.1 XML", cvat),
-        Format("bbox_label_tool", "BBox-Label-Tool text", bbox_label_tool),
-        Format("labelme", "LabelMe JSON", labelme),
-        Format("open_images", "Open Images CSV", open_images),
-        Format("csv", "CSV: image,label,xmin,ymin,xmax,ymax", csv_table),
-        Format("article", "the article's Images/ and Labels/", article),
-    )
+class Row(NamedTuple):
+    """A format's title and module."""
+
+    title: str
+    module: Format
+
+
+FORMATS: dict[LabelFormat, Row] = {
+    "voc": Row("Pascal VOC XML (LabelImg)", voc),
+    "yolo": Row("YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)", yolo),
+    "coco": Row("COCO JSON", coco),
+    "cvat": Row("CVAT for images 1.1 and for video 1.1 XML", cvat),
+    "bbox_label_tool": Row("BBox-Label-Tool text", bbox_label_tool),
+    "labelme": Row("LabelMe JSON", labelme),
+    "open_images": Row("Open Images CSV", open_images),
+    "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax", csv_table),
+    "article": Row("the article's Images/ and Labels/", article),
+}
+WRITABLE: dict[str, WritableFormat] = {
+    "voc": voc,
+    "yolo": yolo,
+    "coco": coco,
+    "cvat": cvat,
+    "csv": csv_table,
 }
 
 
-WRITABLE = ("voc", "yolo", "coco", "cvat", "csv")
-
-
-def detect_format(source: Source) -> tuple[Format, str]:
-    """Return the one format that the source is in, and why.
+def _detect_format(source: Source) -> tuple[LabelFormat, str]:
+    """Return the one format that the source is in, and the evidence.
 
     Raises:
-        UserError: Where none fits, or more than one.
+        UserError: If none fits, or more than one.
     """
-    fits = [(one, why) for one in FORMATS.values() if (why := one.detect(source))]
+    fits = [(name, why) for name, row in FORMATS.items() if (why := row.module.detect(source))]
     if len(fits) == 1:
         return fits[0]
     if fits:
-        found = "; ".join(f"{one.name} ({why})" for one, why in fits)
+        found = "; ".join(f"{name} ({why})" for name, why in fits)
         raise UserError(f"{source.name}: fits {len(fits)} formats: {found}. Say which with format")
     counts = f"{len(source.names)} files, {len(source.images())} of them images"
     if source.left_out:
         name, reason = source.left_out[0]
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
-    known = "\n  ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
+    known = "\n  ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
     raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 
 
@@ -105,40 +101,14 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
 
     Args:
         source: The folder or archive.
-        options: What only the person who labelled can know.
-        ledger: Where rows go.
+        options: Facts from the person who labelled.
+        ledger: Place for mistakes and notes.
 
     Raises:
-        UserError: Where the format is not known, or there is nothing to read.
+        UserError: If the source is in no format, or there is nothing to read.
     """
-    if options.format == "auto":
-        chosen, why = detect_format(source)
-    elif options.format in FORMATS:
-        chosen, why = FORMATS[options.format], "as told"
-    else:
-        raise UserError(f"format {options.format!r} is not known; allowed: auto, {', '.join(FORMATS)}")
-    reading = chosen.read(SourceReader(source, options, ledger))
-    labelled = validate(source, reading, options, ledger)
-    labelled.format, labelled.why = chosen.name, why
+    chosen, why = _detect_format(source) if options.format == "auto" else (options.format, "as told")
+    unchecked = FORMATS[chosen].module.read(SourceReader(source, options, ledger))
+    labelled = validate(source, unchecked, options, ledger)
+    labelled.format, labelled.why = chosen, why
     return labelled
-
-
-def read_source(source: Source, options: ReadOptions, ledger: Ledger | None = None) -> LabelledSet:
-    """As `collect`, but stop at mistakes as the policy says.
-
-    Raises:
-        UserError: As `collect`, and where no image is left.
-        ProblemsError: With every mistake, where `on_problem` is `error`.
-    """
-    ledger = ledger if ledger is not None else Ledger(options.on_problem)
-    labelled = collect(source, options, ledger)
-    ledger.stop_on_errors(source.name)
-    if not labelled.images:
-        raise UserError(f"{source.name}: nothing left: all {labelled.images_seen} images have problems")
-    return labelled
-
-
-def read_labelled(path: Path, options: ReadOptions) -> LabelledSet:
-    """Open and read a folder or archive; see `read_source`."""
-    with open_source(path) as source:
-        return read_source(source, options)

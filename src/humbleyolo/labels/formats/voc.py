@@ -16,14 +16,14 @@ from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 from humbleyolo.labels.folder import IMAGE_FORMATS, Source, suffix
-from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
+from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
-from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, split_of_folder
+from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
-_LISTS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
+_LISTS = {"train": "train", "val": "val", "test": "test", "trainval": "train"}  # a list's split
 IMAGES = "JPEGImages"
 _IMAGES = (IMAGES, "images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -33,32 +33,23 @@ _LOOK_AT = 5  # files that detection opens
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    for name in source.ending(".xml")[:_LOOK_AT]:
-        try:
-            if _ROOT.search(source.read(name, TEXT_BYTES)[:4096]):
-                return f"{name} is XML with <annotation>"
-        except BadInput:
-            continue
-    return ""
+    """Return the evidence that a source is in this format; empty if it is not."""
+    names = source.ending(".xml")[:_LOOK_AT]
+    name = source.first(names, lambda data: bool(_ROOT.search(data[:4096])), TEXT_BYTES)
+    return f"{name} is XML with <annotation>" if name else ""
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return the images that the XML files describe; see `formats.Format`."""
-    records: dict[str, UncheckedImage] = {}
-    for name in context.source.ending(".xml"):
-        data = context.bytes(name)
-        if data is None:
-            continue
-        try:
-            records[name] = _record(name, parse(data), context)
-        except BadInput as error:
-            context.ledger.problem(name, error, "file dropped")
-    _read_lists(context, records)
-    return UncheckedSet(list(records.values()), background="an XML file without <object>")
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return the images that the XML files describe; see `registry.Format`."""
+    images: dict[str, UncheckedImage] = {}
+    for name in reader.source.ending(".xml"):
+        with reader.ledger.reporting(name, "file dropped"):
+            images[name] = _image(name, parse(reader.source.read(name, TEXT_BYTES)), reader)
+    _read_lists(reader, images)
+    return UncheckedSet(list(images.values()), background="an XML file without <object>")
 
 
-def _record(name: str, root: Element, context: SourceReader) -> UncheckedImage:
+def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
     if root.tag != "annotation":
         raise BadInput("xml", f"<{root.tag}>", "a Pascal VOC file holds <annotation>", root.where)
     wanted = root.child("filename")
@@ -66,88 +57,76 @@ def _record(name: str, root: Element, context: SourceReader) -> UncheckedImage:
     above = posixpath.dirname(folder)
     places = (*(posixpath.join(one, name) for one in (above, folder) for name in _IMAGES), folder, above)
     try:
-        image = _find(context, wanted.text, places)
+        image = UncheckedImage(name, _find(reader, wanted.text, places))
     except BadInput as error:
         raise error.at(wanted.where) from None
-    record = UncheckedImage(label_file=name, path=image)
     size = root.find("size")
     if size is not None:
-        record.height, record.width = size.child("height").integer(), size.child("width").integer()
+        image.height, image.width = size.child("height").integer(), size.child("width").integer()
     for number, item in enumerate(root.all("object"), 1):
-        try:
-            record.boxes.append(_box(number, item, one_based=context.options.one_based))
-        except BadInput as error:
-            context.ledger.problem(name, error, "box dropped")
-    return record
+        with reader.ledger.reporting(name, "box dropped"):
+            image.boxes.append(_box(number, item, one_based=reader.options.one_based))
+    return image
 
 
-def _find(context: SourceReader, wanted: str, places: tuple[str, ...]) -> str:
+def _find(reader: SourceReader, wanted: str, places: tuple[str, ...]) -> str:
     """Return the image. Old versions of LabelImg, and Label Studio, write its name without the extension."""
     if "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted:
-        return context.finder.find(wanted, *places)
-    return context.finder.stem(wanted, *places)
+        return reader.images.find(wanted, *places)
+    return reader.images.stem(wanted, *places)
 
 
 def _box(number: int, item: Element, *, one_based: bool) -> UncheckedBox:
     corners = item.child("bndbox")
     left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
     shift = 1.0 if one_based else 0.0
-    flags = {tag for tag in FLAGS if _is_set(item.find(tag))}
-    box: Corners = (left - shift, top - shift, right, bottom)
-    return UncheckedBox(f"object {number} (line {item.line})", item.child("name").text, box, frozenset(flags))
+    flags = frozenset(tag for tag in FLAGS if (flag := item.find(tag)) and flag.text and flag.flag())
+    where = f"object {number} (line {item.line})"
+    return UncheckedBox(where, item.child("name").text, (left - shift, top - shift, right, bottom), flags)
 
 
-def _is_set(flag: Element | None) -> bool:
-    return flag is not None and bool(flag.text) and flag.flag()
-
-
-def _read_lists(context: SourceReader, records: dict[str, UncheckedImage]) -> None:
-    """Note in each record the lists of `ImageSets/Main` that hold it; `trainval` where `train` is missing.
+def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None:
+    """Note in each image the lists of `ImageSets/Main` that hold it; `trainval` if `train` is missing.
 
     Without such lists the folders may say it.
     """
-    by_stem = {PurePosixPath(name).stem: record for name, record in records.items()}
-    lists = {name: PurePosixPath(name) for name in context.source.ending(".txt")}
+    by_stem = {PurePosixPath(name).stem: image for name, image in images.items()}
+    lists = {name: PurePosixPath(name) for name in reader.source.ending(".txt")}
     lists = {name: path for name, path in lists.items() if path.parts[-3:-1] == ("ImageSets", "Main")}
     stems = {path.stem for path in lists.values()}
     if not lists:
-        for name, record in records.items():
-            split = split_of_folder(record.path) or split_of_folder(name)
-            record.splits = (split,) if split else ()
+        for name, image in images.items():
+            image.splits = splits_of_folder(image.path) or splits_of_folder(name)
     for name, path in lists.items():
         if path.stem not in _LISTS or (path.stem == "trainval" and "train" in stems):
             continue
-        text = context.text(name)
-        for line, row in numbered_lines(text or ""):
-            stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
-            if stem not in by_stem:
-                why = "no Annotations file that can be used has that name; correct the list"
-                error = BadInput("list-points-nowhere", shorten(stem), why, f"line {line}")
-                context.ledger.problem(name, error, "line dropped")
-                continue
-            record = by_stem[stem]
-            split = _LISTS[path.stem][0]
-            record.splits = tuple(sorted({*record.splits, split}))
+        with reader.ledger.reporting(name, "file dropped"):
+            for line, row in numbered_lines(reader.text(name)):
+                stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
+                with reader.ledger.reporting(name, "line dropped", f"line {line}"):
+                    if stem not in by_stem:
+                        why = "no Annotations file that can be used has that name; correct the list"
+                        raise BadInput("list-points-nowhere", shorten(stem), why)
+                    by_stem[stem].add_split(_LISTS[path.stem])
 
 
-def write(export: WrittenSet) -> None:
+def write(out: WrittenSet) -> None:
     """Write `Annotations` and `ImageSets/Main`. Corners are exact, 0-based.
 
     Images without a split are in the list `default`, as CVAT has them: it loads none that is in no list.
     """
-    for item in export.items:
-        export.text(f"Annotations/{item.stem}.xml", _to_xml(item))
-    alone = [item for item in export.items if item.split is None]
-    for split, items in (export.splits() | ({"default": alone} if alone else {})).items():
-        export.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
+    for item in out.items:
+        out.text(f"Annotations/{item.stem}.xml", _to_xml(item))
+    for split, items in out.splits("default").items():
+        out.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
 
 
 def _to_xml(item: WrittenImage) -> str:
-    record = item.image
+    image = item.image
     lines = ["<annotation>", f"\t<folder>{IMAGES}</folder>", f"\t<filename>{escape(item.name)}</filename>"]
-    lines += [f"\t<size><width>{record.width}</width><height>{record.height}</height><depth>3</depth></size>"]
+    lines += [f"\t<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"]
     lines += ["\t<segmented>0</segmented>"]
-    for box, label, flags in zip(record.boxes.tolist(), record.labels, record.flags, strict=True):
+    for box, label, flags in zip(image.boxes.tolist(), image.labels, image.flags, strict=True):
         corners = "".join(f"<{tag}>{exact(value)}</{tag}>" for tag, value in zip(_CORNERS, box, strict=True))
         lines += ["\t<object>", f"\t\t<name>{escape(label)}</name>", "\t\t<pose>Unspecified</pose>"]
         lines += [f"\t\t<{flag}>{int(flag in flags)}</{flag}>" for flag in _ALWAYS]

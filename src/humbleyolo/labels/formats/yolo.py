@@ -8,7 +8,7 @@ Names and lists as each tool writes them, in whichever of these places they are:
     LabelImg            classes.txt beside the labels
     Ultralytics         data.yaml (names, nc, train, val, test), images/ beside labels/
 
-Without names a number means nothing: then `classes` must give them. Six decimals, as tools write, put a box's
+Without names, `classes` must give them, because a number means nothing. Six decimals, as tools write, put a box's
 edge up to 1e-6 of the image beyond its border: such a box is cut there, with a note.
 """
 
@@ -20,12 +20,12 @@ import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.labels.folder import Source, suffix
-from humbleyolo.labels.formats.yolo_dataset_files import Declared, declared
-from humbleyolo.labels.label_file_pairs import pairs, some_pair
+from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
+from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.source_reader import SourceReader, split_of_folder
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
 
 IMAGES = "images"
@@ -34,8 +34,8 @@ _FIELDS = ("centre x", "centre y", "width", "height")
 
 
 def detect(source: Source) -> str:
-    """Return why a source is in this format; empty where it is not."""
-    label = some_pair(source, _looks_like_yolo)
+    """Return the evidence that a source is in this format; empty if it is not."""
+    label = first_label(source, _looks_like_yolo)
     if label:
         return f"{label} has lines of a class index and four fractions"
     for name in source.names:
@@ -55,34 +55,30 @@ def _looks_like_yolo(text: str) -> bool:
         return False
 
 
-def read(context: SourceReader) -> UncheckedSet:
-    """Return every image that has a label file; see `formats.Format`."""
-    known = declared(context)
-    names = context.options.classes or known.names
-    records = []
-    unnamed = False
-    for image, label in pairs(context):
-        text = context.text(label)
-        if text is None:
-            continue
-        record = UncheckedImage(label_file=label, path=image, relative=True, slack=_SLACK)
+def read(reader: SourceReader) -> UncheckedSet:
+    """Return every image that has a label file; see `registry.Format`."""
+    declared = read_dataset_files(reader)
+    names = reader.options.classes or declared.names
+    no_names = BadInput(
+        "no-class-names",
+        "only class numbers",
+        "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices",
+    )
+    unreported = [] if names else [no_names]  # it stands once, before the first box
+
+    def fill(image: UncheckedImage, text: str) -> None:
+        image.relative, image.slack = True, _SLACK
         lines = numbered_lines(text)
-        if lines and not names and not unnamed:
-            why = (
-                "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
-            )
-            context.ledger.problem(
-                ".", BadInput("no-class-names", "only class numbers", why), "all boxes dropped"
-            )
-            unnamed = True
+        if lines and unreported:
+            reader.ledger.problem(".", unreported.pop(), "all boxes dropped")
         for number, line in lines:
-            try:
-                record.boxes.append(_box(line, number, names))
-            except BadInput as error:
-                context.ledger.problem(label, error.at(f"line {number}"), "box dropped")
-        records.append(record)
-    _mark_splits(context, known, records)
-    return UncheckedSet(records, classes=known.names, all_images=True)
+            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
+                image.boxes.append(_box(line, number, names))
+
+    images = read_pairs(reader, fill)
+    if declared.lists:
+        _mark_splits(reader, declared.lists, images)
+    return UncheckedSet(images, classes=declared.names, all_images=True)
 
 
 def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
@@ -110,52 +106,49 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
     return UncheckedBox(f"line {number}", names[index], corners)
 
 
-def _mark_splits(context: SourceReader, known: Declared, records: list[UncheckedImage]) -> None:
-    """Note in each record the lists that hold it; where there are none, the split that its folders speak of."""
-    if not known.lists:
-        for record in records:
-            split = split_of_folder(record.path)
-            record.splits = (split,) if split else ()
-    by_image = {record.path: record for record in records}
-    lists = {entry: _listed(context, entry) for entry in dict.fromkeys(entry for _, entry in known.lists)}
-    for split, entry in known.lists:
-        for image in lists[entry]:
-            if image in by_image:
-                by_image[image].splits = tuple(sorted({*by_image[image].splits, split}))
+def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: list[UncheckedImage]) -> None:
+    """Note in each image the lists that hold it, in place of what its folders say."""
+    by_path = {image.path: image for image in images}
+    for image in images:
+        image.splits = ()
+    listed = {entry: _listed(reader, entry) for entry in dict.fromkeys(entry for _, entry in lists)}
+    for split, entry in lists:
+        for path in listed[entry]:
+            if path in by_path:
+                by_path[path].add_split(split)
 
 
-def _listed(context: SourceReader, entry: str) -> list[str]:
+def _listed(reader: SourceReader, entry: str) -> list[str]:
     """Return the images of a list file, or of a folder."""
     if suffix(entry) != ".txt":
         prefix = entry.rstrip("/") + "/"
-        return [name for name in context.finder.images if name.startswith(prefix)]
+        return [path for path in reader.images.paths if path.startswith(prefix)]
     images = []
-    for number, line in numbered_lines(context.text(entry) or ""):
-        try:
-            images.append(context.finder.find(line, "", posixpath.dirname(entry), moved=True))
-        except BadInput as error:
-            context.ledger.problem(entry, error.at(f"line {number}"), "line dropped")
+    with reader.ledger.reporting(entry, "file dropped"):
+        for number, line in numbered_lines(reader.text(entry)):
+            with reader.ledger.reporting(entry, "line dropped", f"line {number}"):
+                images.append(reader.images.find(line, "", posixpath.dirname(entry), moved=True))
     return images
 
 
-def write(export: WrittenSet) -> None:
-    """Write `labels`, `data.yaml` and, where images have splits, a list for each.
+def write(out: WrittenSet) -> None:
+    """Write `labels`, `data.yaml` and, if images have splits, a list for each.
 
     Fractions have all the digits that the pixels need to come back. YOLO has no place for flags.
     """
-    indices = {name: index for index, name in enumerate(export.classes)}
-    for item in export.items:
+    indices = {name: index for index, name in enumerate(out.classes)}
+    for item in out.items:
         size = np.tile([item.image.width, item.image.height], 2)
         rows = xyxy_to_cxcywh(item.image.boxes) / size  # (M, 4), fractions
         lines = [
             f"{indices[label]} {' '.join(map(repr, row))}\n"
             for label, row in zip(item.image.labels, rows.tolist(), strict=True)
         ]
-        export.text(f"labels/{item.stem}.txt", "".join(lines))
-    lists = {split: f"{split}.txt" for split in export.splits()}
-    for split, items in export.splits().items():
-        export.text(lists[split], "".join(f"./{IMAGES}/{item.name}\n" for item in items))
+        out.text(f"labels/{item.stem}.txt", "".join(lines))
+    lists = {split: f"{split}.txt" for split in out.splits()}
+    for split, items in out.splits().items():
+        out.text(lists[split], "".join(f"./{IMAGES}/{item.name}\n" for item in items))
     content = {"path": "."} | lists
     names = "".join(f"  {index}: {json.dumps(name, ensure_ascii=False)}\n" for name, index in indices.items())
     head = "".join(f"{key}: {value}\n" for key, value in content.items())
-    export.text("data.yaml", f"{head}nc: {len(indices)}\nnames:{' {}' * (not indices)}\n{names}")
+    out.text("data.yaml", f"{head}nc: {len(indices)}\nnames:{' {}' * (not indices)}\n{names}")

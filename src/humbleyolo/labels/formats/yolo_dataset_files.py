@@ -1,4 +1,4 @@
-"""What a YOLO dataset says about itself: class names, and which images are in which split."""
+"""The files about a YOLO dataset: class names, and the images of each split."""
 
 import posixpath
 from dataclasses import dataclass, field
@@ -25,44 +25,38 @@ class Declared:
     lists: list[tuple[str, str]] = field(default_factory=list)
 
 
-def declared(context: SourceReader) -> Declared:
+def read_dataset_files(reader: SourceReader) -> Declared:
     """Read `data.yaml`, `*.data`, `*.names`, `classes.txt`. Different names in two of them are a mistake."""
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
-    for name in context.source.names:
+    for name in reader.source.names:
         base = PurePosixPath(name).name
-        try:
+        with reader.ledger.reporting(name, "file dropped"):
             if base in ("data.yaml", "data.yml", "dataset.yaml"):
-                described.append((name, _from_yaml(context, name, result)))
+                described.append((name, _from_yaml(reader, name, result)))
             elif base.endswith(".data"):
-                _from_data(context, name, result)
+                _from_data(reader, name, result)
             elif base.endswith(".names") or base == "classes.txt":
-                described.append((name, _lines(context, name)))
-        except BadInput as error:
-            context.ledger.problem(name, error, "file dropped")
+                described.append((name, _lines(reader, name)))
     for name, names in described:
         if result.names and names and names != result.names:
             why = f"{described[0][0]} says {shorten(', '.join(result.names))}; make them agree"
             differ = BadInput("class-names-differ", shorten(", ".join(names)), why)
-            context.ledger.problem(name, differ, "file dropped")
+            reader.ledger.problem(name, differ, "file dropped")
         result.names = result.names or names
     if not result.lists:
-        labels = {label for image in context.finder.images for label in label_names(image)}  # of test.jpg
+        labels = {label for image in reader.images.paths for label in label_names(image)}  # of test.jpg
         result.lists = [
             (_KEYS[path.stem], name)
-            for name in context.source.ending(".txt")
+            for name in reader.source.ending(".txt")
             if (path := PurePosixPath(name)).stem in _KEYS and len(path.parts) <= 2 and name not in labels
         ]
     return result
 
 
-def _lines(context: SourceReader, name: str) -> tuple[str, ...]:
+def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
     """Return one class name a line. A blank line at the end is none; elsewhere it would move every index."""
-    text = context.text(name)
-    if text is None:
-        return ()
-    lines = text.rstrip().split("\n")
-    names = tuple(line.strip() for line in lines)
+    names = tuple(line.strip() for line in reader.text(name).rstrip().split("\n"))
     if names == ("",):
         raise BadInput("no-class-names", "an empty file", "one class name a line")
     _check(names)
@@ -81,32 +75,33 @@ def _check(names: tuple[str, ...]) -> None:
         seen.add(name)
 
 
-def _from_data(context: SourceReader, name: str, result: Declared) -> None:
+def _from_data(reader: SourceReader, name: str, result: Declared) -> None:
     """Read darknet's `key = value` lines; paths in it are those of the machine that trained."""
     classes = None
-    for line in (context.text(name) or "").split("\n"):
+    for line in reader.text(name).split("\n"):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
             continue
         if key == "classes":
             classes = parse_integer(value, "classes")
         elif key in _KEYS:
-            _add_list(context, name, _KEYS[key], value, result)
-    names_here = [other for other in context.source.names if other.endswith(".names")]
-    if (
-        classes is not None
-        and len(names_here) == 1
-        and len(found := _lines(context, names_here[0])) != classes
-    ):
-        raise BadInput(
-            "class-count", f"classes = {classes}", f"{names_here[0]} holds {len(found)}; make them agree"
-        )
-
-
-def _from_yaml(context: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
-    text = context.text(name, _YAML_BYTES)
+            _add_list(reader, name, _KEYS[key], value, result)
+    names_here = [other for other in reader.source.names if other.endswith(".names")]
+    if classes is None or len(names_here) != 1:
+        return
     try:
-        values = YAML(typ="safe", pure=True).load(text or "")
+        found = len(_lines(reader, names_here[0]))
+    except BadInput:
+        return  # that file has its own row
+    if found != classes:
+        why = f"{names_here[0]} holds {found}; make them agree"
+        raise BadInput("class-count", f"classes = {classes}", why)
+
+
+def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
+    text = reader.text(name, _YAML_BYTES)
+    try:
+        values = YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
         why = "must be YAML with names, train and val"
         raise BadInput("yaml", shorten(str(error).strip().split("\n")[-1]), why) from None
@@ -121,11 +116,11 @@ def _from_yaml(context: SourceReader, name: str, result: Declared) -> tuple[str,
         for entry in entries if isinstance(entries, list) else [entries]:
             if isinstance(entry, str):
                 if entry:
-                    _add_list(context, name, split, entry, result)
+                    _add_list(reader, name, split, entry, result)
             elif entry is not None:
                 why = "must be the path of a list or a folder, or a list of paths; correct it"
                 wrong = BadInput("yaml", f"{key} {shorten(entry)}", why)
-                context.ledger.problem(name, wrong, "list dropped")
+                reader.ledger.problem(name, wrong, "list dropped")
     return names
 
 
@@ -144,22 +139,22 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _add_list(context: SourceReader, name: str, split: str, entry: str, result: Declared) -> None:
+def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: Declared) -> None:
     """Find a list file or a folder of images by the end of a path that was written on another machine."""
     path = entry.replace("\\", "/")
     tail = posixpath.normpath(path).lstrip("/")
     while tail.startswith("../"):
         tail = tail.removeprefix("../")
     here = posixpath.dirname(name)
-    folders = {posixpath.dirname(image) for image in context.finder.images}
+    folders = {posixpath.dirname(image) for image in reader.images.paths}
     folders |= {posixpath.dirname(folder) for folder in folders}
     while tail and tail != ".":
         for candidate in (posixpath.normpath(posixpath.join(here, tail)), tail):
-            if candidate in context.source.names or candidate in folders:
+            if candidate in reader.source.names or candidate in folders:
                 result.lists.append((split, candidate))
                 return
         tail = tail.partition("/")[2]
     why = "no such list or folder here; correct the path"
-    context.ledger.problem(
+    reader.ledger.problem(
         name, BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why), "list dropped"
     )

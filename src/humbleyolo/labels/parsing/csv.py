@@ -3,22 +3,35 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 
 Row = dict[str, str]
 _FIELD = 10_000  # characters in one field
 
 
-def read_rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
-    """Yield (line, row by column name), or the mistake in place of a row.
+def take_rows(text: str, file: str, ledger: Ledger, take: Callable[[int, Row], None]) -> None:
+    """Give each row to `take`, with its line; report what is wrong.
 
-    Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are.
+    Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
+    that is missing or names a column twice, and quotes that do not end, drop the rest of the file.
 
-    Raises:
-        BadInput: Where the header is missing or names a column twice, or the quotes do not end.
+    Args:
+        text: The file's text.
+        file: Its name.
+        ledger: Place for mistakes.
+        take: Takes a line number and a row by column name. Raises BadInput for a row that cannot be used.
     """
+    with ledger.reporting(file, "rest of the file dropped"):
+        for line, row in _rows(text):
+            with ledger.reporting(file, "line dropped", f"line {line}"):
+                if isinstance(row, BadInput):
+                    raise row
+                take(line, row)
+
+
+def _rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
     reader = csv.reader(io.StringIO(text), strict=True)
     csv.field_size_limit(_FIELD)
     try:
@@ -32,20 +45,19 @@ def read_rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
             raise BadInput("csv", shorten(",".join(header)), "each column needs its own name", "line 1")
         for row in reader:
             line = reader.line_num
-            if not row:
-                continue
-            if len(row) != len(header):
+            if len(row) == len(header):
+                yield line, dict(zip(header, row, strict=True))
+            elif row:
                 why = f"must be {len(header)}, as in the first line; quote a value that holds a comma"
-                yield line, BadInput("columns", f"{len(row)} columns", why, f"line {line}")
-                continue
-            yield line, dict(zip(header, row, strict=True))
+                yield line, BadInput("columns", f"{len(row)} columns", why)
     except csv.Error as error:
         why = "must be CSV: commas, and double quotes that end"
         raise BadInput("csv", shorten(str(error)), why, f"line {reader.line_num}") from None
 
 
-def header_of(text: str) -> list[str]:
-    """Return the names in the first line."""
+def header_of(text: str | bytes) -> list[str]:
+    """Return the names in the first line of a text, or of a file's beginning."""
+    text = text[:4096].decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
     try:
         return [name.strip() for name in next(csv.reader([re.split("[\r\n]", text, maxsplit=1)[0]]), [])]
     except csv.Error:
