@@ -14,8 +14,8 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 
 # isort: split
 from humbleyolo.evaluation.assessment import assess
-from humbleyolo.evaluation.files import write_detections, write_metrics
 from humbleyolo.evaluation.inference import run_network
+from humbleyolo.evaluation.result_files import write_detections, write_metrics
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.models.network import Network

@@ -18,7 +18,7 @@ from sections import model_section
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
-from humbleyolo.evaluation.files import read_detections, read_metrics
+from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.metrics.tables import TruthTable

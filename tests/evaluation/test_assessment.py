@@ -12,7 +12,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import HEADLINE, Assessment, assess, measure
 from humbleyolo.evaluation.bootstrap import interval
-from humbleyolo.evaluation.files import FORMAT, read_metrics, write_metrics
+from humbleyolo.evaluation.result_files import FORMAT, read_metrics, write_metrics
 from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.matching import match, mean_iou

@@ -12,7 +12,7 @@ from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.bootstrap import Weighable, draw, interval, resample
 from humbleyolo.evaluation.thresholds import Thresholds, taken_at
 from humbleyolo.metrics.matching import match
-from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Floats

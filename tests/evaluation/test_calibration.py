@@ -6,7 +6,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.evaluation.calibration import bin_of, calibrate, iou_histogram
 from humbleyolo.metrics.matching import match
-from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 

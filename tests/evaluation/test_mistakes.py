@@ -17,7 +17,7 @@ from humbleyolo.evaluation.mistakes import (
 )
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.matching import evaluator, match
-from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Bools
 

@@ -20,8 +20,8 @@ from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import run as split_run
 from humbleyolo.evaluation.assessment import measure
-from humbleyolo.evaluation.files import read_detections
 from humbleyolo.evaluation.inference import check_match, detect, run_network
+from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
 from humbleyolo.metrics.matching import match

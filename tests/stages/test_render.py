@@ -14,7 +14,7 @@ from repository import ROOT
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.errors import UserError
-from humbleyolo.evaluation.files import read_detections
+from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.report.gallery_examples import first_examples
 from humbleyolo.storage.png import encode_png

@@ -13,7 +13,7 @@ from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import assess
-from humbleyolo.evaluation.files import write_detections, write_metrics
+from humbleyolo.evaluation.result_files import write_detections, write_metrics
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,13 @@ import pandas as pd
 from humbleyolo.evaluation.bootstrap import MEASURED, Weighable, interval, resample
 from humbleyolo.evaluation.calibration import calibrate, iou_histogram
 from humbleyolo.evaluation.confusion import confusion_table
-from humbleyolo.evaluation.files import FORMAT
 from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.precision_recall import precision_recall
+from humbleyolo.evaluation.result_files import FORMAT
 from humbleyolo.evaluation.thresholds import Thresholds, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.matching import Matches, match, mean_iou
-from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.metrics.voc import voc_average_precision
 from humbleyolo.params.sections import Evaluate
@@ -106,10 +107,9 @@ def assess(
         ValueError: If the tables are of different images, or a label is no class.
     """
     classes = len(categories)
-    matches, nearest = (
-        match(truths, detections, classes, settings.match_iou),
-        nearest_truths(truths, detections),
-    )
+    matches = match(truths, detections, classes, settings.match_iou)
+    rates = partial(rates_at, truths, detections, matches)
+    nearest = nearest_truths(truths, detections)
     taken = taken_at(detections, matches, thresholds.overall)
     judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
     calibration = calibrate(detections, matches, nearest, settings.bins)
@@ -120,21 +120,15 @@ def assess(
         "voc_ap": _mean(voc),
         "voc_ap11": _mean(voc11),
         "threshold": thresholds.overall,
-        **asdict(rates_at(truths, detections, matches, thresholds.overall)),
+        **asdict(rates(thresholds.overall)),
         "calibration_error_iou": calibration.iou_error,
         "calibration_error_right": calibration.right_error,
         "ceiling_ap": ceiling_ap,
-        "ap_of_ceiling": round(metrics["ap"] / ceiling_ap, 12)
-        if metrics["ap"] is not None and ceiling_ap
-        else None,
+        "ap_of_ceiling": _part_of(metrics["ap"], ceiling_ap),
     }
     for label, (one, best) in enumerate(zip(per_class.values(), thresholds.per_class, strict=True)):
-        one |= {
-            "voc_ap": voc[label],
-            **asdict(rates_at(truths, detections, matches, thresholds.overall, label)),
-            "best_threshold": best,
-            "best_f1": rates_at(truths, detections, matches, best, label).f1,
-        }
+        one |= {"voc_ap": voc[label], **asdict(rates(thresholds.overall, label))}
+        one |= {"best_threshold": best, "best_f1": rates(best, label).f1}
     draws: dict[str, Floats] = {}
     if settings.resamples:
         run = Weighable(
@@ -155,6 +149,10 @@ def assess(
         "intervals": _intervals(metrics, draws, truths.image_count),
     }
     return Assessment({**metrics, "format": FORMAT, "per_class": per_class}, tables)
+
+
+def _part_of(ap: float | None, ceiling_ap: float | None) -> float | None:
+    return round(ap / ceiling_ap, 12) if ap is not None and ceiling_ap else None
 
 
 def _intervals(metrics: dict[str, Any], draws: dict[str, Floats], image_count: int) -> pd.DataFrame:

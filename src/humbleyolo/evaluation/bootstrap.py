@@ -16,7 +16,7 @@ from humbleyolo.evaluation.calibration import bin_of
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve, Weights
 from humbleyolo.metrics.coco import AREA_RANGES, IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match_at_each
-from humbleyolo.metrics.nearest_truths import Nearest
+from humbleyolo.metrics.nearest_ground_truth import Nearest
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
 from humbleyolo.metrics.voc import voc_right
 from humbleyolo.storage.array_types import Bools, Floats, Ints

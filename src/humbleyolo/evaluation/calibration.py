@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.metrics.matching import Matches
-from humbleyolo.metrics.nearest_truths import Nearest
+from humbleyolo.metrics.nearest_ground_truth import Nearest
 from humbleyolo.metrics.tables import DetectionTable, ratio
 from humbleyolo.storage.array_types import Array, Floats, Ints
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from humbleyolo.metrics.average_precision import COCO_RECALLS, Curve
 from humbleyolo.metrics.matching import Matches
-from humbleyolo.metrics.nearest_truths import Nearest
+from humbleyolo.metrics.nearest_ground_truth import Nearest
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 

@@ -9,7 +9,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, resample
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.metrics.matching import match
-from humbleyolo.metrics.nearest_truths import nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
 

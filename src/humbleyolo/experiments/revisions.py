@@ -8,7 +8,7 @@ from dvc.exceptions import DvcException
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
-from humbleyolo.evaluation.files import read_detections, read_metrics
+from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.experiments.comparison import Run
 from humbleyolo.metrics.tables import TruthTable
 

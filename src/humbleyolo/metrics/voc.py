@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from humbleyolo.metrics.average_precision import VOC_RECALLS, Curve
-from humbleyolo.metrics.nearest_truths import Nearest, nearest_truths
+from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation.files import FORMAT, read_detections
+from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.table_reader import (

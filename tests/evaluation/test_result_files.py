@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from scoring_cases import random_case, table_of_detections
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation.files import FORMAT, read_detections, read_metrics, write_detections
+from humbleyolo.evaluation.result_files import FORMAT, read_detections, read_metrics, write_detections
 
 
 @pytest.mark.parametrize("seed", range(20))
