@@ -24,6 +24,7 @@ from PIL import Image
 from stub_models import RedFinder
 
 from humbleyolo import Detector, UserError
+from humbleyolo.drawing.palette import class_colours, css_properties
 from humbleyolo.serve.app import create_app
 from humbleyolo.serve.server import make_server
 
@@ -51,6 +52,12 @@ def test_boxes_come_in_the_picture_s_pixels_with_the_grid(client: Any) -> None:
     assert one["label"] == "rat"
     # 96 x 64 in 64 x 32 has bars at both sides: the grid reaches beyond the picture
     assert answer["grid"] == {"rows": 3, "cols": 5, "extent": [-16.0, 0.0, 112.0, 64.0]}
+
+
+def test_classes_have_the_colours_that_pictures_give_them(client: Any) -> None:
+    model = client.get("/model").get_json()
+    assert model["colours"] == class_colours(len(model["names"]))
+    assert css_properties() in client.get("/page.css").get_data(as_text=True)
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:

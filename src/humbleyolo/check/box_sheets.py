@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.contact_sheet import contact_sheet
+from humbleyolo.drawing.palette import DOUBTED, OUTSIDE, WHITE
 from humbleyolo.geometry.letterbox import decode
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
@@ -24,7 +25,6 @@ _DOUBTS = {
 }
 _DOUBTED_COLUMNS, _MOST_DOUBTED = 7, 42
 _DOUBTED_SIDE = 168  # pixels
-_NO_IMAGE, _DOUBT = "#808080", "#c81e1e"
 
 
 def class_sheets(
@@ -97,13 +97,13 @@ def _outlined(image: Rgb, box: Floats) -> Image.Image:
     left, top = ((box[:2] + box[2:]) / 2 - side / 2).tolist()
     window = (round(left), round(top), round(left + side), round(top + side))
     scale = _DOUBTED_SIDE / (window[2] - window[0])
-    around = Image.new("RGB", (window[2] - window[0], window[3] - window[1]), _NO_IMAGE)
+    around = Image.new("RGB", (window[2] - window[0], window[3] - window[1]), OUTSIDE)
     around.paste(Image.fromarray(image), (-window[0], -window[1]))
     picture = around.resize((_DOUBTED_SIDE, _DOUBTED_SIDE), Image.Resampling.BILINEAR)
     corners = ((box - np.tile(window[:2], 2)) * scale).round().astype(int).tolist()
     brush = ImageDraw.Draw(picture)
-    brush.rectangle(corners, outline="white", width=4)
-    brush.rectangle(corners, outline=_DOUBT, width=2)
+    brush.rectangle(corners, outline=WHITE, width=4)
+    brush.rectangle(corners, outline=DOUBTED, width=2)
     return picture
 
 

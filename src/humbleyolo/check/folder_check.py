@@ -65,23 +65,44 @@ def check(folder: Path, options: ReadOptions) -> Checked:
 
 def report_lines(checked: Checked) -> Iterator[str]:
     """Yield the check's result as text, line by line."""
-    labelled, view = checked.labelled, checked.overview
-    yield f"format: {labelled.format}, because {labelled.why}"
+    yield f"format: {checked.labelled.format}, because {checked.labelled.why}"
+    view = checked.overview
     background = f", {view.background} of them background" if view.background else ""
     yield f"{view.images} images{background}; " + ", ".join(
         f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]
     )
     if view.splits:
-        yield "lists: " + ", ".join(f"{name} {count}" for name, count in view.splits.items())
+        yield f"lists: {_lists(view)}"
     yield ""
     yield from _aligned(table_rows(view))
     yield ""
-    yield from _findings(checked.rows)
+    yield from _finding_lines(checked.rows)
     if checked.judged:
         yield f"{checked.judged} boxes were compared with the others of their class"
     else:
         yield "too few boxes, or images, to tell swapped classes and shifted boxes (20 a class and 60 in all needed)"
-    yield from _advice(checked)
+    if checked.best is not None:
+        yield ""
+        yield from _aligned(choice_rows(checked))
+        best, grid = checked.best, checked.best.ceiling
+        yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
+
+
+def summary(checked: Checked) -> str:
+    """Return the format and the number of images in a sentence or two."""
+    view = checked.overview
+    background = f", {view.background} of them background" if view.background else ""
+    lists = f"; lists: {_lists(view)}" if view.splits else ""
+    format_, why = checked.labelled.format, checked.labelled.why
+    return f"Format {format_}, because {why}. {view.images} images{background}{lists}."
+
+
+def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    """Return findings by severity and kind, in their order."""
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for row in rows:
+        kinds.setdefault((row.severity, row.kind), []).append(row)
+    return kinds
 
 
 def table_rows(view: Overview) -> list[list[str]]:
@@ -111,28 +132,18 @@ def choice_rows(checked: Checked) -> list[list[str]]:
     return rows
 
 
-def _findings(rows: Sequence[Finding]) -> Iterator[str]:
-    kinds = dict.fromkeys((row.severity, row.kind) for row in rows)
-    if not kinds:
+def _lists(view: Overview) -> str:
+    return ", ".join(f"{name} {count}" for name, count in view.splits.items())
+
+
+def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
+    if not rows:
         yield "no findings"
-    for severity, kind in kinds:
-        some = [row for row in rows if (row.severity, row.kind) == (severity, kind)]
+    for (severity, kind), some in grouped(rows).items():
         yield f"{severity}: {kind}, {len(some)}"
         yield from (f"  {row}" for row in some[:_SHOWN])
         if len(some) > _SHOWN:
             yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
-
-
-def _advice(checked: Checked) -> Iterator[str]:
-    if checked.best is None:
-        return
-    yield ""
-    yield from _aligned(choice_rows(checked))
-    best = checked.best
-    yield (
-        f"advised: encode height {best.height}, width {best.width}, rows {best.ceiling.rows}, "
-        f"cols {best.ceiling.cols}, boxes 1"
-    )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,23 +1,18 @@
 """The report as one HTML page: no file beside it, no server, nothing fetched, and no script but its own.
 
-What comes from labels and file names is escaped by the template engine, or stands in JSON whose `<`, `>` and `&` are
-escaped, and is put into the page as text. A content security policy names the page's own style and script by
-their hashes and allows nothing else, not even to pictures of other places.
+Texts from labels and file names are escaped by the template engine. The images' entries stand in JSON whose `<`, `>`
+and `&` are escaped; the script puts them into the page as text.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.drawing.html_page import render_page
 from humbleyolo.drawing.palette import class_colours
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import TruthTable
@@ -27,7 +22,6 @@ from humbleyolo.report.number_format import gain, metric, number, printable
 from humbleyolo.report.page_contents import Report
 from humbleyolo.report.page_images import FATES, KINDS, Gallery, most_mistakes_first
 
-_TEMPLATE, _STYLE, _SCRIPT = "template.html", "style.css", "script.js"
 _MB = 1e6
 _SECTIONS = (
     ("numbers", "Numbers"),
@@ -82,20 +76,21 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         report: What it shows.
         gallery: Of `gallery_data`.
     """
-    style, script = Markup(_file(_STYLE)), Markup(_file(_SCRIPT))  # noqa: S704 - our own files
-    policy = (
-        f"default-src 'none'; img-src data:; style-src {_source(style)}; script-src {_source(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
     shown = len(gallery["images"])
     top = report.ceilings[0].get("ap") if report.ceilings else None
     keys = dict.fromkeys(key for counts in report.summary.values() for key in counts)
-    html = _template().render(
+    html = render_page(
+        "report",
+        "template.html",
+        "style.css",
+        "script.js",
         report=report,
         names=[printable(name) for name in report.names],
-        policy=policy,
-        style=style,
-        script=script,
+        n=number,
+        m=metric,
+        g=gain,
+        p=printable,
+        v=_value,
         sections=_SECTIONS,
         charts=Charts(report),
         reached=report.evaluation.metrics.get("ap") if top else None,
@@ -124,13 +119,6 @@ def script_json(values: Any) -> Markup:
     return Markup(text)  # noqa: S704 - escaped above
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.globals.update(n=number, m=metric, g=gain, p=printable, v=_value)
-    return environment.from_string(_file(_TEMPLATE))
-
-
 def _value(value: Any) -> str:
     """Return a parameter or a count as YAML writes it, long whole numbers with commas."""
     if isinstance(value, str):
@@ -140,11 +128,3 @@ def _value(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return "" if value is None else printable(json.dumps(value, ensure_ascii=False))
-
-
-def _source(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
-def _file(name: str) -> str:
-    return resources.files("humbleyolo.report").joinpath(name).read_text(encoding="utf-8")

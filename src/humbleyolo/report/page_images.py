@@ -12,8 +12,6 @@ What `script.js` draws is written here as plain lists and numbers, so that the p
     over              what the grid covers: [left, top, width, height], pixels
 """
 
-import base64
-import io
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +22,7 @@ from PIL import Image
 from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.canvas import shrink
+from humbleyolo.drawing.html_page import data_uri, encode_picture
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import decode
@@ -172,14 +171,7 @@ def _data_uri(pixels: Uint8s, longest_px: int) -> str:
     grey = bool((pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all())
     plain = np.ascontiguousarray(pixels[..., 0]) if grey else pixels
     if len(encode_png(plain)) <= _ROUGH_BYTES:
-        file = io.BytesIO()
-        Image.fromarray(plain).save(file, "PNG", compress_level=9)
-        if file.tell() <= _PLAIN_BYTES:
-            return _uri("png", file)
-    photo = io.BytesIO()
-    Image.fromarray(pixels).save(photo, "WEBP", quality=_QUALITY, method=4)
-    return _uri("webp", photo)
-
-
-def _uri(kind: str, file: io.BytesIO) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+        png = encode_picture(Image.fromarray(plain), "png", compress_level=9)
+        if len(png) <= _PLAIN_BYTES:
+            return data_uri(png, "png")
+    return data_uri(encode_picture(Image.fromarray(pixels), "webp", quality=_QUALITY, method=4), "webp")

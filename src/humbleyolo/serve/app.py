@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.result import Result
+from humbleyolo.drawing.palette import INK, class_colours, css_properties, hex_colour
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.models.selection import DEFAULT
@@ -39,7 +40,8 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
     app.before_request(_refuse_other_sites)
     app.after_request(_guard)
-    files = {name: (resources.files(__package__) / name).read_bytes() for name in _FILES}
+    files = {name: (resources.files(__package__) / name).read_text("utf-8") for name in _FILES}
+    files["page.css"] = css_properties() + files["page.css"]
 
     @app.get("/")
     @app.get("/<name>")
@@ -53,6 +55,8 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
         facts = detector.facts
         return jsonify(
             names=facts.names,
+            colours=class_colours(len(facts.names)),
+            ink=hex_colour(INK),
             height=facts.height,
             width=facts.width,
             threshold=detector.threshold,

@@ -1,7 +1,5 @@
 "use strict";
 
-// Okabe and Ito's palette, as in the pictures that humbleyolo draws.
-const PALETTE = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2"];
 const SHOWN_PX = 512; // the longer side of what is shown, at least
 
 const find = (id) => document.getElementById(id);
@@ -21,7 +19,7 @@ function say(text, wrong = false) {
 }
 
 function colour(label) {
-  return PALETTE[Math.max(0, model.names.indexOf(label)) % PALETTE.length];
+  return model.colours[Math.max(0, model.names.indexOf(label))];
 }
 
 function setPicture(width, height) {
@@ -101,7 +99,7 @@ function showBox(one, scale) {
   const start = Math.max(0, Math.min(left, canvas.width - width));
   brush.fillStyle = colour(one.label);
   brush.fillRect(start, above, width, 18 * unit);
-  brush.fillStyle = "#202226";
+  brush.fillStyle = model.ink;
   brush.fillText(text, start + 3 * unit, above + 13.5 * unit);
 }
 

@@ -1,0 +1,62 @@
+"""HTML pages that need nothing beside them: a template with its style, its script and pictures inside.
+
+The template engine escapes all texts. A content security policy names the page's own style and script by their hashes
+and allows nothing else, not even to pictures of other places.
+"""
+
+import base64
+import hashlib
+import io
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+from PIL import Image
+
+from humbleyolo.drawing.palette import css_properties
+
+
+def render_page(room: str, template: str, style: str, script: str = "", **values: Any) -> str:
+    """Return a page, UTF-8 with what cannot be encoded replaced: equal values are equal bytes.
+
+    Args:
+        room: Room of the library that holds the files.
+        template: Name of a Jinja template; it gets `policy`, `style` and `script` besides the values.
+        style: Name of a CSS file, which may use the properties of `palette.css_properties`.
+        script: Name of a JavaScript file; empty for a page without.
+        values: Values of the template by name.
+    """
+    css = css_properties() + _file(room, style)
+    code = _file(room, script) if script else ""
+    policy = f"default-src 'none'; img-src data:; style-src {_hash(css)}; "
+    policy += f"script-src {_hash(code)}; " if script else ""
+    policy += "base-uri 'none'; form-action 'none'"
+    own = {"policy": policy, "style": Markup(css), "script": Markup(code)}  # noqa: S704 - our own files
+    return _template(room, template).render(own, **values)
+
+
+def encode_picture(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return a picture as an image file; `options` are those of Pillow's `save`."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Return an image file as a data URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+@lru_cache(maxsize=4)
+def _template(room: str, name: str) -> Template:
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_file(room, name))
+
+
+def _file(room: str, name: str) -> str:
+    return resources.files(f"humbleyolo.{room}").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
