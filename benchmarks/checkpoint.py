@@ -19,7 +19,6 @@ from humbleyolo.models.tensorflow_setup import start_runtime
 
 # isort: split
 import stages.train
-from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.params.loader import load_params
 from humbleyolo.training import checkpoint
 from humbleyolo.training.checkpoint import Checkpoint
@@ -68,7 +67,7 @@ def main() -> None:
         folder = Path(name)
         generate(seed, dataset, ROOT / dataset.inputs, folder / "dataset")
         encode(encoding, folder / "dataset", folder / "grid")
-        splits = (open_encoded(folder / "grid/train"), open_encoded(folder / "grid/val"))
+        splits = (folder / "grid/train", folder / "grid/val")
         started = time.perf_counter()
         stages.train.train(
             seed, runtime, model, loss, train, *splits, folder / "model", folder / "kept/checkpoint"

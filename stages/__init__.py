@@ -8,17 +8,16 @@ import signal
 import sys
 
 STARTED = sys.argv[0] == "-m"
-"""Whether Python is about to run a stage, and no other program imports this package."""
+"""True where Python is about to run a stage, and no other program imports this package."""
 
 if STARTED and hasattr(signal, "pthread_sigmask"):  # Windows has none
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # they wait for `begin`
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # they wait for `begin_stage`
 
 from pathlib import Path  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 if STARTED:
-    import humbleyolo.pipeline.edited_inputs  # noqa: F401 - notes when this process began
-    from humbleyolo.process.exits import begin
+    from humbleyolo.pipeline.stage import begin_stage  # notes when this process began, too
 
-    begin()
+    begin_stage()

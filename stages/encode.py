@@ -6,7 +6,6 @@ each split, and `report.json`: objects that share a cell or are lost, and the ce
 
 import json
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,17 +15,17 @@ from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceilings
+from humbleyolo.metrics.grid_ceiling import advise, measure_ceilings
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
-from humbleyolo.pipeline.stage import read_paths, run_stage
+from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import atomic_write
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
 
-def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]:
-    """Write each split's arrays and the report into `out`; return each split's ceilings."""
+def encode(params: Encode, dataset: Path, out: Path) -> Made:
+    """Write each split's arrays and the report into `out`."""
     ceilings = {}
     for split in SPLITS:
         with Archive(dataset / f"{split}.zip") as archive:
@@ -36,33 +35,25 @@ def encode(params: Encode, dataset: Path, out: Path) -> dict[str, list[Ceiling]]
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
+        if warning := advise(split, ceilings[split], params.min_ceiling):
+            print(f"warning: {warning}", file=sys.stderr)
     report = {split: [asdict(ceiling) for ceiling in found] for split, found in ceilings.items()}
     with atomic_write(out / "report.json") as file:
         file.write((json.dumps(report, indent=2) + "\n").encode())
-    return ceilings
-
-
-def main() -> Path:
-    """Run `python -m stages.encode <dataset> <grid>`; return the last."""
-    paths = read_paths("encode", __doc__, "dataset", "out")
-    (params,) = load_params(Path("params.yaml"), "encode")
-    started = time.monotonic()
-    ceilings = encode(params, paths.dataset, paths.out)
-    for split, found in ceilings.items():
-        if warning := advise(split, found, params.min_ceiling):
-            print(f"warning: {warning}", file=sys.stderr)
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
-    print(
-        f"{sum(ceiling.objects for ceiling in own.values())} objects encoded into {paths.out} in "
-        f"{time.monotonic() - started:.1f} s; the grid holds {', '.join(held) or 'none'}"
-    )
-    return Path(paths.out)
+    objects = sum(ceiling.objects for ceiling in own.values())
+    return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}")
+
+
+def main() -> Made:
+    """Run `python -m stages.encode <dataset> <grid>`."""
+    paths = read_paths("encode", __doc__, "dataset", "out")
+    (params,) = load_params(Path("params.yaml"), "encode")
+    return encode(params, paths.dataset, paths.out)
 
 
 if __name__ == "__main__":
     run_stage(
-        "encode",
-        main,
-        less_memory="lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`",
+        "encode", main, "lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`"
     )

@@ -1,14 +1,12 @@
-"""Run the detector over the test split, and measure how good it is. No other stage runs it there.
+"""Run the detector over the test split, and measure its quality. No other stage runs it there.
 
-Reads the model, the encoded splits val and test with their report, the archives of both (for the truth), and the
-sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
+Reads the model, the encoded splits val and test with their report, the archives of both (for the ground truth), and
+the sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
 test. Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
 `confidence.npy` and a CSV file for each table.
 """
 
-import time
 from pathlib import Path
-from typing import Any
 
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
@@ -22,14 +20,14 @@ from humbleyolo.models.network import Network
 from humbleyolo.models.selection import NAME, Selection, write_selection
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
-from humbleyolo.pipeline.stage import read_paths, run_stage
+from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.csv import write_table
 from humbleyolo.storage.npy import write_array
 
 
-def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> dict[str, Any]:
-    """Write the evaluation's files into `out`, and return the metrics."""
+def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
+    """Write the evaluation's files into `out`."""
     network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
     selection = Selection.from_section(settings)
     val, test = run_network(network, selection, grid, dataset, ("val", "test"))
@@ -44,22 +42,18 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
     write_metrics(out / "headline.json", found.headline)
     write_metrics(out / "metrics.json", found.metrics)
-    return found.metrics
+    metrics = found.metrics
+    what = f"{metrics['detections']} detections on {metrics['images']} images written"
+    return Made(what, out, f"AP {metrics['ap']}, AP50 {metrics['ap50']}")
 
 
-def main() -> Path:
-    """Run `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`; return the last."""
+def main() -> Made:
+    """Run `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`."""
     paths = read_paths("evaluate", __doc__, "model", "grid", "dataset", "out")
     runtime, settings = load_params(Path("params.yaml"), "runtime", "evaluate")
     start_runtime(runtime)
-    started = time.monotonic()
-    metrics = evaluate(settings, paths.model, paths.grid, paths.dataset, paths.out)
-    print(
-        f"{metrics['detections']} detections on {metrics['images']} images written into {paths.out} in "
-        f"{time.monotonic() - started:.1f} s: AP {metrics['ap']}, AP50 {metrics['ap50']}"
-    )
-    return Path(paths.out)
+    return evaluate(settings, paths.model, paths.grid, paths.dataset, paths.out)
 
 
 if __name__ == "__main__":
-    run_stage("evaluate", main, less_memory="lower model.width, or encode.height and encode.width")
+    run_stage("evaluate", main, "lower model.width, or encode.height and encode.width")

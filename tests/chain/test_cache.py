@@ -1,4 +1,4 @@
-"""What DVC watches, against what each stage does: nothing more is read, and nothing is watched in vain.
+"""Dependencies in `dvc.yaml`, against what each stage does: nothing more is read, and nothing is watched in vain.
 
 The stages run under `strace`, so that what they read is the system's word and not that of a list. Slow.
 """
@@ -186,18 +186,19 @@ def test_other_inputs_make_stale_what_reads_them(traced: Traced, project: Projec
         assert Watched(project, repo).stale() == expected
 
 
-def test_each_file_changed_by_itself_makes_stale_those_that_read_it(
+def test_each_file_changed_by_itself_makes_stale_those_that_list_its_room(
     traced: Traced, watched: Watched, project: Project
 ) -> None:
     sources = project.git("ls-files", "src", "stages", "data/fonts").split()
     assert len(sources) > 100
+    deps = {stage: Stage.of(project, stage).deps for stage in STAGES}
     for name in sources:
+        listed = {stage for stage in STAGES if any(Path(name).is_relative_to(dep) for dep in deps[stage])}
         readers = {
             stage for stage, trace in traced.traces.items() if traced.project.path / name in trace.read
         }
-        if name.startswith("data/fonts/"):
-            readers = {"generate"}  # a folder counts as a whole
-        assert watched.stale_after(name, lambda text: text + b"\n") == readers, name
+        assert readers <= listed, name
+        assert watched.stale_after(name, lambda text: text + b"\n") == listed, name
     rest = set(project.git("ls-files").split()) - {*sources, "dvc.yaml", "dvc.lock", "params.yaml"}
     for name in rest:
         if not name.startswith(("data/", ".")):

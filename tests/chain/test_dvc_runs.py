@@ -227,7 +227,7 @@ class TestExperimentsRunTheCodeTheyWereStartedWith:
         leave_mark("changed")
         project.edit(
             "stages/encode.py",
-            lambda text: text.replace("    started =", '    print("as it was")\n    started =', 1),
+            lambda text: text.replace("    ceilings =", '    print("as it was")\n    ceilings =', 1),
         )
         wait = f"""
 import time

@@ -14,7 +14,6 @@ from small_disk import SmallDisk, small_disk
 from tiny_project import TINY
 
 import stages.train
-from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
@@ -83,7 +82,7 @@ class Chain:
             "encode": lambda: encode(of["encode"], made["generate"], out),
             "train": lambda: train(
                 of["seed"], of["runtime"], of["model"], of["loss"], of["train"],
-                open_encoded(made["encode"] / "train"), open_encoded(made["encode"] / "val"), out,
+                made["encode"] / "train", made["encode"] / "val", out,
             ),
             "evaluate": lambda: evaluate(
                 of["evaluate"], made["train"], made["encode"], made["generate"], out

@@ -59,10 +59,15 @@ def test_a_lock_of_other_sources_is_told() -> None:
 def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("seed: 1\ntrain: {epochs: 2}\n")
     (tmp_path / "a.py").write_text("")
-    right = {"params": {"seed": 1}, "deps": {"a.py": digest_of(tmp_path / "a.py"), "not/in/git": "1"}}
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/b.py").write_text("")
+    digests = {name: digest_of(tmp_path / name) for name in ("a.py", "room")}
+    right = {"params": {"seed": 1}, "deps": digests | {"not/in/git": "1"}}
     _check_sources({"train": right}, tmp_path)
     with pytest.raises(UserError, match=r"is of another a\.py than"):
         _check_sources({"train": right | {"deps": {"a.py": "1"}}}, tmp_path)
+    with pytest.raises(UserError, match=r"is of another room than"):
+        _check_sources({"train": right | {"deps": {"room": "1.dir"}}}, tmp_path)
     for params in ({"seed": 2}, {"train": {"epochs": 3}}, {"loss": {}}):
         with pytest.raises(UserError, match=rf"is of another params\.yaml \({next(iter(params))}\) than"):
             _check_sources({"train": right | {"params": params}}, tmp_path)
@@ -203,7 +208,7 @@ def test_a_project_is_built_anew_and_compared(project: Project) -> None:
     assert "train: its environment is the same" in done.stdout
 
     for name, change, told in (
-        ("src/humbleyolo/training/losses.py", ("\n", "\n# More.\n"), "src/humbleyolo/training/losses.py"),
+        ("src/humbleyolo/training/losses.py", ("\n", "\n# More.\n"), "src/humbleyolo/training"),
         ("params.yaml", ("epochs: 1", "epochs: 2"), "params.yaml (train)"),
     ):
         before = (project.path / name).read_bytes()

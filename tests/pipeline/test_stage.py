@@ -1,12 +1,16 @@
-"""How a stage ends: with a record of what it ran with, where it has done its work."""
+"""The end of a stage: a last line and a record of its environment, or its outputs put back."""
 
+import os
+import re
+import signal
 from pathlib import Path
 
 import pytest
 
 from humbleyolo.errors import UserError
+from humbleyolo.pipeline import stage
 from humbleyolo.pipeline.environment import RECORDS, describe_environment, recorded_environment
-from humbleyolo.pipeline.stage import run_stage
+from humbleyolo.pipeline.stage import Made, run_stage
 from humbleyolo.storage.hashes import digest_of
 
 
@@ -14,26 +18,84 @@ from humbleyolo.storage.hashes import digest_of
 def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that a stage writes into, in the project's folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
     return tmp_path / "out"
 
 
-def test_a_stage_that_worked_leaves_a_record_of_its_outputs(out: Path) -> None:
-    def work() -> Path:
+def test_a_stage_that_worked_says_so_and_leaves_a_record_of_its_outputs(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> Made:
         out.mkdir()
         (out / "a.txt").write_text("a")
-        return Path("out")
+        return Made("1 file drawn", Path("out"), "no more")
 
     run_stage("draw", work, "lower it")
     found = recorded_environment("draw", "out/a.txt", digest_of(out / "a.txt"), out.parent)
     assert found == describe_environment()
+    assert re.fullmatch(r"1 file drawn into out in \d+\.\d s; no more\n", capsys.readouterr().out)
     assert sorted(path.name for path in out.iterdir()) == ["a.txt"]  # the record is not among them
 
 
 def test_one_that_could_not_leaves_none(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse() -> Path:
+    def refuse() -> Made:
         raise UserError("in: no such file")
 
     with pytest.raises(SystemExit, match="2"):
         run_stage("draw", refuse, "lower it")
     assert capsys.readouterr().err == "error: in: no such file\n"
+    assert not (out.parent / RECORDS).exists()
+
+
+def test_a_stage_stopped_puts_its_outputs_back_and_says_how_to_go_on(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.setattr(stage, "end_with_parents", lambda: done.append("watches"))
+    monkeypatch.setattr(stage, "_put_back_outputs", done.append)
+
+    def work() -> Made:
+        done.append("works")
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError
+
+    with pytest.raises(SystemExit):
+        run_stage("train", work, "lower it")
+    assert done == ["watches", "works", "train"]
+    assert capsys.readouterr().err.splitlines()[-1] == "stopped; `dvc repro` goes on with train"
+    done.clear()
+    out.mkdir()
+    run_stage("train", lambda: Made("1 model trained", Path("out")), "lower it")
+    assert done == ["watches"]
+    assert re.fullmatch(r"1 model trained into out in \d+\.\d s\n", capsys.readouterr().out)
+
+
+def test_a_stage_by_hand_puts_nothing_back(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "end_with_parents", lambda: pytest.fail("watches"))
+    monkeypatch.setattr(stage, "_put_back_outputs", lambda name: pytest.fail(name))
+    with pytest.raises(SystemExit, match="130"):
+        run_stage("train", lambda: os.kill(os.getpid(), signal.SIGTERM), "lower it")  # type: ignore[arg-type, func-returns-value]
+
+
+def test_a_stage_of_dvc_whose_dependencies_changed_fails(
+    out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train")
+    monkeypatch.setattr(stage, "end_with_parents", lambda: None)
+    monkeypatch.setattr(stage, "_put_back_outputs", lambda name: None)
+    out.mkdir()
+
+    def work() -> Made:
+        for number in range(7):
+            (out.parent / f"in/{number}").write_text("a")
+        return Made("1 model trained", Path("out"))
+
+    (out.parent / "in").mkdir()
+    with pytest.raises(SystemExit, match="2"):
+        run_stage("train", work, "lower it", ["in"])
+    assert capsys.readouterr().err == (
+        "error: in/0, in/1, in/2, in/3, in/4 and 2 more: edited while train ran, so that nothing is kept of "
+        "this run; `dvc repro` runs it again\n"
+    )
     assert not (out.parent / RECORDS).exists()

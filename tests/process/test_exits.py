@@ -10,13 +10,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.process import exits
-from humbleyolo.process.exits import exit_with
-
-
-@pytest.fixture(autouse=True)
-def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DVC_STAGE", raising=False)
+from humbleyolo.process.exits import Aftermath, exit_with
 
 
 def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,10 +78,10 @@ def test_a_signal_that_was_to_be_ignored_is() -> None:
 HELD = """
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 os.kill(os.getpid(), signal.SIGINT)
-begin()
+end_at_signals(Aftermath())
 """
 WHILE_QUIET = """
-begin()
+end_at_signals(Aftermath())
 with hold_stderr():
     os.kill(os.getpid(), signal.SIGTERM)
 """
@@ -97,7 +91,7 @@ with hold_stderr():
 @pytest.mark.parametrize("code", [HELD, WHILE_QUIET])
 def test_a_program_that_has_begun_ends_at_once_and_in_words(code: str) -> None:
     first = (
-        "import os, signal; from humbleyolo.process.exits import begin;"
+        "import os, signal; from humbleyolo.process.exits import Aftermath, end_at_signals;"
         "from humbleyolo.process.stderr import hold_stderr"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
@@ -118,22 +112,23 @@ def test_a_signal_ends_it_with_a_line(number: signal.Signals, capsys: pytest.Cap
     assert signal.getsignal(number) is before
 
 
-def test_a_stage_puts_its_outputs_back_and_says_how_to_go_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_did_not_end_well_is_cleaned_up_after_with_no_signal_in_the_way(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     done: list[str] = []
-    monkeypatch.setenv("DVC_STAGE", "train")
-    monkeypatch.setattr(exits, "end_with_parents", lambda: done.append("watches"))
-    monkeypatch.setattr(exits, "_put_back_outputs", done.append)
+
+    def clean_up() -> None:
+        os.kill(os.getpid(), signal.SIGINT)  # too late to stop it
+        done.append("cleaned up")
 
     def work() -> None:
         done.append("works")
         os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(SystemExit):
-        exit_with(work)
-    assert done == ["watches", "works", "train"]
-    assert capsys.readouterr().err.splitlines()[-1] == "stopped; `dvc repro` goes on with train"
+        exit_with(work, aftermath=Aftermath(clean_up, "stopped; go on"))
+    assert done == ["works", "cleaned up"]
+    assert capsys.readouterr().err == "stopped; go on\n"
     done.clear()
-    exit_with(lambda: None)
-    assert done == ["watches"]
+    exit_with(lambda: None, aftermath=Aftermath(clean_up))
+    assert done == []

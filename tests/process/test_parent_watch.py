@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from repository import ROOT
 
-from humbleyolo.process.parent_watch import _links, _parent_of
+from humbleyolo.process.parent_watch import _SHELLS, _name_of, _parent_of, _parents
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 STAGE = "import os, time; from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "
@@ -55,6 +56,15 @@ def test_it_ends_with_what_started_it(shell: bool) -> None:
 
 
 def test_the_way_up_ends_at_the_first_that_is_no_shell() -> None:
-    links = _links()
-    assert links[os.getpid()] == os.getppid()
-    assert _parent_of(2**22 + 5) is None
+    own, *shells = _parents().items()
+    assert own == (psutil.Process(), os.getppid())
+    for (shell, _), (_, parent) in zip(shells, [own, *shells], strict=False):
+        assert (shell.pid, shell.name() in _SHELLS) == (parent, True)
+
+
+def test_a_process_that_is_gone_has_no_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        process = psutil.Process(child.pid)
+        assert _parent_of(process) == os.getpid()
+    assert _parent_of(process) is None
+    assert _name_of(process) is None

@@ -1,6 +1,7 @@
 """The train stage: a model that can be loaded and its history, the same bytes every time."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ from ruamel.yaml import YAML
 from sections import loss_section, model_section
 
 from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
@@ -54,8 +54,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_writes_a_model_that_answers(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    split, val = open_encoded(data / "train"), open_encoded(data / "val")
-    trained = train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "model")
+    made = train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "history.csv", "model.json", "weights.npz",
     ]  # fmt: skip
@@ -71,7 +70,8 @@ def test_it_writes_a_model_that_answers(
         *(f"{part}_{term}" for part in ("train", "val") for term in terms),
     }
     assert history["epoch"].tolist() == [1, 2]
-    assert trained.best_epoch in (1, 2)
+    assert (made.what, made.folder) == ("humble trained", tmp_path / "model")
+    assert re.match("kept of 2 epochs is [12], ", made.more)
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
     assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1/2", "epoch 2/2"]
     assert "images/s" in said
@@ -81,7 +81,7 @@ def test_it_writes_a_model_that_answers(
 def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split, val, kept = open_encoded(data / "train"), open_encoded(data / "val"), tmp_path / "aside/kept"
+    split, val, kept = data / "train", data / "val", tmp_path / "aside/kept"
     monkeypatch.setattr(checkpoint, "SHORTEST_S", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
     train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "whole")
@@ -103,7 +103,7 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
 
 
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
-    split = open_encoded(data / "train")
+    split = data / "train"
     with pytest.raises(UserError, match=r"train\.batch 10 is more than the 9 images of the train split"):
         train(
             1, RUNTIME, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model"
@@ -112,7 +112,7 @@ def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) ->
 
 
 def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: Path) -> None:
-    split = open_encoded(encode_split(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4))
+    split = encode_split(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4)
     compact = model_section("compact", width=0.25, depth=1.0, stride=4)
     with pytest.raises(UserError, match=r"model\.name compact cannot be built for this grid: 3 x 2 cells"):
         train(1, RUNTIME, compact, LOSS, PARAMS, split, split, tmp_path / "model")
@@ -120,8 +120,8 @@ def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: P
 
 
 def test_splits_that_do_not_belong_together_are_refused(data: Path, tmp_path: Path) -> None:
-    split = open_encoded(data / "train")
-    other = open_encoded(encode_split(tmp_path / "val", GRID, 4, ("rat", "chat")))
+    split = data / "train"
+    other = encode_split(tmp_path / "val", GRID, 4, ("rat", "chat"))
     with pytest.raises(UserError, match="other data; run `dvc repro encode`"):
         train(1, RUNTIME, MODEL, LOSS, PARAMS, split, other, tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -182,12 +182,12 @@ def _check_sources(committed: dict[str, Any], clone: Path) -> None:
     """Compare what git keeps, before minutes are spent on a `dvc.lock` of something else.
 
     Raises:
-        UserError: Where a file or a section of the parameters is not what `dvc.lock` says.
+        UserError: Where a file, a folder or a section of the parameters is not what `dvc.lock` says.
     """
     params = _params(clone)
     for content in committed.values():
         for path, digest in content["deps"].items():
-            if (clone / path).is_file() and digest_of(clone / path) != digest:
+            if (clone / path).exists() and digest_of(clone / path) != digest:
                 raise _of_another(path)
         for section, values in content["params"].items():
             if params.get(section) != values:

@@ -1,25 +1,52 @@
-"""How each stage of `dvc.yaml` is run and ends."""
+"""A stage of `dvc.yaml` as it is run: its paths, the time it takes, its last line, and its outputs put back."""
 
 import argparse
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from humbleyolo.errors import UserError
-from humbleyolo.pipeline.edited_inputs import edited, look
+from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
-from humbleyolo.process.exits import exit_with
+from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
+from humbleyolo.process.parent_watch import end_with_parents
 
-_TOLD = 5  # of what was edited
+_SHOWN_CHANGES = 5
+
+
+class Made(NamedTuple):
+    """The outcome of a stage, told on its last line.
+
+    Attributes:
+        what: The outcome in words, for example `6,500 images drawn`.
+        folder: The folder that the stage wrote into.
+        more: Further facts; empty where there are none.
+    """
+
+    what: str
+    folder: Path
+    more: str = ""
+
+
+def begin_stage() -> None:
+    """Have a stage that still imports end in words at Ctrl-C and SIGTERM, and with the DVC that started it."""
+    if _dvc_stage():
+        end_with_parents()
+    end_at_signals(_aftermath())
 
 
 def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
     """Return the paths on a stage's command line by name; None for an option that is not there.
 
     Args:
-        stage: Its name.
-        doc: What it does, for `--help`.
-        names: Of the paths, in order, and of options, which begin with two dashes.
+        stage: Name of the stage.
+        doc: Text for `--help`.
+        names: Names of the paths, in order, and of options, which begin with two dashes.
 
     Raises:
         SystemExit: As `argparse` does.
@@ -30,30 +57,60 @@ def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_stage(name: str, main: Callable[[], Path], less_memory: str, inputs: list[str] | None = None) -> None:
-    """Run a stage's `main`, then record what it ran with (`record_environment`).
+def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: list[str] | None = None) -> None:
+    """Run a stage's `main`, print what it made, where and in how many seconds, and record its environment.
 
-    Where DVC has started it and what it depends on was edited meanwhile, it fails, so that DVC records nothing.
+    Under DVC, a stage whose dependencies changed meanwhile fails, so that DVC records nothing. A stage that fails or
+    is stopped leaves its outputs as they were, and ends when DVC does.
 
     Args:
-        name: Of the stage.
-        main: What it does; it returns the folder that it has written into.
-        less_memory: What to do where memory does not suffice.
-        inputs: Files and folders among what it reads that people edit.
+        name: Name of the stage.
+        main: The work.
+        less_memory: Advice for a machine with too little memory.
+        inputs: Files and folders among the dependencies that people edit.
 
     Raises:
         SystemExit: As `exit_with`.
     """
 
     def run_and_record() -> None:
-        before = look(inputs or [])
-        out = main()
-        if "DVC_STAGE" in os.environ and (changes := edited(before, name, inputs or [])):
-            more = f" and {len(changes) - _TOLD} more" if changes[_TOLD:] else ""
+        before, started = take_snapshot(inputs or []), time.monotonic()
+        made = main()
+        seconds = time.monotonic() - started
+        print(f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else ""))
+        if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
+            more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""
             raise UserError(
-                f"{', '.join(changes[:_TOLD])}{more}: edited while {name} ran, so that nothing is kept of this run; "
-                "`dvc repro` runs it again"
+                f"{', '.join(changes[:_SHOWN_CHANGES])}{more}: edited while {name} ran, so that nothing is kept of "
+                "this run; `dvc repro` runs it again"
             )
-        record_environment(name, out, Path())
+        record_environment(name, made.folder, Path())
 
-    exit_with(run_and_record, less_memory)
+    if _dvc_stage():
+        end_with_parents()
+    exit_with(run_and_record, less_memory, _aftermath())
+
+
+def _dvc_stage() -> str | None:
+    """Return the stage that this process is; DVC names it to the commands that it runs."""
+    return os.environ.get("DVC_STAGE")
+
+
+def _aftermath() -> Aftermath:
+    stage = _dvc_stage()
+    if stage is None:
+        return Aftermath()
+    return Aftermath(lambda: _put_back_outputs(stage), f"stopped; `dvc repro` goes on with {stage}")
+
+
+def _put_back_outputs(stage: str) -> None:
+    """Bring a stage's outputs back from DVC's cache; DVC removes them before it starts the stage.
+
+    What the stage has written already goes: half of its outputs with half of those before would be no run's. The next
+    run makes those that are not in the cache (`metrics.json` is in git).
+    """
+    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--force", stage]
+    with suppress(OSError):  # without memory for a process, or with too many files open
+        subprocess.run(  # noqa: S603 - the name is DVC's own; a session of its own, which Ctrl-C does not reach
+            command, stderr=subprocess.DEVNULL, start_new_session=True
+        )

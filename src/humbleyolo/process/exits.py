@@ -1,17 +1,15 @@
-"""The end of a process: signals, exit codes, and a stage's outputs put back."""
+"""The end of a process: signals, exit codes, and errors in words."""
 
 import errno
 import os
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import NoReturn
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.parent_watch import end_with_parents
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
@@ -27,19 +25,30 @@ _SHORTAGES: dict[int | None, str] = {
 }
 
 
-def begin() -> None:
+@dataclass(frozen=True)
+class Aftermath:
+    """The end of a program that did not do its work.
+
+    Attributes:
+        clean_up: Called once nothing stops the process any more.
+        stopped: The line to print where a signal stopped it.
+    """
+
+    clean_up: Callable[[], None] = lambda: None
+    stopped: str = "stopped"
+
+
+def end_at_signals(aftermath: Aftermath) -> None:
     """Have Ctrl-C and SIGTERM end this process at once, in words, until `exit_with` takes over.
 
-    For a stage that still imports: an exception in the middle of an import can be lost, or shown with its stack
-    trace, by code that is not ours. A stage that DVC started ends with it from here on.
+    For a program that still imports: an exception in the middle of an import can be lost, or shown with its stack
+    trace, by code that is not ours.
     """
-    if _stage():
-        end_with_parents()
     terminal = os.dup(2)  # the terminal itself, beside what `hold_stderr` redirects
 
     def stop(*_: object) -> NoReturn:
-        _leave_as_it_was()
-        os.write(terminal, f"{_stopped()}\n".encode())
+        _leave(aftermath)
+        os.write(terminal, f"{aftermath.stopped}\n".encode())
         os._exit(_STOPPED)
 
     for number in _heeded():
@@ -48,22 +57,21 @@ def begin() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
 
-def exit_with(main: Callable[[], None], less_memory: str = "") -> None:
+def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Aftermath | None = None) -> None:
     """Run `main`; print a `UserError` to standard error and exit with its code.
 
     Ctrl-C and SIGTERM end it likewise, with a line that says how to go on; so do too little memory and a disk that is
-    full, read-only or broken, wherever they are met. A stage that DVC started leaves its outputs as they were (see
-    `_put_back_outputs`), and ends when DVC does.
+    full, read-only or broken, wherever they are met.
 
     Args:
-        main: What to run.
-        less_memory: What to do where memory does not suffice.
+        main: The work.
+        less_memory: Advice for a machine with too little memory.
+        aftermath: The end where `main` did not end well.
 
     Raises:
         SystemExit: With code 2 where `main` raised a `UserError` or ran out of something, 130 where it was stopped.
     """
-    if _stage():
-        end_with_parents()
+    aftermath = aftermath or Aftermath()
     before = {number: signal.signal(number, signal.default_int_handler) for number in _heeded()}
     try:
         try:
@@ -71,15 +79,15 @@ def exit_with(main: Callable[[], None], less_memory: str = "") -> None:
         except UserError as error:
             text, code = f"error: {error}", error.exit_code
         except KeyboardInterrupt:
-            text, code = _stopped(), _STOPPED
+            text, code = aftermath.stopped, _STOPPED
         except Exception as error:
-            reason = _what_ran_out(error, less_memory)
+            reason = _describe_shortage(error, less_memory)
             if reason is None:
                 raise
             text, code = f"error: {reason}", UserError.exit_code
         else:
             return
-        _leave_as_it_was()
+        _leave(aftermath)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -87,23 +95,13 @@ def exit_with(main: Callable[[], None], less_memory: str = "") -> None:
     raise SystemExit(code)
 
 
-def _stage() -> str | None:
-    """Return the stage that this process is; DVC names it to the commands that it runs."""
-    return os.environ.get("DVC_STAGE")
-
-
-def _stopped() -> str:
-    stage = _stage()
-    return "stopped" + (f"; `dvc repro` goes on with {stage}" if stage else "")
-
-
 def _heeded() -> list[signal.Signals]:
     """Return the signals that stop this process, without those that whoever started it had it ignore (`nohup`)."""
     return [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def _what_ran_out(error: Exception, less_memory: str) -> str | None:
-    """Return what to tell of an error that is not the program's but the machine's; None for any other."""
+def _describe_shortage(error: Exception, less_memory: str) -> str | None:
+    """Return the text of an error that is not the program's but the machine's; None for any other."""
     advice = f"; {less_memory}" if less_memory else ""
     number = error.errno if isinstance(error, OSError) else None
     # TensorFlow's error is known by its name: importing it takes seconds.
@@ -115,22 +113,7 @@ def _what_ran_out(error: Exception, less_memory: str) -> str | None:
     return None
 
 
-def _leave_as_it_was() -> None:
-    """Put a stage's outputs back; from here on nothing stops this process any more."""
+def _leave(aftermath: Aftermath) -> None:
     for number in _heeded():
         signal.signal(number, signal.SIG_IGN)
-    if stage := _stage():
-        _put_back_outputs(stage)
-
-
-def _put_back_outputs(stage: str) -> None:
-    """Undo what DVC does before it starts a stage: it removes the stage's outputs, whatever the stage then says.
-
-    What the stage has written already goes: half of its outputs with half of those before would be no run's. They
-    come from DVC's cache. Where they are not in it (`metrics.json` is in git), the next run makes them.
-    """
-    command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--force", stage]
-    with suppress(OSError):  # without memory for a process, or with too many files open
-        subprocess.run(  # noqa: S603 - the name is DVC's own; a session of its own, which Ctrl-C does not reach
-            command, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+    aftermath.clean_up()

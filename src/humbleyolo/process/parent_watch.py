@@ -1,14 +1,15 @@
-"""A stage whose DVC was killed ends too, so that the next `dvc repro` does not work beside it."""
+"""The watch for a parent that died: a stage whose DVC was killed ends too, and never works beside the next one."""
 
 import os
 import threading
 import time
-from pathlib import Path
+
+import psutil
 
 _SHELLS = {"sh", "ash", "bash", "dash", "fish", "ksh", "zsh"}  # DVC starts a stage through the user's
 _LOOK_S = 0.2
 
-WATCH = "orphan-watch"
+WATCH = "parent-watch"
 """The name of the thread that looks. It holds no lock that a fork could take along."""
 
 
@@ -20,39 +21,34 @@ def end_with_parents() -> None:
     """
     if any(thread.name == WATCH for thread in threading.enumerate()):
         return
-    links = _links()
-    threading.Thread(target=_watch, args=(links,), name=WATCH, daemon=True).start()
+    threading.Thread(target=_watch, args=(_parents(),), name=WATCH, daemon=True).start()
 
 
-def _watch(links: dict[int, int]) -> None:
-    own = os.getpid()
-    while all((os.getppid() if pid == own else _parent_of(pid)) == parent for pid, parent in links.items()):
+def _watch(parents: dict[psutil.Process, int | None]) -> None:
+    while all(_parent_of(process) == parent for process, parent in parents.items()):
         time.sleep(_LOOK_S)
     os._exit(1)
 
 
-def _links() -> dict[int, int]:
-    """Return process -> parent, from this process up to the first that is no shell."""
-    links = {os.getpid(): os.getppid()}
-    above = os.getppid()
-    while _name_of(above) in _SHELLS and (parent := _parent_of(above)):
-        links[above] = parent
-        above = parent
-    return links
+def _parents() -> dict[psutil.Process, int | None]:
+    """Return process -> id of its parent, from this process up to the first whose parent is no shell."""
+    process: psutil.Process | None = psutil.Process()
+    parents = {}
+    while process and (process.pid == os.getpid() or _name_of(process) in _SHELLS):
+        parents[process] = _parent_of(process)
+        process = process.parent()
+    return parents
 
 
-def _name_of(pid: int) -> str | None:
-    """Return the name of a process; None where the system does not tell."""
+def _name_of(process: psutil.Process) -> str | None:
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
+        return str(process.name())
+    except psutil.Error:  # gone, or the system does not tell
         return None
 
 
-def _parent_of(pid: int) -> int | None:
-    """Return the parent of a process; None where there is none, or the system does not tell."""
+def _parent_of(process: psutil.Process) -> int | None:
     try:
-        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return int(process.ppid())
+    except psutil.Error:
         return None
-    return int(status.rpartition(")")[2].split()[1])  # the name before may hold spaces and brackets
