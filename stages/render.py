@@ -2,7 +2,7 @@
 
 Reads the test archive and the summary in the dataset's folder, the encoded test split and the ceilings in the grid's,
 the model's files, the evaluation, and every section of params.yaml, since the report shows them. Writes
-`gallery.png`, `cells.png`, `mistakes.png` and `report.html`. Needs no TensorFlow.
+`gallery.png`, `cells.png`, `mistakes.png` and `report.html`.
 """
 
 from pathlib import Path
@@ -28,7 +28,6 @@ def render(
     params: dict[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path
 ) -> Made:
     """Write the pictures and the report into `out`."""
-    settings = params["render"]
     with Archive(dataset / "test.zip") as archive:
         split, truths = open_encoded(grid / "test"), TruthTable.from_archive(archive)
         names = archive.categories
@@ -38,8 +37,8 @@ def render(
         report = collect(
             found, archive.categories, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params
         )
-        pictures = draw_galleries(report, archive, truths, split, settings)
-        page = build_page(report, archive, truths, split, settings)
+        pictures = draw_galleries(report, archive, truths, split, params["render"])
+        page = build_page(report, archive, truths, split, params["render"])
     for name, picture in pictures.items():
         save_png(picture, make_folder(out) / name)
     with atomic_write(out / "report.html") as file:
@@ -52,8 +51,7 @@ def main() -> Made:
     paths = read_paths("render", __doc__, "dataset", "grid", "model", "evaluation", "out")
     sections = load_params(
         Path("params.yaml"),
-        "seed", "runtime", "dataset", "encode", "model", "loss", "train", "evaluate", "render",
-    )  # fmt: skip
+        "seed", "runtime", "dataset", "encode", "model", "loss", "train", "evaluate", "render")  # fmt: skip
     params = dict(zip(Params.model_fields, sections, strict=True))
     return render(params, paths.dataset, paths.grid, paths.model, paths.evaluation, paths.out)
 
