@@ -27,9 +27,9 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
     """Selection of detections by tensor operations, equal to `models.network.select_detections` in NumPy.
 
     Suppression is the greedy rule: a box goes where a better one of its class that stays overlaps it by more than
-    `nms_iou`. For all boxes at once, that rule has one solution. Applied to a guess over and over, it reaches the
-    solution in as many steps as the longest chain of boxes, each of which removes the next. So matrices take the
-    place of a loop over boxes. The best 1,024 pairs of box and class take part.
+    `nms_iou`. For all boxes at once, that rule has one solution, which it reaches when it is applied to a guess over
+    and over. The steps are as many as the longest chain of boxes, each of which removes the next. So matrices take
+    the place of a loop over boxes. The best 1,024 pairs of box and class take part.
 
     Args:
         grid: Fields of `Grid`.
@@ -86,9 +86,7 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
             now = valid * (1.0 - removed)
             return now, tf.reduce_max(tf.abs(now - kept))
 
-        kept, _ = tf.while_loop(
-            lambda _, changed: changed > 0.0, step, (valid, tf.constant(1.0)), maximum_iterations=None
-        )
+        kept, _ = tf.while_loop(lambda _, changed: changed > 0.0, step, (valid, tf.constant(1.0)))
         return kept
 
     def get_config(self) -> dict[str, Any]:

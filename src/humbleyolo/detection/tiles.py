@@ -1,6 +1,7 @@
 """A large image as tiles that overlap, and the detections on tiles as those of the image."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from humbleyolo.geometry.iou import pairwise_share
 from humbleyolo.geometry.suppression import suppress
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
-_OVERLAP = 0.25  # of a tile's side: what is smaller than that is whole on one tile at least
+_OVERLAP = 0.25  # of a tile's side: smaller objects are whole on one tile at least
 _TOUCHES = 0.02  # of a tile's side: a box that near to an inner edge is cut there
 
 
@@ -34,34 +35,30 @@ def _starts(length: int, side: int) -> list[int]:
 
 
 def join_tiles(
-    found: list[Detections], places: Ints, height: int, width: int, iou: float, most: int
+    tiles: Sequence[Detections], places: Ints, height: int, width: int, iou: float, most: int
 ) -> Detections:
     """Return the detections on the tiles of an image as those of the image.
 
-    Of two boxes of one class that share more than `iou` of the smaller one, one is kept: rather the one that
-    no inner edge of a tile cuts, then the one of the higher score.
+    Of two boxes of one class that share more than `iou` of the smaller one, one is kept. A box that no inner edge
+    of a tile cuts goes first, then the higher score.
 
     Args:
-        found: On each tile, boxes in the image's pixels.
-        places: (T, 4) the tiles, xyxy pixels.
-        height: Of the image, pixels.
-        width: Of the image, pixels.
-        iou: See above.
-        most: The best so many are kept.
+        tiles: T detections, boxes in the image's pixels.
+        places: (T, 4) xyxy of the tiles, pixels.
+        height: Height of the image, pixels.
+        width: Width of the image, pixels.
+        iou: Largest share of the smaller one of two boxes, 0 to 1.
+        most: Largest number of detections.
     """
-    boxes = np.concatenate([one.boxes for one in found])  # (D, 4)
-    scores = np.concatenate([one.scores for one in found])
-    labels = np.concatenate([one.labels for one in found])
-    tiles = np.repeat(places, [len(one.scores) for one in found], axis=0)  # (D, 4)
-    cut = _is_cut(boxes, tiles, height, width)
-    order = np.lexsort((-scores, cut))
-    kept = suppress(boxes, labels, order, iou, pairwise_share)
-    kept = kept[np.argsort(-scores[kept], kind="stable")][:most]
-    return Detections(boxes[kept], scores[kept], labels[kept])
+    every = Detections.join(tiles)
+    cut = _is_cut(every.boxes, np.repeat(places, [len(one) for one in tiles], axis=0), height, width)
+    order = np.lexsort((-every.scores, cut))
+    kept = suppress(every.boxes, every.labels, order, iou, pairwise_share)
+    return every.take(kept[np.argsort(-every.scores[kept], kind="stable")][:most])
 
 
 def _is_cut(boxes: Floats, tiles: Ints, height: int, width: int) -> Bools:
-    """Return (D,) whether a box ends at an edge of its tile that is none of the image's."""
+    """Return (D,) true for boxes that end at an edge of their tile that is none of the image's."""
     near = _TOUCHES * (tiles[:, 2:] - tiles[:, :2])  # (D, 2)
     low = (boxes[:, :2] <= tiles[:, :2] + near) & (tiles[:, :2] > 0)
     high = (boxes[:, 2:] >= tiles[:, 2:] - near) & (tiles[:, 2:] < (width, height))

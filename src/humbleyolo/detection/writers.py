@@ -1,7 +1,7 @@
-"""Detections as files: JSON, CSV, COCO, and labels that a labelling tool opens so that a person corrects them.
+"""Detections as files: JSON, CSV, COCO, and labels for a person to correct in a labelling tool.
 
     json    {"images": [{"file", "width", "height", "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
-    csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box where nothing was found
+    csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box for an image without detections
     coco    a COCO dataset, with the score of each annotation beside it
     yolo    a folder: labels/*.txt, classes.txt beside them (LabelImg), data.yaml and train.txt (Ultralytics)
     voc     a folder: Annotations/*.xml, ImageSets/Main (LabelImg, CVAT)
@@ -12,17 +12,17 @@ Boxes are pixels of the upright image. JSON and CSV round them to a thousandth o
 
 import csv
 import io
-import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from humbleyolo.dataset.coco import CocoWriter
+from humbleyolo.dataset.coco import CocoWriter, to_json
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
@@ -38,40 +38,56 @@ _FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
 FORMATS = ("json", "csv", "coco", *_FOLDERS)
 
 
-class Writer(Protocol):
-    """Takes results one by one. A context manager; what it writes is whole only when that ends well."""
+class Writer:
+    """A writer of results, one by one. A context manager: its output is whole only when that ends well."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        with ExitStack() as self._stack:
+            self.start()
+            self._stack = self._stack.pop_all()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        if kind is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self.end()
 
-    def add(self, item: NamedImage, result: Result) -> None:
-        """Take the result of one picture.
+    def start(self) -> None:
+        """Open the output, and write its beginning."""
+
+    def add(self, image: NamedImage, result: Result) -> None:
+        """Write the result of one image.
 
         Raises:
-            UserError: Where it cannot be written beside those before it.
+            UserError: If it cannot be written beside those before it.
         """
+        raise NotImplementedError
 
-    def fail(self, item: NamedImage, reason: str) -> None:
-        """Take note of a picture that could not be read."""
+    def fail(self, image: NamedImage, reason: str) -> None:
+        """Note an image that could not be read; most formats have no place for it."""
+
+    def end(self) -> None:
+        """Write the end."""
 
 
 def make_writer(
     to: str, output: Path | None, stdout: BinaryIO, head: dict[str, Any], *, copy_images: bool = False
 ) -> Writer:
-    """Return what writes a format.
+    """Return the writer of a format.
 
     Args:
         to: One of `FORMATS`.
         output: A file, or a folder for `yolo`, `voc` and `cvat`; None: standard output.
         stdout: Standard output, as bytes.
-        head: Of the JSON: what is known of the run; `classes` are the class names.
-        copy_images: Whether `yolo`, `voc` and `cvat` get the pictures too.
+        head: Facts of the run for the JSON; `classes` are the class names.
+        copy_images: Copies of the images beside the labels, for `yolo`, `voc` and `cvat`.
 
     Raises:
-        UserError: Where the two do not go together.
+        UserError: If format, output and copies do not go together.
     """
     if to in _FOLDERS:
         if output is None:
@@ -83,157 +99,117 @@ def make_writer(
     return kind(output, stdout, head)
 
 
-class _FileWriter:
+class _FileWriter(Writer):
     """One file or standard output, written as results come."""
 
     def __init__(self, output: Path | None, stdout: BinaryIO, head: dict[str, Any]) -> None:
-        self._output, self._file, self.head = output, stdout, head
-        self._stack = ExitStack()
-        self.count = 0
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            if self._output is not None:
-                self._file = stack.enter_context(atomic_write(self._output))
-            self._stack = stack.pop_all()
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with ExitStack() as stack:
-            stack.push(self._stack.__exit__)
-            if kind is None:
-                self.end()
-                self._file.flush()
-                return
-            stack.pop_all()
-        self._stack.__exit__(kind, error, trace)
-
-    def text(self, text: str) -> None:
-        self._file.write(text.encode("utf-8", "backslashreplace"))
+        self._output, self._file, self._head = output, stdout, head
 
     def start(self) -> None:
-        """Write what comes first."""
-
-    def add(self, item: NamedImage, result: Result) -> None:
-        """Write one result."""
-        raise NotImplementedError
-
-    def fail(self, item: NamedImage, reason: str) -> None:
-        """Take note of a picture that could not be read."""
+        if self._output is not None:
+            self._file = self._stack.enter_context(atomic_write(self._output))
 
     def end(self) -> None:
-        """Write what comes last."""
+        self._file.flush()
 
 
 class _JsonWriter(_FileWriter):
     def start(self) -> None:
-        self._failed: list[dict[str, str]] = []
-        self.text(_json(self.head)[:-1] + ',"images":[')
+        super().start()
+        self._between, self._failed = b"\n", list[dict[str, str]]()
+        self._file.write(to_json(self._head)[:-1] + b',"images":[')
 
-    def add(self, item: NamedImage, result: Result) -> None:
-        detections = [
-            {"label": label, "score": score, "box": box} for label, score, box in _rounded_rows(result)
-        ]
-        one = {"file": item.shown, "width": result.width, "height": result.height, "detections": detections}
-        self.text((",\n" if self.count else "\n") + _json(one))
-        self.count += 1
+    def add(self, image: NamedImage, result: Result) -> None:
+        detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
+        one = {"file": image.shown, "width": result.width, "height": result.height, "detections": detections}
+        self._file.write(self._between + to_json(one))
+        self._between = b",\n"
 
-    def fail(self, item: NamedImage, reason: str) -> None:
-        self._failed.append({"file": item.shown, "error": reason})
+    def fail(self, image: NamedImage, reason: str) -> None:
+        self._failed.append({"file": image.shown, "error": reason})
 
     def end(self) -> None:
-        self.text('\n],"errors":' + _json(self._failed) + "}\n")
+        self._file.write(b'\n],"errors":' + to_json(self._failed) + b"}\n")
+        super().end()
 
 
 class _CsvWriter(_FileWriter):
     def start(self) -> None:
-        self._row(_CSV_COLUMNS)
+        super().start()
+        self._write([_CSV_COLUMNS])
 
-    def add(self, item: NamedImage, result: Result) -> None:
+    def add(self, image: NamedImage, result: Result) -> None:
         size = (result.width, result.height)
-        for label, score, box in _rounded_rows(result):
-            self._row((item.shown, label, score, *box, *size))
-        if not len(result):
-            self._row((item.shown, *[""] * 6, *size))
+        rows = [(image.shown, label, score, *box, *size) for label, score, box in _rounded_rows(result)]
+        self._write(rows or [(image.shown, *[""] * 6, *size)])
 
-    def _row(self, values: tuple[Any, ...]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(values)
-        self.text(line.getvalue())
+    def _write(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        lines = io.StringIO()
+        csv.writer(lines, lineterminator="\n").writerows(rows)
+        self._file.write(lines.getvalue().encode("utf-8", "backslashreplace"))
 
 
 class _CocoWriter(_FileWriter):
     def start(self) -> None:
+        super().start()
         self._annotations = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is one
-        self._coco = CocoWriter(self.head["classes"], {}, self._file, self._annotations)
+        self._coco = CocoWriter(self._head["classes"], {}, self._file, self._annotations)
 
-    def add(self, item: NamedImage, result: Result) -> None:
-        boxes, scores = xyxy_to_ltwh(result.boxes).tolist(), result.scores.tolist()
-        fields = [{"score": score} for score in scores]
-        self._coco.add(
-            item.name, boxes, result.labels.tolist(), fields, width=result.width, height=result.height
+    def add(self, image: NamedImage, result: Result) -> None:
+        boxes, fields = (
+            xyxy_to_ltwh(result.boxes).tolist(),
+            [{"score": one} for one in result.scores.tolist()],
         )
+        size = {"width": result.width, "height": result.height}
+        self._coco.add(image.name, boxes, result.labels.tolist(), fields, **size)
 
     def end(self) -> None:
         self._coco.end()
         self._annotations.seek(0)
         shutil.copyfileobj(self._annotations, self._file)
+        super().end()
 
 
-class _FolderWriter:
+class _FolderWriter(Writer):
     """A folder of labels, in one of the formats of `humbleyolo.labels`."""
 
     def __init__(self, to: str, output: Path, classes: tuple[str, ...], *, copy_images: bool) -> None:
         self._to, self._output, self._classes, self._copy = to, output, classes, copy_images
-        self._items: list[WrittenImage] = []
+        self._written: list[WrittenImage] = []
         self._taken: dict[str, str] = {}
-        self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._folder = self._stack.enter_context(new_folder(self._output))
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._stack:
-            if kind is not None:
-                self._stack.__exit__(kind, error, trace)
-                return
-            items = sorted(self._items, key=lambda item: item.name)
-            export = WrittenSet(items, self._classes, self._folder)
-            _FOLDERS[self._to].write(export)
-            if self._to == "yolo":
-                export.text("labels/classes.txt", "".join(f"{name}\n" for name in self._classes))
+    def end(self) -> None:
+        images = sorted(self._written, key=lambda one: one.name)
+        written = WrittenSet(images, self._classes, self._folder)
+        _FOLDERS[self._to].write(written)
+        if self._to == "yolo":
+            written.text("labels/classes.txt", "".join(f"{name}\n" for name in self._classes))
 
-    def add(self, item: NamedImage, result: Result) -> None:
-        stem = str(PurePosixPath(item.name).with_suffix("")).casefold()
+    def add(self, image: NamedImage, result: Result) -> None:
+        stem = str(PurePosixPath(image.name).with_suffix("")).casefold()
         if stem in self._taken:
             raise UserError(
-                f"{item.shown}: its labels would have the name of those of {self._taken[stem]}; rename one, or "
+                f"{image.shown}: its labels would have the name of those of {self._taken[stem]}; rename one, or "
                 "give their folder instead of the files"
             )
-        self._taken[stem] = item.shown
-        self._items.append(_labelled(item, result, "train" if self._to == "yolo" else None))
+        self._taken[stem] = image.shown
+        self._written.append(_labelled(image, result, "train" if self._to == "yolo" else None))
         if self._copy:
-            target = self._folder / _FOLDERS[self._to].IMAGES / item.name
+            target = self._folder / _FOLDERS[self._to].IMAGES / image.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(item.read())
-
-    def fail(self, item: NamedImage, reason: str) -> None:
-        """Nothing is written for a picture that could not be read."""
+            target.write_bytes(image.read())
 
 
-def _labelled(item: NamedImage, result: Result, split: str | None) -> WrittenImage:
+def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenImage:
     count = len(result)
-    # Of the image file itself, these formats write only the size.
-    facts = ImageInfo("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))
-    record = LabelledImage(
+    # Of an image file, these formats write the size alone.
+    info = ImageInfo("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))
+    labelled = LabelledImage(
         label_file="",
-        path=item.name,
+        path=image.name,
         height=result.height,
         width=result.width,
         boxes=result.boxes,
@@ -242,16 +218,12 @@ def _labelled(item: NamedImage, result: Result, split: str | None) -> WrittenIma
         where=("",) * count,
         splits=(),
         group=None,
-        info=facts,
+        info=info,
     )
-    return WrittenImage(record, item.name, split)
+    return WrittenImage(labelled, image.name, split)
 
 
 def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:
-    """Return (class name, score, box) of each detection."""
+    """Return D (class name, score, box)."""
     scores, boxes = np.round(result.scores, 6).tolist(), np.round(result.boxes, 3).tolist()
     return list(zip(result.class_names.tolist(), scores, boxes, strict=True))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,6 +1,9 @@
 """Detections on one image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from humbleyolo.storage.array_types import Array, Floats, Ints
 
@@ -26,3 +29,9 @@ class Detections:
     def take(self, rows: Array) -> "Detections":
         """Return these rows (indices or a mask), in this order."""
         return Detections(self.boxes[rows], self.scores[rows], self.labels[rows])
+
+    @classmethod
+    def join(cls, parts: "Sequence[Detections]") -> "Detections":
+        """Return the detections of one or more parts, one after the other."""
+        columns = zip(*((part.boxes, part.scores, part.labels) for part in parts), strict=True)
+        return Detections(*(np.concatenate(column) for column in columns))
