@@ -210,8 +210,5 @@ def _letterbox(place: Ints, facts: ModelFacts) -> Letterbox:
 
 def _to_image(found: Detections, place: Ints, facts: ModelFacts) -> Detections:
     """Return a tile's detections in the image's pixels, without those on letterbox padding alone."""
-    corner = np.tile(place[:2], 2)
-    boxes = _letterbox(place, facts).boxes_out(found.boxes) + corner
-    boxes = np.clip(boxes, corner, np.tile(place[2:], 2))
-    solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-    return Detections(boxes[solid], found.scores[solid], found.labels[solid])
+    found = _letterbox(place, facts).undo(found)
+    return Detections(found.boxes + np.tile(place[:2], 2), found.scores, found.labels)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
-from humbleyolo.geometry.boxes import to_whole_pixels, xyxy_to_ltwh
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -79,13 +79,8 @@ def _on_original(
     split: EncodedSplit, image: int, found: Detections, whole_pixels: bool
 ) -> tuple[Floats, Ints, Floats]:
     """Return boxes_ltwh (D, 4), labels (D,) and scores (D,) of what is on the image itself."""
-    height, width = split.sizes[image].tolist()
-    inside = np.array([width, height, width, height], np.float64)
-    boxes: Floats = np.clip(split.letterbox(image).boxes_out(found.boxes), 0, inside)
-    if whole_pixels:
-        boxes = to_whole_pixels(boxes)
-    solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-    return xyxy_to_ltwh(boxes[solid]).astype(np.float64), found.labels[solid], found.scores[solid]
+    found = split.letterbox(image).undo(found, whole_pixels)
+    return xyxy_to_ltwh(found.boxes), found.labels, found.scores
 
 
 @dataclass(frozen=True, eq=False)

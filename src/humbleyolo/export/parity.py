@@ -102,8 +102,5 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
 def _in_image(found: list[Detections], split: EncodedSplit, start: int) -> Iterator[Placed]:
     """Yield detections in the pixels of the images before the letterbox."""
     for image, one in enumerate(found, start):
-        height, width = split.sizes[image].tolist()
-        edges = np.array([width, height, width, height], np.float64)
-        boxes: Floats = np.clip(split.letterbox(image).boxes_out(one.boxes), 0, edges)
-        solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
-        yield xyxy_to_ltwh(boxes[solid]), one.labels[solid], one.scores[solid]
+        one = split.letterbox(image).undo(one)
+        yield xyxy_to_ltwh(one.boxes), one.labels, one.scores

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
+from humbleyolo.geometry.boxes import to_whole_pixels
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.storage.array_types import Floats, Rgb, Uint8s
 
 
@@ -143,6 +145,21 @@ class Letterbox:
     def extent(self) -> Floats:
         """Extent of the network's input on the image: (4,) xyxy pixels of the image, letterbox padding included."""
         return np.asarray(self.boxes_out(np.array([[0.0, 0.0, self.width, self.height]]))[0])
+
+    def undo(self, detections: Detections, whole_pixels: bool = False) -> Detections:
+        """Return detections in the network's pixels as detections in the image's.
+
+        Boxes are clipped to the image; those without area left, which lie on the padding alone, are dropped.
+
+        Args:
+            detections: As the network sees the image.
+            whole_pixels: Whether edges are rounded to whole pixels of the image.
+        """
+        boxes = np.clip(self.boxes_out(detections.boxes), 0, 2 * [self.image_width, self.image_height])
+        if whole_pixels:
+            boxes = to_whole_pixels(boxes)
+        solid = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
+        return Detections(boxes[solid], detections.scores[solid], detections.labels[solid])
 
     def _scale(self) -> Floats:
         height, width = self.scaled
