@@ -17,7 +17,8 @@ from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import encode_boxes
-from humbleyolo.geometry.letterbox import Letterbox, decode
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process import workers
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.png import encode_png
@@ -35,7 +36,7 @@ def test_it_holds_what_image_after_image_gives(archive: Path, folder: Path) -> N
     with Archive(archive) as opened:
         records = list(opened)
     for number, record in enumerate(records):
-        pixels = decode(record.image_bytes, record.file_name)
+        pixels = decode_rgb(record.image_bytes, record.file_name)
         letterbox = Letterbox(*pixels.shape[:2], GRID.height, GRID.width)
         boxes = letterbox.boxes_in(ltwh_to_xyxy(record.boxes_ltwh))
         own = slice(split.offsets[number], split.offsets[number + 1])

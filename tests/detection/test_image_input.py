@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from humbleyolo.detection.image_input import MAX_PIXELS, decode_image, read_image
+from humbleyolo.detection.image_input import decode_image, read_image
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import MAX_PIXELS, decode_rgb
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
 
@@ -30,7 +30,7 @@ def test_a_pillow_image_is_read_as_its_file(mode: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(image), np.asarray(image.convert("RGB")))
         return
     image.save(path)
-    np.testing.assert_array_equal(read(image), decode(path.read_bytes(), "a"))
+    np.testing.assert_array_equal(read(image), decode_rgb(path.read_bytes(), "a"))
     np.testing.assert_array_equal(read(path), read(image))
     np.testing.assert_array_equal(read(str(path)), read(image))
 

@@ -11,7 +11,7 @@ from PIL import Image
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.page_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
@@ -57,7 +57,7 @@ def test_a_small_picture_is_the_image_itself_as_it_is(opened):
             64,
         )
         shown = picture(entry)
-        original = decode(record.image_bytes, "x")
+        original = decode_rgb(record.image_bytes, "x")
         if entry["src"].startswith("data:image/png"):
             np.testing.assert_array_equal(shown, original)
         else:

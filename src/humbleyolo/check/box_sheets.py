@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.drawing.palette import DOUBTED, OUTSIDE, WHITE
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Finding
@@ -46,7 +46,7 @@ def class_sheets(
     crops: dict[str, list[tuple[str, Image.Image]]] = {name: [] for name in classes}
     for place, shown in sorted(wanted.items()):
         record = records[place]
-        image = decode(source.read(record.path, IMAGE_BYTES), record.path)
+        image = decode_rgb(source.read(record.path, IMAGE_BYTES), record.path)
         for key, index, name in shown:
             crops[name].append((key, _crop(image, record.boxes[index])))
     return {
@@ -83,7 +83,7 @@ def doubted_sheets(
         pictures, captions = [], []
         for row in own[:_MOST_DOUBTED]:
             record, index = places[row.file, row.where]
-            image = decode(source.read(record.path, IMAGE_BYTES), record.path)
+            image = decode_rgb(source.read(record.path, IMAGE_BYTES), record.path)
             pictures.append(_outlined(image, record.boxes[index]))
             captions.append(f"{record.labels[index]}, {PurePosixPath(record.path).stem}")
         heading = f"{title}: {len(pictures)} of {len(own)}"

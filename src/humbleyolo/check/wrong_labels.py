@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from humbleyolo.check.crop_classifier import crop_boxes, cross_scores, describe
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
@@ -96,7 +96,7 @@ def _decoded(
     records: Sequence[LabelledImage], source: Source, title: str
 ) -> Iterator[tuple[LabelledImage, Rgb]]:
     def read(one: LabelledImage) -> Rgb:
-        return decode(source.read(one.path, IMAGE_BYTES), one.path)
+        return decode_rgb(source.read(one.path, IMAGE_BYTES), one.path)
 
     with (
         ThreadPoolExecutor(2) as pool,

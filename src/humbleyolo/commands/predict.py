@@ -62,10 +62,10 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: Where there is no model or no picture, or the output cannot be written.
     """
     from humbleyolo.detection.detector import Detector
-    from humbleyolo.detection.image_input import MAX_PIXELS
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import predict
     from humbleyolo.detection.writers import make_writer
+    from humbleyolo.geometry.rgb import MAX_PIXELS
     from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels

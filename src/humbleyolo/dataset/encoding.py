@@ -17,7 +17,8 @@ from humbleyolo.dataset.encoded_split import FORMAT, KINDS
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
-from humbleyolo.geometry.letterbox import Letterbox, decode
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import atomic_write, cannot_write, make_folder
@@ -129,7 +130,7 @@ def _encode_block(
     names, parts, classes, shapes = [], [], [], []
     for image, record in zip(images, records, strict=True):
         name = f"{shard.archive}: {record.file_name}"
-        pixels = decode(record.image_bytes, name)
+        pixels = decode_rgb(record.image_bytes, name)
         height, width, _ = pixels.shape
         if (height, width) != (record.height, record.width):
             raise UserError(

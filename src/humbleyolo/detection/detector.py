@@ -12,13 +12,14 @@ from PIL import Image
 
 from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
 from humbleyolo.detection.backends.open_model import open_model
-from humbleyolo.detection.image_input import MAX_PIXELS, ImageLike, read_image
+from humbleyolo.detection.image_input import ImageLike, read_image
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.geometry.rgb import MAX_PIXELS
 from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
 
 

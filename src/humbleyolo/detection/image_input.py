@@ -10,12 +10,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.letterbox import decode, pillow_to_rgb
+from humbleyolo.geometry.rgb import decode_rgb, grey_to_rgb, pillow_to_rgb
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
-
-MAX_PIXELS = 89_000_000  # of one image, where nobody says otherwise; Pillow's own warning comes at 89,478,485
 
 _warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
 
@@ -89,7 +87,7 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
                 ) from None
     if size:
         _check_pixels(*size[::-1], max_pixels, name)
-    return decode(data, name)  # its error tells of a header that could not be read
+    return decode_rgb(data, name)  # its error tells of a header that could not be read
 
 
 def _check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
@@ -110,7 +108,7 @@ def _from_array(pixels: Uint8s, max_pixels: int) -> Rgb:
         )
     _check_pixels(pixels.shape[0], pixels.shape[1], max_pixels, "the array")
     if pixels.ndim == 2 or pixels.shape[2] == 1:
-        return np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
+        return grey_to_rgb(pixels.reshape(pixels.shape[:2]))
     if pixels.shape[2] == 4:
         return pillow_to_rgb(Image.fromarray(np.ascontiguousarray(pixels), "RGBA"), "the array")
     return np.ascontiguousarray(pixels)

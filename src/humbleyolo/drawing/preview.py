@@ -7,7 +7,7 @@ from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 
 _IMAGES, _COLUMNS = 24, 6
 _PX = 210  # about the longer side of an image
@@ -17,7 +17,7 @@ def write_preview(path: Path, archive: Archive) -> None:
     """Draw the first images of an archive with their boxes and classes, as one PNG."""
     pictures, captions = [], []
     for record in archive.images(0, _IMAGES):
-        pixels = decode(record.image_bytes, record.file_name)
+        pixels = decode_rgb(record.image_bytes, record.file_name)
         pixels, boxes = shrink(pixels, ltwh_to_xyxy(record.boxes_ltwh), 2 * _PX)
         scale = max(round(_PX / max(pixels.shape[:2])), 1)
         pictures.append(draw_boxes(pixels, boxes, record.labels, archive.categories, scale=scale))

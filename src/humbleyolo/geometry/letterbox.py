@@ -1,91 +1,18 @@
-"""Any image file as an RGB array, and the letterbox that fits it to the network and takes boxes back."""
+"""The letterbox that fits an image to the network, and takes boxes back."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.storage.array_types import Floats, Rgb, Uint8s
-
-
-def decode(data: bytes, name: str) -> Rgb:
-    """Return the picture in an image file, upright and in RGB.
-
-    The EXIF orientation is applied. Grey becomes RGB; what is transparent lies on black.
-
-    Args:
-        data: The file's bytes.
-        name: What an error calls the file.
-
-    Returns:
-        (H, W, 3) uint8.
-
-    Raises:
-        UserError: Where the bytes are not a whole image.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as file:
-            return _rgb(_upright(file))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{name}: cannot be read as an image: {error}") from None
-
-
-def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
-    """Return a Pillow image as `decode` returns a file: upright and in RGB.
-
-    Raises:
-        UserError: Where it was opened from a file that is not whole.
-    """
-    try:
-        return _rgb(_upright(image))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read as an image: {error}") from None
-
-
-def _upright(image: Image.Image) -> Uint8s:
-    """Return (H, W) or (H, W, 3), upright."""
-    image.load()
-    plain = image.mode in ("L", "RGB") and not image.has_transparency_data
-    picture = image if plain else _to_rgb(image)
-    if picture.getexif():
-        picture = ImageOps.exif_transpose(picture)
-    return np.asarray(picture)
-
-
-def _rgb(pixels: Uint8s) -> Rgb:
-    """Return (H, W) grey as (H, W, 3), and RGB as it is."""
-    if pixels.ndim == 3:
-        return pixels
-    rgb = np.empty((*pixels.shape, 3), np.uint8)
-    for channel in range(3):  # three strided copies take a fifth of the time of one that broadcasts
-        rgb[..., channel] = pixels
-    return rgb
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Return an image of any mode as RGB, keeping its EXIF; 16-bit grey is scaled, not cut off."""
-    exif = image.getexif()
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)  # NaN is 0
-        finite = values[np.isfinite(values)]
-        top = 65535.0 if image.mode.startswith("I") else float(finite.max(initial=1.0))
-        rgb = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).round().astype(np.uint8)).convert("RGB")
-    elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        rgb = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer).convert("RGB")
-    else:
-        rgb = image.convert("RGB")
-    rgb.info["exif"] = exif.tobytes() if exif else b""
-    return rgb
+from humbleyolo.storage.array_types import Floats, Rgb
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """An image scaled to fit the network's input, whole, in the middle, with bars where the shapes differ.
+    """An image scaled to fit the network's input, whole, in the middle, padded where the shapes differ.
 
     Attributes:
         image_height: Pixels of the image given.

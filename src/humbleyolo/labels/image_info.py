@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from humbleyolo.geometry.rgb import MAX_PIXELS, to_8_bit
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.storage.array_types import Floats, Uint8s
 
-MAX_PIXELS = 89_000_000  # refused before anything is decoded
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
 _ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
@@ -133,17 +133,9 @@ def _too_large(found: str) -> BadInput:
 
 
 def _grey_thumb(image: Image.Image) -> Uint8s:
-    """Return (32, 32) uint8 of the whole picture; 16-bit is scaled, what is transparent lies on black."""
+    """Return (32, 32) uint8 of the whole picture, in 8 bits as every image is decoded."""
     image.load()
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, np.float64)
-        top = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1.0)
-        image = Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8))
-    elif image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer)
-    small = image.convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX)
-    return np.asarray(small)
+    return np.asarray(to_8_bit(image).convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
 
 
 def _cosines() -> Floats:

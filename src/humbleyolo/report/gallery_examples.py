@@ -9,7 +9,7 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import split_parts
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.evaluation_reader import Evaluation
 from humbleyolo.report.number_format import cut, gain
@@ -85,7 +85,7 @@ def first_examples(
     result = []
     for record in archive.images(0, count):
         own = found.images == record.image_id - 1
-        image = decode(record.image_bytes, f"{archive.path}: {record.file_name}")
+        image = decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}")
         truths, boxes = ltwh_to_xyxy(record.boxes_ltwh), ltwh_to_xyxy(found.boxes_ltwh[own])
         one = (record.file_name, image, truths, record.labels, boxes, found.labels[own], found.scores[own])
         result.append(Example(*one))
@@ -174,6 +174,6 @@ def _mistake(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: 
             words += f", IoU {judged.ious[row]:.2f} with {names[truths.labels[truth]]}"
     return Example(
         f"{words}  ({record.file_name})",
-        decode(record.image_bytes, f"{archive.path}: {record.file_name}"),
+        decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}"),
         ltwh_to_xyxy(record.boxes_ltwh), record.labels, ltwh_to_xyxy(boxes), labels, scores,
     )  # fmt: skip

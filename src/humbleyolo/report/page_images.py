@@ -25,7 +25,7 @@ from humbleyolo.drawing.canvas import shrink
 from humbleyolo.drawing.html_page import data_uri, encode_picture
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.grid import split_parts
-from humbleyolo.geometry.letterbox import decode
+from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.number_format import printable
@@ -109,7 +109,7 @@ class Gallery:
             yield entry
 
     def _entry(self, image: int, record: ArchivedImage) -> dict[str, Any]:
-        pixels = decode(record.image_bytes, f"{self._archive.path}: {record.file_name}")
+        pixels = decode_rgb(record.image_bytes, f"{self._archive.path}: {record.file_name}")
         height, width = pixels.shape[:2]
         found = self._evaluation.detections
         rows = self._by_image[image]

@@ -1,0 +1,72 @@
+"""Any image as an upright array of 8-bit RGB."""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from humbleyolo.errors import UserError
+from humbleyolo.storage.array_types import Rgb, Uint8s
+
+MAX_PIXELS = 89_000_000  # of one image, refused before decoding; Pillow's own warning comes at 89,478,485
+_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
+
+def decode_rgb(data: bytes, name: str) -> Rgb:
+    """Return the pixels (H, W, 3) of an image file, upright.
+
+    The EXIF orientation is applied. `to_8_bit` tells how other modes become RGB.
+
+    Args:
+        data: The file's bytes.
+        name: What an error calls the file.
+
+    Raises:
+        UserError: Where the bytes are not a whole image.
+    """
+    try:
+        file = Image.open(io.BytesIO(data))
+    except _UNREADABLE as error:
+        raise UserError(f"{name}: cannot be read as an image: {error}") from None
+    with file:
+        return pillow_to_rgb(file, name)
+
+
+def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
+    """Return the pixels (H, W, 3) of a Pillow image, as `decode_rgb` does.
+
+    Raises:
+        UserError: Where it was opened from a file that is not whole.
+    """
+    try:
+        image.load()
+        if image.getexif():
+            image = ImageOps.exif_transpose(image)
+        pixels = np.asarray(to_8_bit(image))
+    except _UNREADABLE as error:
+        raise UserError(f"{name}: cannot be read as an image: {error}") from None
+    return pixels if pixels.ndim == 3 else grey_to_rgb(pixels)
+
+
+def grey_to_rgb(pixels: Uint8s) -> Rgb:
+    """Return grey (H, W) as (H, W, 3)."""
+    rgb = np.empty((*pixels.shape, 3), np.uint8)
+    for channel in range(3):  # three strided copies take a fifth of the time of one that broadcasts
+        rgb[..., channel] = pixels
+    return rgb
+
+
+def to_8_bit(image: Image.Image) -> Image.Image:
+    """Return an image of any mode in mode L or RGB.
+
+    Transparent pixels are laid on black. Grey of 16 bits is scaled to 8. Floats are scaled so that the highest finite
+    value, or 1 where that is lower, becomes 255; NaN and what is under 0 become black, infinity white.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)  # NaN is 0
+        highest = 65535.0 if image.mode != "F" else float(values[np.isfinite(values)].max(initial=1.0))
+        return Image.fromarray(np.clip(values * (255.0 / highest), 0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer).convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
