@@ -1,1 +1,1 @@
-"""A trained model on any picture: the detector, its backends, tiles, writers."""
+"""A trained model on any image: the detector, its backends, tiles, writers."""

@@ -76,13 +76,13 @@ def _network(info: ModelInfo, facts: Metadata) -> str:
     rounded = "Edges are then rounded to whole pixels of the image. " if facts.whole_pixels else ""
     return (
         f"Network `{info.model.name}` (width {info.model.width:g}, depth {info.model.depth:g}), {grid.height} x "
-        f"{grid.width} pixels, {grid.rows} x {grid.cols} cells, boxes in a cell: {grid.boxes}. Images of other "
-        f"shapes are scaled to fit, with bars of grey {info.fill}. It goes in as `pixels` (N, {grid.height}, "
-        f"{grid.width}, 3) of uint8; `boxes` (left, top, right, bottom in those pixels), `scores`, `labels` and "
-        f"`count` come out, best first. Scores under {facts.min_score:g} are dropped; of two boxes of one class that "
-        f"overlap by more than {facts.nms_iou:g}, one; at most {facts.max_detections} stay. {rounded}"
-        f"Threshold to show a box: {facts.threshold:g} "
-        f"({facts.threshold_from})."
+        f"{grid.width} pixels, {grid.rows} x {grid.cols} cells, boxes in a cell: {grid.boxes}. "
+        f"Images of other shapes are scaled to fit, with letterbox padding of grey {info.fill}. "
+        f"They go in as `pixels` (N, {grid.height}, {grid.width}, 3) of uint8; `boxes` (left, top, right, bottom in "
+        f"those pixels), `scores`, `labels` and `count` come out, best first. "
+        f"Scores under {facts.min_score:g} are dropped; of two boxes of one class that overlap by more than "
+        f"{facts.nms_iou:g}, one; at most {facts.max_detections} stay. {rounded}"
+        f"Threshold to show a box: {facts.threshold:g} ({facts.threshold_from})."
     )
 
 
@@ -92,11 +92,8 @@ def _metrics(folder: Path) -> str:
         return "Not measured: there is no `metrics.json` beside the model."
     low_high = {row["metric"]: (row["low"], row["high"]) for row in _rows(folder / _INTERVALS)}
     flat = [(name, value) for name, value in found.items() if not isinstance(value, dict)]
-    header = ("on test", "value", "95 % interval") if low_high else ("on test", "value")
-    rows = [
-        (name, _number(value), _interval(low_high.get(name))) if low_high else (name, _number(value))
-        for name, value in flat
-    ]
+    header = ("on test", "value", "95 % interval")[: 3 if low_high else 2]
+    rows = [(name, _number(value), _interval(low_high.get(name)))[: len(header)] for name, value in flat]
     text = _table(header, rows)
     classes: dict[str, dict[str, Any]] = found.get("per_class") or {}
     if classes:
@@ -121,7 +118,7 @@ def _data(folder: Path) -> str:
                 name,
                 one["images"],
                 one.get("objects"),
-                *(one.get("classes", {}).get(label, 0) for label in classes),
+                *(one.get("classes", {}).get(key, 0) for key in classes),
             )
             for name, one in splits.items()
         ],
@@ -185,11 +182,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _bytes(path: Path) -> int:
-    return (
-        sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
-        if path.is_dir()
-        else path.stat().st_size
-    )
+    return sum(one.stat().st_size for one in [path, *path.rglob("*")] if one.is_file())
 
 
 def _json(path: Path) -> dict[str, Any]:
