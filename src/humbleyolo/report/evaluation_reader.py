@@ -14,6 +14,7 @@ from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.table_reader import (
+    Reader,
     column,
     index,
     is_number_or_none,
@@ -33,6 +34,18 @@ MISTAKES = ("missed", "background", "classification", "localisation", "both", "d
 _FIX = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
 
 Table = list[dict[str, Any]]
+_BIN: dict[str, Reader] = {"low": number, "high": number, "count": whole}
+_RATES: dict[str, Reader] = dict.fromkeys(("precision", "recall", "f1"), number_or_none)
+_TABLES: dict[str, dict[str, Reader]] = {
+    "intervals": {"metric": text, "value": number_or_none, "low": number_or_none, "high": number_or_none},
+    "precision_recall": {"recall": number, "precision": number},
+    "precision_recall_by_class": {"class": text, "recall": number, "precision": number},
+    "thresholds": {"class": text, "threshold": number, **_RATES},
+    "confusion": {"truth_index": index, "predicted_index": index, "count": whole},
+    "reliability": {**_BIN, "confidence": number_or_none, "iou": number_or_none, "right": number_or_none},
+    "iou_histogram": _BIN,
+    "mistakes": {"kind": text, "count": whole, "ap_gain": number_or_none},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,52 +134,13 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
     Raises:
         UserError: Where a file is missing, damaged, or written by another version; the text says what to run.
     """
-    metrics = read_metrics_file(folder / "metrics.json")
     detections = read_detections(folder / "detections.json", truths.image_count, class_count)
     return Evaluation(
-        metrics,
-        detections,
-        _read_judgements(folder / "judged.csv", detections, truths),
-        _read_confidence(folder / "confidence.npy", truths.image_count, grid),
-        read_table(
-            folder / "intervals.csv",
-            {"metric": text, "value": number_or_none, "low": number_or_none, "high": number_or_none},
-            _FIX,
-        ),
-        read_table(folder / "precision_recall.csv", {"recall": number, "precision": number}, _FIX),
-        read_table(
-            folder / "precision_recall_by_class.csv",
-            {"class": text, "recall": number, "precision": number},
-            _FIX,
-        ),
-        read_table(
-            folder / "thresholds.csv",
-            {
-                "class": text,
-                "threshold": number,
-                "precision": number_or_none,
-                "recall": number_or_none,
-                "f1": number_or_none,
-            },
-            _FIX,
-        ),
-        read_table(
-            folder / "confusion.csv", {"truth_index": index, "predicted_index": index, "count": whole}, _FIX
-        ),
-        read_table(
-            folder / "reliability.csv",
-            {
-                "low": number,
-                "high": number,
-                "count": whole,
-                "confidence": number_or_none,
-                "iou": number_or_none,
-                "right": number_or_none,
-            },
-            _FIX,
-        ),
-        read_table(folder / "iou_histogram.csv", {"low": number, "high": number, "count": whole}, _FIX),
-        read_table(folder / "mistakes.csv", {"kind": text, "count": whole, "ap_gain": number_or_none}, _FIX),
+        metrics=read_metrics_file(folder / "metrics.json"),
+        detections=detections,
+        judgements=_read_judgements(folder / "judged.csv", detections, truths),
+        confidence=_read_confidence(folder / "confidence.npy", truths.image_count, grid),
+        **{name: read_table(folder / f"{name}.csv", columns, _FIX) for name, columns in _TABLES.items()},
     )
 
 

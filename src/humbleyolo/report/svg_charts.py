@@ -92,58 +92,29 @@ def line_chart(
     """Draw lines.
 
     Args:
-        name: An id of the page, and the name that its script knows the chart by.
-        description: What a screen reader says of it.
+        name: Id of the chart in the page.
+        description: Text for screen readers.
         across: The x axis.
         up: The y axis.
         lines: In the order of the legend.
-        diagonal: Whether the line from corner to corner is drawn faintly.
-        mark: Where a line stands across.
+        diagonal: True to draw the line from corner to corner, faintly.
+        mark: Value of the x axis at which a vertical line stands.
     """
-    parts = [_open(name, "lines", description), _axes(across, up)]
+    parts = [_axes(across, up)]
     if diagonal:
-        parts.append(
-            Markup('<line class="diagonal" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-                _LEFT, _BOTTOM, _RIGHT, _TOP
-            )
-        )
+        parts.append(_tag("line", class_="diagonal", x1=_LEFT, y1=_BOTTOM, x2=_RIGHT, y2=_TOP))
     if mark is not None:
-        parts.append(
-            Markup('<line class="mark" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(
-                _x(across, mark), _TOP, _BOTTOM
-            )
-        )
-    for line in lines:
-        kept = [(x, y) for x, y in line.points if y is not None and math.isfinite(y)]
-        data = " ".join(f"{x:.6g},{y:.4g}" for x, y in kept)
-        drawn = [
-            Markup('<circle cx="{}" cy="{}" r="{}"/>').format(_x(across, x), _y(up, y), round(radius, 1))
-            for (x, y), radius in zip(line.points, line.dots, strict=bool(line.dots))
-            if y is not None
-        ]
-        parts.append(
-            Markup(
-                '<g class="line line-{}" data-name="{}" data-group="{}" data-points="{}"{}><path d="{}"/>{}</g>'
-            ).format(
-                line.style % STYLES,
-                line.name,
-                line.group,
-                data,
-                Markup(' hidden=""') if line.group else "",
-                _path(line.points, across, up),
-                Markup("").join(drawn),
-            )
-        )
-    scale = (
-        Markup('<g class="pointer" hidden=""><line y1="{}" y2="{}"/></g>').format(_TOP, _BOTTOM)
-        + Markup('<rect class="area" x="{}" y="{}" width="{}" height="{}"').format(
-            _LEFT, _TOP, _RIGHT - _LEFT, _BOTTOM - _TOP
-        )
-        + Markup(' data-x="{} {} {}" data-y="{} {} {}"/>').format(
-            across.low, across.high, int(across.log), up.low, up.high, int(up.log)
-        )
-    )
-    return Markup("").join([*parts, scale, Markup("</svg>"), _legend(lines)])
+        x = _x(across, mark)
+        parts.append(_tag("line", class_="mark", x1=x, y1=_TOP, x2=x, y2=_BOTTOM))
+    parts += [_line(line, across, up) for line in lines]
+    pointer = _tag("line", y1=_TOP, y2=_BOTTOM)
+    parts.append(_tag("g", pointer, class_="pointer", hidden=""))
+    data = {
+        f"data_{key}": f"{axis.low} {axis.high} {int(axis.log)}" for key, axis in (("x", across), ("y", up))
+    }
+    size = {"width": _RIGHT - _LEFT, "height": _BOTTOM - _TOP}
+    parts.append(_tag("rect", class_="area", x=_LEFT, y=_TOP, **size, **data))
+    return _chart(name, "chart", "lines", _HEIGHT, description, parts) + _legend(lines)
 
 
 def column_chart(
@@ -152,119 +123,111 @@ def column_chart(
     """Draw a histogram: (low, high, count) for each bin."""
     highest = max((count for _, _, count in bins), default=0)
     up = Scale(label, 0, _round_up(highest))
-    parts = [_open(name, "columns", description), _axes(across, up)]
+    parts = [_axes(across, up)]
     for low, high, count in bins:
         left, right, top = _x(across, low), _x(across, high), _y(up, count)
         words = f"{number(low)} to {number(high)}: {count:,}"
-        parts.append(
-            Markup(
-                '<rect class="column" x="{}" y="{}" width="{}" height="{}" data-words="{}"><title>{}</title></rect>'
-            ).format(
-                left + 0.5, top, max(round(right - left - 1, 2), 0.5), round(_BOTTOM - top, 2), words, words
-            )
-        )
-    return Markup("").join([*parts, Markup("</svg>")])
+        width, height = max(round(right - left - 1, 2), 0.5), round(_BOTTOM - top, 2)
+        parts.append(_column(words, left + 0.5, top, width, height))
+    return _chart(name, "chart", "columns", _HEIGHT, description, parts)
 
 
 def bar_chart(name: str, description: str, bars: Sequence[tuple[str, float, str]]) -> Markup:
     """Draw horizontal bars: (name, value of 0 or more, the value in words) for each."""
     step = 30
-    height = step * len(bars) + 8
     longest = max((value for _, value, _ in bars), default=0) or 1
-    parts = [
-        Markup(
-            '<svg id="{}" class="chart bars" data-kind="columns" viewBox="0 0 {} {}" role="img" tabindex="0" '
-            'aria-label="{}">'
-        ).format(name, _WIDTH, height, description)
-    ]
-    room = _WIDTH - 110 - 150
+    parts = []
     for position, (words, value, shown) in enumerate(bars):
         y = position * step + 4
-        width = round(max(value, 0) / longest * room, 2)
-        parts.append(
-            Markup(
-                '<text class="end" x="104" y="{}">{}</text>'
-                '<rect class="column" x="110" y="{}" width="{}" height="20" data-words="{}"><title>{}</title></rect>'
-                '<text x="{}" y="{}">{}</text>'
-            ).format(
-                y + 15,
-                words,
-                y,
-                max(width, 1),
-                f"{words}: {shown}",
-                f"{words}: {shown}",
-                round(116 + width, 2),
-                y + 15,
-                shown,
-            )
-        )
-    return Markup("").join([*parts, Markup("</svg>")])
+        width = round(max(value, 0) / longest * (_WIDTH - 110 - 150), 2)
+        parts += [
+            _tag("text", words, class_="end", x=104, y=y + 15),
+            _column(f"{words}: {shown}", 110, y, max(width, 1), 20),
+            _tag("text", shown, x=round(116 + width, 2), y=y + 15),
+        ]
+    return _chart(name, "chart bars", "columns", step * len(bars) + 8, description, parts)
 
 
 def interval_bar(value: float, low: float | None, high: float | None) -> Markup:
     """Draw a number between 0 and 1 as a bar, with its interval as a line over it."""
-    words = Markup(
-        '<svg class="interval" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="track" width="100" height="10"/><rect class="value" width="{}" height="10"/>'
-    ).format(round(100 * min(max(value, 0), 1), 2))
+    parts = [
+        _tag("rect", class_="track", width=100, height=10),
+        _tag("rect", class_="value", width=round(100 * min(max(value, 0), 1), 2), height=10),
+    ]
     if low is not None and high is not None:
         left, right = (100 * min(max(end, 0), 1) for end in (low, high))
-        words += Markup('<rect class="range" x="{}" y="3" width="{}" height="4"/>').format(
-            round(left, 2), round(max(right - left, 0.5), 2)
-        )
-    return words + Markup("</svg>")
+        width = round(max(right - left, 0.5), 2)
+        parts.append(_tag("rect", class_="range", x=round(left, 2), y=3, width=width, height=4))
+    return _tag(
+        "svg", *parts, class_="interval", viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true"
+    )
 
 
-def _open(name: str, kind: str, description: str) -> Markup:
-    return Markup(
-        '<svg id="{}" class="chart" data-kind="{}" viewBox="0 0 {} {}" role="img" tabindex="0" aria-label="{}">'
-    ).format(name, kind, _WIDTH, _HEIGHT, description)
+def _tag(name: str, *inside: str, **attributes: object) -> Markup:
+    """Return an element; `class_` stands for `class`, `data_x` for `data-x`, and texts are escaped."""
+    words = Markup("").join(
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if not inside:
+        return Markup("<{}{}/>").format(name, words)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, words, Markup("").join(inside))
+
+
+def _chart(
+    name: str, style: str, kind: str, height: int, description: str, parts: Sequence[Markup]
+) -> Markup:
+    return _tag(
+        "svg", "", *parts, id=name, class_=style, data_kind=kind, viewBox=f"0 0 {_WIDTH} {height}", role="img",
+        tabindex=0, aria_label=description,
+    )  # fmt: skip
+
+
+def _line(line: Line, across: Scale, up: Scale) -> Markup:
+    kept = [(x, y) for x, y in line.points if y is not None and math.isfinite(y)]
+    dots = [
+        _tag("circle", cx=_x(across, x), cy=_y(up, y), r=round(radius, 1))
+        for (x, y), radius in zip(line.points, line.dots, strict=bool(line.dots))
+        if y is not None
+    ]
+    return _tag(
+        "g", _tag("path", d=_path(line.points, across, up)), *dots, class_=f"line line-{line.style % STYLES}",
+        data_name=line.name, data_group=line.group, data_points=" ".join(f"{x:.6g},{y:.4g}" for x, y in kept),
+        hidden="" if line.group else None,
+    )  # fmt: skip
+
+
+def _column(words: str, x: float, y: float, width: float, height: float) -> Markup:
+    title = _tag("title", words)
+    return _tag("rect", title, class_="column", x=x, y=y, width=width, height=height, data_words=words)
 
 
 def _axes(across: Scale, up: Scale) -> Markup:
     parts = []
     for tick in across.ticks():
         x = _x(across, tick)
-        parts.append(
-            Markup('<line class="rule" x1="{0}" y1="{1}" x2="{0}" y2="{2}"/>').format(x, _TOP, _BOTTOM)
-        )
-        parts.append(
-            Markup('<text class="middle" x="{}" y="{}">{}</text>').format(x, _BOTTOM + 18, number(tick))
-        )
+        parts.append(_tag("line", class_="rule", x1=x, y1=_TOP, x2=x, y2=_BOTTOM))
+        parts.append(_tag("text", number(tick), class_="middle", x=x, y=_BOTTOM + 18))
     for tick in up.ticks():
         y = _y(up, tick)
-        parts.append(
-            Markup('<line class="rule" x1="{1}" y1="{0}" x2="{2}" y2="{0}"/>').format(y, _LEFT, _RIGHT)
-        )
-        parts.append(
-            Markup('<text class="end" x="{}" y="{}">{}</text>').format(_LEFT - 6, y + 4, number(tick))
-        )
-    middle = (_LEFT + _RIGHT) / 2
-    parts.append(
-        Markup('<text class="middle" x="{}" y="{}">{}</text>').format(middle, _BOTTOM + 38, across.label)
-    )
-    down = (_TOP + _BOTTOM) / 2
-    parts.append(
-        Markup('<text class="middle" x="14" y="{0}" transform="rotate(-90 14 {0})">{1}</text>').format(
-            down, up.label
-        )
-    )
+        parts.append(_tag("line", class_="rule", x1=_LEFT, y1=y, x2=_RIGHT, y2=y))
+        parts.append(_tag("text", number(tick), class_="end", x=_LEFT - 6, y=y + 4))
+    middle, down = (_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2
+    parts.append(_tag("text", across.label, class_="middle", x=middle, y=_BOTTOM + 38))
+    parts.append(_tag("text", up.label, class_="middle", x=14, y=down, transform=f"rotate(-90 14 {down})"))
     return Markup("").join(parts)
 
 
 def _legend(lines: Sequence[Line]) -> Markup:
-    entries = [
-        Markup(
-            '<li data-group="{}"{}><svg class="key" viewBox="0 0 26 8" aria-hidden="true">'
-            '<g class="line line-{}"><path d="M1 4H25"/></g></svg> <bdi>{}</bdi></li>'
-        ).format(line.group, Markup(' hidden=""') if line.group else "", line.style % STYLES, line.name)
-        for line in lines
-    ]
-    return (
-        Markup('<ul class="legend">{}</ul>').format(Markup("").join(entries))
-        if len(lines) > 1
-        else Markup("")
-    )
+    """Return a key and a name for each of two or more lines."""
+    entries = []
+    for line in lines:
+        path = _tag("g", _tag("path", d="M1 4H25"), class_=f"line line-{line.style % STYLES}")
+        key = _tag("svg", path, class_="key", viewBox="0 0 26 8", aria_hidden="true")
+        hidden = "" if line.group else None
+        entries.append(_tag("li", key, " ", _tag("bdi", line.name), data_group=line.group, hidden=hidden))
+    return _tag("ul", *entries, class_="legend") if len(lines) > 1 else Markup("")
 
 
 def _path(points: Sequence[tuple[float, float | None]], across: Scale, up: Scale) -> str:
