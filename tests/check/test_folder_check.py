@@ -161,7 +161,7 @@ def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     )
     checked = check(path, ReadOptions())
     kinds = {row.kind for row in checked.rows}
-    assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "twin"}
+    assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "near-duplicate"}
     assert not checked.judged
     assert checked.best is not None
 

@@ -176,7 +176,7 @@ def test_cells_show_the_confidence_and_which_are_responsible(page, data):
         page.locator("#gallery .cell").first.get_attribute("fill-opacity")
         == f"{0.0075 * images[0]['cells'][0]:g}"
     )
-    page.get_by_label("truth", exact=True).uncheck()
+    page.get_by_label("ground truth", exact=True).uncheck()
     assert page.locator("#gallery .truth").count() == 0
 
 

@@ -1,4 +1,4 @@
-"""Contact sheets: what the boxes of a class hold, side by side, and the boxes that a person should look at."""
+"""Contact sheets of boxes: those of each class side by side, and those that a person should look at."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _DOUBTED_SIDE = 168  # pixels
 def class_sheets(
     records: Sequence[LabelledImage], classes: Sequence[str], source: Source
 ) -> dict[str, Image.Image]:
-    """Return one sheet a class that has boxes, of up to 96 of them, picked evenly by a hash.
+    """Return one sheet per class that has boxes, of up to 96 of them, picked by a hash.
 
     Each image is read once, however many of its boxes are shown.
     """
@@ -63,12 +63,12 @@ def class_sheets(
 def doubted_sheets(
     rows: Sequence[Finding], records: Sequence[LabelledImage], source: Source
 ) -> dict[str, Image.Image]:
-    """Return a sheet for each kind of doubt about boxes, of the first 42 of that kind, each with what is around it.
+    """Return one sheet per kind of doubt about boxes: the first 42 of that kind, each with its surroundings.
 
     Args:
         rows: Findings, the strongest first; those of other kinds are passed over.
-        records: What they are about.
-        source: Holds the images.
+        records: Images that the findings are about.
+        source: Folder or archive of the images.
     """
     places = {
         (record.label_file, where): (record, index)

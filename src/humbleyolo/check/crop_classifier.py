@@ -1,4 +1,4 @@
-"""Small pictures of what is inside boxes, as vectors that a linear model can tell apart."""
+"""A classifier of the contents of boxes: small crops as vectors, and least squares on random features."""
 
 import numpy as np
 from PIL import Image
@@ -7,17 +7,20 @@ from tqdm import tqdm
 from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints, Rgb, Uint8s
 
 SIDE = 12  # pixels each way of a crop
-CONTEXT = 1.3  # a crop is this much longer than its box, so that the border is in it
+CONTEXT = 1.3  # length of a crop in lengths of its box, so that the border is in it
 _HIDDEN = 1024
 _RIDGE = 0.01  # of the mean variance
 
 
 def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
-    """Return (M, 12, 12, 3) uint8: each box of an image with a margin, cut at the image's border, made small.
+    """Return each box of an image as a small crop with a margin, cut at the image's border.
 
     Args:
         image: (H, W, 3).
         boxes: (M, 4) xyxy pixels.
+
+    Returns:
+        (M, 12, 12, 3) uint8.
     """
     height, width = image.shape[:2]
     picture = Image.fromarray(image)
@@ -32,7 +35,7 @@ def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
 
 
 def describe(crops: Uint8s, lengths: Floats) -> Floats32:
-    """Return (N, K) float32: each crop's pattern without its brightness, its colours, and its box's size.
+    """Return (N, K) features: each crop's pattern without its brightness, its colours, and its box's size.
 
     Args:
         crops: (N, 12, 12, 3).
@@ -56,7 +59,7 @@ class CropClassifier:
     Args:
         features: (N, K).
         labels: (N,) class indices.
-        classes: How many there are.
+        classes: Number of classes, C.
     """
 
     def __init__(self, features: Floats32, labels: Ints, classes: int) -> None:
@@ -92,17 +95,17 @@ def cross_scores(
     wanted: Bools,
     classes: int,
 ) -> Floats32:
-    """Score crops by models that never saw their image.
+    """Score crops by classifiers that were not fitted to their image.
 
     Args:
         features: (N, K).
         labels: (N,) class indices.
         groups: (N,) 0 to folds - 1; crops of one image share it.
-        wanted: (N,) which crops are scored.
-        classes: How many there are.
+        wanted: (N,) bool, True for crops to score.
+        classes: Number of classes, C.
 
     Returns:
-        (number wanted, C).
+        (number of crops wanted, C).
     """
     result = np.zeros((len(features), classes), np.float32)
     for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):

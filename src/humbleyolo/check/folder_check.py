@@ -1,4 +1,4 @@
-"""A labelled folder looked at before any training: `humbleyolo check`."""
+"""The check of a labelled folder before any training, and its result as text: `humbleyolo check`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
-from humbleyolo.check.findings import Overview, add_findings, overview
+from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
+from humbleyolo.check.overview import Overview, overview
 from humbleyolo.check.wrong_labels import add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
@@ -20,15 +21,16 @@ _SHOWN = 20  # findings of one kind in the text
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
-        labelled: The dataset.
+        labelled: The dataset, with its findings in the ledger.
         overview: Counts and sizes.
-        choices: Input sizes and grids with their ceilings; `best` is the one advised, None without boxes.
-        judged: Boxes that were compared with the others of their class; 0 where there are too few.
-        sheets: A picture a class.
-        doubted: A picture for each kind of doubt about single boxes.
+        choices: Input sizes and grids with their ceilings.
+        best: The advised choice; None without boxes.
+        judged: Number of boxes that were compared with the others of their class; 0 if there are too few.
+        sheets: Contact sheets by class.
+        doubted: Contact sheets of doubted boxes, by kind of finding.
     """
 
     labelled: LabelledSet
@@ -41,16 +43,16 @@ class Checked:
 
     @property
     def rows(self) -> list[Finding]:
-        """Errors, then warnings, then notes."""
+        """Findings: errors, then warnings, then notes."""
         order = {"error": 0, "warning": 1, "note": 2}
         return sorted(self.labelled.ledger.rows, key=lambda row: order[row.severity])
 
 
 def check(folder: Path, options: ReadOptions) -> Checked:
-    """Read a labelled folder or archive and look for everything that may be wrong with it.
+    """Read a labelled folder or archive, and look for everything that may be wrong with it.
 
     Raises:
-        UserError: Where it cannot be read at all.
+        UserError: If it cannot be read at all.
     """
     ledger = Ledger("skip")  # a check goes on and tells
     with open_source(folder) as source:

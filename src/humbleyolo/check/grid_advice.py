@@ -1,4 +1,4 @@
-"""Which input size and which grid would hold a dataset's boxes, and what the best detector on them could score."""
+"""Advice on the input size and the grid: the cheapest that can hold a dataset's boxes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ class Choice:
     """An input size and a grid.
 
     Attributes:
-        height: Of the input, pixels; likewise `width`.
-        smallest: The shorter side that 95 % of the boxes exceed there, in pixels.
-        ceiling: What the grid holds, with one box a cell.
+        height: Height of the input, pixels.
+        width: Likewise.
+        smallest: Shorter side that 95 % of the boxes exceed in the input, pixels.
+        ceiling: Best score that a detector can reach on the grid, with one box per cell.
     """
 
     height: int
@@ -36,10 +37,10 @@ class Choice:
 
 
 def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[list[Choice], Choice | None]:
-    """Return the choices looked at, and the cheapest that is good enough: None where no box is there.
+    """Return the choices, and the cheapest that is good enough; None without boxes.
 
-    Good enough: the smallest boxes keep 8 pixels, and the grid's ceiling on AP50 is 0.99. Where none is, the
-    one nearest to it. Up to 1,500 images, evenly spread, are measured.
+    In a good one the smallest boxes keep 8 pixels, and the grid's ceiling on AP50 is 0.99. If there is none, the
+    nearest is advised. Up to 1,500 images, evenly spread, are measured.
     """
     some = records[:: max(1, len(records) // _MOST_IMAGES)]
     if not any(record.labels for record in some):

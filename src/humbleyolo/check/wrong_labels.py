@@ -1,9 +1,8 @@
-"""Labels that do not fit what the others teach: classes that look swapped, boxes that look shifted.
+"""Wrong labels: classes that look swapped, boxes that look shifted.
 
-A small model learns from four fifths of the images what each class looks like, and what lies beside and
-between the boxes, and judges the last fifth. It knows nothing but this dataset, so it sees what is unlike the
-rest; a person has to look. It is not asked where a class has fewer than 20 boxes, or all have fewer than 60, or where
-nearly all boxes of a class lie in the images to be judged.
+A small classifier learns the classes, and the surroundings of the boxes, from four fifths of the images. It
+judges the last fifth. It knows nothing but this dataset, so it finds what is unlike the rest; a person has to look.
+It needs 20 boxes per class and 60 in all, and enough boxes of each class outside the images to be judged.
 """
 
 import hashlib
@@ -24,12 +23,12 @@ from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 _FOLDS = 5
 _FEWEST, _FEWEST_IN_ALL = 20, 60
-_MOST_BOXES = 20_000  # that the model learns from and judges
-_SWAPPED, _SHIFTED = 0.45, 0.45  # how much surer the model must be of another answer
-_FREE = 0.1  # IoU with any label that background has at most
-_MOVED = (0.25, 0.9)  # how far boxes are moved to show what a wrong place looks like, in their own lengths
-_MOST_TRIES, _ROWS = 2048, 256  # random boxes of one image that may be background, and so many at a time
-_COPIES = 2  # of each box, moved
+_MOST_BOXES = 20_000  # that the classifier learns from and judges
+_SWAPPED, _SHIFTED = 0.45, 0.45  # least difference of the scores of another answer and of the label
+_FREE = 0.1  # IoU of background with any label, at most
+_MOVED = (0.25, 0.9)  # distance by which boxes are moved to show wrong places, in their own lengths
+_MOST_TRIES, _ROWS = 2048, 256  # random boxes of one image that may be background, in all and at a time
+_COPIES = 2  # moved copies of each box
 
 
 @dataclass(slots=True)
@@ -47,10 +46,10 @@ def add_suspects(
     """Add warnings about labels that look wrong; return the number of boxes judged.
 
     Args:
-        records: Checked ones.
+        records: Checked images and their boxes.
         classes: Class names.
-        source: Holds the images.
-        ledger: Takes the warnings.
+        source: Folder or archive of the images.
+        ledger: Ledger that takes the warnings.
     """
     counts = np.bincount(
         [classes.index(label) for one in records for label in one.labels], minlength=len(classes)
@@ -78,7 +77,7 @@ def _sample(records: Sequence[LabelledImage], boxes: int) -> list[LabelledImage]
 
 
 def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[str]) -> int:
-    """Return how many boxes of a class the model sees at least before it judges the images it was not shown."""
+    """Return the least number of boxes of a class from which the classifier learns before it judges a fold."""
     counts = np.zeros((_FOLDS, len(classes)), np.int64)
     for one in records:
         counts[_fold(one)] += np.bincount(
@@ -129,7 +128,7 @@ def _cut(record: LabelledImage, image: Rgb, classes: Sequence[str]) -> _Crops:
 
 
 def _inside(boxes: Floats, record: LabelledImage) -> Floats:
-    """Return those of some boxes whose greater part is in the image, cut at its border."""
+    """Return the boxes whose greater part is in the image, cut at its border."""
     limits = np.array([record.width, record.height] * 2, np.float64)
     cut = np.clip(boxes, 0, limits)
     kept = (cut[:, 2:] - cut[:, :2] > 0.5 * (boxes[:, 2:] - boxes[:, :2])).all(axis=1)

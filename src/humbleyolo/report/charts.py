@@ -1,4 +1,4 @@
-"""The charts of the report: which values of an evaluation each of them shows."""
+"""The charts of the report, each with the values of an evaluation that it shows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -48,11 +48,11 @@ class Charts:
                 "chart-thresholds",
             ),
             (
-                f"Is the confidence what it says? Larger dots are more detections. {self._calibration_errors}",
+                f"Calibration of the confidence; larger dots are more detections. {self._calibration_errors}",
                 self._reliability(),
                 "chart-reliability",
             ),
-            ("IoU of found boxes with their truths", self._ious(), "chart-ious"),
+            ("IoU of detections with their ground truth", self._ious(), "chart-ious"),
         ]
         if self._report.history:
             figures += [
@@ -63,7 +63,7 @@ class Charts:
 
     @property
     def _calibration_errors(self) -> str:
-        """How far the confidence is from what it should be, on the whole."""
+        """The calibration errors, in words."""
         metrics = self._report.evaluation.metrics
         iou, right = (metrics.get(f"calibration_error_{of}") for of in ("iou", "right"))
         return f"Calibration error: {metric(iou)} from the IoU, {metric(right)} from being right"
@@ -129,7 +129,7 @@ class Charts:
         dots = [2 + 4 * (row["count"] / most) ** 0.5 for row in rows]
         return line_chart(
             "chart-reliability",
-            "Mean IoU with the nearest truth, and the part that is right, against confidence; arrow keys read values",
+            "Mean IoU with ground truth, and the part that is right, against confidence; arrow keys read values",
             Scale("confidence", *UNIT),
             Scale("", *UNIT),
             [
@@ -143,7 +143,7 @@ class Charts:
         rows = self._report.evaluation.iou_histogram
         return column_chart(
             "chart-ious",
-            "How many found boxes have which IoU; arrow keys read values",
+            "Number of detections by IoU; arrow keys read values",
             Scale("IoU", *UNIT),
             "boxes",
             [(row["low"], row["high"], row["count"]) for row in rows],

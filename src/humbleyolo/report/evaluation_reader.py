@@ -1,4 +1,4 @@
-"""What `evaluate` wrote, read and checked: the tables by name, and each mistake with its boxes."""
+"""The files of data/evaluation, read back and checked: tables by name, and each mistake with its boxes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,15 +50,14 @@ _TABLES: dict[str, dict[str, Reader]] = {
 
 @dataclass(frozen=True, eq=False)
 class Judgements:
-    """What became of each detection at or above the threshold, and which truths were missed: J rows.
+    """Detections at or above the threshold, each judged, and missed ground truth: J rows.
 
     Attributes:
         images: (J,) int64, 0 to N - 1.
-        detections: (J,) int64 rows of the detections; -1 for a missed truth.
-        truths: (J,) int64 rows of the truths: the one that was matched, or that the box overlaps most; -1
-            where there is none.
+        detections: (J,) int64 rows of the detections; -1 for missed ground truth.
+        truths: (J,) int64 rows of the ground truth: the box that was matched, or that overlaps most; -1 for none.
         kinds: (J,) `CORRECT` or one of `MISTAKES`.
-        ious: (J,) float64, with that truth; 0 where there is none.
+        ious: (J,) float64 IoU of detection and ground truth; 0 for none.
     """
 
     images: Ints
@@ -77,9 +76,9 @@ class Evaluation:
     """The files of `data/evaluation`.
 
     Attributes:
-        metrics: Of `metrics.json`, by name.
+        metrics: Contents of `metrics.json`, by name.
         detections: D rows, in the order of the file.
-        judgements: At `metrics["threshold"]`.
+        judgements: Mistakes at `metrics["threshold"]`.
         confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map.
         intervals: metric, value, low, high.
         precision_recall: recall, precision.
@@ -129,10 +128,10 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
         folder: `data/evaluation`.
         truths: M rows, in the order of the archive: annotation k is row k - 1.
         class_count: C.
-        grid: Of the encoded split.
+        grid: Grid of the encoded split.
 
     Raises:
-        UserError: Where a file is missing, damaged, or written by another version; the text says what to run.
+        UserError: If a file is missing, damaged, or written by another version; the text says what to run.
     """
     detections = read_detections(folder / "detections.json", truths.image_count, class_count)
     return Evaluation(
@@ -148,7 +147,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     """Read `metrics.json` whole.
 
     Raises:
-        UserError: Where it is missing, damaged, or written by another version.
+        UserError: If it is missing, damaged, or written by another version.
     """
     metrics = read_object(path, _FIX)
     if metrics.get("format") != FORMAT:

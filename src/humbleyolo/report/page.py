@@ -58,7 +58,7 @@ def build_page(
 
 
 def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid) -> dict[str, Any]:
-    """Return what `script.js` reads: the images' entries, and the names and colours that they refer to."""
+    """Return the data of `script.js`: the images' entries, and the names and colours that they refer to."""
     return {
         "names": [printable(name) for name in report.names],
         "colours": class_colours(len(report.names)),
@@ -73,8 +73,8 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
     """Return the page, UTF-8: equal reports are equal bytes.
 
     Args:
-        report: What it shows.
-        gallery: Of `gallery_data`.
+        report: Numbers and texts.
+        gallery: Result of `gallery_data`.
     """
     shown = len(gallery["images"])
     top = report.ceilings[0].get("ap") if report.ceilings else None

@@ -1,4 +1,4 @@
-"""What the report shows, put together from the files of the stages before: numbers and texts, no HTML."""
+"""The contents of the report from the files of the stages before: numbers and texts, no HTML."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ HEADLINES = {
     "ap50": ("AP50", "a box counts from IoU 0.50"),
     "ap75": ("AP75", "a box counts from IoU 0.75"),
     "ar100": ("AR100", "objects found with 100 boxes an image"),
-    "mean_iou": ("mean IoU", "of found boxes with their truths"),
+    "mean_iou": ("mean IoU", "of detections with their ground truth"),
     "precision": ("precision", "detections that are right, at the threshold"),
     "recall": ("recall", "objects that are found, at the threshold"),
     "f1": ("F1", "precision and recall in one, at the threshold"),
@@ -66,7 +66,7 @@ class Headline(NamedTuple):
 
 
 class MistakeKind(NamedTuple):
-    """A kind of mistake: how many there are, and the AP that their repair would win back."""
+    """A kind of mistake: its count, and the AP that its repair would win back."""
 
     kind: str
     meaning: str
@@ -75,14 +75,14 @@ class MistakeKind(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """What was taken for what.
+    """The confusion matrix at the threshold, with background.
 
     Attributes:
-        columns: What was predicted: class indices, and -1 for nothing.
-        rows: (truth, counts by column); truth -1 is background.
-        pairs: (truth, predicted, count) of what is not on the diagonal, the largest first.
-        pairs_left_out: How many smaller ones there are.
-        is_small: Whether the matrix can be read.
+        columns: Predicted class indices; -1 for nothing.
+        rows: (class index of the ground truth, counts by column); -1 is background. Empty for many classes.
+        pairs: (ground truth, predicted, count) off the diagonal, the largest first.
+        pairs_left_out: Number of smaller pairs.
+        is_small: True if the matrix has few enough classes to be read.
     """
 
     columns: Sequence[int]
@@ -98,23 +98,23 @@ class Report:
 
     Attributes:
         names: C class names.
-        images: Of the test split.
-        objects: Likewise, without crowds.
-        threshold: The confidence at which mistakes are judged; None where none could be chosen.
-        headlines: For the top of the page.
+        images: Number of images of the test split.
+        objects: Number of its objects, without crowds.
+        threshold: Confidence at which mistakes are judged; None if none could be chosen.
+        headlines: Numbers at the top of the page.
         metrics: Every number of `metrics.json` but those by class: name, value, low, high.
-        class_columns: Key and title of the table of classes.
+        class_columns: Key and title of the columns of the table of classes.
         classes: Class index and the values by key, in the order of the classes.
-        mistakes: The most costly first.
-        confusion: At the threshold.
-        evaluation: For the charts.
-        history: Of the training, epoch by epoch.
-        ceilings: Of the grid and finer ones, on test.
-        model: What the network is, as name and value.
-        summary: Of each split, as value by name.
-        params: Of each section, as value by dotted key.
-        programs: Name and version.
-        hashes: File and SHA-256.
+        mistakes: Kinds of mistakes, the most costly first.
+        confusion: Confusion matrix at the threshold.
+        evaluation: Tables for the charts, and the detections.
+        history: Losses and metrics of the training, epoch by epoch.
+        ceilings: Ceilings of the grid and of finer ones, on test.
+        model: Names and values that describe the network.
+        summary: Values by name, by split.
+        params: Values by dotted key, by section.
+        programs: Names and versions.
+        hashes: Files and their SHA-256.
     """
 
     names: Sequence[str]
@@ -147,19 +147,19 @@ def collect(
     hashed: Sequence[Path],
     params: Mapping[str, Any],
 ) -> Report:
-    """Read what else the report shows, and put it together.
+    """Read the other files that the report shows, and put its contents together.
 
     Args:
-        evaluation: Of the test split.
+        evaluation: Evaluation on the test split.
         names: C class names, in the order of the labels.
         dataset: Folder with `summary.json`.
         grid: Folder with `report.json`.
         model: Folder with `model.json` and `history.csv`.
         hashed: Files whose SHA-256 is shown.
-        params: Section by name.
+        params: Sections by name.
 
     Raises:
-        UserError: Where a file is missing, damaged or of another version.
+        UserError: If a file is missing, damaged or of another version.
     """
     metrics = evaluation.metrics
     intervals = {row["metric"]: (row["low"], row["high"]) for row in evaluation.intervals}

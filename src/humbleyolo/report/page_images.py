@@ -1,15 +1,15 @@
-"""The test images that the report holds, each with its boxes, what became of them, and the network's confidence.
+"""The test images that the report holds: boxes, judgements, and the network's confidence.
 
-What `script.js` draws is written here as plain lists and numbers, so that the page can hold it as JSON:
+Entries are plain lists and numbers, which the page holds as JSON and `script.js` draws:
 
-    name, id, w, h    of the image as it was, pixels
-    src               the picture as a data URI, made smaller where it is large
-    t                 truths: [left, top, width, height, class, fate: an index into FATES]
+    name, id, w, h    of the original image, pixels
+    src               the picture as a data URI, made smaller if it is large
+    t                 ground truth: [left, top, width, height, class, fate: an index into FATES]
     d                 detections, best first: [left, top, width, height, class, confidence, kind, IoU]
-    more              detections that were left out, the least confident
-    cells             confidence of each cell, 0 to 100, row-major, or null where there are too many
-    own               cells that hold the centre of a truth
-    over              what the grid covers: [left, top, width, height], pixels
+    more              number of detections that were left out, the least confident
+    cells             confidence of each cell, 0 to 100, row-major, or null for a very fine grid
+    own               cells that hold the centre of an object
+    over              extent of the grid: [left, top, width, height], pixels
 """
 
 import json
@@ -34,17 +34,15 @@ from humbleyolo.storage.png import encode_png
 
 UNJUDGED = "unjudged"
 KINDS = (UNJUDGED, CORRECT, *MISTAKES)
-"""Of a detection; unjudged is what lies under the threshold, or in a crowd region."""
+"""Kinds of detections; unjudged ones lie under the threshold, or in a crowd region."""
 
 FATES = ("found", "missed", "mistaken")
-"""Of a truth; mistaken is one for which there is a detection, but of another class or with another box."""
+"""Fates of ground truth; mistaken: with a detection, but of another class or with another box."""
 
 _MOST_DETECTIONS = 300  # of one image; the page says how many more there are
 _MOST_CELLS = 4096  # of a grid that can be looked at
-_PLAIN_BYTES = 4096  # a PNG of so many or fewer is kept; what is larger is a photo, and becomes a WebP
-_ROUGH_BYTES = (
-    4 * _PLAIN_BYTES
-)  # of a PNG made in no time, from which on none small enough is to be hoped for
+_PLAIN_BYTES = 4096  # of the largest PNG that is kept; a larger one is a photo, and becomes a WebP
+_ROUGH_BYTES = 4 * _PLAIN_BYTES  # of a quickly made PNG, above which compression cannot make it small enough
 _QUALITY = 80  # of a WebP
 
 
@@ -64,10 +62,10 @@ class Gallery:
 
     Args:
         archive: The images.
-        truths: Of the archive.
-        evaluation: Of the archive's images.
+        truths: Ground truth of the archive.
+        evaluation: Detections in the archive's images, judged.
         split: The archive, encoded.
-        longest_px: Longer side of a picture.
+        longest_px: Longest side of a picture, pixels.
     """
 
     def __init__(
@@ -97,7 +95,7 @@ class Gallery:
         """Yield entries in this order, until the next would make their JSON longer than `most_bytes`.
 
         Raises:
-            UserError: Where an image is damaged.
+            UserError: If an image is damaged.
         """
         left = most_bytes
         for image in order.tolist():

@@ -211,7 +211,7 @@
     };
     if (choice.truth) {
       for (const truth of truths) {
-        outline(truth, isMissed(truth) ? "truth missed" : "truth", `truth: ${data.names[truth[4]]}, ${data.fates[truth[5]]}`);
+        outline(truth, isMissed(truth) ? "truth missed" : "truth", `ground truth: ${data.names[truth[4]]}, ${data.fates[truth[5]]}`);
       }
     }
     for (const one of [...found].reverse()) {
@@ -275,7 +275,7 @@
     const wrong = found.filter((one) => isWrong(one[6]));
     const missed = truths.filter(isMissed);
     const right = found.filter((one) => one[6] === CORRECT).length;
-    words.append(html("br"), truths.length || found.length ? `${right} right` : "nothing here, nothing found");
+    words.append(html("br"), truths.length || found.length ? `${right} right` : "no objects, no detections");
     for (const truth of missed.slice(0, 3)) words.append(", ", html("b", "", `missed ${isolate(cut(data.names[truth[4]], 30))}`));
     for (const one of wrong.slice(0, 3)) {
       words.append(", ", html("b", "", kinds[one[6]]), ` ${isolate(cut(data.names[one[4]], 30))} ${one[5].toFixed(2)}${iouOf(one)}`);
@@ -315,7 +315,7 @@
     const { truths, found } = boxesOf(image, choice);
     const table = html("table");
     const head = table.createTHead().insertRow();
-    for (const title of ["what", "class", "confidence", "IoU", "judged"]) {
+    for (const title of ["box", "class", "confidence", "IoU", "judged"]) {
       const cell = html("th", "", title);
       cell.scope = "col";
       head.append(cell);
@@ -329,7 +329,7 @@
       const judged = one[6] === UNJUDGED ? "not judged" : kinds[one[6]];
       add("detection", data.names[one[4]], one[5].toFixed(3), one[7] ? one[7].toFixed(3) : "", judged);
     }
-    for (const truth of truths) add("truth", data.names[truth[4]], "", "", data.fates[truth[5]]);
+    for (const truth of truths) add("ground truth", data.names[truth[4]], "", "", data.fates[truth[5]]);
     const holder = html("div", "wide");
     holder.append(table);
     const parts = [view(image, choice, 600), holder];

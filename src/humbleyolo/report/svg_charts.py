@@ -1,4 +1,4 @@
-"""Charts as SVG text: drawn here, so that they print and need no library; `script.js` reads values off them.
+"""Charts as SVG text, which print and need no library; `script.js` reads values off them.
 
 A line carries its values in `data-points`, and the chart its scales, from which the script finds the value under
 the pointer or the arrow keys. Colours are classes (`line-0` ...), which `style.css` gives a colour and a dash each,
@@ -24,11 +24,11 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        name: In the legend and beside values that are read off.
+        name: Name in the legend and beside values that are read off.
         points: x and y, by x; a y of None is a gap.
-        group: Of lines that are shown together, when the reader asks for them; empty: always shown.
-        style: 0 to `STYLES` - 1.
-        dots: Radius of the dot at each point; none without.
+        group: Group of lines that the reader shows together; empty for lines that are always shown.
+        style: Colour and dash, 0 to `STYLES` - 1.
+        dots: Radius of the dot at each point; empty for none.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Scale:
     """One axis.
 
     Attributes:
-        label: What and in which unit.
+        label: Name and unit.
         low: Value at its start.
         high: Value at its end, more than `low`.
-        log: Whether it is logarithmic.
+        log: True for a logarithmic axis.
     """
 
     label: str
@@ -55,7 +55,7 @@ class Scale:
     log: bool = False
 
     def part(self, value: float) -> float:
-        """Return where a value lies, 0 at the start, 1 at the end, never outside."""
+        """Return the place of a value: 0 at the start, 1 at the end, never outside."""
         if self.log:
             value = max(value, self.low)
             part = math.log(value / self.low) / math.log(self.high / self.low)

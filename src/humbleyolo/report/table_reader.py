@@ -53,7 +53,7 @@ def number_or_none(field: str) -> float | None:
 
 
 def is_number_or_none(value: Any) -> bool:
-    """Tell whether a value of a JSON file is a number that can be shown, or null: what is undefined."""
+    """Return True for a number of a JSON file that can be shown, and for null, an undefined one."""
     if type(value) is int:
         return -_MOST < value < _MOST
     return value is None or (type(value) is float and math.isfinite(value))
@@ -72,15 +72,15 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
     """Read a CSV table.
 
     Args:
-        path: Of the table, UTF-8, names in the first line.
-        columns: The columns that are read, and how; others are left alone.
-        fix: What an error tells to do.
+        path: Path of the table, UTF-8, names in the first line.
+        columns: Columns to read, each with its reader; others are left alone.
+        fix: End of each error's text, the command that mends the file.
 
     Returns:
         One mapping from column to value for each row.
 
     Raises:
-        UserError: Where the file is missing or cannot be read.
+        UserError: If the file is missing or cannot be read.
         ProblemsError: With the columns that are missing, or the first 20 values that are not allowed.
     """
     try:
@@ -95,10 +95,10 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield the lines of a file, none of which is held where it is too long to be one of ours.
+    """Yield the lines of a file.
 
     Raises:
-        csv.Error: There.
+        csv.Error: If a line is too long to be one of ours.
     """
     while line := file.readline(_LONGEST_LINE):
         if len(line) == _LONGEST_LINE:
@@ -143,7 +143,7 @@ def read_object(path: Path, fix: str) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        UserError: Where the file is missing, damaged or holds something else.
+        UserError: If the file is missing, damaged or holds something else.
     """
     try:
         content = read_json(path)

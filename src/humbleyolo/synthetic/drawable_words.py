@@ -1,36 +1,78 @@
-"""What keeps words from being drawn and seen, told before anything is drawn."""
+"""Checks that the words can be drawn with the fonts, fit into the image, and stand out from the ground."""
 
+import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import ImageColor
+from PIL import ImageColor, ImageFont
 
 from humbleyolo.params.keys import Key
 from humbleyolo.params.sections import Synthetic
-from humbleyolo.synthetic.fonts import Fonts, Ink, find_font_problems
+from humbleyolo.synthetic.fonts import Fonts, Ink
 
 FAINTEST_CONTRAST = 16
-"""An ink nearer to its ground than this (distance in RGB, of 255 a channel) cannot be seen."""
+"""Least distance in RGB, of 255 per channel, between an ink and its ground."""
 
-_Problem = tuple[tuple[str, int], str]  # the key below `synthetic`, and what is wrong
+_Problem = tuple[tuple[str, int], str]  # the key below `synthetic`, and a text
 
 
 def find_problems(params: Synthetic, folder: Path) -> list[tuple[Key, str]]:
     """Find the mistakes that only the font files, or a try, can show.
 
     Args:
-        params: What shall be drawn.
-        folder: Of the font files.
+        params: Parameters of the drawn images.
+        folder: Folder of the font files.
 
     Returns:
         For each mistake its key, from the top of `params.yaml`, and a text.
     """
-    problems = find_font_problems(folder, params.fonts, params.words, params.font_px[0])
+    problems = list(_unusable_fonts(params, folder))
     if not problems:
         problems += _unplaceable(params, Fonts(folder))
     problems += _invisible(params)
     return [(("dataset", "synthetic", *key), text) for key, text in problems]
+
+
+def _unusable_fonts(params: Synthetic, folder: Path) -> Iterator[_Problem]:
+    """Yield a text for each font that cannot be drawn, and for each word with characters that a font lacks."""
+    for position, name in enumerate(params.fonts):
+        path, px = folder / name, params.font_px[0]
+        if Path(name).name != name or not path.is_file():
+            yield ("fonts", position), f"{name!r} is not a file in {folder}; {_nearest(folder, name)}"
+            continue
+        try:
+            ImageFont.truetype(path, px, layout_engine=ImageFont.Layout.BASIC)
+            known = _characters(path)
+        except Exception as error:  # noqa: BLE001 a damaged font can break a parser in any way
+            yield ("fonts", position), f"{path} is not a font that can be drawn at {px} px ({error})"
+            continue
+        for label, word in enumerate(params.words):
+            if missing := sorted({character for character in word if ord(character) not in known}):
+                listed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
+                why = f"cannot be drawn with {name}, which lacks {listed}; change the word or the font"
+                yield ("words", label), f"{word!r} {why}"
+
+
+def _characters(path: Path) -> set[int]:
+    """Return the code points that a font file has glyphs for."""
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+
+    with TTFont(path, lazy=True, fontNumber=0) as font:
+        return set(font.getBestCmap() or ())
+
+
+def _nearest(folder: Path, name: str) -> str:
+    try:
+        names = sorted(
+            path.name for path in folder.iterdir() if path.suffix.lower() in (".ttf", ".otf", ".ttc")
+        )
+    except OSError:
+        return "there is no such folder"
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"allowed: {', '.join(names)}" if names else "the folder holds no font"
 
 
 def _unplaceable(params: Synthetic, fonts: Fonts) -> Iterator[_Problem]:

@@ -17,16 +17,16 @@ from humbleyolo.storage.png import encode_png
 from humbleyolo.synthetic.painter import Painter
 from humbleyolo.synthetic.word_layout import Box
 
-# At most so many images or pixels in a shard: few enough to hold, many enough to be worth it.
+# Most images, and most pixels, of a shard: few enough to hold, many enough to be worth it.
 _SHARD_IMAGES = 256
 _SHARD_PIXELS = 1 << 22
 
 
 class EncodedSample(NamedTuple):
-    """What an archive needs of a sample.
+    """A drawn image as an archive takes it.
 
     Attributes:
-        image_bytes: A PNG file.
+        image_bytes: Contents of a PNG file.
         boxes_ltwh: M boxes, whole pixels.
         labels: M indices into `words`.
         not_drawn: Number of words that found no place.
@@ -57,14 +57,14 @@ def draw_shard(params: Synthetic, folder: Path, seed: int, shard: Shard) -> list
 def draw_splits(
     params: Synthetic, folder: Path, seed: int, splits: Sequence[str], *, processes: int | None = None
 ) -> Generator[EncodedSample]:
-    """Draw all images of some splits, one split after the other, on all cores where that is quicker.
+    """Draw all images of some splits, one split after the other, on all cores if that is quicker.
 
     Args:
-        params: What to draw.
-        folder: Of the font files.
-        seed: Of all random numbers.
+        params: Parameters of the drawn images.
+        folder: Folder of the font files.
+        seed: Seed of all random numbers.
         splits: Names in `SPLITS`.
-        processes: At most so many; None: one for each available core. The bytes are the same.
+        processes: Number of processes, at most; None for one per core. The bytes are the same.
 
     Raises:
         UserError: See `Painter.draw`.
@@ -91,17 +91,17 @@ def write_splits(
 
     Args:
         out: Folder of the archives, which exists.
-        params: What to draw.
-        folder: Of the font files.
-        seed: Of all random numbers.
+        params: Parameters of the drawn images.
+        folder: Folder of the font files.
+        seed: Seed of all random numbers.
         splits: Names in `SPLITS`.
         processes: See `draw_splits`.
 
     Returns:
-        What each archive holds.
+        Counts of each archive, by split.
 
     Raises:
-        UserError: Where an archive cannot be written; see also `Painter.draw`.
+        UserError: If an archive cannot be written; see also `Painter.draw`.
     """
     counts = {split: SplitCounts(params.words) for split in splits}
     with closing(draw_splits(params, folder, seed, splits, processes=processes)) as samples:
@@ -120,6 +120,6 @@ def write_splits(
 
 
 class _Bar(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
-    """A bar without the thread that watches it, beside which `map_in_order` could not fork."""
+    """A progress bar without its monitoring thread, beside which `map_in_order` could not fork."""
 
     monitor_interval = 0

@@ -1,12 +1,10 @@
-"""Words as ink: what a font file makes of a word at a size and an angle.
+"""Words as ink: a word drawn with a font file at a size and an angle.
 
-Only the font files that the parameters name are used, never the machine's. Text is laid out by Pillow's basic
-engine, one character after the other from left to right: the other engine depends on libraries that some
-machines lack. So Arabic letters are not joined, and no script is reordered.
+Only the font files that the parameters name are used, never the machine's. Pillow's basic engine lays text out, one
+character after the other from left to right; its other engine needs libraries that some machines lack. So Arabic
+letters are not joined, and no script is reordered.
 """
 
-import difflib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,21 +14,21 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from humbleyolo.storage.array_types import Bools
 
 FAINTEST_INK = 32
-"""A pixel that a word covers by less than this, of 255, is not drawn: ink is what can be seen."""
+"""Least coverage of a pixel, of 255, that is drawn; fainter ink could not be seen."""
 
 _CACHE_PIXELS = 1 << 24  # of drawn words held
 _CACHE_FACES = 64
 
 
 class Ink(NamedTuple):
-    """A drawn word, cut to its ink. Empty where nothing of it is `FAINTEST_INK` or more.
+    """A drawn word, cut to its ink. Empty if nothing of it is `FAINTEST_INK` or more.
 
     Attributes:
         coverage: Pillow image of mode L, (height, width) pixels: 0, or `FAINTEST_INK` to 255.
-        drawn: (height, width) bool, where `coverage` is not 0. Its first and last row and column hold ink.
+        drawn: (height, width) bool, True for `coverage` above 0. Its first and last row and column hold ink.
         pixels: Number of pixels drawn.
-        height: Uint8s.
-        width: Uint8s.
+        height: Height, pixels.
+        width: Width, pixels.
     """
 
     coverage: Image.Image
@@ -44,7 +42,7 @@ class Fonts:
     """Draws words with the font files of one folder, and holds what it has drawn.
 
     Args:
-        folder: Of the font files.
+        folder: Folder of the font files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,10 +58,10 @@ class Fonts:
             word: One line of text.
             font: Name of a font file.
             px: Font height (em), whole pixels.
-            angle_deg: Turned by so much, against the clock.
+            angle_deg: Rotation against the clock, degrees.
 
         Raises:
-            OSError: Where the file is missing or not a font that can be drawn at this size.
+            OSError: If the file is missing or not a font that can be drawn at this size.
         """
         key = (word, font, px)
         ink = self._inks.get(key)
@@ -105,64 +103,3 @@ def _cut(coverage: Image.Image) -> Ink:
     seen = seen.crop(seen.getbbox() or (0, 0, 0, 0))
     drawn = np.asarray(seen) != 0 if seen.width else np.zeros((0, 0), np.bool_)
     return Ink(seen, drawn, int(np.count_nonzero(drawn)), seen.height, seen.width)
-
-
-def find_font_problems(
-    folder: Path, fonts: Sequence[str], words: Sequence[str], px: int
-) -> list[tuple[tuple[str, int], str]]:
-    """Find what keeps `fonts` from drawing `words`.
-
-    Args:
-        folder: Of the font files.
-        fonts: Names of files in it.
-        words: Texts that each of the fonts shall be able to draw.
-        px: A font height that each shall be able to draw.
-
-    Returns:
-        For each mistake ("fonts" or "words", its position) and a text that names what is missing.
-    """
-    problems: list[tuple[tuple[str, int], str]] = []
-    for position, name in enumerate(fonts):
-        path = folder / name
-        if Path(name).name != name or not path.is_file():
-            problems.append(
-                (("fonts", position), f"{name!r} is not a file in {folder}; {_nearest(folder, name)}")
-            )
-            continue
-        try:
-            ImageFont.truetype(path, px, layout_engine=ImageFont.Layout.BASIC)
-            known = _characters(path)
-        except Exception as error:  # noqa: BLE001 a damaged font can break a parser in any way
-            problems.append(
-                (("fonts", position), f"{path} is not a font that can be drawn at {px} px ({error})")
-            )
-            continue
-        for label, word in enumerate(words):
-            if missing := sorted({character for character in word if ord(character) not in known}):
-                listed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in missing)
-                text = (
-                    f"{word!r} cannot be drawn with {name}, which lacks {listed}; change the word or the font"
-                )
-                problems.append((("words", label), text))
-    return problems
-
-
-def _characters(path: Path) -> set[int]:
-    """Return the code points that a font file has glyphs for."""
-    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
-
-    with TTFont(path, lazy=True, fontNumber=0) as font:
-        return set(font.getBestCmap() or ())
-
-
-def _nearest(folder: Path, name: str) -> str:
-    try:
-        names = sorted(
-            path.name for path in folder.iterdir() if path.suffix.lower() in (".ttf", ".otf", ".ttc")
-        )
-    except OSError:
-        return "there is no such folder"
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"allowed: {', '.join(names)}" if names else "the folder holds no font"

@@ -2,13 +2,13 @@
 
 How an image comes to be:
 
-1. What stands where. Words are put down one after the other, on a map that says for each pixel whose ink
-   it is; later words lie above earlier ones. A word that would show less than `min_visible` of its ink, or
-   leave so little of another's, is tried elsewhere, `TRIES` times at most, and then not drawn.
-2. The box of a word is the smallest that holds the pixels which are its own on that map: cut off at the
-   image's border, without what later words cover.
-3. How it looks: ground, ink, blur, noise, in this order. None of it changes a box: what blurs over the edge
-   of a box, or drowns in noise, was ink inside it.
+1. Layout. Words are put down one after the other on a map of the owner of each pixel; later words lie above
+   earlier ones. A word that would show less than `min_visible` of its ink, or leave so little of another's, is
+   tried elsewhere. After `TRIES` places it is not drawn.
+2. Boxes. The box of a word is the smallest that holds its own pixels of that map. It ends at the image's border,
+   and leaves out ink that later words cover.
+3. Appearance: ground, ink, blur, noise, in this order. None of it changes a box: ink that blurs over the edge of a
+   box, or drowns in noise, was ink inside it.
 
 Random numbers come from Philox, a counter-based generator, keyed by seed and split, its counter set by the
 index. Steps 1 and 2 take theirs before step 3 does, so that a change of colours or noise moves no word. They
@@ -46,10 +46,10 @@ class Word(NamedTuple):
         label: Index into `words`.
         font: Name of the font file.
         px: Font height.
-        angle_deg: Turned against the clock.
-        left: Column of the image where its ink, uncut, starts. May be negative.
+        angle_deg: Rotation against the clock, degrees.
+        left: First column of its uncut ink in the image; may be negative.
         top: Row, likewise.
-        box_ltwh: Its visible ink, whole pixels.
+        box_ltwh: Box of its visible ink, whole pixels.
         ink: Red, green, blue.
     """
 
@@ -67,7 +67,7 @@ class Sample(NamedTuple):
     """A labelled image.
 
     Attributes:
-        pixels: (H, W) uint8 where all colours are greys, else (H, W, 3) uint8 RGB.
+        pixels: (H, W) uint8 if all colours are greys, else (H, W, 3) uint8 RGB.
         words: In the order of drawing; later ones lie above.
         not_drawn: Number of words that found no place.
     """
@@ -81,9 +81,9 @@ class Painter:
     """Draws the samples of one dataset.
 
     Args:
-        params: What to draw.
-        folder: Of the font files.
-        seed: Of all random numbers.
+        params: Parameters of the drawn images.
+        folder: Folder of the font files.
+        seed: Seed of all random numbers.
     """
 
     def __init__(self, params: Synthetic, folder: Path, seed: int) -> None:
@@ -102,10 +102,10 @@ class Painter:
 
         Args:
             split: A name in `SPLITS`.
-            index: From 0.
+            index: Number of the image in the split, from 0.
 
         Raises:
-            UserError: Where `free.min_objects` words find no place.
+            UserError: If `free.min_objects` words find no place.
         """
         params = self._params
         random = self._random_for(split, index)

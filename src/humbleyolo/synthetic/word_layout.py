@@ -1,4 +1,4 @@
-"""Whose ink each pixel of an image is: words laid one over the other, each with enough of it in sight."""
+"""Words laid one over the other, each with enough of its ink in sight: a map of the owner of each pixel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Placed:
 
 
 class Layout:
-    """The map that says whose ink each pixel of an image is."""
+    """The map of the owner of each pixel of an image: the word whose ink it shows."""
 
     def __init__(self, height: int, width: int, min_visible: float, max_overlap: float) -> None:
         self.placed: list[Placed] = []
@@ -37,9 +37,9 @@ class Layout:
         self._owner: Ints32 | None = None  # 0: nobody, 1: the first word ...
 
     def put(self, name: Name, ink: Ink, cell: Cell, left: int, top: int) -> bool:
-        """Put a word, whose centre is in its cell, on top of all others, where the rules allow it.
+        """Put a word, whose centre is in its cell, on top of all others, if the rules allow it.
 
-        A word that is cut by the border, or covered, shows a smaller box, whose centre is another. It too must lie
+        A word that the border cuts, or another covers, shows a smaller box with another centre. It too must lie
         in the word's cell, or a cell could hold two.
         """
         x0, y0 = max(left, 0), max(top, 0)
@@ -76,7 +76,7 @@ class Layout:
         return owner
 
     def _cover(self, owner: Ints32, below: Ints32, drawn: Bools) -> list[tuple[Placed, int, Box]] | None:
-        """Return whose ink would be covered, with what they keep; None where the rules forbid it."""
+        """Return the words that would be covered, with the visible ink and box that they keep; None if forbidden."""
         owners = below[drawn]
         if not owners.any():
             return []
@@ -98,7 +98,7 @@ class Layout:
         return kept if all(self._at_home(box, placed.cell) for placed, _, box in kept) else None
 
     def _at_home(self, box: Box, cell: Cell) -> bool:
-        """Return whether a box's centre lies in a cell."""
+        """Return True if a box's centre lies in a cell."""
         (row, rows), (col, cols) = cell
         return (
             2 * row * self._height <= (box[1] + box[3]) * rows < 2 * (row + 1) * self._height
@@ -109,7 +109,7 @@ class Layout:
         return visible >= self._min_visible * ink.pixels
 
     def _apart(self, box: Box, covered: Sequence[tuple[Placed, int, Box]]) -> bool:
-        """Return whether no two boxes would overlap more than allowed."""
+        """Return True if no two boxes would overlap more than allowed."""
         boxes = [placed.box for placed in self.placed]
         changed = [len(boxes)]
         for placed, _, smaller in covered:
