@@ -36,19 +36,16 @@ class Charts:
     @property
     def figures(self) -> list[tuple[str, Markup, str]]:
         """Title, chart and its id, in the order of the page."""
+        errors = self._calibration_errors
         figures = [
             (
                 f"Precision and recall at IoU {self.match_iou}",
                 self._precision_recall(),
                 "chart-precision-recall",
             ),
+            ("Precision, recall and F1; the line is the threshold", self._thresholds(), "chart-thresholds"),
             (
-                "Precision, recall and F1; the line is the threshold",
-                self._thresholds(),
-                "chart-thresholds",
-            ),
-            (
-                f"Calibration of the confidence; larger dots are more detections. {self._calibration_errors}",
+                f"Calibration of the confidence; larger dots are more detections. {errors}",
                 self._reliability(),
                 "chart-reliability",
             ),

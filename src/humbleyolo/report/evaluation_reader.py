@@ -15,9 +15,9 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.table_reader import (
     Reader,
-    column,
     index,
     is_number_or_none,
+    make_again,
     number,
     number_or_none,
     read_object,
@@ -31,9 +31,12 @@ from humbleyolo.storage.npy import open_array
 
 CORRECT = "correct"
 MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")
-_FIX = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
+_FIX = make_again("evaluate")
 
 Table = list[dict[str, Any]]
+_JUDGED = {
+    "image_id": whole, "detection": whole_or_none, "truth": whole_or_none, "kind": text, "iou": number_or_none,
+}  # fmt: skip
 _BIN: dict[str, Reader] = {"low": number, "high": number, "count": whole}
 _RATES: dict[str, Reader] = dict.fromkeys(("precision", "recall", "f1"), number_or_none)
 _TABLES: dict[str, dict[str, Reader]] = {
@@ -176,27 +179,17 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
 
 
 def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:
-    table = read_table(
-        path,
-        {
-            "image_id": whole,
-            "detection": whole_or_none,
-            "truth": whole_or_none,
-            "kind": text,
-            "iou": number_or_none,
-        },
-        _FIX,
-    )
+    table = read_table(path, _JUDGED, _FIX)
     problems = []
-    limits = (
-        ("image_id", 1, truths.image_count),
-        ("detection", 0, len(detections) - 1),
-        ("truth", 1, len(truths)),
-    )
+    limits = {
+        "image_id": (1, truths.image_count),
+        "detection": (0, len(detections) - 1),
+        "truth": (1, len(truths)),
+    }
     for line, row in enumerate(table, 2):
         problems += [
             f"line {line}: {name} {row[name]} is unknown; allowed: {low} to {high}"
-            for name, low, high in limits
+            for name, (low, high) in limits.items()
             if row[name] is not None and not low <= row[name] <= high
         ]
         if row["kind"] not in (CORRECT, *MISTAKES):
@@ -208,10 +201,10 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
     if problems:
         raise ProblemsError(str(path), [*problems[:20], _FIX])
     return Judgements(
-        np.array(column(table, "image_id"), np.int64) - 1,
+        np.array([row["image_id"] - 1 for row in table], np.int64),
         np.array([-1 if row["detection"] is None else row["detection"] for row in table], np.int64),
         np.array([-1 if row["truth"] is None else row["truth"] - 1 for row in table], np.int64),
-        np.array(column(table, "kind"), np.str_),
+        np.array([row["kind"] for row in table], np.str_),
         np.array([row["iou"] or 0.0 for row in table], np.float64),
     )
 

@@ -1,6 +1,7 @@
 """The contents of the report from the files of the stages before: numbers and texts, no HTML."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -10,7 +11,14 @@ from typing import Any, NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.report.evaluation_reader import MISTAKES, Evaluation
-from humbleyolo.report.table_reader import is_number_or_none, number, number_or_none, read_object, read_table
+from humbleyolo.report.table_reader import (
+    is_number_or_none,
+    make_again,
+    number,
+    number_or_none,
+    read_object,
+    read_table,
+)
 
 HEADLINES = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"),
@@ -31,27 +39,14 @@ KINDS = {
     "duplicate": "one more detection of an object that was found",
 }
 _COLUMNS = {
-    "objects": "objects",
-    "detections": "detections",
-    "ap": "AP",
-    "ap50": "AP50",
-    "ap75": "AP75",
-    "ar100": "AR100",
-    "mean_iou": "mean IoU",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "best_f1": "best F1",
-    "best_threshold": "at threshold",
-    "voc_ap": "VOC AP",
-}
+    "objects": "objects", "detections": "detections", **{key: title for key, (title, _) in HEADLINES.items()},
+    "best_f1": "best F1", "best_threshold": "at threshold", "voc_ap": "VOC AP",
+}  # fmt: skip
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
 _MOST_PAIRS = 40
 _CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
-_GRID_FIX = "run `dvc repro encode` to make it anew, or `dvc pull` to fetch it"
-_DATA_FIX = "run `dvc repro generate` to make it anew, or `dvc pull` to fetch it"
-_MODEL_FIX = "run `dvc repro train` to make it anew, or `dvc pull` to fetch it"
+_GRID_FIX, _DATA_FIX, _MODEL_FIX = map(make_again, ("encode", "generate", "train"))
 
 
 class Headline(NamedTuple):
@@ -206,25 +201,17 @@ def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
 
 
 def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
-    counts: dict[tuple[int, int], int] = {}
+    counts: Counter[tuple[int, int]] = Counter()
     for row in evaluation.confusion:
-        at = (row["truth_index"], row["predicted_index"])
-        counts[at] = counts.get(at, 0) + row["count"]
+        counts[row["truth_index"], row["predicted_index"]] += row["count"]
     labels = [*range(len(names)), -1]
     wrong = sorted(
         ((*at, count) for at, count in counts.items() if count and at[0] != at[1]),
         key=lambda pair: (-pair[2], pair[0], pair[1]),
     )
     is_small = len(names) <= _MOST_CONFUSED
-    return Confusion(
-        labels,
-        [(truth, [counts.get((truth, predicted), 0) for predicted in labels]) for truth in labels]
-        if is_small
-        else [],
-        wrong[:_MOST_PAIRS],
-        max(len(wrong) - _MOST_PAIRS, 0),
-        is_small,
-    )
+    rows = [(truth, [counts[truth, predicted] for predicted in labels]) for truth in labels if is_small]
+    return Confusion(labels, rows, wrong[:_MOST_PAIRS], max(len(wrong) - _MOST_PAIRS, 0), is_small)
 
 
 def _history(path: Path) -> list[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.storage.json import read_json
@@ -13,43 +13,46 @@ _MOST_PROBLEMS = 20  # told of one file
 _LONGEST_LINE = 1 << 20  # characters
 _MOST = 2**53  # from here on a float, as JavaScript has it, is not whole numbers one by one
 
-Reader = Callable[[str], Any]
+
+class Reader(NamedTuple):
+    """A kind of column.
+
+    Attributes:
+        read: Function from a field to its value; it raises ValueError for a field that is not allowed.
+        allowed: Allowed fields, in words.
+    """
+
+    read: Callable[[str], Any]
+    allowed: str
 
 
-def text(field: str) -> str:
-    """Return a text as it is."""
-    return field
-
-
-def whole(field: str) -> int:
-    """Return a whole number of 0 or more."""
+def _whole(field: str) -> int:
     value = int(field)
     if not 0 <= value < _MOST:
         raise ValueError(field)
     return value
 
 
-def whole_or_none(field: str) -> int | None:
-    """Return a whole number of 0 or more; None for an empty field."""
-    return whole(field) if field else None
-
-
-def index(field: str) -> int:
-    """Return a whole number of -1 or more: -1 stands for none."""
-    return whole(field) if field != "-1" else -1
-
-
-def number(field: str) -> float:
-    """Return a finite number."""
+def _number(field: str) -> float:
     value = float(field)
     if not math.isfinite(value):
         raise ValueError(field)
     return value
 
 
-def number_or_none(field: str) -> float | None:
-    """Return a finite number; None for an empty field: what is undefined."""
-    return number(field) if field else None
+text = Reader(str, "any text")
+whole = Reader(_whole, "a whole number, 0 or more")
+whole_or_none = Reader(
+    lambda field: _whole(field) if field else None, "a whole number, 0 or more, or nothing"
+)
+index = Reader(lambda field: -1 if field == "-1" else _whole(field), "a whole number, -1 or more")
+number = Reader(_number, "a finite number")
+number_or_none = Reader(lambda field: _number(field) if field else None, "a finite number or nothing")
+
+
+def make_again(stage: str) -> str:
+    """Return the advice for a file of a stage that cannot be read."""
+    return f"run `dvc repro {stage}` to make it anew, or `dvc pull` to fetch it"
 
 
 def is_number_or_none(value: Any) -> bool:
@@ -57,15 +60,6 @@ def is_number_or_none(value: Any) -> bool:
     if type(value) is int:
         return -_MOST < value < _MOST
     return value is None or (type(value) is float and math.isfinite(value))
-
-
-_ALLOWED: dict[Reader, str] = {
-    whole: "a whole number, 0 or more",
-    whole_or_none: "a whole number, 0 or more, or nothing",
-    index: "a whole number, -1 or more",
-    number: "a finite number",
-    number_or_none: "a finite number or nothing",
-}
 
 
 def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[str, Any]]:
@@ -125,13 +119,13 @@ def _read_rows(
             problems.append(f"line {line}: {len(row)} fields; allowed: {len(head)}")
             continue
         values = {}
-        for name, read in columns.items():
+        for name, reader in columns.items():
             field = row[places[name]]
             try:
-                values[name] = read(field)
+                values[name] = reader.read(field)
             except ValueError:
                 problems.append(
-                    f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {_ALLOWED[read]}"
+                    f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {reader.allowed}"
                 )
         table.append(values)
     if problems:
@@ -156,8 +150,3 @@ def read_object(path: Path, fix: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: is a {type(content).__name__}, not values by name; {fix}")
     return content
-
-
-def column(table: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    """Return one column of a table."""
-    return [row[name] for row in table]
