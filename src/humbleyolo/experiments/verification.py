@@ -1,4 +1,4 @@
-"""The committed results, built anew from nothing in a clone of their own, and compared hash by hash."""
+"""The committed results, built anew in a clone of their own and compared hash by hash."""
 
 import json
 import os
@@ -6,15 +6,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.dvc_lock import (
+    PARAMS,
+    Stages,
+    check_sources,
+    differing_outputs,
+    read_lock,
+    read_params,
+)
+from humbleyolo.experiments.git import git
+from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
 from humbleyolo.storage.hashes import digest_of
 
@@ -22,7 +26,6 @@ TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 
 """How much the metrics may differ where processor or versions do: about what another seed makes."""
 
 _METRICS = "metrics.json"
-_PARAMS = "params.yaml"
 
 _Differing = dict[str, list[str]]  # stage -> its outputs with other hashes
 
@@ -40,63 +43,28 @@ def verify(root: Path | None = None) -> int:
     Raises:
         UserError: Where there is nothing to compare with, or the chain does not run.
     """
-    root = Path(_git(root or Path.cwd(), "rev-parse", "--show-toplevel").strip())
-    committed = _read_lock(_git(root, "show", "HEAD:dvc.lock"), "HEAD:dvc.lock")
-    if _git(root, "status", "--porcelain"):
+    try:
+        root = Path(git(root or Path.cwd(), "rev-parse", "--show-toplevel").strip())
+        lock = git(root, "show", "HEAD:dvc.lock")
+    except UserError as error:
+        raise UserError(f"{error}; run this in a clone with a committed dvc.lock") from None
+    committed = read_lock(lock, "HEAD:dvc.lock")
+    if git(root, "status", "--porcelain"):
         print("the working tree has changes; what is verified is the last commit, without them")
     with tempfile.TemporaryDirectory(prefix="humbleyolo-verify-") as folder:
         clone = Path(folder) / "clone"
-        _git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
-        _check_sources(committed, clone)
+        git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
+        check_sources(committed, clone)
         inputs = _bring_inputs(root, clone)
         _rebuild(clone)
-        built = _read_lock((clone / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
-        differ = _compare(committed, built, inputs)
+        built = read_lock((clone / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
+        differ = differing_outputs(committed, built, inputs)
         if not differ:
             outs = sum(len(stage["outs"]) for stage in built.values())
             print(f"all {outs} outputs of {len(built)} stages have the committed hashes")
             return 0
         _tell(differ, committed, root, clone)
         return _judge(differ, committed, built, root, clone)
-
-
-def _read_lock(text: str, name: str) -> dict[str, Any]:
-    """Return stage -> `deps` and `outs`, each path -> hash, `params`, section -> values, and `cmd`.
-
-    Raises:
-        UserError: Where it is no `dvc.lock`.
-    """
-    try:
-        stages = _parse(text, name)["stages"]
-        return {
-            stage: {
-                "cmd": content.get("cmd"),
-                "params": content.get("params", {}).get(_PARAMS, {}),
-                **{
-                    kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
-                    for kind in ("deps", "outs")
-                },
-            }
-            for stage, content in stages.items()
-        }
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{name}: is not what `dvc repro` writes ({error}); run it and commit it") from None
-
-
-def _parse(text: str, name: str) -> Any:
-    """Read YAML.
-
-    Raises:
-        UserError: Where it is none, as with the marks of a merge that was not finished.
-    """
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:
-        raise UserError(f"HEAD:{name.removeprefix('HEAD:')}: is no YAML ({error})") from None
-
-
-def _params(clone: Path) -> Any:
-    return _parse((clone / _PARAMS).read_text(encoding="utf-8"), _PARAMS)
 
 
 def _bring_inputs(root: Path, clone: Path) -> str:
@@ -106,10 +74,10 @@ def _bring_inputs(root: Path, clone: Path) -> str:
         UserError: Where it is in neither.
     """
     try:
-        inputs = str(_params(clone)["dataset"]["inputs"])
+        inputs = str(read_params(clone)["dataset"]["inputs"])
     except (TypeError, KeyError) as error:
         raise UserError(
-            f"HEAD:{_PARAMS}: has no dataset.inputs ({error}); `humbleyolo params` says more"
+            f"HEAD:{PARAMS}: has no dataset.inputs ({error}); `humbleyolo params` says more"
         ) from None
     source, target = root / inputs, clone / inputs
     if target.exists():
@@ -146,118 +114,16 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
 
 
-def _compare(committed: dict[str, Any], built: dict[str, Any], inputs: str) -> _Differing:
-    """Return the outputs of each stage that have another hash, in the order of the chain.
-
-    Raises:
-        UserError: Where the committed hashes are of other stages or inputs.
-    """
-    if gone := sorted(committed.keys() - built.keys()):
-        raise UserError(
-            f"HEAD:dvc.lock: has stage {gone[0]}, which dvc.yaml has not; run `dvc repro` and commit dvc.lock"
-        )
-    differ: _Differing = {}
-    for stage, content in built.items():
-        before = committed.get(stage)
-        if before is None:
-            raise UserError(f"HEAD:dvc.lock: has no stage {stage}; run `dvc repro` and commit dvc.lock")
-        if before.get("cmd") != content.get("cmd"):
-            raise _of_another(f"dvc.yaml (cmd of {stage})")
-        for path, digest in content["deps"].items():
-            made_here = any(path in other["outs"] for other in built.values())
-            if not made_here and before["deps"].get(path) != digest:
-                if path == inputs:
-                    raise UserError(
-                        f"{inputs}: is not here what the last commit was made from; `dvc checkout` or `dvc pull` "
-                        "brings that where DVC keeps it; else run `dvc repro` and commit dvc.lock"
-                    )
-                raise _of_another(path)
-        paths = [path for path, digest in content["outs"].items() if before["outs"].get(path) != digest]
-        if paths:
-            differ[stage] = paths
-    return differ
-
-
-def _check_sources(committed: dict[str, Any], clone: Path) -> None:
-    """Compare what git keeps, before minutes are spent on a `dvc.lock` of something else.
-
-    Raises:
-        UserError: Where a file, a folder or a section of the parameters is not what `dvc.lock` says.
-    """
-    params = _params(clone)
-    for content in committed.values():
-        for path, digest in content["deps"].items():
-            if (clone / path).exists() and digest_of(clone / path) != digest:
-                raise _of_another(path)
-        for section, values in content["params"].items():
-            if params.get(section) != values:
-                raise _of_another(f"{_PARAMS} ({section})")
-
-
-def _of_another(path: str) -> UserError:
-    return UserError(
-        f"HEAD:dvc.lock: is of another {path} than the last commit has; run `dvc repro` and commit dvc.lock"
-    )
-
-
-def _tell(differ: _Differing, committed: dict[str, Any], root: Path, clone: Path) -> None:
+def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> None:
     """Print each output that differs, and how much, where the committed one lies in the working tree."""
     for stage, paths in differ.items():
         for path in paths:
             lies, digest = root / path, committed[stage]["outs"].get(path)
             there = lies.exists() and digest_of(lies) == digest
-            print(f"{stage}: {path}: {_how_much(lies if there else None, clone / path)}")
+            print(f"{stage}: {path}: {how_much(lies if there else None, clone / path)}")
 
 
-def _how_much(committed: Path | None, built: Path) -> str:
-    """Return how far two files are apart, in the terms of their kind."""
-    if committed is None:
-        return "differs; `dvc pull` or `dvc checkout` brings the committed one, to tell by how much"
-    if built.is_dir():
-        return "; ".join(_differing_files(committed, built))
-    if built.suffix == ".npz":
-        with np.load(committed, allow_pickle=False) as one, np.load(built, allow_pickle=False) as other:
-            if one.keys() != other.keys():
-                return "differs: holds other arrays"
-            far = {name: _farthest(one[name], other[name]) for name in one}
-        name = max(far, key=far.__getitem__)
-        return f"differs by {far[name]:.3g} at most, in {name}; {sum(map(bool, far.values()))} of {len(far)} arrays"
-    if built.suffix == ".npy":
-        one, other = (np.load(path, allow_pickle=False) for path in (committed, built))
-        return f"differs by {_farthest(one, other):.3g} at most"
-    old, new = committed.read_bytes(), built.read_bytes()
-    if built.suffix in (".csv", ".json"):
-        lines = old.splitlines(), new.splitlines()
-        first = next(
-            (row for row, pair in enumerate(zip(*lines, strict=False), 1) if pair[0] != pair[1]),
-            min(map(len, lines)) + 1,
-        )
-        return f"differs from line {first} on"
-    first = next((at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), len(new))
-    return f"differs from byte {first} on ({len(old)} and {len(new)} bytes)"
-
-
-def _differing_files(committed: Path, built: Path) -> Iterator[str]:
-    """Yield each file of two folders that is not the same in both, and how far the two are apart."""
-    inside = {path.relative_to(folder) for folder in (committed, built) for path in folder.rglob("*")}
-    for name in sorted(inside):
-        old, new = committed / name, built / name
-        if not (old.exists() and new.exists()):
-            yield f"{name.as_posix()} is in the {'committed' if old.exists() else 'new'} one alone"
-        elif new.is_file() and old.read_bytes() != new.read_bytes():
-            yield f"{name.as_posix()} {_how_much(old, new)}"
-
-
-def _farthest(one: Any, other: Any) -> float:
-    """Return the largest difference of two arrays; infinite where their shapes differ."""
-    if one.shape != other.shape:
-        return float("inf")
-    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))
-
-
-def _judge(
-    differ: _Differing, committed: dict[str, Any], built: dict[str, Any], root: Path, clone: Path
-) -> int:
+def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clone: Path) -> int:
     """Print what each stage that differs ran with, there and here, and the metrics; return the exit code."""
     at_fault = []
     for stage, paths in differ.items():
@@ -272,7 +138,7 @@ def _judge(
     if metrics is None:
         print("the metrics are the committed ones")
         return 0
-    old = json.loads(_git(root, "show", f"HEAD:{metrics}"))
+    old = json.loads(git(root, "show", f"HEAD:{metrics}"))
     new = json.loads((clone / metrics).read_text(encoding="utf-8"))
     within = [_within(name, old.get(name), new.get(name)) for name in TOLERANCE]
     return 0 if all(within) else 1
@@ -318,21 +184,3 @@ def _short(text: str | None, other: str | None) -> str:
         return text
     missing = [word for word in words if word not in (other or "").split()]
     return f"{len(words)}, of which the other has not {' '.join(missing) or 'none'}"
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and return what it printed.
-
-    Raises:
-        UserError: Where git refuses, with its words.
-    """
-    command = ["git", *arguments]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - git
-    except FileNotFoundError:
-        raise UserError("git is not there; install it") from None
-    if done.returncode:
-        raise UserError(
-            f"git {arguments[0]}: {done.stderr.strip()}; run this in a clone with a committed dvc.lock"
-        )
-    return done.stdout

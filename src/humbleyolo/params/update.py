@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from humbleyolo.errors import ProblemsError
-from humbleyolo.params.error_texts import missing_key
-from humbleyolo.params.keys import Key, missing_keys
+from humbleyolo.params.keys import Key, dotted, missing_keys
 from humbleyolo.params.loader import find_mistakes, read_sections
 from humbleyolo.params.yaml_edits import YamlText
 
@@ -32,18 +31,15 @@ def add_missing(
         return text, {}, ""
     found = next(((name, other) for name, other in templates if _has_all(other, name, missing)), None)
     if found is None:
-        told = [missing_key(key, file) for key in missing]
         raise ProblemsError(
-            f"{file}: no params.yaml in git here has what it lacks; name a file that has with --template",
-            told,
+            f"{file}: no params.yaml in git here has these keys; name a file that does with --template",
+            [f"{dotted(key)}: is missing" for key in missing],
         )
     name, template = found[0], YamlText(found[1], found[0])
     for key in missing:
         text = YamlText(text, file).add(key, template)
     if mistakes := find_mistakes(text, file):
-        raise ProblemsError(
-            f"{file}: not changed, since with the keys that it lacks there are mistakes", mistakes
-        )
+        raise ProblemsError(f"{file}: not changed, since it has other mistakes", mistakes)
     return text, {key: template.value(key) for key in missing}, name
 
 

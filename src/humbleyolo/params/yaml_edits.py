@@ -49,7 +49,7 @@ class YamlText:
     def value(self, key: Key) -> str:
         """Return the value at a key in one line, as it is written if that is one line."""
         node = self._items[key][1]
-        written = self.text[node.start_mark.index : _end(node)]
+        written = self.text[node.start_mark.index : self._end(node)]
         return written if _in_line(node) and "\n" not in written else one_line(_at(_load(self.text), key))
 
     def replace(self, changes: Mapping[Key, str]) -> str:
@@ -60,14 +60,15 @@ class YamlText:
         text = self.text
         for key in sorted(changes, key=lambda key: -self._items[key][0].start_mark.index):
             (name, node), new = self._items[key], changes[key]
-            start, end = node.start_mark.index, _end(node)
-            if start >= end or not _in_line(node):  # nothing, or several lines below the key
-                start = text.index(":", name.end_mark.index) + 1
-                end, new = max(start, end), f" {new}"
+            start, end = node.start_mark.index, self._end(node)
+            if start == end or not _in_line(node):  # nothing, or lines below the key
+                colon = text.index(":", name.end_mark.index) + 1
+                start, end, new = colon, colon if start == end else end, f" {new}"
             tail = text[end:].partition("\n")[0]
             gap = len(tail) - len(tail.lstrip(" "))
             if tail[gap:].startswith("#"):
-                new += " " * max(1, end + gap - start - len(new))
+                column = gap if "\n" in text[start:end] else end + gap - start - len(new)
+                new += " " * max(1, column)
                 end += gap
             text = text[:start] + new + text[end:]
         return self._checked(text, changes)
@@ -89,7 +90,7 @@ class YamlText:
         new = [f"{key[-1]}: {value}"]
         if section.flow_style or not section.value:
             if before:
-                place, item = _end(before[-1][1]), f", {new[0]}"
+                place, item = self._end(before[-1][1]), f", {new[0]}"
             elif section.value:
                 place, item = section.value[0][0].start_mark.index, f"{new[0]}, "
             else:
@@ -104,6 +105,14 @@ class YamlText:
         at = self._rows_of(before[-1])[1] + 1 if before else self._rows_of(section.value[0])[0]
         return self._checked("\n".join([*self._rows[:at], *rows, *self._rows[at:]]), {key: value})
 
+    def _end(self, node: Node) -> int:
+        """Return the index behind a value, before any space or comment that follows."""
+        if isinstance(node, CollectionNode) and not node.flow_style:
+            last = node.value[-1]
+            return self._end(last if isinstance(node, SequenceNode) else last[1])
+        start, end = int(node.start_mark.index), int(node.end_mark.index)
+        return start + len(self.text[start:end].rstrip())
+
     def _rows_of(self, item: _Item) -> tuple[int, int]:
         """Return the first and last line, from 0, of a key, its value, its comments and the blank lines above.
 
@@ -112,7 +121,7 @@ class YamlText:
         name, value = item
         column = name.start_mark.column
         first = self.text.count("\n", 0, name.start_mark.index)
-        last = max(first, self.text.count("\n", 0, len(self.text[: _end(value)].rstrip())))
+        last = max(first, self.text.count("\n", 0, len(self.text[: self._end(value)].rstrip())))
         while first and _comment_column(self._rows[first - 1]) == column:
             first -= 1
         while first and not self._rows[first - 1].strip():
@@ -148,6 +157,7 @@ def one_line(value: Any) -> str:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = True
     yaml.width = 10**9
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     out = io.StringIO()
     yaml.dump(value, out)
     return out.getvalue().removesuffix("...\n").strip()
@@ -160,14 +170,6 @@ def _names(section: MappingNode) -> list[str]:
 def _in_line(node: Node) -> bool:
     """Return whether a value stands behind its key, not in the lines below."""
     return not isinstance(node, CollectionNode) or bool(node.flow_style)
-
-
-def _end(node: Node) -> int:
-    """Return the index behind a value, before any comment that follows."""
-    if _in_line(node) or not node.value:
-        return int(node.end_mark.index)
-    last = node.value[-1]
-    return _end(last if isinstance(node, SequenceNode) else last[1])
 
 
 def _comment_column(row: str) -> int:

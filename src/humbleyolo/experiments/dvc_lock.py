@@ -1,0 +1,108 @@
+"""Hashes in `dvc.lock`: read, and compared with sources and with another run's."""
+
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from humbleyolo.errors import UserError
+from humbleyolo.storage.hashes import digest_of
+
+PARAMS = "params.yaml"
+
+Stages = dict[str, dict[str, Any]]
+"""Stage -> `deps` and `outs`, each path -> hash, `params`, section -> values, and `cmd`."""
+
+
+def read_lock(text: str, name: str) -> Stages:
+    """Return the stages of a `dvc.lock`.
+
+    Raises:
+        UserError: Where it is no `dvc.lock`.
+    """
+    try:
+        stages = _parse(text, name)["stages"]
+        return {
+            stage: {
+                "cmd": content.get("cmd"),
+                "params": content.get("params", {}).get(PARAMS, {}),
+                **{
+                    kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
+                    for kind in ("deps", "outs")
+                },
+            }
+            for stage, content in stages.items()
+        }
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{name}: is not what `dvc repro` writes ({error}); run it and commit it") from None
+
+
+def read_params(clone: Path) -> Any:
+    """Return the values of the parameter file, unchecked.
+
+    Raises:
+        UserError: Where it is none, as with the marks of a merge that was not finished.
+    """
+    return _parse((clone / PARAMS).read_text(encoding="utf-8"), f"HEAD:{PARAMS}")
+
+
+def check_sources(committed: Stages, clone: Path) -> None:
+    """Compare what git keeps, before minutes are spent on a `dvc.lock` of something else.
+
+    Raises:
+        UserError: Where a file, a folder or a section of the parameters is not what `dvc.lock` says.
+    """
+    params = read_params(clone)
+    for content in committed.values():
+        for path, digest in content["deps"].items():
+            if (clone / path).exists() and digest_of(clone / path) != digest:
+                raise _of_another(path)
+        for section, values in content["params"].items():
+            if params.get(section) != values:
+                raise _of_another(f"{PARAMS} ({section})")
+
+
+def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str, list[str]]:
+    """Return the outputs of each stage that have another hash, in the order of the chain.
+
+    Raises:
+        UserError: Where the committed hashes are of other stages or inputs.
+    """
+    if gone := sorted(committed.keys() - built.keys()):
+        raise UserError(
+            f"HEAD:dvc.lock: has stage {gone[0]}, which dvc.yaml has not; run `dvc repro` and commit dvc.lock"
+        )
+    differ: dict[str, list[str]] = {}
+    for stage, content in built.items():
+        before = committed.get(stage)
+        if before is None:
+            raise UserError(f"HEAD:dvc.lock: has no stage {stage}; run `dvc repro` and commit dvc.lock")
+        if before.get("cmd") != content.get("cmd"):
+            raise _of_another(f"dvc.yaml (cmd of {stage})")
+        for path, digest in content["deps"].items():
+            made_here = any(path in other["outs"] for other in built.values())
+            if not made_here and before["deps"].get(path) != digest:
+                if path == inputs:
+                    raise UserError(
+                        f"{inputs}: is not here what the last commit was made from; `dvc checkout` or `dvc pull` "
+                        "brings that where DVC keeps it; else run `dvc repro` and commit dvc.lock"
+                    )
+                raise _of_another(path)
+        paths = [path for path, digest in content["outs"].items() if before["outs"].get(path) != digest]
+        if paths:
+            differ[stage] = paths
+    return differ
+
+
+def _parse(text: str, name: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"{name}: is no YAML ({error})") from None
+
+
+def _of_another(path: str) -> UserError:
+    return UserError(
+        f"HEAD:dvc.lock: is of another {path} than the last commit has; run `dvc repro` and commit dvc.lock"
+    )
