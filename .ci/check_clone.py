@@ -1,10 +1,10 @@
 """Check a clone that has no data: `check_clone.py [BASE]`.
 
-Tells whether `dvc.lock` is what `dvc repro` would leave, by its hashes alone, and how parameters and metrics differ
-from those of BASE, a commit (HEAD^ without it: what a merge goes to, or the commit before).
-Prints Markdown; within GitHub Actions it is the job's summary too. Needs git and DVC, no TensorFlow.
+Compare `dvc.lock` with what `dvc repro` would write, by hashes alone. Compare parameters and metrics with those of
+the commit BASE. Without BASE that is HEAD^: the target of a merge, or the commit before.
+Print Markdown; within GitHub Actions it is the job's summary too. Git and DVC are needed, TensorFlow is not.
 
-Exit code: 0, 1 where somebody forgot `dvc repro` or to commit what it wrote, 2 where nothing can be said.
+Exit code: 0, 1 if somebody forgot `dvc repro` or to commit its outputs, 2 if the check cannot be made.
 """
 
 import json
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 ABSENT = {"deleted", "not in cache"}  # DVC's words for data that a clone does not have
-SHOWN = 5  # reasons for each stage
+SHOWN = 5  # reasons per stage
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command and return what it said."""
+    """Run a command and return its result, output included."""
     try:
         return subprocess.run(command, capture_output=True, text=True, encoding="utf-8")  # noqa: S603 - git, DVC
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def fail(text: str) -> Any:
 
 
 def find_stale() -> dict[str, list[str]]:
-    """Return, for each stage that would run, what has changed since `dvc.lock` was written."""
+    """Return the changes since `dvc.lock` was written, by the stage that they would run."""
     status = run("dvc", "status", "--json")
     if status.returncode:
         fail(f"dvc status: {status.stderr.strip()}")
@@ -53,12 +53,12 @@ def find_stale() -> dict[str, list[str]]:
 
 
 def kept_by_git(path: str) -> bool:
-    """Return whether a stage's output is kept by git and not by DVC, whose outputs git ignores."""
+    """Check if git and not DVC keeps a stage's output; git ignores the outputs that DVC keeps."""
     return run("git", "check-ignore", "--quiet", path).returncode == 1
 
 
 def changes(entries: list[Any]) -> Iterator[str]:
-    """Yield what `dvc status` says of a stage, without the data that is not there."""
+    """Yield the changes that `dvc status` reports for a stage, except missing data."""
     for entry in entries:
         if isinstance(entry, str):  # the command or the stage itself
             yield entry
@@ -74,12 +74,12 @@ def changes(entries: list[Any]) -> Iterator[str]:
 
 
 def shorten(reasons: list[str]) -> list[str]:
-    """Return the first reasons, and how many more there are."""
+    """Return the first reasons, and the number of the others."""
     return reasons[:SHOWN] + ([f"{len(reasons) - SHOWN} more"] if len(reasons) > SHOWN else [])
 
 
 def compare(kind: str, base: str) -> str:
-    """Return DVC's table of what differs from a commit, in words where nothing does."""
+    """Return DVC's table of differences from a commit, or `None.` without differences."""
     done = run("dvc", kind, "diff", "--md", base)
     if done.returncode:
         fail(f"dvc {kind} diff {base}: {done.stderr.strip()}")

@@ -1,7 +1,7 @@
 """Compare a run's metrics with the committed ones: `compare_metrics.py <committed> <new>`.
 
-On one class of processor they are equal to the byte. Elsewhere sums are rounded otherwise, training takes another
-way, and what it reaches may differ by as much as another seed would make it.
+On one class of processor they are equal to the byte. Elsewhere sums are rounded otherwise, and training takes another
+way. Its result may then differ as much as with another seed.
 """
 
 import json
@@ -21,7 +21,7 @@ TOLERANCE = {
 
 
 def differences(committed: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return one line for each metric that differs by more than is allowed."""
+    """Return one line per metric that differs by more than is allowed."""
     return [
         f"{name}: {new[name]}, committed {committed[name]}; allowed: {allowed or 'nothing'} more or less"
         for name, allowed in TOLERANCE.items()
@@ -36,7 +36,7 @@ def _close(one: float | None, other: float | None, allowed: float) -> bool:
 
 
 def main() -> None:
-    """Compare two files; exit with 1 where they differ by more than is allowed."""
+    """Compare two files; exit with 1 if they differ by more than is allowed."""
     committed, new = (json.loads(Path(path).read_text(encoding="utf-8")) for path in sys.argv[1:3])
     found = differences(committed, new)
     for name in TOLERANCE:
