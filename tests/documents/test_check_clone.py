@@ -1,4 +1,4 @@
-"""What CI says of a clone without data, and the workflow that calls it."""
+"""The check of a clone without data, and the workflow that calls it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""DVC's plots: that they need no network, and are what Chromium draws."""
+"""DVC's plots: they need no network, and Chromium draws all of them."""
 
 import json
 import re
