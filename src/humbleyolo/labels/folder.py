@@ -1,4 +1,4 @@
-"""A labelled folder, or the zip archive that a tool exported, behind one read-only face.
+"""A labelled folder, or the zip archive that a tool exported, read through one interface and never written to.
 
 Nothing is unpacked or written. Only names that were listed when the source was opened can be read, so that no
 path in a label file leads out of it.
@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.ledger import BadInput, shorten
 
@@ -33,13 +34,16 @@ IMAGE_FORMATS = {
 }
 
 
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+
+
 class Source(ABC):
     """Files by name. Names are relative, with `/`, sorted.
 
     Attributes:
-        name: What messages call it.
-        names: Every file.
-        left_out: (name, reason) of what lies there but is not read: links to folders, devices, unsafe names.
+        name: Name of the source in messages.
+        names: Names of all files.
+        left_out: (name, reason) of files that are not read: links to folders, devices, unsafe names.
     """
 
     def __init__(self, name: str) -> None:
@@ -52,7 +56,7 @@ class Source(ABC):
         """Return a file's bytes.
 
         Raises:
-            BadInput: Where it cannot be read, or holds more than `limit` bytes.
+            BadInput: If it cannot be read, or holds more than `limit` bytes.
         """
 
     def close(self) -> None:  # noqa: B027  (a folder has nothing to close)
@@ -85,22 +89,21 @@ def open_source(path: Path) -> Source:
     """Open a folder, a zip archive, or a folder of archives one a split (as `data/dataset`).
 
     Raises:
-        UserError: Where there is nothing to read.
+        UserError: If there is nothing to read.
     """
     try:
         path.stat()
     except PermissionError as error:
         raise UserError(f"{path}: cannot be looked at: {error.strerror}; make it readable") from None
     except (OSError, ValueError):
-        raise UserError(
-            f"{path}: no such file or folder; give the folder or zip archive that holds images and labels"
-        ) from None
+        fix = "give the folder or zip archive that holds images and labels"
+        raise UserError(f"{path}: no such file or folder; {fix}") from None
     if path.is_file():
         return ZipSource(path)
     folder = FolderSource(path)
-    archives = [f"{split}.zip" for split in ("test", "train", "val") if f"{split}.zip" in folder.names]
+    archives = {split: path / f"{split}.zip" for split in sorted(SPLITS) if f"{split}.zip" in folder.names}
     if archives:
-        return _JoinedSource(str(path), {Path(name).stem: ZipSource(path / name) for name in archives})
+        return _JoinedSource(str(path), {split: ZipSource(archive) for split, archive in archives.items()})
     if not folder.names:
         raise UserError(f"{path}: holds no files; it should hold images and their labels")
     return folder
@@ -114,8 +117,7 @@ class FolderSource(Source):
         self._path = path
         names = []
         for name in self._walk():
-            reason = _unsafe(name)
-            if reason:
+            if reason := _unsafe(name):
                 self.left_out.append((shorten(name), reason))
             else:
                 names.append(name)
@@ -125,25 +127,26 @@ class FolderSource(Source):
         for folder, folders, files in os.walk(self._path, onerror=_cannot_list):
             here = Path(folder).relative_to(self._path)
             for name in list(folders):
-                if name.startswith(".") or name == "__MACOSX":
+                hidden = name.startswith(".") or name == "__MACOSX"
+                linked = (Path(folder) / name).is_symlink()
+                if hidden or linked:
                     folders.remove(name)
-                elif (Path(folder) / name).is_symlink():
-                    folders.remove(name)
-                    self.left_out.append(
-                        ((here / name).as_posix(), "a link to a folder, which is not followed")
-                    )
+                if linked and not hidden:
+                    why = "a link to a folder, which is not followed"
+                    self.left_out.append(((here / name).as_posix(), why))
             for name in files:
-                if name.startswith("."):
-                    continue
-                try:
-                    regular = stat.S_ISREG((Path(folder) / name).stat().st_mode)
-                except OSError as error:
-                    self.left_out.append(((here / name).as_posix(), f"cannot be looked at: {error.strerror}"))
-                    continue
-                if regular:
-                    yield (here / name).as_posix()
-                else:
-                    self.left_out.append(((here / name).as_posix(), "neither a file nor a folder"))
+                if not name.startswith("."):
+                    yield from self._regular((here / name).as_posix())
+
+    def _regular(self, name: str) -> Iterator[str]:
+        """Yield a name if it is a file's; else note it."""
+        try:
+            if stat.S_ISREG((self._path / name).stat().st_mode):
+                yield name
+            else:
+                self.left_out.append((name, "neither a file nor a folder"))
+        except OSError as error:
+            self.left_out.append((name, f"cannot be looked at: {error.strerror}"))
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes; see `Source.read`."""
@@ -156,7 +159,7 @@ class FolderSource(Source):
         return _bounded(data, limit)
 
     def path_of(self, name: str) -> Path:
-        """Return where a file lies, absolute."""
+        """Return a file's absolute path."""
         return (self._path / name).resolve()
 
 
@@ -175,36 +178,30 @@ class ZipSource(Source):
             name = entry.filename
             if entry.is_dir() or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("."):
                 continue
-            if stat.S_ISLNK(entry.external_attr >> 16):
-                reason = "a link, which is not followed"
-            elif entry.flag_bits & 1:
-                reason = "encrypted"
-            elif name in self._entries:
-                reason = "a second file of the same name; only the first is read"
-            else:
-                reason = _unsafe(name)
-            if reason:
+            if reason := self._refused(entry):
                 self.left_out.append((shorten(name) if _unsafe(name) else name, reason))
             else:
                 self._entries[name] = entry
         self.names = tuple(sorted(self._entries))
+
+    def _refused(self, entry: zipfile.ZipInfo) -> str:
+        """Return the reason not to read an entry; empty if it is read."""
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            return "a link, which is not followed"
+        if entry.flag_bits & 1:
+            return "encrypted"
+        if entry.filename in self._entries:
+            return "a second file of the same name; only the first is read"
+        return _unsafe(entry.filename)
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes; see `Source.read`. Never unpacks more than `limit`."""
         try:
             with self._lock, self._zip.open(self._entries[name]) as file:
                 data = file.read(limit + 1)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise BadInput(
-                "unreadable", shorten(str(error)), "the archive is damaged here; export it again"
-            ) from None
+        except _DAMAGED as error:
+            why = "the archive is damaged here; export it again"
+            raise BadInput("unreadable", shorten(str(error)), why) from None
         return _bounded(data, limit)
 
     def close(self) -> None:
@@ -241,14 +238,13 @@ def suffix(name: str) -> str:
 
 def _bounded(data: bytes, limit: int) -> bytes:
     if len(data) > limit:
-        raise BadInput(
-            "too-large", f"more than {limit:,} bytes", "larger files are not read; split or shrink it"
-        )
+        why = "larger files are not read; split or shrink it"
+        raise BadInput("too-large", f"more than {limit:,} bytes", why)
     return data
 
 
 def _unsafe(name: str) -> str:
-    """Return why a file's name is not used; empty where it is."""
+    """Return the reason not to use a file's name; empty if it is used."""
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\\" in name or parts[0].endswith(":"):
         return "a path that leaves the folder; only relative paths with / are read"

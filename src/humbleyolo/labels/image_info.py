@@ -139,7 +139,7 @@ def _grey_thumb(image: Image.Image) -> Uint8s:
 
 
 def _cosines() -> Floats:
-    """Rows 1 to 8 of the discrete cosine transform of `_THUMB` values."""
+    """Return rows 1 to 8 of the discrete cosine transform of `_THUMB` values."""
     frequency, place = np.arange(1, 9)[:, None], np.arange(_THUMB)[None, :]
     return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2 * _THUMB)))
 
@@ -148,7 +148,7 @@ _COSINES = _cosines()
 
 
 def _perceptual_hash(thumb: Uint8s) -> int:
-    """Return which of the 64 lowest frequencies lie above their median."""
+    """Return a bit for each of the 64 lowest frequencies: 1 above their median."""
     spectrum = _COSINES @ thumb.astype(np.float64) @ _COSINES.T  # (8, 8)
     bits = (spectrum > np.median(spectrum)).ravel()
     return int.from_bytes(np.packbits(bits).tobytes(), "big")

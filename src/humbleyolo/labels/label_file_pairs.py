@@ -1,6 +1,7 @@
 """Pairs of an image and its text file, for the formats that have one text file an image."""
 
 import posixpath
+import re
 from collections.abc import Callable
 from itertools import islice
 from pathlib import PurePosixPath
@@ -17,18 +18,7 @@ _FOLDERS = {
     "JPEGImages": "labels",
     "img": "labels",
 }
-_NO_LABELS = (
-    "readme",
-    "license",
-    "licence",
-    "classes",
-    "predefined_classes",
-    "train",
-    "val",
-    "valid",
-    "test",
-    "notes",
-)
+_OTHER_TEXT = re.compile("readme|licen[cs]e|(predefined_)?classes|train|valid|val|test|notes", re.I)
 _LOOK_AT = 200  # label files that detection opens
 
 
@@ -96,7 +86,7 @@ def _pairs(reader: SourceReader) -> list[tuple[str, str]]:
         why = f"label it, or declare it background with an empty {place}"
         reader.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
     for name in reader.source.ending(".txt"):
-        other_text = PurePosixPath(name).name.lower().startswith(_NO_LABELS)
+        other_text = _OTHER_TEXT.match(PurePosixPath(name).name)
         if name not in owner and posixpath.dirname(name) in folders and not other_text:
             error = BadInput(
                 "image-missing", "a label file without an image", "add the image or delete the label file"

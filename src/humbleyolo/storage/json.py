@@ -46,8 +46,8 @@ def parse_json(content: bytes | str) -> Any:
     """Return the value in a text, or in its UTF-8 bytes.
 
     Raises:
-        JsonError: For anything but one JSON value: NaN and Infinity, numbers beyond a float, whole numbers of
-            more than 30 digits, a key twice in one object, nesting that is too deep to read.
+        JsonError: For anything but one JSON value; for NaN and Infinity, numbers beyond a float or of more than
+            30 digits. Also for a key twice in one object, and nesting that is too deep to read.
         UnicodeDecodeError: For bytes that are not UTF-8.
     """
     text = content if isinstance(content, str) else content.decode()

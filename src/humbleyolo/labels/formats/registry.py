@@ -65,13 +65,7 @@ FORMATS: dict[LabelFormat, Row] = {
     "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax", csv_table),
     "article": Row("the article's Images/ and Labels/", article),
 }
-WRITABLE: dict[str, WritableFormat] = {
-    "voc": voc,
-    "yolo": yolo,
-    "coco": coco,
-    "cvat": cvat,
-    "csv": csv_table,
-}
+WRITABLE: dict[str, WritableFormat] = {"voc": voc, "yolo": yolo, "coco": coco, "cvat": cvat, "csv": csv_table}
 
 
 def _detect_format(source: Source) -> tuple[LabelFormat, str]:

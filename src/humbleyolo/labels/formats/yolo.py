@@ -8,8 +8,8 @@ Names and lists as each tool writes them, in whichever of these places they are:
     LabelImg            classes.txt beside the labels
     Ultralytics         data.yaml (names, nc, train, val, test), images/ beside labels/
 
-Without names, `classes` must give them, because a number means nothing. Six decimals, as tools write, put a box's
-edge up to 1e-6 of the image beyond its border: such a box is cut there, with a note.
+Without names, `classes` must give them, because a number means nothing. Six decimals, as tools
+write, put a box's edge up to 1e-6 of the image beyond its border. Such a box is cut there, with a note.
 """
 
 import json

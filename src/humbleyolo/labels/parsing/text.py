@@ -23,18 +23,11 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = _lines_before(data[: error.start]) + 1
-        raise BadInput(
-            "encoding",
-            f"byte 0x{data[error.start]:02x}",
-            "not UTF-8 (Latin-1?); save the file as UTF-8",
-            f"line {line}",
-        ) from None
+        before = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        why = "not UTF-8 (Latin-1?); save the file as UTF-8"
+        line = before.count(b"\n") + 1
+        raise BadInput("encoding", f"byte 0x{data[error.start]:02x}", why, f"line {line}") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _lines_before(data: bytes) -> int:
-    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
 
 
 def numbered_lines(text: str) -> list[tuple[int, str]]:
@@ -67,14 +60,13 @@ def parse_integer(text: str, name: str) -> int:
         BadInput: For anything else, or more than 18 digits.
     """
     if len(text) > 19 or not _INTEGER.fullmatch(text):
-        raise BadInput(
-            "not-an-integer", shorten(text), f"{name} must be a whole number in digits 0 to 9; correct it"
-        )
+        why = f"{name} must be a whole number in digits 0 to 9; correct it"
+        raise BadInput("not-an-integer", shorten(text), why)
     return int(text)
 
 
 def parse_flag(text: str, name: str) -> bool:
-    """Return whether a flag is set: `0`, `1`, `true`, `false`, in any case.
+    """Return a flag: `0`, `1`, `true`, `false`, `yes`, `no`, in any case.
 
     Raises:
         BadInput: For anything else.

@@ -30,31 +30,30 @@ class Element:
 
     @property
     def where(self) -> str:
-        """How a message names it."""
+        """Its name in messages."""
         return f"line {self.line}, <{self.tag}>"
 
     def all(self, tag: str) -> list["Element"]:
-        """Children of that name."""
+        """Return the children of that name."""
         return [child for child in self.children if child.tag == tag]
 
     def find(self, tag: str) -> "Element | None":
         """Return the only child of that name, or None.
 
         Raises:
-            BadInput: Where there are several.
+            BadInput: If there are several.
         """
         found = self.all(tag)
         if len(found) > 1:
-            raise BadInput(
-                "xml", f"{len(found)} elements <{tag}>", "there must be one; keep the right one", self.where
-            )
+            why = "there must be one; keep the right one"
+            raise BadInput("xml", f"{len(found)} elements <{tag}>", why, self.where)
         return found[0] if found else None
 
     def child(self, tag: str) -> "Element":
         """Return the only child of that name.
 
         Raises:
-            BadInput: Where there is none, or several.
+            BadInput: If there is none, or several.
         """
         found = self.find(tag)
         if found is None:
@@ -65,36 +64,33 @@ class Element:
         """Return an attribute.
 
         Raises:
-            BadInput: Where it is missing.
+            BadInput: If it is missing.
         """
         if name not in self.attributes:
             raise BadInput("xml", f"no attribute {name}", f"<{self.tag}> must have it; add it", self.where)
         return self.attributes[name]
 
-    def number(self, name: str | None = None) -> float:
-        """Return the text, or the attribute `name`, as a number; BadInput otherwise."""
-        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attribute(name), name)
-        return self._placed(lambda: parse_number(text, title))
+    def number(self, name: str = "") -> float:
+        """Return the attribute `name`, or the text, as a number; BadInput otherwise."""
+        return self._parsed(parse_number, self.attribute(name) if name else self.text, name)
 
-    def integer(self, name: str | None = None) -> int:
-        """Return the text, or the attribute `name`, as a whole number; BadInput otherwise."""
-        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attribute(name), name)
-        return self._placed(lambda: parse_integer(text, title))
+    def integer(self, name: str = "") -> int:
+        """Return the attribute `name`, or the text, as a whole number; BadInput otherwise."""
+        return self._parsed(parse_integer, self.attribute(name) if name else self.text, name)
 
-    def flag(self, name: str | None = None) -> bool:
-        """Return the text, or the attribute `name`, as true or false; a missing attribute is false."""
-        text, title = (self.text, f"<{self.tag}>") if name is None else (self.attributes.get(name, "0"), name)
-        return self._placed(lambda: parse_flag(text, title))
+    def flag(self, name: str = "") -> bool:
+        """Return the attribute `name`, or the text, as true or false; a missing attribute is false."""
+        return self._parsed(parse_flag, self.attributes.get(name, "0") if name else self.text, name)
 
-    def _placed(self, parse: Callable[[], _T]) -> _T:
+    def _parsed(self, parse: Callable[[str, str], _T], text: str, name: str) -> _T:
         try:
-            return parse()
+            return parse(text, name or f"<{self.tag}>")
         except BadInput as error:
             raise error.at(self.where) from None
 
 
 class _Builder:
-    """Turns expat's events into elements, and hands out the root's children as they close."""
+    """Turn expat's events into elements, and hand out the root's children as they close."""
 
     def __init__(self) -> None:
         self.parser = expat.ParserCreate()
@@ -109,9 +105,7 @@ class _Builder:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if len(self.open) >= _DEPTH:
-            raise BadInput(
-                "xml", f"more than {_DEPTH} levels", "label files are not that deep", self._where()
-            )
+            raise self._refuse(f"more than {_DEPTH} levels", "label files are not that deep")
         element = Element(tag, self.parser.CurrentLineNumber, attributes)
         if not self.open:
             self.root = element
@@ -130,22 +124,18 @@ class _Builder:
             self.open[-1].text += text
 
     def _doctype(self, *_: object) -> None:
-        raise BadInput(
-            "xml",
-            "a DTD",
-            "label files have none, and it may hide a bomb; remove <!DOCTYPE ...>",
-            self._where(),
-        )
+        why = "label files have none, and it may hide a bomb; remove <!DOCTYPE ...>"
+        raise self._refuse("a DTD", why)
 
-    def _where(self) -> str:
-        return f"line {self.parser.CurrentLineNumber}"
+    def _refuse(self, found: str, why: str) -> BadInput:
+        return BadInput("xml", found, why, f"line {self.parser.CurrentLineNumber}")
 
 
 def stream(data: bytes) -> Iterator[Element]:
     """Yield the root (with its attributes, no children yet), then each of its children as it closes.
 
     Raises:
-        BadInput: Where the bytes are not well-formed XML, hold a DTD, or nest deeper than 64 levels.
+        BadInput: If the bytes are not well-formed XML, hold a DTD, or nest deeper than 64 levels.
     """
     builder = _Builder()
     started = False
@@ -165,11 +155,9 @@ def stream(data: bytes) -> Iterator[Element]:
 
 
 def _ill_formed(data: bytes, error: expat.ExpatError) -> BadInput:
-    """Return what to say of XML that expat refused: its encoding, where that is all that is wrong."""
-    if (
-        error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
-        and b"encoding" not in data[:200]
-    ):
+    """Return the mistake in XML that expat refused: its encoding, if that is all that is wrong."""
+    invalid = error.code == expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+    if invalid and b"encoding" not in data[:200]:
         try:
             decode(data)
         except BadInput as encoding:
