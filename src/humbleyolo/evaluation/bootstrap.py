@@ -1,16 +1,17 @@
-"""How much of a number is chance: 95 % intervals by bootstrap over images, of one run or of two compared.
+"""Bootstrap over images: 95 % intervals of a run's numbers, or of the difference of two runs.
 
-Images are what was drawn at random, so images are drawn again, as many as there are, with replacement; what is
-measured on such a draw varies as it would on other test images. The interval holds the middle 95 % of the draws
-(the percentile interval of Efron and Tibshirani 1993, chapter 13). Nothing is matched again: an image drawn twice
-counts twice. Draw b of a seed is the same for every run on the same number of images, so that two runs can be
-compared on each draw (a paired bootstrap): what makes both better or worse falls out of the difference.
+As many images as there are, are drawn from them with replacement. A number varies over such draws as it would over
+other test images. The interval holds the middle 95 % of the draws (the percentile interval of Efron and Tibshirani
+1993, chapter 13). Nothing is matched again: an image drawn twice counts twice. Draw b of a seed is the same for every
+run on the same number of images. So two runs can be compared on each draw (a paired bootstrap), and what makes both
+better or worse falls out of the difference.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from humbleyolo.evaluation.calibration import bin_of
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve, Weights
@@ -33,24 +34,24 @@ _LIMITS = (1, 10)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The middle 95 % of the draws; None where too few are defined to tell."""
+    """The middle 95 % of the draws; None if too few are defined."""
 
     low: float | None
     high: float | None
 
 
 class Weighable:
-    """What became of a run's detections, ready to be measured on any weighting of its images.
+    """Matched detections of a run, ready to be measured on any weighting of its images.
 
     Args:
         truths: M rows.
         detections: D rows, of the same N images.
         class_count: C.
-        matches: What became of the detections at the IoU of precision and recall.
-        nearest: The truths that they overlap most.
+        matches: Matches at the IoU of precision and recall.
+        nearest: Ground truths that the detections overlap most.
         taken: (D,) bool, the detections at or above the threshold.
-        voc_iou: The least IoU of a match for Pascal VOC's AP.
-        bins: Of the calibration.
+        voc_iou: Least IoU of a match for Pascal VOC's AP.
+        bins: Number of bins of the calibration.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Weighable:
         taken: Bools,
         bins: int,
     ) -> dict[str, Floats]:
-        """Return (N, ...) sums over what is in each image, of which ratios are made."""
+        """Return (N, ...) sums over the boxes of each image, of which ratios are made."""
         found, counted = matches.truths >= 0, ~matches.ignored
 
         def by_image(rows: Bools, values: Floats | None = None) -> Floats:
@@ -120,7 +121,7 @@ class Weighable:
         return max(self.image_count, *(len(rows) for rows in self._of_class), 1)
 
     def measure(self, weights: Weights) -> dict[str, Floats]:
-        """Return each of `MEASURED` (W,) for (W, N) weights of the images; NaN where undefined."""
+        """Return each of `MEASURED` (W,) for (W, N) weights of the images; NaN if undefined."""
         return {**self._measure_curves(weights), **self._measure_ratios(weights)}
 
     def _measure_curves(self, weights: Weights) -> dict[str, Floats]:
@@ -175,14 +176,14 @@ class Weighable:
 
 
 def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[Weights]:
-    """Yield how often each image is drawn, (W, N) int64 at a time, in `resamples` rows altogether.
+    """Yield the weights of images, (W, N) int64 at a time, in `resamples` rows altogether.
 
-    Row b is a function of the seed, b and N alone.
+    A weight says how often an image is drawn. Row b is a function of the seed, b and N alone.
 
     Args:
         image_count: N.
-        resamples: How many draws.
-        seed: 0 or more.
+        resamples: Number of draws.
+        seed: Seed, 0 or more.
         width: The most numbers that one row takes in the end, by which W is chosen.
     """
     length = max(1, _NUMBERS // width)
@@ -201,15 +202,15 @@ def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[We
 
 
 def resample(runs: Sequence[Weighable], resamples: int, seed: int) -> list[dict[str, Floats]]:
-    """Return each of `MEASURED` of each run on the same draws: (resamples,), NaN where undefined.
+    """Return each of `MEASURED` of each run on the same draws: (resamples,), NaN if undefined.
 
     Args:
         runs: One or more.
-        resamples: How many draws, 1 or more.
-        seed: 0 or more.
+        resamples: Number of draws, 1 or more.
+        seed: Seed, 0 or more.
 
     Raises:
-        ValueError: Where the runs are of different numbers of images.
+        ValueError: If the runs are of different numbers of images.
     """
     if len({run.image_count for run in runs}) != 1:
         raise ValueError("runs of different numbers of images cannot be resampled together")
@@ -234,17 +235,12 @@ def interval(draws: Floats, image_count: int) -> Interval:
 
 
 def _ranks(images: Ints, labels: Ints) -> Ints:
-    """Return the (D,) place of each detection, from 0, among those of its image and class."""
-    order = np.lexsort((labels, images))  # stable: best first within each group
-    start = np.r_[True, (np.diff(images[order]) != 0) | (np.diff(labels[order]) != 0)][: len(order)]
-    first = np.maximum.accumulate(np.where(start, np.arange(len(order)), 0))
-    ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order)) - first
-    return ranks
+    """Return the (D,) place of each detection, from 0, among those of its image and class, in their order."""
+    return np.asarray(pd.Series(images).groupby([images, labels]).cumcount(), np.int64)
 
 
 def _images_of(truths: TruthTable, label: int, limits: tuple[float, float]) -> Ints:
-    """Return the image of each truth of a class whose area is within limits, crowds left out."""
+    """Return the image of each ground truth of a class whose area is within limits, crowds left out."""
     area = truths.boxes_ltwh[:, 2] * truths.boxes_ltwh[:, 3]
     wanted = ~truths.crowd & (truths.labels == label) & (area >= limits[0]) & (area <= limits[1])
     images: Ints = truths.images[wanted]
@@ -256,6 +252,6 @@ def _recall(found: Weights, positives: Weights) -> Floats:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the (W,) mean over IoUs and classes of (T, C, W), of what is defined."""
+    """Return the (W,) mean over IoUs and classes of the defined values of (T, C, W)."""
     defined = np.isfinite(values)
     return ratio(np.where(defined, values, 0).sum(axis=(0, 1)), defined.sum(axis=(0, 1)))

@@ -1,8 +1,8 @@
-"""Does the confidence mean what it says? Detections in bins of their score, and what came true in each.
+"""Calibration of the confidence: detections in bins of their score, with the IoU and the part that is right in each.
 
-YOLO's score is Pr(class) x Pr(object) x IoU (Redmon et al. 2016, equation 1): it should be the IoU with the truth.
-Used as a probability, it should be the part of detections that are right. Each calibration error is the mean gap
-between what the score says and what is so, over bins, weighted by their detections (Guo et al. 2017, equation 3).
+YOLO's score is Pr(class) x Pr(object) x IoU (Redmon et al. 2016, equation 1), so it should be the IoU with the ground
+truth. Used as a probability, it should be the part of detections that are right. Each calibration error is the mean
+gap between the score and that, over bins, weighted by their detections (Guo et al. 2017, equation 3).
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from humbleyolo.storage.array_types import Array, Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How far the score is from what it should be.
+    """Gaps between the score and what it should be.
 
     Attributes:
-        iou_error: From the IoU with the nearest truth of the detection's class; None without detections.
-        right_error: From the part of detections that are right.
-        table: One row a bin: low, high, count, confidence, iou, right (means, NaN in an empty bin).
+        iou_error: Gap to the IoU with the nearest ground truth of the detection's class; None without detections.
+        right_error: Gap to the part of detections that are right, likewise.
+        table: One row per bin: low, high, count, confidence, iou, right (means, NaN in an empty bin).
     """
 
     iou_error: float | None
@@ -32,9 +32,9 @@ class Calibration:
 
 
 def bin_of(values: Floats, bins: int) -> Ints:
-    """Return which of equal bins of 0 to 1 each value is in; a bin holds its lower edge, the last also 1.
+    """Return the index of each value's bin, of equal bins of 0 to 1; a bin holds its lower edge, the last also 1.
 
-    What lies outside 0 to 1 goes into the first bin or the last.
+    Values outside 0 to 1 go into the first bin or the last.
     """
     edges = bin_edges(bins)
     return np.clip(np.searchsorted(edges, values, "right") - 1, 0, bins - 1).astype(np.int64)
@@ -50,9 +50,9 @@ def calibrate(detections: DetectionTable, matches: Matches, nearest: Nearest, bi
 
     Args:
         detections: D rows.
-        matches: Which are right.
-        nearest: Their truths.
-        bins: How many.
+        matches: Their matches.
+        nearest: Their nearest ground truths.
+        bins: Number of bins.
     """
     counted = np.flatnonzero(~matches.ignored)
     scores = detections.scores[counted]
@@ -77,7 +77,7 @@ def calibrate(detections: DetectionTable, matches: Matches, nearest: Nearest, bi
 
 
 def iou_histogram(ious: Floats, bins: int) -> pd.DataFrame:
-    """Return how many of (P,) IoUs are in each of equal bins: low, high, count."""
+    """Count (P,) IoUs in equal bins: low, high, count."""
     edges = bin_edges(bins)
     count = np.bincount(bin_of(ious, bins), minlength=bins)
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "count": count})

@@ -1,4 +1,4 @@
-"""Which class is taken for which, with the background as a row and a column."""
+"""Confusion of classes, with the background as a row and a column."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,19 +25,19 @@ def confusion_table(
     categories: Sequence[str],
     iou: float,
 ) -> pd.DataFrame:
-    """Count pairs of a truth's class and the class that it was taken for.
+    """Count pairs of a ground truth's class and the class that it was taken for.
 
-    Detections that found a truth of their class are those pairs first, so that the diagonal holds what is right
-    in precision and recall. The rest is matched with the truths that are left, whatever the class, by the
-    same rule. What is left then is background: a detection of nothing, or a truth that was not found.
+    Detections that match a ground truth of their class come first, so that the diagonal holds those that are right in
+    precision and recall. The rest is matched with the ground truths that are left, whatever the class, by the same
+    rule. What is left then is background: a detection of nothing, or a ground truth that is missed.
 
     Args:
         truths: M rows.
         detections: D rows, of the same images.
-        matches: What became of them.
+        matches: Their matches.
         taken: (D,) bool, the detections to count.
         categories: C names.
-        iou: The least IoU of a match.
+        iou: Least IoU of a match.
 
     Returns:
         Every pair but background with background, with the columns truth, predicted, count, truth_index and

@@ -1,4 +1,4 @@
-"""A network run over a split, and what it found put beside what is there."""
+"""Inference: a network run over splits, its detections beside their ground truths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
     """Make sure that a network, an encoded split and an archive are of one dataset.
 
     Raises:
-        ProblemsError: With each thing that differs, and what to run.
+        ProblemsError: If they are not; it names each difference, and what to run.
     """
     info = network.info
     problems = []
@@ -85,12 +85,12 @@ def _on_original(
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """A split, and what a network found on it.
+    """Ground truths of a split, and a network's output on it.
 
     Attributes:
-        truths: What is there.
-        detections: What was found.
-        confidence: (N, R, S, B) float32, what the network has in each box of each cell.
+        truths: M rows.
+        detections: D rows.
+        confidence: (N, R, S, B) float32, the network's in each box of each cell.
     """
 
     truths: TruthTable
@@ -101,18 +101,18 @@ class Evaluated:
 def run_network(
     network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
 ) -> list[Evaluated]:
-    """Run a network over splits, each behind a bar, after all of them were looked at.
+    """Check all splits, then run a network over each with a progress bar.
 
     Args:
-        network: A model.
-        selection: Which of its boxes are detections.
+        network: Trained network.
+        selection: Selection of its boxes.
         grid: Folder of the encoded splits.
         dataset: Folder of the splits' archives.
-        splits: Their names.
+        splits: Names of the splits.
 
     Raises:
-        UserError: Where a split is missing or damaged.
-        ProblemsError: Where one does not belong to the model.
+        UserError: If a split is missing or damaged.
+        ProblemsError: If one does not belong to the model.
     """
     opened = [open_encoded(grid / name) for name in splits]
     truths = []

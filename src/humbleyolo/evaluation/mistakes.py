@@ -1,17 +1,17 @@
-"""Which mistakes a detector makes, and how much AP each kind costs.
+"""Mistakes of a detector, and the AP that each kind costs.
 
 The kinds, and what repairs them, are those of TIDE (Bolya et al. 2020, "TIDE: A General Toolbox for Identifying
 Object Detection Errors", sections 2.2 and 2.3). Of detections that are not right:
 
-    localisation      overlaps a truth of its class, but by less than a match; repaired: it finds that truth
-    classification    lies on a truth of another class; repaired: it gets that class
-    duplicate         lies on a truth of its class that a better one has found; repaired: it is removed
+    localisation      overlaps a ground truth of its class, but by less than a match; repaired: it matches that one
+    classification    lies on a ground truth of another class; repaired: it gets that class
+    duplicate         lies on a ground truth of its class that a better one matches; repaired: it is removed
     background        overlaps nothing; repaired: it is removed
-    both              overlaps a truth of another class by less than a match; repaired: it is removed
-    missed            a truth that nothing found, nor would after the first two repairs; repaired: it is not asked for
+    both              overlaps a ground truth of another class by less than a match; repaired: it is removed
+    missed            a ground truth without a match, also after the first two repairs; repaired: it is not asked for
 
-The first that fits is the kind. Repairs of one kind are done all at once: of several that would find one truth the
-best finds it and the others are removed, as is what would find a truth that is found already.
+The first that fits is the kind. Repairs of one kind are done all at once. Of several that would match one ground
+truth the best does and the others are removed. One is removed as well if the ground truth has a match already.
 """
 
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 CORRECT = "correct"
 MISTAKES = ("classification", "localisation", "both", "duplicate", "background", "missed")
-_UNCOUNTED = ""  # the kind of what is neither right nor wrong
+_UNCOUNTED = ""  # the kind of a detection that is neither right nor wrong
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What each detection is, in the order of the table.
+    """Kind of each detection, in the order of the table.
 
     Attributes:
-        kinds: (D,) text, `correct`, one of `MISTAKES` but missed, or empty where it is not counted.
-        truths: (D,) int64 row of the truth that it found, or is mistaken about; -1 where there is none.
-        iou: (D,) float64 with it.
+        kinds: (D,) text, `correct`, one of `MISTAKES` but missed, or empty if it is not counted.
+        truths: (D,) int64 row of the ground truth that it matches, or is mistaken about; -1 if there is none.
+        iou: (D,) float64 IoU with it.
     """
 
     kinds: npt.NDArray[np.str_]
@@ -49,14 +49,14 @@ class Judgement:
 def judge(
     detections: DetectionTable, matches: Matches, nearest: Nearest, match_iou: float, background_iou: float
 ) -> Judgement:
-    """Say of each detection whether it is right, or which mistake it is.
+    """Tell right detections and each kind of mistake apart.
 
     Args:
         detections: D rows.
-        matches: What became of them, at `match_iou`.
-        nearest: The truths that they overlap most.
-        match_iou: The least IoU of a match.
-        background_iou: The least IoU with a truth of what is not background.
+        matches: Their matches, at `match_iou`.
+        nearest: Ground truths that they overlap most.
+        match_iou: Least IoU of a match.
+        background_iou: Least IoU with a ground truth of a detection that is not background.
     """
     right = matches.truths >= 0
     taken = np.zeros(len(detections), np.bool_)
@@ -83,7 +83,7 @@ def judge(
 
 
 def missed_truths(truths: TruthTable, judgement: Judgement, taken: Bools) -> Bools:
-    """Return (M,) which truths are missed, where only the detections `taken` (D,) are there."""
+    """Return the ground truths, (M,) bool, that the detections `taken` (D,) miss."""
     covering = taken & np.isin(judgement.kinds, (CORRECT, "classification", "localisation"))
     missed = ~truths.crowd
     missed[judgement.truths[covering]] = False
@@ -100,13 +100,13 @@ def mistakes_table(
     Args:
         truths: M rows.
         detections: D rows.
-        judgement: Of them.
+        judgement: Kinds of the detections.
         taken: (D,) bool, the detections at or above the threshold.
         class_count: C.
 
     Returns:
         A row for each of `MISTAKES`: kind, count (at the threshold), count_all (of all detections) and ap_gain,
-        NaN where AP is undefined.
+        NaN if AP is undefined.
     """
     everything = np.ones(len(detections), np.bool_)
     before = _repaired_ap(truths, detections, judgement, "", class_count)
@@ -126,7 +126,7 @@ def mistakes_table(
 def _repaired_ap(
     truths: TruthTable, detections: DetectionTable, judgement: Judgement, repaired: str, class_count: int
 ) -> float:
-    """Return AP after the repair of one kind; NaN where there is nothing to find."""
+    """Return AP after the repair of one kind; NaN if there is nothing to find."""
     order = detections.order()
     kinds, found = judgement.kinds[order], judgement.truths[order]
     labels = detections.labels[order]
@@ -166,49 +166,36 @@ def judged_table(
     taken: Bools,
     categories: tuple[str, ...],
 ) -> pd.DataFrame:
-    """Return a row for each detection at or above the threshold, and for each truth that is missed there.
+    """Return a row for each detection at or above the threshold, and for each ground truth that is missed there.
 
     Args:
         truths: M rows, in the order of their archive.
         detections: D rows.
-        judgement: Of them.
+        judgement: Kinds of the detections.
         taken: (D,) bool, the detections at or above the threshold; none that is not counted.
         categories: C names.
 
     Returns:
         By image, first the detections: image_id, detection (position in `detections.json`, from 0), truth (id of
-        the annotation), kind, predicted, truth_class, score, iou. What does not exist is missing.
+        the annotation), kind, predicted, truth_class, score, iou. Values that do not exist are missing.
     """
     order = detections.file_order()
     position = np.flatnonzero(taken[order])
     rows = order[position]
-    about = judgement.truths[rows]
     missed = np.flatnonzero(missed_truths(truths, judgement, taken))
-    found = pd.DataFrame(
+    nothing, no_number = len(missed) * [None], np.full(len(missed), np.nan)
+    about = np.concatenate([judgement.truths[rows], missed])
+    iou = np.concatenate([judgement.iou[rows].round(12), no_number])
+    table = pd.DataFrame(
         {
-            "image_id": detections.images[rows] + 1,
-            "detection": pd.array(position, "Int64"),
-            "truth": pd.array(about + 1, "Int64"),
-            "kind": judgement.kinds[rows],
-            "predicted": [categories[label] for label in detections.labels[rows]],
+            "image_id": np.concatenate([detections.images[rows], truths.images[missed]]) + 1,
+            "detection": pd.array([*position.tolist(), *nothing], "Int64"),
+            "truth": pd.array([None if row < 0 else row + 1 for row in about.tolist()], "Int64"),
+            "kind": [*judgement.kinds[rows], *(len(missed) * ["missed"])],
+            "predicted": [*(categories[label] for label in detections.labels[rows]), *nothing],
             "truth_class": [None if row < 0 else categories[truths.labels[row]] for row in about],
-            "score": detections.scores[rows],
-            "iou": judgement.iou[rows].round(12),
+            "score": np.concatenate([detections.scores[rows], no_number]),
+            "iou": np.where(about < 0, np.nan, iou),
         }
     )
-    found.loc[about < 0, ["truth", "iou"]] = None
-    lost = pd.DataFrame(
-        {
-            "image_id": truths.images[missed] + 1,
-            "detection": pd.array([None] * len(missed), "Int64"),
-            "truth": pd.array(missed + 1, "Int64"),
-            "kind": "missed",
-            "predicted": None,
-            "truth_class": [categories[label] for label in truths.labels[missed]],
-            "score": np.nan,
-            "iou": np.nan,
-        }
-    )
-    parts = [part for part in (found, lost) if len(part)] or [found]
-    table = pd.concat(parts, ignore_index=True)
-    return table.iloc[np.argsort(table["image_id"].to_numpy(), kind="stable")].reset_index(drop=True)
+    return table.sort_values("image_id", kind="stable", ignore_index=True)

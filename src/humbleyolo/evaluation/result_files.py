@@ -1,12 +1,13 @@
-"""The files of data/evaluation.
+"""Result files of an evaluation: `detections.json` and `metrics.json`.
 
-`detections.json` is in the COCO results format: one entry a detection, one line an entry, ids from 1.
-`metrics.json` holds numbers by name, null where one does not exist, and under `per_class` the same by class.
+`detections.json` is in the COCO results format: one entry per detection, one line per entry, ids from 1.
+`metrics.json` holds numbers by name, null if one does not exist, and under `per_class` the same by class.
 """
 
 import json
 from array import array
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +20,7 @@ from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
-_MOST_PROBLEMS = 20  # told of one file
+_MOST_PROBLEMS = 20  # shown per file
 _BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
 _BLANKS = " \t\r\n"  # as JSON has them
 _DECODER = json.JSONDecoder()
@@ -29,7 +30,7 @@ _REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
 def write_detections(path: Path, detections: DetectionTable) -> None:
     """Write detections by image, best score first, equal ones by class and box.
 
-    Numbers are written in full, so that the scores of what is read are the scores of what was written.
+    Numbers are written in full, so that the same are read back.
     """
     rows = detections.file_order()
     with atomic_write(path) as file:
@@ -50,27 +51,22 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
     """Read detections of images 1 to `image_count` and categories 1 to `class_count`.
 
     Raises:
-        UserError: Where the file is missing or is no such list; the text says what to run.
+        UserError: If the file is missing or is no such list; the text says what to run.
         ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
     """
     images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
     problems: list[str] = []
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, entry in enumerate(_entries(file)):
-                wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
-                problems += wrong
-                if len(problems) >= _MOST_PROBLEMS:
-                    break
-                if not wrong:
-                    images.append(entry["image_id"] - 1)
-                    boxes.extend(entry["bbox"])
-                    labels.append(entry["category_id"] - 1)
-                    scores.append(entry["score"])
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {_REMEDY}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is damaged, or no list of COCO results ({error}); {_REMEDY}") from None
+    with _readable(path, "list of COCO results"), path.open(encoding="utf-8") as file:
+        for number, entry in enumerate(_entries(file)):
+            wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
+            problems += wrong
+            if len(problems) >= _MOST_PROBLEMS:
+                break
+            if not wrong:
+                images.append(entry["image_id"] - 1)
+                boxes.extend(entry["bbox"])
+                labels.append(entry["category_id"] - 1)
+                scores.append(entry["score"])
     if problems:
         raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], _REMEDY])
     return DetectionTable(
@@ -86,7 +82,7 @@ def _entries(file: TextIO) -> Iterator[Any]:
     """Yield the values of a JSON list one by one, holding little of the file.
 
     Raises:
-        ValueError: Where it is no list, or has an entry that is too long to be one of ours.
+        ValueError: If it is no list, or has an entry that is too long to be one of ours.
     """
     text = file.read(_BLOCK).lstrip(_BLANKS)
     if not text.startswith("["):
@@ -125,13 +121,13 @@ def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
 
 
 def read_metrics(path: Path, *names: str) -> list[float | None]:
-    """Read headline metrics by name; None where one does not exist.
+    """Read headline metrics by name; None if one does not exist.
 
     Raises:
-        UserError: Where the file is missing, damaged or of another format, or does not hold them, as one of an
-            older version does not.
+        UserError: If the file is missing, damaged or of another format, or lacks one, as that of an older version.
     """
-    metrics = _read_json(path)
+    with _readable(path, "JSON"):
+        metrics = read_json(path)
     if not isinstance(metrics, dict):
         raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
     if metrics.get("format", FORMAT) != FORMAT:
@@ -151,13 +147,15 @@ def read_metrics(path: Path, *names: str) -> list[float | None]:
     return [metrics[name] for name in names]
 
 
-def _read_json(path: Path) -> Any:
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Turn errors of reading into a `UserError` that says what to run."""
     try:
-        return read_json(path)
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_REMEDY}") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is damaged, or no JSON ({error}); {_REMEDY}") from None
+        raise UserError(f"{path}: is damaged, or no {kind} ({error}); {_REMEDY}") from None
 
 
 def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:

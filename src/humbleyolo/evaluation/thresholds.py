@@ -59,16 +59,6 @@ def find_thresholds(
     )
 
 
-def rates(right: int, taken: int, positives: int) -> Rates:
-    """Return the rates of so many right ones, of so many taken, of so many ground truths."""
-    return Rates(
-        *(
-            round(part / whole, 12) if whole else None
-            for part, whole in ((right, taken), (right, positives), (2 * right, taken + positives))
-        )
-    )
-
-
 def rates_at(
     truths: TruthTable,
     detections: DetectionTable,
@@ -85,14 +75,20 @@ def rates_at(
         threshold: Least score.
         label: One class; None: all detections and ground truths together.
     """
-    taken = taken_at(detections, matches, threshold)
-    positives = ~truths.crowd
+    is_taken, is_positive = taken_at(detections, matches, threshold), ~truths.crowd
     if label is not None:
-        taken, positives = taken & (detections.labels == label), positives & (truths.labels == label)
-    return rates(
-        int(np.count_nonzero(taken & (matches.truths >= 0))),
-        int(np.count_nonzero(taken)),
-        int(np.count_nonzero(positives)),
+        is_taken, is_positive = (
+            is_taken & (detections.labels == label),
+            is_positive & (truths.labels == label),
+        )
+    right, taken, positives = (
+        int(np.count_nonzero(rows)) for rows in (is_taken & (matches.truths >= 0), is_taken, is_positive)
+    )
+    return Rates(
+        *(
+            round(part / whole, 12) if whole else None
+            for part, whole in ((right, taken), (right, positives), (2 * right, taken + positives))
+        )
     )
 
 

@@ -1,10 +1,9 @@
-"""Average precision of one class from what became of its detections, for many weightings of images at once.
+"""Average precision of one class, for many weightings of images at once.
 
     D detections, best first, P of them right, W weightings
 
-A weight says how often a detection's image is counted: 1 for what was measured, and as often as the image was
-drawn in a bootstrap. A detection of weight 2 stands where two equal ones would, beside each other, and changes
-AP as these would.
+A weight says how often a detection's image counts: once in a measurement, as often as it was drawn in a bootstrap. A
+detection of weight 2 changes AP as two equal ones beside each other would.
 """
 
 import numpy as np
@@ -23,8 +22,8 @@ class Curve:
 
     Args:
         right: (D,) bool, best first.
-        weights: (W, D) int64 of each detection; 0 for what is not counted.
-        positives: (W,) int64 truths to be found, weighted.
+        weights: (W, D) int64 of each detection; 0 if it is not counted.
+        positives: (W,) int64 ground truths to be found, weighted.
     """
 
     def __init__(self, right: Bools, weights: Weights, positives: Weights) -> None:
@@ -38,14 +37,14 @@ class Curve:
         self._envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
 
     def area(self) -> Floats:
-        """Return the (W,) area under the curve, by every point; NaN where there is nothing to find.
+        """Return the (W,) area under the curve, by every point; NaN if there is nothing to find.
 
         Source: the development kit of Pascal VOC 2010 and later.
         """
         return ratio((self._own * self._envelope).sum(axis=1), self._positives)
 
     def mean_at(self, recalls: Floats) -> Floats:
-        """Return the (W,) mean of the precision at recalls, 0 where one is not reached; NaN likewise."""
+        """Return the (W,) mean of the precision at recalls, 0 at one that is not reached; NaN likewise."""
         count, points = self._found.shape
         if not points:
             return ratio(np.zeros(count), self._positives)

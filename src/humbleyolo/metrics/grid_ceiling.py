@@ -1,4 +1,4 @@
-"""How good a detector can be on a grid: the encoded truth, decoded again and scored as detections."""
+"""Ceiling that a grid sets on AP: encoded ground truths, decoded again and scored as detections."""
 
 import math
 from collections.abc import Sequence
@@ -18,22 +18,22 @@ from humbleyolo.params.rules import PATCH
 from humbleyolo.storage.array_types import AnyInts, Array, Floats, Ints
 from humbleyolo.storage.json import read_json
 
-_CHUNK_NUMBERS = 2**17  # of the targets that are held at a time, about 8 MB with all that is computed of them
+_CHUNK_NUMBERS = 2**17  # target values held at a time, about 8 MB with all that is computed of them
 
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What a grid holds of a split.
+    """Objects and AP that a grid keeps of a split.
 
     Attributes:
         rows: R.
         cols: S.
         objects: M.
-        shared: Objects whose cell holds the centre of another one.
-        lost: Objects that the targets do not hold.
-        ap: COCO AP of the decoded targets, None where there is no object.
-        ap50: Likewise.
-        recall: COCO AR with up to 100 detections an image, likewise.
+        shared: Number of objects whose cell holds the centre of another one.
+        lost: Number of objects that the targets do not hold.
+        ap: COCO AP of the decoded targets, None without objects.
+        ap50: COCO AP at IoU 0.5, likewise.
+        recall: COCO AR with up to 100 detections per image, likewise.
     """
 
     rows: int
@@ -47,21 +47,21 @@ class Ceiling:
 
 
 def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: int, grid: Grid) -> Ceiling:
-    """Encode and decode the truth of a split and score what is left of it, in memory that does not grow with it.
+    """Encode and decode the ground truths of a split and score the result, in memory that does not grow with it.
 
-    A detection that is the truth has a score of 1, like all others, and none is wrong: precision is 1 at every recall
-    that is reached, and AP is the part of COCO's 101 recalls that are. A decoded box that is less like its object
-    than a threshold asks for counts as lost at it.
+    All decoded boxes have a score of 1 and none is wrong. So precision is 1 at every recall that is reached, and AP
+    is the part of COCO's 101 recalls that are. A decoded box whose IoU with its object is under a threshold counts as
+    lost there.
 
     Args:
         boxes: (M, 4) xyxy, pixels of the letterboxed image, image after image.
         labels: (M,) class indices.
-        image_index: (M,) which image each box is in, rising.
+        image_index: (M,) index of the image of each box, rising.
         images: N.
-        grid: The grid.
+        grid: Grid.
     """
     shared = lost = 0
-    found = np.zeros((len(IOUS), grid.classes), np.int64)  # objects that come back, at each threshold
+    found = np.zeros((len(IOUS), grid.classes), np.int64)  # decoded objects, at each threshold
     chunk = max(1, _CHUNK_NUMBERS // math.prod(grid.shape))
     for start in range(0, images, chunk):
         count = min(chunk, images - start)
@@ -81,7 +81,7 @@ def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images
 
 
 def _count_found(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Ints:
-    """Return how many objects of each class come back out of their targets, (T, C), by COCO's thresholds of IoU."""
+    """Count the objects of each class that are decoded from their targets, (T, C), by COCO's thresholds of IoU."""
     kept = np.flatnonzero(encoded.kept)
     image, label, place = image_index[kept], labels[kept], encoded.place[kept]
     decoded = decode_grid(encoded.targets, grid)
@@ -110,8 +110,8 @@ def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceilin
     """Measure a split's own grid, then finer ones with cells that every network can have: multiples of 4 pixels.
 
     Args:
-        split: The encoded split.
-        factors: How many times as many rows and columns.
+        split: Encoded split.
+        factors: Multiples of the rows and columns.
     """
     finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
     fitting = [
@@ -124,11 +124,11 @@ def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceilin
 
 
 def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
-    """Return a warning where the grid in use, the first, holds AP under the limit; None where all is well.
+    """Return a warning if the grid in use, the first, holds AP under the limit, else None.
 
     Args:
-        split: Its name.
-        ceilings: As `measure_ceilings` gives them.
+        split: Name of the split.
+        ceilings: Result of `measure_ceilings`.
         limit: Lowest AP that is no reason to warn.
     """
     own = ceilings[0]
@@ -148,10 +148,10 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
 
 
 def read_ceiling(report: Path, split: str) -> float | None:
-    """Return the AP that the grid in use holds of a split, from the report of `encode`; None where undefined.
+    """Return the AP that the grid in use holds of a split, from the report of `encode`; None if undefined.
 
     Raises:
-        UserError: Where the report is missing or damaged.
+        UserError: If the report is missing or damaged.
     """
     fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
     try:

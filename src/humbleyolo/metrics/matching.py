@@ -113,7 +113,9 @@ def accumulated(result: hotcoco.COCOeval) -> dict[str, Any]:
 
 def _check_images(truths: TruthTable, detections: DetectionTable) -> None:
     if truths.image_count != detections.image_count:
-        raise ValueError(f"truths of {truths.image_count} images, detections of {detections.image_count}")
+        raise ValueError(
+            f"ground truths of {truths.image_count} images, detections of {detections.image_count}"
+        )
 
 
 def _matched(
@@ -127,8 +129,8 @@ def _matched(
     """Match some images at a time.
 
     Yields:
-        Index of a range of area, rows (d,) of detections, and for each IoU of them: rows (T, d) of the ground truths
-        that they match, -1 without one, and (T, d) bool, not counted.
+        Index of a range of area, and rows (d,) of detections. Then for each IoU the rows (T, d) of the ground truths
+        that they match, -1 without one. Last (T, d) bool, detections that are not counted.
     """
 
     def part(table: _Table, start: int) -> tuple[_Table, Ints]:

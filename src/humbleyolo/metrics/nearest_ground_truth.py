@@ -1,4 +1,4 @@
-"""Which truth lies nearest to each detection, whether or not it was found: what mistakes and calibration ask.
+"""Nearest ground truth of each detection, matched or not, for mistakes and calibration.
 
 Crowd regions are left out; no detection stands for one object of them.
 """
@@ -13,18 +13,18 @@ from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats, Ints
 
-_PAIRS = 1 << 20  # of boxes whose overlap is held at a time, about 80 MB with all that is computed of them
+_PAIRS = 1 << 20  # pairs of boxes held at a time, about 80 MB with all that is computed of them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nearest:
-    """The truth with the highest IoU for each detection, in the order of the detections' table.
+    """The ground truth with the highest IoU for each detection, in the order of the detections' table.
 
     Attributes:
-        own: (D,) int64 row of the best truth of the detection's class, -1 where none overlaps it.
-        own_iou: (D,) float64 with it, 0 where there is none.
-        other: (D,) int64 row of the best truth of any other class, likewise.
-        other_iou: (D,) float64 with it.
+        own: (D,) int64 row of the best ground truth of the detection's class, -1 if none overlaps it.
+        own_iou: (D,) float64 IoU with it, 0 if there is none.
+        other: (D,) int64 row of the best ground truth of any other class, likewise.
+        other_iou: (D,) float64 IoU with it.
     """
 
     own: Ints
@@ -34,7 +34,7 @@ class Nearest:
 
 
 def nearest_truths(truths: TruthTable, detections: DetectionTable) -> Nearest:
-    """Find the truth that each detection overlaps most; of equal ones the first in the truths' total order.
+    """Find the ground truth that each detection overlaps most; of equal ones the first in their total order.
 
     Args:
         truths: M rows.
@@ -59,7 +59,7 @@ def nearest_truths(truths: TruthTable, detections: DetectionTable) -> Nearest:
 
 
 def _by_image(truths: TruthTable, detections: DetectionTable) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the rows of truths and of detections that share an image, so many detections that all fit."""
+    """Yield the rows of ground truths and of detections that share an image, at most `_PAIRS` pairs at a time."""
     known = truths.order()
     known = known[~truths.crowd[known]]
     found = np.argsort(detections.images, kind="stable").astype(np.int64)

@@ -1,8 +1,8 @@
 """Average precision by the rule of Pascal VOC.
 
-A detection, best score first, is right where the truth of its class that it overlaps most is at least the
-threshold away from nothing, and no better detection has that truth already. Unlike COCO's rule, it then takes no
-second-best truth. Source: Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge", section 4.2.
+A detection, best score first, belongs to the ground truth of its class that it overlaps most. It is right if their
+IoU reaches the threshold and no better detection has that ground truth. Unlike by COCO's rule, it takes no
+second-best one. Source: Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge", section 4.2.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 
 def voc_right(detections: DetectionTable, nearest: Nearest, iou: float) -> Bools:
-    """Return for each of (D,) detections whether it is right, in the order of the table.
+    """Return the right detections, (D,) bool, in the order of the table.
 
     Args:
         detections: D rows.
-        nearest: Their truths.
-        iou: The least IoU of a match.
+        nearest: Their nearest ground truths.
+        iou: Least IoU of a match.
     """
     order = detections.order()
     candidates = order[(nearest.own_iou[order] >= iou) & (nearest.own[order] >= 0)]
@@ -34,7 +34,7 @@ def voc_right(detections: DetectionTable, nearest: Nearest, iou: float) -> Bools
 def voc_average_precision(
     truths: TruthTable, detections: DetectionTable, class_count: int, iou: float
 ) -> tuple[list[float | None], list[float | None]]:
-    """Return the AP of each class by every point, and by 11 points; None for a class without truths.
+    """Return the AP of each class by every point, and by 11 points; None for a class without ground truths.
 
     Crowd regions are left out, and so is every detection that COCO's rule would not count.
 
@@ -42,7 +42,7 @@ def voc_average_precision(
         truths: M rows.
         detections: D rows, of the same images.
         class_count: C.
-        iou: The least IoU of a match.
+        iou: Least IoU of a match.
     """
     order = detections.order()
     right = voc_right(detections, nearest_truths(truths, detections), iou)[order]
