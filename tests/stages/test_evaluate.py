@@ -18,11 +18,11 @@ from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation import run as split_run
+from humbleyolo.evaluation import inference
 from humbleyolo.evaluation.assessment import measure
 from humbleyolo.evaluation.inference import check_match, detect, run_network
 from humbleyolo.evaluation.result_files import read_detections
-from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_ltwh
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -151,7 +151,7 @@ def test_the_detector_finds_on_the_pictures_what_was_measured(
     assert {name: getattr(detector.facts, name) for name in changes} == changes
     with Archive(project / "dataset/test.zip") as archive:
         found = detector([Image.open(BytesIO(record.image_bytes)) for record in archive])
-    table = DetectionTable.gather((xyxy_to_ltwh(one.boxes), one.labels, one.scores) for one in found)
+    table = DetectionTable.from_detections(found)
     rows, others = expected.file_order(), table.file_order()
     assert len(rows) == metrics["detections"] > 5
     np.testing.assert_array_equal(table.images[others], expected.images[rows])
@@ -251,7 +251,7 @@ def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.Mo
     network, names = Network.load(project / "model"), ("val", "test")
     selection = Selection(0.01, 0.5, 10)
     whole = run_network(network, selection, project / "grid", project / "dataset", names)
-    monkeypatch.setattr(split_run, "_BATCH", batch)
+    monkeypatch.setattr(inference, "_BATCH", batch)
     parts = run_network(network, selection, project / "grid", project / "dataset", names)
     for one, other in zip(whole, parts, strict=True):
         assert one.detections.image_count == other.detections.image_count == one.truths.image_count

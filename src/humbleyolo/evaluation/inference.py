@@ -11,13 +11,11 @@ from tqdm import tqdm
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
-from humbleyolo.geometry.boxes import xyxy_to_ltwh
-from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.network import Network, select_detections
 from humbleyolo.models.selection import Selection
-from humbleyolo.storage.array_types import Floats, Floats32, Ints
+from humbleyolo.storage.array_types import Floats32
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
@@ -65,22 +63,12 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
     """
     for start in range(0, len(split), _BATCH):
         predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
-        selected = select_detections(predictions, split.grid, selection)
+        selected = enumerate(select_detections(predictions, split.grid, selection), start)
+        original = (split.letterbox(image).undo(one, selection.whole_pixels) for image, one in selected)
         yield DetectedBatch(
-            DetectionTable.gather(
-                _on_original(split, start + offset, found, selection.whole_pixels)
-                for offset, found in enumerate(selected)
-            ),
+            DetectionTable.from_detections(original),
             split_parts(predictions, split.grid.classes).confidence.copy(),  # not a view that holds the rest
         )
-
-
-def _on_original(
-    split: EncodedSplit, image: int, found: Detections, whole_pixels: bool
-) -> tuple[Floats, Ints, Floats]:
-    """Return boxes_ltwh (D, 4), labels (D,) and scores (D,) of what is on the image itself."""
-    found = split.letterbox(image).undo(found, whole_pixels)
-    return xyxy_to_ltwh(found.boxes), found.labels, found.scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,5 @@
 """The parity gate: model and export run on the test split, each in its own runtime, and are compared."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +10,11 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
 from humbleyolo.evaluation.inference import check_match
-from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.network import Network, select_detections
-from humbleyolo.storage.array_types import Floats, Ints
-
-Placed = tuple[Floats, Ints, Floats]  # boxes ltwh, labels, scores
 
 TOLERANCE = 1e-4  # float32: of every number of the grid (all are fractions or probabilities), and of AP
 ROUNDED_AP = 0.005  # float16 and int8, whose weights are rounded on purpose: largest loss of AP
@@ -73,7 +69,7 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         network: The model that the export was made from.
         exported: The export, in its own runtime.
         split: Letterboxed images.
-        archive: The truth.
+        archive: Ground truth.
 
     Raises:
         UserError: If model and split do not belong together.
@@ -81,26 +77,19 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
     check_match(network, split, archive)
     selection = exported.facts
     largest = 0.0
-    own, theirs = [], []
+    own: list[Detections] = []
+    theirs: list[Detections] = []
     for start in tqdm(range(0, len(split), BATCH), "comparing", unit=" batches", disable=None, leave=False):
         images = np.asarray(split.images[start : start + BATCH])
         predictions, outputs = network.predict(images), exported.run(images)
         difference = np.abs(predictions - outputs["grid"])
         largest = max(largest, float(difference.max(initial=0))) if np.isfinite(difference).all() else np.inf
-        own += list(_in_image(select_detections(predictions, split.grid, selection), split, start))
-        theirs += list(_in_image(detections_in(outputs, selection.min_score), split, start))
-    truths, classes = TruthTable.from_archive(archive), len(split.categories)
-    return Parity(
-        len(split),
-        largest,
-        average_precision(truths, DetectionTable.gather(iter(own)), classes)[0],
-        average_precision(truths, DetectionTable.gather(iter(theirs)), classes)[0],
-        exported.metadata.precision,
+        own += select_detections(predictions, split.grid, selection)
+        theirs += detections_in(outputs, selection.min_score)
+    truths = TruthTable.from_archive(archive)
+    letterboxes = [split.letterbox(image) for image in range(len(split))]
+    ap, export_ap = (
+        average_precision(truths, DetectionTable.from_detections(original), len(split.categories))[0]
+        for original in (map(Letterbox.undo, letterboxes, detections) for detections in (own, theirs))
     )
-
-
-def _in_image(found: list[Detections], split: EncodedSplit, start: int) -> Iterator[Placed]:
-    """Yield detections in the pixels of the images before the letterbox."""
-    for image, one in enumerate(found, start):
-        one = split.letterbox(image).undo(one)
-        yield xyxy_to_ltwh(one.boxes), one.labels, one.scores
+    return Parity(len(split), largest, ap, export_ap, exported.metadata.precision)

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.dataset.archive import Archive
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
 
 LONGEST_PX = 1e9  # of a coordinate; areas of larger boxes would lose their last digits
@@ -176,6 +178,11 @@ class DetectionTable(BoxTable):
         super().__post_init__()
         self._refuse(~np.isfinite(self.scores), "scores", "a score that is not a finite number")
         self._refuse((self.boxes_ltwh[:, 2:] < 0).any(axis=1), "boxes_ltwh", "a negative length")
+
+    @classmethod
+    def from_detections(cls, images: Iterable[Detections]) -> Self:
+        """Join the detections of images, taken in order."""
+        return cls.gather((xyxy_to_ltwh(image.boxes), image.labels, image.scores) for image in images)
 
     def order(self) -> Ints:
         """Return the (D,) rows in a total order: best score first, then by image, class and box.

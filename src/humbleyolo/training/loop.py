@@ -310,9 +310,7 @@ class ValidationScore:
     def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
         """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
         found = select_detections(predictions, self._split.grid, self._selection)
-        detections = DetectionTable.gather(
-            (xyxy_to_ltwh(image.boxes), image.labels, image.scores) for image in found
-        )
+        detections = DetectionTable.from_detections(found)
         return average_precision(self._truths, detections, self._split.grid.classes)
 
     def terms(self, predictions: Floats32, loss: Callable[..., Terms]) -> dict[str, float]:
