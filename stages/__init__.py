@@ -1,7 +1,7 @@
 """The stages of `dvc.yaml`, each started as `python -m stages.<name> <inputs> <outputs>`.
 
-The `src` beside this folder comes first on the path, so that a queued or temporary experiment runs the code it
-was started with, whatever copy of `humbleyolo` is installed. A stage can be stopped while it still imports.
+The `src` beside this folder comes first on the path, before any installed `humbleyolo`: a queued or temporary
+experiment runs the code that it was started with. A stage can be stopped while it still imports.
 """
 
 import signal

@@ -1,10 +1,9 @@
-"""Encode the dataset to the grid: what the network sees, and what it shall answer.
+"""Encode the dataset to the grid: the network's images and targets.
 
 Reads `{train,val,test}.zip` of the dataset and the section `encode` of params.yaml. Writes a folder of arrays for
-each split, and `report.json`: objects that share a cell or are lost, and the ceiling that the grid sets on AP.
+each split. `report.json` holds objects that share a cell or are lost, and the ceiling that the grid sets on AP.
 """
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +18,7 @@ from humbleyolo.metrics.grid_ceiling import advise, measure_ceilings
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.json import write_json
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
@@ -37,9 +36,7 @@ def encode(params: Encode, dataset: Path, out: Path) -> Made:
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
         if warning := advise(split, ceilings[split], params.min_ceiling):
             print(f"warning: {warning}", file=sys.stderr)
-    report = {split: [asdict(ceiling) for ceiling in found] for split, found in ceilings.items()}
-    with atomic_write(out / "report.json") as file:
-        file.write((json.dumps(report, indent=2) + "\n").encode())
+    write_json(out / "report.json", {split: [*map(asdict, found)] for split, found in ceilings.items()})
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())

@@ -1,8 +1,8 @@
 """Run the detector over the test split, and measure its quality. No other stage runs it there.
 
-Reads the model, the encoded splits val and test with their report, the archives of both (for the ground truth), and
-the sections `runtime` and `evaluate` of params.yaml. The threshold of the confidence is chosen on val and applied to
-test. Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
+Reads the model, the encoded splits val and test with their report, and the archives of both for the ground truth.
+Sections: `runtime` and `evaluate` of params.yaml. The threshold is chosen on val and applied to test.
+Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
 `confidence.npy` and a CSV file for each table.
 """
 
@@ -13,7 +13,7 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 # isort: split
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
-from humbleyolo.evaluation.result_files import write_detections, write_metrics
+from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.models.network import Network
@@ -23,6 +23,7 @@ from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.json import write_json
 from humbleyolo.storage.npy import write_array
 
 
@@ -40,8 +41,8 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     for name, table in found.tables.items():
         write_table(out / f"{name}.csv", table)
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
-    write_metrics(out / "headline.json", found.headline)
-    write_metrics(out / "metrics.json", found.metrics)
+    write_json(out / "headline.json", found.headline)
+    write_json(out / "metrics.json", found.metrics)
     metrics = found.metrics
     what = f"{metrics['detections']} detections on {metrics['images']} images written"
     return Made(what, out, f"AP {metrics['ap']}, AP50 {metrics['ap50']}")

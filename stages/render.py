@@ -1,6 +1,6 @@
 """Draw detections beside the ground truth on test images, and write the report.
 
-Reads the test archive and the summary in the dataset's folder, the encoded test split and the ceilings in the grid's,
+Reads the test archive and the summary of the dataset, the encoded test split and the ceilings of the grid. Reads
 the model's files, the evaluation, and every section of params.yaml, since the report shows them. Writes
 `gallery.png`, `cells.png`, `mistakes.png` and `report.html`.
 """

@@ -16,7 +16,7 @@ class ProblemsError(UserError):
     """Several mistakes, all found before any work was done.
 
     Args:
-        headline: What was looked at, for example `params.yaml`.
+        headline: Name of what was checked, for example `params.yaml`.
         problems: One line for each mistake.
     """
 

@@ -20,6 +20,7 @@ from humbleyolo.geometry.grid import encode_boxes
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process import workers
+from humbleyolo.storage import npy
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.png import encode_png
 
@@ -154,15 +155,15 @@ def test_a_disk_that_fails_while_a_slice_is_written_is_told(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where space cannot be reserved (macOS), the disk fills up only here."""
-    monkeypatch.delattr(encoding.os, "posix_fallocate")
+    monkeypatch.delattr(npy.os, "posix_fallocate")
     folder = make_folder(tmp_path / "grid")
-    real = encoding._write_slice
+    real = encoding.write_rows
 
     def limited(path: Path, start: int, values: np.ndarray) -> None:
         with largest_file(1_000):
             real(path, start, values)
 
-    monkeypatch.setattr(encoding, "_write_slice", limited)
+    monkeypatch.setattr(encoding, "write_rows", limited)
     with pytest.raises(UserError, match=r"images\.npy.*: cannot be written"):
         encode(archive, folder)
     assert not list(folder.iterdir())

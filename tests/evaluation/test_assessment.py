@@ -12,12 +12,13 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import HEADLINE, Assessment, assess, measure
 from humbleyolo.evaluation.bootstrap import interval
-from humbleyolo.evaluation.result_files import FORMAT, read_metrics, write_metrics
+from humbleyolo.evaluation.result_files import FORMAT, read_metrics
 from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.json import write_json
 from tests.evaluation.test_bootstrap import SETTINGS
 
 TABLES = {
@@ -122,7 +123,7 @@ def test_voc_s_iou_is_its_own() -> None:
 
 def written(found: Assessment, folder: Path) -> dict[str, bytes]:
     folder.mkdir()
-    write_metrics(folder / "metrics.json", found.metrics)
+    write_json(folder / "metrics.json", found.metrics)
     for name, table in found.tables.items():
         write_table(folder / f"{name}.csv", table)
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
@@ -238,7 +239,7 @@ def test_whole_and_classes_agree(seed: int, tmp_path: Path) -> None:
     assert metrics["mean_iou"] == mean_iou(matches)
     defined = [one["ap"] for one in per_class.values() if one["ap"] is not None]
     assert metrics["ap"] == (pytest.approx(sum(defined) / len(defined), abs=1e-11) if defined else None)
-    write_metrics(tmp_path / "metrics.json", metrics)
+    write_json(tmp_path / "metrics.json", metrics)
     assert json.loads((tmp_path / "metrics.json").read_text("utf-8")) == metrics
 
 
@@ -258,7 +259,7 @@ def test_numbers_come_first_and_what_does_not_exist_is_null(tmp_path: Path) -> N
     }  # fmt: skip
     assert next(iter(metrics)) == "ap"
     assert list(metrics)[-1] == "per_class"
-    write_metrics(tmp_path / "metrics.json", metrics)
+    write_json(tmp_path / "metrics.json", metrics)
     assert '"ap": null' in (tmp_path / "metrics.json").read_text()
     assert read_metrics(tmp_path / "metrics.json", "ap", "images") == [None, 3]
     with pytest.raises(UserError, match="ap99 is missing"):

@@ -4,10 +4,8 @@
     images/000000.png     images/<file_name>, in the order of their names
 
 Entries are stored, not compressed (images are compressed already), with fixed dates and attributes: equal
-contents are equal bytes on every system. Any zip or COCO tool opens it.
-
-`annotations.json` holds one image or annotation a line, both in the order of image ids, so that it too can be
-written and read without holding it. That is the only thing that `Archive` asks for and COCO does not.
+contents are equal bytes on every system. Any zip or COCO tool opens it. `annotations.json` has one image or
+annotation a line, in the order of image ids, which COCO does not ask for. So it too is never held.
 """
 
 import json
@@ -35,7 +33,7 @@ IMAGES = "images/"
 _IMAGES_END = coco.BETWEEN + b"\n"
 _CHUNK = 1 << 16  # bytes of annotations parsed at a time
 
-# What annotations that are not ours can raise on the way in.
+# Errors at annotations that are not ours.
 _FOREIGN = (
     ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration, RecursionError, OverflowError,
     DamagedZipError,
@@ -48,7 +46,7 @@ class GroundTruth:
 
     Attributes:
         image_id: COCO's id, from 1, in the order of the archive.
-        file_name: Path below `images/`.
+        file_name: Path of the image below `images/`.
         height: Height of the image, pixels.
         width: Width of the image, pixels.
         boxes_ltwh: (M, 4) float64, left, top, width, height in pixels.
@@ -77,16 +75,14 @@ class ArchivedImage(GroundTruth):
 
 
 class ArchiveWriter:
-    """Writes an archive; nothing stands at `path` until the `with` block ends without an error.
-
-    Memory does not grow with the number of images.
+    """Writer of an archive; nothing stands at `path` until the `with` block ends without an error.
 
     Args:
-        path: Of the archive. Its folder exists.
+        path: The archive's file, in a folder that exists.
         categories: Names of the classes, in the order of the labels.
 
     Raises:
-        UserError: Where the file cannot be written (full disk, read-only folder).
+        UserError: If the file cannot be written (full disk, read-only folder).
     """
 
     def __init__(self, path: Path, categories: Sequence[str]) -> None:
@@ -124,15 +120,15 @@ class ArchiveWriter:
         Args:
             file_name: Path below `images/`, with `/` between folders. Names come in ascending order.
             image_bytes: The image file as it shall be stored.
-            height: Of the image, pixels.
-            width: Of the image, pixels.
+            height: Height of the image, pixels.
+            width: Width of the image, pixels.
             boxes_ltwh: (M, 4) left, top, width, height, pixels.
             labels: (M,) indices into `categories`.
             fields: M mappings of further COCO fields (`iscrowd`, `difficult`), or None.
 
         Raises:
-            ValueError: Where a name is out of order or leaves the folder, a box has no area or is not
-                finite, a label is not a category, or the lengths differ.
+            ValueError: For a name that is out of order or leaves the folder, and where lengths differ. For a
+                box without area or not finite, and a label that is no category.
         """
         self._check_name(file_name)
         boxes = boxes_ltwh.tolist() if isinstance(boxes_ltwh, np.ndarray) else boxes_ltwh
@@ -170,19 +166,19 @@ class ArchiveWriter:
 
 
 class Archive:
-    """Reads what `ArchiveWriter` wrote, in order, without holding it. A context manager.
+    """Reader of an archive, in order, without holding it. A context manager.
 
     Several processes may read disjoint ranges of one archive.
 
     Args:
-        path: Of the archive.
+        path: The archive's file.
 
     Attributes:
-        path: As given.
+        path: The archive's file.
         categories: Names of the classes, in the order of the labels.
 
     Raises:
-        UserError: Where the file is missing, damaged, or not such an archive; the text says what to run.
+        UserError: If the file is missing, damaged, or not such an archive; the text says what to run.
     """
 
     def __init__(self, path: Path) -> None:
@@ -225,7 +221,7 @@ class Archive:
         """Yield images number `start` (from 0) to `stop` (without it; None: to the end), in order.
 
         Raises:
-            UserError: Where an image is damaged, or the annotations do not match it.
+            UserError: If an image is damaged, or the annotations do not match it.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         entries = self._zip.entries(start + 1, stop + 1)
@@ -242,10 +238,10 @@ class Archive:
             self._foreign(error)
 
     def truths(self, start: int = 0, stop: int | None = None) -> Iterator[GroundTruth]:
-        """Yield what is known of images `start` to `stop`, without reading them.
+        """Yield the ground truth of images `start` to `stop`, without reading the images.
 
         Raises:
-            UserError: Where the annotations are not as `ArchiveWriter` writes them.
+            UserError: If the annotations are not as `ArchiveWriter` writes them.
         """
         start, stop, _ = slice(start, stop).indices(len(self))
         try:

@@ -39,18 +39,12 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
-    """The arrays of one split; `images` and `targets` are memory maps.
+    """The arrays of one split, as the module lists them; `images` and `targets` are memory maps.
 
     Attributes:
-        categories: The C class names, in the order of the labels.
-        grid: The grid of the targets.
-        fill: Grey value of the letterbox's bars.
-        images: (N, H, W, 3) uint8.
-        targets: (N, R, S, K) float32.
-        boxes: (M, 4) float64 xyxy pixels.
-        labels: (M,) int32.
-        offsets: (N + 1,) int64.
-        sizes: (N, 2) int32.
+        categories: Names of the C classes, in the order of the labels.
+        grid: Layout of the targets.
+        fill: Grey value of the letterbox padding.
     """
 
     categories: tuple[str, ...]
@@ -69,20 +63,20 @@ class EncodedSplit:
 
     @property
     def image_index(self) -> Ints:
-        """(M,) which image each box is in."""
+        """(M,) index of the image of each box."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
 
     def letterbox(self, image: int) -> Letterbox:
-        """Return how one image was fitted into the network's input."""
+        """Return the letterbox that fitted one image into the network's input."""
         height, width = (int(length) for length in self.sizes[image])
         return Letterbox(height, width, self.grid.height, self.grid.width)
 
 
 def open_encoded(folder: Path) -> EncodedSplit:
-    """Open what `encode_archive` wrote.
+    """Open a split that `encode_archive` wrote.
 
     Raises:
-        UserError: Where a file is missing, damaged or of another shape than the others say.
+        UserError: If a file is missing, damaged or of another shape than the others say.
     """
     fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
     try:
@@ -98,18 +92,22 @@ def open_encoded(folder: Path) -> EncodedSplit:
         arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in KINDS}
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; {fix}") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-    ) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             raise
         raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
-    images, objects = len(arrays["images"]), len(arrays["boxes"])
+    split = EncodedSplit(categories, grid, fill, **arrays)
+    _check_arrays(folder, split, fix)
+    for name, expected in checksums.items():
+        if checksum(folder / f"{name}.npy") != expected:
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
+    return split
+
+
+def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
+    """Refuse arrays that do not fit each other, the grid and the classes."""
+    grid, offsets, labels = split.grid, split.offsets, split.labels
+    images, objects = len(split.images), len(split.boxes)
     shapes: dict[str, tuple[int, ...]] = {
         "images": (images, grid.height, grid.width, 3),
         "targets": (images, *grid.shape),
@@ -119,24 +117,22 @@ def open_encoded(folder: Path) -> EncodedSplit:
         "sizes": (images, 2),
     }
     for name, kind in KINDS.items():
-        if arrays[name].dtype != kind or arrays[name].shape != shapes[name]:
+        array = getattr(split, name)
+        if array.dtype != kind or array.shape != shapes[name]:
             raise UserError(
-                f"{folder / name}.npy: holds {arrays[name].dtype} {arrays[name].shape}, "
+                f"{folder / name}.npy: holds {array.dtype} {array.shape}, "
                 f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
             )
-    offsets, labels = arrays["offsets"], arrays["labels"]
     if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
         raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
-    if len(categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
+    if len(split.categories) != grid.classes or (
+        objects and not 0 <= labels.min() <= labels.max() < grid.classes
+    ):
         raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
-    for name, expected in checksums.items():
-        if checksum(folder / f"{name}.npy") != expected:
-            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
-    return EncodedSplit(categories, grid, fill, **arrays)
 
 
 class _JoinedRows:
-    """The rows of two arrays, one behind the other, without a copy: only those asked for are read."""
+    """The rows of two arrays, one behind the other; only rows that are asked for are read."""
 
     def __init__(self, first: Array, second: Array) -> None:
         self._parts = (first, second)
@@ -154,10 +150,10 @@ class _JoinedRows:
 
 
 def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
-    """Return two splits of one dataset as one. Its `images` and `targets` take arrays of indices alone.
+    """Return two splits of one dataset as one, whose `images` and `targets` take arrays of indices alone.
 
     Raises:
-        UserError: Where they were encoded from other data.
+        UserError: If they were encoded from other data.
     """
     if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
         raise UserError("the splits were encoded from other data; run `dvc repro encode`")

@@ -1,10 +1,7 @@
 """The encoding of a split, shard by shard, into the files of an `EncodedSplit`."""
 
-import json
 import math
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,9 +17,10 @@ from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process.workers import map_in_order
-from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
-from humbleyolo.storage.atomic import atomic_write, cannot_write, make_folder
-from humbleyolo.storage.npy import checksum
+from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32, Uint8s
+from humbleyolo.storage.atomic import cannot_write, make_folder
+from humbleyolo.storage.json import write_json
+from humbleyolo.storage.npy import checksum, reserved_array, write_array, write_rows
 
 _SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
 _SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
@@ -31,15 +29,15 @@ _BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a proce
 
 @dataclass(frozen=True)
 class _Shard:
-    """What one process encodes by itself."""
+    """The work of one process at a time."""
 
     archive: Path
     start: int
     stop: int
     grid: Grid
     fill: int
-    images: Path  # file to write the shard's slice into
-    targets: Path
+    images: Path  # a reserved array of the whole split
+    targets: Path  # likewise
 
 
 class _Small(NamedTuple):
@@ -47,7 +45,7 @@ class _Small(NamedTuple):
 
     boxes: Floats  # (M, 4) xyxy, pixels of the letterboxed image
     labels: Ints32  # (M,)
-    per_image: Ints  # (N,) boxes an image
+    per_image: Ints  # (N,) boxes per image
     sizes: Ints32  # (N, 2)
 
 
@@ -55,16 +53,16 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     """Letterbox and encode every image of a split into `folder`.
 
     Args:
-        archive: The split.
-        grid: Of the targets; its classes are the archive's.
-        fill: Grey value of the letterbox's bars.
-        folder: Made where it is not there. What it holds counts as whole again only after the last image.
+        archive: The split's file.
+        grid: Layout of the targets, for as many classes as the archive has.
+        fill: Grey value of the letterbox padding.
+        folder: Made if it is missing. Its contents count as whole again only after the last image.
 
     Yields:
-        How many images each finished shard held.
+        The number of images in each finished shard.
 
     Raises:
-        UserError: Where the archive or an image in it is damaged, or the folder cannot be written.
+        UserError: If the archive or an image in it is damaged, or the folder cannot be written.
     """
     with Archive(archive) as opened:
         count, categories = len(opened), opened.categories
@@ -76,8 +74,8 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     except OSError as error:
         raise cannot_write(folder / "split.json", error) from None
     with (
-        _array_file(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
-        _array_file(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
+        reserved_array(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
+        reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
     ):
         length = max(-(-count // _SHARDS), _SHARD_IMAGES)
         tasks = [
@@ -89,23 +87,22 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
             shards.append(shard)
             yield len(shard.sizes)
     small = _join(shards)
-    _save(folder / "boxes.npy", small.boxes)
-    _save(folder / "labels.npy", small.labels)
-    _save(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
-    _save(folder / "sizes.npy", small.sizes)
-    with atomic_write(folder / "split.json") as file:
-        info = {
-            "format": FORMAT,
-            "categories": categories,
-            "grid": asdict(grid),
-            "fill": fill,
-            "crc32": {name: checksum(folder / f"{name}.npy") for name in KINDS},
-        }
-        file.write((json.dumps(info, indent=2, ensure_ascii=False) + "\n").encode())
+    write_array(folder / "boxes.npy", small.boxes)
+    write_array(folder / "labels.npy", small.labels)
+    write_array(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
+    write_array(folder / "sizes.npy", small.sizes)
+    info = {
+        "format": FORMAT,
+        "categories": categories,
+        "grid": asdict(grid),
+        "fill": fill,
+        "crc32": {name: checksum(folder / f"{name}.npy") for name in KINDS},
+    }
+    write_json(folder / "split.json", info)
 
 
 def _encode_shard(shard: _Shard) -> _Small:
-    """Write the shard's slice of images and targets, block by block; return the rest."""
+    """Write the shard's rows of images and targets, block by block; return the rest."""
     image_bytes = 3 * shard.grid.height * shard.grid.width + 4 * math.prod(shard.grid.shape)
     length = max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
     blocks = []
@@ -114,8 +111,8 @@ def _encode_shard(shard: _Shard) -> _Small:
         for start in range(shard.start, shard.stop, length):
             count = min(length, shard.stop - start)
             images, targets, small = _encode_block(islice(records, count), count, shard)
-            _write_slice(shard.images, start, images)
-            _write_slice(shard.targets, start, targets)
+            write_rows(shard.images, start, images)
+            write_rows(shard.targets, start, targets)
             blocks.append(small)
         next(records, None)  # lets the archive check what follows its last image
     return _join(blocks)
@@ -170,47 +167,3 @@ def _check_centres(boxes: Floats, image_index: Ints, names: Sequence[str], grid:
 
 def _join(parts: Sequence[_Small]) -> _Small:
     return _Small(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
-
-@contextmanager
-def _array_file(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path]:
-    """Make an .npy file of this shape, its disk space reserved, for slices to be written into.
-
-    Yields:
-        The file's name until the body has ended well; then it is renamed to `path`.
-    """
-    unfinished = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            with unfinished.open("wb") as file:
-                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                file.flush()
-                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
-                file.truncate(size)
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            raise cannot_write(path, error) from None
-        yield unfinished
-        with unfinished.open("r+b") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _write_slice(path: Path, start: int, values: Array) -> None:
-    try:
-        with path.open("r+b") as file:
-            np.lib.format.read_magic(file)
-            np.lib.format.read_array_header_1_0(file)
-            file.seek(start * values[0].nbytes, os.SEEK_CUR)
-            file.write(values.data)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-
-
-def _save(path: Path, values: Array) -> None:
-    with atomic_write(path) as file:
-        np.save(file, values, allow_pickle=False)

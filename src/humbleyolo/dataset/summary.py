@@ -1,6 +1,5 @@
-"""What lies beside the archives in the dataset's folder: ledger and summary."""
+"""The summary of a dataset: images, objects, classes and areas of each split."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -9,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.json import write_json
 
 _SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
 
 
 class SplitCounts:
-    """Counts what a split holds, image by image.
+    """Counts of a split, taken image by image.
 
     Args:
         categories: Names of the classes, in the order of the labels.
@@ -65,6 +64,4 @@ class SplitCounts:
 
 def write_summary(path: Path, counts: Mapping[str, SplitCounts]) -> None:
     """Write the counts of each split as JSON."""
-    summary = {split: count.as_dict() for split, count in counts.items()}
-    with atomic_write(path) as file:
-        file.write((json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+    write_json(path, {split: count.as_dict() for split, count in counts.items()})

@@ -114,12 +114,6 @@ def _entries(file: TextIO) -> Iterator[Any]:
         raise ValueError("more after the list")
 
 
-def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Write metrics as JSON, one number a line, so that a diff shows which one has changed."""
-    with atomic_write(path) as file:
-        file.write(json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
-
-
 def read_metrics(path: Path, *names: str) -> list[float | None]:
     """Read headline metrics by name; None if one does not exist.
 

@@ -22,7 +22,7 @@ from humbleyolo.params.sections import Model, Section
 from humbleyolo.params.value_types import Pixels
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
-from humbleyolo.storage.json import read_json
+from humbleyolo.storage.json import read_json, write_json
 from humbleyolo.storage.npy import read_header
 
 Weights = dict[str, Floats32]
@@ -100,8 +100,7 @@ def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -
         "categories": info.categories,
         "fill": info.fill,
     }
-    with atomic_write(folder / "model.json") as file:
-        file.write((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    write_json(folder / "model.json", content)
 
 
 def read_info(folder: Path) -> ModelInfo:

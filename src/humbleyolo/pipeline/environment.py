@@ -1,4 +1,4 @@
-"""What a run's bits depend on besides its parameters, data and code: versions, system, processor, threads."""
+"""The environment of a run, on which its bits depend: versions, system, processor, threads."""
 
 import json
 import os
@@ -9,16 +9,17 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.workers import available_cores
-from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.json import write_json
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "pandas", "hotcoco", "jinja2", "fonttools", "dvc")
 
 RECORDS = Path(".humbleyolo/environment")
-"""Where each stage leaves what it ran with, a file a stage; no output, and not in git."""
+"""Folder of the records, one file per stage; no output, and not in git."""
 
 NO_MATTER = frozenset({"cores"})
-"""What is told, but decides no bytes: the number of threads is a parameter."""
+"""Names that decide no bytes: the number of threads is a parameter."""
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -31,11 +32,10 @@ _VARIABLES = (
 
 
 def describe_environment() -> dict[str, str]:
-    """Return what this process computes with, by name.
+    """Return the environment of this process, name -> value.
 
-    That is the versions of Python and of the packages that compute, the system, the processor, the cores that this
-    process may use, and each variable that has the libraries compute otherwise. Where TensorFlow is loaded, its
-    threads and graphics cards too.
+    It holds versions of Python and packages, the system, the processor, and the cores that this process may use.
+    Each variable that has libraries compute otherwise is there; so are threads and GPUs of a loaded TensorFlow.
     """
     processor = _processor()
     return {
@@ -51,36 +51,32 @@ def describe_environment() -> dict[str, str]:
 
 
 def record_environment(stage: str, out: Path, root: Path) -> None:
-    """Write what a stage ran with beside the project's outputs, without being one of them.
+    """Write the environment of a stage into `RECORDS`; print a warning if that cannot be done.
 
-    The record names the outputs by their hashes, so that it is never taken for that of others: results that came
-    from a cache, or with another commit. Where it cannot be written, a warning says so: the results are made.
+    The record names the outputs by their hashes. So it is never taken for that of results from a cache, or from
+    another commit.
 
     Args:
-        stage: Which.
+        stage: Name of the stage.
         out: The folder that it wrote into, from `root`.
-        root: Of the project.
+        root: The project's folder.
     """
     try:
         outputs = {(out / path.name).as_posix(): digest_of(path) for path in sorted((root / out).iterdir())}
         record = {"environment": describe_environment(), "outputs": outputs}
-        with atomic_write(make_folder(root / RECORDS) / f"{stage}.json") as file:
-            file.write((json.dumps(record, indent=2) + "\n").encode())
+        write_json(make_folder(root / RECORDS) / f"{stage}.json", record)
     except (UserError, OSError, metadata.PackageNotFoundError) as error:
         print(f"warning: {error}; `humbleyolo verify` will not know what {stage} ran with", file=sys.stderr)
 
 
 def recorded_environment(stage: str, output: str, digest: str | None, root: Path) -> dict[str, str] | None:
-    """Return what a stage ran with when it made an output.
+    """Return the environment in which a stage made an output; None if no run here is known to have made its bytes.
 
     Args:
-        stage: Which.
+        stage: Name of the stage.
         output: The output, from `root`.
-        digest: Its hash.
-        root: Of the project.
-
-    Returns:
-        As `describe_environment`; None where no run here is known to have made these bytes.
+        digest: Hash of the output.
+        root: The project's folder.
     """
     try:
         record = json.loads((root / RECORDS / f"{stage}.json").read_text(encoding="utf-8"))
@@ -92,7 +88,7 @@ def recorded_environment(stage: str, output: str, digest: str | None, root: Path
 
 
 def _tensorflow() -> dict[str, str]:
-    """Return what TensorFlow computes with; nothing where this process has not loaded it, which takes seconds."""
+    """Return TensorFlow's threads and GPUs; nothing if this process has not loaded it, which takes seconds."""
     tf = sys.modules.get("tensorflow")
     if tf is None:
         return {}
@@ -108,7 +104,7 @@ def _tensorflow() -> dict[str, str]:
 
 
 def _processor() -> dict[str, str]:
-    """Return what Linux tells of the first core; nothing elsewhere."""
+    """Return facts of the first core, from Linux; nothing elsewhere."""
     try:
         first = _CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
     except OSError:

@@ -49,7 +49,7 @@ def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
         names: Names of the paths, in order, and of options, which begin with two dashes.
 
     Raises:
-        SystemExit: As `argparse` does.
+        SystemExit: As for `argparse`.
     """
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=doc)
     for name in names:
@@ -70,7 +70,7 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         inputs: Files and folders among the dependencies that people edit.
 
     Raises:
-        SystemExit: As `exit_with`.
+        SystemExit: As for `exit_with`.
     """
 
     def run_and_record() -> None:
@@ -106,8 +106,8 @@ def _aftermath() -> Aftermath:
 def _put_back_outputs(stage: str) -> None:
     """Bring a stage's outputs back from DVC's cache; DVC removes them before it starts the stage.
 
-    What the stage has written already goes: half of its outputs with half of those before would be no run's. The next
-    run makes those that are not in the cache (`metrics.json` is in git).
+    Outputs that the stage has written go: half of them with half of those before would be no run's. The next run
+    makes those that are not in the cache (`metrics.json` is in git).
     """
     command = [sys.executable, "-m", "dvc", "checkout", "--quiet", "--force", stage]
     with suppress(OSError):  # without memory for a process, or with too many files open

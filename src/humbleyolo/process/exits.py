@@ -30,8 +30,8 @@ class Aftermath:
     """The end of a program that did not do its work.
 
     Attributes:
-        clean_up: Called once nothing stops the process any more.
-        stopped: The line to print where a signal stopped it.
+        clean_up: Last work, which no signal stops any more.
+        stopped: The line to print after a signal.
     """
 
     clean_up: Callable[[], None] = lambda: None
@@ -41,8 +41,7 @@ class Aftermath:
 def end_at_signals(aftermath: Aftermath) -> None:
     """Have Ctrl-C and SIGTERM end this process at once, in words, until `exit_with` takes over.
 
-    For a program that still imports: an exception in the middle of an import can be lost, or shown with its stack
-    trace, by code that is not ours.
+    For a program that still imports: code that is not ours can lose an exception there, or show its stack trace.
     """
     terminal = os.dup(2)  # the terminal itself, beside what `hold_stderr` redirects
 
@@ -60,16 +59,15 @@ def end_at_signals(aftermath: Aftermath) -> None:
 def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Aftermath | None = None) -> None:
     """Run `main`; print a `UserError` to standard error and exit with its code.
 
-    Ctrl-C and SIGTERM end it likewise, with a line that says how to go on; so do too little memory and a disk that is
-    full, read-only or broken, wherever they are met.
+    Ctrl-C and SIGTERM end it with a line too; so do too little memory and a disk that is full, read-only or broken.
 
     Args:
         main: The work.
         less_memory: Advice for a machine with too little memory.
-        aftermath: The end where `main` did not end well.
+        aftermath: The end if `main` does not end well.
 
     Raises:
-        SystemExit: With code 2 where `main` raised a `UserError` or ran out of something, 130 where it was stopped.
+        SystemExit: With code 2 if `main` raised a `UserError` or ran out of something, 130 if it was stopped.
     """
     aftermath = aftermath or Aftermath()
     before = {number: signal.signal(number, signal.default_int_handler) for number in _heeded()}
@@ -96,7 +94,7 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
 
 
 def _heeded() -> list[signal.Signals]:
-    """Return the signals that stop this process, without those that whoever started it had it ignore (`nohup`)."""
+    """Return the signals that stop this process, without those that it was started to ignore (`nohup`)."""
     return [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
 

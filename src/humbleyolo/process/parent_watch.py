@@ -16,8 +16,8 @@ WATCH = "parent-watch"
 def end_with_parents() -> None:
     """Have this process end at once when the one that started it ends, or a shell between the two does.
 
-    It looks five times a second. The kernel could tell (`PR_SET_PDEATHSIG`), but not on every system, not past a
-    shell, and it takes the end of a thread for that of its process. A second call does nothing.
+    It looks five times a second. The kernel's own way (`PR_SET_PDEATHSIG`) is Linux' alone, does not reach past a
+    shell, and takes the end of a thread for that of its process. A second call does nothing.
     """
     if any(thread.name == WATCH for thread in threading.enumerate()):
         return

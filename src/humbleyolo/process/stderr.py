@@ -1,4 +1,4 @@
-"""Libraries that talk on standard error while they start: held back, and shown only where something fails."""
+"""Standard error of libraries that talk while they start."""
 
 import os
 import sys

@@ -1,6 +1,6 @@
-"""Work cut into shards: done here while it is little, by a process a core when it is more.
+"""A process pool for work cut into shards; little work is done in this process.
 
-Results come in the order of the tasks and do not depend on who computed them; so no bytes do.
+Results come in the order of the tasks and do not depend on the process that computed them; so no bytes do.
 """
 
 import multiprocessing
@@ -24,8 +24,7 @@ from humbleyolo.process.parent_watch import WATCH
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Seconds of work that are done here first: about what it takes to start processes, so that little work, which
-# would not gain by them, does not pay for them.
+# Seconds of work that are done here first: about as long as processes take to start.
 _PATIENCE_S = {"fork": 0.05, "spawn": 1.0}
 
 _MEANWHILE_S = 0.2
@@ -33,7 +32,7 @@ _STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -46,17 +45,16 @@ def map_in_order(
     processes: int | None = None,
     patience_s: float | None = None,
 ) -> Iterator[Result]:
-    """Yield `work(task)` for each task, in order, holding three results a process at most.
+    """Yield `work(task)` for each task, in order, holding three results per process at most.
 
     Args:
         work: A pure function that can be pickled.
-        tasks: What can be pickled, each small.
-        processes: At most so many; None: one for each available core.
-        patience_s: The first tasks are done in this process, for so many seconds; None: as long as
-            processes take to start.
+        tasks: Small values that can be pickled.
+        processes: Most processes; None: one per available core.
+        patience_s: Seconds of work to do in this process first; None: as long as processes take to start.
 
     Raises:
-        UserError: Where a process was killed from outside, for example because memory ran out.
+        UserError: If a process was killed from outside, for example because memory ran out.
     """
     processes = available_cores() if processes is None else processes
     method = _start_method()
@@ -94,7 +92,7 @@ def map_in_order(
 
 
 def _start_method() -> str:
-    """Return how to start processes: forked in 20 ms where that is safe, otherwise afresh in 600 ms.
+    """Return the method to start processes: a fork in 20 ms if that is safe, else a new one in 600 ms.
 
     A fork of a process with threads can hang on a lock that one of them held. NumPy's own (OpenBLAS) ends its
     threads for a fork; TensorFlow does not.
@@ -106,7 +104,7 @@ def _start_method() -> str:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM wait for the end of the body, and in processes it starts until they let them in."""
+    """Hold Ctrl-C and SIGTERM back until the body ends; processes that it starts inherit the hold."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -118,7 +116,7 @@ def _signals_held() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the process that started this one, and end with it even where it was killed."""
+    """Leave Ctrl-C to the process that started this one, and end with it even if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # without a word, which the other process has
     if hasattr(signal, "pthread_sigmask"):

@@ -33,18 +33,18 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing (and reading back) that takes its name only once it is whole.
 
     The bytes go to a hidden file `.<name>.<random>.partial` in the same folder. When the body ends without an
-    error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and what
-    stood at `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`; the
-    next writer of `path` removes it. So only one may write to `path` at a time (DVC sees to that).
+    error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and the file at
+    `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`; the next writer of
+    `path` removes it. So only one may write to `path` at a time (DVC sees to that).
 
     Args:
-        path: Where the file shall be. Its folder exists.
+        path: Place of the file, in a folder that exists.
 
     Yields:
         The open binary file, seekable.
 
     Raises:
-        UserError: Where the file cannot be written: full disk, read-only folder, missing folder.
+        UserError: If the file cannot be written: full disk, read-only folder, missing folder.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -76,10 +76,10 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def make_folder(path: Path) -> Path:
-    """Make `path` and the folders above it, where they are missing, and return it once a file can be made in it.
+    """Make `path` and missing folders above it, and return it once a file can be made in it.
 
     Raises:
-        UserError: Where that is not possible: before the work whose outcome shall lie there.
+        UserError: If that is not possible; so called before the work whose outcome shall lie there.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -92,13 +92,13 @@ def make_folder(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
-    """Return what to tell the user about an `OSError` of writing `path`."""
+    """Return the error to show for an `OSError` of writing `path`."""
     reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
     return UserError(f"{path}: cannot be written: {reason}")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can (Windows does it by itself)."""
+    """Make a rename last through a power cut; Windows does so by itself."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         with suppress(OSError):  # some network disks cannot; the file itself is safe and whole

@@ -6,13 +6,10 @@ from pathlib import Path
 
 
 def digest_of(path: Path) -> str:
-    """Return what DVC calls a file, or a folder with what is in it.
-
-    Args:
-        path: A file, or a folder; of a folder, every file counts.
+    """Return DVC's name for the contents of a file, or of a folder with every file in it.
 
     Returns:
-        The MD5 of a file; of a folder, that of the list of its files in JSON, with `.dir` behind it.
+        The MD5 of a file; for a folder, that of the list of its files in JSON, with `.dir` behind it.
     """
     if path.is_file():
         with path.open("rb") as file:

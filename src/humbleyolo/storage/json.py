@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from humbleyolo.storage.atomic import atomic_write
+
 MOST_BYTES = 1 << 26
 """Size of a file that does not grow with the images; one with 100,000 classes of long names has less."""
 _MOST_DIGITS = 30
@@ -40,6 +42,17 @@ def read_json(path: Path, most_bytes: int = MOST_BYTES) -> Any:
     if len(content) > most_bytes:
         raise ValueError(f"more than {most_bytes:,} bytes")
     return parse_json(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value atomically, one number or text a line, so that a diff shows which one has changed.
+
+    Raises:
+        UserError: If the file cannot be written.
+        ValueError: For a number that is not finite.
+    """
+    with atomic_write(path) as file:
+        file.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
 
 def parse_json(content: bytes | str) -> Any:

@@ -1,4 +1,4 @@
-"""An `.npy` file of ours, looked at before any of it is held: what its header says is no more than a claim."""
+"""`.npy` files: written whole or row by row, and mapped once their size fits what the header claims."""
 
 import math
 import os
@@ -6,15 +6,17 @@ import struct
 import tokenize
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from humbleyolo.storage.array_types import Array
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.atomic import atomic_write, cannot_write
 
-# What a header that is not ours can raise, besides ValueError.
+# Errors of NumPy at a header that is not ours, besides ValueError.
 _DAMAGED = (
     TypeError, KeyError, EOFError, SyntaxError, struct.error, tokenize.TokenError, RecursionError, OverflowError,
     UserWarning, MemoryError,
@@ -23,15 +25,15 @@ _BLOCK = 1 << 20  # bytes held at a time
 
 
 def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and kind that a file promises, and leave it in front of the values.
+    """Return the shape and kind in a file's header, and leave the file in front of the values.
 
     Args:
-        file: At its beginning.
-        name: What it is called in errors.
+        file: An open file, at its beginning.
+        name: Name of the file in errors.
 
     Raises:
-        OSError: Where the file cannot be read.
-        ValueError: Where it is no array as NumPy writes ours.
+        OSError: If the file cannot be read.
+        ValueError: If it is no array as NumPy writes ours.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -53,12 +55,60 @@ def write_array(path: Path, values: Array) -> None:
         np.save(file, values, allow_pickle=False)
 
 
+@contextmanager
+def reserved_array(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path]:
+    """Make an `.npy` file of this shape, its disk space reserved, for `write_rows`.
+
+    Space that is not reserved would be missed where a memory map is written to, which ends the process.
+
+    Yields:
+        The file's name until the body has ended well; then it is renamed to `path`.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.partial")
+    try:
+        try:
+            with unfinished.open("wb") as file:
+                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+                file.truncate(size)
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        yield unfinished
+        with unfinished.open("r+b") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, start: int, values: Array) -> None:
+    """Write rows of an array from number `start` on, into a file that `reserved_array` made.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    try:
+        with path.open("r+b") as file:
+            read_header(file, path.name)
+            file.seek(start * values[0].nbytes, os.SEEK_CUR)
+            file.write(values.data)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
 def open_array(path: Path) -> Array:
     """Return the array in a file as a read-only memory map.
 
     Raises:
-        OSError: Where the file cannot be read.
-        ValueError: Where it is no array as NumPy writes ours, or has not the bytes that its header promises.
+        OSError: If the file cannot be read.
+        ValueError: If it is no array as NumPy writes ours, or its size is not what its header promises.
     """
     with path.open("rb") as file:
         shape, kind = read_header(file, path.name)
@@ -77,7 +127,7 @@ def checksum(path: Path) -> int:
     """Return the CRC-32 of a file.
 
     Raises:
-        OSError: Where it cannot be read.
+        OSError: If it cannot be read.
     """
     crc = 0
     with path.open("rb") as file:

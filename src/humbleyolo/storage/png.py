@@ -16,9 +16,9 @@ _NONE, _SUB = 0, 1  # filters: as it is (quickest), each byte less the one a pix
 def encode_png(pixels: Uint8s) -> bytes:
     """Return the PNG file of an image.
 
-    Runs of equal bytes are all that is compressed: an eighth of the time that Pillow takes for a 64 x 64
-    image, as small a file where the background is plain, and no search, whose result differs between versions
-    of zlib. Source: https://www.w3.org/TR/png-3.
+    Only runs of equal bytes are compressed. For 64 x 64 pixels that takes an eighth of Pillow's time, and the file is
+    as small if the background is plain. There is no search, whose result differs between versions of zlib.
+    Source: https://www.w3.org/TR/png-3.
 
     Args:
         pixels: (H, W) grey or (H, W, 3) RGB.
@@ -42,7 +42,7 @@ def encode_png(pixels: Uint8s) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def _start(height: int, width: int, colour: int) -> bytes:
-    """Return all that comes before the pixels."""
+    """Return the bytes before the pixels."""
     return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
 
 

@@ -1,8 +1,7 @@
 """A zip file without compression, written and read as a stream: memory does not grow with its entries.
 
 Python's `zipfile` holds an object for each entry, and takes half as long to store or find one as drawing a
-small image does. Only what an archive of ours needs is here: any zip tool opens what is written, and nothing
-but that is read.
+small image does. Any zip tool opens what is written here, and nothing else is read.
 
 Source: APPNOTE.TXT 6.3.10, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, sections 4.3.7,
 4.3.12, 4.3.14 to 4.3.16, 4.5.3.
@@ -40,17 +39,17 @@ _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF  # from here on the 64-bit fields hold the v
 
 
 class DamagedZipError(Exception):
-    """The file is damaged, or not a zip file such as `StoredZipWriter` writes; the text says what is so."""
+    """A file that is damaged, or no zip file as `StoredZipWriter` writes them; the text says what is wrong."""
 
 
 class Entry(NamedTuple):
     """A file in the zip, as the directory has it.
 
     Attributes:
-        name: UTF-8.
-        offset: Of its local header, bytes from the start of the zip.
-        length: Bytes.
-        crc: CRC-32 of its bytes.
+        name: Path in the zip, UTF-8.
+        offset: Start of its local header, bytes from the start of the zip.
+        length: Length of its contents, bytes.
+        crc: CRC-32 of its contents.
     """
 
     name: bytes
@@ -60,13 +59,13 @@ class Entry(NamedTuple):
 
 
 class StoredZipWriter:
-    """Writes a zip file; nothing stands at `path` until the `with` block ends without an error.
+    """Writer of a zip file; nothing stands at `path` until the `with` block ends without an error.
 
     Args:
-        path: Of the zip file. Its folder exists.
+        path: The zip file, in a folder that exists.
 
     Raises:
-        UserError: Where the file cannot be written (full disk, read-only folder).
+        UserError: If the file cannot be written (full disk, read-only folder).
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,7 +96,7 @@ class StoredZipWriter:
         """Append a file.
 
         Raises:
-            ValueError: Where the name or the content is too long.
+            ValueError: If the name or the content is too long.
         """
         header, entry = self._headers(name, len(content), zlib.crc32(content))
         self._directory.write(entry)
@@ -109,7 +108,7 @@ class StoredZipWriter:
         """Append a file made of pieces, and list it before all others. May be called once.
 
         Raises:
-            ValueError: Where it is too long.
+            ValueError: If it is too long.
         """
         content_start = self._offset + _LOCAL.size + len(name)
         self._file.seek(content_start)
@@ -124,7 +123,7 @@ class StoredZipWriter:
         self._offset = end
 
     def _headers(self, name: bytes, length: int, crc: int) -> tuple[bytes, bytes]:
-        """Return what stands before the next file, and its entry in the directory."""
+        """Return the next file's local header, and its entry in the directory."""
         if len(name) > _MAX16 or length >= _MAX32:
             raise ValueError(f"{name[:60]!r} is too long for a zip file: {len(name)} and {length} bytes")
         flags = 0 if name.isascii() else _UTF8
@@ -141,7 +140,7 @@ class StoredZipWriter:
         return header + name, entry + name + extra
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write the directory, and the records that say where it is."""
+        """Write the directory, and the records of its place."""
         if kind is not None:
             return
         start = self._offset
@@ -162,17 +161,14 @@ class StoredZipWriter:
 
 
 class StoredZip:
-    """Reads a zip file, memory-mapped. Whatever its bytes are, no more memory is used than an entry has.
-
-    Args:
-        path: Of the zip file.
+    """Reader of a zip file, memory-mapped. Whatever its bytes are, no more memory is used than an entry has.
 
     Attributes:
         data: The whole file.
 
     Raises:
-        DamagedZipError: Where it is damaged or of another kind.
-        OSError: Where it cannot be read.
+        DamagedZipError: If it is damaged or of another kind.
+        OSError: If it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -199,7 +195,7 @@ class StoredZip:
         """Yield entries number `start` to `stop` (without it) in the directory's order.
 
         Raises:
-            DamagedZipError: Where the directory is damaged.
+            DamagedZipError: If the directory is damaged.
         """
         position = self._start
         try:
@@ -219,7 +215,7 @@ class StoredZip:
         """Return an entry's bytes.
 
         Raises:
-            DamagedZipError: Where they are not those that were written.
+            DamagedZipError: If they are not those that were written.
         """
         start, end = self.span(entry)
         content = self.data[start:end]
@@ -231,7 +227,7 @@ class StoredZip:
         """Compare the checksum of an entry, without holding it.
 
         Raises:
-            DamagedZipError: Where its bytes are not those that were written.
+            DamagedZipError: If its bytes are not those that were written.
         """
         start, end = self.span(entry)
         crc = 0
@@ -241,10 +237,10 @@ class StoredZip:
             raise DamagedZipError(f"has a damaged {_show(entry.name)} (wrong checksum)")
 
     def span(self, entry: Entry) -> tuple[int, int]:
-        """Return where in `data` an entry's bytes start and end.
+        """Return the start and end of an entry's bytes in `data`.
 
         Raises:
-            DamagedZipError: Where that is not inside the file.
+            DamagedZipError: If they are not inside the file.
         """
         try:
             mark, _, _, _, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack_from(
@@ -258,7 +254,7 @@ class StoredZip:
         return start, start + entry.length
 
     def _find_directory(self) -> tuple[int, int, int]:
-        """Return the number of entries, and where the directory starts and ends."""
+        """Return the number of entries, and the start and end of the directory."""
         end = len(self.data) - _END.size
         mark, _, _, _, count, length, start, _ = _END.unpack_from(self.data, max(end, 0))
         if mark != _END_MARK:
@@ -275,7 +271,7 @@ class StoredZip:
         return count, start, end
 
     def _entry(self, position: int) -> tuple[int, Entry]:
-        """Return where the next entry of the directory is, and this one."""
+        """Return the position of the next entry of the directory, and this entry."""
         (
             mark, _, _, _, method, _, _, crc, stored, length, name_length, extra_length, comment_length,
             _, _, _, offset,
