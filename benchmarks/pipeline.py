@@ -133,7 +133,7 @@ def _start(seed: int | None = None, **changes: Any) -> Any:
     seed = own if seed is None else seed
     start_runtime(runtime)
     from humbleyolo.dataset.encoded_split import open_encoded
-    from humbleyolo.training.loop import build_trainer
+    from humbleyolo.training.trainer import build_trainer
 
     train = train.model_copy(update=changes)
     grid = Path(os.environ["BENCHMARK_GRID"])
@@ -168,7 +168,7 @@ def measure_startup() -> dict[str, float]:
     """Return the seconds from the start of the program's work to the end of the first training step, part by part."""
     started = time.perf_counter()
     from humbleyolo.models.build import build_model  # noqa: F401 - the import is what is measured
-    from humbleyolo.training.loop import Trainer  # noqa: F401
+    from humbleyolo.training.trainer import Trainer  # noqa: F401
 
     imported = time.perf_counter()
     trainer, _, _, _ = _start()

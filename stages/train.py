@@ -17,8 +17,9 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
-from humbleyolo.training.loop import build_trainer, train_network, write_history
-from humbleyolo.training.progress import TrainingProgress
+from humbleyolo.training.loop import train_network, write_history
+from humbleyolo.training.progress_bar import TrainingProgress
+from humbleyolo.training.trainer import build_trainer
 
 
 def train(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import tensorflow as tf
 from sections import loss_section, model_section
+from small_training import PLAIN, draw_split
 from tensorflow.python.framework import kernels
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
@@ -23,8 +24,7 @@ from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Model
-from humbleyolo.training.loop import Trainer
-from tests.training.test_loop import PLAIN, draw_split
+from humbleyolo.training.trainer import Trainer
 
 # Those of which the texts of errors in TensorFlow 2.21's own library say that they have no deterministic GPU kernel.
 NO_DETERMINISTIC_KERNEL = {

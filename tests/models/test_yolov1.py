@@ -9,7 +9,7 @@ from sections import loss_section
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.yolov1 import yolov1
 from humbleyolo.params.sections import Augment, Train, Validation
-from humbleyolo.training.loop import Trainer
+from humbleyolo.training.trainer import Trainer
 
 PAPER = Grid(448, 448, 7, 7, 2, 20)
 

@@ -21,7 +21,7 @@ from humbleyolo.models.network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.storage.png import encode_png
 from humbleyolo.training import checkpoint
-from humbleyolo.training.progress import TrainingProgress
+from humbleyolo.training.progress_bar import TrainingProgress
 from stages.train import train
 
 GRID = Grid(height=16, width=24, rows=1, cols=2, boxes=2, classes=2)

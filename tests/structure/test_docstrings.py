@@ -68,7 +68,7 @@ KNOWN: set[str] = {  # still to be mended; nothing is added here
     "src/humbleyolo/training/checkpoint.py",
     "src/humbleyolo/training/loop.py",
     "src/humbleyolo/training/losses.py",
-    "src/humbleyolo/training/progress.py",
+    "src/humbleyolo/training/progress_bar.py",
 }
 RIDDLES = {
     "are", "does", "how", "if", "is", "of", "that", "was", "what", "when", "where", "whether", "which", "who",

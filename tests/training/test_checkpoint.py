@@ -17,14 +17,15 @@ import pytest
 from repository import ROOT
 from sections import loss_section
 from small_disk import small_disk
+from small_training import PLAIN, TINY, draw_split
+from small_training import start as start_humble
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.params.sections import Train
 from humbleyolo.training import checkpoint as module
 from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe_run
-from humbleyolo.training.loop import Trained, Trainer, train_network
-from tests.training.test_loop import PLAIN, TINY, draw_split
-from tests.training.test_loop import start as start_humble
+from humbleyolo.training.loop import Trained, train_network
+from humbleyolo.training.trainer import Trainer
 
 RUN = {"parameters": "1", "data": "2"}
 AUGMENT = PLAIN.augment.model_copy(update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3})
@@ -401,7 +402,7 @@ def train_stage(
     code = f"""
         import os, runpy, signal, sys
         import humbleyolo.models.tensorflow_setup
-        import humbleyolo.training.checkpoint as checkpoint, humbleyolo.training.loop as training
+        import humbleyolo.training.checkpoint as checkpoint, humbleyolo.training.trainer as training
         checkpoint.SHORTEST_S, checkpoint.SHARE = 0.0, 1e9
         left, step, bytes_of = [{steps}], training.Trainer.step, checkpoint._bytes_of
         def kill():

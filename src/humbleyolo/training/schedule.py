@@ -1,0 +1,35 @@
+"""The order of the images in an epoch, and the learning rate of a step."""
+
+import math
+
+import numpy as np
+
+from humbleyolo.params.sections import Train
+from humbleyolo.storage.array_types import Ints
+
+
+def epoch_order(seed: int, epoch: int, images: int) -> Ints:
+    """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone."""
+    generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
+    return generator.permutation(images)
+
+
+def learning_rate(step: int, steps_an_epoch: int, train: Train) -> float:
+    """Return the learning rate of one step: a linear warm-up, then the schedule.
+
+    `cosine` is half a cosine down to the final rate (Loshchilov & Hutter 2017, equation 5). `inverse_time` divides
+    the highest rate by 1 + decay x steps, as Keras' optimizers did when the article was written.
+
+    Args:
+        step: Counted from 0 over the whole run.
+        steps_an_epoch: Steps in one epoch.
+        train: The schedule, its rates and lengths.
+    """
+    warmup = train.warmup_epochs * steps_an_epoch
+    if step < warmup:
+        return train.learning_rate * (step + 1) / (warmup + 1)
+    if train.schedule == "inverse_time":
+        return train.learning_rate / (1 + train.inverse_time_decay * (step - warmup))
+    gone = (step - warmup) / (train.epochs * steps_an_epoch - warmup)  # 0 .. 1
+    half_cosine = (1 + math.cos(math.pi * gone)) / 2
+    return train.final_learning_rate + (train.learning_rate - train.final_learning_rate) * half_cosine

@@ -1,0 +1,230 @@
+"""A network in training: one step at a time, with the moving average of its weights.
+
+Everything is a function of the seed and the step, so that a run gives the same weights however it is watched or cut
+into pieces.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import encode_boxes
+from humbleyolo.models.artifact import Weights
+from humbleyolo.models.build import build_model
+from humbleyolo.models.tensorflow_setup import computing_in
+from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
+from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
+from humbleyolo.training.checkpoint import Arrays
+from humbleyolo.training.losses import WeightedLoss
+from humbleyolo.training.schedule import epoch_order, learning_rate
+
+LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
+
+_PREDICTED = 250  # images that are predicted at a time
+
+
+class Trainer:
+    """A network in training.
+
+    Args:
+        network: (N, H, W, 3) -> (N, R, S, K).
+        average: The same network once more; it holds the moving average of the first one's weights.
+        data: What it is trained on.
+        loss: Which loss, and its weights.
+        train: How.
+        seed: Of the order.
+
+    Raises:
+        UserError: Where the loss has a weight for a class that the data does not have.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        average: keras.Model,
+        data: EncodedSplit,
+        loss: Loss,
+        train: Train,
+        seed: int,
+    ) -> None:
+        self._network, self._average, self._data = network, average, data
+        self._train, self._seed = train, seed
+        self.loss = WeightedLoss(loss, data.categories, data.grid)
+        self.steps_an_epoch = len(data) // train.batch
+        self.term_names: list[str] = []
+        self._optimizer = keras.optimizers.AdamW(
+            train.learning_rate, weight_decay=train.weight_decay, global_clipnorm=train.clip_norm or None
+        )
+        self._optimizer.exclude_from_weight_decay(
+            [variable for variable in network.trainable_variables if len(variable.shape) < 2]
+        )
+        self._optimizer.build(network.trainable_variables)
+        slow_by_name = {variable.path: variable for variable in average.weights}
+        self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.weights]
+        for variable, slow in self._pairs:
+            slow.assign(variable)
+        height, width = data.grid.height, data.grid.width
+        self._augments = changes_anything(train.augment)
+        layers = 4 if train.augment.mosaic else 1
+        plan = [(layers, 2), (layers, 2), (layers, 4), (4,)] if self._augments else []
+        pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
+        batch = train.batch
+        self._step = tf.function(
+            self._augmented_step if self._augments else self._one_step,
+            input_signature=[
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((), tf.float32),
+                tf.TensorSpec((batch, *data.grid.shape), tf.float32),
+                tf.TensorSpec((batch, *pixels), tf.uint8),
+                *(tf.TensorSpec((batch, *shape), tf.float32) for shape in plan),
+            ],
+        )
+        self._predict = tf.function(
+            lambda images: average(images, training=False),
+            input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
+        )
+
+    def run_epoch(self, epoch: int, first: int = 0) -> Iterator[Floats32]:
+        """Train on every image once, but for the last ones that do not fill a batch.
+
+        Args:
+            epoch: Counted from 0.
+            first: The step of this epoch to begin with, counted from 0.
+
+        Yields:
+            (T,) the weighted mean of each loss term, after each step, in the order of `term_names`.
+
+        Raises:
+            UserError: Where a term is not finite: names the step, the term and the images.
+        """
+        order = epoch_order(self._seed, epoch, len(self._data))
+        for place in range(first, self.steps_an_epoch):
+            step = epoch * self.steps_an_epoch + place
+            chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
+            terms = self.step(step, self.inputs(epoch, chosen))
+            self._check_finite(terms, chosen, step)
+            yield terms.mean(axis=1)
+
+    def step(self, step: int, inputs: list[tf.Tensor]) -> Floats32:
+        """Train on one batch.
+
+        Args:
+            step: Counted from 0 over the whole run.
+            inputs: As `inputs` gives them.
+
+        Returns:
+            (T, N) each loss term of each image, weighted, in the order of `term_names`.
+        """
+        rate = learning_rate(step, self.steps_an_epoch, self._train)
+        decay = min(self._train.ema_decay, (1 + step) / (10 + step))
+        terms = self._step(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *inputs)
+        return np.asarray(terms)
+
+    def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
+        """Return the targets and images of a batch, and where there is augmentation what happens to them.
+
+        Args:
+            epoch: Counted from 0.
+            chosen: (N,) which images of the data, N as many as a batch.
+        """
+        data = self._data
+        if not self._augments:
+            return [tf.constant(data.targets[chosen]), tf.constant(data.images[chosen])]
+        size = (data.grid.height, data.grid.width)
+        plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
+        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
+        targets = encode_boxes(*moved, len(chosen), data.grid).targets
+        geometry = [
+            tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)
+        ]
+        return [tf.constant(targets), tf.constant(data.images[plan.sources]), *geometry]
+
+    def _augmented_step(
+        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
+    ) -> tf.Tensor:
+        return self._one_step(rate, decay, targets, change_images(images, self._data.fill, *plan))
+
+    def _one_step(
+        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor
+    ) -> tf.Tensor:
+        self._optimizer.learning_rate.assign(rate)
+        with tf.GradientTape() as tape:
+            predictions = tf.cast(self._network(images, training=True), tf.float32)
+            terms = self.loss(targets, predictions)
+            total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
+        self.term_names = list(terms)
+        variables = self._network.trainable_variables
+        self._optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        for variable, slow in self._pairs:
+            slow.assign_sub((1 - decay) * (slow - variable))
+        return tf.stack(list(terms.values()))  # (T, N)
+
+    def _check_finite(self, terms: Floats32, chosen: Ints, step: int) -> None:
+        if np.isfinite(terms).all():
+            return
+        wrong = [
+            f"{name} on images {', '.join(map(str, chosen[bad][:8]))}" + (" ..." if bad.sum() > 8 else "")
+            for name, bad in zip(self.term_names, ~np.isfinite(terms), strict=True)
+            if bad.any()
+        ]
+        raise UserError(
+            f"training stopped at step {step + 1} (epoch {step // self.steps_an_epoch + 1}): the loss is not "
+            f"finite in {'; '.join(wrong)} (counted from 0); {LOWER_RATE}"
+        )
+
+    def predict(self, images: Uint8s) -> Floats32:
+        """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
+        batches = [
+            self._predict(tf.constant(images[start : start + _PREDICTED])).numpy()
+            for start in range(0, len(images), _PREDICTED)
+        ]
+        return np.concatenate(batches)
+
+    def weights(self) -> Weights:
+        """Return a copy of the averaged weights."""
+        return {variable.path: np.asarray(variable).copy() for variable in self._average.weights}
+
+    def state(self) -> Arrays:
+        """Return all that the next step depends on: what the network, the optimizer and the average hold.
+
+        Among them are the statistics of normalization, the state of dropout's seeds and the optimizer's count of
+        steps. The names are places, since Keras numbers what it names.
+        """
+        return {name: np.asarray(variable) for name, variable in self._variables()}
+
+    def restore(self, state: Arrays) -> None:
+        """Set all that the next step depends on to what `state` returned once."""
+        for name, variable in self._variables():
+            variable.assign(state[name])
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        parts = {"network": self._network, "optimizer": self._optimizer, "average": self._average}
+        for part, holder in parts.items():
+            for place, variable in enumerate(holder.variables):
+                yield f"{part}/{place}", variable
+
+
+def build_trainer(
+    seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit
+) -> Trainer:
+    """Return a network for the data's grid, at its start, and all that trains it.
+
+    Raises:
+        UserError: Where the network does not fit the grid, a batch is more than the data, or the loss has a weight
+            for a class that the data does not have.
+    """
+    if train.batch > len(data):
+        raise UserError(f"train.batch {train.batch} is more than the {len(data)} images of the train split")
+    try:
+        with computing_in(runtime.precision):
+            network = build_model(model, data.grid, seed)
+        average = build_model(model, data.grid, seed)
+    except ValueError as error:
+        raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
+    return Trainer(network, average, data, loss, train, seed)

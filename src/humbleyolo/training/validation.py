@@ -1,0 +1,53 @@
+"""The score of a network on val after an epoch, which decides the epoch that is kept."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.models.network import select_detections
+from humbleyolo.models.selection import Selection
+from humbleyolo.params.sections import Validation
+from humbleyolo.storage.array_types import Floats32
+from humbleyolo.training.losses import Terms
+
+_BATCH = 250  # images whose loss is computed at a time
+
+
+class ValidationScore:
+    """The score of predictions on a split.
+
+    Args:
+        split: Images and ground truth.
+        validation: The boxes that count; `evaluate` has thresholds of its own, which do not touch the model.
+    """
+
+    def __init__(self, split: EncodedSplit, validation: Validation) -> None:
+        self._split, self._selection = split, Selection.from_section(validation)
+        self._truths = TruthTable(
+            len(split),
+            split.image_index,
+            xyxy_to_ltwh(np.asarray(split.boxes)),
+            split.labels.astype(np.int64),
+            np.zeros(len(split.labels), bool),
+        )
+
+    def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
+        """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
+        found = select_detections(predictions, self._split.grid, self._selection)
+        detections = DetectionTable.from_detections(found)
+        return average_precision(self._truths, detections, self._split.grid.classes)
+
+    def terms(self, predictions: Floats32, loss: Callable[..., Terms]) -> dict[str, float]:
+        """Return the weighted mean of each loss term, computed batch by batch."""
+        sums: dict[str, float] = {}
+        for start in range(0, len(predictions), _BATCH):
+            part = slice(start, start + _BATCH)
+            terms = loss(tf.constant(np.asarray(self._split.targets[part])), tf.constant(predictions[part]))
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(np.asarray(term, np.float64).sum())
+        return {name: total / len(predictions) for name, total in sums.items()}

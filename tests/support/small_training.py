@@ -1,0 +1,52 @@
+"""Small splits, and networks in training on them."""
+
+from pathlib import Path
+
+import numpy as np
+from repository import ROOT
+from sections import loss_section, model_section
+
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.models.build import build_model
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Model, Train
+from humbleyolo.storage.png import encode_png
+from humbleyolo.training.trainer import Trainer
+
+ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=1, classes=2)
+TINY = Grid(height=16, width=24, rows=1, cols=2, boxes=1, classes=2)  # `humble` trains on it in no time
+PLAIN = load_params(ROOT / "params.yaml", "train")[0].model_copy(
+    update={"epochs": 3, "batch": 4, "learning_rate": 0.01, "final_learning_rate": 0.0005,
+            "warmup_epochs": 1.0, "weight_decay": 0.0, "clip_norm": 10.0, "ema_decay": 0.5, "patience": 0}
+)  # fmt: skip
+IOU = loss_section("iou")
+HUMBLE = model_section("humble")
+
+
+def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> EncodedSplit:
+    """Bright rectangles on black, wide ones of class 0 and high ones of class 1, each in a cell of its own."""
+    rng = np.random.default_rng(images)
+    down, across = grid.height // grid.rows, grid.width // grid.cols
+    with ArchiveWriter(folder / "split.zip", ["wide", "high"]) as archive:
+        for number in range(images):
+            pixels = np.zeros((grid.height, grid.width, 3), np.uint8)
+            boxes, labels = [], []
+            for cell in rng.choice(grid.rows * grid.cols, objects, replace=False).tolist():
+                label = int(rng.integers(2))
+                height, width = (across // 4, across // 2)[:: 1 if label == 0 else -1]
+                top = cell // grid.cols * down + int(rng.integers(down - height))
+                left = cell % grid.cols * across + int(rng.integers(across - width))
+                pixels[top : top + height, left : left + width] = 255
+                boxes.append([left, top, width, height])
+                labels.append(label)
+            archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, boxes, labels)
+    list(encode_archive(folder / "split.zip", grid, 0, folder / "grid"))
+    return open_encoded(folder / "grid")
+
+
+def start(split: EncodedSplit, model: Model = HUMBLE, train: Train = PLAIN, seed: int = 1) -> Trainer:
+    network, average = (build_model(model, split.grid, seed) for _ in range(2))
+    return Trainer(network, average, split, IOU, train, seed)
