@@ -39,7 +39,7 @@ def cxcywh_to_xyxy(boxes: Floats) -> Floats:
 
 
 def to_whole_pixels(boxes: Floats) -> Floats:
-    """Return boxes (..., 4) xyxy with their edges on whole pixels, but for those that would be left without area."""
+    """Round the edges of boxes (..., 4) xyxy to whole pixels, but for boxes that would lose all area."""
     rounded = np.round(boxes)
     solid = np.all(rounded[..., 2:] > rounded[..., :2], axis=-1, keepdims=True)
     return np.where(solid, rounded, boxes)

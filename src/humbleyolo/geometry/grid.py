@@ -1,7 +1,7 @@
-"""Boxes to the YOLO grid and back: the only place that knows the tensor's layout.
+"""Boxes to the YOLO grid and back: the only module that knows the tensor's layout.
 
-    N images, H x W pixels      R rows, S columns of cells      C classes, B boxes a cell
-    M true boxes, D detections      K = C + 5 B numbers a cell
+    N images, H x W pixels      R rows, S columns of cells      C classes, B boxes per cell
+    M objects, D detections      K = C + 5 B numbers per cell
 
     cell k of image n:  [ class 0 .. class C-1 | x y w h confidence | x y w h confidence | ... ]
                           C, one-hot             box 0                box 1
@@ -12,38 +12,37 @@
 Cells are row-major: left to right, then down. The layout is the article's ("Humble YOLO implementation in
 Keras") and, but for the order of classes and boxes, that of Redmon et al. 2016, section 2.
 
-**Who wins a shared cell.** An object belongs to the cell that holds its centre; a centre exactly on an edge
-between cells belongs to the cell to the right or below, on the far edge of the image to the last cell. A
-cell holds B objects of one class. Where more centres fall into it, objects are ranked by area, the largest
+**Who wins a shared cell.** An object belongs to the cell that holds its centre. A centre exactly on an edge
+between cells belongs to the cell to the right or below. On the image's far edge it belongs to the last cell. A
+cell holds B objects of one class. If more centres fall into it, objects are ranked by area, the largest
 first, then by left, top, right, bottom and class, each smallest first. The first-ranked decides the cell's
-class; the first B objects of that class, by rank, get boxes 0, 1, ...; the others are lost. The rule looks
-at the objects alone, so the order of the labels does not matter.
+class; the first B objects of that class, by rank, get boxes 0, 1, ...; the others are lost. The order of
+the labels does not matter.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.geometry.iou import Edges, area, edges_of
-from humbleyolo.storage.array_types import AnyInts, Bools, Floats, Floats32
+from humbleyolo.storage.array_types import AnyInts, Bools, Floats, Floats32, Ints
 
 BOX_NUMBERS = 5  # x, y, w, h, confidence
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The shape of the tensor: which cells over which image.
+    """The cells over the image that the network sees.
 
     Attributes:
-        height: H, pixels of the image that the network sees.
-        width: W.
-        rows: R.
-        cols: S.
-        boxes: B, boxes a cell.
-        classes: C.
+        height: H, pixels of the image.
+        width: W, pixels of the image.
+        rows: R, rows of cells.
+        cols: S, columns of cells.
+        boxes: B, boxes per cell.
+        classes: C, number of classes.
     """
 
     height: int
@@ -75,36 +74,29 @@ class Parts(NamedTuple):
 
 
 def split_parts(tensor: Any, classes: int) -> Parts:
-    """Name the parts of a tensor.
-
-    Args:
-        tensor: (..., R, S, K), NumPy or TensorFlow.
-        classes: C.
-    """
+    """Name the parts of a tensor (..., R, S, K), NumPy or TensorFlow, of C `classes`."""
     return Parts(
         tensor[..., :classes], *(tensor[..., classes + part :: BOX_NUMBERS] for part in range(BOX_NUMBERS))
     )
 
 
 def cell_corners(grid: Grid) -> tuple[Floats32, Floats32]:
-    """Return the column of each cell (1, S, 1) and its row (R, 1, 1): what x_cell and y_cell count from."""
+    """Return the column of each cell (1, S, 1) and its row (R, 1, 1), from which x_cell and y_cell count."""
     cols = np.arange(grid.cols, dtype=np.float32)[None, :, None]
     rows = np.arange(grid.rows, dtype=np.float32)[:, None, None]
     return cols, rows
 
 
 class Encoded(NamedTuple):
-    """Targets, and what became of each object."""
+    """Targets, and the place of each object in them."""
 
     targets: Floats32  # (N, R, S, K)
-    place: NDArray[
-        np.int64
-    ]  # (M,) which of its image's A boxes the object is, as `decode_grid` has them; -1: none
-    shared: Bools  # (M,) whether another object's centre lies in the same cell
+    place: Ints  # (M,) the object's index among its image's A boxes, in `decode_grid`'s order; -1: none
+    shared: Bools  # (M,) True where another object's centre lies in the same cell
 
     @property
     def kept(self) -> Bools:
-        """(M,) whether the object is in the targets."""
+        """(M,) True for objects in the targets."""
         return self.place >= 0
 
 
@@ -114,16 +106,15 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
     Args:
         boxes: (M, 4) xyxy, pixels of the image that the network sees.
         labels: (M,) class indices, 0 to C - 1.
-        image_index: (M,) which image each object is in, 0 to N - 1.
-        images: N.
+        image_index: (M,) index of each object's image, 0 to N - 1.
+        images: N, number of images.
         grid: The grid.
 
     Returns:
-        The targets, with a confidence of 1 in each box that holds an object, and all 0 where nothing is;
-        which box each object is; which objects share their cell.
+        The targets, with a confidence of 1 in each box that holds an object and 0 elsewhere; the objects' places.
 
     Raises:
-        ValueError: Where a centre lies outside the image, or a class or an image index does not exist.
+        ValueError: A centre lies outside the image, or a class or an image index does not exist.
     """
     targets = np.zeros((images, *grid.shape), np.float32)
     if not len(boxes):
@@ -147,9 +138,7 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
     run = np.cumsum(first) - 1  # which occupied cell each ranked object is in
     same_class = labels[rank] == labels[rank][first][run]
     nth_of_class = np.cumsum(same_class) - 1
-    slot = (
-        nth_of_class - nth_of_class[first][run]
-    )  # the object's box in its cell, where the class is the cell's
+    slot = nth_of_class - nth_of_class[first][run]  # of objects of the cell's class: their box in the cell
     fits = same_class & (slot < grid.boxes)
 
     winner, slot = rank[fits], slot[fits]  # (M',) objects that get a box, and which
@@ -170,7 +159,7 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
 
 
 class Decoded(NamedTuple):
-    """All boxes of grid tensors, cell by cell: A = R S B boxes an image."""
+    """All boxes of grid tensors, cell by cell: A = R S B boxes per image."""
 
     boxes: Any  # (N, A, 4) xyxy pixels, not clipped to the image
     scores: Any  # (N, A, C) class probability x confidence
@@ -188,8 +177,8 @@ def box_edges(parts: Parts, grid: Grid) -> Edges:
 def decode_tensor(tensor: Any, grid: Grid, ops: Any = np) -> Decoded:
     """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
 
-    The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both count as
-    0 to 1, which a network with a linear output (`yolov1`) can leave: two numbers under 0 would be an object.
+    The score of a box for a class is Pr(class | object) x confidence (Redmon et al. 2016, equation 1). Both are cut
+    to 0 to 1, which a network with a linear output (`yolov1`) can leave: two numbers under 0 would be an object.
 
     Args:
         tensor: (N, R, S, K), targets or a network's output.

@@ -15,10 +15,10 @@ class Letterbox:
     """An image scaled to fit the network's input, whole, in the middle, padded where the shapes differ.
 
     Attributes:
-        image_height: Pixels of the image given.
-        image_width: Likewise.
-        height: Pixels of the network's input.
-        width: Likewise.
+        image_height: Height of the image, pixels.
+        image_width: Width of the image, pixels.
+        height: Height of the network's input, pixels.
+        width: Width of the network's input, pixels.
     """
 
     image_height: int
@@ -28,8 +28,8 @@ class Letterbox:
 
     @property
     def scaled(self) -> tuple[int, int]:
-        """(height, width) of the scaled image inside the bars, at least 1 pixel each."""
-        if self.height * self.image_width <= self.width * self.image_height:  # the height is what limits
+        """(height, width) of the scaled image inside the padding, at least 1 pixel each."""
+        if self.height * self.image_width <= self.width * self.image_height:  # the height limits
             across = round(self.image_width * self.height / self.image_height)
             return self.height, min(max(across, 1), self.width)
         down = round(self.image_height * self.width / self.image_width)
@@ -42,14 +42,9 @@ class Letterbox:
         return (self.width - width) // 2, (self.height - height) // 2
 
     def apply(self, image: Rgb, fill: int) -> Rgb:
-        """Return the image as the network sees it.
+        """Return an image (image_height, image_width, 3) as the network sees it, (height, width, 3).
 
-        Args:
-            image: (image_height, image_width, 3) uint8.
-            fill: Grey value of the bars, 0 to 255.
-
-        Returns:
-            (height, width, 3) uint8; the image itself where the sizes agree.
+        `fill` is the grey value of the padding, 0 to 255. Of the right size, the image itself is returned.
         """
         if image.shape[:2] == (self.height, self.width):
             return image
@@ -76,11 +71,8 @@ class Letterbox:
     def undo(self, detections: Detections, whole_pixels: bool = False) -> Detections:
         """Return detections in the network's pixels as detections in the image's.
 
-        Boxes are clipped to the image; those without area left, which lie on the padding alone, are dropped.
-
-        Args:
-            detections: As the network sees the image.
-            whole_pixels: Whether edges are rounded to whole pixels of the image.
+        Boxes are clipped to the image, and their edges rounded to its pixels on demand. Those without area left
+        lie on the padding alone and are dropped.
         """
         boxes = np.clip(self.boxes_out(detections.boxes), 0, 2 * [self.image_width, self.image_height])
         if whole_pixels:

@@ -19,7 +19,7 @@ def decode_rgb(data: bytes, name: str) -> Rgb:
 
     Args:
         data: The file's bytes.
-        name: What an error calls the file.
+        name: Name of the file in errors.
 
     Raises:
         UserError: Where the bytes are not a whole image.

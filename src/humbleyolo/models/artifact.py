@@ -1,6 +1,6 @@
-"""The trained model as files: `weights.npz`, every weight by its name, and `model.json`, what it takes to use them.
+"""The trained model as files: `weights.npz`, every weight by its name, and `model.json`, the facts about them.
 
-Neither holds code or a date: equal models are equal files, and reading one cannot run anything.
+Neither holds code or a date: equal models are equal files, and reading one runs nothing.
 """
 
 import json
@@ -31,7 +31,7 @@ _FORMAT = 2
 _ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
 
-# What a file that is not ours can raise on the way in.
+# Errors that a file of strangers can raise when it is read.
 _DAMAGED = (
     OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile,
     zlib.error, struct.error,
@@ -40,13 +40,13 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What `build_model` and the detector need.
+    """The facts that `build_model` and the detector need.
 
     Attributes:
-        model: Which network.
+        model: Name of the network, and its multipliers.
         grid: Shapes of its input and output.
         categories: The C class names, in the order of the network's.
-        fill: Grey value of the letterbox's bars.
+        fill: Grey value of the letterbox padding, 0 to 255.
     """
 
     model: Model
@@ -77,12 +77,9 @@ class _InfoFile(Section):
 
 
 def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -> None:
-    """Write `weights.npz` and `model.json` into an existing folder, `model.json` last: without it, it is no model.
+    """Write `weights.npz` (name -> float32 array) and `model.json` into an existing folder, `model.json` last.
 
-    Args:
-        folder: Where.
-        info: Goes into `model.json`.
-        weights: Name -> float32 array.
+    Without `model.json` the folder is no model.
     """
     try:
         (folder / "model.json").unlink(missing_ok=True)
@@ -137,10 +134,10 @@ def read_info(folder: Path) -> ModelInfo:
 def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
     """Read `weights.npz`, which must hold exactly the weights expected.
 
-    Nothing is held that `shapes` does not ask for, whatever the file says of itself.
+    Nothing is held in memory that `shapes` does not ask for, whatever the file says of itself.
 
     Args:
-        folder: Where.
+        folder: The model's folder.
         shapes: Name -> shape of every weight of the network.
 
     Raises:

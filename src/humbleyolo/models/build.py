@@ -1,4 +1,4 @@
-"""A network from its name."""
+"""The network that `params.yaml` names."""
 
 import keras
 
@@ -10,12 +10,12 @@ from humbleyolo.params.sections import Model
 
 
 def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
-    """Build the network that `params.yaml` names.
+    """Build a network.
 
     Args:
         model: Name and multipliers.
         grid: Shapes of input and output.
-        seed: Of the weights' start; the same seed gives the same weights.
+        seed: Seed of the initial weights; the same seed gives the same weights.
 
     Returns:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions in the grid's layout.

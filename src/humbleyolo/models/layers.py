@@ -1,4 +1,4 @@
-"""What the networks are built of, beyond Keras' own layers."""
+"""Layers and seeds of the networks, beyond Keras' own."""
 
 from typing import Any
 
@@ -10,21 +10,17 @@ from humbleyolo.geometry.grid import BOX_NUMBERS
 
 
 class Seeds:
-    """A seed of its own for each layer, drawn from the run's seed and the count of layers so far.
-
-    Args:
-        seed: The run's, 0 or more. Neighbouring seeds have nothing in common.
-    """
+    """A seed for each layer, drawn from the run's seed (0 or more) and the count of layers so far."""
 
     def __init__(self, seed: int) -> None:
         self._seed, self._drawn = seed, 0
 
     def he_normal(self) -> keras.initializers.Initializer:
-        """Return the start of He et al. 2015, for layers in front of a ReLU."""
+        """Return the initial weights of He et al. 2015, for layers in front of a ReLU."""
         return keras.initializers.HeNormal(seed=self.draw())
 
     def glorot_uniform(self) -> keras.initializers.Initializer:
-        """Return the start of Glorot & Bengio 2010, Keras' default."""
+        """Return the initial weights of Glorot & Bengio 2010, Keras' default."""
         return keras.initializers.GlorotUniform(seed=self.draw())
 
     def draw(self) -> int:
@@ -37,7 +33,7 @@ class Seeds:
 class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
     """Lay each block of pixels into the channels of one: (N, h, w, c) -> (N, h/b, w/a, a b c).
 
-    Nothing is averaged away, so where an object is stays exact while the picture gets smaller.
+    Nothing is averaged away, so an object's place stays exact while the picture gets smaller.
 
     Args:
         block: (b, a), rows and columns of a block.
@@ -58,7 +54,7 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
         return tf.reshape(x, (-1, height // down, width // across, down * across * channels))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made again from."""
+        """Return the arguments that build the layer again."""
         return {**super().get_config(), "block": self.block}
 
 
@@ -66,16 +62,16 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
 class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
     """Turn a network's raw numbers into probabilities and boxes of the grid's layout.
 
-    Class probabilities by softmax, the confidence by the logistic function. Each of x, y, w and h is the mean of a
-    distribution over values from 0 to 1, by softmax: Li et al. 2020, "Generalized Focal Loss", equation 5. The
-    values are evenly spaced for x and y; for w and h their roots are, so that small boxes have more to choose from,
-    as in the loss of Redmon et al. 2016. All that lies between, any place in the cell and any size up to the
-    image's, can be expressed. To choose among values is learned faster, and more exactly, than to compute one.
+    Class probabilities come from a softmax, the confidence from the logistic function. Each of x, y, w and h is the
+    mean of a distribution over values from 0 to 1, by softmax: Li et al. 2020, "Generalized Focal Loss", equation 5.
+    The values are evenly spaced for x and y. For w and h their roots are, so that small boxes have more to choose
+    from, as in the loss of Redmon et al. 2016. A choice among values is learned faster, and more exactly, than a
+    number.
 
     Args:
         classes: C.
         boxes: B.
-        bins: Values to choose among.
+        bins: Number of values to choose among.
     """
 
     def __init__(self, classes: int, boxes: int, bins: int, **options: Any) -> None:
@@ -84,7 +80,7 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
 
     @property
     def raw_numbers(self) -> int:
-        """How many channels the input has: C + B (4 bins + 1)."""
+        """Channels of the input: C + B (4 bins + 1)."""
         return self.classes + self.boxes * (4 * self.bins + 1)
 
     def call(self, raw: tf.Tensor) -> tf.Tensor:
@@ -98,17 +94,11 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
         even = np.linspace(0, 1, self.bins, dtype=np.float32)
         values = np.tile([even, even, even**2, even**2], (self.boxes, 1))  # (4 B, bins)
         means = tf.reduce_sum(choices * tf.constant(values), axis=-1)  # (N, R, S, 4 B)
-        box = tf.concat(
-            [
-                tf.reshape(means, (-1, rows, cols, self.boxes, 4)),
-                tf.sigmoid(confidence)[..., None],
-            ],
-            axis=-1,
-        )  # (N, R, S, B, 5)
-        return tf.concat(
-            [tf.nn.softmax(class_probs), tf.reshape(box, (-1, rows, cols, self.boxes * BOX_NUMBERS))], axis=-1
-        )
+        means = tf.reshape(means, (-1, rows, cols, self.boxes, 4))
+        box = tf.concat([means, tf.sigmoid(confidence)[..., None]], axis=-1)  # (N, R, S, B, 5)
+        box = tf.reshape(box, (-1, rows, cols, self.boxes * BOX_NUMBERS))
+        return tf.concat([tf.nn.softmax(class_probs), box], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made again from."""
+        """Return the arguments that build the layer again."""
         return {**super().get_config(), "classes": self.classes, "boxes": self.boxes, "bins": self.bins}

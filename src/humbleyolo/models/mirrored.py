@@ -1,7 +1,7 @@
 """A network that sees the mirror images of an image as well, and answers with the mean.
 
-What is the same in a mirror, such as cells under a microscope, is seen again with other errors; the mean has smaller
-ones. It costs as many times the computing, and nothing in training.
+Objects that look the same in a mirror, such as cells under a microscope, are seen again with other errors. The mean
+has smaller ones. Computing costs as many times as there are views, and training nothing.
 
     V views: the image, and its mirror images    N images    R, S rows and columns of cells    K = C + 5 B
 """
@@ -15,7 +15,7 @@ import tensorflow as tf
 from humbleyolo.geometry.grid import BOX_NUMBERS, Grid
 
 VIEWS: dict[str, list[list[int]]] = {"none": [[]], "horizontal": [[], [2]], "both": [[], [2], [1], [1, 2]]}
-"""Of each value of `evaluate.mirrored`, the axes of (N, H, W, 3) that each view is mirrored along."""
+"""The axes of (N, H, W, 3) that each view is mirrored along, for each value of `evaluate.mirrored`."""
 
 _ROWS, _COLS = 1, 2  # axes
 
@@ -39,7 +39,7 @@ class MirrorImages(keras.layers.Layer):  # type: ignore[misc]
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made again from."""
+        """Return the arguments that build the layer again."""
         return {**super().get_config(), "mirrored": self.mirrored}
 
 
@@ -76,7 +76,7 @@ class MeanOfViews(keras.layers.Layer):  # type: ignore[misc]
         return start + factor * tf.reverse(predictions, axes)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what the layer is made again from."""
+        """Return the arguments that build the layer again."""
         return {**super().get_config(), "mirrored": self.mirrored, "classes": self.classes}
 
 
@@ -85,7 +85,7 @@ def with_mirrored(network: keras.Model, grid: Grid, mirrored: str) -> keras.Mode
 
     Args:
         network: (N, H, W, 3) -> (N, R, S, K); its weights are used, not copied.
-        grid: Of its predictions.
+        grid: Grid of its predictions.
         mirrored: A name in `VIEWS`; `none` gives the network itself.
 
     Raises:

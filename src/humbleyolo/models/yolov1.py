@@ -29,8 +29,8 @@ def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
 
     Args:
         grid: Shapes of input and output. The image's sides are multiples of 64 pixels.
-        width: Multiplies filters and dense units; 1 is the paper's.
-        seed: Of the weights' start and the dropout.
+        width: Factor on filters and dense units; 1 is the paper's.
+        seed: Seed of the initial weights and the dropout.
 
     Returns:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions, not bounded.
@@ -51,13 +51,9 @@ def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
             continue
         filters, kernel, stride = layer
         convolutions += 1
+        filters, start = max(1, round(filters * width)), seeds.he_normal()
         x = layers.Conv2D(
-            max(1, round(filters * width)),
-            kernel,
-            stride,
-            padding="same",
-            kernel_initializer=seeds.he_normal(),
-            name=f"conv{convolutions}",
+            filters, kernel, stride, "same", kernel_initializer=start, name=f"conv{convolutions}"
         )(x)
         x = layers.LeakyReLU(0.1, name=f"relu{convolutions}")(x)
     x = layers.Flatten(name="flatten")(x)

@@ -1,1 +1,1 @@
-"""The training loop: losses, augmentation, checkpoints."""
+"""Training: the loop, losses, augmentation, checkpoints."""

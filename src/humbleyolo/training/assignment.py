@@ -1,6 +1,6 @@
-"""Assignment of objects to the predictors of their cell: which of its B boxes is responsible for which object.
+"""Assignment of the objects in a cell to its B predictors.
 
-N images    R, S rows and columns of cells    B boxes a cell
+N images    R, S rows and columns of cells    B boxes per cell
 """
 
 from typing import NamedTuple
@@ -12,23 +12,18 @@ from humbleyolo.geometry.iou import Edges, iou
 
 
 class Assigned(NamedTuple):
-    """Truth laid out as predictions are: box b of a cell is the truth that predictor b is responsible for."""
+    """Ground truth laid out as the predictions are: box b of a cell is the object of predictor b."""
 
     parts: Parts  # as in the targets, but the boxes of a cell in their predictors' places
-    iou: tf.Tensor  # (N, R, S, B) of each predictor with its truth, 0 where it has none; no gradient
+    iou: tf.Tensor  # (N, R, S, B) of each predictor with its object, 0 where it has none; no gradient
 
 
 def assign_responsible(truth: Parts, predicted: Parts, grid: Grid) -> Assigned:
-    """Give each true box of a cell to the predictor that overlaps it best.
+    """Give each object of a cell to the predictor that overlaps it best.
 
-    "We assign one predictor to be responsible for predicting an object based on which prediction has the highest
-    current IOU with the ground truth" (Redmon et al. 2016, section 2). A cell's truths choose in the order in
-    which the encoder wrote them; a predictor that is taken is not chosen again; equal overlaps go to the first.
-
-    Args:
-        truth: Parts of targets.
-        predicted: Parts of predictions.
-        grid: Their grid.
+    "We assign one predictor to be 'responsible' for predicting an object based on which prediction has the highest
+    current IOU" (Redmon et al. 2016, section 2). Objects choose in the order in which the
+    encoder wrote them. A predictor that is taken is not chosen again; equal overlaps go to the first.
     """
     true_box, predicted_box = box_edges(truth, grid), box_edges(predicted, grid)
     if grid.boxes == 1:
@@ -39,9 +34,8 @@ def assign_responsible(truth: Parts, predicted: Parts, grid: Grid) -> Assigned:
     overlap = tf.zeros_like(free)
     for slot in range(grid.boxes):
         exists = truth.confidence[..., slot : slot + 1]  # (N, R, S, 1)
-        pair = iou(
-            Edges(*(edge[..., slot : slot + 1] for edge in true_box)), predicted_box, tf
-        )  # (N, R, S, B)
+        own = Edges(*(edge[..., slot : slot + 1] for edge in true_box))
+        pair = iou(own, predicted_box, tf)  # (N, R, S, B)
         best = tf.argmax(pair * free + free, axis=-1)  # a taken predictor has 0, a free one 1 or more
         mine = tf.one_hot(best, grid.boxes, dtype=pair.dtype) * exists
         moved = [to + mine * part[..., slot : slot + 1] for to, part in zip(moved, sources, strict=True)]

@@ -1,13 +1,12 @@
 """Augmentation: images and their boxes changed together, differently in every epoch.
 
-What is drawn for an image is a function of (seed, epoch, image) alone: neither the batch it is in nor what came
-before it matters, so that a run can be resumed, cut up or looked at anywhere. It is drawn once, as a `Plan`; the
-pixels follow it in TensorFlow, the boxes in NumPy.
+The changes of an image are a function of (seed, epoch, image) alone, not of its batch.
+They are drawn once, as a `Plan`; the pixels follow it in TensorFlow, the boxes in NumPy.
 
 Geometry is one scaling and one shift for each axis, x' = a x + b, which takes an upright box to an upright box,
 exactly. A mosaic is four such layers, each seen in its own part of the new image.
 
-    N images    L layers an image: 4 where mosaics are drawn, else 1    M boxes    H, W pixels
+    N images    L layers per image: 4 if mosaics are drawn, else 1    M boxes    H, W pixels
 """
 
 from dataclasses import dataclass
@@ -20,22 +19,20 @@ from humbleyolo.geometry.iou import area, edges_of
 from humbleyolo.params.sections import Augment
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32
 
-_DRAWS = (
-    32  # numbers drawn for each image: always all, so that one strength does not change what another draws
-)
+_DRAWS = 32  # numbers per image, always all, so that one strength does not change another's numbers
 _STREAM = 1  # the second stream of (seed, epoch); the first orders the images
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What happens to each image of a batch.
+    """The changes of each image of a batch.
 
     Attributes:
         sources: (N, L) int64, the dataset's images that are seen.
         scale: (N, L, 2) float64, a of x and of y; negative where mirrored.
         shift: (N, L, 2) float64, b of x and of y, whole pixels.
-        window: (N, L, 4) float64 xyxy, whole pixels, the part of the new image where the layer is seen; without
-            area where it is not.
+        window: (N, L, 4) float64 xyxy, whole pixels, the part of the new image that shows the layer; without area
+            for a layer that is not shown.
         colour: (N, 4) float32: brightness (added, a part of 255), contrast and saturation (factors), hue (turns).
     """
 
@@ -62,13 +59,13 @@ def changes_anything(augment: Augment) -> bool:
 def draw_plan(
     seed: int, epoch: int, chosen: Ints, images: int, size: tuple[int, int], augment: Augment
 ) -> Plan:
-    """Draw what happens to each image.
+    """Draw the changes of each image.
 
     Args:
-        seed: Of the run.
-        epoch: Counted from 0.
+        seed: Seed of the run.
+        epoch: Number of the epoch, counted from 0.
         chosen: (N,) the dataset's images in the batch.
-        images: How many the dataset holds; a mosaic's other three are drawn from all of them.
+        images: Number of images in the dataset; a mosaic's other three are drawn from all of them.
         size: (height, width), pixels.
         augment: The strength of each change.
     """
@@ -85,9 +82,8 @@ def draw_plan(
         mixed = draws[:, 12] < augment.mosaic
         centre = np.round((0.25 + 0.5 * draws[mixed, 13:15]) * length)  # (N', 2), away from the borders
         sources[mixed, 1:] = (draws[mixed, 15:18] * images).astype(np.int64)
-        for layer, far in enumerate(
-            np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
-        ):  # far: right of, below the centre
+        corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)])
+        for layer, far in enumerate(corners):  # far: right of, below the centre
             window[mixed, layer, :2] = far * centre
             window[mixed, layer, 2:] = np.where(far, length, centre)
             factor = scale[mixed, layer] * (0.5 + 0.5 * draws[mixed, 18 + layer, None])
@@ -120,15 +116,15 @@ def _colour(draws: Floats, augment: Augment) -> Floats32:
 
 
 def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_visible: float) -> Moved:
-    """Return where the boxes of a batch's sources are in the new images.
+    """Move the boxes of a batch's sources to their places in the new images.
 
     Args:
-        plan: What happens.
+        plan: The changes.
         boxes: (M, 4) xyxy pixels, of the whole dataset.
         labels: (M,) class indices.
-        offsets: (images + 1,) which boxes are whose, as in `encoded.py`.
-        min_visible: A box of which a smaller part of the area is left inside its window is dropped. So is one that
-            shrinks, with what is out of sight, to a side under a pixel: nobody can see what is in it.
+        offsets: (images + 1,) row of each image's first box, as in `EncodedSplit`.
+        min_visible: Least part of a box's area inside its window; boxes with less are dropped. So are those that
+            shrink, with the part out of sight, to a side under a pixel: nobody can see their content.
     """
     layers = plan.sources.shape[1]
     sources = plan.sources.ravel()
@@ -137,9 +133,8 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
     row = np.arange(len(slot)) + np.repeat(offsets[sources] - np.cumsum(counts) + counts, counts)
     scale = np.tile(plan.scale.reshape(-1, 2)[slot], 2)  # (M'', 4)
     moved = np.asarray(boxes[row], np.float64) * scale + np.tile(plan.shift.reshape(-1, 2)[slot], 2)
-    moved = np.concatenate(
-        [np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])], 1
-    )
+    one, other = moved[:, :2], moved[:, 2:]
+    moved = np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=1)
     window = plan.window.reshape(-1, 4)[slot]
     seen = np.clip(moved, np.tile(window[:, :2], 2), np.tile(window[:, 2:], 2))
     left = area(edges_of(seen))
@@ -152,11 +147,11 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
 def change_images(
     images: tf.Tensor, fill: float, scale: tf.Tensor, shift: tf.Tensor, window: tf.Tensor, colour: tf.Tensor
 ) -> tf.Tensor:
-    """Return the new images.
+    """Change the pixels of a batch.
 
     Args:
         images: (N, L, H, W, 3) uint8, the pixels of `plan.sources`.
-        fill: Grey value where no image is, 0 to 255.
+        fill: Grey value beside the images, 0 to 255.
         scale: (N, L, 2) float32, as in the plan, like the next three.
         shift: (N, L, 2) float32.
         window: (N, L, 4) float32.
@@ -181,8 +176,8 @@ def _resampling(
 ) -> tf.Tensor:
     """Return (N, new, old) weights that draw each new pixel of a line from the old ones.
 
-    The weights are a triangle around the place that a new pixel's centre comes from: as wide as one old pixel, or
-    as one new pixel where the line shrinks, so that nothing is skipped. A shift by whole pixels copies.
+    The weights are a triangle around the old place of a new pixel's centre. It is as wide as one old pixel, or as one
+    new pixel if the line shrinks, so that nothing is skipped. A shift by whole pixels copies.
     """
     centres = tf.range(length, dtype=tf.float32) + 0.5
     place = (centres - shift[:, None]) / scale[:, None]  # (N, new)
@@ -199,7 +194,7 @@ _TO_RGB = np.linalg.inv(_TO_YIQ)
 
 
 def _recolour(images: tf.Tensor, colour: tf.Tensor) -> tf.Tensor:
-    """Return (N, H, W, 3) images with each image's own brightness, contrast, saturation and hue."""
+    """Give each of (N, H, W, 3) images its own brightness, contrast, saturation and hue."""
     brightness, contrast, saturation, hue = (colour[:, part] for part in range(4))
     turn = hue * (2 * np.pi)
     none, one = tf.zeros_like(hue), tf.ones_like(hue)

@@ -1,8 +1,8 @@
-"""A training run on disk: one that was killed goes on where it was, with the same bytes as if nothing had happened.
+"""A training run on disk, so that a killed one resumes with the same bytes as if nothing had happened.
 
-One file, written whole or not at all: a SHA-256 of all that follows it, a line of JSON (which run it is of, how far
-that was, the name, type and shape of each array), then the arrays' bytes. Reading it runs no code. A file that is
-torn, or of another run, is never loaded.
+One file, written whole or not at all: a SHA-256 of the rest, a line of JSON, then the arrays' bytes. The line has the
+run, its progress, and the name, type and shape of each array. Reading it runs no code. A torn file, or one of another
+run, is never loaded.
 """
 
 import glob
@@ -34,23 +34,23 @@ SHORTEST_S = 5.0
 """Seconds between two checkpoints, at least."""
 
 SHARE = 0.005
-"""Of the time of training that checkpoints may take; each waits for as long as the one before it makes necessary."""
+"""The part of the time of training that checkpoints may take; the time of one decides how long the next waits."""
 
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 27  # bytes; an epoch takes about 500
 
 
 class Progress(Section):
-    """How far a run was.
+    """The progress of a run.
 
     Attributes:
-        epoch: Which is under way, counted from 0.
-        step: Of this epoch, which is next, counted from 0.
-        sums: Of each loss term's means, over the steps of this epoch that are done.
-        term_names: Of the loss.
-        history: The rows of the epochs that are done.
-        best_ap: Of the best epoch; -1 before there is one.
-        best_epoch: Counted from 1; 0 before there is one.
+        epoch: Epoch under way, counted from 0.
+        step: Next step of this epoch, counted from 0.
+        sums: Sums of each loss term's means, over the steps of this epoch that are done.
+        term_names: Names of the loss terms.
+        history: Rows of the epochs that are done.
+        best_ap: AP of the best epoch; -1 before there is one.
+        best_epoch: Number of the best epoch, counted from 1; 0 before there is one.
     """
 
     epoch: int = 0
@@ -80,27 +80,22 @@ class _Header(Section):
 
 @dataclass(frozen=True)
 class State:
-    """A run at one moment.
-
-    Attributes:
-        progress: How far it is.
-        arrays: All that the next step depends on, and the best epoch's weights.
-    """
+    """A run at one moment."""
 
     progress: Progress
-    arrays: Arrays
+    arrays: Arrays  # all that the next step depends on, and the best epoch's weights
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
-    """Why a file is not loaded."""
+    """The reason for not loading a file."""
 
 
 class Checkpoint:
-    """The file that one run is kept in, and when it is due again.
+    """The file that one run is kept in, and the time of its next writing.
 
     Args:
-        path: Where. Its folder is made when it is needed.
-        run: What the run depends on, as `describe_run` gives it.
+        path: The file. Its folder is made when it is needed.
+        run: All that the run depends on, from `describe_run`.
     """
 
     def __init__(self, path: Path, run: Mapping[str, str]) -> None:
@@ -110,12 +105,12 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to write."""
+        """True when it is time to write."""
         return self._stopping or time.monotonic() >= self._due
 
     @contextmanager
     def stop_when_kept(self) -> Iterator[None]:
-        """Have Ctrl-C and SIGTERM end the body only after the run is kept; a second one ends it at once."""
+        """Let Ctrl-C and SIGTERM end the body only after the run is kept; a second one ends it at once."""
 
         def stop(*_: object) -> None:
             if self._stopping:
@@ -130,11 +125,11 @@ class Checkpoint:
                 signal.signal(number, handler)
 
     def read(self, expected: Mapping[str, Array], optional: str) -> State | None:
-        """Return the run as it was written last, or None; say on standard error why a file is not used.
+        """Return the run as it was written last, or None, with the reason on standard error.
 
         Args:
-            expected: The arrays of this run, for their types and shapes. No others are read.
-            optional: The prefix of arrays that are in the file all together or not at all.
+            expected: Arrays of this run, for their types and shapes. No others are read.
+            optional: Prefix of arrays that are in the file all together or not at all.
         """
         try:
             with self.path.open("rb") as file:
@@ -175,15 +170,12 @@ class Checkpoint:
         return State(header.progress, arrays)
 
     def write(self, gather: Callable[[], State]) -> None:
-        """Keep the run as it is now.
+        """Write the run that `gather` returns; the time of gathering counts too.
 
-        Training does not end where that is not possible: it is told once, and tried again when it is due.
-
-        Args:
-            gather: Returns the run; what this takes counts too.
+        An error does not end training: it is told once, and writing is tried again when it is due.
 
         Raises:
-            KeyboardInterrupt: Where a signal has asked to stop: see `stop_when_kept`.
+            KeyboardInterrupt: A signal has asked to stop: see `stop_when_kept`.
         """
         started = time.monotonic()
         try:
@@ -215,18 +207,18 @@ class Checkpoint:
         yield from map(_bytes_of, state.arrays.values())
 
     def remove(self) -> None:
-        """Remove the file, and what a kill left of one half written: the run has ended."""
+        """Remove the file of a run that has ended, and the rest that a kill left of one half written."""
         partial = self.path.parent.glob(f".{glob.escape(self.path.name)}.*.partial")
         for path in (self.path, *partial):
             path.unlink(missing_ok=True)
 
 
 def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> dict[str, str]:
-    """Return what a run's bits depend on, each as a hash: its parameters, data, code and environment.
+    """Return hashes of all that a run's bits depend on: its parameters, data, code and environment.
 
     Args:
-        splits: What it reads.
-        sections: Of `params.yaml`, by name.
+        splits: The run's data.
+        sections: Sections of `params.yaml`, by name.
     """
     values = {
         name: section.model_dump() if isinstance(section, Section) else section

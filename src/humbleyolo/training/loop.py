@@ -53,13 +53,13 @@ def train_network(
 ) -> Trained:
     """Train for the epochs asked for and keep the one with the highest AP on val.
 
-    Of equal epochs the first is kept. The last is kept where val cannot tell: it has no objects, so that there is no
-    AP, or the network is trained on it too.
+    Of equal epochs the first is kept. The last is kept if val has no objects, so that there is no AP, or is trained
+    on too.
 
     Args:
         trainer: The network in training.
         val: The split that decides.
-        train: Section of params.yaml, as the trainer's.
+        train: Section of params.yaml, the trainer's own.
         on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
         on_epoch: Called with each row of the history.
         checkpoint: File that the run is kept in and resumes from; None: none. The caller removes it once the outcome
@@ -67,8 +67,8 @@ def train_network(
         on_continue: Called with the epoch and the step in it (from 0) from which the run resumes.
 
     Raises:
-        UserError: Where a loss term or the weights are not finite.
-        KeyboardInterrupt: Where the checkpoint was asked to stop; the run is kept in it.
+        UserError: A loss term or the weights are not finite.
+        KeyboardInterrupt: The checkpoint was asked to stop; the run is kept in it.
     """
     run = _Run(trainer, val, train, checkpoint)
     start = run.resume()
@@ -105,7 +105,7 @@ class _Run:
         self._best_ap, self.best_epoch, self._best = -1.0, 0, Weights()
 
     def resume(self) -> Progress:
-        """Return to where the checkpoint's run was, or to the start where there is none."""
+        """Resume the checkpoint's run and return its progress; without one, return the start."""
         if self._checkpoint is None:
             return Progress()
         expected = self._trainer.state() | _prefix_best(self._trainer.weights())
@@ -177,6 +177,6 @@ def _prefix_best(weights: Weights) -> Arrays:
 
 
 def write_history(path: Path, history: list[Row]) -> None:
-    """Write a run's epochs as CSV, a line each."""
+    """Write a run's epochs as CSV, one line per epoch."""
     with atomic_write(path) as file:
         pd.DataFrame(history).to_csv(file, index=False, lineterminator="\n")

@@ -1,10 +1,10 @@
 """The losses, term by term.
 
-Each loss takes targets and predictions in the grid's layout (`grid.py`) and gives, for each of its terms, one
-number an image, so that a term can be logged, weighted and, where it is not finite, traced to its images. What is
-minimised is the mean over images of the weighted sum of the terms.
+Each loss takes targets (N, R, S, K) and predictions (N, R, S, K) in the grid's layout (`geometry/grid.py`). It gives
+one number per image for each of its terms, not yet weighted. So a term can be logged, weighted and traced to its
+images. Training minimises the mean over images of the weighted sum of the terms.
 
-    N images    R, S rows and columns of cells    B boxes a cell    C classes    K = C + 5 B
+    N images    R, S rows and columns of cells    B boxes per cell    C classes    K = C + 5 B
 """
 
 import math
@@ -26,7 +26,7 @@ _SHORTEST = 0.01  # pixels; the shape of a smaller box means nothing, and its gr
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
 def safe_sqrt(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """Return the square root of what is positive, 0 elsewhere, with a gradient that is finite and never 0.
+    """Return the square root of positive numbers, 0 for others, with a gradient that is finite and never 0.
 
     The true gradient is infinite at 0, where a box of no width starts; here it is that of 1e-4 from there down.
     """
@@ -43,17 +43,8 @@ def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequ
         noobj   sum over all other boxes of confidence'^2
         class   sum over cells with an object of a_c sum over classes of (p - p')^2
 
-    The IoU that the confidence is trained to be is a constant: it sends no gradient into the box. a_c is the weight
-    of the cell's true class; the paper's is 1 for all.
-
-    Args:
-        y_true: (N, R, S, K) targets.
-        y_pred: (N, R, S, K) predictions.
-        grid: Their grid.
-        class_weights: (C,) a of each class.
-
-    Returns:
-        Each term (N,), not yet weighted.
+    The IoU, which is the confidence's target, is a constant: it sends no gradient into the box. a_c is the weight of
+    the cell's true class; the paper's is 1 for all.
     """
     predicted = split_parts(y_pred, grid.classes)
     assigned = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
@@ -63,21 +54,18 @@ def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequ
 def mistaken_iou(
     truth: Parts, predicted: Parts, grid: Grid, *, mixed_units: bool, square_for_abs: bool
 ) -> tf.Tensor:
-    """Return the IoU (N, R, S, B) of boxes pair by pair, or what the article computed in its place.
+    """Return the IoU (N, R, S, B) of boxes pair by pair, or the article's formula, 0 to 1.
 
-    Two boxes overlap, in each direction, by half the sum of their lengths less the distance of their centres: the
-    article's formula, which gives too much where one box holds the other. Without mistakes it is `iou`.
+    By that formula two boxes overlap, in each direction, by half the sum of their lengths less the distance of their
+    centres. It gives too much where one box holds the other. Without mistakes it is `iou`. A word of 24 x 10 pixels
+    moved by 8 pixels, on 64 pixels with 2 x 2 cells: 0.50; 0.20 with `mixed_units`; 0.71 with both.
 
     Args:
         truth: Parts of targets.
         predicted: Parts of predictions.
         grid: Their grid.
-        mixed_units: Distances are in cells while lengths are in fractions of the image.
+        mixed_units: Distances are in cells, but lengths in fractions of the image.
         square_for_abs: Distances are squared.
-
-    Returns:
-        Between 0 and 1. A word of 24 x 10 pixels moved by 8 pixels, on 64 pixels with 2 x 2 cells: 0.50; 0.20 with
-        `mixed_units`; 0.71 with both.
     """
     if not (mixed_units or square_for_abs):
         return iou(box_edges(truth, grid), box_edges(predicted, grid), tf)
@@ -104,9 +92,7 @@ def article(
 ) -> Terms:
     r"""The loss of "Humble YOLO implementation in Keras": as it was meant, or with some of its mistakes.
 
-    As it was meant it is `yolov1`: squares of x, y, the roots of w, h, the classes and the confidence, whose target
-    is the IoU where an object is and 0 elsewhere. The mistakes, each of which can be put back by itself to see what
-    it costs:
+    As it was meant it is `yolov1`. Each of the `mistakes` can be put back by itself, to see its cost:
 
         size_from_prediction   the text takes the true w, h from the prediction: `wh` is always 0, the IoU wrong
         empty_untaught         the text multiplies the whole confidence loss by the truth: `noobj` is always 0
@@ -114,16 +100,6 @@ def article(
         mixed_units            both compute the IoU with x, y in cells but w, h in fractions of the image
         iou_gradient           both let the IoU send its gradient into the box
         none_responsible       both train all B boxes of a cell to be its first object
-
-    Args:
-        y_true: (N, R, S, K) targets.
-        y_pred: (N, R, S, K) predictions.
-        grid: Their grid.
-        class_weights: (C,) weight of each class in `class`.
-        mistakes: Names of those above.
-
-    Returns:
-        Each term (N,), not yet weighted.
     """
     predicted = split_parts(y_pred, grid.classes)
     truth = split_parts(y_true, grid.classes)
@@ -149,34 +125,26 @@ def article(
 
 
 def _squares(assigned: Assigned, predicted: Parts, class_weights: Sequence[float]) -> Terms:
-    """Return the terms of equation 3 for truth that is laid out as the predictions are."""
+    """Return the terms of equation 3 for ground truth laid out as the predictions are."""
     truth, overlap = assigned
+    xy = (truth.x_cell - predicted.x_cell) ** 2 + (truth.y_cell - predicted.y_cell) ** 2
+    w = safe_sqrt(truth.w_rel) - safe_sqrt(predicted.w_rel)
+    h = safe_sqrt(truth.h_rel) - safe_sqrt(predicted.h_rel)
+    probs = (truth.class_probs - predicted.class_probs) ** 2
     return {
-        "xy": _sum(
-            truth.confidence
-            * ((truth.x_cell - predicted.x_cell) ** 2 + (truth.y_cell - predicted.y_cell) ** 2)
-        ),
-        "wh": _sum(
-            truth.confidence
-            * (
-                (safe_sqrt(truth.w_rel) - safe_sqrt(predicted.w_rel)) ** 2
-                + (safe_sqrt(truth.h_rel) - safe_sqrt(predicted.h_rel)) ** 2
-            )
-        ),
+        "xy": _sum(truth.confidence * xy),
+        "wh": _sum(truth.confidence * (w**2 + h**2)),
         "obj": _sum(truth.confidence * (overlap - predicted.confidence) ** 2),
         "noobj": _sum((1 - truth.confidence) * predicted.confidence**2),
-        "class": _sum(
-            _weight_of_cell(truth, class_weights)[..., None]
-            * (truth.class_probs - predicted.class_probs) ** 2
-        ),
+        "class": _sum(_weight_of_cell(truth, class_weights)[..., None] * probs),
     }
 
 
 def complete_iou(truth: Parts, predicted: Parts, grid: Grid) -> tf.Tensor:
     """Return the CIoU (N, R, S, B) of boxes pair by pair (Zheng et al. 2020).
 
-    IoU, less the centres' squared distance over the squared diagonal of the box around both, less the term that
-    compares the aspect ratios.
+    It is the IoU, less the centres' squared distance over the squared diagonal of the box around both, less a
+    term of the aspect ratios.
     """
     a, b = box_edges(truth, grid), box_edges(predicted, grid)
     overlap = iou(a, b, tf)
@@ -205,15 +173,7 @@ def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Se
         class   sum over cells with an object of - a_c sum over classes of p log p'
 
     H(q, p) = - q log p - (1 - q) log (1 - p). The IoU in `obj` is a constant. a_c is the weight of the true class.
-
-    Args:
-        y_true: (N, R, S, K) targets.
-        y_pred: (N, R, S, K) predictions, class_probs and confidence between 0 and 1.
-        grid: Their grid.
-        class_weights: (C,) a of each class.
-
-    Returns:
-        Each term (N,), not yet weighted.
+    Class probabilities and confidence of predictions lie between 0 and 1.
     """
     predicted = split_parts(y_pred, grid.classes)
     truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
@@ -248,12 +208,12 @@ class WeightedLoss:
     """The loss that `params.yaml` names, with its weights.
 
     Args:
-        loss: Which loss, the weight of each term, of classes, and the article's mistakes where asked for.
+        loss: Section of params.yaml.
         categories: The C class names, in the order of the labels.
-        grid: Of targets and predictions.
+        grid: Grid of targets and predictions.
 
     Raises:
-        UserError: Where a weight is given to a class that does not exist.
+        UserError: A weight is given to a class that does not exist.
     """
 
     def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid) -> None:
@@ -277,11 +237,6 @@ class WeightedLoss:
         }
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
-        """Return each term (N,), times its weight.
-
-        Args:
-            y_true: (N, R, S, K) targets.
-            y_pred: (N, R, S, K) predictions.
-        """
+        """Return each term (N,) times its weight, of targets and predictions (N, R, S, K)."""
         terms = self._terms(y_true, y_pred, self._grid, self._class_weights, **self._options)
         return {name: self._weights[name] * term for name, term in terms.items()}

@@ -1,8 +1,7 @@
-"""What a person sees while a network trains: a bar on a terminal, a line an epoch elsewhere."""
+"""The progress of training on standard error: a bar on a terminal, one line per epoch elsewhere."""
 
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
@@ -13,12 +12,12 @@ _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 
 
 class TrainingProgress:
-    """Shows epochs, loss terms and images/s on standard error.
+    """A bar with epochs, loss terms and images/s.
 
     Args:
-        epochs: How many there will be at most.
-        steps_an_epoch: Steps in each.
-        batch: Images a step.
+        epochs: Number of epochs at most.
+        steps_an_epoch: Steps per epoch.
+        batch: Images per step.
     """
 
     def __init__(self, epochs: int, steps_an_epoch: int, batch: int) -> None:
@@ -40,35 +39,19 @@ class TrainingProgress:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take the bar off the terminal."""
         self._bar.close()
 
     def step(self, epoch: int, terms: dict[str, float]) -> None:
-        """Move on by one batch.
-
-        Args:
-            epoch: Counted from 0.
-            terms: Mean of each loss term.
-        """
+        """Move on by one batch of an `epoch` counted from 0, with the mean of each loss term."""
+        shown = " ".join(f"{name} {value:.2g}" for name, value in terms.items())
         self._bar.set_description_str(f"epoch {epoch + 1}/{self._epochs}", refresh=False)
-        self._bar.set_postfix_str(
-            " ".join(f"{name} {value:.2g}" for name, value in terms.items()), refresh=False
-        )
+        self._bar.set_postfix_str(shown, refresh=False)
         self._bar.update(self._batch)
 
     def go_on(self, epoch: int, step: int) -> None:
-        """Tell that the run goes on where it was stopped before.
-
-        Args:
-            epoch: Counted from 0.
-            step: The next one of this epoch, counted from 0.
-        """
+        """Tell that the run resumes at an epoch and its next step, both counted from 0."""
         steps = self._images_an_epoch // self._batch
         line = f"continues from epoch {epoch + 1}/{self._epochs}, step {step + 1} of {steps}"
         self._bar.write(line, file=sys.stderr)
@@ -77,7 +60,7 @@ class TrainingProgress:
         self._bar.unpause()
 
     def epoch(self, row: Row) -> None:
-        """Tell how an epoch ended."""
+        """Tell the score and the loss of an epoch that ended."""
         number = int(row["epoch"] or 0)
         speed = (number * self._images_an_epoch - self._before) / (time.monotonic() - self._started)
         terms = " ".join(

@@ -1,7 +1,6 @@
 """A network in training: one step at a time, with the moving average of its weights.
 
-Everything is a function of the seed and the step, so that a run gives the same weights however it is watched or cut
-into pieces.
+Everything is a function of the seed and the step, so that a run gives the same weights in however many pieces.
 """
 
 from collections.abc import Iterator
@@ -35,13 +34,13 @@ class Trainer:
     Args:
         network: (N, H, W, 3) -> (N, R, S, K).
         average: The same network once more; it holds the moving average of the first one's weights.
-        data: What it is trained on.
-        loss: Which loss, and its weights.
-        train: How.
-        seed: Of the order.
+        data: Images and targets to train on.
+        loss: Section of params.yaml.
+        train: Section of params.yaml.
+        seed: Seed of the order and the augmentation.
 
     Raises:
-        UserError: Where the loss has a weight for a class that the data does not have.
+        UserError: The loss has a weight for a class that the data does not have.
     """
 
     def __init__(
@@ -94,14 +93,14 @@ class Trainer:
         """Train on every image once, but for the last ones that do not fill a batch.
 
         Args:
-            epoch: Counted from 0.
-            first: The step of this epoch to begin with, counted from 0.
+            epoch: Number of the epoch, counted from 0.
+            first: Step of this epoch to begin with, counted from 0.
 
         Yields:
             (T,) the weighted mean of each loss term, after each step, in the order of `term_names`.
 
         Raises:
-            UserError: Where a term is not finite: names the step, the term and the images.
+            UserError: A term is not finite; names the step, the term and the images.
         """
         order = epoch_order(self._seed, epoch, len(self._data))
         for place in range(first, self.steps_an_epoch):
@@ -112,11 +111,7 @@ class Trainer:
             yield terms.mean(axis=1)
 
     def step(self, step: int, inputs: list[tf.Tensor]) -> Floats32:
-        """Train on one batch.
-
-        Args:
-            step: Counted from 0 over the whole run.
-            inputs: As `inputs` gives them.
+        """Train on one batch, `inputs`, in a `step` counted from 0 over the whole run.
 
         Returns:
             (T, N) each loss term of each image, weighted, in the order of `term_names`.
@@ -127,11 +122,11 @@ class Trainer:
         return np.asarray(terms)
 
     def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
-        """Return the targets and images of a batch, and where there is augmentation what happens to them.
+        """Return the targets and images of a batch, and the plan of its augmentation if there is any.
 
         Args:
-            epoch: Counted from 0.
-            chosen: (N,) which images of the data, N as many as a batch.
+            epoch: Number of the epoch, counted from 0.
+            chosen: (N,) indices of the images, as many as a batch has.
         """
         data = self._data
         if not self._augments:
@@ -140,10 +135,9 @@ class Trainer:
         plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
         moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
         targets = encode_boxes(*moved, len(chosen), data.grid).targets
-        geometry = [
-            tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)
-        ]
-        return [tf.constant(targets), tf.constant(data.images[plan.sources]), *geometry]
+        changes = (plan.scale, plan.shift, plan.window, plan.colour)
+        images = tf.constant(data.images[plan.sources])
+        return [tf.constant(targets), images, *(tf.constant(part, tf.float32) for part in changes)]
 
     def _augmented_step(
         self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
@@ -191,15 +185,15 @@ class Trainer:
         return {variable.path: np.asarray(variable).copy() for variable in self._average.weights}
 
     def state(self) -> Arrays:
-        """Return all that the next step depends on: what the network, the optimizer and the average hold.
+        """Return all that the next step depends on: the variables of the network, the optimizer and the average.
 
         Among them are the statistics of normalization, the state of dropout's seeds and the optimizer's count of
-        steps. The names are places, since Keras numbers what it names.
+        steps. The names are positions, since Keras' own names carry a running number.
         """
         return {name: np.asarray(variable) for name, variable in self._variables()}
 
     def restore(self, state: Arrays) -> None:
-        """Set all that the next step depends on to what `state` returned once."""
+        """Set all that the next step depends on to an earlier `state`."""
         for name, variable in self._variables():
             variable.assign(state[name])
 
@@ -213,11 +207,10 @@ class Trainer:
 def build_trainer(
     seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit
 ) -> Trainer:
-    """Return a network for the data's grid, at its start, and all that trains it.
+    """Build a network for the data's grid, and its trainer.
 
     Raises:
-        UserError: Where the network does not fit the grid, a batch is more than the data, or the loss has a weight
-            for a class that the data does not have.
+        UserError: The network does not fit the grid, the data fills no batch, or the loss weighs an unknown class.
     """
     if train.batch > len(data):
         raise UserError(f"train.batch {train.batch} is more than the {len(data)} images of the train split")
