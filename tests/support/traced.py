@@ -11,11 +11,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from repository import ROOT
 from ruamel.yaml import YAML
 from tiny_project import Project
 
 HERE = Path(__file__).resolve().parent
-INSTALLED = HERE.parent / "src"  # on Python's path behind the project's own
+INSTALLED = ROOT / "src"  # on Python's path behind the project's own
 _OPENING = "open,openat,openat2,creat,execve,execveat"
 _CHANGING = (
     "rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,linkat,symlink,symlinkat,truncate,chmod,"

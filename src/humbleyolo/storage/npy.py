@@ -59,7 +59,7 @@ def write_array(path: Path, values: Array) -> None:
 def reserved_array(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[Path]:
     """Make an `.npy` file of this shape, its disk space reserved, for `write_rows`.
 
-    Space that is not reserved would be missed where a memory map is written to, which ends the process.
+    A disk without the space is told here, before the work.
 
     Yields:
         The file's name until the body has ended well; then it is renamed to `path`.
@@ -67,25 +67,15 @@ def reserved_array(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[P
     Raises:
         UserError: If the file cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.partial")
-    try:
-        try:
-            with unfinished.open("wb") as file:
-                header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                file.flush()
-                size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
-                file.truncate(size)
-                if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
-        except OSError as error:
-            raise cannot_write(path, error) from None
-        yield unfinished
-        with unfinished.open("r+b") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.flush()
+        size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+        file.truncate(size)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        yield Path(file.name)
 
 
 def write_rows(path: Path, start: int, values: Array) -> None:
