@@ -1,8 +1,10 @@
 """All documents: every path and module that they name exists, and their sentences are short."""
 
+import ast
 import importlib.util
 import re
 import runpy
+from pathlib import Path
 
 import pytest
 from repository import ROOT
@@ -58,6 +60,18 @@ def test_every_module_that_a_document_names_exists(name):
     text = re.sub(r"[\w/.-]+\.(?:md|py|json|yaml|git|checkpoint)\b", "", text_of(name))
     for dotted in set(re.findall(r"(?<![\w/.-])(?:humbleyolo|stages|benchmarks)(?:\.[a-z_]\w*)+\b", text)):
         assert importlib.util.find_spec(dotted), dotted
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_import_in_a_document_s_code_exists(name):
+    """Sources are read, not run: TensorFlow takes seconds to start."""
+    for block in re.findall(r"^```python\n(.*?)^```$", text_of(name), re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("humbleyolo"):
+                source = Path(importlib.util.find_spec(node.module).origin).read_text(encoding="utf-8")
+                for alias in node.names:
+                    defined = rf"^(?:def|class) {alias.name}\b|^{alias.name} =|^    \"{alias.name}\": "
+                    assert re.search(defined, source, re.MULTILINE), f"{node.module}.{alias.name}"
 
 
 def test_the_rooms_are_told_in_their_order():
