@@ -2,10 +2,10 @@
 
 python benchmarks/article_labels.py FOLDER [--seed 1]
 
-The images are those that `generate` draws. The article's boxes are 6 pixels a letter wide and 10 high about the
-middle of the word, whatever its ink measures and however much of it is in sight: so they are in train and val. In
-test they are the ink that is in sight, to see what such labels cost. Read them with `dataset.source: labelled`,
-`labelled.format: article` and `labelled.split.by: lists`.
+The images are those that `generate` draws. The article's boxes are about the middle of the word, 10 pixels high and 6
+wide per letter, whatever its visible ink measures. So they are in train and val. In test they are the visible ink, to
+see the cost of such labels. Read them with `dataset.source: labelled`, `labelled.format: article` and
+`labelled.split.by: lists`.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def write_folder(folder: Path, params: Synthetic, fonts: Path, seed: int) -> Non
     """Write `<split>/Images/N.PNG` and `<split>/Labels/N.txt` into a new folder.
 
     Raises:
-        FileExistsError: Where the folder holds some.
+        FileExistsError: If the folder holds some.
     """
     painter, ink = Painter(params, fonts, seed), Fonts(fonts)
     for split in SPLITS:
@@ -46,7 +46,7 @@ def write_folder(folder: Path, params: Synthetic, fonts: Path, seed: int) -> Non
 
 
 def _visible(word: Word) -> tuple[float, float, float, float]:
-    """Return centre x, y, width and height of the ink in sight."""
+    """Return centre x, y, width and height of the visible ink."""
     left, top, width, height = word.box_ltwh
     return left + width / 2, top + height / 2, width, height
 

@@ -1,10 +1,10 @@
-"""What it costs to keep a training run on disk: time of checkpoints as a part of the time of training.
+"""Measure the time of checkpoints as a part of the time of training.
 
 python -m benchmarks.checkpoint [--epochs 20]
 
-Draws and encodes the default data, trains as the stage does with a checkpoint beside it, and adds up all that a run
-without one would not do: hashing what the run depends on, gathering the arrays and writing them. Prints the parts,
-and the limit that the code keeps to.
+Draws and encodes the default data, and trains as the stage does with a checkpoint beside it. Adds up all that a run
+without one would not do: hashing the dependencies of the run, gathering the arrays and writing them. Prints the
+parts, and the limit that the code keeps to.
 """
 
 import argparse
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def timed(function: Callable[..., Any], seconds: list[float]) -> Callable[..., Any]:
-    """Return a function that does the same and notes how long it took."""
+    """Return a function that does the same and notes its seconds."""
 
     def run(*arguments: Any, **named: Any) -> Any:
         started = time.perf_counter()

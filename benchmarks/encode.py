@@ -1,12 +1,11 @@
-"""How many images a second are encoded with the default parameters, and in how much memory.
+"""Measure images per second and memory of encoding, with the default parameters.
 
 python benchmarks/encode.py [--images 5000 50000] [--processes 1 2] [--repetitions 5]
 
-Each measurement runs in a process of its own, on an archive drawn before; importing is not counted, starting the
-workers and flushing to the disk are. `ceilings` is what the stage's report on the grid and finer ones takes after
-that. Prints the median and the range of the repetitions, and the highest memory (resident: the main process, its
-largest worker; pages of the memory-mapped files count, and the system takes them back when it needs them).
-Run it on a machine that does nothing else.
+Each measurement runs in a process of its own, on an archive drawn before. Starting the workers and flushing to the
+disk count, importing does not. `ceilings` is the time of the stage's report on the grid and finer ones, after that.
+Prints the median and the range of the repetitions, and the highest resident memory of the main process and of its
+largest worker. Pages of memory-mapped files count; the system takes them back at need. Run it on an idle machine.
 """
 
 import argparse
@@ -34,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def draw(folder: Path, images: int) -> Path:
-    """Draw an archive of so many images and return its path."""
+    """Draw an archive of images and return its path."""
     seed, dataset = load_params(ROOT / "params.yaml", "seed", "dataset")
     values = dataset.synthetic.model_dump()
     values["images"]["train"] = images
@@ -81,7 +80,7 @@ def repeat(archive: Path, processes: int, repetitions: int) -> str:
 
 
 def main() -> None:
-    """Print a row for each number of images and processes."""
+    """Print a row per number of images and of processes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=[5000, 50000])
     parser.add_argument("--processes", type=int, nargs="+", default=[1, available_cores()])

@@ -1,4 +1,4 @@
-"""How long scoring takes, beside pycocotools, on one large case; each in a process of its own.
+"""Measure the seconds of scoring, beside pycocotools, on one large case; each in a process of its own.
 
 python benchmarks/evaluate.py [--images 5000] [--truths 36000] [--detections 250000] [--classes 80] [--intervals]
 """
@@ -96,32 +96,32 @@ def by_pycocotools(case: Case) -> float:
 
 
 def by_score(case: Case) -> float | None:
-    """COCO's metrics, whole and by class: what pycocotools does."""
+    """Return AP after all of COCO's metrics, whole and by class, as pycocotools computes them."""
     return score(*case)["ap"]
 
 
 def by_average_precision(case: Case) -> float | None:
-    """AP and AP50: what training asks for every epoch."""
+    """Return AP after AP and AP50, the metrics of every epoch of training."""
     return average_precision(case[0], case[1], len(case[2]))[0]
 
 
 def by_mean_iou(case: Case) -> float | None:
-    """Each detection's truth."""
+    """Return the mean IoU of detections and their ground truth."""
     return mean_iou(match(case[0], case[1], len(case[2])))
 
 
 def by_curves(case: Case) -> float:
-    """Precision-recall tables."""
+    """Return the mean precision after the precision-recall tables."""
     return float(precision_recall(*case)[0]["precision"].mean())
 
 
 def by_everything(case: Case) -> float | None:
-    """All that the stage `evaluate` measures but the intervals, and its search for thresholds, on as many images."""
+    """Return AP after all metrics of the stage `evaluate` but the intervals, and its search for thresholds."""
     return _assess(case, resamples=0)
 
 
 def by_everything_and_intervals(case: Case) -> float | None:
-    """The same with 1,000 resamples."""
+    """Return the same after 1,000 resamples more."""
     return _assess(case, resamples=1000)
 
 

@@ -1,11 +1,11 @@
-"""Measure what the files in `examples` reach, with three seeds: python -m benchmarks.examples hard [bccd ...].
+"""Measure the metrics of the files in `examples`, with three seeds: python -m benchmarks.examples hard [bccd ...].
 
 Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE.
 
 Each file is laid over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once per
-seed. Prints AP and AP50 on test, the seconds that `train` took, its start left out, and the parameters: mean, least
-and most, then every run as JSON. A labelled folder that a file names is taken from this checkout. What is not
-committed is not measured.
+seed. Prints AP and AP50 on test, the seconds of `train` without its start, and the number of parameters: mean, least
+and most. Then prints every run as JSON. A labelled folder that a file names is taken from this checkout. Changes that
+are not committed are not measured.
 """
 
 import argparse
@@ -53,10 +53,10 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
 
 
 def run(clone: Path) -> dict[str, Any]:
-    """Run the chain, and return what came of it.
+    """Run the chain, and return its metrics.
 
     Raises:
-        SystemExit: Where DVC fails; what it printed is shown.
+        SystemExit: If DVC fails; its output is shown.
     """
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "evaluate"],

@@ -1,10 +1,10 @@
-"""How many images a second are drawn into archives with the default parameters, and in how much memory.
+"""Measure images per second and memory of drawing into archives, with the default parameters.
 
 python benchmarks/generate.py [--images 6500 65000] [--processes 1 2] [--repetitions 5]
 
 Each measurement runs in a process of its own; importing is not counted, starting the workers is. Prints the
 median and the range of the repetitions, and the highest memory (resident: the main process, its largest worker).
-Run it on a machine that does nothing else.
+Run it on an idle machine.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def repeat(images: int, processes: int, repetitions: int) -> str:
 
 
 def main() -> None:
-    """Print one row for each number of images and of processes."""
+    """Print a row per number of images and of processes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,9 @@
 """The ladder from the article's recipe to `compact`: python benchmarks/ladder.py [--seeds 1 2 3] [--table].
 
-Each rung is a set of values of params.yaml, run by `dvc exp run -S`, once for each seed: images, weights and order
-are all drawn anew. What came of each run is kept in docs/ladder.json, so that an interrupted ladder goes on where it
-was; the tables in docs/ladder.md are made of that file. A rung whose values here are others than those kept is run
-anew. It needs a clone of its own, since it changes params.yaml, dvc.lock and the metrics, and refuses one with
-changes that are not committed.
+Each rung is a set of values of params.yaml, run by `dvc exp run -S` once per seed: images, weights and order are all
+drawn anew. The results of each run are kept in docs/ladder.json, so that an interrupted ladder resumes. The tables in
+docs/ladder.md are made of that file. A rung whose values here differ from those kept is run anew. The ladder changes
+params.yaml, dvc.lock and the metrics: run it in a clone of its own. It refuses one with uncommitted changes.
 """
 
 import argparse
@@ -41,7 +40,7 @@ _ARTICLE: Changes = {
     "evaluate.whole_pixels": False,
 }
 
-# Each step is taken on top of all before it.
+# Steps, each on top of all before it.
 STEPS: list[tuple[str, Changes]] = [
     ("the article's text, its mistakes included", _ARTICLE),
     (
@@ -115,10 +114,10 @@ def rungs() -> dict[str, Changes]:
 
 
 def run(changes: Changes, seed: int) -> dict[str, Any]:
-    """Run a rung with one seed, and return what came of it.
+    """Run a rung with one seed, and return its results.
 
     Raises:
-        subprocess.CalledProcessError: Where DVC fails; what it printed is shown.
+        subprocess.CalledProcessError: If DVC fails; its output is shown.
     """
     subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=ROOT, check=True)
     if folder := changes.get("dataset.inputs"):
@@ -136,7 +135,7 @@ def run(changes: Changes, seed: int) -> dict[str, Any]:
 
 
 def read_results(project: Path, said: str) -> dict[str, Any]:
-    """Return what came of a run of the chain in a project's folder, of which DVC said this."""
+    """Return the results of a run of the chain in a project's folder; `said` is DVC's output."""
     metrics = json.loads((project / "data/evaluation/metrics.json").read_text())
     with np.load(project / "data/model/weights.npz", allow_pickle=False) as weights:
         parameters = sum(weights[name].size for name in weights.files if "moving_" not in name)
@@ -155,7 +154,7 @@ def _override(value: Any) -> str:
 
 
 def climb(seeds: list[int]) -> None:
-    """Run what has not been run yet, seed by seed, and keep each result at once."""
+    """Run the rungs that are missing, seed by seed, and keep each result at once."""
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     missing = [
         (title, changes, seed)
@@ -188,10 +187,10 @@ def table(titles: list[str], results: dict[str, Any], last_column: str, climbs: 
     """Return a table as lines of Markdown: mean, and least to most of the seeds.
 
     Args:
-        titles: Of the rungs.
-        results: What docs/ladder.json holds.
-        last_column: Its heading.
-        climbs: Whether a rung's new values are those that the one above has not, or that the first has not.
+        titles: Titles of the rungs.
+        results: Content of docs/ladder.json.
+        last_column: Heading of the last column.
+        climbs: True to show the values that the rung above lacks; False: those that the first rung lacks.
     """
     if not titles:
         return []
@@ -216,7 +215,7 @@ def table(titles: list[str], results: dict[str, Any], last_column: str, climbs: 
 
 
 def spread(values: list[float | None], digits: int) -> str:
-    """Return the mean of what was measured, with the least and the most where there are several, as text."""
+    """Return the mean of measurements as text, with the least and the most if there are several."""
     known = [value for value in values if value is not None]
     if not known:
         return "not measured"

@@ -1,4 +1,4 @@
-"""How fast the whole chain is, and in how much memory: python benchmarks/pipeline.py [--repetitions 3] [--json FILE].
+"""Measure speed and memory of the whole chain: python benchmarks/pipeline.py [--repetitions 3] [--json FILE].
 
 With the default parameters, each measurement in a process of its own:
 
@@ -47,7 +47,7 @@ _AUGMENT = {
 
 
 def make_project(folder: Path, times: int, epochs: int) -> Path:
-    """Write a params.yaml for so many times the default's images, trained for so many epochs."""
+    """Write a params.yaml for a multiple of the default's images, and another number of epochs."""
     yaml = YAML()
     values = yaml.load((ROOT / "params.yaml").read_text())
     images = values["dataset"]["synthetic"]["images"]
@@ -118,7 +118,7 @@ def own_memory(pid: int) -> float:
 
 
 def measure_stages(times: int) -> dict[str, Any]:
-    """Run the chain once on so many times the default's images, one epoch."""
+    """Run the chain once on a multiple of the default's images, for one epoch."""
     with tempfile.TemporaryDirectory() as folder:
         return run_stages(make_project(Path(folder), times, epochs=1))
 

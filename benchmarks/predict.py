@@ -1,4 +1,4 @@
-"""How fast a model is in each format, from letterboxed pixels to boxes, and how soon the first box is there.
+"""Measure milliseconds from letterboxed pixels to boxes in each format, and seconds to the first box.
 
 python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 300]
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -22,13 +23,13 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the arguments name; without one, show what there is.
+    """Run the command that the arguments name; without one, list the commands.
 
     Args:
-        arguments: Of the command line; the program's own where None.
+        arguments: Words of the command line; None: the program's own.
 
     Raises:
-        SystemExit: With the command's exit code; 2 for a wrong argument or anything else that a user can mend.
+        SystemExit: With the command's exit code; 2 for a wrong argument or another mistake that a user can mend.
     """
     parser = argparse.ArgumentParser(
         prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"]
@@ -36,9 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('humbleyolo')}")
     commands = parser.add_subparsers(metavar="command", title="commands")
     for name, module in COMMANDS.items():
-        purpose = summary(module.__doc__ or "")
-        command = commands.add_parser(name, help=purpose, description=purpose)
+        purpose, examples = summary(module.__doc__ or ""), (module.__doc__ or "").partition("\n\n")[2]
+        command = commands.add_parser(
+            name, help=purpose, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         module.add_arguments(command)
+        command.description = textwrap.fill(command.description or f"{purpose[0].upper()}{purpose[1:]}.", 78)
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     if hasattr(parsed, "run"):
@@ -47,5 +51,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def summary(documentation: str) -> str:
-    """Return what a command is for: the first line of its module, without how to call it."""
-    return documentation.partition("\n")[0].partition(": ")[2]
+    """Return the purpose of a command: the first line of its module, without how to call it."""
+    return documentation.partition("\n")[0].partition(": ")[2].removesuffix(".")

@@ -197,10 +197,10 @@ class TestCommand:
     @pytest.fixture
     def asked(self, monkeypatch):
         asked: list[object] = []
-        fake = types.ModuleType("humbleyolo.experiments.queue")
+        fake = types.ModuleType("humbleyolo.experiments.experiment_queue")
         fake.queue = lambda settings, before: asked.append(settings) or f"name-{before}"  # type: ignore[attr-defined]
         fake.start_workers = asked.append  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "humbleyolo.experiments.queue", fake)
+        monkeypatch.setitem(sys.modules, "humbleyolo.experiments.experiment_queue", fake)
         monkeypatch.chdir(ROOT)
         return asked
 

@@ -96,5 +96,7 @@ def test_a_file_that_lacks_a_key_is_told_the_command_that_adds_it():
 
 def test_edited_keys_are_those_with_other_values_than_committed():
     edited = DEFAULT.replace("\nseed: 1 ", "\nseed: 7 ").replace("  epochs: ", "  epochs:   ")
-    assert edited_keys(edited, "params.yaml", DEFAULT) == {("seed",)}
-    assert edited_keys(edited, "params.yaml", "no: [yaml") == set()
+    edited = edited.replace("  batch: 64 ", "  batch: 32 ")
+    assert edited_keys(edited, DEFAULT, "train: {epochs: 20, batch: 32}") == [("seed",)]
+    assert edited_keys(edited, DEFAULT, "train: {epochs: 20}") == [("seed",), ("train", "batch")]
+    assert edited_keys(edited, "no: [yaml", "seed: 1") == []

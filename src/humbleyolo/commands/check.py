@@ -1,4 +1,9 @@
-"""`humbleyolo check FOLDER`: what is wrong with labels, before any training."""
+"""`humbleyolo check FOLDER`: find mistakes in labels, before any training.
+
+Examples:
+  humbleyolo check data/labelled/cats
+  humbleyolo check cats.zip --format voc --html cats.html --ledger cats.csv
+"""
 
 import argparse
 from pathlib import Path
@@ -9,21 +14,23 @@ from humbleyolo.labels.command_options import add_reading_arguments, read_option
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_reading_arguments(parser)
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to look at")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with the findings and the boxes of each class"
+    )
     parser.add_argument("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
     parser.add_argument(
         "--sheets",
         type=Path,
         metavar="FOLDER",
-        help="write a contact sheet for each class and each kind of doubt",
+        help="write a contact sheet per class and per kind of doubt",
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Check, print, and return the exit code: 1 where there are errors, else 0.
+    """Check, print, and return the exit code: 1 if there are errors, else 0.
 
     Raises:
-        UserError: Where the source cannot be read at all, or a file cannot be written.
+        UserError: If the source cannot be read at all, or a file cannot be written.
     """
     from humbleyolo.check.check_page import write_page
     from humbleyolo.check.folder_check import check, report_lines

@@ -1,4 +1,9 @@
-"""`humbleyolo compare REV_A [REV_B]`: whether one run is better than another by more than chance."""
+"""`humbleyolo compare REV_A [REV_B]`: tell if one run is better than another by more than chance.
+
+Examples:
+  humbleyolo compare HEAD
+  humbleyolo compare HEAD~1 HEAD
+"""
 
 import argparse
 from pathlib import Path
@@ -7,20 +12,20 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Compares two runs of the pipeline on the same test images by a paired bootstrap. Exit code: 0, or 1 where "
-        "AP of REV_B is lower than that of REV_A by more than chance, or 2 where the two cannot be compared."
+        "Compares two runs of the pipeline on the same test images by a paired bootstrap. Exit code: 0; 1 if the "
+        "AP of REV_B is lower than that of REV_A by more than chance; 2 if the two cannot be compared."
     )
-    parser.add_argument("rev_a", metavar="REV_A", help="git commit, branch or tag, or DVC experiment")
+    parser.add_argument("rev_a", metavar="REV_A", help="a git commit, branch or tag, or a DVC experiment")
     parser.add_argument(
         "rev_b", metavar="REV_B", nargs="?", help="likewise; without it, the files as they are now"
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Compare, print, and return the exit code: 1 where the second run is worse, else 0.
+    """Compare, print, and return the exit code: 1 if the second run is worse, else 0.
 
     Raises:
-        UserError: Where a revision or its results are not there, or they are of different test images.
+        UserError: If a revision or its results are missing, or they are of different test images.
     """
     from humbleyolo.experiments.comparison import compare, report_lines
     from humbleyolo.experiments.revisions import read_run

@@ -1,4 +1,9 @@
-"""`humbleyolo convert SRC DST --to FORMAT`: labels and images in another tool's format."""
+"""`humbleyolo convert SRC DST --to FORMAT`: write labels and images in another tool's format.
+
+Examples:
+  humbleyolo convert data/labelled/cats cats-yolo --to yolo
+  humbleyolo convert data/dataset dataset-voc --to voc --images link
+"""
 
 import argparse
 from dataclasses import replace
@@ -31,8 +36,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Convert, say what was done, and return the exit code 0.
 
     Raises:
-        UserError: Where the source cannot be read or the target not written; with `--on-problem error`, where
-            the source has mistakes.
+        UserError: If the source cannot be read or the target not written; with `--on-problem error`, if the
+            source has mistakes.
     """
     from humbleyolo.labels.convert import convert
     from humbleyolo.labels.ledger import write_ledger

@@ -1,4 +1,9 @@
-"""`humbleyolo export --to FORMAT`: the model as SavedModel, LiteRT, ONNX or Keras, checked against itself."""
+"""`humbleyolo export --to FORMAT`: write the model as SavedModel, LiteRT, ONNX or Keras, and compare the two.
+
+Examples:
+  humbleyolo export --to onnx
+  humbleyolo export --to litert --precision int8 --output exports/small.tflite
+"""
 
 import argparse
 from pathlib import Path
@@ -8,42 +13,55 @@ _SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".ke
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--to", required=True, choices=list(_SUFFIX), help="the format")
+    parser.add_argument("--to", required=True, choices=list(_SUFFIX), help="the format to write")
     parser.add_argument(
-        "--model", type=Path, default=Path("data/model"), metavar="M", help="folder; default: %(default)s"
+        "--model",
+        type=Path,
+        default=Path("data/model"),
+        metavar="M",
+        help="the model's folder; default: %(default)s",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="O", help="default: exports/model, with the format's ending"
+        "--output",
+        type=Path,
+        metavar="O",
+        help="file or folder to write; default: exports/model with the format's ending",
     )
     parser.add_argument(
         "--data",
         type=Path,
         default=Path("data"),
         metavar="D",
-        help="folder with grid/test and dataset/test.zip to compare on; default: %(default)s",
+        help="folder with grid/test and dataset/test.zip, to compare on; default: %(default)s",
     )
     parser.add_argument(
         "--precision",
         default="float32",
         choices=["float32", "float16", "int8"],
-        help="of litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
+        help="litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
     )
     parser.add_argument(
-        "--threshold", type=float, metavar="T", help="to keep in the file; default: as `predict` has it"
+        "--threshold",
+        type=float,
+        metavar="T",
+        help="lowest score to keep in the file; default: as `predict` has it",
     )
     parser.add_argument(
-        "--nms-iou", type=float, metavar="I", help="built in; default: as evaluated, else 0.5"
+        "--nms-iou",
+        type=float,
+        metavar="I",
+        help="IoU of the suppression inside; default: as evaluated, else 0.5",
     )
     parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Write, compare, say how it went, and return the exit code 0.
+    """Write, compare, print how far the two are apart, and return the exit code 0.
 
     Raises:
-        UserError: Where something is missing, or the export does not answer as the model does.
+        UserError: If something is missing, or the export does not answer as the model does.
     """
     output = parsed.output
     if output is None:

@@ -1,16 +1,16 @@
-"""`humbleyolo params [FILE]`: find every mistake in a parameter file, or change the file to an example's values."""
+"""`humbleyolo params [FILE]`: find every mistake in a parameter file; lay an example over it; add new keys.
+
+Examples:
+  humbleyolo params
+  humbleyolo params --from examples/bccd.yaml
+  humbleyolo params --update my_params.yaml
+"""
 
 import argparse
 import os
 import stat
 import textwrap
 from pathlib import Path
-
-EXAMPLES = """\
-humbleyolo params
-humbleyolo params --from examples/bccd.yaml
-humbleyolo params --update my_params.yaml
-"""
 
 _WIDTH = 80
 _LINES = 40  # at most, of values
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file, says how, and keeps its comments; a file that would have mistakes is not written."
     )
     parser.add_argument(
-        "file", type=Path, nargs="?", default=Path("params.yaml"), help="default: %(default)s"
+        "file", type=Path, nargs="?", default=Path("params.yaml"), help="parameter file; default: %(default)s"
     )
     change = parser.add_mutually_exclusive_group()
     change.add_argument(
@@ -52,7 +52,7 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If a file cannot be read or written.
     """
     from humbleyolo.errors import UserError
-    from humbleyolo.labels.dataset_inputs import find_problems
+    from humbleyolo.labels.dataset_inputs import inputs_beside
     from humbleyolo.params.loader import load_params
 
     file: Path = parsed.file
@@ -63,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     elif parsed.update:
         _update(file, parsed.template)
     else:
-        load_params(file, check=lambda dataset: find_problems(dataset, file.parent / dataset.inputs))
+        load_params(file, check=inputs_beside(file))
         print(f"{file}: no mistakes")
     return 0
 
@@ -71,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _lay_over(file: Path, example: Path) -> None:
     """Give the file the values of an example, and print what changed and what stays as edited."""
     from humbleyolo.experiments.git import versions
-    from humbleyolo.labels.dataset_inputs import find_problems
+    from humbleyolo.labels.dataset_inputs import inputs_beside
     from humbleyolo.params.keys import dotted
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import edited_keys, lay_over
@@ -84,13 +84,12 @@ def _lay_over(file: Path, example: Path) -> None:
     _write(file, changed)
     print(f"{file}: {len(changes)} of its values are now those of {example}:")
     _print_values([(dotted(key), old, new) for key, old, new in changes])
-    if kept := edited_keys(text, name, next(versions(file), (name, text))[1]) - {key for key, *_ in changes}:
-        told = f"All other values stay, of which these are not as committed: {', '.join(sorted(map(dotted, kept)))}. "
+    committed = next(versions(file), (name, text))[1]
+    if kept := edited_keys(changed, committed, read_text(example)):
+        told = f"All other values stay, of which these are not as committed: {', '.join(map(dotted, kept))}. "
         told += f"For the example alone: `git checkout {file}`, then this command again."
         print(textwrap.fill(told, _WIDTH))
-    for mistake in find_mistakes(
-        changed, name, lambda dataset: find_problems(dataset, file.parent / dataset.inputs)
-    ):
+    for mistake in find_mistakes(changed, name, inputs_beside(file)):
         print(f"note: {mistake}")
 
 

@@ -1,4 +1,10 @@
-"""`humbleyolo predict PATHS...`: boxes on pictures, as JSON, CSV, COCO or labels to be corrected."""
+"""`humbleyolo predict PATHS...`: find objects in images; write JSON, CSV, COCO, or labels to correct.
+
+Examples:
+  humbleyolo predict photo.jpg
+  humbleyolo predict photos --format csv --output boxes.csv --save-images drawn
+  humbleyolo predict photos --format voc --output labels --copy-images
+"""
 
 import argparse
 import os
@@ -14,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="PATH",
-        help="pictures, folders, zip archives, or patterns like 'a/**/*.jpg'",
+        help="images, folders, zip archives, or patterns like 'a/**/*.jpg'",
     )
     parser.add_argument(
         "--model",
@@ -23,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model's folder, what `export` wrote, or a git URL; default: %(default)s",
     )
     parser.add_argument(
-        "--revision", metavar="R", help="of the git repository: a branch, tag or commit, fetched through DVC"
+        "--revision", metavar="R", help="branch, tag or commit of the git URL, fetched through DVC"
     )
     parser.add_argument(
         "--threshold",
         type=float,
         metavar="T",
-        help="lowest score, 0 to 1; default: the best on val where the evaluation says so, else 0.5",
+        help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
     )
     parser.add_argument("--format", default="json", choices=_FORMATS, help="default: %(default)s")
     parser.add_argument(
@@ -39,27 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a file (yolo, voc, cvat: a new folder); default: standard output",
     )
     parser.add_argument(
-        "--copy-images", action="store_true", help="yolo, voc, cvat: put the pictures beside their labels"
+        "--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels"
+    )
+    parser.add_argument("--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG per image")
+    parser.add_argument(
+        "--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side"
     )
     parser.add_argument(
-        "--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG for each picture"
+        "--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million"
     )
     parser.add_argument(
-        "--tile", type=int, metavar="PX", help="look at larger pictures in overlapping tiles of that side"
-    )
-    parser.add_argument(
-        "--max-pixels", type=int, metavar="N", help="refuse larger pictures; default: 89 million"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Look at every picture, and return the exit code: 1 where some could not be read, else 0.
+    """Detect in every image, and return the exit code: 1 if some could not be read, else 0.
 
     Raises:
-        UserError: Where there is no model or no picture, or the output cannot be written.
+        UserError: If there is no model or no image, or the output cannot be written.
     """
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages

@@ -1,4 +1,9 @@
-"""`humbleyolo search KEY=VALUES...`: queues an experiment for each trial of a grid or random search."""
+"""`humbleyolo search KEY=VALUES...`: queue an experiment per trial of a grid or random search.
+
+Examples:
+  humbleyolo search train.learning_rate=0.003,0.01 train.epochs=10,20
+  humbleyolo search 'train.learning_rate=log(0.001..0.03)' --trials 8 --seed 1
+"""
 
 import argparse
 from pathlib import Path
@@ -7,39 +12,42 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Queues a DVC experiment for each combination of the values listed or, with --trials, for so many drawn at "
-        "random. All of them are checked before the first is queued. They run the code, the parameters and the "
-        "data as they are now, whatever is changed before they start."
+        "Queues a DVC experiment per combination of the values listed or, with --trials, per trial drawn at random. "
+        "All of them are checked before the first is queued. They run the code, the parameters and the data as they "
+        "are now, even if these change before they start."
     )
     parser.add_argument(
         "spaces",
         metavar="KEY=VALUES",
         nargs="+",
-        help="a key of params.yaml and its values: 0.003,0.01 | 0.5..1.5 | log(0.001..0.03), even in its logarithm",
+        help="a key of params.yaml and its values: 0.003,0.01 | 0.5..1.5 | log(0.001..0.03)",
     )
     parser.add_argument(
-        "--trials", metavar="N", type=int, help="draw N at random; without it, all combinations of lists"
+        "--trials",
+        metavar="N",
+        type=int,
+        help="draw N trials at random; without it: all combinations of lists",
     )
     parser.add_argument(
         "--seed",
         metavar="S",
         type=int,
-        help="of what is drawn; the same trials for the same seed (with --trials)",
+        help="seed of the draw, with --trials; the same seed draws the same trials",
     )
     parser.add_argument(
-        "--jobs", metavar="N", type=int, help="start to run what is queued, in the background, N at a time"
+        "--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time"
     )
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Queue the trials, tell their names and how to go on, and return the exit code 0.
+    """Queue the trials, print their names and how to go on, and return the exit code 0.
 
     Raises:
         ProblemsError: With every mistake in a trial's parameters.
-        UserError: For a wrong space, or where DVC will not queue.
+        UserError: For a wrong space, or if DVC refuses to queue.
     """
     from humbleyolo.errors import UserError
-    from humbleyolo.experiments.queue import queue, start_workers
+    from humbleyolo.experiments.experiment_queue import queue, start_workers
     from humbleyolo.experiments.trials import (
         assignments,
         check_trials,

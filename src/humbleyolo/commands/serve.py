@@ -1,4 +1,9 @@
-"""`humbleyolo serve`: a page on this machine to drop pictures and draw words on, and see what is found."""
+"""`humbleyolo serve`: open a page on this machine to try the model on images and on words that you write.
+
+Examples:
+  humbleyolo serve
+  humbleyolo serve --model exports/model.onnx --port 8080 --no-open
+"""
 
 import argparse
 
@@ -8,9 +13,11 @@ from humbleyolo.serve.limits import UPLOAD_MIB
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "--model", default="data/model", metavar="M", help="as for `predict`; default: %(default)s"
+        "--model", default="data/model", metavar="M", help="a model, as for `predict`; default: %(default)s"
     )
-    parser.add_argument("--port", type=int, default=8000, metavar="P", help="default: %(default)s")
+    parser.add_argument(
+        "--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s"
+    )
     parser.add_argument(
         "--max-upload-mib",
         type=int,
@@ -20,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-open", action="store_true", help="do not open a browser")
     parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="that compute; default: %(default)s"
+        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
     )
 
 
@@ -28,7 +35,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Serve until Ctrl-C, and return the exit code 0.
 
     Raises:
-        UserError: Where there is no model, a package is missing, or the port is taken.
+        UserError: If there is no model, a package is missing, or the port is taken.
     """
     from humbleyolo.detection.detector import Detector
     from humbleyolo.serve.server import make_server

@@ -1,4 +1,4 @@
-"""Two runs on the same test images: is the difference more than chance?"""
+"""Differences between two runs on the same test images, with the intervals that chance leaves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ COMPARED = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """What one run found.
+    """Results of a run on the test split.
 
     Attributes:
-        name: Of its revision.
-        categories: C names.
-        truths: What is there.
-        detections: What was found.
-        threshold: From which score on it is taken; None: never.
+        name: Name of its revision.
+        categories: Names of the C classes.
+        truths: Ground truth.
+        detections: Detections, of any score.
+        threshold: Least score of a detection that counts; None: none does.
     """
 
     name: str
@@ -40,14 +40,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One number of two runs; None where it is undefined.
+    """A metric of two runs; None if it is undefined.
 
     Attributes:
-        a: Of the first run.
-        b: Of the second.
-        difference: b - a.
+        a: Value of the first run.
+        b: Value of the second run.
+        difference: Value of b - a.
         low: Lower end of the 95 % interval of the difference.
-        high: Its upper end.
+        high: Upper end of this interval.
     """
 
     a: float | None
@@ -58,7 +58,7 @@ class Difference:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """True if the interval leaves out 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
@@ -66,16 +66,16 @@ def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
     """Compare two runs by a paired bootstrap over images.
 
     Args:
-        a: The one run.
-        b: The other.
-        settings: How to measure both, and how often to resample.
+        a: First run.
+        b: Second run.
+        settings: Section `evaluate`: metrics of both, and number of resamples.
 
     Returns:
-        Each of `COMPARED` by name.
+        Differences by the names in `COMPARED`.
 
     Raises:
-        ProblemsError: Where the runs are of different images or classes.
-        UserError: Where the settings ask for no resampling.
+        ProblemsError: If the runs are of different images or classes.
+        UserError: If the settings ask for no resampling.
     """
     _check_pair(a, b)
     if not settings.resamples:
@@ -96,7 +96,7 @@ def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
 
 
 def report_lines(a: Run, b: Run, differences: Mapping[str, Difference], resamples: int) -> Iterator[str]:
-    """Yield a table of the differences, and what it says about AP, line by line."""
+    """Yield a table of the differences, and a sentence about AP, line by line."""
     images = a.truths.image_count
     yield f"A: {a.name}, B: {b.name}; {images:,} test images, resampled {resamples:,} times"
     yield f"{'':<24}{'A':>7}{'B':>8}{'B - A':>9}  {f'{CONFIDENCE:.0%} interval':<20}not chance"

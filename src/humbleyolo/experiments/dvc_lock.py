@@ -12,14 +12,14 @@ from humbleyolo.storage.hashes import digest_of
 PARAMS = "params.yaml"
 
 Stages = dict[str, dict[str, Any]]
-"""Stage -> `deps` and `outs`, each path -> hash, `params`, section -> values, and `cmd`."""
+"""Stages by name, with `deps` and `outs` (path -> hash), `params` (section -> values) and `cmd`."""
 
 
 def read_lock(text: str, name: str) -> Stages:
     """Return the stages of a `dvc.lock`.
 
     Raises:
-        UserError: Where it is no `dvc.lock`.
+        UserError: If it is no `dvc.lock`.
     """
     try:
         stages = _parse(text, name)["stages"]
@@ -42,16 +42,16 @@ def read_params(clone: Path) -> Any:
     """Return the values of the parameter file, unchecked.
 
     Raises:
-        UserError: Where it is none, as with the marks of a merge that was not finished.
+        UserError: If it is not YAML, as with the marks of a merge that was not finished.
     """
     return _parse((clone / PARAMS).read_text(encoding="utf-8"), f"HEAD:{PARAMS}")
 
 
 def check_sources(committed: Stages, clone: Path) -> None:
-    """Compare what git keeps, before minutes are spent on a `dvc.lock` of something else.
+    """Compare the sources that git keeps with `dvc.lock`, before minutes are spent on another's.
 
     Raises:
-        UserError: Where a file, a folder or a section of the parameters is not what `dvc.lock` says.
+        UserError: If a file, a folder or a section of the parameters is not what `dvc.lock` says.
     """
     params = read_params(clone)
     for content in committed.values():
@@ -67,7 +67,7 @@ def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str
     """Return the outputs of each stage that have another hash, in the order of the chain.
 
     Raises:
-        UserError: Where the committed hashes are of other stages or inputs.
+        UserError: If the committed hashes are of other stages or inputs.
     """
     if gone := sorted(committed.keys() - built.keys()):
         raise UserError(

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def how_much(committed: Path | None, built: Path) -> str:
-    """Return how far two files are apart, in the terms of their kind."""
+    """Return the distance of two outputs as text, in the terms of their kind."""
     if committed is None:
         return "differs; `dvc pull` or `dvc checkout` brings the committed one, to tell by how much"
     if built.is_dir():
@@ -36,7 +36,7 @@ def how_much(committed: Path | None, built: Path) -> str:
 
 
 def _differing_files(committed: Path, built: Path) -> Iterator[str]:
-    """Yield each file of two folders that is not the same in both, and how far the two are apart."""
+    """Yield each file that two folders do not have alike, and the distance of the two."""
     inside = {path.relative_to(folder) for folder in (committed, built) for path in folder.rglob("*")}
     for name in sorted(inside):
         old, new = committed / name, built / name
@@ -47,7 +47,7 @@ def _differing_files(committed: Path, built: Path) -> Iterator[str]:
 
 
 def _farthest(one: Any, other: Any) -> float:
-    """Return the largest difference of two arrays; infinite where their shapes differ."""
+    """Return the largest difference of two arrays; infinite if their shapes differ."""
     if one.shape != other.shape:
         return float("inf")
     return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""What `evaluate` found at a git revision, or in a DVC experiment, from DVC's cache or remote."""
+"""Results of `evaluate` at a git revision or in a DVC experiment, from DVC's cache or remote."""
 
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -16,15 +16,15 @@ _FILES = ("test.zip", "detections.json", "metrics.json")
 
 
 def read_run(revision: str | None) -> Run:
-    """Read the truth of the test split, the detections and the threshold of a revision.
+    """Read the ground truth of the test split, the detections and the threshold of a revision.
 
-    Where they lie is what `dvc.yaml` of that revision says of its stage `evaluate`.
+    The stage `evaluate` in `dvc.yaml` of that revision names the files.
 
     Args:
-        revision: What git or DVC can resolve; None: the files as they are now.
+        revision: Name that git or DVC can resolve; None: the files as they are now.
 
     Raises:
-        UserError: Where there is no such revision, or its results are not to be had, or are damaged.
+        UserError: If there is no such revision, or its results are missing or damaged.
     """
     name = "the working tree" if revision is None else revision
     with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +41,7 @@ def read_run(revision: str | None) -> Run:
 
 
 def _fetch(revision: str | None, folder: Path) -> None:
-    """Copy what is compared of a revision into a folder."""
+    """Copy the files of a revision that are compared into a folder."""
     files = DVCFileSystem(rev=revision)
     stage = files.repo.stage.load_one(name="evaluate")
     root = Path(files.repo.root_dir)

@@ -1,14 +1,13 @@
-"""Which trials a search over parameters has: every combination of values, or some drawn at random.
+"""Trials of a search over parameters: every combination of values, or some drawn at random.
 
-A space is written `KEY=VALUES`, with the keys of `params.yaml` and, for the values, `0.003,0.01` (these), `0.5..1.5`
-(any between), or `log(0.001..0.03)` (any between, each factor as likely as the next).
+A space is written `KEY=VALUES`, with a key of `params.yaml`. Values are `0.003,0.01` (these), `0.5..1.5` (any
+between), or `log(0.001..0.03)` (any between, each factor as likely as the next).
 """
 
 import itertools
 import math
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.dataset_inputs import find_problems
-from humbleyolo.params.loader import load_params
-from humbleyolo.params.sections import Params, Section
+from humbleyolo.labels.dataset_inputs import inputs_beside
+from humbleyolo.params.keys import is_section, kind_of
+from humbleyolo.params.loader import find_mistakes, load_params, read_text
+from humbleyolo.params.yaml_edits import YamlText, one_line
 
 Trial = dict[str, Any]  # dotted keys of params.yaml -> values
 
 DIGITS = 4
-"""Of a number that is drawn, counted from the first that is not 0: short to read, and the same on every processor."""
+"""Significant digits of a number that is drawn: short to read, and the same on every processor."""
 
-_DRAWS = 100  # for each trial wanted, before a space counts as too small
+_DRAWS = 100  # per trial wanted, before a space counts as too small
 _TOLD = 10  # mistakes shown
 
 
@@ -36,12 +36,12 @@ class Space:
     """The values of one parameter.
 
     Attributes:
-        key: The way to it in `params.yaml`, with dots.
-        values: Those listed; none for a range.
-        least: Of a range.
-        most: Of a range.
-        whole: Whether a range has whole numbers only.
-        log: Whether a range's logarithm is drawn evenly.
+        key: Key in `params.yaml`, with dots.
+        values: Values listed; empty for a range.
+        least: Lower end of a range.
+        most: Upper end of a range.
+        whole: True for a range of whole numbers.
+        log: True for a range drawn evenly in its logarithm.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Space:
     log: bool = False
 
     def at(self, part: float) -> Any:
-        """Return the value at a part, 0 to 1 without 1, of the way."""
+        """Return the value at a part of the way, from 0 up to but without 1."""
         if self.values:
             return self.values[int(part * len(self.values))]
         most = self.most + 1 if self.whole else self.most
@@ -68,7 +68,7 @@ def parse_space(text: str) -> Space:
     """Read one `KEY=VALUES`.
 
     Raises:
-        UserError: Where it is not written so, or the key is not one of `params.yaml` with a single value.
+        UserError: If it is written otherwise, or the key is not one of `params.yaml` with a single value.
     """
     key, sign, values = text.partition("=")
     if not sign or not values:
@@ -95,23 +95,21 @@ def parse_space(text: str) -> Space:
 
 
 def _type_of(key: str) -> Any:
-    """Return the type of a parameter; the key must be one of `params.yaml`, of no section and no list."""
-    section: Any = Params
-    for part in key.split("."):
-        if not (isinstance(section, type) and issubclass(section, Section)):
-            raise UserError(f"{key}: is not a key of params.yaml")
-        if part not in section.model_fields:
-            raise UserError(f"{key}: is not a key of params.yaml; allowed: {', '.join(section.model_fields)}")
-        section = section.model_fields[part].annotation
-    if isinstance(section, type) and issubclass(section, Section):
-        raise UserError(f"{key}: is a section; name one of {', '.join(section.model_fields)} in it")
-    if getattr(section, "__origin__", None) in (list, dict):
+    """Return the type of a parameter that holds a single value."""
+    way = tuple(key.split("."))
+    kind, section = kind_of(way), kind_of(way[:-1])
+    if kind is None:
+        allowed = f"; allowed: {', '.join(section.model_fields)}" if is_section(section) else ""
+        raise UserError(f"{key}: is not a key of params.yaml{allowed}")
+    if is_section(kind):
+        raise UserError(f"{key}: is a section; name one of {', '.join(kind.model_fields)} in it")
+    if getattr(kind, "__origin__", None) in (list, dict):
         raise UserError(f"{key}: holds several values, which a search cannot set; change params.yaml")
-    return section
+    return kind
 
 
 def _read_value(key: str, text: str) -> Any:
-    """Read a value as that of `params.yaml` is; refuse what DVC's command line would take for something else."""
+    """Read a value as `params.yaml` has it; refuse what DVC's command line would take for something else."""
     if not re.fullmatch(r"[\w.+:/-]+", text):
         raise UserError(
             f"{key}: {text!r} cannot be searched; allowed: letters, digits and . _ + - : / in a value"
@@ -126,7 +124,7 @@ def every_combination(spaces: Sequence[Space]) -> list[Trial]:
     """Return the grid of the values listed; those of the last space change fastest.
 
     Raises:
-        UserError: Where a space is a range, which has no end of values.
+        UserError: If a space is a range, which has no end of values.
     """
     for space in spaces:
         if not space.values:
@@ -138,10 +136,10 @@ def every_combination(spaces: Sequence[Space]) -> list[Trial]:
 
 
 def draw_trials(spaces: Sequence[Space], count: int, seed: int) -> list[Trial]:
-    """Draw so many different trials, each a function of the seed and its number alone: more begin with the same.
+    """Draw different trials, each a function of the seed and its number alone: more of them begin with the same.
 
     Raises:
-        UserError: Where there are not that many.
+        UserError: If there are fewer.
     """
     trials: dict[str, Trial] = {}
     for number in range(_DRAWS * count):
@@ -160,17 +158,19 @@ def check_trials(path: Path, trials: Sequence[Trial]) -> None:
     """Check each trial's parameters as the stages would, before any is queued.
 
     Args:
-        path: The parameter file that a trial changes.
-        trials: What each changes.
+        path: Parameter file that the trials change.
+        trials: Values of each trial.
 
     Raises:
-        ProblemsError: With what is wrong with the file itself, or with every different mistake of a trial.
-        UserError: Where the file cannot be read.
+        ProblemsError: With the mistakes of the file itself, or with every different mistake of a trial.
+        UserError: If the file cannot be read.
     """
-    load_params(path, check=lambda dataset: find_problems(dataset, path.parent / dataset.inputs))
-    problems: dict[str, str] = {}
+    load_params(path, check=inputs_beside(path))
+    document, problems = YamlText(read_text(path), str(path)), dict[str, str]()
     for trial in trials:
-        for problem in _mistakes(path, trial):
+        text = document.replace({tuple(key.split(".")): one_line(value) for key, value in trial.items()})
+        check = inputs_beside(path) if any(key.startswith("dataset.") for key in trial) else None
+        for problem in find_mistakes(text, str(path), check):
             problems.setdefault(problem, f"{problem} (with {' '.join(assignments(trial))})")
     if problems:
         told = list(problems.values())
@@ -178,33 +178,8 @@ def check_trials(path: Path, trials: Sequence[Trial]) -> None:
         raise ProblemsError("nothing was queued", told[:_TOLD] + more)
 
 
-def _mistakes(path: Path, trial: Trial) -> Iterator[str]:
-    yaml = YAML()
-    yaml.width = 10**9
-    document = yaml.load(path)
-    for key, value in trial.items():
-        *way, last = key.split(".")
-        section = document
-        for part in way:
-            section = section[part]
-        section[last] = value
-    inputs_matter = any(key.startswith("dataset.") for key in trial)
-    with tempfile.TemporaryDirectory() as folder:
-        changed = Path(folder) / "params.yaml"
-        yaml.dump(document, changed)
-        try:
-            load_params(
-                changed,
-                check=lambda dataset: (
-                    find_problems(dataset, path.parent / dataset.inputs) if inputs_matter else []
-                ),
-            )
-        except ProblemsError as error:
-            yield from (re.sub(r"^line \d+: ", "", problem) for problem in error.problems)
-
-
 def assignments(trial: Trial) -> list[str]:
-    """Return `KEY=VALUE` for each parameter of a trial, as `dvc exp run -S` takes them."""
+    """Return a trial as `KEY=VALUE` texts, as `dvc exp run -S` takes them."""
     return [
         f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in trial.items()
     ]

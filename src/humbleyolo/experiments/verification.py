@@ -23,7 +23,7 @@ from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
 from humbleyolo.storage.hashes import digest_of
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
-"""How much the metrics may differ where processor or versions do: about what another seed makes."""
+"""Largest differences of metrics between processors or versions: about those that another seed makes."""
 
 _METRICS = "metrics.json"
 
@@ -34,14 +34,14 @@ def verify(root: Path | None = None) -> int:
     """Rebuild the last commit in a temporary clone, print what differs, and return the exit code.
 
     Args:
-        root: A folder of the project; None: the one in which this runs.
+        root: Folder of the project; None: the current one.
 
     Returns:
-        0 where every hash is the committed one, or where the environment is another and the metrics are within
+        0 if every hash is the committed one, or if the environment is another and the metrics are within
         `TOLERANCE`; else 1.
 
     Raises:
-        UserError: Where there is nothing to compare with, or the chain does not run.
+        UserError: If there is nothing to compare with, or the chain does not run.
     """
     try:
         root = Path(git(root or Path.cwd(), "rev-parse", "--show-toplevel").strip())
@@ -68,10 +68,10 @@ def verify(root: Path | None = None) -> int:
 
 
 def _bring_inputs(root: Path, clone: Path) -> str:
-    """Copy the labelled folder that git does not keep, where the clone lacks it, and return what it is called.
+    """Copy the labelled folder that git does not keep into the clone, if it lacks it, and return its name.
 
     Raises:
-        UserError: Where it is in neither.
+        UserError: If it is in neither.
     """
     try:
         inputs = str(read_params(clone)["dataset"]["inputs"])
@@ -99,7 +99,7 @@ def _rebuild(clone: Path) -> None:
     """Run the chain without DVC's caches, with this environment's programs.
 
     Raises:
-        UserError: Where it does not run.
+        UserError: If it does not run.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
@@ -115,7 +115,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 
 
 def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> None:
-    """Print each output that differs, and how much, where the committed one lies in the working tree."""
+    """Print each output that differs, and by how much if the committed one lies in the working tree."""
     for stage, paths in differ.items():
         for path in paths:
             lies, digest = root / path, committed[stage]["outs"].get(path)
@@ -124,7 +124,7 @@ def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> Non
 
 
 def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clone: Path) -> int:
-    """Print what each stage that differs ran with, there and here, and the metrics; return the exit code."""
+    """Print the environments of each stage that differs, and the metrics; return the exit code."""
     at_fault = []
     for stage, paths in differ.items():
         if follows := [path for path in built[stage]["deps"] if any(path in of for of in differ.values())]:
@@ -145,7 +145,7 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
 
 
 def _same_environment(stage: str, path: str, digest: str | None, root: Path, clone: Path) -> bool:
-    """Print how what made a committed output differs from what made it here, and return whether nothing does."""
+    """Print how the environments that made an output there and here differ; return True if they do not."""
     there = recorded_environment(stage, path, digest, root)
     here = recorded_environment(stage, path, digest_of(clone / path), clone)
     if there is None or here is None:
@@ -165,7 +165,7 @@ def _same_environment(stage: str, path: str, digest: str | None, root: Path, clo
 
 
 def _within(name: str, old: float | None, new: float | None) -> bool:
-    """Print a metric of both, and return whether it is within the tolerance."""
+    """Print a metric of both, and return True if it is within the tolerance."""
     allowed = TOLERANCE[name]
     within = old is new if old is None or new is None else abs(old - new) <= allowed
     word = "within" if within else "beyond"
@@ -176,7 +176,7 @@ def _within(name: str, old: float | None, new: float | None) -> bool:
 
 
 def _short(text: str | None, other: str | None) -> str:
-    """Return a value as it is; of a long list, what the other has not."""
+    """Return a value as it is; of a long list, the words that the other lacks."""
     if text is None:
         return "none"
     words = text.split()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from humbleyolo.params.keys import Key
+from humbleyolo.params.loader import Check
 from humbleyolo.params.sections import Dataset
 from humbleyolo.synthetic import drawable_words
 
@@ -25,3 +26,8 @@ def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
         fix = "allowed: a folder, or a zip archive, with images and labels; put it there or correct the path"
         return [(("dataset", "inputs"), f"'{inputs}' does not exist; {fix}")]
     return []
+
+
+def inputs_beside(file: Path) -> Check:
+    """Return a check for `load_params` that looks for the inputs from the parameter file's folder on."""
+    return lambda dataset: find_problems(dataset, file.parent / dataset.inputs)

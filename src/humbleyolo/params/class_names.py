@@ -6,7 +6,7 @@ from pydantic import AfterValidator
 
 
 def is_class_name(name: str) -> bool:
-    """Return whether a text can be the name of a class."""
+    """Return True if a text can be the name of a class."""
     return bool(name) and name.isprintable() and name == name.strip()
 
 

@@ -25,7 +25,7 @@ def kind_of(key: Key) -> Any:
 
 
 def is_section(kind: Any) -> bool:
-    """Return whether a type is a section, not that of a single value."""
+    """Return True for the type of a section, False for that of a single value."""
     return isinstance(kind, type) and issubclass(kind, Section)
 
 

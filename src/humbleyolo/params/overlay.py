@@ -53,13 +53,17 @@ def lay_over(text: str, file: str, example: str, example_file: str) -> tuple[str
     return changed, changes
 
 
-def edited_keys(text: str, file: str, committed: str) -> set[Key]:
-    """Return the keys whose values are others than in the version of the file that is committed."""
+def edited_keys(text: str, committed: str, example: str) -> list[Key]:
+    """Return the keys with other values than in the committed version of a file, without those of an example."""
     try:
-        then = dict(leaves(read_sections(committed, file)[0]))
+        then, named = (dict(leaves(read_sections(other, "")[0])) for other in (committed, example))
     except ProblemsError:
-        return set()
-    return {key for key, value in leaves(read_sections(text, file)[0]) if then.get(key) != value}
+        return []
+    return [
+        key
+        for key, value in leaves(read_sections(text, "")[0])
+        if then.get(key) != value and key not in named
+    ]
 
 
 def _read_example(text: str, file: str) -> dict[Key, Any]:

@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 
 class Runtime(Section):
-    """What TensorFlow may use. Results depend on it, so the machine does not decide it."""
+    """Resources of TensorFlow. Results depend on them, so the machine does not decide them."""
 
     intra_op_threads: Annotated[int, Field(ge=1, le=256)]
     inter_op_threads: Annotated[int, Field(ge=1, le=256)]
@@ -38,7 +38,7 @@ class Runtime(Section):
 
 
 class SplitImages(Section):
-    """Images to draw for each split."""
+    """Number of images to draw per split."""
 
     train: Count
     val: Count
@@ -85,7 +85,7 @@ class Synthetic(Section):
 
 
 class Fractions(Section):
-    """The part of all images that each split gets."""
+    """Part of all images per split."""
 
     train: Annotated[float, Field(gt=0, lt=1)]
     val: Annotated[float, Field(gt=0, lt=1)]
@@ -93,7 +93,7 @@ class Fractions(Section):
 
 
 class Split(Section):
-    """How labelled images are divided into train, val and test."""
+    """Division of labelled images into train, val and test."""
 
     by: Literal["lists", "hash", "group"]
     fractions: Fractions
@@ -102,7 +102,7 @@ class Split(Section):
 
 
 class Labelled(Section):
-    """Images that people labelled: what only they know, and what shall be done about mistakes."""
+    """Images that people labelled: facts that only they know, and the treatment of mistakes."""
 
     format: Literal["auto", LabelFormat]
     classes: list[ClassName]
@@ -113,7 +113,7 @@ class Labelled(Section):
 
 
 class Dataset(Section):
-    """Where the images come from."""
+    """Source of the images."""
 
     source: Literal["synthetic", "labelled"]
     inputs: InputPath
@@ -122,7 +122,7 @@ class Dataset(Section):
 
 
 class Encode(Section):
-    """What the network sees, and the grid that boxes are encoded to."""
+    """Input of the network, and the grid that boxes are encoded to."""
 
     height: Pixels
     width: Pixels
@@ -135,7 +135,7 @@ class Encode(Section):
 
 
 class Humble(Section):
-    """What may be changed about the article's network."""
+    """Changes to the article's network."""
 
     scale_pixels: bool
     batch_norm: bool
@@ -143,7 +143,7 @@ class Humble(Section):
 
 
 class Model(Section):
-    """Which network."""
+    """The network and its size."""
 
     name: Literal["humble", "compact", "yolov1"]
     width: Annotated[float, Field(gt=0, le=16)]
@@ -154,7 +154,7 @@ class Model(Section):
 
 
 class Loss(Section):
-    """Which loss, and the weight of each of its terms."""
+    """The loss, and the weights of its terms and classes."""
 
     name: Literal["article", "yolov1", "iou"]
     lambda_coord: Weight
@@ -175,7 +175,7 @@ class Loss(Section):
 
 
 class Augment(Section):
-    """How strongly training images are changed; 0 is not at all."""
+    """Random changes of training images; 0 is none."""
 
     flip: Fraction
     flip_vertical: Fraction
@@ -199,7 +199,7 @@ class Validation(Section):
 
 
 class Train(Section):
-    """The step loop."""
+    """The training loop."""
 
     include_val: bool
     epochs: Count
@@ -218,7 +218,7 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """From the network's output to detections, and how these are measured."""
+    """Selection of detections from the network's output, and their metrics."""
 
     min_score: Fraction
     nms_iou: Fraction
@@ -234,7 +234,7 @@ class Evaluate(Section):
 
 
 class Render(Section):
-    """The pictures and the report."""
+    """Images and report."""
 
     images: Annotated[int, Field(ge=1, le=1000)]
     columns: Annotated[int, Field(ge=1, le=100)]

@@ -168,7 +168,7 @@ def _names(section: MappingNode) -> list[str]:
 
 
 def _in_line(node: Node) -> bool:
-    """Return whether a value stands behind its key, not in the lines below."""
+    """Return True if a value stands behind its key, not in the lines below."""
     return not isinstance(node, CollectionNode) or bool(node.flow_style)
 
 

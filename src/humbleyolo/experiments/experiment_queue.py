@@ -20,11 +20,11 @@ def queue(settings: Sequence[str], before: int) -> str:
     DVC is called in this process, since it takes longer to start than to queue.
 
     Args:
-        settings: `KEY=VALUE` each, as `dvc exp run -S` takes them.
-        before: How many of the same search are in the queue already, to be told where this fails.
+        settings: Parameters, each a `KEY=VALUE` as `dvc exp run -S` takes it.
+        before: Number of trials of the same search that are queued already, for the message if this one fails.
 
     Raises:
-        UserError: Where DVC will not, after it has said why on standard error.
+        UserError: If DVC refuses, after it has said why on standard error.
     """
     changes = [word for setting in settings for word in ("--set-param", setting)]
     with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -37,10 +37,10 @@ def queue(settings: Sequence[str], before: int) -> str:
 
 
 def start_workers(jobs: int) -> None:
-    """Have so many processes in the background run what is queued, with this environment's programs.
+    """Start processes in the background that run the queue, with this environment's programs.
 
     Raises:
-        UserError: Where DVC will not, after it has said why on standard error.
+        UserError: If DVC refuses, after it has said why on standard error.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     command = [sys.executable, "-m", "dvc", "queue", "start", "--quiet", "--jobs", str(jobs)]
