@@ -22,7 +22,7 @@ def decode_rgb(data: bytes, name: str) -> Rgb:
         name: Name of the file in errors.
 
     Raises:
-        UserError: Where the bytes are not a whole image.
+        UserError: The bytes are not a whole image.
     """
     try:
         file = Image.open(io.BytesIO(data))
@@ -36,7 +36,7 @@ def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
     """Return the pixels (H, W, 3) of a Pillow image, as `decode_rgb` does.
 
     Raises:
-        UserError: Where it was opened from a file that is not whole.
+        UserError: The image was opened from a file that is not whole.
     """
     try:
         image.load()

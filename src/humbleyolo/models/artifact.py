@@ -104,7 +104,7 @@ def read_info(folder: Path) -> ModelInfo:
     """Read `model.json`.
 
     Raises:
-        UserError: Where it is missing, damaged or of a newer version.
+        UserError: The file is missing, damaged or of a newer version.
     """
     path = folder / "model.json"
     try:
@@ -141,7 +141,7 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
         shapes: Name -> shape of every weight of the network.
 
     Raises:
-        UserError: Where the file is missing or damaged, or holds other weights.
+        UserError: The file is missing or damaged, or holds other weights.
     """
     path = folder / "weights.npz"
     most = sum(4 * math.prod(shape) + _ENTRY_BYTES + 2 * len(name) for name, shape in shapes.items())
@@ -167,7 +167,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> 
     """Return one weight; its header is compared before its values are read.
 
     Raises:
-        ValueError: Where it is another array.
+        ValueError: The file holds another array.
     """
     if archive.getinfo(f"{name}.npy").compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{name} is compressed")

@@ -21,7 +21,7 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions in the grid's layout.
 
     Raises:
-        ValueError: Where the network cannot be built for the grid.
+        ValueError: The network cannot be built for the grid.
     """
     if model.name == "humble":
         return humble(grid, model.humble, seed)

@@ -46,7 +46,7 @@ def compact(
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions.
 
     Raises:
-        ValueError: Where the grid does not divide the image into such cells.
+        ValueError: The grid does not divide the image into such cells.
     """
     if grid.height % (grid.rows * stride) or grid.width % (grid.cols * stride):
         raise ValueError(

@@ -30,7 +30,7 @@ def humble(grid: Grid, options: Humble, seed: int) -> keras.Model:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions, all between 0 and 1.
 
     Raises:
-        ValueError: Where halving does not lead from the image to the grid, with the convolutional head.
+        ValueError: Halving does not lead from the image to the grid, with the convolutional head.
     """
     seeds = Seeds(seed)
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")

@@ -89,7 +89,7 @@ def with_mirrored(network: keras.Model, grid: Grid, mirrored: str) -> keras.Mode
         mirrored: A name in `VIEWS`; `none` gives the network itself.
 
     Raises:
-        ValueError: Where a cell has several boxes: which of them is an object's may differ from view to view.
+        ValueError: A cell has several boxes; an object may be in another of them from view to view.
     """
     if mirrored == "none":
         return network

@@ -103,7 +103,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
         weights: `weights.npz` of the model that it must belong to.
 
     Raises:
-        UserError: Where it is missing, damaged, of another version, or of other weights; the text says only which.
+        UserError: The file is missing, damaged, of another version, or of other weights; the text says only which.
     """
     try:
         content = read_json(path, _MOST_BYTES)

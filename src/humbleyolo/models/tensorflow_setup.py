@@ -24,7 +24,7 @@ def start_runtime(runtime: Runtime) -> None:
     """Set TensorFlow's threads, and make its operations deterministic.
 
     Raises:
-        RuntimeError: Where TensorFlow has computed something already, with other threads.
+        RuntimeError: TensorFlow has computed something already, with other threads.
     """
     tf.config.threading.set_intra_op_parallelism_threads(runtime.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
@@ -52,7 +52,7 @@ def set_threads(threads: int) -> None:
     """Let TensorFlow compute with so many threads, in the whole process.
 
     Raises:
-        UserError: Where it has computed something already, with another number.
+        UserError: TensorFlow has computed something already, with another number.
     """
     if tf.config.threading.get_intra_op_parallelism_threads() == threads:
         return

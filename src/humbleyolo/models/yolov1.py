@@ -24,7 +24,7 @@ _DENSE = 4096
 def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
     """Build the paper's network: 24 convolutions, two dense layers, a linear output.
 
-    The paper's own is for 448 x 448 pixels, 7 x 7 cells, two boxes a cell and 20 classes. As there, every layer
+    The paper's own is for 448 x 448 pixels, 7 x 7 cells, two boxes per cell and 20 classes. As there, every layer
     but the last has a leaky ReLU of slope 0.1, and half of the first dense layer is dropped out in training.
 
     Args:
@@ -36,7 +36,7 @@ def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions, not bounded.
 
     Raises:
-        ValueError: Where the image is not a multiple of 64 pixels.
+        ValueError: The image is not a multiple of 64 pixels.
     """
     if grid.height % YOLOV1_STRIDE or grid.width % YOLOV1_STRIDE:
         raise ValueError(f"{grid.height} x {grid.width} pixels are not multiples of {YOLOV1_STRIDE}")

@@ -52,7 +52,7 @@ class Moved(NamedTuple):
 
 
 def changes_anything(augment: Augment) -> bool:
-    """Return whether any strength is above 0."""
+    """Return True if any strength is above 0."""
     return any(value for name, value in augment if name != "min_visible")
 
 

@@ -33,7 +33,7 @@ class TrainingProgress:
             mininterval=0.2,
         )
         self._started = time.monotonic()
-        self._before = 0  # images of a run that goes on
+        self._before = 0  # images of the run before it was resumed
 
     def __enter__(self) -> Self:
         """Return itself."""
