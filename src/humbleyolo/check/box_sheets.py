@@ -34,29 +34,27 @@ def class_sheets(
 
     Each image is read once, however many of its boxes are shown.
     """
-    picked: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}
+    hashed: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}  # hash, image, box
     for place, record in enumerate(records):
         for index, label in enumerate(record.labels):
             key = hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest()
-            picked[label].append((key, place, index))
-    wanted: dict[int, list[tuple[str, int, str]]] = {}
-    for name, some in picked.items():
-        for key, place, index in sorted(some)[:_MOST]:
-            wanted.setdefault(place, []).append((key, index, name))
-    crops: dict[str, list[tuple[str, Image.Image]]] = {name: [] for name in classes}
-    for place, shown in sorted(wanted.items()):
+            hashed[label].append((key, place, index))
+    picked = {name: sorted(own)[:_MOST] for name, own in hashed.items() if own}
+    wanted: dict[int, list[int]] = {}
+    for _, place, index in sorted(one for own in picked.values() for one in own):
+        wanted.setdefault(place, []).append(index)
+    crops: dict[tuple[int, int], Image.Image] = {}
+    for place, indices in sorted(wanted.items()):
         record = records[place]
         image = decode_rgb(source.read(record.path, IMAGE_BYTES), record.path)
-        for key, index, name in shown:
-            crops[name].append((key, _crop(image, record.boxes[index])))
+        crops |= {(place, index): _crop(image, record.boxes[index]) for index in indices}
     return {
         name: contact_sheet(
-            [crop for _, crop in sorted(own, key=lambda one: one[0])],
+            [crops[place, index] for _, place, index in own],
             columns=_COLUMNS,
-            title=f"{name}: {len(own)} of {len(picked[name])} boxes",
+            title=f"{name}: {len(own)} of {len(hashed[name])} boxes",
         )
-        for name, own in crops.items()
-        if own
+        for name, own in picked.items()
     }
 
 
@@ -65,10 +63,7 @@ def doubted_sheets(
 ) -> dict[str, Image.Image]:
     """Return one sheet per kind of doubt about boxes: the first 42 of that kind, each with its surroundings.
 
-    Args:
-        rows: Findings, the strongest first; those of other kinds are passed over.
-        records: Images that the findings are about.
-        source: Folder or archive of the images.
+    Findings (`rows`) come strongest first; those of other kinds are passed over.
     """
     places = {
         (record.label_file, where): (record, index)

@@ -56,10 +56,7 @@ def describe(crops: Uint8s, lengths: Floats) -> Floats32:
 class CropClassifier:
     """Least squares on random features: fitted in one solve, the same for the same input.
 
-    Args:
-        features: (N, K).
-        labels: (N,) class indices.
-        classes: Number of classes, C.
+    `features` is (N, K), `labels` (N,) class indices, below `classes`.
     """
 
     def __init__(self, features: Floats32, labels: Ints, classes: int) -> None:

@@ -43,14 +43,7 @@ class _Crops:
 def add_suspects(
     records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger
 ) -> int:
-    """Add warnings about labels that look wrong; return the number of boxes judged.
-
-    Args:
-        records: Checked images and their boxes.
-        classes: Class names.
-        source: Folder or archive of the images.
-        ledger: Ledger that takes the warnings.
-    """
+    """Add warnings about labels that look wrong; return the number of boxes judged."""
     counts = np.bincount(
         [classes.index(label) for one in records for label in one.labels], minlength=len(classes)
     )

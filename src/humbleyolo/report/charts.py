@@ -71,12 +71,8 @@ class Charts:
         bars = [
             (kind.kind, kind.ap_gain or 0.0, f"AP {gain(kind.ap_gain)}") for kind in self._report.mistakes
         ]
-        return bar_chart(
-            "chart-mistakes",
-            f"AP at IoU {self.match_iou} won back by repair: "
-            + ", ".join(f"{bar[0]} {bar[2]}" for bar in bars),
-            bars,
-        )
+        costs = ", ".join(f"{kind} {cost}" for kind, _, cost in bars)
+        return bar_chart("chart-mistakes", f"AP at IoU {self.match_iou} won back by repair: {costs}", bars)
 
     def interval(self, one: Headline) -> Markup:
         """A headline number and its interval."""
@@ -84,96 +80,50 @@ class Charts:
 
     def _precision_recall(self) -> Markup:
         evaluation = self._report.evaluation
-        lines = [Line("all classes", _points(evaluation.precision_recall, "recall", "precision"))]
-        rows = evaluation.precision_recall_by_class
-        lines += [
-            Line(printable(name), _points(own, "recall", "precision"), str(label), 1)
-            for name, label, own in self._by_class(rows)
-        ]
-        return line_chart(
-            "chart-precision-recall",
-            f"Precision against recall at IoU {self.match_iou}; arrow keys read values",
-            Scale("recall", *UNIT),
-            Scale("precision", *UNIT),
-            lines,
-        )
+        lines = _lines(evaluation.precision_recall, "recall", {"precision": "all classes"})
+        for name, label, own in self._by_class(evaluation.precision_recall_by_class):
+            lines += _lines(own, "recall", {"precision": printable(name)}, str(label), 1)
+        words = f"Precision against recall at IoU {self.match_iou}; arrow keys read values"
+        across, up = Scale("recall", *UNIT), Scale("precision", *UNIT)
+        return line_chart("chart-precision-recall", words, across, up, lines)
 
     def _thresholds(self) -> Markup:
         rows = self._report.evaluation.thresholds
-        together = [row for row in rows if row["class"] == ""]
         titles = {"precision": "precision", "recall": "recall", "f1": "F1"}
-        lines = [
-            Line(title, _points(together, "threshold", key), style=style)
-            for style, (key, title) in enumerate(titles.items())
-        ]
+        lines = _lines([row for row in rows if row["class"] == ""], "threshold", titles)
         for name, label, own in self._by_class(rows):
-            lines += [
-                Line(f"{title} of {printable(name)}", _points(own, "threshold", key), str(label), 3 + style)
-                for style, (key, title) in enumerate(titles.items())
-            ]
-        return line_chart(
-            "chart-thresholds",
-            "Precision, recall and F1 against the confidence threshold; arrow keys read values",
-            Scale("confidence at least", *UNIT),
-            Scale("", *UNIT),
-            lines,
-            mark=self._report.threshold,
-        )
+            named = {key: f"{title} of {printable(name)}" for key, title in titles.items()}
+            lines += _lines(own, "threshold", named, str(label), 3)
+        words = "Precision, recall and F1 against the confidence threshold; arrow keys read values"
+        across, up = Scale("confidence at least", *UNIT), Scale("", *UNIT)
+        return line_chart("chart-thresholds", words, across, up, lines, mark=self._report.threshold)
 
     def _reliability(self) -> Markup:
         rows = [row for row in self._report.evaluation.reliability if row["confidence"] is not None]
         most = max((row["count"] for row in rows), default=1)
         dots = [2 + 4 * (row["count"] / most) ** 0.5 for row in rows]
-        return line_chart(
-            "chart-reliability",
-            "Mean IoU with ground truth, and the part that is right, against confidence; arrow keys read values",
-            Scale("confidence", *UNIT),
-            Scale("", *UNIT),
-            [
-                Line("mean IoU", _points(rows, "confidence", "iou"), dots=dots),
-                Line("part that is right", _points(rows, "confidence", "right"), style=1, dots=dots),
-            ],
-            diagonal=True,
-        )
+        words = "Mean IoU with ground truth, and the part that is right, against confidence; arrow keys read values"
+        lines = _lines(rows, "confidence", {"iou": "mean IoU", "right": "part that is right"}, dots=dots)
+        across, up = Scale("confidence", *UNIT), Scale("", *UNIT)
+        return line_chart("chart-reliability", words, across, up, lines, diagonal=True)
 
     def _ious(self) -> Markup:
-        rows = self._report.evaluation.iou_histogram
-        return column_chart(
-            "chart-ious",
-            "Number of detections by IoU; arrow keys read values",
-            Scale("IoU", *UNIT),
-            "boxes",
-            [(row["low"], row["high"], row["count"]) for row in rows],
-        )
+        bins = [(row["low"], row["high"], row["count"]) for row in self._report.evaluation.iou_histogram]
+        words = "Number of detections by IoU; arrow keys read values"
+        return column_chart("chart-ious", words, Scale("IoU", *UNIT), "boxes", bins)
 
     def _loss(self) -> Markup:
-        history = self._report.history
-        lines = [
-            Line(title, _points(history, "epoch", key), style=style)
-            for style, (key, title) in enumerate({"train_total": "train", "val_total": "val"}.items())
-        ]
+        lines = _lines(self._report.history, "epoch", {"train_total": "train", "val_total": "val"})
         values = [y for line in lines for _, y in line.points if y is not None and y > 0]
         low, high = (min(values), max(values)) if values else (0.1, 1.0)
-        return line_chart(
-            "chart-loss",
-            "Loss on train and val, epoch by epoch; arrow keys read values",
-            self._epochs(),
-            Scale("loss, logarithmic", low / 1.2, high * 1.2, log=True),
-            lines,
-        )
+        up = Scale("loss, logarithmic", low / 1.2, high * 1.2, log=True)
+        words = "Loss on train and val, epoch by epoch; arrow keys read values"
+        return line_chart("chart-loss", words, self._epochs(), up, lines)
 
     def _training(self) -> Markup:
-        history = self._report.history
-        return line_chart(
-            "chart-training",
-            "AP and AP50 on val, epoch by epoch; arrow keys read values",
-            self._epochs(),
-            Scale("", *UNIT),
-            [
-                Line(title, _points(history, "epoch", key), style=style)
-                for style, (key, title) in enumerate({"val_ap": "AP", "val_ap50": "AP50"}.items())
-            ],
-        )
+        lines = _lines(self._report.history, "epoch", {"val_ap": "AP", "val_ap50": "AP50"})
+        words = "AP and AP50 on val, epoch by epoch; arrow keys read values"
+        return line_chart("chart-training", words, self._epochs(), Scale("", *UNIT), lines)
 
     def _epochs(self) -> Scale:
         epochs = [row["epoch"] for row in self._report.history]
@@ -189,5 +139,16 @@ class Charts:
         return [(self._report.names[label], label, own[label]) for label in sorted(own)]
 
 
-def _points(rows: Sequence[Mapping[str, Any]], across: str, up: str) -> list[tuple[float, float | None]]:
-    return [(row[across], row[up]) for row in rows]
+def _lines(
+    rows: Sequence[Mapping[str, Any]],
+    across: str,
+    titles: Mapping[str, str],
+    group: str = "",
+    style: int = 0,
+    dots: Sequence[float] = (),
+) -> list[Line]:
+    """Return a line per column in `titles` against the column `across`; styles count up from `style`."""
+    return [
+        Line(title, [(row[across], row[key]) for row in rows], group, place, dots)
+        for place, (key, title) in enumerate(titles.items(), style)
+    ]

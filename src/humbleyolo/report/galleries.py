@@ -38,13 +38,6 @@ def draw_galleries(
 ) -> dict[str, Image]:
     """Return the galleries by file name.
 
-    Args:
-        report: Evaluation and names.
-        archive: The images.
-        truths: Ground truth of the archive.
-        split: The archive, encoded.
-        settings: Number of images, and their layout.
-
     Raises:
         UserError: If an image is damaged.
     """
@@ -123,13 +116,8 @@ def worst_mistakes(
 ) -> Image:
     """Draw mistakes kind by kind: the ground truth of the image, and the mistake beside it.
 
-    Args:
-        kinds: In the order in which they are drawn; one without examples is a heading.
-        names: Class names, in the order of the labels.
-        grid: As in `truth_and_predictions`.
-        threshold: The confidence at which they are mistakes.
-        columns: Examples in a row.
-        scale: As in `truth_and_predictions`.
+    Kinds are drawn in their order; one without examples is a heading. For the others see `truth_and_predictions`;
+    `threshold` is the confidence at which they are mistakes.
     """
     judged = "no threshold" if threshold is None else f"confidence {threshold:.3f} or more"
     longest_px = _longest_px(2 * sum(len(kind.examples) for kind in kinds))
@@ -151,11 +139,7 @@ def worst_mistakes(
 def cells_and_confidence(cells: Sequence[Cells], names: Sequence[str], *, columns: int, scale: int) -> Image:
     """Draw ground truth on the grid, the confidence in each cell, and the detections, side by side.
 
-    Args:
-        cells: One or more.
-        names: Class names, in the order of the labels.
-        columns: Images in a row.
-        scale: As in `truth_and_predictions`.
+    See `truth_and_predictions`.
     """
     longest_px = _longest_px(3 * len(cells))
     return contact_sheet(

@@ -72,11 +72,7 @@ def first_examples(
 ) -> list[Example]:
     """Return the first `count` images of an archive, or all if it has fewer.
 
-    Args:
-        archive: Images with ground truth.
-        detections: Detections in the archive's images.
-        count: 1 or more.
-        min_score: Detections with a lower confidence are left out.
+    Detections with a confidence below `min_score` are left out.
 
     Raises:
         UserError: If an image is damaged.
@@ -97,12 +93,7 @@ def first_cells(
 ) -> list[Cells]:
     """Return the first images as the network sees them.
 
-    Args:
-        archive: Names of the images.
-        split: The archive, encoded.
-        evaluation: Detections and confidences in the archive's images.
-        count: Number of images, at most.
-        min_score: Detections with a lower confidence are left out.
+    Detections with a confidence below `min_score` are left out.
     """
     found = evaluation.detections
     found = found.take((found.scores >= min_score) & (found.images < count))
@@ -131,13 +122,6 @@ def worst_of_each_kind(
     """Return the worst mistakes of each kind.
 
     The worst detection is that of the highest confidence; the worst miss is that of the largest object.
-
-    Args:
-        archive: The images.
-        truths: Ground truth of the archive.
-        evaluation: Detections in the archive's images, judged.
-        kinds: Kinds in the order of the result.
-        count: Mistakes of one kind, at most.
 
     Raises:
         UserError: If an image is damaged.

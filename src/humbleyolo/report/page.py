@@ -40,13 +40,6 @@ def build_page(
 ) -> bytes:
     """Return the page with as many images as it has room for, those with the most mistakes first.
 
-    Args:
-        report: All that the page shows but the images.
-        archive: The images.
-        truths: Ground truth of the archive.
-        split: The archive, encoded.
-        settings: Number and size of the images, and the size of the page.
-
     Raises:
         UserError: If an image is damaged.
     """
@@ -70,12 +63,7 @@ def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid
 
 
 def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
-    """Return the page, UTF-8: equal reports are equal bytes.
-
-    Args:
-        report: Numbers and texts.
-        gallery: Result of `gallery_data`.
-    """
+    """Return the page, UTF-8: equal reports are equal bytes."""
     shown = len(gallery["images"])
     top = report.ceilings[0].get("ap") if report.ceilings else None
     keys = dict.fromkeys(key for counts in report.summary.values() for key in counts)

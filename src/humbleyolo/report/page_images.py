@@ -60,12 +60,7 @@ def most_mistakes_first(evaluation: Evaluation) -> Ints:
 class Gallery:
     """Makes the entries of images.
 
-    Args:
-        archive: The images.
-        truths: Ground truth of the archive.
-        evaluation: Detections in the archive's images, judged.
-        split: The archive, encoded.
-        longest_px: Longest side of a picture, pixels.
+    Pictures have at most `longest_px` pixels on their longest side.
     """
 
     def __init__(

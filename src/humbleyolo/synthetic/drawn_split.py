@@ -89,13 +89,7 @@ def write_splits(
 ) -> dict[str, SplitCounts]:
     """Draw all images of some splits into archives `<split>.zip`, with a bar on a terminal.
 
-    Args:
-        out: Folder of the archives, which exists.
-        params: Parameters of the drawn images.
-        folder: Folder of the font files.
-        seed: Seed of all random numbers.
-        splits: Names in `SPLITS`.
-        processes: See `draw_splits`.
+    Arguments are those of `draw_splits`; `out` is the folder of the archives, which exists.
 
     Returns:
         Counts of each archive, by split.

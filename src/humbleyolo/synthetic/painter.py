@@ -80,10 +80,7 @@ class Sample(NamedTuple):
 class Painter:
     """Draws the samples of one dataset.
 
-    Args:
-        params: Parameters of the drawn images.
-        folder: Folder of the font files.
-        seed: Seed of all random numbers.
+    `folder` holds the font files; all random numbers depend on `seed`.
     """
 
     def __init__(self, params: Synthetic, folder: Path, seed: int) -> None:
