@@ -15,9 +15,7 @@ _RIDGE = 0.01  # of the mean variance
 def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
     """Return each box of an image as a small crop with a margin, cut at the image's border.
 
-    Args:
-        image: (H, W, 3).
-        boxes: (M, 4) xyxy pixels.
+    `boxes` are (M, 4) xyxy pixels.
 
     Returns:
         (M, 12, 12, 3) uint8.
@@ -85,13 +83,7 @@ class CropClassifier:
         return np.concatenate([raised, standard, np.ones((len(features), 1), np.float32)], axis=1)
 
 
-def cross_scores(
-    features: Floats32,
-    labels: Ints,
-    groups: Ints,
-    wanted: Bools,
-    classes: int,
-) -> Floats32:
+def cross_scores(features: Floats32, labels: Ints, groups: Ints, wanted: Bools, classes: int) -> Floats32:
     """Score crops by classifiers that were not fitted to their image.
 
     Args:

@@ -143,11 +143,7 @@ def _background(record: LabelledImage, rng: np.random.Generator) -> Floats:
 
 
 def _judge(
-    records: Sequence[LabelledImage],
-    scores: Floats32,
-    kinds: Ints,
-    classes: Sequence[str],
-    ledger: Ledger,
+    records: Sequence[LabelledImage], scores: Floats32, kinds: Ints, classes: Sequence[str], ledger: Ledger
 ) -> None:
     """Warn of boxes that look like another class, or like no object."""
     places = [(record, index) for record in records for index in range(len(record.labels))]

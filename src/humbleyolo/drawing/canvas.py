@@ -33,10 +33,7 @@ def frame_size() -> tuple[int, int]:
 def draw_grid(picture: Uint8s, xs: Floats, ys: Floats) -> None:
     """Draw the inner lines of a grid into a picture: dark pixels a little lighter, light ones a little darker.
 
-    Args:
-        picture: (H, W, 3), changed in place.
-        xs: Edges of the columns, left to right, pixels; the first and the last are not drawn.
-        ys: Edges of the rows, likewise.
+    `picture` is (H, W, 3), changed in place; `xs` and `ys` are the grid's lines in pixels, the outer ones included.
     """
     on_line = np.zeros(picture.shape[:2], np.bool_)
     for places, lines in ((xs, on_line.T), (ys, on_line)):
@@ -49,10 +46,7 @@ def draw_grid(picture: Uint8s, xs: Floats, ys: Floats) -> None:
 def shrink(image: Uint8s, boxes: Floats, longest_px: int) -> tuple[Uint8s, Floats]:
     """Shrink a large image to be shown, and its boxes with it; return a smaller one as it is.
 
-    Args:
-        image: (H, W, 3) RGB.
-        boxes: (M, 4) xyxy pixels.
-        longest_px: Longest side of the result, pixels.
+    `image` is (H, W, 3), `boxes` (M, 4) xyxy pixels; the result's longest side is `longest_px`.
     """
     height, width = image.shape[:2]
     if max(height, width) <= longest_px:

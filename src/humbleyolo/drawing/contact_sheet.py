@@ -25,13 +25,7 @@ def contact_sheet(
 ) -> Image.Image:
     """Lay pictures out left to right, in columns as wide as the widest and rows as high as their highest.
 
-    Args:
-        pictures: One or more.
-        columns: Pictures in a row, 1 or more.
-        captions: One text over each picture.
-        title: Large, at the top.
-        subtitle: Small, under the title.
-        legend: Names and the colours that they stand for, under the titles.
+    Captions stand over the pictures; the large title, the small subtitle and the legend stand at the top.
 
     Raises:
         ValueError: Without pictures or columns, or if captions and pictures differ in number.

@@ -7,15 +7,7 @@ from markupsafe import Markup
 
 from humbleyolo.report.number_format import gain, metric, number, printable
 from humbleyolo.report.page_contents import Headline, Report
-from humbleyolo.report.svg_charts import (
-    UNIT,
-    Line,
-    Scale,
-    bar_chart,
-    column_chart,
-    interval_bar,
-    line_chart,
-)
+from humbleyolo.report.svg_charts import UNIT, Line, Scale, bar_chart, column_chart, interval_bar, line_chart
 
 _MOST_CURVES = 100  # classes with curves of their own, those with the most objects
 

@@ -113,11 +113,9 @@ def check_match(split: EncodedSplit, archive: Archive) -> None:
     Raises:
         ProblemsError: With each thing that differs, and what to run.
     """
-    problems = []
+    problems, classes = [], len(split.categories)
     if split.categories != archive.categories:
-        problems.append(
-            f"the encoded split has {len(split.categories)} other classes or names than the archive"
-        )
+        problems.append(f"the encoded split has {classes} other classes or names than the archive")
     if len(split) != len(archive):
         problems.append(f"the encoded split has {len(split)} images, the archive {len(archive)}")
     if problems:

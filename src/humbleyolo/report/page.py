@@ -23,16 +23,6 @@ from humbleyolo.report.page_contents import Report
 from humbleyolo.report.page_images import FATES, KINDS, Gallery, most_mistakes_first
 
 _MB = 1e6
-_SECTIONS = (
-    ("numbers", "Numbers"),
-    ("ceiling", "Ceiling"),
-    ("mistakes", "Mistakes"),
-    ("curves", "Curves"),
-    ("classes", "Classes"),
-    ("images", "Images"),
-    ("data", "Data"),
-    ("parameters", "Parameters"),
-)
 
 
 def build_page(
@@ -64,38 +54,21 @@ def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid
 
 def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
     """Return the page, UTF-8: equal reports are equal bytes."""
-    shown = len(gallery["images"])
-    top = report.ceilings[0].get("ap") if report.ceilings else None
-    keys = dict.fromkeys(key for counts in report.summary.values() for key in counts)
+    ceilings = report.ceilings
     html = render_page(
-        "report",
-        "template.html",
-        "style.css",
-        "script.js",
+        "report", "template.html", "style.css", "script.js",
         report=report,
         names=[printable(name) for name in report.names],
-        n=number,
-        m=metric,
-        g=gain,
-        p=printable,
-        v=_value,
-        sections=_SECTIONS,
+        n=number, m=metric, g=gain, p=printable, v=_value,
         charts=Charts(report),
-        reached=report.evaluation.metrics.get("ap") if top else None,
-        ceiling_keys=[key for key in report.ceilings[0] if key not in ("rows", "cols")]
-        if report.ceilings
-        else [],
-        summary_keys=list(keys),
+        reached=report.evaluation.metrics.get("ap") if ceilings and ceilings[0].get("ap") else None,
+        ceiling_keys=[key for key in ceilings[0] if key not in ("rows", "cols")] if ceilings else [],
+        summary_keys=list(dict.fromkeys(key for counts in report.summary.values() for key in counts)),
         kinds=KINDS[1:],
         slider=f"{int(100 * (report.threshold or 0) + 1e-9) / 100:.2f}",
-        held=(
-            f"All {number(report.images)} test images are here."
-            if shown == report.images
-            else f"{number(shown)} of {number(report.images)} test images are here, those with the most mistakes: "
-            "render.report_images and render.report_mb say how many."
-        ),
+        shown=len(gallery["images"]),
         gallery=script_json(gallery),
-    )
+    )  # fmt: skip
     return html.encode("utf-8", "replace")
 
 

@@ -20,10 +20,6 @@ _Problem = tuple[tuple[str, int], str]  # the key below `synthetic`, and a text
 def find_problems(params: Synthetic, folder: Path) -> list[tuple[Key, str]]:
     """Find the mistakes that only the font files, or a try, can show.
 
-    Args:
-        params: Parameters of the drawn images.
-        folder: Folder of the font files.
-
     Returns:
         For each mistake its key, from the top of `params.yaml`, and a text.
     """
@@ -64,11 +60,10 @@ def _characters(path: Path) -> set[int]:
 
 def _nearest(folder: Path, name: str) -> str:
     try:
-        names = sorted(
-            path.name for path in folder.iterdir() if path.suffix.lower() in (".ttf", ".otf", ".ttc")
-        )
+        fonts = [path for path in folder.iterdir() if path.suffix.lower() in (".ttf", ".otf", ".ttc")]
     except OSError:
         return "there is no such folder"
+    names = sorted(path.name for path in fonts)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if near:
         return f"did you mean {near[0]!r}?"
@@ -84,23 +79,18 @@ def _unplaceable(params: Synthetic, fonts: Fonts) -> Iterator[_Problem]:
             key, what = ("words", label), f"{word!r} in {font} at font_px {px}"
             extent = f"its ink is {ink.width} x {ink.height} pixels (width x height)"
             image = f"the image {params.width} x {params.height}"
+            fault = ""
             if not ink.pixels:
                 yield key, f"{what} leaves no ink; allowed: a word and a size that can be seen"
             elif params.rotation_deg:
                 continue  # turned, it may fit
             elif params.may_leave_image:
                 if _most_visible(ink, params.height, params.width) < params.min_visible * ink.pixels:
-                    yield (
-                        key,
-                        f"{what} never shows min_visible {params.min_visible} of its ink: {extent}, {image}; "
-                        "allowed: a smaller font_px, a shorter word, a larger image",
-                    )
+                    fault = f"never shows min_visible {params.min_visible} of its ink: {extent}, {image}"
             elif ink.width > params.width or ink.height > params.height:
-                yield (
-                    key,
-                    f"{what} does not fit: {extent}, {image}, and may_leave_image is false; "
-                    "allowed: a smaller font_px, a shorter word, a larger image",
-                )
+                fault = f"does not fit: {extent}, {image}, and may_leave_image is false"
+            if fault:
+                yield key, f"{what} {fault}; allowed: a smaller font_px, a shorter word, a larger image"
 
 
 def _most_visible(ink: Ink, height: int, width: int) -> int:

@@ -39,11 +39,7 @@ class Ink(NamedTuple):
 
 
 class Fonts:
-    """Draws words with the font files of one folder, and holds what it has drawn.
-
-    Args:
-        folder: Folder of the font files.
-    """
+    """Draws words with the font files of one folder, and holds what it has drawn."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -54,11 +50,7 @@ class Fonts:
     def ink(self, word: str, font: str, px: int, angle_deg: float = 0.0) -> Ink:
         """Draw a word.
 
-        Args:
-            word: One line of text.
-            font: Name of a font file.
-            px: Font height (em), whole pixels.
-            angle_deg: Rotation against the clock, degrees.
+        `px` is the font's height (em) in whole pixels; `angle_deg` turns the word against the clock.
 
         Raises:
             OSError: If the file is missing or not a font that can be drawn at this size.

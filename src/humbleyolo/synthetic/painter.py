@@ -182,14 +182,7 @@ class Painter:
         angle = (2 * turn - 1) * params.rotation_deg
         return (label, font, px, angle), self._fonts.ink(params.words[label], font, px, angle)
 
-    def _place(
-        self,
-        layout: Layout,
-        name: Name,
-        ink: Ink,
-        cell: Cell,
-        unit: Callable[[], float],
-    ) -> bool:
+    def _place(self, layout: Layout, name: Name, ink: Ink, cell: Cell, unit: Callable[[], float]) -> bool:
         """Put a word's centre somewhere into a cell."""
         params, (row, col) = self._params, cell
         top, tops = _places(*row, params.height, ink.height, params.may_leave_image)
