@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import frame_size, save_png
+from humbleyolo.drawing.canvas import MARGIN_X, MARGIN_Y, save_png
 from humbleyolo.drawing.contact_sheet import contact_sheet, side_by_side
 from humbleyolo.drawing.palette import class_colour
 
@@ -24,8 +24,7 @@ def pixels(picture: Image.Image) -> np.ndarray[Any, Any]:
 
 def inside(picture: Image.Image) -> np.ndarray[Any, Any]:
     """Return the picture without its frame."""
-    across, down = frame_size()
-    return pixels(picture)[down // 2 : -(down // 2), across // 2 : -(across // 2)]
+    return pixels(picture)[MARGIN_Y:-MARGIN_Y, MARGIN_X:-MARGIN_X]
 
 
 def test_without_boxes_the_image_is_enlarged_and_nothing_else() -> None:
@@ -107,8 +106,7 @@ def test_any_boxes_draw(boxes: list[tuple[float, ...]], scale: int, height: int,
     image = np.zeros((height, width, 3), np.uint8)
     labels = [index % 2 for index in range(len(boxes))]
     picture = draw_boxes(image, boxes, labels, NAMES, scale=scale)
-    across, down = frame_size()
-    assert picture.size == (width * scale + across, height * scale + down)
+    assert picture.size == (width * scale + 2 * MARGIN_X, height * scale + 2 * MARGIN_Y)
 
 
 @pytest.mark.parametrize(

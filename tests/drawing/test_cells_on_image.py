@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import frame_size
+from humbleyolo.drawing.canvas import MARGIN_X, MARGIN_Y
 from humbleyolo.drawing.cells_on_image import draw_cells
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE
 
@@ -15,8 +15,7 @@ BLACK = np.zeros((64, 48, 3), np.uint8)
 
 def inside(picture: Image.Image) -> np.ndarray[Any, Any]:
     """Return the picture without its frame."""
-    across, down = frame_size()
-    return np.asarray(picture)[down // 2 : -(down // 2), across // 2 : -(across // 2)]
+    return np.asarray(picture)[MARGIN_Y:-MARGIN_Y, MARGIN_X:-MARGIN_X]
 
 
 def test_cells_are_the_more_orange_the_surer_they_are() -> None:

@@ -87,7 +87,7 @@ def doubted_sheets(
 
 
 def _outlined(image: Rgb, box: Floats) -> Image.Image:
-    """Return a square around a box, twice as long, the box outlined; grey where the image ends."""
+    """Return a square around a box, twice as long, the box outlined; grey beyond the image."""
     side = 2 * float((box[2:] - box[:2]).max()) + 8
     left, top = ((box[:2] + box[2:]) / 2 - side / 2).tolist()
     window = (round(left), round(top), round(left + side), round(top + side))

@@ -35,9 +35,7 @@ def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
 def describe(crops: Uint8s, lengths: Floats) -> Floats32:
     """Return (N, K) features: each crop's pattern without its brightness, its colours, and its box's size.
 
-    Args:
-        crops: (N, 12, 12, 3).
-        lengths: (N, 2) width and height of the boxes, pixels.
+    `crops` are (N, 12, 12, 3), `lengths` (N, 2) width and height of the boxes in pixels.
     """
     pixels = crops.astype(np.float32) / 255
     grey = pixels.mean(axis=3)  # (N, 12, 12)

@@ -69,10 +69,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
     """Yield the check's result as text, line by line."""
     yield f"format: {checked.labelled.format}, because {checked.labelled.why}"
     view = checked.overview
-    background = f", {view.background} of them background" if view.background else ""
-    yield f"{view.images} images{background}; " + ", ".join(
-        f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]
-    )
+    sizes = [f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]]
+    yield f"{_images(view)}; {', '.join(sizes)}"
     if view.splits:
         yield f"lists: {_lists(view)}"
     yield ""
@@ -93,10 +91,9 @@ def report_lines(checked: Checked) -> Iterator[str]:
 def summary(checked: Checked) -> str:
     """Return the format and the number of images in a sentence or two."""
     view = checked.overview
-    background = f", {view.background} of them background" if view.background else ""
     lists = f"; lists: {_lists(view)}" if view.splits else ""
     format_, why = checked.labelled.format, checked.labelled.why
-    return f"Format {format_}, because {why}. {view.images} images{background}{lists}."
+    return f"Format {format_}, because {why}. {_images(view)}{lists}."
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
@@ -111,9 +108,7 @@ def table_rows(view: Overview) -> list[list[str]]:
     """Return the table of classes, header first: pixels as 5 % / median / 95 %."""
     rows = [["class", "boxes", "images", "width", "height", "width / height"]]
     for one in view.tables:
-        spreads = [
-            _spread(values, digits) for values, digits in ((one.width, 0), (one.height, 0), (one.aspect, 2))
-        ]
+        spreads = [_spread(one.width, 0), _spread(one.height, 0), _spread(one.aspect, 2)]
         rows.append([one.name, str(one.boxes), str(one.images), *spreads])
     return rows
 
@@ -132,6 +127,10 @@ def choice_rows(checked: Checked) -> list[list[str]]:
         grid = f"{ceiling.rows} x {ceiling.cols}"
         rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, *values])
     return rows
+
+
+def _images(view: Overview) -> str:
+    return f"{view.images} images" + (f", {view.background} of them background" if view.background else "")
 
 
 def _lists(view: Overview) -> str:

@@ -44,9 +44,7 @@ def add_suspects(
     records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger
 ) -> int:
     """Add warnings about labels that look wrong; return the number of boxes judged."""
-    counts = np.bincount(
-        [classes.index(label) for one in records for label in one.labels], minlength=len(classes)
-    )
+    counts = sum((_counts(one, classes) for one in records), np.zeros(len(classes), np.int64))
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
         return 0
     some = _sample(records, int(counts.sum()))
@@ -54,9 +52,8 @@ def add_suspects(
         return 0
     images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
-    features = describe(
-        np.concatenate([one.crops for one in images]), np.concatenate([one.lengths for one in images])
-    )
+    crops, lengths = (np.concatenate([getattr(one, key) for one in images]) for key in ("crops", "lengths"))
+    features = describe(crops, lengths)
     folds = np.repeat([_fold(one) for one in some], [len(one.kinds) for one in images])
     labelled = kinds < len(classes)
     scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
@@ -73,11 +70,13 @@ def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[st
     """Return the least number of boxes of a class from which the classifier learns before it judges a fold."""
     counts = np.zeros((_FOLDS, len(classes)), np.int64)
     for one in records:
-        counts[_fold(one)] += np.bincount(
-            [classes.index(label) for label in one.labels], minlength=len(classes)
-        )
+        counts[_fold(one)] += _counts(one, classes)
     asked = counts.any(axis=1)  # folds with boxes to judge
     return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
+
+
+def _counts(record: LabelledImage, classes: Sequence[str]) -> Ints:
+    return np.bincount([classes.index(label) for label in record.labels], minlength=len(classes))
 
 
 def _fold(record: LabelledImage) -> int:

@@ -43,7 +43,7 @@ def draw_boxes(
         grid_extent: Extent of the grid, xyxy pixels of `image`; the image itself if None.
 
     Returns:
-        The picture with a frame around it, `canvas.frame_size()` larger than the enlarged image.
+        The enlarged picture with the frame of `canvas.framed` around it.
 
     Raises:
         ValueError: On another shape, a label that is no index into `names`, or a number that is not finite.

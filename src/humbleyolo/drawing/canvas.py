@@ -18,16 +18,11 @@ def enlarge(image: Uint8s, scale: int) -> Uint8s:
 
 
 def framed(picture: Uint8s) -> Image.Image:
-    """Return an (H, W, 3) picture with a frame around it, `frame_size()` larger."""
+    """Return an (H, W, 3) picture with a frame around it, `MARGIN_X` and `MARGIN_Y` pixels wide."""
     height, width = picture.shape[:2]
     canvas = Image.new("RGB", (width + 2 * MARGIN_X, height + 2 * MARGIN_Y), FRAME)
     canvas.paste(Image.fromarray(picture), (MARGIN_X, MARGIN_Y))
     return canvas
-
-
-def frame_size() -> tuple[int, int]:
-    """Return the pixels by which a framed picture is wider and higher than the picture alone."""
-    return 2 * MARGIN_X, 2 * MARGIN_Y
 
 
 def draw_grid(picture: Uint8s, xs: Floats, ys: Floats) -> None:

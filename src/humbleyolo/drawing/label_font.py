@@ -1,7 +1,4 @@
-"""The font of labels and headings: a file beside this module, so that pictures do not depend on the machine.
-
-Any Unicode text can be drawn: what the font has no glyph for is written as its code point.
-"""
+"""The font of labels and headings, which draws any Unicode text: a file of the package, not of the machine."""
 
 import io
 import re
@@ -11,7 +8,7 @@ from importlib import resources
 from PIL import ImageFont
 
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
-_LONGEST = 400  # characters looked at; what is drawn is far shorter
+_LONGEST = 400  # characters looked at; drawn texts are far shorter
 
 # Hebrew, Arabic and their presentation forms, with the spaces between such words.
 _RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
@@ -21,18 +18,16 @@ _CLUSTER = re.compile(".[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]*"
 
 @lru_cache(maxsize=32)
 def font(height_px: int) -> ImageFont.FreeTypeFont:
-    """Return the font at a size in pixels.
-
-    The basic layout engine is used because the other one takes a library of the machine's where it finds it.
-    """
+    """Return the font at a size in pixels."""
+    # the basic layout engine: the other one takes a library of the machine's, if there is one
     return ImageFont.truetype(io.BytesIO(_file()), height_px, layout_engine=ImageFont.Layout.BASIC)
 
 
 def presentable(text: str) -> str:
     """Return `text` as one line that the font can draw, in the order in which it is seen.
 
-    Control characters and lone surrogates become U+FFFD, characters without a glyph their code point
-    (`U+1F400`), and right-to-left words are turned round, since they are drawn from the left.
+    Control characters and lone surrogates become U+FFFD, characters without a glyph their code point (`U+1F400`).
+    Right-to-left words are turned round, since they are drawn from the left.
     """
     text = text[:_LONGEST]
     if text.isascii() and text.isprintable():
@@ -42,9 +37,9 @@ def presentable(text: str) -> str:
 
 
 def shorten(text: str, width_px: float, height_px: int) -> str:
-    """Return `presentable(text)`, cut and given an ellipsis where it is wider than `width_px`.
+    """Return `presentable(text)`, cut and given an ellipsis if it is wider than `width_px`.
 
-    Never shorter than its first character and the ellipsis, however narrow the room.
+    It keeps its first character and the ellipsis, however narrow the room.
     """
     shown, face = presentable(text), font(height_px)
     if len(text) <= _LONGEST and face.getlength(shown) <= width_px:

@@ -125,11 +125,7 @@ def check_match(split: EncodedSplit, archive: Archive) -> None:
 def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid) -> Evaluation:
     """Read the files of an evaluation.
 
-    Args:
-        folder: `data/evaluation`.
-        truths: M rows, in the order of the archive: annotation k is row k - 1.
-        class_count: C.
-        grid: Grid of the encoded split.
+    `folder` is data/evaluation. `truths` are in the order of the archive: annotation k is row k - 1.
 
     Raises:
         UserError: If a file is missing, damaged, or written by another version; the text says what to run.

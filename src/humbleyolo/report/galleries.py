@@ -79,15 +79,8 @@ def truth_and_predictions(
 ) -> Image:
     """Draw each example twice, side by side: its ground truth, and its detections with their confidence.
 
-    Args:
-        examples: One or more.
-        names: Class names, in the order of the labels.
-        grid: Drawn faintly over each image, through its letterbox.
-        columns: Examples in a row.
-        scale: Enlargement. Pictures are drawn smaller if one would be larger than 640 pixels, or the gallery
-            larger than 100 million.
-        title: Title over all.
-        subtitle: Line under the title.
+    The grid is drawn faintly over each image, through its letterbox. `scale` enlarges pictures, but none beyond 640
+    pixels, nor the gallery beyond 100 million.
     """
     longest_px = _longest_px(2 * len(examples))
     pairs = [

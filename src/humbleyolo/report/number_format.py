@@ -32,7 +32,7 @@ def gain(value: float | None) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Return a text, cut and given an ellipsis where it has more than `most` characters."""
+    """Return a text, cut and given an ellipsis if it has more than `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 

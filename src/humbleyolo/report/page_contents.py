@@ -45,12 +45,15 @@ _COLUMNS = {
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
 _MOST_PAIRS = 40
+_HISTORY = {"epoch": number} | dict.fromkeys(
+    ("train_total", "val_total", "val_ap", "val_ap50"), number_or_none
+)
 _CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
 _GRID_FIX, _DATA_FIX, _MODEL_FIX = map(make_again, ("encode", "generate", "train"))
 
 
 class Headline(NamedTuple):
-    """A number at the top, with its 95 % interval where there is one."""
+    """A number at the top, with its 95 % interval if there is one."""
 
     key: str
     title: str
@@ -144,19 +147,13 @@ def collect(
 ) -> Report:
     """Read the other files that the report shows, and put its contents together.
 
-    Args:
-        evaluation: Evaluation on the test split.
-        names: C class names, in the order of the labels.
-        dataset: Folder with `summary.json`.
-        grid: Folder with `report.json`.
-        model: Folder with `model.json` and `history.csv`.
-        hashed: Files whose SHA-256 is shown.
-        params: Sections by name.
+    Folders: `dataset` with `summary.json`, `grid` with `report.json`, `model` with `model.json` and `history.csv`.
+    `hashed` are files whose SHA-256 is shown, `params` sections by name.
 
     Raises:
         UserError: If a file is missing, damaged or of another version.
     """
-    metrics = evaluation.metrics
+    metrics, network = evaluation.metrics, _flat(read_object(model / "model.json", _MODEL_FIX))
     intervals = {row["metric"]: (row["low"], row["high"]) for row in evaluation.intervals}
     numbers = {name: value for name, value in metrics.items() if name not in ("per_class", "format")}
     per_class: Mapping[str, Mapping[str, Any]] = metrics["per_class"]
@@ -180,9 +177,9 @@ def collect(
         mistakes=_mistakes(evaluation),
         confusion=_confusion(evaluation, names),
         evaluation=evaluation,
-        history=_history(model / "history.csv"),
+        history=read_table(model / "history.csv", _HISTORY, _MODEL_FIX),
         ceilings=_ceilings(grid / "report.json"),
-        model=_model(model / "model.json"),
+        model=[(key, value) for key, value in network.items() if key != "categories"],
         summary=_summary(dataset / "summary.json"),
         params={name: _flat(section) for name, section in params.items()},
         programs=[(name, version) for name in _PROGRAMS if (version := _version(name))],
@@ -214,11 +211,6 @@ def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
     return Confusion(labels, rows, wrong[:_MOST_PAIRS], max(len(wrong) - _MOST_PAIRS, 0), is_small)
 
 
-def _history(path: Path) -> list[dict[str, Any]]:
-    names = ("train_total", "val_total", "val_ap", "val_ap50")
-    return read_table(path, {"epoch": number, **dict.fromkeys(names, number_or_none)}, _MODEL_FIX)
-
-
 def _ceilings(path: Path) -> list[Mapping[str, Any]]:
     rows = read_object(path, _GRID_FIX).get("test")
     if not isinstance(rows, list) or not all(_is_ceiling(row) for row in rows):
@@ -228,11 +220,6 @@ def _ceilings(path: Path) -> list[Mapping[str, Any]]:
 
 def _is_ceiling(row: Any) -> bool:
     return isinstance(row, dict) and row.keys() >= _CEILING and all(map(is_number_or_none, row.values()))
-
-
-def _model(path: Path) -> list[tuple[str, Any]]:
-    info = read_object(path, _MODEL_FIX)
-    return [(key, value) for key, value in _flat(info).items() if key != "categories"]
 
 
 def _summary(path: Path) -> dict[str, dict[str, Any]]:

@@ -104,7 +104,7 @@ class Gallery:
     def _entry(self, image: int, record: ArchivedImage) -> dict[str, Any]:
         pixels = decode_rgb(record.image_bytes, f"{self._archive.path}: {record.file_name}")
         height, width = pixels.shape[:2]
-        found = self._evaluation.detections
+        found, truths = self._evaluation.detections, self._truths
         rows = self._by_image[image]
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
         shown, own = rows[:_MOST_DETECTIONS], self._truths_by_image[image]
@@ -121,10 +121,8 @@ class Gallery:
             "h": height,
             "src": _data_uri(pixels, self._longest_px),
             "t": [
-                [*_short(box), int(label), int(fate)]
-                for box, label, fate in zip(
-                    self._truths.boxes_ltwh[own], self._truths.labels[own], self._fates[own], strict=True
-                )
+                [*_short(truths.boxes_ltwh[row]), int(truths.labels[row]), int(self._fates[row])]
+                for row in own.tolist()
             ],
             "d": [
                 [

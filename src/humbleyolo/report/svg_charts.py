@@ -91,14 +91,8 @@ def line_chart(
 ) -> Markup:
     """Draw lines.
 
-    Args:
-        name: Id of the chart in the page.
-        description: Text for screen readers.
-        across: The x axis.
-        up: The y axis.
-        lines: In the order of the legend.
-        diagonal: True to draw the line from corner to corner, faintly.
-        mark: Value of the x axis at which a vertical line stands.
+    `name` is the chart's id in the page, `description` a text for screen readers. `diagonal` draws a faint line from
+    corner to corner, `mark` a vertical line at a value of the x axis.
     """
     parts = [_axes(across, up)]
     if diagonal:

@@ -59,12 +59,7 @@ def draw_splits(
 ) -> Generator[EncodedSample]:
     """Draw all images of some splits, one split after the other, on all cores if that is quicker.
 
-    Args:
-        params: Parameters of the drawn images.
-        folder: Folder of the font files.
-        seed: Seed of all random numbers.
-        splits: Names in `SPLITS`.
-        processes: Number of processes, at most; None for one per core. The bytes are the same.
+    `folder` holds the font files. At most `processes` processes draw, one per core if None; the bytes are the same.
 
     Raises:
         UserError: See `Painter.draw`.

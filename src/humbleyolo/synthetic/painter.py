@@ -97,9 +97,7 @@ class Painter:
     def draw(self, split: str, index: int) -> Sample:
         """Draw one sample.
 
-        Args:
-            split: A name in `SPLITS`.
-            index: Number of the image in the split, from 0.
+        `split` is a name in `SPLITS`, `index` the number of the image in it, from 0.
 
         Raises:
             UserError: If `free.min_objects` words find no place.
@@ -121,7 +119,7 @@ class Painter:
         if params.noise:
             pixels = _add_noise(pixels, params.noise * 255, random)
         words = [
-            Word(*placed.name, placed.left, placed.top, _ltwh(placed.box), colour)
+            Word(*placed.name, placed.left, placed.top, placed.box_ltwh, colour)
             for placed, colour in zip(layout.placed, inks, strict=True)
         ]
         return Sample(pixels, words, not_drawn)
@@ -236,11 +234,6 @@ def _places(part: int, parts: int, length: int, extent: int, may_leave: bool) ->
     if not may_leave:
         first, behind = max(first, 0), min(behind, length - extent + 1)
     return first, behind - first
-
-
-def _ltwh(box: Box) -> Box:
-    left, top, right, bottom = box
-    return left, top, right - left, bottom - top
 
 
 def _slope(height: int, width: int, right: float, down: float) -> Floats32:

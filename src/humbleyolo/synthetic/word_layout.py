@@ -26,6 +26,12 @@ class Placed:
     box: Box
     visible: int
 
+    @property
+    def box_ltwh(self) -> Box:
+        """`box` as left, top, width, height."""
+        left, top, right, bottom = self.box
+        return left, top, right - left, bottom - top
+
 
 class Layout:
     """The map of the owner of each pixel of an image: the word whose ink it shows."""
