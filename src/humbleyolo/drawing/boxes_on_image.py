@@ -26,7 +26,7 @@ def draw_boxes(
     grid: tuple[int, int] | None = None,
     grid_extent: Sequence[float] | None = None,
 ) -> Image.Image:
-    """Draw labelled boxes on an enlarged image.
+    """Draw labelled boxes on an enlarged image, with the frame of `canvas.framed` around it.
 
     The outline lies outside the box, so that the object stays in sight. Its tag covers as little of any box as
     it can. Boxes that reach beyond the picture are cut at the frame's edge. All boxes are outlined; the 200 of the
@@ -41,9 +41,6 @@ def draw_boxes(
         scores: (M,) confidences, written behind the names.
         grid: (rows, cols) of a grid to draw faintly.
         grid_extent: Extent of the grid, xyxy pixels of `image`; the image itself if None.
-
-    Returns:
-        The enlarged picture with the frame of `canvas.framed` around it.
 
     Raises:
         ValueError: On another shape, a label that is no index into `names`, or a number that is not finite.

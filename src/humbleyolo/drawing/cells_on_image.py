@@ -24,7 +24,7 @@ def draw_cells(
     """Tint each cell of the grid by its confidence, from nothing at 0 to orange at 1.
 
     The confidence is written into cells with room for it. Cells that are responsible for an object have a blue
-    edge; the object's centre, which makes them so, is a blue dot.
+    edge; the object's centre, which makes them so, is a blue dot. The picture is as large as that of `draw_boxes`.
 
     Args:
         image: (H, W, 3) RGB, as the network sees it: the grid covers the whole of it.
@@ -32,9 +32,6 @@ def draw_cells(
         responsible: (R, S) bool.
         centres: (M, 2) x, y of objects, pixels of `image`.
         scale: Enlargement, nearest neighbour, 1 or more.
-
-    Returns:
-        The picture with a frame around it, of the size that `draw_boxes` makes it.
     """
     values = np.clip(np.nan_to_num(np.asarray(confidence, np.float64)), 0, 1)  # (R, S)
     picture = enlarge(image, scale)
