@@ -75,15 +75,9 @@ def rates_at(
         threshold: Least score.
         label: One class; None: all detections and ground truths together.
     """
-    is_taken, is_positive = taken_at(detections, matches, threshold), ~truths.crowd
-    if label is not None:
-        is_taken, is_positive = (
-            is_taken & (detections.labels == label),
-            is_positive & (truths.labels == label),
-        )
-    right, taken, positives = (
-        int(np.count_nonzero(rows)) for rows in (is_taken & (matches.truths >= 0), is_taken, is_positive)
-    )
+    scores, is_right, positives = _best_first(truths, detections, matches, label)
+    taken = 0 if threshold is None else int(np.count_nonzero(scores >= threshold))
+    right = int(np.count_nonzero(is_right[:taken]))
     return Rates(
         *(
             round(part / whole, 12) if whole else None
@@ -112,8 +106,7 @@ def best_threshold(
         matches: Their matches.
         label: One class; None: all together.
     """
-    scores, right = _best_first(detections, matches, label)
-    positives = _positives(truths, label)
+    scores, right, positives = _best_first(truths, detections, matches, label)
     if not right.any():
         return None
     found, taken = np.cumsum(right), np.arange(1, len(scores) + 1)
@@ -141,8 +134,7 @@ def threshold_table(
     """
     parts = []
     for label in (None, *range(len(categories))):
-        scores, right = _best_first(detections, matches, label)
-        positives = _positives(truths, label)
+        scores, right, positives = _best_first(truths, detections, matches, label)
         taken = np.searchsorted(-scores, -THRESHOLDS, "right")
         found = np.concatenate([[0], np.cumsum(right)])[taken]
         parts.append(
@@ -159,13 +151,13 @@ def threshold_table(
     return pd.concat(parts, ignore_index=True)
 
 
-def _best_first(detections: DetectionTable, matches: Matches, label: int | None) -> tuple[Floats, Bools]:
-    """Return the scores that count, falling, and whether each is right."""
-    counted = ~matches.ignored if label is None else ~matches.ignored & (detections.labels == label)
+def _best_first(
+    truths: TruthTable, detections: DetectionTable, matches: Matches, label: int | None
+) -> tuple[Floats, Bools, int]:
+    """Return the scores that count, falling, the right ones of them, and the number of ground truths."""
+    counted, positive = ~matches.ignored, ~truths.crowd
+    if label is not None:
+        counted, positive = counted & (detections.labels == label), positive & (truths.labels == label)
     rows = np.flatnonzero(counted)
     rows = rows[np.argsort(-detections.scores[rows], kind="stable")]
-    return detections.scores[rows], matches.truths[rows] >= 0
-
-
-def _positives(truths: TruthTable, label: int | None) -> int:
-    return int(np.count_nonzero(~truths.crowd & ((truths.labels == label) if label is not None else True)))
+    return detections.scores[rows], matches.truths[rows] >= 0, int(np.count_nonzero(positive))
