@@ -56,10 +56,9 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
 
 
 def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[DetectedBatch]:
-    """Yield what a network finds on a split, batch by batch.
+    """Yield a network's detections on a split, batch by batch, in pixels of the images before the letterbox.
 
-    Boxes are taken back through the letterbox and clipped to the original image; what lies on the
-    letterbox's bars alone is dropped. Where the selection asks for whole pixels, they are the original image's.
+    Boxes are clipped to the image; one that lies in the letterbox padding alone is dropped.
     """
     for start in range(0, len(split), _BATCH):
         predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
@@ -72,7 +71,7 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
+class EvaluatedSplit:
     """Ground truths of a split, and a network's output on it.
 
     Attributes:
@@ -88,7 +87,7 @@ class Evaluated:
 
 def run_network(
     network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
-) -> list[Evaluated]:
+) -> list[EvaluatedSplit]:
     """Check all splits, then run a network over each with a progress bar.
 
     Args:
@@ -116,7 +115,7 @@ def run_network(
                 batches.append(batch)
                 bar.update(len(batch.confidence))
         results.append(
-            Evaluated(
+            EvaluatedSplit(
                 known,
                 DetectionTable.join([batch.detections for batch in batches]),
                 np.concatenate([batch.confidence for batch in batches]),

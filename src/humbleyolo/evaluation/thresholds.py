@@ -78,12 +78,8 @@ def rates_at(
     scores, is_right, positives = _best_first(truths, detections, matches, label)
     taken = 0 if threshold is None else int(np.count_nonzero(scores >= threshold))
     right = int(np.count_nonzero(is_right[:taken]))
-    return Rates(
-        *(
-            round(part / whole, 12) if whole else None
-            for part, whole in ((right, taken), (right, positives), (2 * right, taken + positives))
-        )
-    )
+    parts = ((right, taken), (right, positives), (2 * right, taken + positives))
+    return Rates(*(round(part / whole, 12) if whole else None for part, whole in parts))
 
 
 def taken_at(detections: DetectionTable, matches: Matches, threshold: float | None) -> Bools:
