@@ -8,7 +8,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.metrics import nearest_truths as module
+from humbleyolo.metrics import nearest_ground_truth as module
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
