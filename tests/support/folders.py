@@ -33,6 +33,14 @@ def encoded(image: Image.Image, kind: str = "PNG", **save: object) -> bytes:
     return file.getvalue()
 
 
+def photo(seed: int) -> Image.Image:
+    """Something like a photograph: smooth, with structure."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (9, 12, 3), np.uint8))
+    image = np.asarray(small.resize((120, 90), Image.Resampling.BICUBIC)).astype(int)
+    return Image.fromarray(np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8))
+
+
 def png_of(width: int, height: int) -> bytes:
     """A PNG that declares a size and holds next to nothing."""
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
