@@ -20,7 +20,6 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
 from humbleyolo.labels.writing import WrittenSet
-from humbleyolo.params.value_types import LabelFormat
 
 
 class Format(Protocol):
@@ -54,7 +53,7 @@ class Row(NamedTuple):
     module: Format
 
 
-FORMATS: dict[LabelFormat, Row] = {
+FORMATS: dict[str, Row] = {
     "voc": Row("Pascal VOC XML (LabelImg)", voc),
     "yolo": Row("YOLO text (Yolo Mark, LabelImg, CVAT, Ultralytics)", yolo),
     "coco": Row("COCO JSON", coco),
@@ -68,7 +67,7 @@ FORMATS: dict[LabelFormat, Row] = {
 WRITABLE: dict[str, WritableFormat] = {"voc": voc, "yolo": yolo, "coco": coco, "cvat": cvat, "csv": csv_table}
 
 
-def _detect_format(source: Source) -> tuple[LabelFormat, str]:
+def _detect_format(source: Source) -> tuple[str, str]:
     """Return the one format that the source is in, and the evidence.
 
     Raises:
