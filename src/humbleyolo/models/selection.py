@@ -48,7 +48,8 @@ class Selection:
     @classmethod
     def from_section(cls, section: Section) -> Self:
         """Take the fields that a section of params.yaml or of a file has."""
-        return cls(**section.model_dump(include={field.name for field in fields(cls)}))
+        names = type(section).model_fields.keys() & {field.name for field in fields(cls)}
+        return cls(**{name: getattr(section, name) for name in names})
 
     def override(self, **values: Any) -> Self:
         """Replace fields by values that are not None.
