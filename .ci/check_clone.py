@@ -67,9 +67,7 @@ def changes(entries: list[Any]) -> Iterator[str]:
             for path, what in paths.items():
                 if isinstance(what, dict):  # a file of parameters
                     yield from (f"{path}: {key} {state}" for key, state in what.items())
-                elif what not in ABSENT or (
-                    what == "deleted" and kind == "changed outs" and kept_by_git(path)
-                ):
+                elif what not in ABSENT or (what == "deleted" and kind == "changed outs" and kept_by_git(path)):
                     yield f"{path}: {what}"
 
 
@@ -92,9 +90,7 @@ def report(stale: dict[str, list[str]], base: str) -> str:
     lines = [
         "### `dvc.lock`",
         "",
-        "Fits the code and the parameters."
-        if not stale
-        else "Run `uv run dvc repro` and commit what it writes:",
+        "Fits the code and the parameters." if not stale else "Run `uv run dvc repro` and commit what it writes:",
         "",
         *(f"- `{stage}`: {'; '.join(shorten(reasons))}" for stage, reasons in stale.items()),
     ]

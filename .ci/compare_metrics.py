@@ -9,15 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TOLERANCE = {
-    "images": 0,
-    "objects": 0,
-    "ap": 0.03,
-    "ap50": 0.01,
-    "ap75": 0.03,
-    "ar100": 0.03,
-    "mean_iou": 0.03,
-}
+TOLERANCE = {"images": 0, "objects": 0, "ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
 
 
 def differences(committed: dict[str, Any], new: dict[str, Any]) -> list[str]:

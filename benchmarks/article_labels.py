@@ -59,9 +59,7 @@ def _article(word: Word, text: str, fonts: Fonts) -> tuple[float, float, float, 
 
 def main() -> None:
     """Write the folder."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parsed = parser.parse_args()

@@ -69,23 +69,17 @@ def main() -> None:
         encode(encoding, folder / "dataset", folder / "grid")
         splits = (folder / "grid/train", folder / "grid/val")
         started = time.perf_counter()
-        stages.train.train(
-            seed, runtime, model, loss, train, *splits, folder / "model", folder / "kept/checkpoint"
-        )
+        stages.train.train(seed, runtime, model, loss, train, *splits, folder / "model", folder / "kept/checkpoint")
         total = time.perf_counter() - started
     cost = sum(writes) + sum(hashing)
-    print(
-        f"training {total:.1f} s, {train.epochs} epochs; checkpoints {cost:.2f} s: {cost / total:.2%} of it"
-    )
+    print(f"training {total:.1f} s, {train.epochs} epochs; checkpoints {cost:.2f} s: {cost / total:.2%} of it")
     print(f"hashing what the run depends on, once: {sum(hashing):.2f} s")
     if writes:
         print(
             f"{len(writes)} written of {max(sizes) / 1e6:.1f} MB at most: "
             f"{statistics.median(writes) * 1000:.0f} ms each (most {max(writes) * 1000:.0f})"
         )
-    print(
-        f"limit: one in {checkpoint.SHORTEST_S:.0f} s or fewer, and {checkpoint.SHARE:.1%} of the time after each"
-    )
+    print(f"limit: one in {checkpoint.SHORTEST_S:.0f} s or fewer, and {checkpoint.SHARE:.1%} of the time after each")
 
 
 if __name__ == "__main__":

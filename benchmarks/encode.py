@@ -67,8 +67,7 @@ def repeat(archive: Path, processes: int, repetitions: int) -> str:
     """Measure in fresh processes, and return a row of the table."""
     command = [sys.executable, __file__, "--once", str(archive), str(processes)]
     runs: list[dict[str, Any]] = [
-        json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        for _ in range(repetitions)
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(repetitions)
     ]
     speeds = [run["images_s"] for run in runs]
     return (

@@ -136,9 +136,7 @@ def _assess(case: Case, resamples: int) -> float | None:
     return result
 
 
-def timed(
-    run: Callable[[Case], float | None], sizes: tuple[int, int, int, int]
-) -> tuple[float | None, float, float]:
+def timed(run: Callable[[Case], float | None], sizes: tuple[int, int, int, int]) -> tuple[float | None, float, float]:
     """Return the result, the seconds, and the process's peak of memory in MiB."""
     case = make_case(*sizes)
     started = time.perf_counter()
@@ -149,9 +147,7 @@ def timed(
 
 def main() -> None:
     """Run each in turn and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("images", 5000), ("truths", 36_000), ("detections", 250_000), ("classes", 80)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--intervals", action="store_true", help="measure the bootstrap too")

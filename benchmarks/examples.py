@@ -44,9 +44,7 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
     inputs = Path(dataset.inputs)
     if not (clone / inputs).exists():
         if not (ROOT / inputs).exists():
-            raise SystemExit(
-                f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}.yaml"
-            )
+            raise SystemExit(f"error: {ROOT / inputs}: no such folder; see the head of examples/{example}.yaml")
         (clone / inputs).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / inputs).is_dir() else shutil.copyfile
         copy(ROOT / inputs, clone / inputs)
@@ -72,9 +70,7 @@ def run(clone: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Run, then print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     allowed = sorted(path.stem for path in (ROOT / "examples").glob("*.yaml"))
     parser.add_argument("examples", nargs="+", choices=allowed)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])

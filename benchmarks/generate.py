@@ -48,8 +48,7 @@ def repeat(images: int, processes: int, repetitions: int) -> str:
     """Measure in fresh processes, and return a row of the table."""
     command = [sys.executable, __file__, "--once", str(images), str(processes)]
     runs: list[dict[str, Any]] = [
-        json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        for _ in range(repetitions)
+        json.loads(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(repetitions)
     ]
     speeds = [run["images_s"] for run in runs]
     main = max(run["main_mib"] for run in runs)
@@ -63,9 +62,7 @@ def repeat(images: int, processes: int, repetitions: int) -> str:
 
 def main() -> None:
     """Print a row per number of images and of processes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=[6500, 65000])
     parser.add_argument("--processes", type=int, nargs="+", default=sorted({1, available_cores()}))
     parser.add_argument("--repetitions", type=int, default=5)

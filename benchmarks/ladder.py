@@ -43,10 +43,7 @@ _ARTICLE: Changes = {
 # Steps, each on top of all before it.
 STEPS: list[tuple[str, Changes]] = [
     ("the article's text, its mistakes included", _ARTICLE),
-    (
-        "the article's code: other mistakes",
-        {"loss.mistakes": ["square_for_abs", "mixed_units", "iou_gradient"]},
-    ),
+    ("the article's code: other mistakes", {"loss.mistakes": ["square_for_abs", "mixed_units", "iou_gradient"]}),
     ("IoU of true distances, in one unit", {"loss.mistakes": ["iou_gradient"]}),
     ("no gradient through the IoU: the loss is right", {"loss.mistakes": []}),
     ("pixels scaled to 0 to 1", {"model.humble.scale_pixels": True}),
@@ -194,20 +191,14 @@ def table(titles: list[str], results: dict[str, Any], last_column: str, climbs: 
     """
     if not titles:
         return []
-    lines = [
-        f"| Rung | AP50 | AP50:95 | Training, s | Parameters | {last_column} |",
-        "|---|---|---|---|---|---|",
-    ]
+    lines = [f"| Rung | AP50 | AP50:95 | Training, s | Parameters | {last_column} |", "|---|---|---|---|---|---|"]
     before: Changes = {}
     for title in titles:
         runs = list(results[title]["runs"].values())
         values = results[title]["values"]
-        new = [
-            f"`{key}={_override(value)}`" for key, value in values.items() if before.get(key, ...) != value
-        ]
+        new = [f"`{key}={_override(value)}`" for key, value in values.items() if before.get(key, ...) != value]
         cells = [
-            spread([one[key] for one in runs], digits)
-            for key, digits in (("ap50", 3), ("ap", 3), ("seconds", 0))
+            spread([one[key] for one in runs], digits) for key, digits in (("ap50", 3), ("ap", 3), ("seconds", 0))
         ]
         lines.append(f"| {title} | {' | '.join(cells)} | {runs[0]['parameters']:,} | {', '.join(new)} |")
         before = values if climbs or not before else before
@@ -247,9 +238,7 @@ def make_page(page: str, results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Climb, then write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--table", action="store_true", help="only write the page from docs/ladder.json")
     parsed = parser.parse_args()

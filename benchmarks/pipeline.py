@@ -36,14 +36,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("generate", "encode", "train", "evaluate", "render")
 GOALS = (0.5, 0.85, 0.93)
-_AUGMENT = {
-    "translate": 0.1,
-    "scale": 0.2,
-    "brightness": 0.1,
-    "contrast": 0.2,
-    "saturation": 0.2,
-    "hue": 0.02,
-}
+_AUGMENT = {"translate": 0.1, "scale": 0.2, "brightness": 0.1, "contrast": 0.2, "saturation": 0.2, "hue": 0.02}
 
 
 def make_project(folder: Path, times: int, epochs: int) -> Path:
@@ -112,9 +105,7 @@ def own_memory(pid: int) -> float:
     except OSError:  # it has ended
         return 0.0
     anonymous = re.search(r"^RssAnon:\s+(\d+) kB$", status, re.MULTILINE)
-    return (int(anonymous[1]) / 1024 if anonymous else 0.0) + sum(
-        own_memory(int(child)) for child in children
-    )
+    return (int(anonymous[1]) / 1024 if anonymous else 0.0) + sum(own_memory(int(child)) for child in children)
 
 
 def measure_stages(times: int) -> dict[str, Any]:
@@ -258,9 +249,7 @@ def table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 def main() -> None:
     """Measure everything, or one thing for a process that asks for it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the JSON there; without it, it is printed")
     parser.add_argument("--measure", nargs="+", choices=MEASUREMENTS, default=list(MEASUREMENTS))
@@ -273,15 +262,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = make_project(Path(folder), 1, epochs=1)
         run_stages(project)
-        results = {
-            name: repeat(name, parsed.repetitions, project / "data/grid") for name in tqdm(parsed.measure)
-        }
+        results = {name: repeat(name, parsed.repetitions, project / "data/grid") for name in tqdm(parsed.measure)}
     print("\n".join(table(results)))
-    machine = {
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-    }
+    machine = {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
     text = json.dumps({"machine": machine, "results": results}, indent=1) + "\n"
     if parsed.json:
         parsed.json.write_text(text)

@@ -62,9 +62,7 @@ def start_up(path: Path, images: Path, times: int) -> list[float]:
 
 def main() -> None:
     """Measure every model, and print a table in Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("data/model"))
     parser.add_argument("--exports", type=Path, default=Path("exports"))
     parser.add_argument("--images", type=Path, default=Path("data/grid/test/images.npy"))

@@ -51,6 +51,4 @@ def main() -> Made:
 
 
 if __name__ == "__main__":
-    run_stage(
-        "encode", main, "lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`"
-    )
+    run_stage("encode", main, "lower encode.height and encode.width, or use one core: `taskset -c 0 dvc repro`")

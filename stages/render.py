@@ -24,9 +24,7 @@ from humbleyolo.storage.atomic import atomic_write, make_folder
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
 
-def render(
-    params: dict[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path
-) -> Made:
+def render(params: dict[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path) -> Made:
     """Write the pictures and the report into `out`."""
     with Archive(dataset / "test.zip") as archive:
         split, truths = open_encoded(grid / "test"), TruthTable.from_archive(archive)

@@ -37,9 +37,7 @@ def train(
         TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress,
         checkpoint.stop_when_kept() if checkpoint else nullcontext(),
     ):
-        trained = train_network(
-            trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on
-        )
+        trained = train_network(trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on)
     save_model(out, ModelInfo(model, both.grid, both.categories, both.fill), trained.weights)
     write_history(out / "history.csv", trained.history)
     if checkpoint:

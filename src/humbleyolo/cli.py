@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: With the command's exit code; 2 for a wrong argument or another mistake that a user can mend.
     """
-    parser = argparse.ArgumentParser(
-        prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"]
-    )
+    parser = argparse.ArgumentParser(prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"])
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('humbleyolo')}")
     commands = parser.add_subparsers(metavar="command", title="commands")
     for name, module in COMMANDS.items():

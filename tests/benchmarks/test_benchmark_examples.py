@@ -42,7 +42,5 @@ def test_what_cannot_be_is_told(clone: Path, tmp_path: Path, monkeypatch: pytest
         with pytest.raises(SystemExit, match=rf"--set {key}: no such key in params\.yaml"):
             prepare(clone, "hard", 1, {key: 3})
     monkeypatch.setattr(examples, "ROOT", tmp_path)
-    with pytest.raises(
-        SystemExit, match=r"data/labelled/bccd: no such folder; see the head of examples/bccd\.yaml"
-    ):
+    with pytest.raises(SystemExit, match=r"data/labelled/bccd: no such folder; see the head of examples/bccd\.yaml"):
         prepare(clone, "bccd", 1, {})

@@ -25,10 +25,7 @@ from humbleyolo.params.sections import Params
 
 STAGES = ["generate", "encode", "train", "evaluate", "render"]
 UNTRACEABLE = why_not()
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(UNTRACEABLE is not None, reason=UNTRACEABLE or ""),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(UNTRACEABLE is not None, reason=UNTRACEABLE or "")]
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,7 @@ def test_a_stage_reads_and_writes_what_it_declares_and_nothing_else(stage: str, 
 @pytest.mark.parametrize("stage", STAGES[:-1])  # `render` shows all of them in the report, read or not
 def test_a_stage_reads_from_each_section_that_it_asks_for(stage: str, traced: Traced) -> None:
     trace = traced.traces[stage]
-    assert {leaf.split(".")[0] for leaf in trace.leaves if "." in leaf or leaf == "seed"} >= set(
-        trace.sections
-    )
+    assert {leaf.split(".")[0] for leaf in trace.leaves if "." in leaf or leaf == "seed"} >= set(trace.sections)
 
 
 def test_what_is_not_declared_would_be_found(project: Project, tmp_path: Path) -> None:
@@ -194,9 +189,7 @@ def test_each_file_changed_by_itself_makes_stale_those_that_list_its_room(
     deps = {stage: Stage.of(project, stage).deps for stage in STAGES}
     for name in sources:
         listed = {stage for stage in STAGES if any(Path(name).is_relative_to(dep) for dep in deps[stage])}
-        readers = {
-            stage for stage, trace in traced.traces.items() if traced.project.path / name in trace.read
-        }
+        readers = {stage for stage, trace in traced.traces.items() if traced.project.path / name in trace.read}
         assert readers <= listed, name
         assert watched.stale_after(name, lambda text: text + b"\n") == listed, name
     rest = set(project.git("ls-files").split()) - {*sources, "dvc.yaml", "dvc.lock", "params.yaml"}

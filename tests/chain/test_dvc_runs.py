@@ -70,21 +70,8 @@ TABLE = [
 
 def circumstances(home):
     """Return what to run a command under to have another time, home, language, order of hashes, mask and cores."""
-    variables = {
-        "HOME": home,
-        "TZ": "Pacific/Kiritimati",
-        "LC_ALL": "C",
-        "PYTHONHASHSEED": "7",
-        "COLUMNS": "40",
-    }
-    under = [
-        "sh",
-        "-c",
-        'umask 077; exec "$@"',
-        "sh",
-        "env",
-        *(f"{name}={variables[name]}" for name in variables),
-    ]
+    variables = {"HOME": home, "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7", "COLUMNS": "40"}
+    under = ["sh", "-c", 'umask 077; exec "$@"', "sh", "env", *(f"{name}={variables[name]}" for name in variables)]
     if shutil.which("taskset"):
         under += ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))]
     if shutil.which("faketime"):
@@ -158,9 +145,7 @@ class TestLabelledImages:
         labelled.commit("Keep it")
         before = labelled.outputs()
         apart = labelled.dvc("exp", "run", "--temp", "-S", "render.scale=2").stdout
-        assert (
-            "Stage 'generate' didn't change" in apart
-        )  # in another folder, which has the images from DVC's cache
+        assert "Stage 'generate' didn't change" in apart  # in another folder, which has the images from DVC's cache
         assert "Running stage 'render'" in apart
         assert labelled.outputs() == before
 
@@ -234,9 +219,7 @@ import time
 while not Path({str(tmp_path / "go")!r}).exists():
     time.sleep(0.1)
 """
-        project.edit(
-            "src/humbleyolo/dataset/summary.py", lambda text: text + wait
-        )  # `generate` waits for the change
+        project.edit("src/humbleyolo/dataset/summary.py", lambda text: text + wait)  # `generate` waits for the change
         with ThreadPoolExecutor(1) as background:
             run = background.submit(project.dvc, "exp", "run", "--temp", "encode")
             while not (tmp_path / "mark").exists():

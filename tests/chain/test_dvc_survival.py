@@ -123,8 +123,7 @@ def test_dvc_goes_on_once_a_full_disk_has_space(project: Project) -> None:
         full = project.dvc("repro", "--single-item", "--force", "encode", check=False)
         assert full.returncode != 0
         assert (
-            "error: data/grid/train/images.npy: cannot be written: the disk is full; free some space"
-            in full.stderr
+            "error: data/grid/train/images.npy: cannot be written: the disk is full; free some space" in full.stderr
         )
         assert "Traceback" not in full.stderr
         disk.remount("size=8m")
@@ -134,9 +133,7 @@ def test_dvc_goes_on_once_a_full_disk_has_space(project: Project) -> None:
 
 
 @pytest.mark.parametrize("what", ["parameter", "source", "another stage's"])
-def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(
-    what: str, project: Project
-) -> None:
+def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(what: str, project: Project) -> None:
     before = project.outputs()
     project.set("train.epochs", 60)
     started = Started(project)
@@ -144,9 +141,7 @@ def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(
     if what == "parameter":
         project.set("train.learning_rate", 0.0017)
     elif what == "source":
-        project.edit(
-            "src/humbleyolo/training/losses.py", lambda text: text + "\nraise SystemExit('broken')\n"
-        )
+        project.edit("src/humbleyolo/training/losses.py", lambda text: text + "\nraise SystemExit('broken')\n")
     else:
         project.set("render.scale", 2)
     said = started.end()

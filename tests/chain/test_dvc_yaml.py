@@ -80,15 +80,11 @@ def test_the_project_itself_does_not_use_what_the_package_gives_late():
 def test_a_stage_declares_exactly_the_sections_that_it_loads(stage):
     tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
     calls = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "load_params"
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "load_params"
     ]
     assert len(calls) == 1
     assert ast.unparse(calls[0].args[0]) == "Path('params.yaml')"
-    assert [ast.literal_eval(argument) for argument in calls[0].args[1:]] == PIPELINE["stages"][stage][
-        "params"
-    ]
+    assert [ast.literal_eval(argument) for argument in calls[0].args[1:]] == PIPELINE["stages"][stage]["params"]
 
 
 def test_every_section_of_the_parameters_is_read_by_a_stage():
@@ -113,9 +109,7 @@ def test_every_data_dependency_is_an_output_of_a_stage_before():
 
 
 def test_training_never_sees_the_test_split():
-    assert not [
-        dep for dep in PIPELINE["stages"]["train"]["deps"] if dep.startswith("data/") and "test" in dep
-    ]
+    assert not [dep for dep in PIPELINE["stages"]["train"]["deps"] if dep.startswith("data/") and "test" in dep]
 
 
 @pytest.mark.parametrize("stage", STAGES)

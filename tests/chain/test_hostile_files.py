@@ -28,9 +28,7 @@ from humbleyolo.report.evaluation_reader import check_match, read_evaluation
 from humbleyolo.report.page_contents import collect
 from humbleyolo.report.table_reader import read_table, whole_or_none
 
-INFO = ModelInfo(
-    model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0
-)
+INFO = ModelInfo(model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0)
 WEIGHTS = {"kernel": np.arange(12, dtype=np.float32).reshape(3, 4), "bias": np.ones(3, np.float32)}
 PHASES = [Phase.explicit, Phase.generate]  # finding a shorter example takes long, and tells little here
 SHAPES = {name: values.shape for name, values in WEIGHTS.items()}
@@ -100,9 +98,7 @@ def change(draw: st.DrawFn, whole: bytes) -> bytes:
     """Draw what becomes of some bytes."""
     place, end = sorted(draw(st.tuples(*2 * [st.integers(0, len(whole))])))
     middle = draw(
-        st.sampled_from(
-            [b"", whole[place:end] * 2, bytes(end - place), b"\xff" * (end - place), whole[::-1][:99]]
-        )
+        st.sampled_from([b"", whole[place:end] * 2, bytes(end - place), b"\xff" * (end - place), whole[::-1][:99]])
         | st.binary(max_size=20)
     )
     return whole[:place] + middle + draw(st.sampled_from([whole[end:], whole[place + len(middle) :], b""]))
@@ -123,22 +119,7 @@ def ways(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from ways(value[key], (*way, key))
 
 
-ODD = [
-    None,
-    "x",
-    -1,
-    -5.5,
-    1e308,
-    2**70,
-    10**400,
-    [],
-    {},
-    True,
-    float("nan"),
-    [[1]],
-    "<script>",
-    {"a": {"b": []}},
-]
+ODD = [None, "x", -1, -5.5, 1e308, 2**70, 10**400, [], {}, True, float("nan"), [[1]], "<script>", {"a": {"b": []}}]
 
 
 @rounds(max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -26,15 +26,10 @@ def found_in(text: str) -> list[str]:
                 found.append(f"{node.lineno}: {function}")
             for keyword in node.keywords:
                 setting = f"{keyword.arg}={ast.unparse(keyword.value)}"
-                if setting == "allow_pickle=True" or re.fullmatch(
-                    r"dtype=(np\.)?object_?|dtype='O'", setting
-                ):
+                if setting == "allow_pickle=True" or re.fullmatch(r"dtype=(np\.)?object_?|dtype='O'", setting):
                     found.append(f"{node.lineno}: {setting}")
             given = [ast.unparse(argument) for argument in node.args]
-            if {"object", "np.object_", "'O'", "'|O'"} & set(given) and function not in (
-                "isinstance",
-                "issubclass",
-            ):
+            if {"object", "np.object_", "'O'", "'|O'"} & set(given) and function not in ("isinstance", "issubclass"):
                 found.append(f"{node.lineno}: {function} of objects")
             if function == "np.load" and "allow_pickle=False" not in ast.unparse(node):
                 found.append(f"{node.lineno}: np.load without allow_pickle=False")

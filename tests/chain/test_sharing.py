@@ -63,9 +63,7 @@ def digests(project: Path) -> dict[str, str]:
     """Return the MD5 of each output that DVC keeps, as dvc.lock has it."""
     lock = YAML(typ="safe").load(project / "dvc.lock")
     outs = [out for stage in lock["stages"].values() for out in stage["outs"]]
-    return {
-        out["path"]: out["md5"] for out in outs if not out["path"].endswith(("metrics.json", "headline.json"))
-    }
+    return {out["path"]: out["md5"] for out in outs if not out["path"].endswith(("metrics.json", "headline.json"))}
 
 
 def needed(project: Path, *stages: str) -> set[str]:
@@ -112,8 +110,7 @@ class Team:
         self.folder, self.first, self.bucket = folder, project.path, bucket
         self.origin = folder / "project.git"
         self.reader = Reader(
-            folder / "home",
-            KEYS | {"AWS_ENDPOINT_URL": bucket.server, "AWS_EC2_METADATA_DISABLED": "true"},
+            folder / "home", KEYS | {"AWS_ENDPOINT_URL": bucket.server, "AWS_EC2_METADATA_DISABLED": "true"}
         )
         project.git("clone", "--quiet", "--bare", ".", str(self.origin))
         project.git("remote", "add", "origin", str(self.origin))
@@ -213,9 +210,7 @@ class TestABucket:
         for secret in (KEY_ID, SECRET):
             assert not team.run(f"git log --all --patch -S {secret}", team.origin).stdout
             assert not [
-                file
-                for file in team.first.rglob("*")
-                if file.is_file() and secret.encode() in file.read_bytes()
+                file for file in team.first.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()
             ]
 
     def test_another_clone_pulls_and_has_nothing_to_run(self, team: Team, tmp_path: Path) -> None:
@@ -300,9 +295,7 @@ class TestDamage:
         for line in shown[:3]:
             assert line in refused.stderr.splitlines()
         assert not (clone / "data/model/weights.npz").exists()
-        assert set(digests(clone)) - {p for p in digests(clone) if (clone / p).exists()} == {
-            "data/model/weights.npz"
-        }
+        assert set(digests(clone)) - {p for p in digests(clone) if (clone / p).exists()} == {"data/model/weights.npz"}
         fetched = team.run("dvc fetch", clone)  # as the document says: without a word
         assert "ERROR" not in fetched.stderr
         assert name in team.run(find, clone).stdout
@@ -331,9 +324,7 @@ class TestDamage:
         assert "weights.npz" in done.stderr
         assert "Traceback" not in done.stderr
 
-    def test_of_a_file_in_a_folder_is_refused_and_mended(
-        self, team: Team, damage: Callable[[str], str]
-    ) -> None:
+    def test_of_a_file_in_a_folder_is_refused_and_mended(self, team: Team, damage: Callable[[str], str]) -> None:
         find, _, send, mend = of(DAMAGE)
         name = damage("data/grid/val/images.npy")
         clone = team.clone("folder")
@@ -469,9 +460,7 @@ class TestOtherPlaces:
             other = (home / ".ssh/id.pub").read_text()
             known.write_text(known.read_text().split()[0] + " " + other)
             refused = team.run(
-                f"ssh -o BatchMode=yes -F {home}/.ssh/config storage.example.org true",
-                tmp_path,
-                check=False,
+                f"ssh -o BatchMode=yes -F {home}/.ssh/config storage.example.org true", tmp_path, check=False
             )
             assert "Host key verification failed" in refused.stderr
             clone = team.clone("from-anyone")

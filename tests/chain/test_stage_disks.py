@@ -24,13 +24,7 @@ from stages.generate import generate
 from stages.render import render
 from stages.train import train
 
-FOLDERS = {
-    "generate": "dataset",
-    "encode": "grid",
-    "train": "model",
-    "evaluate": "evaluation",
-    "render": "render",
-}
+FOLDERS = {"generate": "dataset", "encode": "grid", "train": "model", "evaluate": "evaluation", "render": "render"}
 STAGES = list(FOLDERS)
 WORK = {  # which must not have been started by then; `train` counts its own
     "generate": "humbleyolo.synthetic.drawn_split.draw_splits",
@@ -40,13 +34,7 @@ LAST = {
     "generate": "preview.png", "encode": "report.json", "train": "model.json", "evaluate": "metrics.json",
     "render": "report.html",
 }  # fmt: skip
-GROWTH = {
-    "generate": 1.25,
-    "encode": 1.25,
-    "train": 1.5,
-    "evaluate": 2,
-    "render": 2,
-}  # of the disk, try by try
+GROWTH = {"generate": 1.25, "encode": 1.25, "train": 1.5, "evaluate": 2, "render": 2}  # of the disk, try by try
 NOBODY = 65534
 
 pytestmark = pytest.mark.slow
@@ -92,9 +80,7 @@ class Chain:
             ),
         }  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                stages.train, "train_network", train_once
-            )  # what matters here comes before and after
+            patch.setattr(stages.train, "train_network", train_once)  # what matters here comes before and after
             runs[stage]()
 
 
@@ -119,9 +105,7 @@ def chain() -> Iterator[Chain]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
     }
 
 
@@ -138,9 +122,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(stage: str, chain: 
                 said = str(error)
             else:
                 break
-            assert re.fullmatch(
-                rf"{disk.path}/\S+: cannot be written: the disk is full; free some space", said
-            )
+            assert re.fullmatch(rf"{disk.path}/\S+: cannot be written: the disk is full; free some space", said)
             failed.add(said.split(": ")[0].rpartition("/")[2])
             found = contents(disk.path)
             assert found.items() <= whole.items(), said  # each is whole, from this run

@@ -14,10 +14,7 @@ from tiny_project import Project, Ran
 
 from tests.process.test_parent_watch import ended
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' list of processes"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' list of processes")]
 
 STAGES = ["generate", "encode", "train", "evaluate", "render"]
 
@@ -88,9 +85,7 @@ def test_a_worker_that_is_killed_ends_the_stage_in_words(name: str, busy: Projec
     os.kill(stage.session()[-1], signal.SIGKILL)  # as the system does where memory runs out
     code, said = stage.end()
     assert code == 2, said
-    assert said.splitlines()[-1].startswith(
-        "error: a worker process was killed from outside, as the system does"
-    )
+    assert said.splitlines()[-1].startswith("error: a worker process was killed from outside, as the system does")
     assert "Traceback" not in said
     assert stage.session() == []
     assert cached_outputs(busy, name) == before

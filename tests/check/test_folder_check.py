@@ -37,9 +37,7 @@ def drawn(number: int) -> tuple[bytes, list[Row]]:
         word = WORDS[rng.integers(len(WORDS))]
         place = (int(rng.integers(2, 100)), int(rng.integers(2, 74)))
         left, top, right, bottom = (float(value) for value in brush.textbbox(place, word, font=font(14)))
-        if any(
-            left < x2 + 3 and x1 < right + 3 and top < y2 + 3 and y1 < bottom + 3 for x1, y1, x2, y2 in taken
-        ):
+        if any(left < x2 + 3 and x1 < right + 3 and top < y2 + 3 and y1 < bottom + 3 for x1, y1, x2, y2 in taken):
             continue
         taken.append((left, top, right, bottom))
         brush.text(place, word, font=font(14), fill=tuple(rng.integers(150, 255, 3).tolist()))
@@ -156,9 +154,7 @@ def test_planted_errors(make: Maker) -> None:
 
 def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     boxes = ["cat 1 1 30 15", "cat 1 1 30 15.5", "Cat 5 5 8 18"]
-    path = make.folder(
-        {"a.png": picture(), "a.xml": voc("a.png", *boxes), "b.png": picture(), "b.xml": voc("b.png")}
-    )
+    path = make.folder({"a.png": picture(), "a.xml": voc("a.png", *boxes), "b.png": picture(), "b.xml": voc("b.png")})
     checked = check(path, ReadOptions())
     kinds = {row.kind for row in checked.rows}
     assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "near-duplicate"}
@@ -192,9 +188,7 @@ def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) ->
 
 def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
     """What the model has never seen, it cannot judge: it doubted all of them."""
-    rows = "".join(
-        f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8)
-    )
+    rows = "".join(f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8))
     files: Files = {"a.png": picture(width=640, height=480), "a.txt": rows, "classes.txt": "cat\n"}
     checked = check(make.folder(files | {"b.png": picture(1), "b.txt": ""}), ReadOptions())
     assert checked.judged == 0
@@ -230,17 +224,10 @@ def test_a_doubted_box_is_shown_with_what_is_around_it(make: Maker, tmp_path: Pa
     pixels[:20, :20] = (0, 0, 255)
     rows = "a.png,x,0,0,20,20\na.png,y,0.4,0.4,20,20\na.png,y,50,30,60,40\n"
     head = "image,label,xmin,ymin,xmax,ymax\n"
-    checked = check(
-        make.folder({"a.png": encoded(Image.fromarray(pixels)), "l.csv": head + rows}), ReadOptions()
-    )
+    checked = check(make.folder({"a.png": encoded(Image.fromarray(pixels)), "l.csv": head + rows}), ReadOptions())
     (sheet,) = checked.doubted.values()
     colours = {colour for _, colour in sheet.getcolors(1 << 20) or []}
-    assert {
-        (0, 0, 255),
-        (0, 0, 0),
-        (128, 128, 128),
-        (200, 30, 30),
-    } <= colours  # inside, outside, no image, outline
+    assert {(0, 0, 255), (0, 0, 0), (128, 128, 128), (200, 30, 30)} <= colours  # inside, outside, no image, outline
     page = tmp_path / "p.html"
     write_page(page, checked, "t")
     assert 'alt="nearly-twice"' in page.read_text()

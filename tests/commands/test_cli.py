@@ -89,9 +89,7 @@ def test_the_package_runs_as_a_module():
 
 def test_a_labelled_folder_that_is_not_there_is_told(tmp_path, capsys):
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("source: synthetic ", "source: labelled ").replace(
-        "data/fonts ", "data/labelled/cats "
-    )
+    text = text.replace("source: synthetic ", "source: labelled ").replace("data/fonts ", "data/labelled/cats ")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     for expected in (2, 0):
         with pytest.raises(SystemExit) as ended:
@@ -100,7 +98,5 @@ def test_a_labelled_folder_that_is_not_there_is_told(tmp_path, capsys):
         (tmp_path / "data/labelled/cats").mkdir(parents=True, exist_ok=True)
     told = capsys.readouterr().err
     line = 1 + [row.strip().startswith("inputs:") for row in text.splitlines()].index(True)
-    assert (
-        f"line {line}: dataset.inputs: '{tmp_path / 'data/labelled/cats'}' does not exist; allowed: " in told
-    )
+    assert f"line {line}: dataset.inputs: '{tmp_path / 'data/labelled/cats'}' does not exist; allowed: " in told
     assert "a folder, or a zip archive, with images and labels" in told

@@ -107,9 +107,7 @@ class TestFrom:
         assert stat.S_IMODE(Path("mine.yaml").stat().st_mode) == 0o640
         assert "lambda_coord: 15.0" in file.read_text()
 
-    def test_outside_git_and_for_another_file(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_outside_git_and_for_another_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         run(["rm", "-rf", ".git"])
         Path("other.yaml").write_text(DEFAULT.replace("\r", ""))
         assert params("--from", BCCD, "other.yaml") == 0

@@ -62,9 +62,9 @@ def annotations_of(path: Path) -> Any:
 
 
 names = st.lists(
-    st.text(
-        st.characters(exclude_characters="\\/\0", exclude_categories=["Cs"]), min_size=1, max_size=8
-    ).filter(lambda name: name not in (".", "..")),
+    st.text(st.characters(exclude_characters="\\/\0", exclude_categories=["Cs"]), min_size=1, max_size=8).filter(
+        lambda name: name not in (".", "..")
+    ),
     min_size=1,
     max_size=3,
 ).map("/".join)
@@ -79,14 +79,7 @@ def splits(draw: Any) -> list[Image]:
         objects = draw(st.lists(st.tuples(boxes, st.integers(0, 2)), max_size=4))
         height, width = draw(st.integers(1, 9999)), draw(st.integers(1, 9999))
         images.append(
-            (
-                name,
-                draw(st.binary(max_size=40)),
-                height,
-                width,
-                [b for b, _ in objects],
-                [c for _, c in objects],
-            )
+            (name, draw(st.binary(max_size=40)), height, width, [b for b, _ in objects], [c for _, c in objects])
         )
     return images
 
@@ -111,9 +104,7 @@ def test_round_trip_and_any_zip_tool_agrees(tmp_path_factory: Any, images: list[
 
 @given(splits(), st.integers(0, 12), st.integers(0, 12))
 @settings(deadline=None, max_examples=60)
-def test_a_range_is_a_slice_of_the_whole(
-    tmp_path_factory: Any, images: list[Image], start: int, stop: int
-) -> None:
+def test_a_range_is_a_slice_of_the_whole(tmp_path_factory: Any, images: list[Image], start: int, stop: int) -> None:
     path = write(tmp_path_factory.mktemp("archive") / "a.zip", images)
     assert read(path, start, stop) == images[start:stop]
     with Archive(path) as archive:
@@ -252,9 +243,7 @@ def test_a_foreign_archive_is_refused(tmp_path: Path, kind: str) -> None:
         file.writestr("annotations.json", foreign_annotations[kind])
         if kind != "more images than stored":
             file.writestr("images/x", b"x")
-    with pytest.raises(
-        UserError, match=r"a\.zip: is not an archive that `generate` wrote \(.+\); run `dvc repro"
-    ):
+    with pytest.raises(UserError, match=r"a\.zip: is not an archive that `generate` wrote \(.+\); run `dvc repro"):
         read(tmp_path / "a.zip")
 
 
@@ -273,9 +262,7 @@ def test_more_than_65535_images(tmp_path: Path) -> None:
     count = 66_000
     with ArchiveWriter(tmp_path / "a.zip", ["x"]) as writer:
         for index in range(count):
-            writer.add(
-                f"{index:06d}", b"%d" % index, 1, 1, [[index, 0, 1, 1]] * (index % 2), [0] * (index % 2)
-            )
+            writer.add(f"{index:06d}", b"%d" % index, 1, 1, [[index, 0, 1, 1]] * (index % 2), [0] * (index % 2))
     with Archive(tmp_path / "a.zip") as archive:
         assert len(archive) == count
         (last,) = archive.images(count - 1)
@@ -344,10 +331,7 @@ def test_two_processes_read_one_archive(tmp_path: Path) -> None:
     )
     with Archive(path):
         done = subprocess.run(
-            [sys.executable, "-X", "utf8", "-c", code, str(path)],
-            capture_output=True,
-            check=True,
-            encoding="utf8",
+            [sys.executable, "-X", "utf8", "-c", code, str(path)], capture_output=True, check=True, encoding="utf8"
         )
     assert done.stdout.strip() == "['a/b/ü.jpg', 'a/c.png']"
 

@@ -31,9 +31,7 @@ def test_a_dataset_is_written_line_by_line(pictures: list[tuple[str, list[list[f
     for number, (name, found, label, more) in enumerate(pictures, 1):
         lines.append(to_json(image_entry(number, name, width=3, height=label)))
         start = len(entries) + 1
-        entries += [
-            to_json(annotation_entry(start + n, number, label, box, more)) for n, box in enumerate(found)
-        ]
+        entries += [to_json(annotation_entry(start + n, number, label, box, more)) for n, box in enumerate(found)]
         writer.add(name, found, [label] * len(found), [more] * len(found), width=3, height=label)
     writer.end()
     written = images.getvalue() + annotations.getvalue()

@@ -97,9 +97,7 @@ def test_two_splits_joined_are_their_images_in_order(archive: Path, tmp_path: Pa
         np.testing.assert_array_equal(both[rows], [[other[6], one[0]], [one[22], other[0]]])
     for image in range(30):
         split, place = (first, image) if image < 23 else (second, image - 23)
-        own, whole = (
-            slice(*part.offsets[number : number + 2]) for part, number in ((split, place), (joined, image))
-        )
+        own, whole = (slice(*part.offsets[number : number + 2]) for part, number in ((split, place), (joined, image)))
         np.testing.assert_array_equal(joined.boxes[whole], split.boxes[own])
         np.testing.assert_array_equal(joined.labels[whole], split.labels[own])
         np.testing.assert_array_equal(joined.sizes[image], split.sizes[place])

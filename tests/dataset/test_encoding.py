@@ -52,9 +52,7 @@ def test_it_holds_what_image_after_image_gives(archive: Path, folder: Path) -> N
 
 
 def test_nothing_else_lies_in_the_folder(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [*(f"{a}.npy" for a in ARRAYS), "split.json"]
-    )
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*(f"{a}.npy" for a in ARRAYS), "split.json"])
 
 
 @pytest.mark.parametrize("images", [1, 7, 1000])

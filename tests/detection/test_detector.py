@@ -26,9 +26,7 @@ def scene(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray
 
 @given(st.data(), st.integers(1, 300), st.integers(1, 300))
 @settings(max_examples=60)
-def test_boxes_are_in_the_pixels_of_an_image_of_any_shape(
-    data: st.DataObject, height: int, width: int
-) -> None:
+def test_boxes_are_in_the_pixels_of_an_image_of_any_shape(data: st.DataObject, height: int, width: int) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     result = Detector(RedFinder())(scene(height, width, (left, top, right, bottom)))
@@ -74,9 +72,7 @@ def test_a_result_as_arrays_and_as_a_table() -> None:
     assert result.boxes.shape == (1, 4)
     assert result.class_names.tolist() == ["rat"]
     table = result.to_pandas()
-    assert table.to_dict("records") == [
-        {"label": "rat", "score": 1.0, "xmin": 10, "ymin": 4, "xmax": 20, "ymax": 12}
-    ]
+    assert table.to_dict("records") == [{"label": "rat", "score": 1.0, "xmin": 10, "ymin": 4, "xmax": 20, "ymax": 12}]
     nothing = Detector(RedFinder())(np.zeros((32, 64, 3), np.uint8))
     assert len(nothing) == len(nothing.class_names) == len(nothing.to_pandas()) == 0
     assert list(nothing.to_pandas().columns) == list(table.columns)

@@ -37,9 +37,7 @@ def assert_same(tensor: np.ndarray, grid: Grid, selection: Selection) -> int:
 
 
 @pytest.mark.parametrize("grid", GRIDS[:2])
-@pytest.mark.parametrize(
-    "selection", [Selection(0.01, 0.5, 100), Selection(0.3, 0.0, 7), Selection(0.0, 1.0, 1000)]
-)
+@pytest.mark.parametrize("selection", [Selection(0.01, 0.5, 100), Selection(0.3, 0.0, 7), Selection(0.0, 1.0, 1000)])
 @pytest.mark.parametrize("seed", range(4))
 def test_it_selects_what_numpy_selects(grid: Grid, selection: Selection, seed: int) -> None:
     tensor = np.random.default_rng(seed).uniform(-0.2, 1.2, (5, *grid.shape)).astype(np.float32)

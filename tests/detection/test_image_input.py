@@ -19,9 +19,7 @@ def read(picture: object) -> np.ndarray:
     return read_image(picture, MAX_PIXELS)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV"]
-)
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV"])
 def test_a_pillow_image_is_read_as_its_file(mode: str, tmp_path: Path) -> None:
     grey = Image.fromarray(PIXELS[..., 0])
     image = grey.convert("I").convert(mode) if mode == "I;16" else Image.fromarray(PIXELS).convert(mode)
@@ -99,10 +97,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes(file.getvalue()[:-1000])
     with pytest.raises(UserError, match=r"cut\.png: cannot be read as an image"):
         read(tmp_path / "cut.png")
-    with (
-        Image.open(tmp_path / "cut.png") as opened,
-        pytest.raises(UserError, match="the image: cannot be read"),
-    ):
+    with Image.open(tmp_path / "cut.png") as opened, pytest.raises(UserError, match="the image: cannot be read"):
         read(opened)
 
 
@@ -111,14 +106,10 @@ def declared_png(width: int, height: int) -> bytes:
     import zlib
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        )
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("side", [9434, 10_000, 13_000, 14_000, 60_000])

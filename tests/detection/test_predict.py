@@ -200,10 +200,7 @@ def test_a_broken_picture_is_told_and_the_others_are_done(
     if to == "json":
         document = json.loads(out.read_text())
         assert len(document["images"]) == 5
-        assert [one["file"] for one in document["errors"]] == [
-            f"{folder}/aa.jpg",
-            f"{folder}/deep/broken.png",
-        ]
+        assert [one["file"] for one in document["errors"]] == [f"{folder}/aa.jpg", f"{folder}/deep/broken.png"]
 
 
 def test_one_broken_among_a_thousand(tmp_path: Path) -> None:
@@ -269,9 +266,7 @@ def test_a_user_s_mistake_ends_with_code_2_and_leaves_nothing(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_huge_picture_is_refused_or_tiled(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_huge_picture_is_refused_or_tiled(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pixels = np.zeros((400, 900, 3), np.uint8)
     pixels[300:306, 700:712, 0] = 255
     Image.fromarray(pixels).save(tmp_path / "huge.png")
@@ -282,9 +277,7 @@ def test_a_huge_picture_is_refused_or_tiled(
     assert [one["box"] for one in image["detections"]] == [[700, 300, 712, 306]]
 
 
-def test_the_folder_of_a_network_works_without_a_fuss(
-    network_folder: Path, folder: Path, tmp_path: Path
-) -> None:
+def test_the_folder_of_a_network_works_without_a_fuss(network_folder: Path, folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "humbleyolo", "predict", str(folder), "--model", str(network_folder)]
     done = subprocess.run([*command, "--threshold", "0.01"], capture_output=True, text=True)
     assert done.returncode == 0
@@ -305,11 +298,7 @@ def test_a_model_is_fetched_from_a_git_repository(
     shutil.copytree(network_folder, repository / "data/model")
     (repository / "data/evaluation").mkdir()
     evaluated = {"format": 2, "threshold": 0.02, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
-    evaluated |= {
-        "mirrored": "none",
-        "whole_pixels": False,
-        "weights_sha256": sha256(network_folder / "weights.npz"),
-    }
+    evaluated |= {"mirrored": "none", "whole_pixels": False, "weights_sha256": sha256(network_folder / "weights.npz")}
     (repository / "data/evaluation/selection.json").write_text(json.dumps(evaluated))
 
     added = ("data/model/weights.npz", "data/model/model.json", "data/evaluation/selection.json")

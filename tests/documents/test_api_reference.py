@@ -21,16 +21,7 @@ def test_the_command_is_in_the_docs() -> None:
 
 @pytest.mark.slow
 def test_pdoc_writes_pages_of_what_users_call(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pdoc",
-        "--docformat",
-        "google",
-        *MODULES,
-        "--output-directory",
-        str(tmp_path),
-    ]
+    command = [sys.executable, "-m", "pdoc", "--docformat", "google", *MODULES, "--output-directory", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warn" not in done.stderr

@@ -109,9 +109,7 @@ class TestInAFreshClone:
         self.change_lock(clone, "evaluate", HEADLINE, hashlib.md5(content).hexdigest(), len(content))
         clone.commit("Get better")
         before = clone.outputs()
-        done = clone.command(
-            "env", f"GITHUB_STEP_SUMMARY={tmp_path / 'summary'}", "python", SCRIPT, check=True
-        )
+        done = clone.command("env", f"GITHUB_STEP_SUMMARY={tmp_path / 'summary'}", "python", SCRIPT, check=True)
         assert "Fits the code and the parameters." in done.stdout
         assert re.search(rf"^\| {HEADLINE} +\| ap +\| 0.0 +\| 0.5 +\| 0.5 +\|$", done.stdout, re.MULTILINE)
         assert "ap50" not in done.stdout  # as it was

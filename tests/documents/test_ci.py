@@ -7,15 +7,7 @@ import pytest
 from repository import ROOT
 
 SCRIPT = ROOT / ".ci/compare_metrics.py"
-COMMITTED = {
-    "images": 10,
-    "objects": 20,
-    "ap": 0.9,
-    "ap50": 0.99,
-    "ap75": 0.95,
-    "ar100": 0.92,
-    "mean_iou": None,
-}
+COMMITTED = {"images": 10, "objects": 20, "ap": 0.9, "ap50": 0.99, "ap75": 0.95, "ar100": 0.92, "mean_iou": None}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +58,5 @@ def test_ci_is_a_program():
     first, *_ = (ROOT / ".ci/run").read_text().splitlines()
     assert first == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in (ROOT / ".ci/run").read_text()
-    listed = subprocess.run(
-        ["git", "ls-files", "--stage", ".ci/run"], cwd=ROOT, capture_output=True, text=True
-    )
+    listed = subprocess.run(["git", "ls-files", "--stage", ".ci/run"], cwd=ROOT, capture_output=True, text=True)
     assert listed.returncode or listed.stdout.startswith("100755")

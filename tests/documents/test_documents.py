@@ -86,9 +86,7 @@ def test_every_document_is_reached_from_the_readme():
         if name not in reached:
             reached.add(name)
             links = re.findall(r"\]\((?!https?:)([^)#]+\.md)", text_of(name))
-            waiting += [
-                ((ROOT / name).parent / link).resolve().relative_to(ROOT).as_posix() for link in links
-            ]
+            waiting += [((ROOT / name).parent / link).resolve().relative_to(ROOT).as_posix() for link in links]
     assert reached >= set(DOCUMENTS)
 
 

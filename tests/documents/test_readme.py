@@ -77,7 +77,6 @@ def test_the_table_of_results_is_that_of_the_committed_run():
     columns = ["ap", "ap50", "ap75", "ar100", "mean_iou"]
     rows = {"all": metrics, **metrics["per_class"]}
     table = "".join(
-        f"| {name} | {' | '.join(f'{row[column]:.3f}' for column in columns)} |\n"
-        for name, row in rows.items()
+        f"| {name} | {' | '.join(f'{row[column]:.3f}' for column in columns)} |\n" for name, row in rows.items()
     )
     assert table in README, f"the table should be\n{table}"

@@ -83,9 +83,7 @@ def test_a_grid_that_covers_more_than_the_image_is_placed_right() -> None:
     picture = inside(draw_boxes(image, [], [], NAMES, scale=1, grid=(4, 2), grid_extent=(0, -5, 20, 15)))
     lit = picture.max(axis=2) > 0
     assert np.flatnonzero(lit.all(axis=0)).tolist() == [10]
-    assert np.flatnonzero(lit.all(axis=1)).tolist() == [
-        5
-    ]  # at -5 + 20 / 4 k: 0 and 10 are the image's own edges
+    assert np.flatnonzero(lit.all(axis=1)).tolist() == [5]  # at -5 + 20 / 4 k: 0 and 10 are the image's own edges
 
 
 def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:

@@ -19,9 +19,7 @@ def inside(picture: Image.Image) -> np.ndarray[Any, Any]:
 
 
 def test_cells_are_the_more_orange_the_surer_they_are() -> None:
-    confidence = np.array(
-        [[0.0, 0.5, 1.0], [0.25, np.nan, 7.0]]
-    )  # what is no confidence is shown as the nearest
+    confidence = np.array([[0.0, 0.5, 1.0], [0.25, np.nan, 7.0]])  # what is no confidence is shown as the nearest
     picture = inside(draw_cells(BLACK, confidence, np.zeros((2, 3), bool), [], scale=6)).astype(int)
     height, width = picture.shape[:2]
     middles = picture[height // 4 :: height // 2, width // 6 :: width // 3][:2, :3]

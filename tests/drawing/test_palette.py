@@ -22,12 +22,8 @@ def test_pages_get_the_colours_by_name() -> None:
 
 def test_no_page_spells_a_colour_of_the_palette() -> None:
     colours = [value for value in vars(palette).values() if isinstance(value, tuple) and len(value) == 3]
-    spelled = {hex_colour(colour) for colour in [*colours, *map(class_colour, range(7))]} - {
-        "#ffffff"
-    }  # white
-    pages = [
-        path for path in (ROOT / "src/humbleyolo").rglob("*.*") if path.suffix in (".css", ".js", ".html")
-    ]
+    spelled = {hex_colour(colour) for colour in [*colours, *map(class_colour, range(7))]} - {"#ffffff"}  # white
+    pages = [path for path in (ROOT / "src/humbleyolo").rglob("*.*") if path.suffix in (".css", ".js", ".html")]
     assert len(pages) >= 8
     for path in pages:
         assert not spelled & set(re.findall(r"#[0-9a-f]{6}\b", path.read_text("utf-8").lower())), path

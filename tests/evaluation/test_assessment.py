@@ -68,9 +68,7 @@ def test_the_numbers_agree_with_each_other(seed: int) -> None:
     assert confusion.loc[confusion["predicted_index"] >= 0, "count"].sum() == taken
     assert tables["iou_histogram"]["count"].sum() == right
     assert metrics["precision"] == (pytest.approx(right / taken, abs=1e-11) if taken else None)
-    assert metrics["recall"] == (
-        pytest.approx(right / metrics["objects"], abs=1e-11) if metrics["objects"] else None
-    )
+    assert metrics["recall"] == (pytest.approx(right / metrics["objects"], abs=1e-11) if metrics["objects"] else None)
     assert metrics["ap_of_ceiling"] == (None if metrics["ap"] is None else pytest.approx(metrics["ap"] / 0.9))
     for row in tables["intervals"].itertuples(index=False):
         assert row.value == metrics[row.metric] or (np.isnan(row.value) and metrics[row.metric] is None)
@@ -170,10 +168,7 @@ def test_bad_input_gives_a_report_and_the_same_bytes(name: str, tmp_path: Path) 
     assert files == written(assessed(truths, detections, names), tmp_path / "two")
     metrics = json.loads(files["metrics.json"])
     assert list(metrics["per_class"]) == names
-    numbers = [
-        *metrics.values(),
-        *(number for one in metrics["per_class"].values() for number in one.values()),
-    ]
+    numbers = [*metrics.values(), *(number for one in metrics["per_class"].values() for number in one.values())]
     assert all(value is None or isinstance(value, dict) or value >= 0 for value in numbers)
     text = b"".join(files.values()).lower()
     for word in (b"nan", b"inf"):

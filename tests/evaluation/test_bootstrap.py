@@ -72,9 +72,7 @@ def test_every_image_once_is_what_was_measured(seed: int) -> None:
     truths, detections, names = random_case(seed)
     once = np.ones((1, truths.image_count), np.int64)
     assert list(weighable(truths, detections, len(names)).measure(once)) == list(bootstrap.MEASURED)
-    assert_same(
-        weighable(truths, detections, len(names)).measure(once), 0, measured(truths, detections, names)
-    )
+    assert_same(weighable(truths, detections, len(names)).measure(once), 0, measured(truths, detections, names))
 
 
 @pytest.mark.parametrize("seed", range(20))

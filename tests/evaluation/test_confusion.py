@@ -15,9 +15,7 @@ from humbleyolo.storage.array_types import Bools
 Counts = dict[tuple[int, int], int]
 
 
-def count(
-    truths: TruthTable, detections: DetectionTable, names: list[str], threshold: float
-) -> tuple[Counts, Bools]:
+def count(truths: TruthTable, detections: DetectionTable, names: list[str], threshold: float) -> tuple[Counts, Bools]:
     matches = match(truths, detections, len(names))
     taken = taken_at(detections, matches, threshold)
     table = confusion_table(truths, detections, matches, taken, names, 0.5)
@@ -25,9 +23,7 @@ def count(
     counts = {(row.truth_index, row.predicted_index): row.count for row in table.itertuples(index=False)}
     for row in table.itertuples(index=False):
         assert row.truth == ("background" if row.truth_index == BACKGROUND else names[row.truth_index])
-        assert row.predicted == (
-            "background" if row.predicted_index == BACKGROUND else names[row.predicted_index]
-        )
+        assert row.predicted == ("background" if row.predicted_index == BACKGROUND else names[row.predicted_index])
     return counts, taken  # fmt: skip
 
 

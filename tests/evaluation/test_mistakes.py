@@ -7,14 +7,7 @@ import pandas as pd
 import pytest
 from scoring_cases import NAMES, random_case, table_of_detections, table_of_truths
 
-from humbleyolo.evaluation.mistakes import (
-    MISTAKES,
-    Judgement,
-    judge,
-    judged_table,
-    missed_truths,
-    mistakes_table,
-)
+from humbleyolo.evaluation.mistakes import MISTAKES, Judgement, judge, judged_table, missed_truths, mistakes_table
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.matching import evaluator, match
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
@@ -87,15 +80,11 @@ def test_counts_are_hotcoco_s(seed: int) -> None:
     if len(detections) > 100:
         pytest.skip("hotcoco judges the 100 best alone")
     theirs = evaluator(truths, detections, classes).tide_errors(pos_thr=0.5, bg_thr=0.1)["counts"]
-    table = mistakes_table(
-        truths, detections, judged(truths, detections, classes), all_of(detections), classes
-    )
+    table = mistakes_table(truths, detections, judged(truths, detections, classes), all_of(detections), classes)
     ours = table.set_index("kind")["count_all"]
     names = {"Cls": "classification", "Loc": "localisation", "Both": "both", "Dupe": "duplicate", "Bkg": "background",
              "Miss": "missed"}  # fmt: skip
-    assert {name: int(ours[kind]) for name, kind in names.items()} == {
-        name: int(theirs[name]) for name in names
-    }
+    assert {name: int(ours[kind]) for name, kind in names.items()} == {name: int(theirs[name]) for name in names}
 
 
 def test_each_kind_is_what_its_words_say() -> None:
@@ -173,6 +162,4 @@ def test_a_class_of_which_nothing_is_found_wins_all() -> None:
     truths = table_of_truths(1, [(0, [0, 0, 10, 10], 0, False)])
     nothing = table_of_detections(1, [])
     table = mistakes_table(truths, nothing, judged(truths, nothing, 2), all_of(nothing), 2)
-    assert table.set_index("kind")["ap_gain"].to_dict() == {
-        kind: float(kind == "missed") for kind in MISTAKES
-    }
+    assert table.set_index("kind")["ap_gain"].to_dict() == {kind: float(kind == "missed") for kind in MISTAKES}

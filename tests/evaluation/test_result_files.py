@@ -40,11 +40,7 @@ def test_pycocotools_reads_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path = tmp_path / "detections.json"
     write_detections(path, table_of_detections(2, [(0, [1, 2, 3, 4], 0, 0.5), (1, [1, 2, 3, 4], 0, 0.25)]))
     known = COCO()
-    known.dataset = {
-        "images": [{"id": 1}, {"id": 2}],
-        "categories": [{"id": 1, "name": "chat"}],
-        "annotations": [],
-    }
+    known.dataset = {"images": [{"id": 1}, {"id": 2}], "categories": [{"id": 1, "name": "chat"}], "annotations": []}
     known.createIndex()
     found = known.loadRes(str(path))
     assert [annotation["score"] for annotation in found.dataset["annotations"]] == [0.5, 0.25]
@@ -109,14 +105,10 @@ def test_damaged_or_foreign_files_are_refused(content: bytes, tmp_path: Path) ->
 def test_a_file_of_another_version_is_told(tmp_path: Path) -> None:
     file = tmp_path / "metrics.json"
     file.write_text('{"ap": 0.5, "ap50": 0.9}')  # the first version's, which had no format and no threshold
-    with pytest.raises(
-        UserError, match=r"threshold is missing(?s:.)*another version\? run `dvc repro evaluate`"
-    ):
+    with pytest.raises(UserError, match=r"threshold is missing(?s:.)*another version\? run `dvc repro evaluate`"):
         read_metrics(file, "ap", "threshold")
     file.write_text(json.dumps({"format": FORMAT + 1, "ap": 0.5}))
-    with pytest.raises(
-        UserError, match=rf"is of format {FORMAT + 1}, .*allowed: {FORMAT}; run `dvc repro evaluate`"
-    ):
+    with pytest.raises(UserError, match=rf"is of format {FORMAT + 1}, .*allowed: {FORMAT}; run `dvc repro evaluate`"):
         read_metrics(file, "ap")
     file.write_text(json.dumps({"format": FORMAT, "ap": 0.5}))
     assert read_metrics(file, "ap") == [0.5]

@@ -34,8 +34,7 @@ def rates_slowly(
 
 def close(rates: Rates | Any, expected: list[float | None]) -> bool:
     found = [
-        None if value is None or np.isnan(value) else value
-        for value in (rates.precision, rates.recall, rates.f1)
+        None if value is None or np.isnan(value) else value for value in (rates.precision, rates.recall, rates.f1)
     ]
     return all(
         one is other if one is None or other is None else abs(one - other) < 1e-11

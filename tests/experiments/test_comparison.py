@@ -70,16 +70,12 @@ def test_pairing_sees_what_intervals_side_by_side_do_not() -> None:
 def test_other_images_or_classes_cannot_be_paired() -> None:
     one = noisy(1, 8.5)
     moved = replace(one, truths=replace(TRUTHS, boxes_ltwh=TRUTHS.boxes_ltwh * 2), name="moved")
-    with pytest.raises(
-        ProblemsError, match=r"seed 1 and moved.*(?s:.)*the objects in the test images differ"
-    ):
+    with pytest.raises(ProblemsError, match=r"seed 1 and moved.*(?s:.)*the objects in the test images differ"):
         compare(one, moved, SURE)
     crowded = replace(one, truths=replace(TRUTHS, crowd=~TRUTHS.crowd))
     with pytest.raises(ProblemsError, match="the objects in the test images differ"):
         compare(one, crowded, SURE)
-    other = replace(
-        one, categories=("chien",), truths=table_of_truths(3, []), detections=table_of_detections(3, [])
-    )
+    other = replace(one, categories=("chien",), truths=table_of_truths(3, []), detections=table_of_detections(3, []))
     with pytest.raises(ProblemsError) as caught:
         compare(one, other, SURE)
     assert caught.value.problems[:2] == ("classes: chat, and chien", "test images: 200, and 3")

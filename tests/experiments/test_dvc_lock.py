@@ -21,12 +21,8 @@ def changed(kind: str, path: str) -> dict[str, Any]:
 
 def test_hashes_are_compared_output_by_output() -> None:
     assert not differing_outputs(LOCK, LOCK, "fonts")
-    assert differing_outputs(LOCK, changed("outs", "model/weights.npz"), "fonts") == {
-        "train": ["model/weights.npz"]
-    }
-    assert not differing_outputs(
-        LOCK, changed("deps", "grid"), "fonts"
-    )  # follows from `encode`, which is told
+    assert differing_outputs(LOCK, changed("outs", "model/weights.npz"), "fonts") == {"train": ["model/weights.npz"]}
+    assert not differing_outputs(LOCK, changed("deps", "grid"), "fonts")  # follows from `encode`, which is told
 
 
 def test_a_lock_of_other_sources_is_told() -> None:
@@ -37,9 +33,7 @@ def test_a_lock_of_other_sources_is_told() -> None:
             LOCK, changed("deps", "src/a.py"), "src/a.py"
         )  # the labelled folder, which git does not keep
     with pytest.raises(UserError, match=r"is of another dvc\.yaml \(cmd of train\) than"):
-        differing_outputs(
-            LOCK, LOCK | {"train": LOCK["train"] | {"cmd": "python -m stages.train --quiet"}}, "fonts"
-        )
+        differing_outputs(LOCK, LOCK | {"train": LOCK["train"] | {"cmd": "python -m stages.train --quiet"}}, "fonts")
     with pytest.raises(UserError, match=r"has stage train, which dvc\.yaml has not"):
         differing_outputs(LOCK, {"encode": LOCK["encode"]}, "fonts")
     with pytest.raises(UserError, match="has no stage train"):

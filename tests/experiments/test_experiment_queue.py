@@ -10,9 +10,7 @@ from ruamel.yaml import YAML
 from tiny_project import Project
 
 DOCUMENT = (ROOT / "docs/experiments.md").read_text(encoding="utf-8")
-BLOCKS = [
-    block.splitlines() for block in re.findall(r"^```console\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-]
+BLOCKS = [block.splitlines() for block in re.findall(r"^```console\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)]
 
 # Of the grid, as much as needs to be trained: two at once.
 SHORTER = {"model.width=0.5,1.0 loss.name=iou,yolov1": "model.width=0.5 loss.name=yolov1"}
@@ -147,9 +145,7 @@ def check_search(reader, lines, first, tmp_path):
     project.dvc("queue", "stop")
 
     told = reader.run(drawn).splitlines()
-    waiting = [
-        re.match(r"(\d)/8 (\S+): train.learning_rate=0\.0\d+ model.width=\d", line) for line in told[:8]
-    ]
+    waiting = [re.match(r"(\d)/8 (\S+): train.learning_rate=0\.0\d+ model.width=\d", line) for line in told[:8]]
     assert [match[1] for match in waiting] == list("12345678")
     removed = reader.run(remove)
     assert all(match[2] in removed for match in waiting)

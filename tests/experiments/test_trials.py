@@ -25,12 +25,7 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
 
 PARAMS = ROOT / "params.yaml"
-SPACES = [
-    "train.learning_rate=log(0.001..0.03)",
-    "model.width=0.5..1.5",
-    "train.epochs=3..5",
-    "loss.name=iou,yolov1",
-]
+SPACES = ["train.learning_rate=log(0.001..0.03)", "model.width=0.5..1.5", "train.epochs=3..5", "loss.name=iou,yolov1"]
 
 
 def spaces(*texts: str):

@@ -78,9 +78,7 @@ def test_in_another_one_the_tolerance_holds(
     assert "what made them is not known" in capsys.readouterr().out
 
 
-def test_of_a_long_list_only_what_the_other_has_not_is_told(
-    judge: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_a_long_list_only_what_the_other_has_not_is_told(judge: Any, capsys: pytest.CaptureFixture[str]) -> None:
     judge(HERE | {"features": HERE["features"] + " avx512"}, {})
     assert (
         "  features: made with 31, of which the other has not avx512; here 30, of which the other has not none"

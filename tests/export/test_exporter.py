@@ -270,12 +270,8 @@ def test_without_an_extra_the_command_that_installs_it_is_named(
     to: str, module: str, package: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name, *rest: None if name == module else real(name, *rest)
-    )
-    with pytest.raises(
-        UserError, match=rf"needs the package {package}; install it with .*humbleyolo\[{to}\]"
-    ):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == module else real(name, *rest))
+    with pytest.raises(UserError, match=rf"needs the package {package}; install it with .*humbleyolo\[{to}\]"):
         export(data / "model", tmp_path / f"m{SUFFIX[to]}", data, settings(to))
 
 
@@ -291,9 +287,7 @@ def test_without_its_runtime_an_export_says_what_to_install(
         Detector.load(exports[to, "float32"])
 
 
-@pytest.mark.parametrize(
-    "to", ["litert", *(pytest.param(one, marks=pytest.mark.slow) for one in ("onnx", "keras"))]
-)
+@pytest.mark.parametrize("to", ["litert", *(pytest.param(one, marks=pytest.mark.slow) for one in ("onnx", "keras"))])
 def test_damaged_files_are_refused(to: str, exports: Exports, tmp_path: Path) -> None:
     whole = exports[to, "float32"].read_bytes()
     path = tmp_path / f"m{SUFFIX[to]}"
@@ -357,8 +351,6 @@ def test_the_command(data: Path, tmp_path: Path) -> None:
     arguments = ["--model", data / "model", "--data", data, "--threads", "1"]
     done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(
-        "exports/model.tflite, card exports/model.tflite.md; 40 test images: largest"
-    )
+    assert done.stdout.startswith("exports/model.tflite, card exports/model.tflite.md; 40 test images: largest")
     assert done.stderr == ""
     assert {path.name for path in (tmp_path / "exports").iterdir()} == {"model.tflite", "model.tflite.md"}

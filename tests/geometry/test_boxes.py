@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_boxes import whole_boxes
 
-from humbleyolo.geometry.boxes import (
-    cxcywh_to_xyxy,
-    ltwh_to_xyxy,
-    to_whole_pixels,
-    xyxy_to_cxcywh,
-    xyxy_to_ltwh,
-)
+from humbleyolo.geometry.boxes import cxcywh_to_xyxy, ltwh_to_xyxy, to_whole_pixels, xyxy_to_cxcywh, xyxy_to_ltwh
 from humbleyolo.geometry.iou import area, edges_of
 from humbleyolo.storage.array_types import Floats
 

@@ -203,12 +203,7 @@ def test_every_edge_of_every_grid_is_inside(cols: int, width: int, data: st.Data
 def test_the_larger_object_wins_a_shared_cell_and_its_class_is_the_cells() -> None:
     boxes = np.array([[1.0, 1, 9, 9], [0, 0, 19, 19], [2, 2, 8, 8], [3, 3, 7, 7]])
     encoded = encode_boxes(boxes, np.array([1, 0, 0, 0]), np.zeros(4, int), 1, ODD)
-    assert encoded.kept.tolist() == [
-        False,
-        True,
-        True,
-        False,
-    ]  # of another class; first; second; one too many
+    assert encoded.kept.tolist() == [False, True, True, False]  # of another class; first; second; one too many
     assert encoded.shared.all()
     assert encoded.targets[0, 0, 0, :3].tolist() == [1, 0, 0]
 
@@ -267,9 +262,7 @@ def test_a_boxs_score_is_class_probability_times_confidence(tensor: np.ndarray) 
         x, y, w, h, confidence = cell[3 + 5 * slot : 8 + 5 * slot]
         np.testing.assert_array_equal(decoded.scores[1, place], cell[:3] * confidence)
         centre_lengths = [(col + x) * 20, (row + y) * 21, w * 100, h * 63]
-        np.testing.assert_allclose(
-            xyxy_to_cxcywh(decoded.boxes[1, place]), centre_lengths, rtol=1e-12, atol=1e-9
-        )
+        np.testing.assert_allclose(xyxy_to_cxcywh(decoded.boxes[1, place]), centre_lengths, rtol=1e-12, atol=1e-9)
 
 
 def test_a_finer_grid_is_of_the_same_image() -> None:
@@ -282,9 +275,7 @@ def test_tensorflow_and_numpy_decode_to_the_same_bits(boxes_a_cell: int, seed: i
     grid = Grid(height=47, width=81, rows=3, cols=5, boxes=boxes_a_cell, classes=2)
     tensor = np.random.default_rng(seed).uniform(-0.5, 1.5, (2, *grid.shape)).astype(np.float32)
     found = decode_tensor(tf.constant(tensor), grid, tf)
-    for tensorflow, numpy, exact in zip(
-        found, decode_tensor(tensor, grid), decode_grid(tensor, grid), strict=True
-    ):
+    for tensorflow, numpy, exact in zip(found, decode_tensor(tensor, grid), decode_grid(tensor, grid), strict=True):
         np.testing.assert_array_equal(tensorflow, numpy)
         np.testing.assert_allclose(tensorflow, exact, rtol=1e-5, atol=1e-4)
 

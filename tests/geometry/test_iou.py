@@ -60,9 +60,7 @@ def test_a_corner_on_the_wrong_side_makes_no_area() -> None:
 @given(whole_boxes(), whole_boxes())
 def test_pairs_are_the_diagonal_of_all_pairs(a: Floats, b: Floats) -> None:
     count = min(len(a), len(b))
-    np.testing.assert_array_equal(
-        paired_iou(a[:count], b[:count]), np.diag(pairwise_iou(a[:count], b[:count]))
-    )
+    np.testing.assert_array_equal(paired_iou(a[:count], b[:count]), np.diag(pairwise_iou(a[:count], b[:count])))
 
 
 @given(whole_boxes(), whole_boxes())

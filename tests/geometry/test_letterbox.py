@@ -52,10 +52,7 @@ def test_a_box_stays_on_its_pixels(
     image_height: int, image_width: int, height: int, width: int, data: st.DataObject
 ) -> None:
     left, top = data.draw(st.integers(0, image_width - 8)), data.draw(st.integers(0, image_height - 8))
-    right, bottom = (
-        data.draw(st.integers(left + 8, image_width)),
-        data.draw(st.integers(top + 8, image_height)),
-    )
+    right, bottom = (data.draw(st.integers(left + 8, image_width)), data.draw(st.integers(top + 8, image_height)))
     image = np.zeros((image_height, image_width, 3), np.uint8)
     image[top:bottom, left:right] = 255
     letterbox = Letterbox(image_height, image_width, height, width)
@@ -95,6 +92,4 @@ def test_detections_are_clipped_to_the_image_and_those_on_the_padding_dropped() 
     undone = letterbox.undo(found)
     np.testing.assert_allclose(undone.boxes, [[2, 0, 4, 5], [1.5, 0.5, 4.55, 2.65]])
     assert (undone.scores.tolist(), undone.labels.tolist()) == ([0.9, 0.7], [0, 2])
-    np.testing.assert_array_equal(
-        letterbox.undo(found, whole_pixels=True).boxes, [[2, 0, 4, 5], [2, 0, 5, 3]]
-    )
+    np.testing.assert_array_equal(letterbox.undo(found, whole_pixels=True).boxes, [[2, 0, 4, 5], [2, 0, 5, 3]])

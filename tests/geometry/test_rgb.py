@@ -78,9 +78,7 @@ def grey(values: list[list[int]]) -> np.ndarray:
 
 def test_every_mode_becomes_rgb() -> None:
     steps = np.array([[0, 51, 255]], np.uint8)
-    assert (
-        decode_rgb(file_bytes(Image.fromarray(steps), "PNG"), "L").tolist() == grey([[0, 51, 255]]).tolist()
-    )
+    assert decode_rgb(file_bytes(Image.fromarray(steps), "PNG"), "L").tolist() == grey([[0, 51, 255]]).tolist()
     one = Image.fromarray(np.array([[True, False, True]]))
     assert decode_rgb(file_bytes(one, "PNG"), "1").tolist() == grey([[255, 0, 255]]).tolist()
     palette = Image.new("P", (3, 1))
@@ -95,23 +93,12 @@ def test_every_mode_becomes_rgb() -> None:
 
 def test_deep_grey_is_scaled_and_not_cut_off() -> None:
     deep = np.array([[0, 257, 32896, 65535]], np.uint16)
-    assert (
-        decode_rgb(file_bytes(Image.fromarray(deep), "PNG"), "I;16").tolist()
-        == grey([[0, 1, 128, 255]]).tolist()
-    )
-    assert (
-        decode_rgb(file_bytes(Image.fromarray(deep), "TIFF"), "I;16").tolist()
-        == grey([[0, 1, 128, 255]]).tolist()
-    )
+    assert decode_rgb(file_bytes(Image.fromarray(deep), "PNG"), "I;16").tolist() == grey([[0, 1, 128, 255]]).tolist()
+    assert decode_rgb(file_bytes(Image.fromarray(deep), "TIFF"), "I;16").tolist() == grey([[0, 1, 128, 255]]).tolist()
     floats = np.array([[0.0, 0.2, 1.0, -1]], np.float32)
-    assert (
-        decode_rgb(file_bytes(Image.fromarray(floats), "TIFF"), "F").tolist()
-        == grey([[0, 51, 255, 0]]).tolist()
-    )
+    assert decode_rgb(file_bytes(Image.fromarray(floats), "TIFF"), "F").tolist() == grey([[0, 51, 255, 0]]).tolist()
     odd = np.array([[np.nan, np.inf, 0.5]], np.float32)
-    assert (
-        decode_rgb(file_bytes(Image.fromarray(odd), "TIFF"), "F").tolist() == grey([[0, 255, 128]]).tolist()
-    )
+    assert decode_rgb(file_bytes(Image.fromarray(odd), "TIFF"), "F").tolist() == grey([[0, 255, 128]]).tolist()
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
@@ -147,9 +134,7 @@ def test_damaged_files_never_end_in_anything_but_a_picture_or_an_error(
 ) -> None:
     exif = Image.Exif()
     exif[274] = 6
-    data = bytearray(
-        file_bytes(Image.fromarray(RGB), kind, **({} if kind in ("GIF", "BMP") else {"exif": exif}))
-    )
+    data = bytearray(file_bytes(Image.fromarray(RGB), kind, **({} if kind in ("GIF", "BMP") else {"exif": exif})))
     for place, value in damage:
         data[place % len(data)] = value
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch, contextlib.suppress(UserError):
@@ -168,8 +153,7 @@ def test_a_picture_too_large_to_be_true_is_refused() -> None:
 @given(
     arrays(
         np.uint8,
-        st.tuples(st.integers(1, 9), st.integers(1, 9))
-        | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
+        st.tuples(st.integers(1, 9), st.integers(1, 9)) | st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
     )
 )
 def test_our_own_png_files_are_read_as_pillow_reads_them(pixels: np.ndarray) -> None:
@@ -206,9 +190,7 @@ def png_of(height: int, width: int, count: int) -> bytes:
     """Return a grey PNG file whose header promises a size, with so many bytes of filters and pixels."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-        )
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     body = chunk(b"IDAT", zlib.compress(bytes(count)))

@@ -44,9 +44,7 @@ def test_nms_keeps_the_same_boxes_in_any_order_where_scores_differ(
 
 
 @given(scored_boxes(), st.floats(0, 1))
-def test_nms_leaves_no_overlap_and_takes_none_without_reason(
-    case: tuple[Floats, Floats, Ints], iou: float
-) -> None:
+def test_nms_leaves_no_overlap_and_takes_none_without_reason(case: tuple[Floats, Floats, Ints], iou: float) -> None:
     boxes, scores, labels = case
     kept = nms(*case, iou)
     clash = (pairwise_iou(boxes, boxes[kept]) > iou) & (labels[:, None] == labels[kept])

@@ -325,14 +325,8 @@ ACCEPTED: dict[str, tuple[Files, list[str]]] = {
     "bare CR": (yolo(LINE.replace("\n", "\r")), []),
     "bare CR, CSV": (table((HEAD + "a.png,cat,1,2,3,4\n").replace("\n", "\r").encode()), []),
     "COCO id of 0": (coco(), []),
-    "CSV classes NA, null, 007": (
-        table("a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\n"),
-        [],
-    ),
-    "PNG named .jpg": (
-        image(picture(), "a.jpg"),
-        ["a.jpg: a PNG file: its name should end in .png; rename it"],
-    ),
+    "CSV classes NA, null, 007": (table("a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\n"), []),
+    "PNG named .jpg": (image(picture(), "a.jpg"), ["a.jpg: a PNG file: its name should end in .png; rename it"]),
     "CMYK": (image(encoded(Image.new("CMYK", (40, 20)), "JPEG"), "a.jpg"), []),
     "16-bit": (image(encoded(Image.new("I;16", (40, 20)))), []),
     "palette": (image(encoded(Image.new("P", (40, 20)))), []),
@@ -390,9 +384,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert find_problems(labelled, tmp_path) == []
     ((key, text),) = find_problems(labelled, tmp_path / "nowhere")
     assert key == ("dataset", "inputs")
-    assert (
-        "nowhere' does not exist; allowed: a folder, or a zip archive, with images and labels; put it" in text
-    )
+    assert "nowhere' does not exist; allowed: a folder, or a zip archive, with images and labels; put it" in text
 
 
 def test_a_folder_that_is_empty(tmp_path: Path) -> None:

@@ -113,23 +113,11 @@ def test_bad_json(make: Maker, text: str | bytes, says: str) -> None:
         ({"bbox": None, "segmentation": [[1, 2]]}, "columns", "two points"),
         ({"bbox": None, "segmentation": {"size": [20, 40], "counts": [5, 10**12]}}, "json", "counts"),
         ({"bbox": None, "segmentation": {"size": [20, 40], "counts": "é~"}}, "json", "RLE"),
-        (
-            {"bbox": None, "segmentation": {"size": [20, 40], "counts": "5a"}},
-            "json",
-            "not COCO's compressed RLE",
-        ),
+        ({"bbox": None, "segmentation": {"size": [20, 40], "counts": "5a"}}, "json", "not COCO's compressed RLE"),
         ({"bbox": None, "segmentation": {"size": [20, 40], "counts": "oooooooo0"}}, "json", "compressed RLE"),
-        (
-            {"bbox": None, "segmentation": {"size": [20, 40], "counts": "50O0"}},
-            "json",
-            "add up to at most 20 x 40",
-        ),
+        ({"bbox": None, "segmentation": {"size": [20, 40], "counts": "50O0"}}, "json", "add up to at most 20 x 40"),
         ({"bbox": None, "segmentation": {"size": [20, 40], "counts": [0, 801]}}, "json", "at most 20 x 40"),
-        (
-            {"bbox": None, "segmentation": {"size": [20, 40], "counts": [5, 0, 9]}},
-            "zero-area",
-            "without ones",
-        ),
+        ({"bbox": None, "segmentation": {"size": [20, 40], "counts": [5, 0, 9]}}, "zero-area", "without ones"),
         ({"bbox": None, "segmentation": {"size": [10**8, 10**8], "counts": [5, 10]}}, "json", "RLE"),
     ],
 )

@@ -88,9 +88,7 @@ def compare(before: list[LabelledImage], after: list[LabelledImage], *, flags: b
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(datasets, st.lists(st.sampled_from(sorted(WRITABLE)), min_size=1, max_size=3), st.booleans())
-def test_round_trips(
-    tmp_path_factory: pytest.TempPathFactory, data: list, way: list[str], linked: bool
-) -> None:
+def test_round_trips(tmp_path_factory: pytest.TempPathFactory, data: list, way: list[str], linked: bool) -> None:
     top = tmp_path_factory.mktemp("way")
     here = write_csv(top / "start", data)
     options = ReadOptions()
@@ -136,9 +134,7 @@ def test_every_format_there_and_back(make: Maker, tmp_path: Path, to: str) -> No
     assert not make.open(here).ledger.rows
 
 
-def test_pycocotools_reads_what_is_written(
-    make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pycocotools_reads_what_is_written(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3.5 4", "dog 5 6 7 8")})
     convert(here, tmp_path / "coco", "coco", ReadOptions())
     read = COCO(str(tmp_path / "coco/annotations/instances_default.json"))
@@ -181,9 +177,7 @@ def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
     """One stem in two folders, in two formats, or in two cases: all kept, under names that differ."""
     head = "image,label,xmin,ymin,xmax,ymax\n"
     names = ["a/b/1.png", "a_b/1.png", "b/1.bmp", "B.png", "b.png", "other.jpg"]
-    content: Files = {
-        name: picture(n, kind="BMP" if "bmp" in name else "PNG") for n, name in enumerate(names)
-    }
+    content: Files = {name: picture(n, kind="BMP" if "bmp" in name else "PNG") for n, name in enumerate(names)}
     content["l.csv"] = head + "".join(f"{name},x,1,1,{n + 2},5\n" for n, name in enumerate(names))
     here = make.folder(content)
     for to in WRITABLE:
@@ -191,10 +185,7 @@ def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
         compare(make.open(here).images, make.open(tmp_path / to).images, flags=True)
         renamed = {row.file: row.done for row in done.rows if row.kind == "renamed"}
         assert renamed["other.jpg"] == "named other.png"
-        assert (
-            len({path.stem.lower() for path in (tmp_path / to).rglob("*") if path.suffix in (".png", ".bmp")})
-            == 6
-        )
+        assert len({path.stem.lower() for path in (tmp_path / to).rglob("*") if path.suffix in (".png", ".bmp")}) == 6
 
 
 def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> None:
@@ -228,13 +219,7 @@ def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp
     options = ReadOptions(classes=("cat", "dog"))
     lost = {to: {row.kind for row in convert(here, tmp_path / to, to, options).rows} for to in WRITABLE}
     group, unused = "group-lost", "class-lost"
-    assert lost == {
-        "csv": {unused},
-        "voc": {group, unused},
-        "yolo": {group},
-        "coco": {group},
-        "cvat": {group},
-    }
+    assert lost == {"csv": {unused}, "voc": {group, unused}, "yolo": {group}, "coco": {group}, "cvat": {group}}
     assert [record.group for record in make.open(tmp_path / "csv").images] == ["s1", None]
     assert make.open(tmp_path / "coco").classes == ("cat", "dog")
 

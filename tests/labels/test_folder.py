@@ -58,9 +58,7 @@ def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path: Path) -> None:
 
 
 def test_a_damaged_archive_member(make: Maker) -> None:
-    path = make.archive(
-        {"a.png": picture(), "a.xml": voc("a.png"), "b.png": picture(1), "b.xml": voc("b.png")}
-    )
+    path = make.archive({"a.png": picture(), "a.xml": voc("a.png"), "b.png": picture(1), "b.xml": voc("b.png")})
     data = bytearray(path.read_bytes())
     data[data.index(picture(1)[60:80])] ^= 1
     path.write_bytes(data)

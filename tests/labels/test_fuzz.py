@@ -31,11 +31,7 @@ def mutated(good: bytes) -> st.SearchStrategy[bytes]:
             data = data[:start] + new + data[start + length :]
         return data
 
-    return (
-        st.binary(max_size=200)
-        | st.text(max_size=100).map(str.encode)
-        | st.lists(edit, max_size=4).map(apply)
-    )
+    return st.binary(max_size=200) | st.text(max_size=100).map(str.encode) | st.lists(edit, max_size=4).map(apply)
 
 
 RUN = settings(
@@ -75,9 +71,7 @@ def test_label_files(tmp_path_factory: pytest.TempPathFactory, name: str) -> Non
 @pytest.mark.parametrize("file", ["data.yaml", "obj.data", "obj.names", "train.txt", "classes.txt"])
 def test_files_about_a_yolo_dataset(tmp_path_factory: pytest.TempPathFactory, file: str) -> None:
     good = (
-        b"names:\n  0: cat\n  1: dog\nnc: 2\ntrain: a.png\n"
-        if "yaml" in file
-        else b"cat\ndog\nnames = a\n./a.png\n"
+        b"names:\n  0: cat\n  1: dog\nnc: 2\ntrain: a.png\n" if "yaml" in file else b"cat\ndog\nnames = a\n./a.png\n"
     )
 
     @RUN
@@ -128,27 +122,15 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "one line of a mebibyte": ("yolo", "a.txt", "0 " * 2**19),
     "10,000 boxes in one place": ("yolo", "a.txt", "0 0.5 0.5 0.1 0.1\n" * 10_000),
     "a mask of 10^12 pixels": ("coco", "a.json", COCO % '{"size": [20, 40], "counts": [5, 1000000000000]}'),
-    "a mask of 10^18 pixels": (
-        "coco",
-        "a.json",
-        COCO % '{"size": [1000000000, 1000000000], "counts": [5, 9]}',
-    ),
+    "a mask of 10^18 pixels": ("coco", "a.json", COCO % '{"size": [1000000000, 1000000000], "counts": [5, 9]}'),
     "a key twice behind which nothing ends": ("coco", "a.json", '{"a": 1, "a": 2}, "' + '\\"' * 2**19),
-    "30,000 images that are none": (
-        "coco",
-        "a.json",
-        f'{{"images": [{"{}, " * 30_000}1], "categories": []}}',
-    ),
+    "30,000 images that are none": ("coco", "a.json", f'{{"images": [{"{}, " * 30_000}1], "categories": []}}'),
     "a track of 10^17 frames": (
         "cvat",
         "a.xml",
         f'<annotations><track label="c">{FRAME % 0}{FRAME % 10**17}</track></annotations>',
     ),
-    "100,000 attributes": (
-        "cvat",
-        "a.xml",
-        "<annotations " + " ".join(f'a{n}="x"' for n in range(10**5)) + "/>",
-    ),
+    "100,000 attributes": ("cvat", "a.xml", "<annotations " + " ".join(f'a{n}="x"' for n in range(10**5)) + "/>"),
     "30,000 objects that are none": ("voc", "a.xml", f"<annotation>{'<object/>' * 30_000}</annotation>"),
     "a field of a mebibyte": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax\n{'x' * 2**20}"),
     "200,000 columns": ("csv", "a.csv", f"image,label,xmin,ymin,xmax,ymax{',a' * 200_000}\n1\n"),

@@ -32,12 +32,7 @@ FRAMES = [Image.new("L", (40, 20), n) for n in (0, 99)]
         (picture()[:-300], "a.png", "image-damaged", "whole"),
         (picture(kind="JPEG")[:-300], "a.jpg", "image-damaged", "truncated"),
         (wrong_crc(), "a.png", "image-damaged", "IDAT"),
-        (
-            encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]),
-            "a.gif",
-            "image-animated",
-            "2 frames",
-        ),
+        (encoded(FRAMES[0], "GIF", save_all=True, append_images=FRAMES[1:]), "a.gif", "image-animated", "2 frames"),
         (png_of(20_000, 20_000), "a.png", "image-too-large", "million pixels"),
         (png_of(9_500, 9_500), "a.png", "image-too-large", "89 million"),
         (b"\x00\x01\x02", "a.tif", "image-unreadable", "GIF, TIFF"),
@@ -51,9 +46,7 @@ def test_refused(one: Callable[..., Finding], data: bytes, name: str, kind: str,
 
 def test_another_format_than_the_name_says_is_noted(make: Maker) -> None:
     data = make.read(files(picture(), "a.jpg"))
-    assert [(row.severity, row.kind, row.file) for row in data.ledger.rows] == [
-        ("note", "image-misnamed", "a.jpg")
-    ]
+    assert [(row.severity, row.kind, row.file) for row in data.ledger.rows] == [("note", "image-misnamed", "a.jpg")]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "YCbCr"])
@@ -112,11 +105,7 @@ def test_names(make: Maker) -> None:
 
 def test_names_that_differ_by_case_are_two_files(make: Maker) -> None:
     head = "image,label,xmin,ymin,xmax,ymax\n"
-    content: Files = {
-        "a.png": picture(1),
-        "A.png": picture(2),
-        "l.csv": head + "a.png,x,1,1,2,2\nA.png,x,3,1,4,2\n",
-    }
+    content: Files = {"a.png": picture(1), "A.png": picture(2), "l.csv": head + "a.png,x,1,1,2,2\nA.png,x,3,1,4,2\n"}
     assert [record.path for record in make.read(content).images] == ["A.png", "a.png"]
 
 

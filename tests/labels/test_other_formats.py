@@ -18,10 +18,7 @@ BOX = '<box label="cat" occluded="1" xtl="3" ytl="4.5" xbr="10" ybr="12">'
 
 def cvat(*shapes: str, attributes: str = "") -> Files:
     image = f'<image id="0" name="a.png" width="40" height="20" {attributes}>{"".join(shapes)}</image>'
-    return {
-        "images/a.png": picture(),
-        "annotations.xml": f"<annotations><version>1.1</version>{image}</annotations>",
-    }
+    return {"images/a.png": picture(), "annotations.xml": f"<annotations><version>1.1</version>{image}</annotations>"}
 
 
 def test_cvat_for_images(make: Maker) -> None:
@@ -69,8 +66,7 @@ def test_cvat_for_video_fills_in_between_keyframes(make: Maker) -> None:
     images = {f"images/frame_{n:06}.png": picture(n) for n in range(8)}
     data = make.read(images | {"annotations.xml": f"<annotations>{size}{track}{after}</annotations>"})
     found = {
-        record.path[-5]: dict(zip(record.labels, record.boxes[:, 0].tolist(), strict=True))
-        for record in data.images
+        record.path[-5]: dict(zip(record.labels, record.boxes[:, 0].tolist(), strict=True)) for record in data.images
     }
     assert found == {
         "0": {},
@@ -85,9 +81,7 @@ def test_cvat_for_video_fills_in_between_keyframes(make: Maker) -> None:
 
 
 def test_cvat_for_video_needs_the_frames(make: Maker) -> None:
-    text = (
-        f'<annotations><track id="0" label="cat">{frame(1, 2)}{frame(9, 3, outside=1)}</track></annotations>'
-    )
+    text = f'<annotations><track id="0" label="cat">{frame(1, 2)}{frame(9, 3, outside=1)}</track></annotations>'
     rows = make.findings({"images/frame_2.png": picture(), "a.xml": text})
     assert [(row.kind, row.what) for row in rows] == [("image-missing", "frame 1")]
 
@@ -95,11 +89,7 @@ def test_cvat_for_video_needs_the_frames(make: Maker) -> None:
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
 @pytest.mark.parametrize(
     ("folder", "images", "boxes"),
-    [
-        ("cvat/for_images", 2, [[0, 2, 4, 4]]),
-        ("cvat/for_video", 2, [[3, 4, 10, 5]]),
-        ("bbox_label_tool", 3, None),
-    ],
+    [("cvat/for_images", 2, [[0, 2, 4, 4]]), ("cvat/for_video", 2, [[3, 4, 10, 5]]), ("bbox_label_tool", 3, None)],
 )
 def test_real_files(folder: str, images: int, boxes: list[list[float]] | None) -> None:
     data = read_labelled(SHARED / folder, ReadOptions())
@@ -207,9 +197,7 @@ def table(text: str) -> Files:
 
 
 def test_csv(make: Maker) -> None:
-    data = make.read(
-        table(HEAD + "a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\nb c.png,,,,,\n")
-    )
+    data = make.read(table(HEAD + "a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\nb c.png,,,,,\n"))
     assert data.format == "csv"
     assert data.images[0].labels == ("NA", "null", "007")
     assert data.images[1].boxes.shape == (0, 4)
@@ -259,12 +247,7 @@ def test_the_article(make: Maker) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "1 0 0\n10 10 12 8\n---\n",
-        "1 1 0\n10 10 12 8\n1\n---\n",
-        "1 0 0\n10 10\n1\n---\n",
-        "0 0 1\n1 1 1 1\n1\n---\n",
-    ],
+    ["1 0 0\n10 10 12 8\n---\n", "1 1 0\n10 10 12 8\n1\n---\n", "1 0 0\n10 10\n1\n---\n", "0 0 1\n1 1 1 1\n1\n---\n"],
 )
 def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
     one({"Images/0.PNG": picture(), "Labels/0.txt": text}, classes=("chat", "rat"), format="article")

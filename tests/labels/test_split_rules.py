@@ -108,9 +108,7 @@ def test_stratified_gives_each_split_its_share_of_every_class() -> None:
 
 def test_lists() -> None:
     ledger = Ledger("skip")
-    records = [
-        record(f"{n}.png", splits=splits) for n, splits in enumerate([("train",), ("val",), ("test",)])
-    ]
+    records = [record(f"{n}.png", splits=splits) for n, splits in enumerate([("train",), ("val",), ("test",)])]
     records += [record("two.png", splits=("test", "train")), record("none.png")]
     splits = divided(records, "lists", ledger=ledger)
     assert where(splits) == {"0.png": "train", "1.png": "val", "2.png": "test", "two.png": "test"}

@@ -35,9 +35,7 @@ def test_a_file_that_a_person_verified_in_labelimg(make: Maker) -> None:
 
 def test_a_file_name_without_extension(make: Maker) -> None:
     """As LabelImg wrote it until 2017, and as Label Studio exports it."""
-    data = make.read(
-        files(**{"Annotations/a.xml": voc("a", "cat 3 4 10 12"), "other/a.jpg": picture(kind="JPEG")})
-    )
+    data = make.read(files(**{"Annotations/a.xml": voc("a", "cat 3 4 10 12"), "other/a.jpg": picture(kind="JPEG")}))
     assert [record.path for record in data.images] == ["JPEGImages/a.png"]
     rows = make.findings(files(**{"Annotations/a.xml": voc("a"), "JPEGImages/a.jpg": b""}))
     assert [row.kind for row in rows] == ["image-ambiguous", "not-read"]
@@ -45,10 +43,7 @@ def test_a_file_name_without_extension(make: Maker) -> None:
 
 @pytest.mark.parametrize("folder", ["train", "valid", "test"])
 def test_folders_are_splits_where_no_lists_are(make: Maker, folder: str) -> None:
-    content: Files = {
-        f"{folder}/train.png": picture(),
-        f"{folder}/train.xml": voc("train.png", "cat 3 4 10 12"),
-    }
+    content: Files = {f"{folder}/train.png": picture(), f"{folder}/train.xml": voc("train.png", "cat 3 4 10 12")}
     assert make.read(content).images[0].splits == ({"valid": "val"}.get(folder, folder),)
     data = make.read(content | {"ImageSets/Main/val.txt": "train\n"})
     assert data.images[0].splits == ("val",)
@@ -60,19 +55,9 @@ def test_one_based_is_declared(make: Maker) -> None:
 
 
 def test_flags_and_lists(make: Maker) -> None:
-    text = (
-        voc("a.png", "cat 1 2 3 4")
-        .replace("<difficult>0", "<difficult>1")
-        .replace("<truncated>0", "<truncated>1")
-    )
+    text = voc("a.png", "cat 1 2 3 4").replace("<difficult>0", "<difficult>1").replace("<truncated>0", "<truncated>1")
     data = make.read(
-        files(
-            **{
-                "Annotations/a.xml": text,
-                "ImageSets/Main/train.txt": "a\n",
-                "ImageSets/Main/trainval.txt": "a\n",
-            }
-        )
+        files(**{"Annotations/a.xml": text, "ImageSets/Main/train.txt": "a\n", "ImageSets/Main/trainval.txt": "a\n"})
     )
     assert data.images[0].flags == (frozenset({"difficult", "truncated"}),)
     assert data.images[0].splits == ("train",)
@@ -136,9 +121,7 @@ def test_the_same_box_twice(one: Callable[..., Finding]) -> None:
     assert "object 1" in row.why
 
 
-XML_BOMB = (
-    '<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]><annotation><filename>&c;</filename></annotation>'
-)
+XML_BOMB = '<!DOCTYPE a [<!ENTITY b "x"><!ENTITY c "&b;&b;">]><annotation><filename>&c;</filename></annotation>'
 EXTERNAL = '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation><filename>a.png</filename></annotation>'
 
 
@@ -155,18 +138,10 @@ EXTERNAL = '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation><filename>a.png<
         (r"<annotation><filename>C:\a.png</filename></annotation>", "unsafe-path", "inside the folder"),
         ("<annotation><filename>b.png</filename></annotation>", "image-missing", "b.png"),
         ("<annotation><filename>A.PNG</filename></annotation>", "image-missing", "by case"),
-        (
-            "<annotation><filename>a.jpg</filename></annotation>",
-            "image-missing",
-            "did you mean JPEGImages/a.png",
-        ),
+        ("<annotation><filename>a.jpg</filename></annotation>", "image-missing", "did you mean JPEGImages/a.png"),
         (voc("a.png", width=41), "size-differs", "41 x 20"),
         (voc("a.png", width=0), "size-differs", "0 x 20"),
-        (
-            "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>",
-            "xml",
-            "<bndbox>",
-        ),
+        ("<annotation><filename>a.png</filename><object><name>x</name></object></annotation>", "xml", "<bndbox>"),
     ],
 )
 def test_bad_files(make: Maker, text: str, kind: str, says: str) -> None:

@@ -77,9 +77,7 @@ def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
     done = generate(tmp_path, source)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("40 images taken into out in ")
-    assert done.stdout.endswith(
-        "read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax\n"
-    )
+    assert done.stdout.endswith("read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax\n")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == FILES
     assert where(out)["02.jpg"] == "val"
@@ -90,11 +88,7 @@ def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
     assert (record.height, record.width) == (40, 20)  # upright, as it is displayed
     assert record.boxes_ltwh.tolist() == [[1, 2, 10.5, 10]]
     summary = json.loads((out / "summary.json").read_text())
-    assert {split: counts["images"] for split, counts in summary.items()} == {
-        "train": 20,
-        "val": 10,
-        "test": 10,
-    }
+    assert {split: counts["images"] for split, counts in summary.items()} == {"train": 20, "val": 10, "test": 10}
     assert (out / "ledger.csv").read_text() == "file,where,what,why,done,kind,severity\n"
 
 
@@ -113,9 +107,7 @@ def test_the_bytes_are_the_same_again_and_from_an_archive(tmp_path: Path) -> Non
     before = where(tmp_path / "out")
     (source / "00.jpg").unlink()  # taking one away moves no other
     table = (source / "labels.csv").read_text()
-    (source / "labels.csv").write_text(
-        "".join(line for line in table.splitlines(True) if "00.jpg" not in line)
-    )
+    (source / "labels.csv").write_text("".join(line for line in table.splitlines(True) if "00.jpg" not in line))
     assert generate(tmp_path, source, "fewer").returncode == 0
     del before["00.jpg"]
     assert where(tmp_path / "fewer") == before
@@ -123,9 +115,7 @@ def test_the_bytes_are_the_same_again_and_from_an_archive(tmp_path: Path) -> Non
 
 def test_groups_of_the_labels_stay_together(tmp_path: Path) -> None:
     source = labelled_folder(tmp_path / "mine")
-    write_params(
-        tmp_path, {"by": "group", "fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}, exif="stored"
-    )
+    write_params(tmp_path, {"by": "group", "fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}, exif="stored")
     done = generate(tmp_path, source)
     assert done.returncode == 0, done.stderr
     splits = where(tmp_path / "out")

@@ -14,9 +14,7 @@ from humbleyolo.metrics.coco import average_precision, score
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 
-def pycocotools_scores(
-    truths: TruthTable, detections: DetectionTable, class_count: int
-) -> list[float | None]:
+def pycocotools_scores(truths: TruthTable, detections: DetectionTable, class_count: int) -> list[float | None]:
     """Return the twelve numbers, then AP, AP50, AP75 and AR100 of each class; None for -1."""
     known, found = COCO(), COCO()
     images = [{"id": image + 1} for image in range(truths.image_count)]
@@ -111,11 +109,7 @@ def test_order_of_rows_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
     mixed = rng.permutation(len(truths))
     mixed_truths = TruthTable(
-        truths.image_count,
-        truths.images[mixed],
-        truths.boxes_ltwh[mixed],
-        truths.labels[mixed],
-        truths.crowd[mixed],
+        truths.image_count, truths.images[mixed], truths.boxes_ltwh[mixed], truths.labels[mixed], truths.crowd[mixed]
     )
     mixed_detections = detections.take(rng.permutation(len(detections)))
     assert score(mixed_truths, mixed_detections, names) == score(truths, detections, names)
@@ -138,13 +132,9 @@ def test_detections_equal_to_the_truth_score_one() -> None:
 
 
 def test_undefined_is_none_and_wrong_is_zero() -> None:
-    nothing_there = score(
-        table_of_truths(1, []), table_of_detections(1, [(0, [1, 1, 5, 5], 0, 0.9)]), ["chat"]
-    )
+    nothing_there = score(table_of_truths(1, []), table_of_detections(1, [(0, [1, 1, 5, 5], 0, 0.9)]), ["chat"])
     assert flat(nothing_there) == [None] * 16
-    nothing_found = score(
-        table_of_truths(1, [(0, [1, 1, 5, 5], 0, False)]), table_of_detections(1, []), ["chat"]
-    )
+    nothing_found = score(table_of_truths(1, [(0, [1, 1, 5, 5], 0, False)]), table_of_detections(1, []), ["chat"])
     assert [nothing_found[name] for name in ("ap", "ar100", "ap_large")] == [0.0, 0.0, None]
     assert flat(score(table_of_truths(0, []), table_of_detections(0, []), ["chat"])) == [None] * 16
 

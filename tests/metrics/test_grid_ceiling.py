@@ -103,9 +103,7 @@ def test_of_one_class_in_an_image_100_count() -> None:
 
 def test_a_box_that_comes_back_as_another_is_lost() -> None:
     def found(side: float) -> Ceiling:
-        tiny = boxes_at(
-            (64.1234567, 40.1234567), side=side
-        )  # about as small as float32 can tell places apart
+        tiny = boxes_at((64.1234567, 40.1234567), side=side)  # about as small as float32 can tell places apart
         return measure_ceiling(tiny, np.array([0]), np.array([0]), 1, GRID)
 
     assert (found(1e-8).lost, found(1e-8).ap, found(1e-8).recall) == (0, 0, 0)

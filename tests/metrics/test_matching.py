@@ -12,9 +12,7 @@ from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 def match_slowly(truths: TruthTable, detections: DetectionTable, iou: float) -> Matches:
     """COCO's rule, read from `match`'s docstring, one detection after the other."""
-    result = Matches(
-        np.full(len(detections), -1), np.zeros(len(detections)), np.zeros(len(detections), np.bool_)
-    )
+    result = Matches(np.full(len(detections), -1), np.zeros(len(detections)), np.zeros(len(detections), np.bool_))
     if not len(detections):
         return result
     found_boxes, known_boxes = ltwh_to_xyxy(detections.boxes_ltwh), ltwh_to_xyxy(truths.boxes_ltwh)
@@ -88,8 +86,5 @@ def test_the_mean_iou_is_over_found_pairs_alone() -> None:
 
 
 def test_no_match_has_no_mean_iou() -> None:
-    assert (
-        mean_iou(match(table_of_truths(1, []), table_of_detections(1, [(0, [1, 1, 2, 2], 0, 0.5)]), 1))
-        is None
-    )
+    assert mean_iou(match(table_of_truths(1, []), table_of_detections(1, [(0, [1, 1, 2, 2], 0, 0.5)]), 1)) is None
     assert mean_iou(match(table_of_truths(1, []), table_of_detections(1, []), 1)) is None

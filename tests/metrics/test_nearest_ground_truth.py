@@ -20,9 +20,7 @@ def nearest_slowly(truths: TruthTable, detections: DetectionTable, row: int, own
             continue
         if (truths.labels[truth] == detections.labels[row]) != own:
             continue
-        iou = pairwise_iou(
-            ltwh_to_xyxy(detections.boxes_ltwh[[row]]), ltwh_to_xyxy(truths.boxes_ltwh[[truth]])
-        )[0, 0]
+        iou = pairwise_iou(ltwh_to_xyxy(detections.boxes_ltwh[[row]]), ltwh_to_xyxy(truths.boxes_ltwh[[truth]]))[0, 0]
         if iou > best_iou:
             best, best_iou = truth, iou
     return best, best_iou
@@ -48,9 +46,7 @@ def test_nothing_there_and_nothing_found() -> None:
 
 def test_thousands_of_detections_on_one_image_take_little_memory(monkeypatch: Any) -> None:
     seen = []
-    monkeypatch.setattr(
-        module, "pairwise_iou", lambda a, b: seen.append(len(a) * len(b)) or pairwise_iou(a, b)
-    )
+    monkeypatch.setattr(module, "pairwise_iou", lambda a, b: seen.append(len(a) * len(b)) or pairwise_iou(a, b))
     monkeypatch.setattr(module, "_PAIRS", 1000)
     rng = np.random.default_rng(0)
     truths = table_of_truths(1, [(0, [*rng.uniform(0, 90, 2), 9, 9], 0, False) for _ in range(30)])

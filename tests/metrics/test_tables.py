@@ -40,10 +40,7 @@ def second_box(*numbers: float) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"boxes_ltwh": second_box(np.nan, 1, 1, 1)},
-            r"1 has a number that is not finite .*\[nan, 1.0, 1.0, 1.0\]",
-        ),
+        ({"boxes_ltwh": second_box(np.nan, 1, 1, 1)}, r"1 has a number that is not finite .*\[nan, 1.0, 1.0, 1.0\]"),
         ({"boxes_ltwh": second_box(1, np.inf, 1, 1)}, "1 has a number that is not finite"),
         ({"boxes_ltwh": second_box(1, 1, 1e300, 1)}, "beyond 1e\\+09 pixels"),
         ({"images": np.array([0, 3])}, "1 has an image that is not one of 3: 3"),
@@ -92,9 +89,7 @@ def test_gather_refuses_columns_of_different_lengths() -> None:
 
 
 _ROWS = st.lists(
-    st.tuples(
-        st.integers(0, 2), st.integers(0, 1), st.sampled_from([0.1, 0.5]), st.tuples(*[st.integers(0, 2)] * 4)
-    ),
+    st.tuples(st.integers(0, 2), st.integers(0, 1), st.sampled_from([0.1, 0.5]), st.tuples(*[st.integers(0, 2)] * 4)),
     max_size=12,
 )
 
@@ -121,8 +116,7 @@ def test_detections_have_one_order_whatever_theirs_was(rows: list[Any], random: 
 def test_joined_tables_are_those_of_all_images_one_after_the_other() -> None:
     rng = np.random.default_rng(1)
     images = [
-        (rng.uniform(0, 9, (count, 4)), rng.integers(0, 3, count), rng.uniform(0, 1, count))
-        for count in (2, 0, 3, 1)
+        (rng.uniform(0, 9, (count, 4)), rng.integers(0, 3, count), rng.uniform(0, 1, count)) for count in (2, 0, 3, 1)
     ]
     whole = DetectionTable.gather(images)
     joined = DetectionTable.join([DetectionTable.gather(images[:2]), DetectionTable.gather(images[2:])])

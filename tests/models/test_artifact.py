@@ -180,9 +180,7 @@ def test_compression_is_refused_without_a_look_at_it(method: int, damage: bool, 
 def test_a_file_larger_than_its_weights_is_refused_unread(folder: Path) -> None:
     write(folder / "weights.npz", GOOD | {f"{number}.npy": b"" for number in range(20_000)})
     tracemalloc.start()
-    with pytest.raises(
-        UserError, match=r"weights\.npz: holds other weights than model\.json asks for: \d+ bytes"
-    ):
+    with pytest.raises(UserError, match=r"weights\.npz: holds other weights than model\.json asks for: \d+ bytes"):
         read_weights(folder, SHAPES)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -200,9 +198,7 @@ def test_a_file_larger_than_its_weights_is_refused_unread(folder: Path) -> None:
         lambda entries: entries.clear(),
     ],
 )
-def test_other_weights_are_refused_by_name(
-    change: Callable[[dict[str, bytes]], object], folder: Path
-) -> None:
+def test_other_weights_are_refused_by_name(change: Callable[[dict[str, bytes]], object], folder: Path) -> None:
     entries = dict(GOOD)
     change(entries)
     write(folder / "weights.npz", entries)
@@ -265,9 +261,7 @@ def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> Non
         lambda content: content["model"].pop("depth"),
     ],
 )
-def test_a_model_json_that_cannot_be_is_refused(
-    edit: Callable[[dict[str, object]], object], folder: Path
-) -> None:
+def test_a_model_json_that_cannot_be_is_refused(edit: Callable[[dict[str, object]], object], folder: Path) -> None:
     change_info(folder, edit)
     with pytest.raises(UserError, match=r"model\.json: is damaged .*; train it"):
         read_info(folder)

@@ -29,9 +29,7 @@ def mirror_boxes(boxes: NDArray[np.float64], across: bool, down: bool) -> NDArra
 
 
 def encode(boxes: NDArray[np.float64], label: int) -> NDArray[np.float32]:
-    return encode_boxes(
-        boxes, np.full(len(boxes), label, np.int32), np.zeros(len(boxes), np.int64), 1, GRID
-    ).targets
+    return encode_boxes(boxes, np.full(len(boxes), label, np.int32), np.zeros(len(boxes), np.int64), 1, GRID).targets
 
 
 @pytest.mark.parametrize("mirrored", ["horizontal", "both"])

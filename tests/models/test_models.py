@@ -21,9 +21,7 @@ ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
 
 
 def build(name: str, grid: Grid, seed: int = 1, **changes: object) -> keras.Model:
-    return build_model(
-        model_section(name, **{"width": 1.0, "depth": 1.0, "stride": 4, **changes}), grid, seed
-    )
+    return build_model(model_section(name, **{"width": 1.0, "depth": 1.0, "stride": 4, **changes}), grid, seed)
 
 
 def noise(grid: Grid, images: int = 2, seed: int = 0) -> np.ndarray:
@@ -47,11 +45,7 @@ def test_humble_is_the_articles_network_to_the_layer() -> None:
     def describe(layer: keras.Layer) -> tuple[object, ...]:
         kind = type(layer).__name__
         if kind == "Conv2D":
-            assert (layer.padding, layer.strides, layer.activation) == (
-                "valid",
-                (1, 1),
-                keras.activations.linear,
-            )
+            assert (layer.padding, layer.strides, layer.activation) == ("valid", (1, 1), keras.activations.linear)
             return kind, layer.filters, layer.kernel_size
         if kind == "LeakyReLU":
             return kind, pytest.approx(layer.negative_slope)
@@ -92,9 +86,7 @@ def test_compact_fits_any_grid_that_divides_the_image(grid: Grid, width: float, 
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(
-    "grid", [Grid(50, 80, 3, 5, 1, 1), Grid(48, 78, 3, 5, 1, 1), Grid(48, 80, 5, 3, 1, 1)]
-)
+@pytest.mark.parametrize("grid", [Grid(50, 80, 3, 5, 1, 1), Grid(48, 78, 3, 5, 1, 1), Grid(48, 80, 5, 3, 1, 1)])
 def test_compact_refuses_a_grid_that_does_not(grid: Grid) -> None:
     with pytest.raises(ValueError, match="do not divide"):
         build("compact", grid)
@@ -153,8 +145,7 @@ def test_yolov1_is_the_papers_network_but_for_its_width() -> None:
         channels = filters // 16
     count += (2 * 3 * channels + 1) * 256 + (256 + 1) * 2 * 3 * 30  # 128 x 192 pixels come to 2 x 3
     assert (
-        sum(weight.shape.num_elements() for weight in map(tf.convert_to_tensor, network.trainable_weights))
-        == count
+        sum(weight.shape.num_elements() for weight in map(tf.convert_to_tensor, network.trainable_weights)) == count
     )
     answer = np.asarray(network(noise(grid), training=False))
     assert answer.shape == (2, *grid.shape)
@@ -285,9 +276,7 @@ def test_its_weights_of_channels_are_those_of_the_formula() -> None:
 
 
 def test_compact_refuses_cells_that_the_stride_does_not_divide() -> None:
-    with pytest.raises(
-        ValueError, match="3 x 5 cells do not divide 48 x 80 pixels into cells of a multiple of"
-    ):
+    with pytest.raises(ValueError, match="3 x 5 cells do not divide 48 x 80 pixels into cells of a multiple of"):
         build("compact", ODD, stride=32)
 
 
@@ -321,8 +310,11 @@ def test_the_convolutional_head_refuses_a_grid_that_halving_does_not_reach() -> 
 
 
 def test_the_smallest_image_of_humble_is_that_of_params() -> None:
-    assert build_model(
-        model_section("humble"), Grid(HUMBLE_LEAST, HUMBLE_LEAST, 2, 2, 1, 2), 0
-    ).output.shape == (None, 2, 2, 7)
+    assert build_model(model_section("humble"), Grid(HUMBLE_LEAST, HUMBLE_LEAST, 2, 2, 1, 2), 0).output.shape == (
+        None,
+        2,
+        2,
+        7,
+    )
     with pytest.raises(ValueError, match=r"negative dimension size|zero or negative"):
         build_model(model_section("humble"), Grid(HUMBLE_LEAST - 1, HUMBLE_LEAST, 2, 2, 1, 2), 0)

@@ -48,9 +48,7 @@ def noise(images: int) -> np.ndarray:
 
 
 def test_a_saved_model_answers_as_the_one_that_was_trained(network: keras.Model, loaded: Network) -> None:
-    np.testing.assert_allclose(
-        loaded.predict(noise(2)), network(noise(2), training=False), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(loaded.predict(noise(2)), network(noise(2), training=False), rtol=1e-5, atol=1e-6)
     assert loaded.info == INFO
 
 

@@ -133,9 +133,7 @@ def test_windows_line_ends_are_no_mistake(tmp_path):
 
 def test_numbers_are_read_as_yaml_1_2_reads_them(tmp_path):
     path = tmp_path / "params.yaml"
-    path.write_text(
-        changed(("train.learning_rate", "0.5")).replace("learning_rate: 0.5", "learning_rate: 5e-1", 1)
-    )
+    path.write_text(changed(("train.learning_rate", "0.5")).replace("learning_rate: 0.5", "learning_rate: 5e-1", 1))
     assert load_params(path, "train")[0].learning_rate == 0.5
 
 

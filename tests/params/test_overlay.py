@@ -80,11 +80,7 @@ def test_an_example_without_values_is_refused(example):
 def test_all_that_is_wrong_with_the_result_is_told():
     headline, problems = problems_of("train:\n  epochs: '3'\nevaluate:\n  background_iou: 0.9\nseed: true\n")
     assert headline == "params.yaml: not changed, since with mine.yaml it would have mistakes"
-    assert [problem.split(": ")[0] for problem in problems] == [
-        "seed",
-        "train.epochs",
-        "evaluate.background_iou",
-    ]
+    assert [problem.split(": ")[0] for problem in problems] == ["seed", "train.epochs", "evaluate.background_iou"]
 
 
 def test_a_file_that_lacks_a_key_is_told_the_command_that_adds_it():

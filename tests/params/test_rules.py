@@ -12,10 +12,7 @@ WRONG_TOGETHER = [
         [("train.batch", "9"), (f"{S}.images.train", "8")],
         "train.batch: 9 is not allowed; allowed: at most 8 (dataset.synthetic.images.train, dataset.source)",
     ),
-    (
-        [("train.warmup_epochs", "3"), ("train.epochs", "3")],
-        "train.warmup_epochs: 3 leaves nothing of 3 epochs",
-    ),
+    ([("train.warmup_epochs", "3"), ("train.epochs", "3")], "train.warmup_epochs: 3 leaves nothing of 3 epochs"),
     (
         [("evaluate.mirrored", "both"), ("encode.boxes", "2")],
         "evaluate.mirrored: 'both' is not allowed with 2 boxes a cell; allowed: none, or encode.boxes: 1",
@@ -57,10 +54,7 @@ WRONG_TOGETHER = [
         [(f"{S}.background", "noise"), (f"{S}.ground", "['#00000a', '#00000A']")],
         "allowed: two or more different colours",
     ),
-    (
-        [(f"{L}.classes", "[cat, dog, cat]")],
-        f"{L}.classes: 'cat' more than once; allowed: values that differ",
-    ),
+    ([(f"{L}.classes", "[cat, dog, cat]")], f"{L}.classes: 'cat' more than once; allowed: values that differ"),
     (
         [(f"{L}.split.fractions", "{train: 0.7, val: 0.2, test: 0.2}")],
         f"{L}.split.fractions.train: 0.7 + 0.2 + 0.2 is 1.1; allowed: fractions that add up to 1 (",
@@ -82,10 +76,7 @@ WRONG_TOGETHER = [
         [("model.name", "humble"), ("loss.name", "iou")],
         "loss.name: iou needs class probabilities that add up to 1, which humble's do not",
     ),
-    (
-        [("model.name", "yolov1"), ("loss.name", "iou")],
-        "loss.name: iou takes logarithms of probabilities",
-    ),
+    ([("model.name", "yolov1"), ("loss.name", "iou")], "loss.name: iou takes logarithms of probabilities"),
     (
         [("dataset.synthetic.words", '["caf\u00e9", "cafe\u0301"]')],
         "dataset.synthetic.words: 'caf\u00e9' more than once",

@@ -49,12 +49,7 @@ WRONG_VALUES = [
     (f"{S}.images", "5000", "5000", "a section with keys"),
     ("train", "[1, 2]", "[1, 2]", "a section with keys"),
     ("dataset.source", "drawn", "'drawn'", None),
-    (
-        "dataset.inputs",
-        "''",
-        "''",
-        "a path of letters, digits and _ . / : - alone, since a command line holds it",
-    ),
+    ("dataset.inputs", "''", "''", "a path of letters, digits and _ . / : - alone, since a command line holds it"),
     (
         "dataset.inputs",
         "data/my fonts",
@@ -157,9 +152,7 @@ WRONG_VALUES = [
 
 
 @pytest.mark.parametrize(("key", "value", "shown", "allowed"), WRONG_VALUES)
-def test_a_wrong_value_is_told_with_its_line_key_value_and_what_is_allowed(
-    key, value, shown, allowed, tmp_path
-):
+def test_a_wrong_value_is_told_with_its_line_key_value_and_what_is_allowed(key, value, shown, allowed, tmp_path):
     text = changed((key, value))
     (problem,) = problems_of(text, tmp_path)
     name = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in key.split("."))[1:]
@@ -190,9 +183,7 @@ def test_no_key_has_a_default(key, tmp_path):
         YAML().dump(document, file)
     problems = problems_of((tmp_path / "params.yaml").read_text(), tmp_path)
     assert len(problems) == 1
-    assert (
-        f"{key}: is missing; `humbleyolo params --update {tmp_path / 'params.yaml'}` adds it" in problems[0]
-    )
+    assert f"{key}: is missing; `humbleyolo params --update {tmp_path / 'params.yaml'}` adds it" in problems[0]
 
 
 @pytest.mark.parametrize(

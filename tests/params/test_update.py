@@ -57,9 +57,7 @@ def test_several_keys_come_back_in_their_order():
 
 def test_what_the_file_has_stays():
     mine = without(("train", "validation"), ("evaluate", "bins"))
-    mine = mine.replace("\nseed: 1 ", "\n# My own seed.\nseed: 7 ").replace(
-        "  epochs: 20\n", "  epochs: 7  # mine\n"
-    )
+    mine = mine.replace("\nseed: 1 ", "\n# My own seed.\nseed: 7 ").replace("  epochs: 20\n", "  epochs: 7  # mine\n")
     text, added, _ = update(mine)
     assert list(added) == [("train", "validation"), ("evaluate", "bins")]
     changes = [line for line in difflib.ndiff(mine.splitlines(), text.splitlines()) if line[0] in "+-?"]
@@ -80,13 +78,7 @@ def test_a_file_that_lacks_nothing_is_not_touched():
 def test_the_first_template_that_has_all_of_the_keys_is_taken():
     lacking = without(("train", "validation", "nms_iou"))
     other = DEFAULT.replace("    nms_iou: 0.5  ", "    nms_iou: 0.25 ", 1)
-    templates = [
-        ("no yaml", "<<<<<<< HEAD\n"),
-        ("empty", ""),
-        ("older", lacking),
-        ("newer", other),
-        ("own", DEFAULT),
-    ]
+    templates = [("no yaml", "<<<<<<< HEAD\n"), ("empty", ""), ("older", lacking), ("newer", other), ("own", DEFAULT)]
     text, added, source = update(without(("train", "validation")), *templates)
     assert source == "newer"
     assert text == other

@@ -62,15 +62,10 @@ def test_nothing_to_replace_changes_nothing():
     assert replaced(DEFAULT) == DEFAULT
 
 
-@given(
-    key=st.sampled_from([key for key, _ in leaves(load(DEFAULT))]),
-    value=st.sampled_from(["7", "[a, b]", "x"]),
-)
+@given(key=st.sampled_from([key for key, _ in leaves(load(DEFAULT))]), value=st.sampled_from(["7", "[a, b]", "x"]))
 def test_any_value_of_the_parameters_can_be_replaced(key, value):
     changed = YamlText(DEFAULT, "params.yaml").replace({key: value})
-    differ = [
-        (old, new) for old, new in zip(DEFAULT.split("\n"), changed.split("\n"), strict=True) if old != new
-    ]
+    differ = [(old, new) for old, new in zip(DEFAULT.split("\n"), changed.split("\n"), strict=True) if old != new]
     assert len(differ) <= 1
     for old, new in differ:
         assert old.partition(" #")[2] == new.partition(" #")[2]
@@ -120,15 +115,7 @@ i: 5
 @pytest.mark.parametrize("key", ["a", "b", "c", "c.d", "c.e", "c.f", "c.f.g", "c.f.h", "i"])
 def test_a_key_taken_out_comes_back(key):
     lines = TEMPLATE.split("\n")
-    spans = {
-        "a": (1, 4),
-        "b": (4, 8),
-        "c": (8, 15),
-        "c.d": (10, 11),
-        "c.e": (11, 14),
-        "c.f": (14, 15),
-        "i": (15, 17),
-    }
+    spans = {"a": (1, 4), "b": (4, 8), "c": (8, 15), "c.d": (10, 11), "c.e": (11, 14), "c.f": (14, 15), "i": (15, 17)}
     if key in spans:
         start, end = spans[key]
         text = "\n".join(lines[:start] + lines[end:])

@@ -84,11 +84,7 @@ def test_a_module_in_use_that_is_gone_counts(project: Path, monkeypatch: pytest.
         module.__file__ = str(project / name)
         monkeypatch.setitem(sys.modules, f"module {name}", module)
         (project / name).unlink()
-    assert find_changes(take_snapshot([]), "draw", []) == [
-        "src/errors.py",
-        "src/room/data.npz",
-        "src/room/used.py",
-    ]
+    assert find_changes(take_snapshot([]), "draw", []) == ["src/errors.py", "src/room/data.npz", "src/room/used.py"]
 
 
 def test_where_dvc_yaml_cannot_be_read_all_code_counts(project: Path) -> None:

@@ -122,9 +122,7 @@ def test_a_damaged_record_is_none(text: str, tmp_path: Path) -> None:
     assert recorded_environment("train", "a", "1", tmp_path) is None
 
 
-def test_where_no_record_can_be_written_the_results_stay(
-    made: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_where_no_record_can_be_written_the_results_stay(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (made / ".humbleyolo").write_text("a file in the way")
     record_environment("encode", Path("data/grid"), made)
     told = capsys.readouterr().err

@@ -56,9 +56,7 @@ def test_what_the_machine_has_too_little_of_is_a_line_and_code_2(
     assert capsys.readouterr().err == f"error: {text}\n"
 
 
-@pytest.mark.parametrize(
-    "error", [OSError(errno.ENOENT, "No such file"), OSError("of no number"), RuntimeError()]
-)
+@pytest.mark.parametrize("error", [OSError(errno.ENOENT, "No such file"), OSError("of no number"), RuntimeError()])
 def test_a_mistake_of_the_program_is_shown_whole(error: Exception) -> None:
     def fail() -> None:
         raise error

@@ -40,9 +40,7 @@ def note(folder: Path, number: int) -> int:
 
 @pytest.mark.parametrize("patience", [0.0, 60.0])
 def test_results_come_in_order(patience: float) -> None:
-    assert list(map_in_order(square, range(40), processes=2, patience_s=patience)) == [
-        n * n for n in range(40)
-    ]
+    assert list(map_in_order(square, range(40), processes=2, patience_s=patience)) == [n * n for n in range(40)]
 
 
 def test_little_work_is_done_here_and_more_elsewhere() -> None:

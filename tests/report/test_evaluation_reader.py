@@ -92,8 +92,7 @@ def test_a_judgement_of_what_does_not_exist_is_an_error(project, row, message):
 
 
 @pytest.mark.parametrize(
-    "array",
-    [np.zeros((12, 2, 4, 1), np.float32), np.zeros((12, 2, 4, 2)), np.zeros((3, 2, 4, 2), np.float32)],
+    "array", [np.zeros((12, 2, 4, 1), np.float32), np.zeros((12, 2, 4, 2)), np.zeros((3, 2, 4, 2), np.float32)]
 )
 def test_confidences_of_another_grid_are_an_error(project, array):
     np.save(project / "evaluation/confidence.npy", array)

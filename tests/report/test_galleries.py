@@ -6,12 +6,7 @@ import pytest
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.report import galleries
-from humbleyolo.report.galleries import (
-    cells_and_confidence,
-    headline,
-    truth_and_predictions,
-    worst_mistakes,
-)
+from humbleyolo.report.galleries import cells_and_confidence, headline, truth_and_predictions, worst_mistakes
 from humbleyolo.report.gallery_examples import Cells, Example, Mistakes
 
 NAMES = ["chat", "rat"]
@@ -57,12 +52,7 @@ def test_mistakes_are_drawn_kind_by_kind_and_a_kind_without_any_is_named():
     one = Mistakes("background: 1", [example()])
     heights = [
         worst_mistakes(kinds, NAMES, **layout).height
-        for kinds in (
-            [one],
-            [one, one],
-            [one, Mistakes("both: 0", [])],
-            [one, Mistakes("both", [example()] * 3)],
-        )
+        for kinds in ([one], [one, one], [one, Mistakes("both: 0", [])], [one, Mistakes("both", [example()] * 3)])
     ]
     assert heights[0] < heights[2] < heights[1] < heights[3]
     nothing = worst_mistakes([Mistakes("both: 0", [])], NAMES, **(layout | {"threshold": None}))
@@ -77,8 +67,7 @@ def test_a_missed_truth_is_called_so_and_has_no_confidence(monkeypatch):
     )
     layout = {"grid": GRID, "threshold": 0.4, "columns": 1, "scale": 4}
     missed, made = (
-        np.asarray(worst_mistakes([Mistakes("k", [example(scores)])], NAMES, **layout))
-        for scores in (None, (0.9,))
+        np.asarray(worst_mistakes([Mistakes("k", [example(scores)])], NAMES, **layout)) for scores in (None, (0.9,))
     )
     assert missed.shape == made.shape
     assert headings == [["truth (1)", "missed"], ["truth (1)", "the mistake"]]

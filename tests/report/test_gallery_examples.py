@@ -52,14 +52,11 @@ def test_a_caption_says_class_confidence_and_iou(opened):
     kinds = worst_of_each_kind(archive, truths, evaluation, report.mistakes, 1)
     shown = next(kind for kind in kinds if kind.title.startswith("localisation"))
     (example,) = shown.examples
-    row = max(
-        np.flatnonzero(judged.kinds == "localisation"), key=lambda row: found.scores[judged.detections[row]]
-    )
+    row = max(np.flatnonzero(judged.kinds == "localisation"), key=lambda row: found.scores[judged.detections[row]])
     detection, truth = judged.detections[row], judged.truths[row]
     name = archive.categories[truths.labels[truth]]
     assert example.caption == (
-        f"{name} {found.scores[detection]:.2f}, IoU {judged.ious[row]:.2f} with {name}  "
-        f"({judged.images[row]:06}.png)"
+        f"{name} {found.scores[detection]:.2f}, IoU {judged.ious[row]:.2f} with {name}  ({judged.images[row]:06}.png)"
     )
     np.testing.assert_array_equal(example.boxes, ltwh_to_xyxy(found.boxes_ltwh[[detection]]))
     missed = next(kind for kind in kinds if kind.title.startswith("missed")).examples[0]

@@ -89,9 +89,7 @@ def test_nothing_runs_but_the_page_s_own_script(html, page):
 
 
 def test_the_policy_allows_exactly_the_style_and_the_script_that_are_there(page):
-    (policy,) = [
-        meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
-    ]
+    (policy,) = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules == {
         "default-src": "'none'",

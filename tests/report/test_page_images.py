@@ -50,12 +50,7 @@ def picture(entry):
 
 def test_a_small_picture_is_the_image_itself_as_it_is(opened):
     for entry, record in zip(opened.entries(), opened.archive, strict=True):
-        assert (entry["name"], entry["id"], entry["h"], entry["w"]) == (
-            record.file_name,
-            record.image_id,
-            40,
-            64,
-        )
+        assert (entry["name"], entry["id"], entry["h"], entry["w"]) == (record.file_name, record.image_id, 40, 64)
         shown = picture(entry)
         original = decode_rgb(record.image_bytes, "x")
         if entry["src"].startswith("data:image/png"):
@@ -116,9 +111,7 @@ def test_images_with_the_most_mistakes_come_first(opened):
 
     def badness(image):
         wrong = [
-            row
-            for row in range(len(judged.kinds))
-            if judged.images[row] == image and judged.kinds[row] != "correct"
+            row for row in range(len(judged.kinds)) if judged.images[row] == image and judged.kinds[row] != "correct"
         ]
         sure = [found.scores[judged.detections[row]] for row in wrong if judged.detections[row] >= 0]
         return -len(wrong), -max(sure, default=0), image
@@ -141,9 +134,7 @@ def test_of_very_many_detections_the_surest_are_kept_and_the_rest_counted(opened
     for image, entry in enumerate(opened.entries()):
         scores = found.scores[found.images == image]
         assert entry["more"] == max(len(scores) - 1, 0)
-        assert [shown[5] for shown in entry["d"]] == pytest.approx(
-            [scores.max()] if len(scores) else [], abs=1e-3
-        )
+        assert [shown[5] for shown in entry["d"]] == pytest.approx([scores.max()] if len(scores) else [], abs=1e-3)
 
 
 def test_a_grid_too_fine_to_be_seen_is_left_out(opened, monkeypatch):
@@ -162,8 +153,6 @@ def test_a_grey_image_is_smaller_and_a_photo_is_no_png(tmp_path):
 
 
 def test_boxes_are_those_of_the_archive(opened):
-    corners = np.concatenate(
-        [np.array([truth[:4] for truth in e["t"]]).reshape(-1, 4) for e in opened.entries()]
-    )
+    corners = np.concatenate([np.array([truth[:4] for truth in e["t"]]).reshape(-1, 4) for e in opened.entries()])
     expected = np.concatenate([truth.boxes_ltwh for truth in opened.archive.truths()])
     np.testing.assert_allclose(ltwh_to_xyxy(corners), ltwh_to_xyxy(expected), atol=0.11)

@@ -57,8 +57,7 @@ def choose(page, name, label):
 
 def slide(page, value):
     page.locator("#least").evaluate(
-        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input', { bubbles: true })); }",
-        value,
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('input', { bubbles: true })); }", value
     )
 
 
@@ -122,17 +121,14 @@ def test_the_gallery_filters_by_class_and_kind_of_mistake(page, data):
 
     def expected(label, kind):
         found = [
-            [one for one in image["d"] if one[5] >= least and label in (None, one[4])]
-            for image in data["images"]
+            [one for one in image["d"] if one[5] >= least and label in (None, one[4])] for image in data["images"]
         ]
         missed = [
             any(data["fates"][truth[5]] == "missed" and label in (None, truth[4]) for truth in image["t"])
             for image in data["images"]
         ]
         if kind == "any mistake":
-            return sum(
-                a or any(wrong(one, data) for one in own) for a, own in zip(missed, found, strict=True)
-            )
+            return sum(a or any(wrong(one, data) for one in own) for a, own in zip(missed, found, strict=True))
         if kind == "missed":
             return sum(missed)
         return sum(any(data["kinds"][one[6]] == kind for one in own) for own in found)
@@ -172,10 +168,7 @@ def test_cells_show_the_confidence_and_which_are_responsible(page, data):
     assert page.locator("#gallery .cell").count() == sum(len(image["cells"]) for image in images)
     assert page.locator("#gallery .own").count() == sum(len(image["own"]) for image in images)
     assert page.locator("#gallery .dot").count() == sum(len(image["t"]) for image in images)
-    assert (
-        page.locator("#gallery .cell").first.get_attribute("fill-opacity")
-        == f"{0.0075 * images[0]['cells'][0]:g}"
-    )
+    assert page.locator("#gallery .cell").first.get_attribute("fill-opacity") == f"{0.0075 * images[0]['cells'][0]:g}"
     page.get_by_label("ground truth", exact=True).uncheck()
     assert page.locator("#gallery .truth").count() == 0
 

@@ -22,9 +22,7 @@ def test_ticks_are_few_round_and_on_the_axis(low, span):
     ticks = scale.ticks()
     assert 1 <= len(ticks) <= 12
     assert ticks == sorted(set(ticks))
-    assert all(
-        low - 1e-6 * (abs(low) + span) <= tick <= low + span * 1.001 + 1e-6 * abs(low) for tick in ticks
-    )
+    assert all(low - 1e-6 * (abs(low) + span) <= tick <= low + span * 1.001 + 1e-6 * abs(low) for tick in ticks)
 
 
 @given(low=st.floats(1e-9, 1e3), factor=st.floats(1.5, 1e12))
@@ -88,9 +86,7 @@ def test_names_are_escaped():
 
 
 def test_columns_are_as_high_as_they_count():
-    chart = svg(
-        column_chart("c", "d", Scale("IoU", *UNIT), "boxes", [(0, 0.5, 10), (0.5, 1, 5), (0.9, 1, 0)])
-    )
+    chart = svg(column_chart("c", "d", Scale("IoU", *UNIT), "boxes", [(0, 0.5, 10), (0.5, 1, 5), (0.9, 1, 0)]))
     heights = [float(node.get("height")) for node in chart.findall(".//rect[@class='column']")]
     assert heights[0] == pytest.approx(2 * heights[1], abs=0.02)
     assert heights[2] == 0

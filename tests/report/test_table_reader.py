@@ -87,9 +87,7 @@ def test_a_missing_file_says_what_to_run(tmp_path):
             read(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"), [("[]", "is a list"), ("{", "damaged"), ("[" * 10**5, "damaged")]
-)
+@pytest.mark.parametrize(("content", "message"), [("[]", "is a list"), ("{", "damaged"), ("[" * 10**5, "damaged")])
 def test_what_is_no_json_object_is_an_error(tmp_path, content, message):
     with pytest.raises(UserError, match=message):
         read_object(table(tmp_path, content), FIX)

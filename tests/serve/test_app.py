@@ -98,9 +98,7 @@ def test_unknown_pages_and_methods_are_refused(client: Any) -> None:
 )
 def test_other_sites_cannot_use_it(headers: dict[str, str], client: Any) -> None:
     assert client.post("/detect", data=picture(), headers=headers).status_code == 403
-    assert (
-        client.post("/detect", data=picture(), headers={"Origin": "http://127.0.0.1:8000"}).status_code == 200
-    )
+    assert client.post("/detect", data=picture(), headers={"Origin": "http://127.0.0.1:8000"}).status_code == 200
 
 
 @pytest.fixture(scope="module")

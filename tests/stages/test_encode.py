@@ -28,9 +28,7 @@ def dataset(tmp_path: Path) -> Path:
         with ArchiveWriter(folder / f"{split}.zip", ["chat", "rat"]) as archive:
             for image in range(number):
                 boxes = [[2, 2, 12, 10], [18, 20, 12, 10], [40, 40, 12, 10]]
-                archive.add(
-                    f"{image}.png", encode_png(np.zeros((64, 64), np.uint8)), 64, 64, boxes, [0, 1, 0]
-                )
+                archive.add(f"{image}.png", encode_png(np.zeros((64, 64), np.uint8)), 64, 64, boxes, [0, 1, 0])
     return folder
 
 
@@ -41,12 +39,7 @@ def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path
     for number, split in enumerate(SPLITS, start=3):
         assert len(open_encoded(tmp_path / "grid" / split)) == number
         own, *finer = report[split]
-        assert (own["rows"], own["objects"], own["shared"], own["lost"]) == (
-            2,
-            3 * number,
-            2 * number,
-            number,
-        )
+        assert (own["rows"], own["objects"], own["shared"], own["lost"]) == (2, 3 * number, 2 * number, number)
         assert own["recall"] < 1
         assert [(one["rows"], one["lost"], one["ap"]) for one in finer] == [(4, 0, 1.0), (8, 0, 1.0)]
         assert f"AP {own['ap']:.3f} ({split})" in made.more
@@ -70,12 +63,7 @@ def test_a_missing_split_says_what_to_run(dataset: Path, tmp_path: Path) -> None
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stages.encode", *arguments]
     return subprocess.run(
-        command,
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": ""}, capture_output=True, text=True, check=False
     )
 
 

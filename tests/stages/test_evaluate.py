@@ -62,9 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             boxes = np.array([[1, 2, 10, 12], [width - 9.5, height - 8, 9.5, 8]])[: number % 3]
             image = rng.integers(0, 256, (height, width, 3), np.uint8)
             crowds = [{"iscrowd": int(number == 4)}] * len(boxes)
-            archive.add(
-                f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds
-            )
+            archive.add(f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds)
     shutil.copyfile(folder / "dataset/test.zip", folder / "dataset/val.zip")
     for split in ("val", "test"):
         list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}"))
@@ -159,9 +157,7 @@ def test_the_detector_finds_on_the_pictures_what_was_measured(
     np.testing.assert_allclose(table.boxes_ltwh[others], expected.boxes_ltwh[rows], atol=1e-3)
     np.testing.assert_allclose(table.scores[others], expected.scores[rows], atol=1e-6)
     (tmp_path / "model/weights.npz").write_bytes((tmp_path / "model/weights.npz").read_bytes() + b" ")
-    assert not Detector.load(
-        tmp_path / "model"
-    ).facts.whole_pixels  # other weights, of which nothing is known
+    assert not Detector.load(tmp_path / "model").facts.whole_pixels  # other weights, of which nothing is known
 
 
 def test_a_threshold_that_nothing_reaches_leaves_no_detections(project: Path, tmp_path: Path) -> None:
@@ -271,8 +267,7 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     assert sorted(found.images.tolist()) == sorted(truths.images.tolist() + extra)
     corners = ltwh_to_xyxy(found.boxes_ltwh)
     assert all(
-        (box >= 0).all() and (box[2:] <= sizes[image]).all()
-        for image, box in zip(found.images, corners, strict=True)
+        (box >= 0).all() and (box[2:] <= sizes[image]).all() for image, box in zip(found.images, corners, strict=True)
     )
     for image, box in zip(truths.images, truths.boxes_ltwh, strict=True):
         assert np.abs(found.boxes_ltwh[found.images == image] - box).max(axis=1).min() < 1e-4  # float32
@@ -281,10 +276,7 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"categories": ("chat", "dog")},
-            "the model knows 'chat', 'dog', the encoded split has 'chat', 'rat'",
-        ),
+        ({"categories": ("chat", "dog")}, "the model knows 'chat', 'dog', the encoded split has 'chat', 'rat'"),
         ({"grid": Grid(16, 32, 1, 2, 1, 2)}, "the model's grid is .*run `dvc repro train`"),
     ],
 )

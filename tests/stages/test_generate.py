@@ -122,9 +122,7 @@ def test_the_bytes_are_the_same_from_a_pool(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
-    write_params(
-        tmp_path, {"words": ["日", "rat"], "fonts": ["DejaVuSans.ttf", "DejaVuSan.ttf"], "ink": ["#000001"]}
-    )
+    write_params(tmp_path, {"words": ["日", "rat"], "fonts": ["DejaVuSans.ttf", "DejaVuSan.ttf"], "ink": ["#000001"]})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "train.zip").write_bytes(b"earlier")
     done = generate(tmp_path)
@@ -140,16 +138,10 @@ def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
 
 
 def test_images_without_room_for_the_minimum_leave_no_archive(tmp_path: Path) -> None:
-    write_params(
-        tmp_path,
-        {"placement": "free", "free": {"min_objects": 50, "max_objects": 50, "max_overlap": 0.0}},
-    )
+    write_params(tmp_path, {"placement": "free", "free": {"min_objects": 50, "max_objects": 50, "max_overlap": 0.0}})
     done = generate(tmp_path)
     assert done.returncode == 2
-    assert (
-        "error: dataset.synthetic.free.min_objects: 50 words found no place in image 0 of train"
-        in done.stderr
-    )
+    assert "error: dataset.synthetic.free.min_objects: 50 words found no place in image 0 of train" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -177,9 +169,7 @@ def test_a_kill_in_mid_write_leaves_no_archive_and_no_process(tmp_path: Path) ->
         start_new_session=True,
     )
     try:
-        wait_for(
-            lambda: any(path.stat().st_size > 100_000 for path in (tmp_path / "out").glob(".train.zip.*"))
-        )
+        wait_for(lambda: any(path.stat().st_size > 100_000 for path in (tmp_path / "out").glob(".train.zip.*")))
     finally:
         process.kill()
         process.wait()

@@ -80,10 +80,7 @@ def test_images_are_left_out_of_a_report_that_would_be_too_large(tmp_path: Path)
     assert 0.95e6 < (out / "report.html").stat().st_size <= 1e6
     shown = len(gallery(out)["images"])
     assert 0 < shown < 120
-    assert (
-        f"{shown} of 120 test images are here, those with the most mistakes"
-        in (out / "report.html").read_text()
-    )
+    assert f"{shown} of 120 test images are here, those with the most mistakes" in (out / "report.html").read_text()
     few = run(tmp_path, "few", report_images=3, scale=1)
     assert gallery(few)["images"] == gallery(out)["images"][:3]
     assert gallery(run(tmp_path, "none", report_images=0, scale=1))["images"] == []
@@ -117,11 +114,7 @@ def test_thousands_of_detections_on_one_image(tmp_path: Path) -> None:
     count = 5000
     rng = np.random.default_rng(0)
     crowd = DetectionTable(
-        12,
-        np.full(count, 3, np.int64),
-        rng.uniform(1, 30, (count, 4)),
-        rng.integers(0, 3, count),
-        rng.random(count),
+        12, np.full(count, 3, np.int64), rng.uniform(1, 30, (count, 4)), rng.integers(0, 3, count), rng.random(count)
     )
     out = run(make_project(tmp_path, detections=crowd))
     (image,) = [image for image in gallery(out)["images"] if image["d"]]
@@ -139,9 +132,7 @@ def test_a_truth_larger_than_its_image(tmp_path: Path) -> None:
     assert gallery(out)["images"][0]["t"][0][:4] == [-500, -400, 1030, 820]
 
 
-@pytest.mark.parametrize(
-    "name", ["n" * 200, "עכבר גדול", "🐀🐁" * 100, "<script>alert(1)</script>", " ", "é\u0301"]
-)
+@pytest.mark.parametrize("name", ["n" * 200, "עכבר גדול", "🐀🐁" * 100, "<script>alert(1)</script>", " ", "é\u0301"])
 def test_any_name_of_a_class(tmp_path: Path, name: str) -> None:
     assert gallery(run(make_project(tmp_path, names=[name, "rat"])))["names"] == [name, "rat"]
 
@@ -203,9 +194,7 @@ def test_a_model_and_data_of_another_grid_or_classes_are_an_error(project: Path,
     other = make_project(tmp_path / "other", names=["one"], images=3)
     (project / "grid/test").rename(project / "grid/away")
     (other / "grid/test").rename(project / "grid/test")
-    with pytest.raises(
-        UserError, match=r"(?s)other classes or names.*3 images, the archive 12.*dvc repro encode"
-    ):
+    with pytest.raises(UserError, match=r"(?s)other classes or names.*3 images, the archive 12.*dvc repro encode"):
         run(project)
 
 

@@ -36,9 +36,7 @@ def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...]
     with ArchiveWriter(folder.with_suffix(".zip"), classes) as archive:
         for number in range(images):
             pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
-            archive.add(
-                f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2]
-            )
+            archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
     list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder))
     return folder
 
@@ -51,9 +49,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_writes_a_model_that_answers(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "history.csv", "model.json", "weights.npz",
@@ -105,9 +101,7 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
     split = data / "train"
     with pytest.raises(UserError, match=r"train\.batch 10 is more than the 9 images of the train split"):
-        train(
-            1, RUNTIME, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model"
-        )
+        train(1, RUNTIME, MODEL, LOSS, PARAMS.model_copy(update={"batch": 10}), split, split, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
@@ -177,9 +171,7 @@ def test_the_thread_counts_of_params_yaml_are_those_of_tensorflow() -> None:
         "print(t.get_intra_op_parallelism_threads(), t.get_inter_op_parallelism_threads())"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_NUM_INTRAOP_THREADS": "1"}
-    said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["3", "5"]
 
 

@@ -91,9 +91,7 @@ def promise(shape: str, kind: str = "'<f4'", order: str = "False") -> str:
     ],
     ids=range(24),
 )
-def test_what_is_no_array_of_ours_is_refused_in_little_memory(
-    content: bytes, why: str, tmp_path: Path
-) -> None:
+def test_what_is_no_array_of_ours_is_refused_in_little_memory(content: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(content)
     with little_memory(1 << 26), pytest.raises(ValueError, match=why):
         open_array(tmp_path / "a.npy")
@@ -101,9 +99,7 @@ def test_what_is_no_array_of_ours_is_refused_in_little_memory(
 
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_file_changed_anywhere_is_refused_or_an_array_of_its_size(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_a_file_changed_anywhere_is_refused_or_an_array_of_its_size(tmp_path: Path, data: st.DataObject) -> None:
     whole = bytearray(saved(np.arange(12, dtype=np.float32).reshape(3, 4)))
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))

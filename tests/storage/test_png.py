@@ -12,8 +12,7 @@ from PIL import Image
 from humbleyolo.storage.png import encode_png
 
 shapes = st.one_of(
-    st.tuples(st.integers(1, 40), st.integers(1, 40)),
-    st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)), st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))
 )
 
 

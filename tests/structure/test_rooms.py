@@ -58,9 +58,7 @@ def imported(path: Path) -> set[str]:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if file_of(name) else str(node.module) for name in inner} if module else set()
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            names |= {
-                part.value.rstrip(".") for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)
-            }
+            names |= {part.value.rstrip(".") for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)}
     return {name for name in names if name.split(".")[0] == "humbleyolo"}
 
 
@@ -111,9 +109,7 @@ def test_a_module_has_a_name_of_its_own():
 
 def test_modules_and_functions_are_short():
     stages = sorted((ROOT / "stages").glob("*.py"))
-    lengths = {
-        shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*MODULES, *stages]
-    }
+    lengths = {shown(path): len(path.read_text(encoding="utf-8").splitlines()) for path in [*MODULES, *stages]}
     assert not {name for name, length in lengths.items() if length > LONGEST_MODULE}
     long = {
         f"{shown(path)}: {function.name}"

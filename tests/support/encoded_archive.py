@@ -33,9 +33,7 @@ def write_archive(path: Path, images: int = 23) -> Path:
             lengths = rng.uniform(1, 20, (number % 4, 2))
             corners = rng.uniform(0, 1, (number % 4, 2)) * ((width, height) - lengths)
             labels = rng.integers(0, 3, number % 4)
-            archive.add(
-                f"{number:06}.png", data, height, width, np.concatenate([corners, lengths], axis=1), labels
-            )
+            archive.add(f"{number:06}.png", data, height, width, np.concatenate([corners, lengths], axis=1), labels)
     return path
 
 

@@ -29,9 +29,7 @@ NAMES = ["chat", "rat", "<script>alert(1)</script>"]
 THRESHOLD = 0.4
 
 
-def write_archive(
-    path: Path, names: Sequence[str], images: int, height: int, width: int, seed: int = 0
-) -> None:
+def write_archive(path: Path, names: Sequence[str], images: int, height: int, width: int, seed: int = 0) -> None:
     """Write images of soft noise with 0 to 3 bright objects each; those of the first class are the most."""
     rng = np.random.default_rng(seed)
     with ArchiveWriter(path, names) as archive:
@@ -108,35 +106,22 @@ def make_project(
     write_summary(path / "dataset/summary.json", {"train": counts, "test": counts})
     rows, cols, boxes = grid
     list(
-        encode_archive(
-            path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test"
-        )
+        encode_archive(path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test")
     )
     ceiling = {"objects": len(truths), "shared": 1, "lost": 1, "ap": 0.97, "ap50": 0.98, "recall": 0.99}
-    ceilings = [
-        {"rows": rows, "cols": cols, **ceiling},
-        {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0},
-    ]
+    ceilings = [{"rows": rows, "cols": cols, **ceiling}, {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0}]
     (path / "grid/report.json").write_text(json.dumps({"test": ceilings}))
-    (path / "model/model.json").write_text(
-        json.dumps({"format": 1, "model": {"name": "compact", "width": 1.0}})
-    )
+    (path / "model/model.json").write_text(json.dumps({"format": 1, "model": {"name": "compact", "width": 1.0}}))
     (path / "model/weights.npz").write_bytes(b"weights")
     history = [[epoch, 3 / epoch, 3.2 / epoch, 1 - 1 / epoch, 1 - 0.5 / epoch] for epoch in range(1, 9)]
-    write_csv(
-        path / "model/history.csv", ["epoch", "train_total", "val_total", "val_ap", "val_ap50"], history
-    )
+    write_csv(path / "model/history.csv", ["epoch", "train_total", "val_total", "val_ap", "val_ap50"], history)
     found = some_detections(truths, len(names)) if detections is None else detections
     write_evaluation(path / "evaluation", truths, found, names, (images, *grid))
     return path
 
 
 def write_evaluation(
-    folder: Path,
-    truths: TruthTable,
-    found: DetectionTable,
-    names: Sequence[str],
-    shape: tuple[int, int, int, int],
+    folder: Path, truths: TruthTable, found: DetectionTable, names: Sequence[str], shape: tuple[int, int, int, int]
 ) -> None:
     """Write the files of an evaluation: measured as `evaluate` does, but for the confidence of the cells."""
     thresholds = Thresholds(THRESHOLD if len(found) else None, (None,) * len(names))
@@ -158,9 +143,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]])
 
 def settings(**changes: Any) -> dict[str, Any]:
     """Return every section of params.yaml, with changes to `render`."""
-    sections = dict(
-        zip(Params.model_fields, load_params(ROOT / "params.yaml", *Params.model_fields), strict=True)
-    )
+    sections = dict(zip(Params.model_fields, load_params(ROOT / "params.yaml", *Params.model_fields), strict=True))
     return sections | {"render": sections["render"].model_copy(update=changes)}
 
 

@@ -41,7 +41,5 @@ def make_data(folder: Path, data: Path) -> None:
                 boxes = np.clip(box.boxes_out(found.boxes), 0, (width, height, width, height))
                 solid = np.all(boxes[:, 2:] - boxes[:, :2] > 0.5, axis=1)
                 boxes[:, 2:] -= boxes[:, :2]
-                archive.add(
-                    f"{number:03}.png", encode_png(image), height, width, boxes[solid], found.labels[solid]
-                )
+                archive.add(f"{number:03}.png", encode_png(image), height, width, boxes[solid], found.labels[solid])
         list(encode_archive(data / f"dataset/{split}.zip", grid, fill, data / f"grid/{split}"))

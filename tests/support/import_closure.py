@@ -93,9 +93,7 @@ def _imported_by_name(call: ast.Call, file: Path, root: Path) -> list[str]:
 
 def _data_files(tree: ast.AST, file: Path) -> set[Path]:
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    beside = [
-        path for path in file.parent.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
-    ]
+    beside = [path for path in file.parent.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
     return {path for path in beside if path.relative_to(file.parent).as_posix() in texts}
 
 

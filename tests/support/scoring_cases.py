@@ -28,8 +28,7 @@ def random_case(seed: int) -> tuple[TruthTable, DetectionTable, list[str]]:
                 own = label if rng.random() < 0.85 else int(rng.integers(class_count))
                 detections.append((image, moved, own, round(rng.random(), 1 if rng.random() < 0.6 else 6)))
         detections += [  # false alarms
-            (image, rng.integers(0, 100, 4), int(rng.integers(class_count)), 0.5)
-            for _ in range(rng.integers(0, 4))
+            (image, rng.integers(0, 100, 4), int(rng.integers(class_count)), 0.5) for _ in range(rng.integers(0, 4))
         ]
     if rng.random() < 0.05:
         detections = []
@@ -38,11 +37,7 @@ def random_case(seed: int) -> tuple[TruthTable, DetectionTable, list[str]]:
     if rng.random() < 0.02:  # more than the 100 that count
         detections += [(0, rng.integers(1, 100, 4), 0, round(rng.random(), 1)) for _ in range(130)]
     rng.shuffle(detections)
-    return (
-        table_of_truths(image_count, truths),
-        table_of_detections(image_count, detections),
-        NAMES[:class_count],
-    )
+    return (table_of_truths(image_count, truths), table_of_detections(image_count, detections), NAMES[:class_count])
 
 
 def table_of_truths(image_count: int, rows: list[Any]) -> TruthTable:

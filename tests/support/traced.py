@@ -95,12 +95,7 @@ def trace_stage(project: Project, stage: Stage, scratch: Path) -> Trace:
     calls = ["-e", f"trace={_question(_OPENING)},{_question(_CHANGING)},{_question(_TALKING)}"]
     command = [sys.executable, str(HERE / "trace_params.py"), name, *arguments]
     done = subprocess.run(
-        [*strace, *calls, *command],
-        cwd=project.path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
+        [*strace, *calls, *command], cwd=project.path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     trace = Trace()
@@ -179,9 +174,7 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
         return path == folder or _within(path, [*outs, kept]) or half_written(path)
 
     problems = [f"reads {path}" for path in trace.read if not (_within(path, may_read) or half_written(path))]
-    problems += [
-        f"lists {path}" for path in trace.listed if not _within(path, may_list) and path not in parents
-    ]
+    problems += [f"lists {path}" for path in trace.listed if not _within(path, may_list) and path not in parents]
     problems += [
         f"writes {path}"
         for path in trace.written

@@ -405,9 +405,7 @@ def test_words_larger_than_the_image_are_not_drawn_where_too_little_would_show()
 
 def test_encoded_samples_decode_to_the_pixels() -> None:
     for params in (synthetic(), synthetic(ink=["#ff8000"], noise=0.1)):
-        for sample, encoded in zip(
-            draw(params, 20), draw_shard(params, FONTS, 1, ("test", 0, 20)), strict=True
-        ):
+        for sample, encoded in zip(draw(params, 20), draw_shard(params, FONTS, 1, ("test", 0, 20)), strict=True):
             with Image.open(io.BytesIO(encoded.image_bytes)) as image:
                 np.testing.assert_array_equal(np.asarray(image), sample.pixels)
             assert encoded.boxes_ltwh == [word.box_ltwh for word in sample.words]

@@ -87,16 +87,11 @@ def test_a_mosaics_boxes_lie_on_its_pixels(seed: int) -> None:
     images, boxes = one_rectangle_each(9, seed)
     plan = draw_plan(seed, 3, np.arange(5), 9, (HEIGHT, WIDTH), augment(mosaic=1.0))
     pictures, moved = pixels_of(plan, images), drawn_boxes(plan, boxes)
-    assert np.allclose(
-        (plan.window[..., 2:] - plan.window[..., :2]).prod(axis=-1).sum(axis=1), HEIGHT * WIDTH
-    )
+    assert np.allclose((plan.window[..., 2:] - plan.window[..., :2]).prod(axis=-1).sum(axis=1), HEIGHT * WIDTH)
     drawn = np.zeros(pictures.shape[:3], bool)
     for box, place in zip(moved.boxes, moved.image_index, strict=True):
         left, top, right, bottom = box
-        inside = [
-            slice(int(np.ceil(low)) + 1, max(int(high) - 1, 0))
-            for low, high in ((top, bottom), (left, right))
-        ]
+        inside = [slice(int(np.ceil(low)) + 1, max(int(high) - 1, 0)) for low, high in ((top, bottom), (left, right))]
         inner = pictures[place, inside[0], inside[1]]
         assert (inner > 127).all()
         drawn[place, max(int(top) - 1, 0) : int(bottom) + 2, max(int(left) - 1, 0) : int(right) + 2] = True

@@ -316,9 +316,7 @@ def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
 # -- what a run is
 
 
-def test_parameters_data_and_environment_are_part_of_it(
-    split: EncodedSplit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parameters_data_and_environment_are_part_of_it(split: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
     run = describe_run([split, split], seed=1, train=TRAIN)
     assert run == describe_run([split, split], train=TRAIN, seed=1)
 
@@ -352,9 +350,7 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert not {name for name in names if name.partition(".")[0] in ("keras", "numpy", "tensorflow")}
     before = describe_run([])["code"]
     changed = tmp_path / "loss.py"
-    changed.write_text(
-        Path(sys.modules["humbleyolo.training.losses"].__file__ or "").read_text() + "# More.\n"
-    )
+    changed.write_text(Path(sys.modules["humbleyolo.training.losses"].__file__ or "").read_text() + "# More.\n")
     monkeypatch.setattr(sys.modules["humbleyolo.training.losses"], "__file__", str(changed))
     assert describe_run([])["code"] != before
 
@@ -379,9 +375,7 @@ def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     draw = random.Random(3)
     continued = 0
     for number in range(20):
-        killed = train_stage(
-            tmp_path, "cut", steps=draw.randint(2, 14), half=number % 4 == 0, checkpoint="kept"
-        )
+        killed = train_stage(tmp_path, "cut", steps=draw.randint(2, 14), half=number % 4 == 0, checkpoint="kept")
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         continued += "continues from epoch " in killed.stderr
         assert "damaged" not in killed.stderr

@@ -42,11 +42,7 @@ def random_case(grid: Grid, seed: int, images: int = 3) -> tuple[np.ndarray, np.
 def terms_of(name: str, targets: object, predictions: object, grid: Grid, **options: object) -> Terms:
     """Each term of a loss, every class of weight 1."""
     return LOSSES[name](
-        tf.convert_to_tensor(targets),
-        tf.convert_to_tensor(predictions),
-        grid,
-        [1.0] * grid.classes,
-        **options,
+        tf.convert_to_tensor(targets), tf.convert_to_tensor(predictions), grid, [1.0] * grid.classes, **options
     )
 
 
@@ -122,9 +118,7 @@ def slow_terms(name: str, targets: np.ndarray, predictions: np.ndarray, grid: Gr
                         total["box"] += 1 - slow_ciou(own_edges, edges)
                         total["obj"] += entropy(overlap, confidence)
                 if truth[0][4]:
-                    for true, guess in zip(
-                        true_cell[: grid.classes], found_cell[: grid.classes], strict=True
-                    ):
+                    for true, guess in zip(true_cell[: grid.classes], found_cell[: grid.classes], strict=True):
                         total["class"] += (true - guess) ** 2 if squares else -true * math.log(guess)
         for term in names:
             result[term].append(total[term])
@@ -141,9 +135,7 @@ def test_every_term_is_its_formula(name: str, boxes: int) -> None:
         expected = slow_terms(name, targets, predictions, grid)
         assert list(found) == list(expected)
         for term, values in expected.items():
-            np.testing.assert_allclose(
-                found[term], values, rtol=2e-5, atol=2e-5, err_msg=f"{term}, seed {seed}"
-            )
+            np.testing.assert_allclose(found[term], values, rtol=2e-5, atol=2e-5, err_msg=f"{term}, seed {seed}")
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -182,9 +174,7 @@ def test_iou_is_that_of_pycocotools(seed: int) -> None:
     rng = np.random.default_rng(seed)
     tensors = [rng.uniform(0.01, 1, (1, *grid.shape)).astype(np.float32) for _ in range(2)]
     a, b = (box_edges(split_parts(tf.constant(tensor), grid.classes), grid) for tensor in tensors)
-    left, right = (
-        np.stack([np.ravel(edge) for edge in edges], axis=1).astype(np.float64) for edges in (a, b)
-    )
+    left, right = (np.stack([np.ravel(edge) for edge in edges], axis=1).astype(np.float64) for edges in (a, b))
     for one in (left, right):
         one[:, 2:] -= one[:, :2]
     expected = np.diag(mask.iou(left, right, [0] * len(right)))
@@ -264,9 +254,7 @@ def test_a_box_without_width_is_taught_to_grow(name: str) -> None:
     parts.w_rel.fill(0)
     parts.h_rel.fill(0)
     there = split_parts(targets, grid.classes).confidence > 0
-    found = split_parts(
-        gradient(name, targets, predictions, grid, "box" if name == "iou" else "wh"), grid.classes
-    )
+    found = split_parts(gradient(name, targets, predictions, grid, "box" if name == "iou" else "wh"), grid.classes)
     if name != "iou":
         assert (found.w_rel[there] < 0).all()
         assert (found.h_rel[there] < 0).all()
@@ -352,9 +340,7 @@ def test_a_weight_for_a_class_that_does_not_exist_is_refused() -> None:
         name="iou", lambda_coord=1.0, lambda_obj=1.0, lambda_noobj=1.0, lambda_class=1.0,
         class_weights={"chat": 2.0, "rta": 2.0}, mistakes=[],
     )  # fmt: skip
-    with pytest.raises(
-        UserError, match=r"loss.class_weights: 'rta' is no class of the data; allowed: 'chat'"
-    ):
+    with pytest.raises(UserError, match=r"loss.class_weights: 'rta' is no class of the data; allowed: 'chat'"):
         WeightedLoss(loss, ["chat", "rat"], Grid(64, 64, 2, 2, 1, 2))
 
 

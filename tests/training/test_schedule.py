@@ -41,9 +41,7 @@ def test_the_rate_rises_to_its_highest_and_falls_to_its_final(
 
 
 def test_the_rate_of_the_article_is_divided_by_the_steps() -> None:
-    train = PLAIN.model_copy(
-        update={"schedule": "inverse_time", "inverse_time_decay": 0.01, "warmup_epochs": 0.0}
-    )
+    train = PLAIN.model_copy(update={"schedule": "inverse_time", "inverse_time_decay": 0.01, "warmup_epochs": 0.0})
     assert [learning_rate(step, 10, train) for step in (0, 100, 900)] == pytest.approx([0.01, 0.005, 0.001])
 
 

@@ -59,15 +59,11 @@ def test_a_loss_that_is_no_number_stops_with_step_term_and_image(tiny: EncodedSp
     assert f"box on images {image}" in text
     assert "class" not in text
     assert "lower train.learning_rate" in text
-    with pytest.raises(
-        UserError, match=r"box on images \d+, \d+, \d+, \d+; obj on"
-    ):  # the weights are lost now
+    with pytest.raises(UserError, match=r"box on images \d+, \d+, \d+, \d+; obj on"):  # the weights are lost now
         next(trainer.run_epoch(0))
 
 
-def test_images_are_answered_in_batches_as_at_once(
-    tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_images_are_answered_in_batches_as_at_once(tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = start(tiny)
     whole = trainer.predict(tiny.images)
     assert whole.shape == (10, *TINY.shape)

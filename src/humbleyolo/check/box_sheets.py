@@ -27,9 +27,7 @@ _DOUBTED_COLUMNS, _MOST_DOUBTED = 7, 42
 _DOUBTED_SIDE = 168  # pixels
 
 
-def class_sheets(
-    records: Sequence[LabelledImage], classes: Sequence[str], source: Source
-) -> dict[str, Image.Image]:
+def class_sheets(records: Sequence[LabelledImage], classes: Sequence[str], source: Source) -> dict[str, Image.Image]:
     """Return one sheet per class that has boxes, of up to 96 of them, picked by a hash.
 
     Each image is read once, however many of its boxes are shown.
@@ -66,9 +64,7 @@ def doubted_sheets(
     Findings (`rows`) come strongest first; those of other kinds are passed over.
     """
     places = {
-        (record.label_file, where): (record, index)
-        for record in records
-        for index, where in enumerate(record.where)
+        (record.label_file, where): (record, index) for record in records for index, where in enumerate(record.where)
     }
     sheets = {}
     for kind, title in _DOUBTS.items():

@@ -42,9 +42,7 @@ def describe(crops: Uint8s, lengths: Floats) -> Floats32:
     centred = grey - grey.mean(axis=(1, 2), keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=(1, 2), keepdims=True))
     pattern = (centred / (spread + 0.03)).reshape(len(crops), -1)
-    colours = (
-        pixels.reshape(len(crops), 3, SIDE // 3, 3, SIDE // 3, 3).mean(axis=(2, 4)).reshape(len(crops), -1)
-    )
+    colours = pixels.reshape(len(crops), 3, SIDE // 3, 3, SIDE // 3, 3).mean(axis=(2, 4)).reshape(len(crops), -1)
     size = np.log(np.maximum(lengths, 1e-3)).astype(np.float32)  # (N, 2)
     return np.concatenate([pattern, 3 * colours, 3 * spread[:, :, 0], size], axis=1).astype(np.float32)
 
@@ -63,9 +61,7 @@ class CropClassifier:
         self._bias = rng.uniform(-1, 1, _HIDDEN).astype(np.float32)
         hidden = self._hidden(features)  # (N, F)
         counts = np.bincount(labels, minlength=classes)
-        weight = (1 / np.sqrt(np.maximum(counts, 1)))[labels].astype(np.float32)[
-            :, None
-        ]  # rare classes count
+        weight = (1 / np.sqrt(np.maximum(counts, 1)))[labels].astype(np.float32)[:, None]  # rare classes count
         gram = (hidden * weight).T @ hidden  # (F, F)
         gram[np.diag_indices_from(gram)] += _RIDGE * float(np.trace(gram)) / len(gram)
         wanted = np.eye(classes, dtype=np.float32)[labels]  # (N, C)

@@ -63,9 +63,7 @@ def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[li
     good = [one for one in choices if one.smallest >= _SMALLEST_PX and (one.ceiling.ap50 or 0) >= _GOOD]
     if good:
         return choices, min(good, key=lambda one: (one.height * one.width, one.ceiling.rows))
-    return choices, max(
-        choices, key=lambda one: (min(one.ceiling.ap50 or 0, _GOOD), min(one.smallest, _SMALLEST_PX))
-    )
+    return choices, max(choices, key=lambda one: (min(one.ceiling.ap50 or 0, _GOOD), min(one.smallest, _SMALLEST_PX)))
 
 
 def _input_size(long_side: int, aspect: float) -> tuple[int, int]:

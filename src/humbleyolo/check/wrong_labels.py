@@ -40,9 +40,7 @@ class _Crops:
     kinds: Ints  # class index; C for background, C + 1 for moved
 
 
-def add_suspects(
-    records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger
-) -> int:
+def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
     """Add warnings about labels that look wrong; return the number of boxes judged."""
     counts = sum((_counts(one, classes) for one in records), np.zeros(len(classes), np.int64))
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
@@ -83,16 +81,11 @@ def _fold(record: LabelledImage) -> int:
     return int(hashlib.sha256(record.info.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
 
 
-def _decoded(
-    records: Sequence[LabelledImage], source: Source, title: str
-) -> Iterator[tuple[LabelledImage, Rgb]]:
+def _decoded(records: Sequence[LabelledImage], source: Source, title: str) -> Iterator[tuple[LabelledImage, Rgb]]:
     def read(one: LabelledImage) -> Rgb:
         return decode_rgb(source.read(one.path, IMAGE_BYTES), one.path)
 
-    with (
-        ThreadPoolExecutor(2) as pool,
-        tqdm(total=len(records), desc=title, disable=None, leave=False) as bar,
-    ):
+    with ThreadPoolExecutor(2) as pool, tqdm(total=len(records), desc=title, disable=None, leave=False) as bar:
         for start in range(0, len(records), 32):
             some = records[start : start + 32]
             for one, image in zip(some, pool.map(read, some), strict=True):

@@ -19,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
     parser.add_argument(
-        "--sheets",
-        type=Path,
-        metavar="FOLDER",
-        help="write a contact sheet per class and per kind of doubt",
+        "--sheets", type=Path, metavar="FOLDER", help="write a contact sheet per class and per kind of doubt"
     )
 
 

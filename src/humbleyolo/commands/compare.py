@@ -16,9 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "AP of REV_B is lower than that of REV_A by more than chance; 2 if the two cannot be compared."
     )
     parser.add_argument("rev_a", metavar="REV_A", help="a git commit, branch or tag, or a DVC experiment")
-    parser.add_argument(
-        "rev_b", metavar="REV_B", nargs="?", help="likewise; without it, the files as they are now"
-    )
+    parser.add_argument("rev_b", metavar="REV_B", nargs="?", help="likewise; without it, the files as they are now")
 
 
 def run(parsed: argparse.Namespace) -> int:

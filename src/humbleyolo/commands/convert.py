@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=["error", "skip", "clip"],
         help="stop at mistakes, leave out what is wrong, or also cut boxes at the border",
     )
-    parser.add_argument(
-        "--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV"
-    )
+    parser.add_argument("--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -15,11 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--to", required=True, choices=list(_SUFFIX), help="the format to write")
     parser.add_argument(
-        "--model",
-        type=Path,
-        default=Path("data/model"),
-        metavar="M",
-        help="the model's folder; default: %(default)s",
+        "--model", type=Path, default=Path("data/model"), metavar="M", help="the model's folder; default: %(default)s"
     )
     parser.add_argument(
         "--output",
@@ -41,16 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
     )
     parser.add_argument(
-        "--threshold",
-        type=float,
-        metavar="T",
-        help="lowest score to keep in the file; default: as `predict` has it",
+        "--threshold", type=float, metavar="T", help="lowest score to keep in the file; default: as `predict` has it"
     )
     parser.add_argument(
-        "--nms-iou",
-        type=float,
-        metavar="I",
-        help="IoU of the suppression inside; default: as evaluated, else 0.5",
+        "--nms-iou", type=float, metavar="I", help="IoU of the suppression inside; default: as evaluated, else 0.5"
     )
     parser.add_argument(
         "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
@@ -66,9 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
     output = parsed.output
     if output is None:
         precision = "" if parsed.precision == "float32" else f"-{parsed.precision}"
-        output = Path("exports") / (
-            f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel"
-        )
+        output = Path("exports") / (f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel")
     from humbleyolo.export.exporter import Settings, export
 
     settings = Settings(parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads)

@@ -17,10 +17,7 @@ _FORMATS = ("json", "csv", "coco", "yolo", "voc", "cvat")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="images, folders, zip archives, or patterns like 'a/**/*.jpg'",
+        "paths", nargs="+", metavar="PATH", help="images, folders, zip archives, or patterns like 'a/**/*.jpg'"
     )
     parser.add_argument(
         "--model",
@@ -28,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="M",
         help="a model's folder, what `export` wrote, or a git URL; default: %(default)s",
     )
-    parser.add_argument(
-        "--revision", metavar="R", help="branch, tag or commit of the git URL, fetched through DVC"
-    )
+    parser.add_argument("--revision", metavar="R", help="branch, tag or commit of the git URL, fetched through DVC")
     parser.add_argument(
         "--threshold",
         type=float,
@@ -39,10 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", default="json", choices=_FORMATS, help="default: %(default)s")
     parser.add_argument(
-        "--output",
-        type=Path,
-        metavar="O",
-        help="a file (yolo, voc, cvat: a new folder); default: standard output",
+        "--output", type=Path, metavar="O", help="a file (yolo, voc, cvat: a new folder); default: standard output"
     )
     parser.add_argument(
         "--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels"
@@ -51,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side"
     )
-    parser.add_argument(
-        "--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million"
-    )
+    parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million")
     parser.add_argument(
         "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
     )
@@ -83,9 +73,7 @@ def run(parsed: argparse.Namespace) -> int:
             max_pixels=max_pixels,
         )
         head = {"model": parsed.model, "threshold": detector.threshold, "classes": detector.names}
-        writer = make_writer(
-            parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images
-        )
+        writer = make_writer(parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images)
         if parsed.save_images is not None:
             make_folder(parsed.save_images)
         try:

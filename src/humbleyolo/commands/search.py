@@ -23,20 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a key of params.yaml and its values: 0.003,0.01 | 0.5..1.5 | log(0.001..0.03)",
     )
     parser.add_argument(
-        "--trials",
-        metavar="N",
-        type=int,
-        help="draw N trials at random; without it: all combinations of lists",
+        "--trials", metavar="N", type=int, help="draw N trials at random; without it: all combinations of lists"
     )
     parser.add_argument(
-        "--seed",
-        metavar="S",
-        type=int,
-        help="seed of the draw, with --trials; the same seed draws the same trials",
+        "--seed", metavar="S", type=int, help="seed of the draw, with --trials; the same seed draws the same trials"
     )
-    parser.add_argument(
-        "--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time"
-    )
+    parser.add_argument("--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time")
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -48,13 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.experiment_queue import queue, start_workers
-    from humbleyolo.experiments.trials import (
-        assignments,
-        check_trials,
-        draw_trials,
-        every_combination,
-        parse_space,
-    )
+    from humbleyolo.experiments.trials import assignments, check_trials, draw_trials, every_combination, parse_space
 
     spaces = [parse_space(text) for text in parsed.spaces]
     keys = [space.key for space in spaces]
@@ -62,9 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
         if keys.count(key) > 1:
             raise UserError(f"{key}: is given twice; give all its values once")
     if (parsed.trials is None) != (parsed.seed is None):
-        raise UserError(
-            "--trials and --seed: one without the other; give both to draw, or none for all combinations"
-        )
+        raise UserError("--trials and --seed: one without the other; give both to draw, or none for all combinations")
     for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
         value = getattr(parsed, name)
         if value is not None and not least <= value < 2**63:

@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="data/model", metavar="M", help="a model, as for `predict`; default: %(default)s"
     )
-    parser.add_argument(
-        "--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s"
-    )
+    parser.add_argument("--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s")
     parser.add_argument(
         "--max-upload-mib",
         type=int,

@@ -85,9 +85,7 @@ class CocoWriter:
         self._image_count += 1
         sizes = "".join([f',"{name}":{pixels}' for name, pixels in size.items()]).encode()
         between = b",\n" if self._image_count > 1 else b"\n"
-        self._images.write(
-            b'%s{"id":%d,"file_name":%s%s}' % (between, self._image_count, to_json(file_name), sizes)
-        )
+        self._images.write(b'%s{"id":%d,"file_name":%s%s}' % (between, self._image_count, to_json(file_name), sizes))
         for box, label, more in zip(boxes, labels, fields or repeat(None), strict=False):
             self._annotation_count += 1
             left, top, width, height = map(float, box)

@@ -82,9 +82,7 @@ def open_encoded(folder: Path) -> EncodedSplit:
     try:
         info = read_json(folder / "split.json")
         if info["format"] != FORMAT:
-            raise UserError(
-                f"{folder}: is of format {info['format']!r}, not {FORMAT}; run `dvc repro encode`"
-            )
+            raise UserError(f"{folder}: is of format {info['format']!r}, not {FORMAT}; run `dvc repro encode`")
         categories = tuple(str(name) for name in info["categories"])
         grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
         fill = int(info["fill"])
@@ -125,9 +123,7 @@ def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
             )
     if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
         raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
-    if len(split.categories) != grid.classes or (
-        objects and not 0 <= labels.min() <= labels.max() < grid.classes
-    ):
+    if len(split.categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
         raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
 
 
@@ -157,12 +153,9 @@ def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
     """
     if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
         raise UserError("the splits were encoded from other data; run `dvc repro encode`")
-    joined: Any = {
-        name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")
-    }
+    joined: Any = {name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")}
     small = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("boxes", "labels", "sizes")
+        name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("boxes", "labels", "sizes")
     }
     offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
     return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)

@@ -118,9 +118,7 @@ def _encode_shard(shard: _Shard) -> _Small:
     return _join(blocks)
 
 
-def _encode_block(
-    records: Iterator[ArchivedImage], count: int, shard: _Shard
-) -> tuple[Uint8s, Floats32, _Small]:
+def _encode_block(records: Iterator[ArchivedImage], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:
     """Return the images (n, H, W, 3), targets (n, R, S, K) and small arrays of the next n records."""
     grid = shard.grid
     images = np.empty((count, grid.height, grid.width, 3), np.uint8)

@@ -102,9 +102,7 @@ class NamedImages:
         for path in paths:
             if self._is_new(path):
                 shown = Path(path).as_posix()
-                self.items.append(
-                    NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(path)))
-                )
+                self.items.append(NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(path))))
 
     def _is_new(self, path: str) -> bool:
         place = os.path.abspath(path)  # noqa: PTH100 - inside an archive too; links stay as they are

@@ -156,10 +156,7 @@ class _CocoWriter(_FileWriter):
         self._coco = CocoWriter(self._head["classes"], {}, self._file, self._annotations)
 
     def add(self, image: NamedImage, result: Result) -> None:
-        boxes, fields = (
-            xyxy_to_ltwh(result.boxes).tolist(),
-            [{"score": one} for one in result.scores.tolist()],
-        )
+        boxes, fields = (xyxy_to_ltwh(result.boxes).tolist(), [{"score": one} for one in result.scores.tolist()])
         size = {"width": result.width, "height": result.height}
         self._coco.add(image.name, boxes, result.labels.tolist(), fields, **size)
 

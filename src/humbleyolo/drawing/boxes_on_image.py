@@ -75,9 +75,7 @@ def _check(
     image: Uint8s, scale: int, corners: Floats, classes: Ints, confidences: Floats | None, name_count: int
 ) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size or scale < 1:
-        raise ValueError(
-            f"image is {image.dtype} {image.shape}, scale {scale}; expected uint8 (H, W, 3), 1 or more"
-        )
+        raise ValueError(f"image is {image.dtype} {image.shape}, scale {scale}; expected uint8 (H, W, 3), 1 or more")
     counts = {len(corners), len(classes)} | (set() if confidences is None else {len(confidences)})
     if len(counts) != 1:
         raise ValueError(f"boxes, labels and scores differ in number: {sorted(counts)}")

@@ -14,12 +14,7 @@ from humbleyolo.storage.array_types import Bools, Floats, Ints, Uint8s
 
 
 def draw_cells(
-    image: Uint8s,
-    confidence: npt.ArrayLike,
-    responsible: npt.ArrayLike,
-    centres: npt.ArrayLike,
-    *,
-    scale: int,
+    image: Uint8s, confidence: npt.ArrayLike, responsible: npt.ArrayLike, centres: npt.ArrayLike, *, scale: int
 ) -> Image.Image:
     """Tint each cell of the grid by its confidence, from nothing at 0 to orange at 1.
 

@@ -25,9 +25,7 @@ class NameTags:
 
     def __init__(self, canvas: Image.Image, inner: Ints, line: int) -> None:
         self._brush, self._inner, self._line = ImageDraw.Draw(canvas), inner, line
-        self._taken = np.zeros(
-            (canvas.height, canvas.width), np.uint16
-        )  # by how many boxes; a tag counts as 3
+        self._taken = np.zeros((canvas.height, canvas.width), np.uint16)  # by how many boxes; a tag counts as 3
         for left, top, right, bottom in inner:
             self._taken[top:bottom, left:right] += 1
 

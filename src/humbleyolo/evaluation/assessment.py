@@ -45,9 +45,7 @@ class Assessment:
     def headline(self) -> dict[str, Any]:
         """The few metrics that say most, by name, rounded to be read."""
         found = {name: self.metrics[name] for name in HEADLINE}
-        return {
-            name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()
-        }
+        return {name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()}
 
 
 def measure(

@@ -77,8 +77,7 @@ class Weighable:
         self._rank = _ranks(self._images, labels)
         self._voc_truths = [_images_of(truths, label, (-np.inf, np.inf)) for label in range(class_count)]
         self._truths = [
-            [_images_of(truths, label, limits) for limits in AREA_RANGES.values()]
-            for label in range(class_count)
+            [_images_of(truths, label, limits) for limits in AREA_RANGES.values()] for label in range(class_count)
         ]
         self._sums = self._sum_by_image(truths, detections, matches, nearest, taken, bins)
         self._bins = bins
@@ -191,9 +190,7 @@ def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[We
         yield np.stack(
             [
                 np.bincount(
-                    np.random.Generator(np.random.Philox(key=(seed, row))).integers(
-                        0, image_count, image_count
-                    ),
+                    np.random.Generator(np.random.Philox(key=(seed, row))).integers(0, image_count, image_count),
                     minlength=image_count,
                 )
                 for row in range(start, min(start + length, resamples))
@@ -218,10 +215,7 @@ def resample(runs: Sequence[Weighable], resamples: int, seed: int) -> list[dict[
     for weights in draw(runs[0].image_count, resamples, seed, max(run.width for run in runs)):
         for run, measured in zip(runs, parts, strict=True):
             measured.append(run.measure(weights))
-    return [
-        {name: np.concatenate([part[name] for part in measured]) for name in measured[0]}
-        for measured in parts
-    ]
+    return [{name: np.concatenate([part[name] for part in measured]) for name in measured[0]} for measured in parts]
 
 
 def interval(draws: Floats, image_count: int) -> Interval:

@@ -160,11 +160,7 @@ def _repaired_ap(
 
 
 def judged_table(
-    truths: TruthTable,
-    detections: DetectionTable,
-    judgement: Judgement,
-    taken: Bools,
-    categories: tuple[str, ...],
+    truths: TruthTable, detections: DetectionTable, judgement: Judgement, taken: Bools, categories: tuple[str, ...]
 ) -> pd.DataFrame:
     """Return a row for each detection at or above the threshold, and for each ground truth that is missed there.
 

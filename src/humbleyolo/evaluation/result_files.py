@@ -107,9 +107,7 @@ def _entries(file: TextIO) -> Iterator[Any]:
         if separator == "]":
             break
         if separator != ",":
-            raise ValueError(
-                f"{separator!r} after an entry, or an entry of more than {_LONGEST_ENTRY} characters"
-            )
+            raise ValueError(f"{separator!r} after an entry, or an entry of more than {_LONGEST_ENTRY} characters")
     if (text[place:] + file.read(_LONGEST_ENTRY)).strip(_BLANKS):
         raise ValueError("more after the list")
 

@@ -41,9 +41,7 @@ class Rates:
     f1: float | None
 
 
-def find_thresholds(
-    truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float
-) -> Thresholds:
+def find_thresholds(truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float) -> Thresholds:
     """Find the thresholds with the best F1; on val, since test is for measuring them.
 
     Args:

@@ -79,9 +79,7 @@ def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
     """
     _check_pair(a, b)
     if not settings.resamples:
-        raise UserError(
-            "params.yaml: evaluate.resamples is 0, so chance cannot be told; allowed here: 1 or more"
-        )
+        raise UserError("params.yaml: evaluate.resamples is 0, so chance cannot be told; allowed here: 1 or more")
     runs = [_weighable(run, settings) for run in (a, b)]
     once = np.ones((1, a.truths.image_count), np.int64)
     value_a, value_b = (run.measure(once) for run in runs)

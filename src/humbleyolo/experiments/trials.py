@@ -111,9 +111,7 @@ def _type_of(key: str) -> Any:
 def _read_value(key: str, text: str) -> Any:
     """Read a value as `params.yaml` has it; refuse what DVC's command line would take for something else."""
     if not re.fullmatch(r"[\w.+:/-]+", text):
-        raise UserError(
-            f"{key}: {text!r} cannot be searched; allowed: letters, digits and . _ + - : / in a value"
-        )
+        raise UserError(f"{key}: {text!r} cannot be searched; allowed: letters, digits and . _ + - : / in a value")
     try:
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:
@@ -128,9 +126,7 @@ def every_combination(spaces: Sequence[Space]) -> list[Trial]:
     """
     for space in spaces:
         if not space.values:
-            raise UserError(
-                f"{space.key}: a range has no end of values; say how many --trials, or list values"
-            )
+            raise UserError(f"{space.key}: a range has no end of values; say how many --trials, or list values")
     keys = [space.key for space in spaces]
     return [dict(zip(keys, values, strict=True)) for values in itertools.product(*(s.values for s in spaces))]
 
@@ -149,9 +145,7 @@ def draw_trials(spaces: Sequence[Space], count: int, seed: int) -> list[Trial]:
         trials.setdefault(repr(trial), trial)
         if len(trials) == count:
             return list(trials.values())
-    raise UserError(
-        f"--trials {count}: found {len(trials)} different ones; leave it out to have all of a list"
-    )
+    raise UserError(f"--trials {count}: found {len(trials)} different ones; leave it out to have all of a list")
 
 
 def check_trials(path: Path, trials: Sequence[Trial]) -> None:
@@ -180,6 +174,4 @@ def check_trials(path: Path, trials: Sequence[Trial]) -> None:
 
 def assignments(trial: Trial) -> list[str]:
     """Return a trial as `KEY=VALUE` texts, as `dvc exp run -S` takes them."""
-    return [
-        f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in trial.items()
-    ]
+    return [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in trial.items()]

@@ -9,14 +9,7 @@ import tempfile
 from pathlib import Path
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.dvc_lock import (
-    PARAMS,
-    Stages,
-    check_sources,
-    differing_outputs,
-    read_lock,
-    read_params,
-)
+from humbleyolo.experiments.dvc_lock import PARAMS, Stages, check_sources, differing_outputs, read_lock, read_params
 from humbleyolo.experiments.git import git
 from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
@@ -76,9 +69,7 @@ def _bring_inputs(root: Path, clone: Path) -> str:
     try:
         inputs = str(read_params(clone)["dataset"]["inputs"])
     except (TypeError, KeyError) as error:
-        raise UserError(
-            f"HEAD:{PARAMS}: has no dataset.inputs ({error}); `humbleyolo params` says more"
-        ) from None
+        raise UserError(f"HEAD:{PARAMS}: has no dataset.inputs ({error}); `humbleyolo params` says more") from None
     source, target = root / inputs, clone / inputs
     if target.exists():
         return inputs

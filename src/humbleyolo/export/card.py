@@ -114,12 +114,7 @@ def _data(folder: Path) -> str:
     text = _table(
         ("split", "images", "objects", *classes),
         [
-            (
-                name,
-                one["images"],
-                one.get("objects"),
-                *(one.get("classes", {}).get(key, 0) for key in classes),
-            )
+            (name, one["images"], one.get("objects"), *(one.get("classes", {}).get(key, 0) for key in classes))
             for name, one in splits.items()
         ],
     )

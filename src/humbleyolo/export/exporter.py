@@ -91,9 +91,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
     with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
         written = folder / output.name
         with silence():
-            WRITE[settings.to](
-                detection_model(network.model, info.grid, selection), facts, written, calibration
-            )
+            WRITE[settings.to](detection_model(network.model, info.grid, selection), facts, written, calibration)
         parity = compare(network, open_exported(written, settings.threads), split, archive)
         if parity.problem:
             raise UserError(
@@ -101,9 +99,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
                 "trained longer"
             )
         card = folder / f"{output.name}.md"
-        card.write_text(
-            model_card(info, model, written, output.name, facts, parity), encoding="utf-8", newline="\n"
-        )
+        card.write_text(model_card(info, model, written, output.name, facts, parity), encoding="utf-8", newline="\n")
         written.replace(output)
         card.replace(output.with_name(card.name))
     return parity

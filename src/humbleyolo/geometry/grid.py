@@ -75,9 +75,7 @@ class Parts(NamedTuple):
 
 def split_parts(tensor: Any, classes: int) -> Parts:
     """Name the parts of a tensor (..., R, S, K), NumPy or TensorFlow, of C `classes`."""
-    return Parts(
-        tensor[..., :classes], *(tensor[..., classes + part :: BOX_NUMBERS] for part in range(BOX_NUMBERS))
-    )
+    return Parts(tensor[..., :classes], *(tensor[..., classes + part :: BOX_NUMBERS] for part in range(BOX_NUMBERS)))
 
 
 def cell_corners(grid: Grid) -> tuple[Floats32, Floats32]:
@@ -130,9 +128,7 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
     row = np.minimum(cy * grid.rows // grid.height, grid.rows - 1).astype(np.int64)
     cell = (image_index.astype(np.int64) * grid.rows + row) * grid.cols + col  # (M,) over all images
 
-    rank = np.lexsort(
-        (labels, *boxes.T[::-1], -area(edges_of(boxes)), cell)
-    )  # cell by cell, first-ranked first
+    rank = np.lexsort((labels, *boxes.T[::-1], -area(edges_of(boxes)), cell))  # cell by cell, first-ranked first
     ranked_cell = cell[rank]
     first = np.r_[True, ranked_cell[1:] != ranked_cell[:-1]]  # (M,) begins its cell
     run = np.cumsum(first) - 1  # which occupied cell each ranked object is in
@@ -187,9 +183,7 @@ def decode_tensor(tensor: Any, grid: Grid, ops: Any = np) -> Decoded:
     """
     parts = split_parts(tensor, grid.classes)
     boxes = ops.stack(box_edges(parts, grid), axis=-1)  # (N, R, S, B, 4)
-    probs, confidence = (
-        ops.minimum(ops.maximum(part, 0.0), 1.0) for part in (parts.class_probs, parts.confidence)
-    )
+    probs, confidence = (ops.minimum(ops.maximum(part, 0.0), 1.0) for part in (parts.class_probs, parts.confidence))
     scores = probs[..., None, :] * confidence[..., None]  # (N, R, S, B, C)
     each = grid.rows * grid.cols * grid.boxes  # A
     return Decoded(ops.reshape(boxes, (-1, each, 4)), ops.reshape(scores, (-1, each, grid.classes)))

@@ -6,9 +6,7 @@ from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedIma
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.storage.array_types import Floats
 
-SNAP_PX = (
-    1e-6  # a box this little outside is moved to the border without a word: the arithmetic's own rounding
-)
+SNAP_PX = 1e-6  # a box this little outside is moved to the border without a word: the arithmetic's own rounding
 
 
 def to_pixels(box: UncheckedBox, image: UncheckedImage, size: tuple[int, int], ledger: Ledger) -> Floats:

@@ -13,12 +13,8 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     formats = ["auto", *get_args(LabelFormat)]
     parser.add_argument("source", type=Path, help="folder or zip archive with images and labels")
     parser.add_argument("--format", default="auto", choices=formats, metavar="F", help=", ".join(formats))
-    parser.add_argument(
-        "--classes", default="", metavar="A,B", help="class names in the order of their indices"
-    )
-    parser.add_argument(
-        "--one-based", action="store_true", help="VOC: the first pixel is 1 (the devkit's way)"
-    )
+    parser.add_argument("--classes", default="", metavar="A,B", help="class names in the order of their indices")
+    parser.add_argument("--one-based", action="store_true", help="VOC: the first pixel is 1 (the devkit's way)")
     parser.add_argument(
         "--exif",
         default="error",

@@ -215,12 +215,8 @@ class _JoinedSource(Source):
     def __init__(self, name: str, parts: dict[str, ZipSource]) -> None:
         super().__init__(name)
         self._parts = parts
-        self.names = tuple(
-            sorted(f"{part}/{file}" for part, source in parts.items() for file in source.names)
-        )
-        self.left_out = [
-            (f"{part}/{file}", why) for part, source in parts.items() for file, why in source.left_out
-        ]
+        self.names = tuple(sorted(f"{part}/{file}" for part, source in parts.items() for file in source.names))
+        self.left_out = [(f"{part}/{file}", why) for part, source in parts.items() for file, why in source.left_out]
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         part, _, file = name.partition("/")

@@ -21,17 +21,7 @@ from humbleyolo.storage.array_types import Floats, Uint8s
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
 _ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-)
+_BROKEN = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)

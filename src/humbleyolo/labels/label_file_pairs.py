@@ -11,13 +11,7 @@ from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
 
-_FOLDERS = {
-    "images": "labels",
-    "Images": "Labels",
-    "IMAGES": "LABELS",
-    "JPEGImages": "labels",
-    "img": "labels",
-}
+_FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
 _OTHER_TEXT = re.compile("readme|licen[cs]e|(predefined_)?classes|train|valid|val|test|notes", re.I)
 _LOOK_AT = 200  # label files that detection opens
 
@@ -38,9 +32,7 @@ def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     """Return the first label file beside an image whose text `fits`; empty if none does. For detection."""
     names = frozenset(source.names)
     labels = (label for image in source.images() if (label := _label_of(image, names)))
-    return source.first(
-        islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20
-    )
+    return source.first(islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20)
 
 
 def read_pairs(reader: SourceReader, fill: Callable[[UncheckedImage, str], None]) -> list[UncheckedImage]:

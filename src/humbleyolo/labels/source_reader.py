@@ -12,15 +12,9 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parsing.text import decode
 
 TEXT_BYTES = 16 * 2**20  # the largest label file about one image
-_WORDS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
+_WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
-_SPLIT_WORD = re.compile(
-    rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I
-)
+_SPLIT_WORD = re.compile(rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I)
 
 
 @dataclass

@@ -15,9 +15,7 @@ from humbleyolo.params.sections import Fractions, Split
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, the one in the first of these stays
 
 
-def divide(
-    images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger
-) -> dict[str, list[LabelledImage]]:
+def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger) -> dict[str, list[LabelledImage]]:
     """Return the images of each split, in their order.
 
     `by: lists` follows the folder's lists. `hash` goes by the image's content and the seed, so that adding images

@@ -96,9 +96,7 @@ def _names_in(images: list[UncheckedImage]) -> tuple[str, ...]:
     return tuple(sorted({box.label for one in images for box in one.boxes if is_class_name(box.label)}))
 
 
-def _inspected(
-    source: Source, images: list[UncheckedImage]
-) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
+def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
     """Yield each image with the facts about its file, in order; a few are decoded ahead."""
 
     def look(one: UncheckedImage) -> ImageInfo | BadInput:
@@ -108,9 +106,7 @@ def _inspected(
             return error
 
     with bombs_refused(), ThreadPoolExecutor(_THREADS) as pool:
-        for start in tqdm(
-            range(0, len(images), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False
-        ):
+        for start in tqdm(range(0, len(images), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False):
             some = images[start : start + _AHEAD]
             yield from zip(some, pool.map(look, some), strict=True)
 

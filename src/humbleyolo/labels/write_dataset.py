@@ -52,9 +52,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
         ProblemsError: For mistakes, with those of every file, if `on_problem` is `error`; nothing is written then.
         UserError: If the folder cannot be read, or a split stays empty.
     """
-    options = ReadOptions(
-        params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem
-    )
+    options = ReadOptions(params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem)
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
@@ -62,9 +60,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
         ledger.stop_on_errors(source.name)
         for name in SPLITS:
             if not splits[name]:
-                raise UserError(
-                    f"{source.name}: every image of {name} has problems; see them with on_problem: error"
-                )
+                raise UserError(f"{source.name}: every image of {name} has problems; see them with on_problem: error")
         make_folder(out)
         names = _short_names(labelled.images)
         counts = {

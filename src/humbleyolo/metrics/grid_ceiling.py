@@ -75,9 +75,7 @@ def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images
     known = objects > 0
     recall = found[:, known] / objects[known]  # (T, C')
     reached = (recall[..., None] >= COCO_RECALLS) & (recall[..., None] > 0)  # (T, C', 101)
-    return Ceiling(
-        grid.rows, grid.cols, len(labels), shared, lost, _mean(reached), _mean(reached[:1]), _mean(recall)
-    )
+    return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, _mean(reached), _mean(reached[:1]), _mean(recall))
 
 
 def _count_found(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Ints:
@@ -85,9 +83,7 @@ def _count_found(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: 
     kept = np.flatnonzero(encoded.kept)
     image, label, place = image_index[kept], labels[kept], encoded.place[kept]
     decoded = decode_grid(encoded.targets, grid)
-    iou = np.where(
-        decoded.scores[image, place, label] > 0, paired_iou(decoded.boxes[image, place], boxes[kept]), 0.0
-    )
+    iou = np.where(decoded.scores[image, place, label] > 0, paired_iou(decoded.boxes[image, place], boxes[kept]), 0.0)
     group = image * grid.classes + label
     return np.stack(
         [
@@ -114,13 +110,9 @@ def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceilin
         factors: Multiples of the rows and columns.
     """
     finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
-    fitting = [
-        grid for grid in finer if not (grid.height % (PATCH * grid.rows) or grid.width % (PATCH * grid.cols))
-    ]
+    fitting = [grid for grid in finer if not (grid.height % (PATCH * grid.rows) or grid.width % (PATCH * grid.cols))]
     index = split.image_index
-    return [
-        measure_ceiling(split.boxes, split.labels, index, len(split), grid) for grid in (split.grid, *fitting)
-    ]
+    return [measure_ceiling(split.boxes, split.labels, index, len(split), grid) for grid in (split.grid, *fitting)]
 
 
 def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
@@ -142,9 +134,7 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
     )
     if enough is own:
         return f"{text}; raise encode.boxes, or encode.height and encode.width with a finer grid"
-    return (
-        f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
-    )
+    return f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
 
 
 def read_ceiling(report: Path, split: str) -> float | None:

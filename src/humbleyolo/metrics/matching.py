@@ -71,9 +71,7 @@ def evaluator(
     detections.check_labels(class_count)
     images: list[dict[str, Any]] = [{"id": number} for number in range(1, truths.image_count + 1)]
     # Names stay outside: a number can be neither repeated nor unprintable.
-    classes: list[dict[str, Any]] = [
-        {"id": number, "name": str(number)} for number in range(1, class_count + 1)
-    ]
+    classes: list[dict[str, Any]] = [{"id": number, "name": str(number)} for number in range(1, class_count + 1)]
     rows = truths.order()
     known = hotcoco.COCO.from_arrays(
         images,
@@ -113,9 +111,7 @@ def accumulated(result: hotcoco.COCOeval) -> dict[str, Any]:
 
 def _check_images(truths: TruthTable, detections: DetectionTable) -> None:
     if truths.image_count != detections.image_count:
-        raise ValueError(
-            f"ground truths of {truths.image_count} images, detections of {detections.image_count}"
-        )
+        raise ValueError(f"ground truths of {truths.image_count} images, detections of {detections.image_count}")
 
 
 def _matched(
@@ -158,11 +154,7 @@ def _matched(
 
 
 def match(
-    truths: TruthTable,
-    detections: DetectionTable,
-    class_count: int,
-    iou: float = 0.5,
-    limit: int = MOST_DETECTIONS,
+    truths: TruthTable, detections: DetectionTable, class_count: int, iou: float = 0.5, limit: int = MOST_DETECTIONS
 ) -> Matches:
     """Match detections of each class with ground truths of the same class.
 
@@ -188,11 +180,7 @@ def match(
 
 
 def match_at_each(
-    truths: TruthTable,
-    detections: DetectionTable,
-    class_count: int,
-    ious: Sequence[float],
-    area_ranges: AreaRanges,
+    truths: TruthTable, detections: DetectionTable, class_count: int, ious: Sequence[float], area_ranges: AreaRanges
 ) -> tuple[Bools, Bools]:
     """Match at several IoUs and ranges of area at once.
 
@@ -211,9 +199,7 @@ def match_at_each(
     """
     shape = (len(area_ranges), len(ious), len(detections))
     right, ignored = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-    for area, rows, found, skipped in _matched(
-        truths, detections, class_count, ious, area_ranges, MOST_DETECTIONS
-    ):
+    for area, rows, found, skipped in _matched(truths, detections, class_count, ious, area_ranges, MOST_DETECTIONS):
         right[area][:, rows], ignored[area][:, rows] = found >= 0, skipped
     return right, ignored
 

@@ -46,10 +46,7 @@ def nearest_truths(truths: TruthTable, detections: DetectionTable) -> Nearest:
     for known, found in _by_image(truths, detections):
         overlaps = pairwise_iou(found_boxes[found], known_boxes[known])  # (d, m)
         same = detections.labels[found][:, None] == truths.labels[known]
-        for rows, iou, mask in (
-            (result.own, result.own_iou, same),
-            (result.other, result.other_iou, ~same),
-        ):
+        for rows, iou, mask in ((result.own, result.own_iou, same), (result.other, result.other_iou, ~same)):
             masked = np.where(mask, overlaps, 0.0)
             best = masked.argmax(axis=1)  # (d,)
             highest = masked[np.arange(len(found)), best]

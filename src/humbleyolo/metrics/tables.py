@@ -55,9 +55,7 @@ class BoxTable:
             column, (kind, shape) = getattr(self, name), _KINDS[name]
             expected = (len(self.images), *shape)
             if column.shape != expected or column.dtype != kind:
-                raise ValueError(
-                    f"{name} is {column.dtype} {column.shape}; expected {np.dtype(kind)} {expected}"
-                )
+                raise ValueError(f"{name} is {column.dtype} {column.shape}; expected {np.dtype(kind)} {expected}")
         unknown = (self.images < 0) | (self.images >= self.image_count)
         self._refuse(unknown, "images", f"an image that is not one of {self.image_count}")
         finite = (np.abs(self.boxes_ltwh) <= LONGEST_PX).all(axis=1)  # false for NaN too
@@ -147,11 +145,7 @@ class TruthTable(BoxTable):
             UserError: If the archive is damaged.
         """
         return cls.gather(
-            (
-                image.boxes_ltwh,
-                image.labels,
-                [annotation.get("iscrowd", 0) for annotation in image.annotations],
-            )
+            (image.boxes_ltwh, image.labels, [annotation.get("iscrowd", 0) for annotation in image.annotations])
             for image in archive.truths()
         )
 

@@ -50,9 +50,7 @@ def voc_average_precision(
     positives = np.bincount(truths.labels[~truths.crowd], minlength=class_count)
 
     def by_class(value: Callable[[Curve], Floats]) -> list[float | None]:
-        return [
-            _defined(value(_curve(right[labels == label], positives[label]))) for label in range(class_count)
-        ]
+        return [_defined(value(_curve(right[labels == label], positives[label]))) for label in range(class_count)]
 
     return by_class(Curve.area), by_class(lambda curve: curve.mean_at(VOC_RECALLS))
 

@@ -85,9 +85,7 @@ def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -
         (folder / "model.json").unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(folder / "model.json", error) from None
-    arrays: dict[str, Any] = {
-        name: np.asarray(weights[name], np.float32, order="C") for name in sorted(weights)
-    }
+    arrays: dict[str, Any] = {name: np.asarray(weights[name], np.float32, order="C") for name in sorted(weights)}
     with atomic_write(folder / "weights.npz") as file:
         np.savez(file, **arrays)
     content = {
@@ -125,9 +123,7 @@ def read_info(folder: Path) -> ModelInfo:
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
     grid = Grid(**content.grid.model_dump())
     if len(content.categories) != grid.classes:
-        raise UserError(
-            f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}"
-        )
+        raise UserError(f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}")
     return ModelInfo(content.model, grid, content.categories, content.fill)
 
 
@@ -153,9 +149,7 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
             expected = {f"{name}.npy" for name in shapes}
             if sorted(names) != sorted(expected):
                 wrong = sorted(expected.symmetric_difference(names))[:5] or ["some of them twice"]
-                raise UserError(
-                    f"{path}: holds other weights than model.json asks for: {', '.join(wrong)}; {_FIX}"
-                )
+                raise UserError(f"{path}: holds other weights than model.json asks for: {', '.join(wrong)}; {_FIX}")
             return {name: _read_array(archive, name, shapes[name]) for name in sorted(shapes)}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_FIX}") from None

@@ -28,9 +28,7 @@ _BINS = 17
 _SQUEEZE = 4  # a block's channels for each one that the image is squeezed into
 
 
-def compact(
-    grid: Grid, width: float, depth: float, stride: int, squeeze_excitation: bool, seed: int
-) -> keras.Model:
+def compact(grid: Grid, width: float, depth: float, stride: int, squeeze_excitation: bool, seed: int) -> keras.Model:
     """Build the network.
 
     Args:
@@ -89,9 +87,9 @@ class _Blocks:
 
     def conv(self, x: keras.KerasTensor, name: str, filters: int, stride: int = 1) -> keras.KerasTensor:
         start = self.seeds.he_normal()
-        x = layers.Conv2D(
-            filters, 3, stride, "same", use_bias=False, kernel_initializer=start, name=f"{name}_conv"
-        )(x)
+        x = layers.Conv2D(filters, 3, stride, "same", use_bias=False, kernel_initializer=start, name=f"{name}_conv")(
+            x
+        )
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
         return layers.Activation("silu", name=f"{name}_silu")(x)
 
@@ -109,13 +107,8 @@ class _Blocks:
 
     def _weigh(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         filters = x.shape[-1]
-        factors = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(
-            x
-        )  # (N, 1, 1, filters)
-        for part, units, activation in (
-            ("a", max(8, filters // _SQUEEZE), "silu"),
-            ("b", filters, "sigmoid"),
-        ):
+        factors = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)  # (N, 1, 1, filters)
+        for part, units, activation in (("a", max(8, filters // _SQUEEZE), "silu"), ("b", filters, "sigmoid")):
             start = self.seeds.he_normal()
             factors = layers.Conv2D(
                 units, 1, activation=activation, kernel_initializer=start, name=f"{name}_excite_{part}"

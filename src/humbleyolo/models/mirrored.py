@@ -34,9 +34,7 @@ class MirrorImages(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """Return the views."""
-        return tf.concat(
-            [tf.reverse(images, axes) if axes else images for axes in VIEWS[self.mirrored]], axis=0
-        )
+        return tf.concat([tf.reverse(images, axes) if axes else images for axes in VIEWS[self.mirrored]], axis=0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""

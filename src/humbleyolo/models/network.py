@@ -76,9 +76,7 @@ class Network:
         try:
             model = build_model(info.model, info.grid, seed=0)
         except ValueError as error:
-            raise UserError(
-                f"{folder / 'model.json'}: model {info.model.name} cannot be built: {error}"
-            ) from None
+            raise UserError(f"{folder / 'model.json'}: model {info.model.name} cannot be built: {error}") from None
         shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
         weights = read_weights(folder, shapes)
         for variable in model.weights:

@@ -52,9 +52,7 @@ def yolov1(grid: Grid, width: float, seed: int) -> keras.Model:
         filters, kernel, stride = layer
         convolutions += 1
         filters, start = max(1, round(filters * width)), seeds.he_normal()
-        x = layers.Conv2D(
-            filters, kernel, stride, "same", kernel_initializer=start, name=f"conv{convolutions}"
-        )(x)
+        x = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer=start, name=f"conv{convolutions}")(x)
         x = layers.LeakyReLU(0.1, name=f"relu{convolutions}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(max(1, round(_DENSE * width)), kernel_initializer=seeds.he_normal(), name="dense1")(x)

@@ -41,15 +41,11 @@ def lay_over(text: str, file: str, example: str, example_file: str) -> tuple[str
     if lacking := [missing_key(key, file) for key in new if key not in old]:
         raise ProblemsError(file, lacking)
     before, after = YamlText(text, file), YamlText(example, example_file)
-    differ = [
-        key for key in new if old[key] != new[key] or isinstance(old[key], bool) != isinstance(new[key], bool)
-    ]
+    differ = [key for key in new if old[key] != new[key] or isinstance(old[key], bool) != isinstance(new[key], bool)]
     changes = [Change(key, before.value(key), after.value(key)) for key in differ]
     changed = before.replace({change.key: change.new for change in changes})
     if mistakes := find_mistakes(changed, file):
-        raise ProblemsError(
-            f"{file}: not changed, since with {example_file} it would have mistakes", mistakes
-        )
+        raise ProblemsError(f"{file}: not changed, since with {example_file} it would have mistakes", mistakes)
     return changed, changes
 
 
@@ -59,11 +55,7 @@ def edited_keys(text: str, committed: str, example: str) -> list[Key]:
         then, named = (dict(leaves(read_sections(other, "")[0])) for other in (committed, example))
     except ProblemsError:
         return []
-    return [
-        key
-        for key, value in leaves(read_sections(text, "")[0])
-        if then.get(key) != value and key not in named
-    ]
+    return [key for key, value in leaves(read_sections(text, "")[0]) if then.get(key) != value and key not in named]
 
 
 def _read_example(text: str, file: str) -> dict[Key, Any]:

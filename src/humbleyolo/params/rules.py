@@ -74,9 +74,7 @@ def _batch_can_be_filled(batch: int, images: int, source: str) -> str | None:
     return _at_most(batch, images) if source == "synthetic" else None  # `train` counts those of other sources
 
 
-@_rule(
-    f"{_LABELLED}.split.fractions.train", *(f"{_LABELLED}.split.fractions.{name}" for name in ("val", "test"))
-)
+@_rule(f"{_LABELLED}.split.fractions.train", *(f"{_LABELLED}.split.fractions.{name}" for name in ("val", "test")))
 def _make_a_whole(train: float, val: float, test: float) -> str | None:
     total = train + val + test
     if abs(total - 1) > 1e-6:
@@ -138,9 +136,7 @@ def _output_is_probabilities(loss: str, model: str) -> str | None:
     if loss == "iou" and model == "yolov1":
         return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1, article"
     if loss == "iou" and model == "humble":
-        return (
-            "iou needs class probabilities that add up to 1, which humble's do not; allowed: yolov1, article"
-        )
+        return "iou needs class probabilities that add up to 1, which humble's do not; allowed: yolov1, article"
     return None
 
 

@@ -8,9 +8,7 @@ from humbleyolo.params.loader import find_mistakes, read_sections
 from humbleyolo.params.yaml_edits import YamlText
 
 
-def add_missing(
-    text: str, file: str, templates: Iterable[tuple[str, str]]
-) -> tuple[str, dict[Key, str], str]:
+def add_missing(text: str, file: str, templates: Iterable[tuple[str, str]]) -> tuple[str, dict[Key, str], str]:
     """Add the keys that a parameter file lacks, at their places and with their comments. All else stays.
 
     Args:
@@ -48,6 +46,4 @@ def _has_all(template: str, name: str, keys: list[Key]) -> bool:
         lacking = set(missing_keys(read_sections(template, name)[0]))
     except ProblemsError:  # as with the marks of a merge that was not finished
         return False
-    return not any(
-        other[: len(key)] == key or key[: len(other)] == other for key in keys for other in lacking
-    )
+    return not any(other[: len(key)] == key or key[: len(other)] == other for key in keys for other in lacking)

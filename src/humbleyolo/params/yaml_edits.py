@@ -39,9 +39,7 @@ class YamlText:
                 for name, value in node.value:
                     key = (*section, name.value)
                     if name.value == "<<" or id(value) in seen:
-                        raise UserError(
-                            f"{file}: {dotted(key)}: aliases cannot be edited; write the value out"
-                        )
+                        raise UserError(f"{file}: {dotted(key)}: aliases cannot be edited; write the value out")
                     seen.add(id(value))
                     self._items[key] = (name, value)
                     waiting.append((key, value))
@@ -83,9 +81,7 @@ class YamlText:
         """
         section, model = self._sections[key[:-1]], template._sections[key[:-1]]
         known, there = _names(model), _names(section)
-        before = [
-            section.value[there.index(name)] for name in known[: known.index(str(key[-1]))] if name in there
-        ]
+        before = [section.value[there.index(name)] for name in known[: known.index(str(key[-1]))] if name in there]
         value = template.value(key)
         new = [f"{key[-1]}: {value}"]
         if section.flow_style or not section.value:

@@ -72,9 +72,7 @@ def find_changes(before: Snapshot, stage: str, inputs: list[str]) -> list[str]:
     return [*sections, *code, *changed]
 
 
-def _changed_sections(
-    yaml: Any, before: bytes | None, after: bytes | None, names: list[str]
-) -> Iterator[str]:
+def _changed_sections(yaml: Any, before: bytes | None, after: bytes | None, names: list[str]) -> Iterator[str]:
     old, new = (yaml.load(text or b"") for text in (before, after))
     yield from (f"{_PARAMS}: {name}" for name in names if old.get(name) != new.get(name))
 

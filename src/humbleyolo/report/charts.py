@@ -20,9 +20,7 @@ class Charts:
         self.match_iou = number(report.params["evaluate"]["match_iou"])
         objects = {label: row.get("objects") or 0 for label, row in report.classes}
         most = sorted(objects, key=lambda label: (-objects[label], label))[:_MOST_CURVES]
-        self.curve_classes = (
-            sorted(label for label in most if objects[label]) if len(report.names) > 1 else []
-        )
+        self.curve_classes = sorted(label for label in most if objects[label]) if len(report.names) > 1 else []
         self._label_of = {report.names[label]: label for label in reversed(self.curve_classes)}
 
     @property
@@ -30,11 +28,7 @@ class Charts:
         """Title, chart and its id, in the order of the page."""
         errors = self._calibration_errors
         figures = [
-            (
-                f"Precision and recall at IoU {self.match_iou}",
-                self._precision_recall(),
-                "chart-precision-recall",
-            ),
+            (f"Precision and recall at IoU {self.match_iou}", self._precision_recall(), "chart-precision-recall"),
             ("Precision, recall and F1; the line is the threshold", self._thresholds(), "chart-thresholds"),
             (
                 f"Calibration of the confidence; larger dots are more detections. {errors}",
@@ -60,9 +54,7 @@ class Charts:
     @property
     def mistakes(self) -> Markup:
         """The cost of each kind of mistake."""
-        bars = [
-            (kind.kind, kind.ap_gain or 0.0, f"AP {gain(kind.ap_gain)}") for kind in self._report.mistakes
-        ]
+        bars = [(kind.kind, kind.ap_gain or 0.0, f"AP {gain(kind.ap_gain)}") for kind in self._report.mistakes]
         costs = ", ".join(f"{kind} {cost}" for kind, _, cost in bars)
         return bar_chart("chart-mistakes", f"AP at IoU {self.match_iou} won back by repair: {costs}", bars)
 

@@ -149,9 +149,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     metrics = read_object(path, _FIX)
     if metrics.get("format") != FORMAT:
         found = f"format {metrics['format']!r}" if "format" in metrics else "a version without a format"
-        raise UserError(
-            f"{path}: is of {found}; expected format {FORMAT}: written by another version? {_FIX}"
-        )
+        raise UserError(f"{path}: is of {found}; expected format {FORMAT}: written by another version? {_FIX}")
     problems = [
         f"{name} is {value!r}; allowed: a finite number or null"
         for name, value in metrics.items()
@@ -175,11 +173,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
 def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:
     table = read_table(path, _JUDGED, _FIX)
     problems = []
-    limits = {
-        "image_id": (1, truths.image_count),
-        "detection": (0, len(detections) - 1),
-        "truth": (1, len(truths)),
-    }
+    limits = {"image_id": (1, truths.image_count), "detection": (0, len(detections) - 1), "truth": (1, len(truths))}
     for line, row in enumerate(table, 2):
         problems += [
             f"line {line}: {name} {row[name]} is unknown; allowed: {low} to {high}"
@@ -212,9 +206,7 @@ def _read_confidence(path: Path, image_count: int, grid: Grid) -> Floats32:
         raise UserError(f"{path}: cannot be read as an array ({error}); {_FIX}") from None
     expected = (image_count, grid.rows, grid.cols, grid.boxes)
     if confidence.shape != expected or confidence.dtype != np.float32:
-        raise UserError(
-            f"{path}: holds {confidence.dtype} {confidence.shape}, expected float32 {expected}; {_FIX}"
-        )
+        raise UserError(f"{path}: holds {confidence.dtype} {confidence.shape}, expected float32 {expected}; {_FIX}")
     if not np.isfinite(confidence).all():
         raise UserError(f"{path}: holds values that are not finite; {_FIX}")
     return confidence

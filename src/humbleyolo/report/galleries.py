@@ -84,8 +84,7 @@ def truth_and_predictions(
     """
     longest_px = _longest_px(2 * len(examples))
     pairs = [
-        _pair(example, names, grid, scale, longest_px, f"predictions ({len(example.labels)})")
-        for example in examples
+        _pair(example, names, grid, scale, longest_px, f"predictions ({len(example.labels)})") for example in examples
     ]
     shown = {int(label) for example in examples for label in (*example.truth_labels, *example.labels)}
     return contact_sheet(
@@ -99,13 +98,7 @@ def truth_and_predictions(
 
 
 def worst_mistakes(
-    kinds: Sequence[Mistakes],
-    names: Sequence[str],
-    *,
-    grid: Grid,
-    threshold: float | None,
-    columns: int,
-    scale: int,
+    kinds: Sequence[Mistakes], names: Sequence[str], *, grid: Grid, threshold: float | None, columns: int, scale: int
 ) -> Image:
     """Draw mistakes kind by kind: the ground truth of the image, and the mistake beside it.
 
@@ -182,12 +175,7 @@ def _pair(
     extent = Letterbox(height, width, grid.height, grid.width).extent
     extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
     draw = partial(
-        draw_boxes,
-        one.image,
-        names=names,
-        scale=fitting,
-        grid=(grid.rows, grid.cols),
-        grid_extent=extent.tolist(),
+        draw_boxes, one.image, names=names, scale=fitting, grid=(grid.rows, grid.cols), grid_extent=extent.tolist()
     )
     return side_by_side(
         [draw(one.truth_boxes, one.truth_labels), draw(one.boxes, one.labels, scores=one.scores)],

@@ -67,9 +67,7 @@ class Cells(NamedTuple):
     responsible: Bools
 
 
-def first_examples(
-    archive: Archive, detections: DetectionTable, count: int, min_score: float
-) -> list[Example]:
+def first_examples(archive: Archive, detections: DetectionTable, count: int, min_score: float) -> list[Example]:
     """Return the first `count` images of an archive, or all if it has fewer.
 
     Detections with a confidence below `min_score` are left out.

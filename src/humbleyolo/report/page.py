@@ -25,9 +25,7 @@ from humbleyolo.report.page_images import FATES, KINDS, Gallery, most_mistakes_f
 _MB = 1e6
 
 
-def build_page(
-    report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render
-) -> bytes:
+def build_page(report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render) -> bytes:
     """Return the page with as many images as it has room for, those with the most mistakes first.
 
     Raises:

@@ -45,9 +45,7 @@ _COLUMNS = {
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
 _MOST_PAIRS = 40
-_HISTORY = {"epoch": number} | dict.fromkeys(
-    ("train_total", "val_total", "val_ap", "val_ap50"), number_or_none
-)
+_HISTORY = {"epoch": number} | dict.fromkeys(("train_total", "val_total", "val_ap", "val_ap50"), number_or_none)
 _CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
 _GRID_FIX, _DATA_FIX, _MODEL_FIX = map(make_again, ("encode", "generate", "train"))
 

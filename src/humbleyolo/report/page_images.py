@@ -64,12 +64,7 @@ class Gallery:
     """
 
     def __init__(
-        self,
-        archive: Archive,
-        truths: TruthTable,
-        evaluation: Evaluation,
-        split: EncodedSplit,
-        longest_px: int,
+        self, archive: Archive, truths: TruthTable, evaluation: Evaluation, split: EncodedSplit, longest_px: int
     ) -> None:
         self._archive, self._evaluation, self._split = archive, evaluation, split
         self._truths, self._longest_px = truths, longest_px

@@ -103,9 +103,7 @@ def line_chart(
     parts += [_line(line, across, up) for line in lines]
     pointer = _tag("line", y1=_TOP, y2=_BOTTOM)
     parts.append(_tag("g", pointer, class_="pointer", hidden=""))
-    data = {
-        f"data_{key}": f"{axis.low} {axis.high} {int(axis.log)}" for key, axis in (("x", across), ("y", up))
-    }
+    data = {f"data_{key}": f"{axis.low} {axis.high} {int(axis.log)}" for key, axis in (("x", across), ("y", up))}
     size = {"width": _RIGHT - _LEFT, "height": _BOTTOM - _TOP}
     parts.append(_tag("rect", class_="area", x=_LEFT, y=_TOP, **size, **data))
     return _chart(name, "chart", "lines", _HEIGHT, description, parts) + _legend(lines)
@@ -169,9 +167,7 @@ def _tag(name: str, *inside: str, **attributes: object) -> Markup:
     return Markup("<{0}{1}>{2}</{0}>").format(name, words, Markup("").join(inside))
 
 
-def _chart(
-    name: str, style: str, kind: str, height: int, description: str, parts: Sequence[Markup]
-) -> Markup:
+def _chart(name: str, style: str, kind: str, height: int, description: str, parts: Sequence[Markup]) -> Markup:
     return _tag(
         "svg", "", *parts, id=name, class_=style, data_kind=kind, viewBox=f"0 0 {_WIDTH} {height}", role="img",
         tabindex=0, aria_label=description,

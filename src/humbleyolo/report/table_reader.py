@@ -42,9 +42,7 @@ def _number(field: str) -> float:
 
 text = Reader(str, "any text")
 whole = Reader(_whole, "a whole number, 0 or more")
-whole_or_none = Reader(
-    lambda field: _whole(field) if field else None, "a whole number, 0 or more, or nothing"
-)
+whole_or_none = Reader(lambda field: _whole(field) if field else None, "a whole number, 0 or more, or nothing")
 index = Reader(lambda field: -1 if field == "-1" else _whole(field), "a whole number, -1 or more")
 number = Reader(_number, "a finite number")
 number_or_none = Reader(lambda field: _number(field) if field else None, "a finite number or nothing")
@@ -100,14 +98,11 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _read_rows(
-    path: Path, rows: Iterator[list[str]], columns: dict[str, Reader], fix: str
-) -> list[dict[str, Any]]:
+def _read_rows(path: Path, rows: Iterator[list[str]], columns: dict[str, Reader], fix: str) -> list[dict[str, Any]]:
     head = next(rows, [])
     if missing := [name for name in columns if name not in head]:
         raise ProblemsError(
-            str(path),
-            [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"],
+            str(path), [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"]
         )
     places = {name: head.index(name) for name in columns}
     problems: list[str] = []
@@ -124,9 +119,7 @@ def _read_rows(
             try:
                 values[name] = reader.read(field)
             except ValueError:
-                problems.append(
-                    f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {reader.allowed}"
-                )
+                problems.append(f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {reader.allowed}")
         table.append(values)
     if problems:
         raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], fix])

@@ -22,9 +22,7 @@ from humbleyolo.models.selection import DEFAULT
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # of images; a browser shows them, too
 _HOSTS = ("127.0.0.1", "localhost")
 _FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
-)
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
 
 
 def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:

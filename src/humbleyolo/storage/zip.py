@@ -151,9 +151,7 @@ class StoredZipWriter:
         if count >= _MAX16 or start >= _MAX32 or length >= _MAX32:
             size = _END64.size - 12  # of the record, without its mark and this number
             made_by = _UNIX | _VERSION64
-            self._file.write(
-                _END64.pack(_END64_MARK, size, made_by, _VERSION64, 0, 0, count, count, length, start)
-            )
+            self._file.write(_END64.pack(_END64_MARK, size, made_by, _VERSION64, 0, 0, count, count, length, start))
             self._file.write(_LOCATOR64.pack(_LOCATOR64_MARK, 0, end, 1))
         few = min(count, _MAX16)
         short_length, short_start = min(length, _MAX32), min(start, _MAX32)
@@ -243,9 +241,7 @@ class StoredZip:
             DamagedZipError: If they are not inside the file.
         """
         try:
-            mark, _, _, _, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack_from(
-                self.data, entry.offset
-            )
+            mark, _, _, _, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack_from(self.data, entry.offset)
         except struct.error:
             mark = name_length = extra_length = 0
         start = entry.offset + _LOCAL.size + name_length + extra_length

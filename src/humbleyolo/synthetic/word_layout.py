@@ -89,9 +89,7 @@ class Layout:
         lost = np.bincount(owners)
         numbers = np.flatnonzero(lost[1:]) + 1
         covered = [(int(number), self.placed[number - 1]) for number in numbers]
-        if not all(
-            self._enough(placed.visible - int(lost[number]), placed.ink) for number, placed in covered
-        ):
+        if not all(self._enough(placed.visible - int(lost[number]), placed.ink) for number, placed in covered):
             return None
         saved = owners.copy()
         below[drawn] = 0  # for a moment, to see what is left

@@ -56,9 +56,7 @@ def changes_anything(augment: Augment) -> bool:
     return any(value for name, value in augment if name != "min_visible")
 
 
-def draw_plan(
-    seed: int, epoch: int, chosen: Ints, images: int, size: tuple[int, int], augment: Augment
-) -> Plan:
+def draw_plan(seed: int, epoch: int, chosen: Ints, images: int, size: tuple[int, int], augment: Augment) -> Plan:
     """Draw the changes of each image.
 
     Args:
@@ -171,9 +169,7 @@ def change_images(
     return tf.clip_by_value(_recolour(placed, colour), 0.0, 255.0)
 
 
-def _resampling(
-    length: int, scale: tf.Tensor, shift: tf.Tensor, begin: tf.Tensor, end: tf.Tensor
-) -> tf.Tensor:
+def _resampling(length: int, scale: tf.Tensor, shift: tf.Tensor, begin: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
     """Return (N, new, old) weights that draw each new pixel of a line from the old ones.
 
     The weights are a triangle around the old place of a new pixel's centre. It is as wide as one old pixel, or as one

@@ -199,8 +199,7 @@ class Checkpoint:
 
     def _parts(self, state: State) -> Iterator[bytes | memoryview]:
         arrays = [
-            {"name": name, "dtype": array.dtype.str, "shape": array.shape}
-            for name, array in state.arrays.items()
+            {"name": name, "dtype": array.dtype.str, "shape": array.shape} for name, array in state.arrays.items()
         ]
         header = {"run": self._run, "progress": state.progress.model_dump(), "arrays": arrays}
         yield json.dumps(header).encode() + b"\n"
@@ -221,8 +220,7 @@ def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> d
         sections: Sections of `params.yaml`, by name.
     """
     values = {
-        name: section.model_dump() if isinstance(section, Section) else section
-        for name, section in sections.items()
+        name: section.model_dump() if isinstance(section, Section) else section for name, section in sections.items()
     }
     data = hashlib.sha256()
     for split in splits:

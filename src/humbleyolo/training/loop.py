@@ -96,9 +96,7 @@ def train_network(
 class _Run:
     """A run so far: its history, and the best epoch with its weights."""
 
-    def __init__(
-        self, trainer: Trainer, val: EncodedSplit, train: Train, checkpoint: Checkpoint | None
-    ) -> None:
+    def __init__(self, trainer: Trainer, val: EncodedSplit, train: Train, checkpoint: Checkpoint | None) -> None:
         self._trainer, self._val, self._train, self._checkpoint = trainer, val, train, checkpoint
         self._validation = ValidationScore(val, train.validation)
         self._history: list[Row] = []

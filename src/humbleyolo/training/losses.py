@@ -51,9 +51,7 @@ def yolov1(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequ
     return _squares(assigned, predicted, class_weights)
 
 
-def mistaken_iou(
-    truth: Parts, predicted: Parts, grid: Grid, *, mixed_units: bool, square_for_abs: bool
-) -> tf.Tensor:
+def mistaken_iou(truth: Parts, predicted: Parts, grid: Grid, *, mixed_units: bool, square_for_abs: bool) -> tf.Tensor:
     """Return the IoU (N, R, S, B) of boxes pair by pair, or the article's formula, 0 to 1.
 
     By that formula two boxes overlap, in each direction, by half the sum of their lengths less the distance of their
@@ -84,11 +82,7 @@ def mistaken_iou(
 
 
 def article(
-    y_true: tf.Tensor,
-    y_pred: tf.Tensor,
-    grid: Grid,
-    class_weights: Sequence[float],
-    mistakes: Collection[str] = (),
+    y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float], mistakes: Collection[str] = ()
 ) -> Terms:
     r"""The loss of "Humble YOLO implementation in Keras": as it was meant, or with some of its mistakes.
 
@@ -110,11 +104,7 @@ def article(
     if "size_from_prediction" in mistakes:
         truth = truth._replace(w_rel=predicted.w_rel, h_rel=predicted.h_rel)
     overlap = truth.confidence * mistaken_iou(
-        truth,
-        predicted,
-        grid,
-        mixed_units="mixed_units" in mistakes,
-        square_for_abs="square_for_abs" in mistakes,
+        truth, predicted, grid, mixed_units="mixed_units" in mistakes, square_for_abs="square_for_abs" in mistakes
     )
     if "iou_gradient" not in mistakes:
         overlap = tf.stop_gradient(overlap)

@@ -44,13 +44,7 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        network: keras.Model,
-        average: keras.Model,
-        data: EncodedSplit,
-        loss: Loss,
-        train: Train,
-        seed: int,
+        self, network: keras.Model, average: keras.Model, data: EncodedSplit, loss: Loss, train: Train, seed: int
     ) -> None:
         self._network, self._average, self._data = network, average, data
         self._train, self._seed = train, seed
@@ -144,9 +138,7 @@ class Trainer:
     ) -> tf.Tensor:
         return self._one_step(rate, decay, targets, change_images(images, self._data.fill, *plan))
 
-    def _one_step(
-        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor
-    ) -> tf.Tensor:
+    def _one_step(self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         self._optimizer.learning_rate.assign(rate)
         with tf.GradientTape() as tape:
             predictions = tf.cast(self._network(images, training=True), tf.float32)
@@ -204,9 +196,7 @@ class Trainer:
                 yield f"{part}/{place}", variable
 
 
-def build_trainer(
-    seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit
-) -> Trainer:
+def build_trainer(seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit) -> Trainer:
     """Build a network for the data's grid, and its trainer.
 
     Raises:

@@ -12,12 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.detection.backends.metadata import (
-    ExportedModel,
-    Outputs,
-    damaged,
-    metadata_in_zip,
-)
+from humbleyolo.detection.backends.metadata import ExportedModel, Outputs, damaged, metadata_in_zip
 from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth

@@ -3,13 +3,7 @@
 import threading
 from pathlib import Path
 
-from humbleyolo.detection.backends.metadata import (
-    ExportedModel,
-    Outputs,
-    damaged,
-    metadata_in_zip,
-    runtime_missing,
-)
+from humbleyolo.detection.backends.metadata import ExportedModel, Outputs, damaged, metadata_in_zip, runtime_missing
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s

@@ -53,9 +53,7 @@ def _boxes(lines: list[str], names: tuple[str, ...], where: str) -> list[Uncheck
     if len(values) != 4:
         raise BadInput("columns", shorten(lines[1]), "must be centre x, y, width, height in pixels")
     if confidence not in (["0"], ["1"]) or (confidence == ["0"]) != (one_hot[-1] == "1"):
-        raise BadInput(
-            "columns", shorten(lines[2]), "must be 1 where a word is and 0 where the last place is 1"
-        )
+        raise BadInput("columns", shorten(lines[2]), "must be 1 where a word is and 0 where the last place is 1")
     if confidence == ["0"]:
         return []
     x, y, width, height = (parse_number(text, "a coordinate") for text in values)

@@ -32,8 +32,7 @@ _ALIASES = {"filename": "image", "class": "label"}
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
     name = source.first(
-        source.ending(".csv"),
-        lambda data: {*_NEEDED} <= {_ALIASES.get(one, one) for one in header_of(data)},
+        source.ending(".csv"), lambda data: {*_NEEDED} <= {_ALIASES.get(one, one) for one in header_of(data)}
     )
     return f"{name} has the columns {', '.join(_NEEDED)}" if name else ""
 

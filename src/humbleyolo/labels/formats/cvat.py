@@ -124,8 +124,7 @@ def write(out: WrittenSet) -> None:
     lines = ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "<version>1.1</version>"]
     lines.append("<meta><task><labels>")
     lines += [
-        f"<label><name>{escape(name)}</name><attributes>{declared}</attributes></label>"
-        for name in out.classes
+        f"<label><name>{escape(name)}</name><attributes>{declared}</attributes></label>" for name in out.classes
     ]
     lines.append("</labels></task></meta>")
     for number, item in enumerate(out.items):
@@ -140,9 +139,7 @@ def _image_lines(number: int, item: WrittenImage, extra: list[str]) -> list[str]
     lines = [f'<image id="{number}" name={quoteattr(item.name)}{subset} {size}>']
     for box, label, flags in zip(image.boxes.tolist(), image.labels, image.flags, strict=True):
         place = " ".join(f'{name}="{exact(value)}"' for name, value in zip(CORNERS, box, strict=True))
-        known = "".join(
-            f'<attribute name="{flag}">{str(flag in flags).lower()}</attribute>' for flag in extra
-        )
+        known = "".join(f'<attribute name="{flag}">{str(flag in flags).lower()}</attribute>' for flag in extra)
         occluded = int("occluded" in flags)
         head = f'<box label={quoteattr(label)} source="manual" occluded="{occluded}" {place} z_order="0">'
         lines.append(f"{head}{known}</box>")

@@ -23,9 +23,7 @@ def mask_corners(segmentation: Any, where: str) -> Corners:
     if isinstance(segmentation, dict):
         return _rle_corners(segmentation, where)
     if not isinstance(segmentation, list) or not segmentation:
-        raise BadInput(
-            "no-box", f"segmentation {shorten(segmentation)}", "needs a bbox, polygons or RLE", where
-        )
+        raise BadInput("no-box", f"segmentation {shorten(segmentation)}", "needs a bbox, polygons or RLE", where)
     for polygon in segmentation:
         if not isinstance(polygon, list):
             raise BadInput("json", shorten(polygon), "a polygon is a list [x, y, x, y, ...]", where)
@@ -61,9 +59,7 @@ def _rle_corners(rle: dict[str, Any], where: str) -> Corners:
     if isinstance(counts, list) and not all(type(run) is int and 0 <= run <= _MOST_PIXELS for run in counts):
         raise BadInput("json", f"counts {shorten(counts)}", "must be whole numbers from 0", where)
     if height * width > _MOST_PIXELS:
-        raise BadInput(
-            "json", f"RLE of {height} x {width}", f"may have {_MOST_PIXELS:,} pixels at most", where
-        )
+        raise BadInput("json", f"RLE of {height} x {width}", f"may have {_MOST_PIXELS:,} pixels at most", where)
     try:
         left, top, across, down = mask.to_bbox(rle).tolist()
     except ValueError:

@@ -4,17 +4,7 @@ from typing import NamedTuple, Protocol
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.formats import (
-    article,
-    bbox_label_tool,
-    coco,
-    csv_table,
-    cvat,
-    labelme,
-    open_images,
-    voc,
-    yolo,
-)
+from humbleyolo.labels.formats import article, bbox_label_tool, coco, csv_table, cvat, labelme, open_images, voc, yolo
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.source_reader import SourceReader

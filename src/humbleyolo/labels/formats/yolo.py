@@ -91,9 +91,7 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
             hint = "; this looks like a polygon: export boxes"
         elif "," in line:
             hint = "; separate them by spaces"
-        raise BadInput(
-            "columns", f"{len(columns)} columns: {shorten(line)}", f"a line has 5: class x y w h{hint}"
-        )
+        raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", f"a line has 5: class x y w h{hint}")
     index = parse_integer(columns[0], "the class")
     if not 0 <= index < len(names):
         top = f"0 to {len(names) - 1}" if names else "none, because there are no class names"

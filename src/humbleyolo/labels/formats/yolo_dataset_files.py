@@ -155,6 +155,4 @@ def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: D
                 return
         tail = tail.partition("/")[2]
     why = "no such list or folder here; correct the path"
-    reader.ledger.problem(
-        name, BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why), "list dropped"
-    )
+    reader.ledger.problem(name, BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why), "list dropped")

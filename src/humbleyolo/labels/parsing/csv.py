@@ -38,9 +38,7 @@ def _rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
         header = [name.strip() for name in next(reader, [])]
         if len(header) < 2:
             hint = "; separate by commas" if any(mark in "".join(header) for mark in ";\t") else ""
-            raise BadInput(
-                "csv", shorten(",".join(header)), f"the first line must name the columns{hint}", "line 1"
-            )
+            raise BadInput("csv", shorten(",".join(header)), f"the first line must name the columns{hint}", "line 1")
         if len(set(header)) != len(header):
             raise BadInput("csv", shorten(",".join(header)), "each column needs its own name", "line 1")
         for row in reader:
