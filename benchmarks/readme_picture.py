@@ -1,0 +1,56 @@
+"""The picture at the top of the README: detections on a photograph, beside detections on drawn words.
+
+    python -m benchmarks.readme_picture PHOTOGRAPHS
+
+PHOTOGRAPHS is a clone in which the example `bccd` was run. The words are those of this checkout's run. Both need
+`data/dataset/test.zip` and `data/evaluation/detections.json`, which `dvc repro` makes. The picture goes to
+`docs/detections.png`, in 256 colours, so that it stays under 300 KB.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from humbleyolo.dataset.archive import Archive
+from humbleyolo.drawing.boxes_on_image import draw_boxes
+from humbleyolo.drawing.canvas import save_png
+from humbleyolo.drawing.contact_sheet import contact_sheet, side_by_side
+from humbleyolo.evaluation.result_files import read_detections
+from humbleyolo.report.gallery_examples import first_examples
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs/detections.png"
+MIN_SCORE = 0.5  # lowest confidence that is drawn, as in the galleries
+
+
+def draw_detections(run: Path, images: Sequence[int], scale: int) -> Iterator[Image.Image]:
+    """Draw the detections on test images of a run, enlarged by `scale`; images count from 0."""
+    with Archive(run / "data/dataset/test.zip") as archive:
+        names = archive.categories
+        detections = read_detections(run / "data/evaluation/detections.json", len(archive), len(names))
+        examples = first_examples(archive, detections, max(images) + 1, MIN_SCORE)
+    for index in images:
+        one = examples[index]
+        yield draw_boxes(one.image, one.boxes, one.labels, names, scale=scale, scores=one.scores)
+
+
+def main() -> None:
+    """Draw and write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("photographs", type=Path, help="clone in which the example bccd was run")
+    parser.add_argument("--photograph", type=int, default=64, help="test image that is drawn, from 0")
+    parser.add_argument("--words", type=int, nargs=6, default=[0, 1, 2, 4, 5, 7], help="likewise, of words")
+    parsed = parser.parse_args()
+    (photograph,) = draw_detections(parsed.photographs, [parsed.photograph], scale=1)
+    words = contact_sheet(list(draw_detections(ROOT, parsed.words, scale=2)), columns=2)
+    picture = side_by_side([photograph, words], ["photograph of blood cells", "drawn words"])
+    save_png(picture.quantize(256, dither=Image.Dither.NONE), PICTURE)
+    print(f"{PICTURE}: {picture.width} x {picture.height} pixels, {PICTURE.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
