@@ -38,9 +38,7 @@ def draw_detections(run: Path, images: Sequence[int], scale: int) -> Iterator[Im
 
 def main() -> None:
     """Draw and write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photographs", type=Path, help="clone in which the example bccd was run")
     parser.add_argument("--photograph", type=int, default=64, help="test image that is drawn, from 0")
     parser.add_argument("--words", type=int, nargs=6, default=[0, 1, 2, 4, 5, 7], help="likewise, of words")
