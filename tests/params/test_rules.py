@@ -15,7 +15,7 @@ WRONG_TOGETHER = [
     ([("train.warmup_epochs", "3"), ("train.epochs", "3")], "train.warmup_epochs: 3 leaves nothing of 3 epochs"),
     (
         [("evaluate.mirrored", "both"), ("encode.boxes", "2")],
-        "evaluate.mirrored: 'both' is not allowed with 2 boxes a cell; allowed: none, or encode.boxes: 1",
+        "evaluate.mirrored: 'both' is not allowed with 2 boxes per cell; allowed: none, or encode.boxes: 1",
     ),
     (
         [("evaluate.background_iou", "0.6"), ("evaluate.match_iou", "0.5")],

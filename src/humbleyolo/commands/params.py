@@ -90,7 +90,7 @@ def _lay_over(file: Path, example: Path) -> None:
         told += f"For the example alone: `git checkout {file}`, then this command again."
         print(textwrap.fill(told, _WIDTH))
     for mistake in find_mistakes(changed, name, inputs_beside(file)):
-        print(f"note: {mistake}")
+        print(textwrap.fill(f"note: {mistake}", _WIDTH))
 
 
 def _update(file: Path, template: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The rules between the values of `params.yaml`, each right by itself."""
+"""Rules between the values of `params.yaml`, each of which is right by itself."""
 
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ _RULES: list[tuple[tuple[str, ...], _Rule]] = []
 
 
 def _rule(*keys: str) -> Callable[[_Rule], _Rule]:
-    """Register what must hold between the values at `keys`; the text it returns, if any, is about the first."""
+    """Register a rule between the values at `keys`; the text that it returns, if any, is about the first."""
 
     def register(rule: _Rule) -> _Rule:
         _RULES.append((keys, rule))
@@ -27,7 +27,7 @@ def _rule(*keys: str) -> Callable[[_Rule], _Rule]:
 
 
 def broken_rules(values: dict[Any, Any], wrong: set[Key]) -> Iterator[tuple[Key, str]]:
-    """Apply each rule whose values are all there and right by themselves."""
+    """Yield the key and a text per broken rule, of those whose values are all there and right by themselves."""
     for dotted, rule in _RULES:
         keys: list[Key] = [tuple(name.split(".")) for name in dotted]
         if any(bad[: len(key)] == key or key[: len(bad)] == bad for key in keys for bad in wrong):
@@ -44,7 +44,7 @@ _LABELLED = "dataset.labelled"
 @_rule("evaluate.mirrored", "encode.boxes")
 def _keeps_its_order(mirrored: str, boxes: int) -> str | None:
     if mirrored != "none" and boxes > 1:
-        return f"{mirrored!r} is not allowed with {boxes} boxes a cell; allowed: none, or encode.boxes: 1"
+        return f"{mirrored!r} is not allowed with {boxes} boxes per cell; allowed: none, or encode.boxes: 1"
     return None
 
 

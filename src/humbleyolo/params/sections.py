@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from humbleyolo.params.class_names import ClassName
 from humbleyolo.params.value_types import (
+    ArticleMistake,
     Colour,
     Count,
     Exif,
@@ -162,16 +163,7 @@ class Loss(Section):
     lambda_noobj: Weight
     lambda_class: Weight
     class_weights: dict[Name, Weight]
-    mistakes: list[
-        Literal[
-            "size_from_prediction",
-            "empty_untaught",
-            "square_for_abs",
-            "mixed_units",
-            "iou_gradient",
-            "none_responsible",
-        ]
-    ]
+    mistakes: list[ArticleMistake]
 
 
 class Augment(Section):

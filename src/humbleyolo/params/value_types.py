@@ -16,6 +16,9 @@ Mirrored = Literal["none", "horizontal", "both"]
 LabelFormat = Literal[
     "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "open_images", "csv", "article"
 ]  # each has a row in `labels/formats/registry.py`
+ArticleMistake = Literal[
+    "size_from_prediction", "empty_untaught", "square_for_abs", "mixed_units", "iou_gradient", "none_responsible"
+]  # fmt: skip
 Exif = Literal["error", "displayed", "stored"]
 OnProblem = Literal["error", "skip", "clip"]
 
