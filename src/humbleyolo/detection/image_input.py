@@ -79,7 +79,7 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             if formats is not None:
                 raise UserError(f"{name}: is not a whole image of these formats: {', '.join(formats)}") from None
-            if isinstance(error, UnidentifiedImageError):  # whose text has an address of memory in it
+            if isinstance(error, UnidentifiedImageError):  # its text has a memory address in it
                 raise UserError(
                     f"{name}: cannot be read as an image: it is of no format that is known, or damaged at its start"
                 ) from None

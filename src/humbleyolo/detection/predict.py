@@ -110,7 +110,7 @@ def _prepared(
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-        finally:  # where the consumer stopped early: Ctrl-C, or the results cannot be written
+        finally:  # also if the consumer stopped early: Ctrl-C, or the results cannot be written
             pool.shutdown(wait=True, cancel_futures=True)
 
 

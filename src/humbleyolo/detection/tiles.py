@@ -10,8 +10,8 @@ from humbleyolo.geometry.iou import pairwise_share
 from humbleyolo.geometry.suppression import suppress
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
-_OVERLAP = 0.25  # of a tile's side: smaller objects are whole on one tile at least
-_TOUCHES = 0.02  # of a tile's side: a box that near to an inner edge is cut there
+_OVERLAP = 0.25  # fraction of a tile's side; smaller objects are whole on one tile at least
+_TOUCHES = 0.02  # fraction of a tile's side; a box that near to an inner edge is cut there
 
 
 def tile_places(height: int, width: int, side: int) -> Ints:

@@ -17,7 +17,7 @@ from humbleyolo.detection.graph import OUTPUTS
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
-_OPSET = 17  # of ONNX; onnxruntime 1.12 (2022) and newer read it
+_OPSET = 17  # ONNX operations; onnxruntime 1.12 (2022) and newer read it
 _LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")
 _CALIBRATION = 200  # images of val, at most
 

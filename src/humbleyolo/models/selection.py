@@ -18,7 +18,7 @@ from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
 NAME = "selection.json"
-_FORMAT = 2  # 1 did not say whether mirror images are seen
+_FORMAT = 2  # 1 had no `mirrored`
 _MOST_BYTES = 1 << 16
 
 
@@ -64,14 +64,14 @@ class Selection:
         return replace(self, **given)
 
 
-DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # where there is no evaluation
+DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # without an evaluation
 
 
 class _SelectionFile(Section):
     """`selection.json`. Its `threshold` is the best on val, or null where none is any good."""
 
     format: int
-    weights_sha256: str  # of the weights.npz that was measured
+    weights_sha256: str  # hash of the weights.npz that was measured
     threshold: Fraction | None
     min_score: Fraction
     nms_iou: Fraction

@@ -19,7 +19,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.models.selection import DEFAULT
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # of images; a browser shows them, too
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # images that a browser shows, too
 _HOSTS = ("127.0.0.1", "localhost")
 _FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"

@@ -3,5 +3,5 @@
 UPLOAD_MIB = 20  # largest upload, where the command line gives no other
 MOST_UPLOAD_MIB = 1024  # largest that the command line can give
 IMAGE_PIXELS = 20_000_000  # largest image; a page shows no more
-THREADS = 8  # that answer; further requests wait
+THREADS = 8  # answer requests; further requests wait
 CONNECTIONS = 200

@@ -22,7 +22,7 @@ from humbleyolo.storage.array_types import Array, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 METADATA = "humbleyolo.json"
-FORMAT = 2  # 1 did not say whether edges are rounded
+FORMAT = 2  # 1 had no `whole_pixels`
 _FIX = "write it again with `humbleyolo export`"
 
 Outputs = Mapping[str, Array]
@@ -33,7 +33,7 @@ class Metadata(Section):
     """`humbleyolo.json`: facts of a model, and of the file."""
 
     format: int
-    version: str  # of humbleyolo that wrote it
+    version: str  # version of humbleyolo that wrote the file
     names: tuple[str, ...]
     height: Pixels
     width: Pixels
@@ -47,7 +47,7 @@ class Metadata(Section):
     max_detections: Count
     whole_pixels: bool
     precision: Literal["float32", "float16", "int8"]
-    weights_sha256: str  # of the weights.npz that it was made from
+    weights_sha256: str  # hash of the weights.npz that it was made from
 
     @classmethod
     def of(cls, facts: ModelFacts, **more: str) -> Self:

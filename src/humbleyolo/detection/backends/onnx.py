@@ -23,7 +23,7 @@ def open_onnx(path: Path, threads: int | None) -> ExportedModel:
     except ImportError:
         raise runtime_missing(path, "onnxruntime", "onnx") from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong is in the exception
+    options.log_severity_level = 4  # the exception tells of problems
     if threads is not None:
         options.intra_op_num_threads = threads
     try:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from humbleyolo.detection.backends.metadata import METADATA, ExportedModel, Outputs, damaged, parse_metadata
 from humbleyolo.errors import UserError
 
-EXTRA = Path("assets.extra") / METADATA  # where TensorFlow leaves room for others
+EXTRA = Path("assets.extra") / METADATA  # the place that TensorFlow leaves for others
 
 
 def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
