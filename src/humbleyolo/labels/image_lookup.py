@@ -102,8 +102,10 @@ class ImageLookup:
             hint = f"did you mean {stem[0]}?"
         else:
             self._guesses += 1
-            some = list(self._by_name)[:_MOST_COMPARED] if self._guesses <= _MOST_GUESSES else []
-            near = difflib.get_close_matches(name[:200], some, n=1, cutoff=0.8)
+            near = []
+            if self._guesses <= _MOST_GUESSES:
+                some = list(self._by_name)[:_MOST_COMPARED]
+                near = difflib.get_close_matches(name[:200], some, n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
         return BadInput("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
 
