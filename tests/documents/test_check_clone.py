@@ -120,14 +120,14 @@ class TestInAFreshClone:
 
     def test_a_change_without_a_run_fails_and_says_what_to_do(self, clone, tmp_path):
         clone.set("train.learning_rate", 0.002)
-        clone.edit("src/humbleyolo/geometry/grid.py", lambda text: text + "# More.\n")
+        clone.edit("src/humbleyolo/metrics/matching.py", lambda text: text + "# More.\n")
         (clone.path / "data/evaluation/metrics.json").unlink()
         clone.commit("Forget to run it")
         done = self.run_as_the_workflow_does(clone, tmp_path)
         assert done.returncode == 1
         assert done.stderr.startswith("error: dvc.lock is out of date: encode, train, evaluate, render; ")
         assert "Run `uv run dvc repro` and commit what it writes:\n" in done.stdout
-        assert "- `train`: src/humbleyolo/geometry: modified; params.yaml: train modified\n" in done.stdout
+        assert "- `train`: src/humbleyolo/metrics: modified; params.yaml: train modified\n" in done.stdout
         assert "data/evaluation/metrics.json: deleted" in done.stdout
         assert re.search(r"\| train.learning_rate +\| 0.015 +\| 0.002 +\|", done.stdout)
         first, *report, last = (tmp_path / "output").read_text().splitlines(keepends=True)
