@@ -35,8 +35,7 @@ def class_sheets(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     hashed: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}  # hash, image, box
     for place, record in enumerate(records):
         for index, label in enumerate(record.labels):
-            key = hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest()
-            hashed[label].append((key, place, index))
+            hashed[label].append((hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest(), place, index))
     picked = {name: sorted(own)[:_MOST] for name, own in hashed.items() if own}
     wanted: dict[int, list[int]] = {}
     for _, place, index in sorted(one for own in picked.values() for one in own):

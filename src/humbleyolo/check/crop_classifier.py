@@ -13,13 +13,7 @@ _RIDGE = 0.01  # of the mean variance
 
 
 def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
-    """Return each box of an image as a small crop with a margin, cut at the image's border.
-
-    `boxes` are (M, 4) xyxy pixels.
-
-    Returns:
-        (M, 12, 12, 3) uint8.
-    """
+    """Return boxes, (M, 4) xyxy pixels, as small crops with a margin, cut at the border: (M, 12, 12, 3) uint8."""
     height, width = image.shape[:2]
     picture = Image.fromarray(image)
     result = np.empty((len(boxes), SIDE, SIDE, 3), np.uint8)
@@ -78,17 +72,10 @@ class CropClassifier:
 
 
 def cross_scores(features: Floats32, labels: Ints, groups: Ints, wanted: Bools, classes: int) -> Floats32:
-    """Score crops by classifiers that were not fitted to their image.
+    """Score crops by classifiers that were not fitted to their image; return (number of crops wanted, C).
 
-    Args:
-        features: (N, K).
-        labels: (N,) class indices.
-        groups: (N,) 0 to folds - 1; crops of one image share it.
-        wanted: (N,) bool, True for crops to score.
-        classes: Number of classes, C.
-
-    Returns:
-        (number of crops wanted, C).
+    Of N crops there are (N, K) features, (N,) class indices, and (N,) groups from 0 up that crops of one image
+    share. `wanted` (N,) is True for crops to score; C is the number of classes.
     """
     result = np.zeros((len(features), classes), np.float32)
     for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):

@@ -54,8 +54,7 @@ def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[li
             break
         height, width = _input_size(long_side, aspect)
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
-        sides = xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1)
-        smallest = float(np.quantile(sides, 0.05))
+        smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.05))
         for cell in _CELLS:
             grid = Grid(height, width, height // cell, width // cell, boxes=1, classes=len(classes))
             ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid)

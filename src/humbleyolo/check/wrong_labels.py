@@ -54,8 +54,7 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     features = describe(crops, lengths)
     folds = np.repeat([_fold(one) for one in some], [len(one.kinds) for one in images])
     labelled = kinds < len(classes)
-    scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
-    _judge(some, scores, kinds[labelled], classes, ledger)
+    _judge(some, cross_scores(features, kinds, folds, labelled, len(classes) + 2), kinds[labelled], classes, ledger)
     return int(labelled.sum())
 
 
@@ -114,8 +113,7 @@ def _cut(record: LabelledImage, image: Rgb, classes: Sequence[str]) -> _Crops:
 
 def _inside(boxes: Floats, record: LabelledImage) -> Floats:
     """Return the boxes whose greater part is in the image, cut at its border."""
-    limits = np.array([record.width, record.height] * 2, np.float64)
-    cut = np.clip(boxes, 0, limits)
+    cut = np.clip(boxes, 0, np.array([record.width, record.height] * 2, np.float64))
     kept = (cut[:, 2:] - cut[:, :2] > 0.5 * (boxes[:, 2:] - boxes[:, :2])).all(axis=1)
     return np.asarray(cut[kept])
 

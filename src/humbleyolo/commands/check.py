@@ -13,14 +13,11 @@ from humbleyolo.labels.command_options import add_reading_arguments, read_option
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add = parser.add_argument
     add_reading_arguments(parser)
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with the findings and the boxes of each class"
-    )
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
-    parser.add_argument(
-        "--sheets", type=Path, metavar="FOLDER", help="write a contact sheet per class and per kind of doubt"
-    )
+    add("--html", type=Path, metavar="FILE", help="write a page with the findings and the boxes of each class")
+    add("--ledger", type=Path, metavar="FILE", help="write every finding as CSV")
+    add("--sheets", type=Path, metavar="FOLDER", help="write a contact sheet per class and per kind of doubt")
 
 
 def run(parsed: argparse.Namespace) -> int:

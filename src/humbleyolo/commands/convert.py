@@ -15,19 +15,18 @@ from humbleyolo.labels.formats.registry import WRITABLE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add = parser.add_argument
     add_reading_arguments(parser)
-    parser.add_argument("target", type=Path, help="a folder that does not exist yet")
-    parser.add_argument("--to", required=True, choices=WRITABLE, help="the format to write")
-    parser.add_argument(
-        "--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them"
-    )
-    parser.add_argument(
+    add("target", type=Path, help="a folder that does not exist yet")
+    add("--to", required=True, choices=WRITABLE, help="the format to write")
+    add("--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them")
+    add(
         "--on-problem",
         default="error",
         choices=["error", "skip", "clip"],
         help="stop at mistakes, leave out what is wrong, or also cut boxes at the border",
     )
-    parser.add_argument("--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV")
+    add("--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -13,38 +13,33 @@ _SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".ke
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--to", required=True, choices=list(_SUFFIX), help="the format to write")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--to", required=True, choices=list(_SUFFIX), help="the format to write")
+    add(
         "--model", type=Path, default=Path("data/model"), metavar="M", help="the model's folder; default: %(default)s"
     )
-    parser.add_argument(
+    add(
         "--output",
         type=Path,
         metavar="O",
         help="file or folder to write; default: exports/model with the format's ending",
     )
-    parser.add_argument(
+    add(
         "--data",
         type=Path,
         default=Path("data"),
         metavar="D",
         help="folder with grid/test and dataset/test.zip, to compare on; default: %(default)s",
     )
-    parser.add_argument(
+    add(
         "--precision",
         default="float32",
         choices=["float32", "float16", "int8"],
         help="litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
     )
-    parser.add_argument(
-        "--threshold", type=float, metavar="T", help="lowest score to keep in the file; default: as `predict` has it"
-    )
-    parser.add_argument(
-        "--nms-iou", type=float, metavar="I", help="IoU of the suppression inside; default: as evaluated, else 0.5"
-    )
-    parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
-    )
+    add("--threshold", type=float, metavar="T", help="lowest score to keep in the file; default: as `predict` has it")
+    add("--nms-iou", type=float, metavar="I", help="IoU of the suppression inside; default: as evaluated, else 0.5")
+    add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -16,37 +16,28 @@ _FORMATS = ("json", "csv", "coco", "yolo", "voc", "cvat")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="images, folders, zip archives, or patterns like 'a/**/*.jpg'"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="PATH", help="images, folders, zip archives, or patterns like 'a/**/*.jpg'")
+    add(
         "--model",
         default="data/model",
         metavar="M",
         help="a model's folder, what `export` wrote, or a git URL; default: %(default)s",
     )
-    parser.add_argument("--revision", metavar="R", help="branch, tag or commit of the git URL, fetched through DVC")
-    parser.add_argument(
+    add("--revision", metavar="R", help="branch, tag or commit of the git URL, fetched through DVC")
+    add(
         "--threshold",
         type=float,
         metavar="T",
         help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
     )
-    parser.add_argument("--format", default="json", choices=_FORMATS, help="default: %(default)s")
-    parser.add_argument(
-        "--output", type=Path, metavar="O", help="a file (yolo, voc, cvat: a new folder); default: standard output"
-    )
-    parser.add_argument(
-        "--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels"
-    )
-    parser.add_argument("--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG per image")
-    parser.add_argument(
-        "--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side"
-    )
-    parser.add_argument("--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million")
-    parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
-    )
+    add("--format", default="json", choices=_FORMATS, help="default: %(default)s")
+    add("--output", type=Path, metavar="O", help="a file (yolo, voc, cvat: a new folder); default: standard output")
+    add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
+    add("--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG per image")
+    add("--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side")
+    add("--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million")
+    add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -11,24 +11,21 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
+    add = parser.add_argument
     parser.description = (
         "Queues a DVC experiment per combination of the values listed or, with --trials, per trial drawn at random. "
         "All of them are checked before the first is queued. They run the code, the parameters and the data as they "
         "are now, even if these change before they start."
     )
-    parser.add_argument(
+    add(
         "spaces",
         metavar="KEY=VALUES",
         nargs="+",
         help="a key of params.yaml and its values: 0.003,0.01 | 0.5..1.5 | log(0.001..0.03)",
     )
-    parser.add_argument(
-        "--trials", metavar="N", type=int, help="draw N trials at random; without it: all combinations of lists"
-    )
-    parser.add_argument(
-        "--seed", metavar="S", type=int, help="seed of the draw, with --trials; the same seed draws the same trials"
-    )
-    parser.add_argument("--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time")
+    add("--trials", metavar="N", type=int, help="draw N trials at random; without it: all combinations of lists")
+    add("--seed", metavar="S", type=int, help="seed of the draw, with --trials; the same seed draws the same trials")
+    add("--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time")
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -12,21 +12,18 @@ from humbleyolo.serve.limits import UPLOAD_MIB
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--model", default="data/model", metavar="M", help="a model, as for `predict`; default: %(default)s"
-    )
-    parser.add_argument("--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--model", default="data/model", metavar="M", help="a model, as for `predict`; default: %(default)s")
+    add("--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s")
+    add(
         "--max-upload-mib",
         type=int,
         default=UPLOAD_MIB,
         metavar="N",
         help="refuse larger files; default: %(default)s",
     )
-    parser.add_argument("--no-open", action="store_true", help="do not open a browser")
-    parser.add_argument(
-        "--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s"
-    )
+    add("--no-open", action="store_true", help="do not open a browser")
+    add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -38,8 +35,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.serve.server import make_server
 
-    detector = Detector.load(parsed.model, threads=parsed.threads)
-    server = make_server(detector, parsed.port, parsed.max_upload_mib)
+    server = make_server(Detector.load(parsed.model, threads=parsed.threads), parsed.port, parsed.max_upload_mib)
     url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
     print(f"{url} (Ctrl-C ends it)", flush=True)
     if not parsed.no_open:

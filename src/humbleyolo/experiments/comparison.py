@@ -17,6 +17,7 @@ COMPARED = (
     "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
     "calibration_error_right",
 )  # fmt: skip
+_TRUTHS = ("images", "boxes_ltwh", "labels", "crowd")  # columns that runs must share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,15 +64,7 @@ class Difference:
 
 
 def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
-    """Compare two runs by a paired bootstrap over images.
-
-    Args:
-        a: First run.
-        b: Second run.
-        settings: Section `evaluate`: metrics of both, and number of resamples.
-
-    Returns:
-        Differences by the names in `COMPARED`.
+    """Compare two runs by a paired bootstrap over images; return differences by the names in `COMPARED`.
 
     Raises:
         ProblemsError: If the runs are of different images or classes.
@@ -119,20 +112,13 @@ def _check_pair(a: Run, b: Run) -> None:
         problems.append(f"classes: {', '.join(a.categories)}, and {', '.join(b.categories)}")
     if a.truths.image_count != b.truths.image_count:
         problems.append(f"test images: {a.truths.image_count:,}, and {b.truths.image_count:,}")
-    elif not _same(a.truths, b.truths):
+    elif not all(np.array_equal(getattr(a.truths, column), getattr(b.truths, column)) for column in _TRUTHS):
         problems.append("the objects in the test images differ")
     if problems:
         raise ProblemsError(
             f"{a.name} and {b.name} were tested on different data, so that they cannot be paired",
             [*problems, "evaluate both models on one test split"],
         )
-
-
-def _same(a: TruthTable, b: TruthTable) -> bool:
-    return all(
-        np.array_equal(getattr(a, column), getattr(b, column))
-        for column in ("images", "boxes_ltwh", "labels", "crowd")
-    )
 
 
 def _weighable(run: Run, settings: Evaluate) -> Weighable:

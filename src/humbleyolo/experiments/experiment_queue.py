@@ -17,11 +17,8 @@ from humbleyolo.errors import UserError
 def queue(settings: Sequence[str], before: int) -> str:
     """Queue an experiment with these parameters, and return the name that DVC gives it.
 
-    DVC is called in this process, since it takes longer to start than to queue.
-
-    Args:
-        settings: Parameters, each a `KEY=VALUE` as `dvc exp run -S` takes it.
-        before: Number of trials of the same search that are queued already, for the message if this one fails.
+    DVC is called in this process, since it takes longer to start than to queue. A parameter is a `KEY=VALUE` as
+    `dvc exp run -S` takes it; `before` counts the trials of this search queued already, for an error message.
 
     Raises:
         UserError: If DVC refuses, after it has said why on standard error.

@@ -18,10 +18,7 @@ _FILES = ("test.zip", "detections.json", "metrics.json")
 def read_run(revision: str | None) -> Run:
     """Read the ground truth of the test split, the detections and the threshold of a revision.
 
-    The stage `evaluate` in `dvc.yaml` of that revision names the files.
-
-    Args:
-        revision: Name that git or DVC can resolve; None: the files as they are now.
+    The stage `evaluate` in `dvc.yaml` of that revision names the files; None stands for those as they are now.
 
     Raises:
         UserError: If there is no such revision, or its results are missing or damaged.
@@ -49,8 +46,7 @@ def _fetch(revision: str | None, folder: Path) -> None:
     for file in _FILES:
         if file not in paths:
             raise UserError(f"dvc.yaml names no {file} for the stage evaluate")
-        inside = PurePosixPath(paths[file].relative_to(root))
-        files.get_file(str(inside), str(folder / file))
+        files.get_file(str(PurePosixPath(paths[file].relative_to(root))), str(folder / file))
 
 
 def _read(name: str, folder: Path) -> Run:

@@ -149,11 +149,7 @@ def draw_trials(spaces: Sequence[Space], count: int, seed: int) -> list[Trial]:
 
 
 def check_trials(path: Path, trials: Sequence[Trial]) -> None:
-    """Check each trial's parameters as the stages would, before any is queued.
-
-    Args:
-        path: Parameter file that the trials change.
-        trials: Values of each trial.
+    """Check each trial's changes to a parameter file as the stages would, before any is queued.
 
     Raises:
         ProblemsError: With the mistakes of the file itself, or with every different mistake of a trial.

@@ -24,14 +24,11 @@ _Differing = dict[str, list[str]]  # stage -> its outputs with other hashes
 
 
 def verify(root: Path | None = None) -> int:
-    """Rebuild the last commit in a temporary clone, print what differs, and return the exit code.
-
-    Args:
-        root: Folder of the project; None: the current one.
+    """Rebuild the last commit of a project (None: the current folder's) in a clone, and print what differs.
 
     Returns:
-        0 if every hash is the committed one, or if the environment is another and the metrics are within
-        `TOLERANCE`; else 1.
+        Exit code: 0 if every hash is the committed one, or if the environment is another and the metrics are
+        within `TOLERANCE`; else 1.
 
     Raises:
         UserError: If there is nothing to compare with, or the chain does not run.
@@ -96,13 +93,10 @@ def _rebuild(clone: Path) -> None:
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     # What the clone's own settings and the user's say of caches and remotes does not matter here.
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
-    _run([sys.executable, "-m", "dvc", "cache", "dir", "--local", ".dvc/cache"], clone, environment)
+    local = [sys.executable, "-m", "dvc", "cache", "dir", "--local", ".dvc/cache"]
+    subprocess.run(local, cwd=clone, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
     if subprocess.run(command, cwd=clone, env=environment, check=False).returncode:  # noqa: S603 - DVC
         raise UserError("the chain does not run in a clone of the last commit; DVC says why above")
-
-
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603 - DVC
 
 
 def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> None:

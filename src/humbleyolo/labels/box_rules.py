@@ -10,13 +10,9 @@ SNAP_PX = 1e-6  # a box this little outside is moved to the border without a wor
 
 
 def to_pixels(box: UncheckedBox, image: UncheckedImage, size: tuple[int, int], ledger: Ledger) -> Floats:
-    """Return a box as (4,) xyxy pixels inside the image.
+    """Return a box as (4,) xyxy pixels inside the image; a cut at the border gets a row in the ledger.
 
-    Args:
-        box: The box as labelled.
-        image: Its image: says if corners are fractions, and how coarse the format's digits are.
-        size: (height, width) in pixels of the image that the corners refer to.
-        ledger: Place for a row if the box is cut at the border.
+    `size` is (height, width) in pixels of the image that the corners refer to.
 
     Raises:
         BadInput: If the box is not finite, inverted, without area, or (unless clipped) outside.
@@ -54,8 +50,7 @@ def _check_order(pixels: Floats, box: UncheckedBox) -> None:
         why = "the first corner must be the upper left one; it is not swapped: another number may be wrong"
         raise BadInput("inverted-box", _show(box.corners), f"{why}; draw the box again", box.where)
     if not 0 < lengths.prod() < np.inf:
-        why = "has no area; draw the box again or delete it"
-        raise BadInput("zero-area", _show(box.corners), why, box.where)
+        raise BadInput("zero-area", _show(box.corners), "has no area; draw the box again or delete it", box.where)
 
 
 def _outside(pixels: Floats, box: UncheckedBox, size: tuple[int, int], *, relative: bool) -> BadInput:
@@ -74,12 +69,9 @@ def _show(corners: Corners | Floats) -> str:
 
 
 def turn(corners: Floats, orientation: int, size: tuple[int, int]) -> Floats:
-    """Return a box on the stored image as a box on the upright one.
+    """Return a box, (4,) xyxy pixels, of the stored image as one of the upright image.
 
-    Args:
-        corners: (4,) xyxy pixels.
-        orientation: EXIF 2 to 8.
-        size: (height, width) of the stored image, pixels.
+    EXIF `orientation` is 2 to 8, `size` the stored image's (height, width) in pixels.
     """
     height, width = size
     left, top, right, bottom = corners.tolist()

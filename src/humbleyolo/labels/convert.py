@@ -34,14 +34,8 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
 
     Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
     classes and background images go along. Facts that the new format has no place for get a note. Boxes are
-    those of the upright image.
-
-    Args:
-        source: Folder or zip archive, in any format; also the folder of a generated dataset.
-        target: A folder that does not exist yet, or is empty.
-        to: One of `registry.WRITABLE`.
-        options: Facts about the source.
-        how: Copy image files, or link to them.
+    those of the upright image. The source may be the folder of a generated dataset too. The target must be
+    missing or empty; `to` is one of `registry.WRITABLE`.
 
     Raises:
         UserError: If the source cannot be read, the target not written, or the format is not known.

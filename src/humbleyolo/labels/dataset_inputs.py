@@ -9,14 +9,9 @@ from humbleyolo.synthetic import drawable_words
 
 
 def find_problems(dataset: Dataset, inputs: Path) -> list[tuple[Key, str]]:
-    """Return the mistakes in the section `dataset` that only its inputs can show.
+    """Return the key, from the top of `params.yaml`, and a text for each mistake that only the inputs can show.
 
-    Args:
-        dataset: The section.
-        inputs: The folder of fonts, or the labelled folder or archive.
-
-    Returns:
-        For each mistake its key, from the top of `params.yaml`, and a text.
+    Inputs are the folder of fonts, or the labelled folder or archive.
     """
     if dataset.source == "synthetic":
         return drawable_words.find_problems(dataset.synthetic, inputs)

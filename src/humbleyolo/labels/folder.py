@@ -132,8 +132,7 @@ class FolderSource(Source):
                 if hidden or linked:
                     folders.remove(name)
                 if linked and not hidden:
-                    why = "a link to a folder, which is not followed"
-                    self.left_out.append(((here / name).as_posix(), why))
+                    self.left_out.append(((here / name).as_posix(), "a link to a folder, which is not followed"))
             for name in files:
                 if not name.startswith("."):
                     yield from self._regular((here / name).as_posix())
@@ -234,8 +233,7 @@ def suffix(name: str) -> str:
 
 def _bounded(data: bytes, limit: int) -> bytes:
     if len(data) > limit:
-        why = "larger files are not read; split or shrink it"
-        raise BadInput("too-large", f"more than {limit:,} bytes", why)
+        raise BadInput("too-large", f"more than {limit:,} bytes", "larger files are not read; split or shrink it")
     return data
 
 

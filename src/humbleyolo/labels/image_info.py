@@ -87,8 +87,7 @@ def inspect_image(data: bytes) -> ImageInfo:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(f"{int(pixels.group()):,} pixels" if pixels else str(error)) from None
     except _BROKEN as error:
-        why = f"must be {_ALLOWED}; copy or export it again"
-        raise BadInput("image-damaged", shorten(str(error)), why) from None
+        raise BadInput("image-damaged", shorten(str(error)), f"must be {_ALLOWED}; copy or export it again") from None
     return ImageInfo(
         kind=kind,
         height=height,
@@ -140,5 +139,4 @@ _COSINES = _cosines()
 def _perceptual_hash(thumb: Uint8s) -> int:
     """Return a bit for each of the 64 lowest frequencies: 1 above their median."""
     spectrum = _COSINES @ thumb.astype(np.float64) @ _COSINES.T  # (8, 8)
-    bits = (spectrum > np.median(spectrum)).ravel()
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+    return int.from_bytes(np.packbits((spectrum > np.median(spectrum)).ravel()).tobytes(), "big")

@@ -45,8 +45,7 @@ class ImageLookup:
         path = wanted.replace("\\", "/")
         absolute = path.startswith("/") or path[1:2] == ":"
         if not path or (absolute and not moved):
-            fix = "must be a name or a path inside the folder"
-            raise BadInput("unsafe-path", shorten(wanted), fix)
+            raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
         if moved:
             path = path.removeprefix(path[:2] if path[1:2] == ":" else "").lstrip("/")
         inside = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
@@ -104,8 +103,7 @@ class ImageLookup:
             self._guesses += 1
             near = []
             if self._guesses <= _MOST_GUESSES:
-                some = list(self._by_name)[:_MOST_COMPARED]
-                near = difflib.get_close_matches(name[:200], some, n=1, cutoff=0.8)
+                near = difflib.get_close_matches(name[:200], list(self._by_name)[:_MOST_COMPARED], n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
         return BadInput("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
 

@@ -38,10 +38,7 @@ def first_label(source: Source, fits: Callable[[str], bool]) -> str:
 def read_pairs(reader: SourceReader, fill: Callable[[UncheckedImage, str], None]) -> list[UncheckedImage]:
     """Return the images that have a label file.
 
-    Args:
-        reader: The source.
-        fill: Adds the boxes in a label file's text to its image. Raises BadInput for a file that cannot be
-            used, which is reported.
+    `fill` adds the boxes in a label file's text to its image. Its BadInput, for a file without use, is reported.
     """
     images = []
     for path, label in _pairs(reader):

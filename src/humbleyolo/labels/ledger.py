@@ -111,10 +111,7 @@ class Ledger:
     def reporting(self, file: str, done: str, where: str = "") -> "_Reporting":
         """Return a context that ends at a BadInput, adds it with `problem`, and lets the code after it go on.
 
-        Args:
-            file: Path of the file at fault.
-            done: See `problem`.
-            where: Line or element to name in place of the error's own; empty keeps that.
+        `where` is the line or element to name in place of the error's own; empty keeps that.
         """
         return _Reporting(self, file, done, where)
 

@@ -25,12 +25,6 @@ def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledg
 
     Images in no list or in two, and images without a group, go to the ledger.
 
-    Args:
-        images: The images to divide.
-        rule: The section `dataset.labelled.split`.
-        seed: Any number; another one divides differently.
-        ledger: Place for mistakes.
-
     Raises:
         UserError: If a split stays empty.
     """
@@ -116,8 +110,7 @@ def _key(image: LabelledImage, rule: Split, ledger: Ledger) -> str | None:
 
 def _place(key: str, seed: int) -> float:
     """Return a number in [0, 1) that the key and the seed alone decide."""
-    digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
+    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:6], "big") / 2**48
 
 
 def _split_at(place: float, fractions: Fractions) -> str:

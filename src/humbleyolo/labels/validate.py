@@ -45,7 +45,8 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
     once = _once_each(unchecked.images, ledger)
     if not unchecked.all_images:
         _report_unlabelled(source, once, unchecked.background, ledger)
-    classes = options.classes or unchecked.classes or _names_in(once)
+    found = {box.label for one in once for box in one.boxes if is_class_name(box.label)}
+    classes = options.classes or unchecked.classes or tuple(sorted(found))
     known = frozenset(classes)
     images = []
     for image, info in _inspected(source, once):
@@ -92,10 +93,6 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
         ledger.note(folder, BadInput("not-read", f"{count} images", why), "not read")
 
 
-def _names_in(images: list[UncheckedImage]) -> tuple[str, ...]:
-    return tuple(sorted({box.label for one in images for box in one.boxes if is_class_name(box.label)}))
-
-
 def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
     """Yield each image with the facts about its file, in order; a few are decoded ahead."""
 
@@ -119,7 +116,7 @@ def _checked(
     Raises:
         BadInput: If the image's size or rotation forbids to trust any of its boxes.
     """
-    height, width = upright = _upright_size(info)
+    height, width = upright = (info.width, info.height) if info.orientation >= 5 else (info.height, info.width)
     if options.exif == "stored":
         height, width = info.height, info.width
     _check_size(image, info, (height, width), options)
@@ -164,18 +161,12 @@ def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], o
         raise BadInput("size-differs", found, why, image.where)
 
 
-def _upright_size(info: ImageInfo) -> tuple[int, int]:
-    return (info.width, info.height) if info.orientation >= 5 else (info.height, info.width)
-
-
 def _check_class(label: str, known: frozenset[str]) -> None:
     """Raise BadInput if a class name is not one of those known."""
     if not is_class_name(label):
-        why = "a class name is printable text without spaces around it"
-        raise BadInput("class-name", shorten(label), why)
+        raise BadInput("class-name", shorten(label), "a class name is printable text without spaces around it")
     if label not in known:
-        why = f"is not one of the classes; {_nearest(label[:200], known)}"
-        raise BadInput("unknown-class", shorten(label), why)
+        raise BadInput("unknown-class", shorten(label), f"is not one of the classes; {_nearest(label[:200], known)}")
 
 
 @lru_cache(1000)

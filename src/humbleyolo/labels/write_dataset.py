@@ -40,13 +40,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
 
     Written are `train.zip`, `val.zip`, `test.zip` and `ledger.csv`. Images go into the archives as they are,
     byte by byte, under their own names. The flags of a box (`iscrowd`, `difficult`, `occluded`, `truncated`) go
-    with it.
-
-    Args:
-        out: The dataset's folder; made if it is missing.
-        params: The section `dataset.labelled`.
-        folder: The labelled folder, or a zip archive.
-        seed: Seed of the division by hash.
+    with it. The dataset's folder, `out`, is made if it is missing.
 
     Raises:
         ProblemsError: For mistakes, with those of every file, if `on_problem` is `error`; nothing is written then.

@@ -12,7 +12,7 @@ from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, suffix
+from humbleyolo.labels.folder import IMAGE_BYTES, IMAGE_FORMATS, FolderSource, Source, suffix
 from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
@@ -97,18 +97,13 @@ def name_images(images: Sequence[LabelledImage], ledger: Ledger) -> list[Written
             number += 1
             free = f"{stem}_{number}"
         taken.add(fold_name(free))
-        name = free + (_EXTENSIONS[image.info.kind] if _is_misnamed(image) else ending)
+        kind = image.info.kind
+        name = free + (ending if IMAGE_FORMATS[suffix(image.path)] == kind else _EXTENSIONS[kind])
         if name != old:
             why = "names must differ by more than case, folder or extension, and say the right format"
             ledger.note(image.path, BadInput("renamed", old, why), f"named {name}")
         items.append(WrittenImage(image, name, first_split(image.splits)))
     return sorted(items, key=lambda item: item.name)
-
-
-def _is_misnamed(image: LabelledImage) -> bool:
-    known = {".jpeg": ".jpg", ".tiff": ".tif"}
-    ending = suffix(image.path)
-    return known.get(ending, ending) != _EXTENSIONS[image.info.kind]
 
 
 def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, how: Placement) -> None:

@@ -21,15 +21,8 @@ def load_params(path: Path, *sections: str, check: Check | None = None) -> tuple
     """Read `params.yaml`, check the whole of it, and return the sections asked for, in that order.
 
     A stage asks for the sections that it declares in `dvc.yaml`. All the others are checked too, so that no
-    stage starts work on a file whose mistake would stop a later stage.
-
-    Args:
-        path: The file.
-        sections: Names of fields of `Params`.
-        check: Finds mistakes that the file alone cannot show. Not called if `dataset` has mistakes of its own.
-
-    Returns:
-        One frozen object (for `seed` an int) for each name in `sections`.
+    stage starts work on a file whose mistake would stop a later stage. Each section is a frozen object, `seed` an
+    int. `check` finds mistakes that the file alone cannot show; it is not called if `dataset` has some of its own.
 
     Raises:
         ProblemsError: With every mistake found: the line, the key, the value, what is allowed.

@@ -21,16 +21,8 @@ class Change(NamedTuple):
 def lay_over(text: str, file: str, example: str, example_file: str) -> tuple[str, list[Change]]:
     """Give a parameter file the values of an example; what the example does not name stays.
 
-    Lists, and mappings that are no sections (`loss.class_weights`), are replaced as a whole.
-
-    Args:
-        text: Text of the parameter file.
-        file: Name of the parameter file, for messages.
-        example: Text of the example.
-        example_file: Name of the example, for messages.
-
-    Returns:
-        The new text, and each value that differs from the old.
+    Lists, and mappings that are no sections (`loss.class_weights`), are replaced as a whole. Returned are the new
+    text, and each value that differs from the old. File names are for messages.
 
     Raises:
         ProblemsError: If the example has unknown keys, or the result has mistakes.

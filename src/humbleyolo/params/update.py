@@ -11,10 +11,7 @@ from humbleyolo.params.yaml_edits import YamlText
 def add_missing(text: str, file: str, templates: Iterable[tuple[str, str]]) -> tuple[str, dict[Key, str], str]:
     """Add the keys that a parameter file lacks, at their places and with their comments. All else stays.
 
-    Args:
-        text: Text of the parameter file.
-        file: Name of the parameter file, for messages.
-        templates: Names and texts of other parameter files; the first that has all of the keys is taken.
+    Templates are names and texts of other parameter files; the first that has all of the keys is taken.
 
     Returns:
         The new text, the keys added with their values as YAML in one line, and the name of the template. If no

@@ -58,8 +58,7 @@ def _note_lines(root: Node | None, lines: dict[Key, int], problems: list[Problem
                 way = (*key, str(name.value))
                 line = name.start_mark.line + 1
                 if way in lines:
-                    text = f"{dotted(way)}: is given twice, first in line {lines[way]}; keep one"
-                    problems.append((line, text))
+                    problems.append((line, f"{dotted(way)}: is given twice, first in line {lines[way]}; keep one"))
                 else:
                     lines[way] = line
                 waiting.append((child, way))

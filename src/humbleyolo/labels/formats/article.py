@@ -28,8 +28,7 @@ def read(reader: SourceReader) -> UncheckedSet:
     names = reader.options.classes
     if not names:
         why = "the labels hold no names; give classes in the order of the one-hot places: [chat, rat]"
-        error = BadInput("no-class-names", "only one-hot places", why)
-        reader.ledger.problem(".", error, "all boxes dropped")
+        reader.ledger.problem(".", BadInput("no-class-names", "only one-hot places", why), "all boxes dropped")
 
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)

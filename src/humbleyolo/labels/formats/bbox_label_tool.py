@@ -71,6 +71,5 @@ def _only_class(classes: tuple[str, ...], file: str) -> str:
         return classes[0]
     folder = posixpath.basename(posixpath.dirname(file))
     if folder.lower() in ("", "labels"):
-        why = "no fifth column and no class folder; give one name in classes"
-        raise BadInput("no-class-names", "no class", why)
+        raise BadInput("no-class-names", "no class", "no fifth column and no class folder; give one name in classes")
     return folder

@@ -122,8 +122,7 @@ class _CocoFile:
                     why = f"no category has that id; there are {allowed}; correct it"
                     raise BadInput("unknown-class", f"category_id {category}", why)
                 flags = _flags(entry, where)
-                box = UncheckedBox(where, names[category], _corners(entry, where), flags)
-                self.images[image].boxes.append(box)
+                self.images[image].boxes.append(UncheckedBox(where, names[category], _corners(entry, where), flags))
                 if key is not None:
                     ids.add(key)
 
@@ -142,8 +141,7 @@ def _corners(entry: dict[str, Any], where: str) -> Corners:
     if len(values) != 4:
         raise BadInput("columns", f"bbox {shorten(values)}", "must be [left, top, width, height]")
     if not all(isinstance(value, _NUMBER) and not isinstance(value, bool) for value in values):
-        why = "must be four numbers: left, top, width, height"
-        raise BadInput("not-a-number", f"bbox {shorten(values)}", why)
+        raise BadInput("not-a-number", f"bbox {shorten(values)}", "must be four numbers: left, top, width, height")
     left, top, width, height = map(float, values)
     return left, top, left + width, top + height
 
@@ -169,7 +167,6 @@ def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
         images.append(image_entry(number, item.name, height=image.height, width=image.width))
         boxes = xyxy_to_ltwh(image.boxes).tolist()
         for box, name, flags in zip(boxes, image.labels, image.flags, strict=True):
-            fields = flag_fields(flags)
-            annotations.append(annotation_entry(len(annotations) + 1, number, labels[name], box, fields))
+            annotations.append(annotation_entry(len(annotations) + 1, number, labels[name], box, flag_fields(flags)))
     content = dataset_head(classes, {}) | {"images": images, "annotations": annotations}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -101,8 +101,7 @@ class _CvatFile:
     def _shape(self, shape: Element, image: UncheckedImage) -> None:
         if shape.tag == "box":
             corners = read_corners(shape, self.name, self.reader)
-            label = shape.attribute("label")
-            image.boxes.append(UncheckedBox(shape.where, label, corners, read_flags(shape)))
+            image.boxes.append(UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
         else:
             note_other_shapes({shape.tag}, shape.where, self.name, self.reader)
 

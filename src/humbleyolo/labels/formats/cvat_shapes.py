@@ -43,5 +43,4 @@ def read_flags(box: Element) -> frozenset[str]:
 def note_other_shapes(tags: set[str], where: str, file: str, reader: SourceReader) -> None:
     """Note shapes that are not boxes."""
     for tag in sorted(tags - {"box", *_NO_SHAPES}):
-        error = BadInput("not-a-box", f"<{tag}>", "only boxes are read", where)
-        reader.ledger.note(file, error, "not read")
+        reader.ledger.note(file, BadInput("not-a-box", f"<{tag}>", "only boxes are read", where), "not read")

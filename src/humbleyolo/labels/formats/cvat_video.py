@@ -46,8 +46,7 @@ class Tracks:
                 continue
             frame = shape.integer("frame")
             if frame in boxes or frame < 0:
-                why = "a track has one box a frame, from 0"
-                raise BadInput("repeated-id", f"frame {frame}", why, shape.where)
+                raise BadInput("repeated-id", f"frame {frame}", "a track has one box a frame, from 0", shape.where)
             boxes[frame] = shape, read_corners(shape, self.name, self.reader)
         note_other_shapes(shapes, track.where, self.name, self.reader)
         for frame, (shape, corners) in boxes.items():

@@ -70,8 +70,7 @@ def _corners(kind: str, points: list[Any], where: str) -> Corners:
     if kind != "circle":
         return left, top, right, bottom
     if len(points) != 2:
-        why = "a circle has two: centre, and a point on it"
-        raise BadInput("columns", f"{len(points)} points", why, where)
+        raise BadInput("columns", f"{len(points)} points", "a circle has two: centre, and a point on it", where)
     (x, y), (on_x, on_y) = points
     radius = math.hypot(on_x - x, on_y - y)
     return x - radius, y - radius, x + radius, y + radius

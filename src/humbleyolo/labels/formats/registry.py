@@ -82,16 +82,10 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
 
     Mistakes stop nothing here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
 
-    Args:
-        source: The folder or archive.
-        options: Facts from the person who labelled.
-        ledger: Place for mistakes and notes.
-
     Raises:
         UserError: If the source is in no format, or there is nothing to read.
     """
     chosen, why = _detect_format(source) if options.format == "auto" else (options.format, "as told")
-    unchecked = FORMATS[chosen].module.read(SourceReader(source, options, ledger))
-    labelled = validate(source, unchecked, options, ledger)
+    labelled = validate(source, FORMATS[chosen].module.read(SourceReader(source, options, ledger)), options, ledger)
     labelled.format, labelled.why = chosen, why
     return labelled

@@ -34,8 +34,7 @@ _LOOK_AT = 5  # files that detection opens
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    names = source.ending(".xml")[:_LOOK_AT]
-    name = source.first(names, lambda data: bool(_ROOT.search(data[:4096])), TEXT_BYTES)
+    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: bool(_ROOT.search(data[:4096])), TEXT_BYTES)
     return f"{name} is XML with <annotation>" if name else ""
 
 

@@ -94,8 +94,7 @@ def _from_data(reader: SourceReader, name: str, result: Declared) -> None:
     except BadInput:
         return  # that file has its own row
     if found != classes:
-        why = f"{names_here[0]} holds {found}; make them agree"
-        raise BadInput("class-count", f"classes = {classes}", why)
+        raise BadInput("class-count", f"classes = {classes}", f"{names_here[0]} holds {found}; make them agree")
 
 
 def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
@@ -119,8 +118,7 @@ def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, 
                     _add_list(reader, name, split, entry, result)
             elif entry is not None:
                 why = "must be the path of a list or a folder, or a list of paths; correct it"
-                wrong = BadInput("yaml", f"{key} {shorten(entry)}", why)
-                reader.ledger.problem(name, wrong, "list dropped")
+                reader.ledger.problem(name, BadInput("yaml", f"{key} {shorten(entry)}", why), "list dropped")
     return names
 
 
@@ -141,8 +139,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: Declared) -> None:
     """Find a list file or a folder of images by the end of a path that was written on another machine."""
-    path = entry.replace("\\", "/")
-    tail = posixpath.normpath(path).lstrip("/")
+    tail = posixpath.normpath(entry.replace("\\", "/")).lstrip("/")
     while tail.startswith("../"):
         tail = tail.removeprefix("../")
     here = posixpath.dirname(name)

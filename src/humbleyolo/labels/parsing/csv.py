@@ -12,16 +12,10 @@ _FIELD = 10_000  # characters in one field
 
 
 def take_rows(text: str, file: str, ledger: Ledger, take: Callable[[int, Row], None]) -> None:
-    """Give each row to `take`, with its line; report what is wrong.
+    """Give each row to `take`, with its line; report what is wrong, and rows for which it raises BadInput.
 
     Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
     that is missing or names a column twice, and quotes that do not end, drop the rest of the file.
-
-    Args:
-        text: The file's text.
-        file: Its name.
-        ledger: Place for mistakes.
-        take: Takes a line number and a row by column name. Raises BadInput for a row that cannot be used.
     """
     with ledger.reporting(file, "rest of the file dropped"):
         for line, row in _rows(text):

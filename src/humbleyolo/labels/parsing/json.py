@@ -30,17 +30,12 @@ def parse(data: bytes) -> Any:
 
 
 def get(record: Any, key: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:
-    """Return `record[key]` if it has the type wanted.
+    """Return `record[key]` if it has the type wanted; `True` is not an int.
 
-    Args:
-        record: Any value; anything but an object is a mistake.
-        key: Its key.
-        kind: `int`, `str`, `list`, `dict`, or `(int, float)`; `True` is not an int.
-        where: Name of the record in a message.
-        default: Value for a missing or null key; without it a missing key is a mistake.
+    A missing or null key gives the default, if there is one. `where` is the record's name in a message.
 
     Raises:
-        BadInput: Otherwise.
+        BadInput: For another type, a missing key without a default, or a record that is no object.
     """
     if not isinstance(record, dict):
         raise BadInput("json", shorten(record), "must be an object {...}", where)

@@ -43,8 +43,7 @@ def parse_number(text: str, name: str) -> float:
             decimal comma, and for numbers beyond what a float holds.
     """
     if len(text) > _DIGITS or not _NUMBER.fullmatch(text):
-        comma = re.fullmatch(r"[+-]?\d+,\d+", text)
-        fix = "write a decimal point, not a comma" if comma else "correct it"
+        fix = "write a decimal point, not a comma" if re.fullmatch(r"[+-]?\d+,\d+", text) else "correct it"
         allowed = f"{name} must be a finite decimal number such as 12 or 0.5; {fix}"
         raise BadInput("not-a-number", shorten(text), allowed)
     value = float(text)
@@ -60,8 +59,7 @@ def parse_integer(text: str, name: str) -> int:
         BadInput: For anything else, or more than 18 digits.
     """
     if len(text) > 19 or not _INTEGER.fullmatch(text):
-        why = f"{name} must be a whole number in digits 0 to 9; correct it"
-        raise BadInput("not-an-integer", shorten(text), why)
+        raise BadInput("not-an-integer", shorten(text), f"{name} must be a whole number in digits 0 to 9; correct it")
     return int(text)
 
 

@@ -124,8 +124,7 @@ class _Builder:
             self.open[-1].text += text
 
     def _doctype(self, *_: object) -> None:
-        why = "label files have none, and it may hide a bomb; remove <!DOCTYPE ...>"
-        raise self._refuse("a DTD", why)
+        raise self._refuse("a DTD", "label files have none, and it may hide a bomb; remove <!DOCTYPE ...>")
 
     def _refuse(self, found: str, why: str) -> BadInput:
         return BadInput("xml", found, why, f"line {self.parser.CurrentLineNumber}")
