@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.grid import Grid
+from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.storage.array_types import Array, Floats, Floats32, Ints, Ints32, Uint8s
+from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import checksum, open_array
 
@@ -65,6 +65,10 @@ class EncodedSplit:
     def image_index(self) -> Ints:
         """(M,) index of the image of each box."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+
+    def responsible(self, image: int) -> Bools:
+        """Return the cells, (R, S) bool, that hold the centre of an object of one image."""
+        return np.asarray(split_parts(self.targets[image], self.grid.classes).confidence.max(axis=-1) > 0)
 
     def letterbox(self, image: int) -> Letterbox:
         """Return the letterbox that fitted one image into the network's input."""

@@ -53,12 +53,6 @@ def measure(
 ) -> dict[str, Any]:
     """Return the metrics that need no threshold by name; None if one does not exist.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        categories: C names, in the order of the labels.
-        matches: Matches of the detections, for `mean_iou`.
-
     Returns:
         COCO's twelve, `mean_iou`, and the counts `images`, `objects` (without crowds) and `detections`; then
         `per_class`, a mapping from name to ap, ap50, ap75, ar100, mean_iou, objects and detections.
@@ -91,15 +85,9 @@ def assess(
     settings: Evaluate,
     ceiling_ap: float | None = None,
 ) -> Assessment:
-    """Measure the test split.
+    """Measure the test split, at the thresholds found on val.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        categories: C names, in the order of the labels.
-        thresholds: Found on val.
-        settings: Section `evaluate` of the parameters.
-        ceiling_ap: AP that the grid itself sets as a limit.
+    `ceiling_ap` is the AP that the grid itself sets as a limit.
 
     Raises:
         ValueError: If the tables are of different images, or a label is no class.

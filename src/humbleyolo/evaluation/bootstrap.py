@@ -41,17 +41,10 @@ class Interval:
 
 
 class Weighable:
-    """Matched detections of a run, ready to be measured on any weighting of its images.
+    """Matched detections of a run, ready to be measured on any weighting of its N images.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same N images.
-        class_count: C.
-        matches: Matches at the IoU of precision and recall.
-        nearest: Ground truths that the detections overlap most.
-        taken: (D,) bool, the detections at or above the threshold.
-        voc_iou: Least IoU of a match for Pascal VOC's AP.
-        bins: Number of bins of the calibration.
+    `matches` are those at the IoU of precision and recall; `taken`, (D,) bool, are the detections at or above the
+    threshold. `voc_iou` is the least IoU of a match for Pascal VOC's AP, `bins` the number of the calibration's bins.
     """
 
     def __init__(
@@ -177,13 +170,8 @@ class Weighable:
 def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[Weights]:
     """Yield the weights of images, (W, N) int64 at a time, in `resamples` rows altogether.
 
-    A weight says how often an image is drawn. Row b is a function of the seed, b and N alone.
-
-    Args:
-        image_count: N.
-        resamples: Number of draws.
-        seed: Seed, 0 or more.
-        width: The most numbers that one row takes in the end, by which W is chosen.
+    A weight says how often an image is drawn. Row b is a function of the seed, b and N alone. `width` is the
+    most numbers that one row takes in the end, by which W is chosen.
     """
     length = max(1, _NUMBERS // width)
     for start in range(0, resamples, length):
@@ -200,11 +188,6 @@ def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[We
 
 def resample(runs: Sequence[Weighable], resamples: int, seed: int) -> list[dict[str, Floats]]:
     """Return each of `MEASURED` of each run on the same draws: (resamples,), NaN if undefined.
-
-    Args:
-        runs: One or more.
-        resamples: Number of draws, 1 or more.
-        seed: Seed, 0 or more.
 
     Raises:
         ValueError: If the runs are of different numbers of images.

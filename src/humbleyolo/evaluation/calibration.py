@@ -46,33 +46,18 @@ def bin_edges(bins: int) -> Floats:
 
 
 def calibrate(detections: DetectionTable, matches: Matches, nearest: Nearest, bins: int) -> Calibration:
-    """Measure the calibration of all detections that count (those in crowd regions do not).
-
-    Args:
-        detections: D rows.
-        matches: Their matches.
-        nearest: Their nearest ground truths.
-        bins: Number of bins.
-    """
+    """Measure the calibration of all detections that count (those in crowd regions do not)."""
     counted = np.flatnonzero(~matches.ignored)
     scores = detections.scores[counted]
     which = bin_of(scores, bins)
-    count = np.bincount(which, minlength=bins)
+    table = iou_histogram(scores, bins)
+    count = table["count"].to_numpy()
     said, iou, right = (
         np.bincount(which, values, bins)
         for values in (scores, nearest.own_iou[counted], matches.truths[counted] >= 0)
     )
-    edges = bin_edges(bins)
-    table = pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "count": count,
-            "confidence": ratio(said, count).round(12),
-            "iou": ratio(iou, count).round(12),
-            "right": ratio(right, count).round(12),
-        }
-    )
+    for name, total in (("confidence", said), ("iou", iou), ("right", right)):
+        table[name] = ratio(total, count).round(12)
     return Calibration(_error(said - iou, count), _error(said - right, count), table)
 
 

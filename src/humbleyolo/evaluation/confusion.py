@@ -31,13 +31,7 @@ def confusion_table(
     precision and recall. The rest is matched with the ground truths that are left, whatever the class, by the same
     rule. What is left then is background: a detection of nothing, or a ground truth that is missed.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        matches: Their matches.
-        taken: (D,) bool, the detections to count.
-        categories: C names.
-        iou: Least IoU of a match.
+    `taken` are the detections to count, (D,) bool, and `iou` is the least IoU of a match.
 
     Returns:
         Every pair but background with background, with the columns truth, predicted, count, truth_index and

@@ -64,10 +64,8 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
         predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
         selected = enumerate(select_detections(predictions, split.grid, selection), start)
         original = (split.letterbox(image).undo(one, selection.whole_pixels) for image, one in selected)
-        yield DetectedBatch(
-            DetectionTable.from_detections(original),
-            split_parts(predictions, split.grid.classes).confidence.copy(),  # not a view that holds the rest
-        )
+        confidence = split_parts(predictions, split.grid.classes).confidence.copy()  # not a view that holds the rest
+        yield DetectedBatch(DetectionTable.from_detections(original), confidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +86,9 @@ class EvaluatedSplit:
 def run_network(
     network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
 ) -> list[EvaluatedSplit]:
-    """Check all splits, then run a network over each with a progress bar.
+    """Check all splits by name, then run a network over each with a progress bar.
 
-    Args:
-        network: Trained network.
-        selection: Selection of its boxes.
-        grid: Folder of the encoded splits.
-        dataset: Folder of the splits' archives.
-        splits: Names of the splits.
+    `grid` is the folder of the encoded splits, `dataset` that of their archives.
 
     Raises:
         UserError: If a split is missing or damaged.
@@ -114,13 +107,8 @@ def run_network(
             for batch in detect(network, split, selection):
                 batches.append(batch)
                 bar.update(len(batch.confidence))
-        results.append(
-            EvaluatedSplit(
-                known,
-                DetectionTable.join([batch.detections for batch in batches]),
-                np.concatenate([batch.confidence for batch in batches]),
-            )
-        )
+        detections, confidence = zip(*batches, strict=True)
+        results.append(EvaluatedSplit(known, DetectionTable.join(detections), np.concatenate(confidence)))
     return results
 
 

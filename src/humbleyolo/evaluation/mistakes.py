@@ -51,12 +51,8 @@ def judge(
 ) -> Judgement:
     """Tell right detections and each kind of mistake apart.
 
-    Args:
-        detections: D rows.
-        matches: Their matches, at `match_iou`.
-        nearest: Ground truths that they overlap most.
-        match_iou: Least IoU of a match.
-        background_iou: Least IoU with a ground truth of a detection that is not background.
+    `matches` are those at `match_iou`. A detection is background if its IoU with every ground truth is less than
+    `background_iou`.
     """
     right = matches.truths >= 0
     taken = np.zeros(len(detections), np.bool_)
@@ -95,14 +91,8 @@ def mistakes_table(
 ) -> pd.DataFrame:
     """Count mistakes, and measure the AP that the repair of each kind would win back.
 
-    AP is COCO's at the IoU of the match, over all detections, whatever the threshold.
-
-    Args:
-        truths: M rows.
-        detections: D rows.
-        judgement: Kinds of the detections.
-        taken: (D,) bool, the detections at or above the threshold.
-        class_count: C.
+    AP is COCO's at the IoU of the match, over all detections, whatever the threshold. `taken`, (D,) bool, are the
+    detections at or above it.
 
     Returns:
         A row for each of `MISTAKES`: kind, count (at the threshold), count_all (of all detections) and ap_gain,
@@ -132,8 +122,7 @@ def _repaired_ap(
     labels = detections.labels[order]
     right, counted = kinds == CORRECT, kinds != _UNCOUNTED
     positives = np.bincount(truths.labels[~truths.crowd], minlength=class_count)
-    asked = positives.copy()
-    mistaken = kinds == repaired
+    asked, mistaken = positives.copy(), kinds == repaired
     if repaired in ("classification", "localisation"):
         candidates = np.flatnonzero(mistaken & ~np.isin(found, found[right]))
         _, first = np.unique(found[candidates], return_index=True)
@@ -143,8 +132,7 @@ def _repaired_ap(
         labels[best] = truths.labels[found[best]]
         counted &= ~mistaken | right
     elif repaired == "missed":
-        everything = np.ones(len(detections), np.bool_)
-        missed = missed_truths(truths, judgement, everything)
+        missed = missed_truths(truths, judgement, np.ones(len(detections), np.bool_))
         asked -= np.bincount(truths.labels[missed], minlength=class_count)
     elif repaired:
         counted &= ~mistaken
@@ -164,12 +152,8 @@ def judged_table(
 ) -> pd.DataFrame:
     """Return a row for each detection at or above the threshold, and for each ground truth that is missed there.
 
-    Args:
-        truths: M rows, in the order of their archive.
-        detections: D rows.
-        judgement: Kinds of the detections.
-        taken: (D,) bool, the detections at or above the threshold; none that is not counted.
-        categories: C names.
+    `truths` are in the order of their archive. `taken`, (D,) bool, are the detections at or above the threshold; none
+    that is not counted.
 
     Returns:
         By image, first the detections: image_id, detection (position in `detections.json`, from 0), truth (id of

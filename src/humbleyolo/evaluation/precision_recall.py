@@ -16,12 +16,6 @@ def precision_recall(
 
     Precision is the highest that is reached at this recall or a higher one, and 0 if none is.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        categories: C names, in the order of the labels.
-        iou: Least IoU of a match.
-
     Returns:
         The mean over the classes that have ground truths, with the columns recall and precision. Then every such
         class by itself, with class, recall, precision and confidence. That is the lowest score of the detections that

@@ -42,14 +42,7 @@ class Rates:
 
 
 def find_thresholds(truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float) -> Thresholds:
-    """Find the thresholds with the best F1; on val, since test is for measuring them.
-
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        class_count: C.
-        match_iou: Least IoU of a match.
-    """
+    """Find the thresholds with the best F1; on val, since test is for measuring them."""
     matches = match(truths, detections, class_count, match_iou)
     return Thresholds(
         best_threshold(truths, detections, matches),
@@ -66,12 +59,7 @@ def rates_at(
 ) -> Rates:
     """Return the rates of the detections at or above a threshold; with None nothing is taken.
 
-    Args:
-        truths: M rows.
-        detections: D rows.
-        matches: Their matches.
-        threshold: Least score.
-        label: One class; None: all detections and ground truths together.
+    They are of one class, or with a `label` of None of all detections and ground truths together.
     """
     scores, is_right, positives = _best_first(truths, detections, matches, label)
     taken = 0 if threshold is None else int(np.count_nonzero(scores >= threshold))
@@ -92,13 +80,7 @@ def best_threshold(
     """Return the threshold with the highest F1; of equal ones the highest.
 
     It lies halfway between the lowest score that is taken and the highest that is not, 0 if all are taken. So a
-    score need not be hit to the last digit. None if no threshold gives an F1 above 0.
-
-    Args:
-        truths: M rows.
-        detections: D rows.
-        matches: Their matches.
-        label: One class; None: all together.
+    score need not be hit to the last digit. None if no threshold gives an F1 above 0. For `label` see `rates_at`.
     """
     scores, right, positives = _best_first(truths, detections, matches, label)
     if not right.any():
@@ -117,14 +99,7 @@ def threshold_table(
 ) -> pd.DataFrame:
     """Return the rates at thresholds 0, 0.01 ... 1, for all classes together (class empty), then for each.
 
-    Args:
-        truths: M rows.
-        detections: D rows.
-        matches: Their matches.
-        categories: C names.
-
-    Returns:
-        Columns class, threshold, precision, recall, f1; NaN where undefined.
+    Columns: class, threshold, precision, recall, f1; NaN where undefined.
     """
     parts = []
     for label in (None, *range(len(categories))):

@@ -29,11 +29,6 @@ _AP = {"ap": slice(None), "ap50": IOUS.index(0.5), "ap75": IOUS.index(0.75)}  # 
 def score(truths: TruthTable, detections: DetectionTable, categories: Sequence[str]) -> dict[str, Any]:
     """Return COCO's metrics by name.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        categories: C names, in the order of the labels.
-
     Returns:
         COCO's twelve numbers in its own order, then `per_class`: for each name ap, ap50, ap75 and ar100.
 

@@ -105,24 +105,16 @@ def _mean(values: Array) -> float | None:
 def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceiling]:
     """Measure a split's own grid, then finer ones with cells that every network can have: multiples of 4 pixels.
 
-    Args:
-        split: Encoded split.
-        factors: Multiples of the rows and columns.
+    `factors` multiply the rows and columns.
     """
     finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
     fitting = [grid for grid in finer if not (grid.height % (PATCH * grid.rows) or grid.width % (PATCH * grid.cols))]
-    index = split.image_index
-    return [measure_ceiling(split.boxes, split.labels, index, len(split), grid) for grid in (split.grid, *fitting)]
+    known = (split.boxes, split.labels, split.image_index, len(split))
+    return [measure_ceiling(*known, grid) for grid in (split.grid, *fitting)]
 
 
 def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
-    """Return a warning if the grid in use, the first, holds AP under the limit, else None.
-
-    Args:
-        split: Name of the split.
-        ceilings: Result of `measure_ceilings`.
-        limit: Lowest AP that is no reason to warn.
-    """
+    """Return a warning if the grid in use, the first, holds AP under the limit, else None."""
     own = ceilings[0]
     if own.ap is None or own.ap >= limit:
         return None

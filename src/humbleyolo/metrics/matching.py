@@ -158,12 +158,7 @@ def match(
 ) -> Matches:
     """Match detections of each class with ground truths of the same class.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        class_count: C.
-        iou: Least IoU of a match.
-        limit: Most detections that count for an image and class.
+    `iou` is the least IoU of a match, `limit` the most detections that count for an image and class.
 
     Raises:
         ValueError: If the tables are of different images, or a label is no class.
@@ -187,15 +182,8 @@ def match_at_each(
     Ground truths outside a range need not be found. Detections that match them, or that are outside themselves and
     match nothing, are not counted.
 
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        class_count: C.
-        ious: T least IoUs of a match.
-        area_ranges: A ranges of area.
-
     Returns:
-        (A, T, D) bool, right detections; and likewise those that are not counted.
+        (A ranges, T least IoUs, D) bool, right detections; and likewise those that are not counted.
     """
     shape = (len(area_ranges), len(ious), len(detections))
     right, ignored = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)

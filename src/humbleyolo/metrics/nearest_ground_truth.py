@@ -34,12 +34,7 @@ class Nearest:
 
 
 def nearest_truths(truths: TruthTable, detections: DetectionTable) -> Nearest:
-    """Find the ground truth that each detection overlaps most; of equal ones the first in their total order.
-
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-    """
+    """Find the ground truth that each detection overlaps most; of equal ones the first in their total order."""
     count = len(detections)
     result = Nearest(np.full(count, -1), np.zeros(count), np.full(count, -1), np.zeros(count))
     known_boxes, found_boxes = ltwh_to_xyxy(truths.boxes_ltwh), ltwh_to_xyxy(detections.boxes_ltwh)
@@ -61,13 +56,12 @@ def _by_image(truths: TruthTable, detections: DetectionTable) -> Iterator[tuple[
     known = known[~truths.crowd[known]]
     found = np.argsort(detections.images, kind="stable").astype(np.int64)
     images = np.intersect1d(truths.images[known], detections.images)
-    edges = (
-        np.searchsorted(truths.images[known], images, "left"),
-        np.searchsorted(truths.images[known], images, "right"),
-        np.searchsorted(detections.images[found], images, "left"),
-        np.searchsorted(detections.images[found], images, "right"),
-    )
-    for known_start, known_stop, start, stop in zip(*(edge.tolist() for edge in edges), strict=True):
+    edges = [
+        np.searchsorted(rows, images, side).tolist()
+        for rows in (truths.images[known], detections.images[found])
+        for side in ("left", "right")
+    ]
+    for known_start, known_stop, start, stop in zip(*edges, strict=True):
         length = max(1, _PAIRS // (known_stop - known_start))
         for first in range(start, stop, length):
             yield known[known_start:known_stop], found[first : min(first + length, stop)]

@@ -5,24 +5,16 @@ IoU reaches the threshold and no better detection has that ground truth. Unlike 
 second-best one. Source: Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge", section 4.2.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from humbleyolo.metrics.average_precision import VOC_RECALLS, Curve
 from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.storage.array_types import Bools, Floats, Ints
+from humbleyolo.storage.array_types import Bools
 
 
 def voc_right(detections: DetectionTable, nearest: Nearest, iou: float) -> Bools:
-    """Return the right detections, (D,) bool, in the order of the table.
-
-    Args:
-        detections: D rows.
-        nearest: Their nearest ground truths.
-        iou: Least IoU of a match.
-    """
+    """Return the right detections, (D,) bool, in the order of the table; `iou` is the least IoU of a match."""
     order = detections.order()
     candidates = order[(nearest.own_iou[order] >= iou) & (nearest.own[order] >= 0)]
     _, first = np.unique(nearest.own[candidates], return_index=True)
@@ -37,27 +29,17 @@ def voc_average_precision(
     """Return the AP of each class by every point, and by 11 points; None for a class without ground truths.
 
     Crowd regions are left out, and so is every detection that COCO's rule would not count.
-
-    Args:
-        truths: M rows.
-        detections: D rows, of the same images.
-        class_count: C.
-        iou: Least IoU of a match.
     """
     order = detections.order()
     right = voc_right(detections, nearest_truths(truths, detections), iou)[order]
     labels = detections.labels[order]
     positives = np.bincount(truths.labels[~truths.crowd], minlength=class_count)
 
-    def by_class(value: Callable[[Curve], Floats]) -> list[float | None]:
-        return [_defined(value(_curve(right[labels == label], positives[label]))) for label in range(class_count)]
-
-    return by_class(Curve.area), by_class(lambda curve: curve.mean_at(VOC_RECALLS))
-
-
-def _curve(right: Bools, positives: Ints) -> Curve:
-    return Curve(right, np.ones((1, len(right)), np.int64), np.array([positives]))
-
-
-def _defined(value: Floats) -> float | None:
-    return None if np.isnan(value[0]) else round(float(value[0]), 12)
+    areas: list[float | None] = []
+    means: list[float | None] = []
+    for label in range(class_count):
+        own = right[labels == label]
+        curve = Curve(own, np.ones((1, len(own)), np.int64), positives[[label]])
+        for values, (value,) in ((areas, curve.area()), (means, curve.mean_at(VOC_RECALLS))):
+            values.append(None if np.isnan(value) else round(float(value), 12))
+    return areas, means

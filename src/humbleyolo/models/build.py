@@ -12,10 +12,7 @@ from humbleyolo.params.sections import Model
 def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
     """Build a network.
 
-    Args:
-        model: Name and multipliers.
-        grid: Shapes of input and output.
-        seed: Seed of the initial weights; the same seed gives the same weights.
+    The same seed gives the same initial weights.
 
     Returns:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions in the grid's layout.

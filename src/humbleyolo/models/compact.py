@@ -86,10 +86,8 @@ class _Blocks:
         return max(8, 8 * round(count * self._width / 8))
 
     def conv(self, x: keras.KerasTensor, name: str, filters: int, stride: int = 1) -> keras.KerasTensor:
-        start = self.seeds.he_normal()
-        x = layers.Conv2D(filters, 3, stride, "same", use_bias=False, kernel_initializer=start, name=f"{name}_conv")(
-            x
-        )
+        options = {"use_bias": False, "kernel_initializer": self.seeds.he_normal(), "name": f"{name}_conv"}
+        x = layers.Conv2D(filters, 3, stride, "same", **options)(x)
         x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
         return layers.Activation("silu", name=f"{name}_silu")(x)
 

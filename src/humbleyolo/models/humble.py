@@ -21,11 +21,6 @@ def humble(grid: Grid, options: Humble, seed: int) -> keras.Model:
     (Ioffe & Szegedy 2015). The `convolutional` head has strided 3 x 3 convolutions until a feature is a cell, then a
     1 x 1 convolution with logistic outputs; the blocks are padded then.
 
-    Args:
-        grid: Shapes of input and output.
-        options: Changes to the article's network.
-        seed: Seed of the initial weights.
-
     Returns:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions, all between 0 and 1.
 
@@ -52,15 +47,9 @@ def humble(grid: Grid, options: Humble, seed: int) -> keras.Model:
 def _conv(
     x: keras.KerasTensor, filters: int, kernel: int, name: str, options: Humble, seeds: Seeds, stride: int = 1
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        filters,
-        kernel,
-        stride,
-        padding="same" if options.head == "convolutional" else "valid",
-        use_bias=not options.batch_norm,
-        kernel_initializer=seeds.glorot_uniform(),
-        name=name,
-    )(x)
+    padding = "same" if options.head == "convolutional" else "valid"
+    start, use_bias = seeds.glorot_uniform(), not options.batch_norm
+    x = layers.Conv2D(filters, kernel, stride, padding, use_bias=use_bias, kernel_initializer=start, name=name)(x)
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x) if options.batch_norm else x
 
 

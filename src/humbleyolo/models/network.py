@@ -21,17 +21,12 @@ from humbleyolo.storage.array_types import Floats32, Uint8s
 def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -> list[Detections]:
     """Turn a network's output into detections on letterboxed images.
 
-    Args:
-        predictions: (N, R, S, K).
-        grid: Their grid.
-        selection: The boxes that are kept. A box can be kept for several classes.
-
     Returns:
-        N detections. Boxes are clipped to the image; boxes without area are dropped.
+        N detections, of predictions (N, R, S, K). Boxes are clipped to the image; boxes without area are dropped. A
+        box can be kept for several classes.
     """
     decoded = decode_grid(predictions, grid)
-    edges = np.array([grid.width, grid.height, grid.width, grid.height], np.float64)
-    boxes = np.clip(decoded.boxes, 0, edges)
+    boxes = np.clip(decoded.boxes, 0, np.array(2 * [grid.width, grid.height], np.float64))
     lengths = boxes[..., 2:] - boxes[..., :2]
     solid = (lengths[..., 0] > 0) & (lengths[..., 1] > 0)  # (N, A)
     wanted = (decoded.scores >= selection.min_score) & (decoded.scores > 0) & np.isfinite(decoded.scores)
@@ -46,12 +41,7 @@ def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -
 
 
 class Network:
-    """A trained network, ready for use.
-
-    Args:
-        info: Facts of the model.
-        model: (N, H, W, 3) -> (N, R, S, K).
-    """
+    """A trained network, ready for use; its `model` is (N, H, W, 3) -> (N, R, S, K)."""
 
     def __init__(self, info: ModelInfo, model: keras.Model) -> None:
         self.info, self.model = info, model
@@ -63,11 +53,7 @@ class Network:
 
     @classmethod
     def load(cls, folder: Path, mirrored: Mirrored = "none") -> "Network":
-        """Read a model's folder.
-
-        Args:
-            folder: A folder that `train` wrote.
-            mirrored: Mirror images that it sees besides an image, to answer with the mean.
+        """Read a folder that `train` wrote; the network sees `mirrored` images besides an image, for the mean of all.
 
         Raises:
             UserError: If the folder holds no whole model, or one that cannot see mirror images.

@@ -81,13 +81,9 @@ class _SelectionFile(Section):
 
 
 def write_selection(path: Path, selection: Selection, weights: Path, threshold: float | None) -> None:
-    """Write the selection that was measured.
+    """Write the selection that was measured, with the best threshold on val in place of its own.
 
-    Args:
-        path: The file.
-        selection: Its threshold is left out.
-        weights: `weights.npz` of the model that was measured.
-        threshold: The best on val.
+    `weights` is the `weights.npz` of the model that was measured.
     """
     own = {"format": _FORMAT, "weights_sha256": _sha256(weights), "threshold": threshold}
     taken = {name: value for name, value in asdict(selection).items() if name in _SelectionFile.model_fields}
@@ -97,11 +93,7 @@ def write_selection(path: Path, selection: Selection, weights: Path, threshold: 
 
 
 def read_selection(path: Path, weights: Path) -> Selection:
-    """Read the selection that was measured.
-
-    Args:
-        path: The file.
-        weights: `weights.npz` of the model that it must belong to.
+    """Read the selection that was measured; `weights` is the `weights.npz` of the model that it must belong to.
 
     Raises:
         UserError: The file is missing, damaged, of another version, or of other weights; the text says only which.

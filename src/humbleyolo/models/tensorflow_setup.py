@@ -31,12 +31,9 @@ def start_runtime(runtime: Runtime) -> None:
 
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
-    """Have networks that are built inside compute in this precision; their weights stay float32.
+    """Have networks that are built inside compute in `float32` or `bfloat16`; their weights stay float32.
 
     `bfloat16` has float32's range, so that no loss needs scaling, and a quarter of its digits (Kalamkar et al. 2019).
-
-    Args:
-        precision: `float32` or `bfloat16`.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else precision)

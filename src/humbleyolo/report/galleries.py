@@ -60,10 +60,8 @@ def draw_galleries(
 def headline(metrics: Mapping[str, Any], min_score: float) -> str:
     """Return one line with the detector's metrics, and the confidence from which detections are shown."""
     titles = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "mean_iou": "mean IoU"}
-    numbers = [
-        f"{title} {'undefined' if metrics.get(name) is None else format(metrics[name], '.3f')}"
-        for name, title in titles.items()
-    ]
+    found = [(title, metrics.get(name)) for name, title in titles.items()]
+    numbers = [f"{title} {'undefined' if value is None else format(value, '.3f')}" for title, value in found]
     return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:g} or more"])
 
 
@@ -83,18 +81,11 @@ def truth_and_predictions(
     pixels, nor the gallery beyond 100 million.
     """
     longest_px = _longest_px(2 * len(examples))
-    pairs = [
-        _pair(example, names, grid, scale, longest_px, f"predictions ({len(example.labels)})") for example in examples
-    ]
+    pairs = [_pair(one, f"predictions ({len(one.labels)})", names, grid, scale, longest_px) for one in examples]
     shown = {int(label) for example in examples for label in (*example.truth_labels, *example.labels)}
-    return contact_sheet(
-        pairs,
-        columns=columns,
-        captions=[example.caption for example in examples],
-        title=title,
-        subtitle=subtitle,
-        legend=[(names[label], class_colour(label)) for label in sorted(shown)],
-    )
+    legend = [(names[label], class_colour(label)) for label in sorted(shown)]
+    captions = [example.caption for example in examples]
+    return contact_sheet(pairs, columns=columns, captions=captions, title=title, subtitle=subtitle, legend=legend)
 
 
 def worst_mistakes(
@@ -110,10 +101,8 @@ def worst_mistakes(
     sheets = []
     for title, examples in kinds:
         if examples:
-            pairs = [
-                _pair(one, names, grid, scale, longest_px, "missed" if one.scores is None else "the mistake")
-                for one in examples
-            ]
+            words = ["missed" if one.scores is None else "the mistake" for one in examples]
+            pairs = [_pair(*one, names, grid, scale, longest_px) for one in zip(examples, words, strict=True)]
             captions = [one.caption for one in examples]
             sheets.append(contact_sheet(pairs, columns=columns, captions=captions, subtitle=title))
     width = max((sheet.width for sheet in sheets), default=_LONGEST_PX)
@@ -168,15 +157,14 @@ def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> 
 
 
 def _pair(
-    example: Example, names: Sequence[str], grid: Grid, scale: int, longest_px: int, heading_right: str
+    example: Example, heading_right: str, names: Sequence[str], grid: Grid, scale: int, longest_px: int
 ) -> Image:
     one, fitting = _shrink(example, longest_px, scale)
     height, width = example.image.shape[:2]
     extent = Letterbox(height, width, grid.height, grid.width).extent
     extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
-    draw = partial(
-        draw_boxes, one.image, names=names, scale=fitting, grid=(grid.rows, grid.cols), grid_extent=extent.tolist()
-    )
+    cells = (grid.rows, grid.cols)
+    draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=cells, grid_extent=extent.tolist())
     return side_by_side(
         [draw(one.truth_boxes, one.truth_labels), draw(one.boxes, one.labels, scores=one.scores)],
         [f"truth ({len(one.truth_labels)})", heading_right],

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.evaluation_reader import Evaluation
@@ -79,10 +78,8 @@ def first_examples(archive: Archive, detections: DetectionTable, count: int, min
     result = []
     for record in archive.images(0, count):
         own = found.images == record.image_id - 1
-        image = decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}")
-        truths, boxes = ltwh_to_xyxy(record.boxes_ltwh), ltwh_to_xyxy(found.boxes_ltwh[own])
-        one = (record.file_name, image, truths, record.labels, boxes, found.labels[own], found.scores[own])
-        result.append(Example(*one))
+        boxes = ltwh_to_xyxy(found.boxes_ltwh[own])
+        result.append(_example(archive, record, record.file_name, boxes, found.labels[own], found.scores[own]))
     return result
 
 
@@ -99,7 +96,6 @@ def first_cells(
     for image, truth in enumerate(archive.truths(0, count)):
         rows = np.flatnonzero(found.images == image)
         own = slice(int(split.offsets[image]), int(split.offsets[image + 1]))
-        targets = split_parts(split.targets[image], split.grid.classes).confidence  # (R, S, B)
         example = Example(
             truth.file_name,
             np.asarray(split.images[image]),
@@ -110,7 +106,7 @@ def first_cells(
             found.scores[rows],
         )
         confidence = evaluation.confidence[image].max(axis=-1)  # (R, S)
-        result.append(Cells(example, confidence, targets.max(axis=-1) > 0))
+        result.append(Cells(example, confidence, split.responsible(image)))
     return result
 
 
@@ -154,8 +150,12 @@ def _mistake(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: 
         words = f"{names[labels[0]]} {scores[0]:.2f}"
         if truth >= 0:
             words += f", IoU {judged.ious[row]:.2f} with {names[truths.labels[truth]]}"
-    return Example(
-        f"{words}  ({record.file_name})",
-        decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}"),
-        ltwh_to_xyxy(record.boxes_ltwh), record.labels, ltwh_to_xyxy(boxes), labels, scores,
-    )  # fmt: skip
+    return _example(archive, record, f"{words}  ({record.file_name})", ltwh_to_xyxy(boxes), labels, scores)
+
+
+def _example(
+    archive: Archive, record: ArchivedImage, caption: str, boxes: Floats, labels: Ints, scores: Floats | None
+) -> Example:
+    """Return an image of an archive with its ground truth, beside these boxes."""
+    image = decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}")
+    return Example(caption, image, ltwh_to_xyxy(record.boxes_ltwh), record.labels, boxes, labels, scores)

@@ -186,12 +186,8 @@ def collect(
 
 
 def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
-    rows = {row["kind"]: row for row in evaluation.mistakes}
-    kinds = [
-        MistakeKind(kind, KINDS[kind], rows[kind]["count"], rows[kind]["ap_gain"])
-        for kind in MISTAKES
-        if kind in rows
-    ]
+    rows = {row["kind"]: (row["count"], row["ap_gain"]) for row in evaluation.mistakes}
+    kinds = [MistakeKind(kind, KINDS[kind], *rows[kind]) for kind in MISTAKES if kind in rows]
     return sorted(kinds, key=lambda kind: -(kind.ap_gain or 0.0))
 
 
@@ -211,13 +207,11 @@ def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
 
 def _ceilings(path: Path) -> list[Mapping[str, Any]]:
     rows = read_object(path, _GRID_FIX).get("test")
-    if not isinstance(rows, list) or not all(_is_ceiling(row) for row in rows):
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and row.keys() >= _CEILING and all(map(is_number_or_none, row.values())) for row in rows
+    ):
         raise UserError(f"{path}: holds no ceilings of the test split; {_GRID_FIX}")
     return rows
-
-
-def _is_ceiling(row: Any) -> bool:
-    return isinstance(row, dict) and row.keys() >= _CEILING and all(map(is_number_or_none, row.values()))
 
 
 def _summary(path: Path) -> dict[str, dict[str, Any]]:

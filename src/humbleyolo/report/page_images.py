@@ -24,7 +24,6 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.canvas import shrink
 from humbleyolo.drawing.html_page import data_uri, encode_picture
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
-from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, Evaluation
@@ -89,8 +88,7 @@ class Gallery:
         """
         left = most_bytes
         for image in order.tolist():
-            record = next(self._archive.images(image, image + 1))
-            entry = self._entry(image, record)
+            entry = self._entry(image, next(self._archive.images(image, image + 1)))
             left -= len(json.dumps(entry, separators=(",", ":"))) + 1
             if left < 0:
                 return
@@ -99,16 +97,13 @@ class Gallery:
     def _entry(self, image: int, record: ArchivedImage) -> dict[str, Any]:
         pixels = decode_rgb(record.image_bytes, f"{self._archive.path}: {record.file_name}")
         height, width = pixels.shape[:2]
-        found, truths = self._evaluation.detections, self._truths
+        found, truths, grid = self._evaluation.detections, self._truths, self._split.grid
         rows = self._by_image[image]
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
-        shown, own = rows[:_MOST_DETECTIONS], self._truths_by_image[image]
-        grid = self._split.grid
-        cells = None
+        shown, cells = rows[:_MOST_DETECTIONS], None
         if grid.rows * grid.cols <= _MOST_CELLS:
             highest = np.clip(np.nan_to_num(self._evaluation.confidence[image].max(axis=-1)), 0, 1)  # (R, S)
             cells = np.round(100 * highest.ravel().astype(np.float64)).astype(int).tolist()
-        targets = split_parts(self._split.targets[image], grid.classes).confidence  # (R, S, B)
         return {
             "name": printable(record.file_name),
             "id": record.image_id,
@@ -117,21 +112,19 @@ class Gallery:
             "src": _data_uri(pixels, self._longest_px),
             "t": [
                 [*_short(truths.boxes_ltwh[row]), int(truths.labels[row]), int(self._fates[row])]
-                for row in own.tolist()
+                for row in self._truths_by_image[image].tolist()
             ],
             "d": [
-                [
-                    *_short(found.boxes_ltwh[row]),
-                    int(found.labels[row]),
-                    _down(found.scores[row]),
-                    int(self._kinds[row]),
-                    round(float(self._ious[row]), 3),
-                ]
-                for row in shown.tolist()
+                [*_short(box), label, _down(score), kind, round(iou, 3)]
+                for box, label, score, kind, iou in zip(
+                    found.boxes_ltwh[shown],
+                    *(column[shown].tolist() for column in (found.labels, found.scores, self._kinds, self._ious)),
+                    strict=True,
+                )
             ],
             "more": len(rows) - len(shown),
             "cells": cells,
-            "own": np.flatnonzero(targets.max(axis=-1) > 0).tolist(),
+            "own": np.flatnonzero(self._split.responsible(image)).tolist(),
             "over": _short(xyxy_to_ltwh(self._split.letterbox(image).extent)),
         }
 

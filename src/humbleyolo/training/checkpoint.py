@@ -215,9 +215,7 @@ class Checkpoint:
 def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> dict[str, str]:
     """Return hashes of all that a run's bits depend on: its parameters, data, code and environment.
 
-    Args:
-        splits: The run's data.
-        sections: Sections of `params.yaml`, by name.
+    `splits` are the run's data, `sections` those of `params.yaml`, by name.
     """
     values = {
         name: section.model_dump() if isinstance(section, Section) else section for name, section in sections.items()
@@ -231,8 +229,7 @@ def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> d
     code = hashlib.sha256()
     for name, path in sorted(_loaded_sources()):
         code.update(f"{name} ".encode() + hashlib.sha256(path.read_bytes()).digest())
-    told = describe_environment()
-    environment = {name: value for name, value in told.items() if name not in NO_MATTER}
+    environment = {name: value for name, value in describe_environment().items() if name not in NO_MATTER}
     return {
         "parameters": _hash_json(values),
         "data": data.hexdigest(),

@@ -111,9 +111,8 @@ class _Run:
         if kept is None:
             return Progress()
         progress = kept.progress
-        self._best = {
-            name.removeprefix(_BEST): values for name, values in kept.arrays.items() if name.startswith(_BEST)
-        }
+        best = ((name, values) for name, values in kept.arrays.items() if name.startswith(_BEST))
+        self._best = {name.removeprefix(_BEST): values for name, values in best}
         self._trainer.restore(kept.arrays)
         self._trainer.term_names = list(progress.term_names)
         self._history = list(progress.history)
@@ -144,8 +143,7 @@ class _Run:
         }
         if endless := sorted(name for name, value in terms["val"].items() if not math.isfinite(value)):
             raise UserError(f"{stopped}: the loss on val is not finite in {', '.join(endless)}; {LOWER_RATE}")
-        last_step = (epoch + 1) * trainer.steps_an_epoch - 1
-        rate = learning_rate(last_step, trainer.steps_an_epoch, self._train)
+        rate = learning_rate((epoch + 1) * trainer.steps_an_epoch - 1, trainer.steps_an_epoch, self._train)
         row: Row = {"epoch": epoch + 1, "learning_rate": rate, "val_ap": ap, "val_ap50": ap50}
         for split, values in terms.items():
             row[f"{split}_total"] = math.fsum(values.values())

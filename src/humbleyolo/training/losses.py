@@ -58,12 +58,8 @@ def mistaken_iou(truth: Parts, predicted: Parts, grid: Grid, *, mixed_units: boo
     centres. It gives too much where one box holds the other. Without mistakes it is `iou`. A word of 24 x 10 pixels
     moved by 8 pixels, on 64 pixels with 2 x 2 cells: 0.50; 0.20 with `mixed_units`; 0.71 with both.
 
-    Args:
-        truth: Parts of targets.
-        predicted: Parts of predictions.
-        grid: Their grid.
-        mixed_units: Distances are in cells, but lengths in fractions of the image.
-        square_for_abs: Distances are squared.
+    By `mixed_units` distances are in cells, but lengths in fractions of the image; by `square_for_abs` distances are
+    squared.
     """
     if not (mixed_units or square_for_abs):
         return iou(box_edges(truth, grid), box_edges(predicted, grid), tf)
@@ -149,9 +145,7 @@ def complete_iou(truth: Parts, predicted: Parts, grid: Grid) -> tf.Tensor:
 
 def _shape_angle(parts: Parts, grid: Grid) -> tf.Tensor:
     """Return arctan(width / height), (N, R, S, B), of boxes whose sides are taken as `_SHORTEST` at least."""
-    width = tf.maximum(parts.w_rel * grid.width, _SHORTEST)
-    height = tf.maximum(parts.h_rel * grid.height, _SHORTEST)
-    return tf.atan2(width, height)
+    return tf.atan2(*(tf.maximum(side, _SHORTEST) for side in (parts.w_rel * grid.width, parts.h_rel * grid.height)))
 
 
 def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
@@ -197,11 +191,6 @@ LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1,
 class WeightedLoss:
     """The loss that `params.yaml` names, with its weights.
 
-    Args:
-        loss: Section of params.yaml.
-        categories: The C class names, in the order of the labels.
-        grid: Grid of targets and predictions.
-
     Raises:
         UserError: A weight is given to a class that does not exist.
     """
@@ -217,14 +206,9 @@ class WeightedLoss:
         self._class_weights = tuple(float(loss.class_weights.get(name, 1.0)) for name in categories)
         self._terms = LOSSES[loss.name]
         self._options = {"mistakes": frozenset(loss.mistakes)} if loss.name == "article" else {}
-        self._weights = {
-            "xy": loss.lambda_coord,
-            "wh": loss.lambda_coord,
-            "box": loss.lambda_coord,
-            "obj": loss.lambda_obj,
-            "noobj": loss.lambda_noobj,
-            "class": loss.lambda_class,
-        }
+        self._weights = dict.fromkeys(("xy", "wh", "box"), loss.lambda_coord) | {
+            "obj": loss.lambda_obj, "noobj": loss.lambda_noobj, "class": loss.lambda_class
+        }  # fmt: skip
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
         """Return each term (N,) times its weight, of targets and predictions (N, R, S, K)."""

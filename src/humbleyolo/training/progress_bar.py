@@ -12,26 +12,15 @@ _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 
 
 class TrainingProgress:
-    """A bar with epochs, loss terms and images/s.
-
-    Args:
-        epochs: Number of epochs at most.
-        steps_an_epoch: Steps per epoch.
-        batch: Images per step.
-    """
+    """A bar with epochs (at most so many), loss terms and images/s; `batch` is the images per step."""
 
     def __init__(self, epochs: int, steps_an_epoch: int, batch: int) -> None:
         self._epochs, self._batch = epochs, batch
         self._images_an_epoch = steps_an_epoch * batch
         self._bar = tqdm(
-            total=epochs * self._images_an_epoch,
-            bar_format=_BAR,
-            unit=" images",
-            unit_scale=True,
-            disable=None,
-            leave=False,
-            mininterval=0.2,
-        )
+            total=epochs * self._images_an_epoch, bar_format=_BAR, unit=" images", unit_scale=True, disable=None,
+            leave=False, mininterval=0.2,
+        )  # fmt: skip
         self._started = time.monotonic()
         self._before = 0  # images of the run before it was resumed
 

@@ -18,12 +18,8 @@ def learning_rate(step: int, steps_an_epoch: int, train: Train) -> float:
     """Return the learning rate of one step: a linear warm-up, then the schedule.
 
     `cosine` is half a cosine down to the final rate (Loshchilov & Hutter 2017, equation 5). `inverse_time` divides
-    the highest rate by 1 + decay x steps, as Keras' optimizers did when the article was written.
-
-    Args:
-        step: Counted from 0 over the whole run.
-        steps_an_epoch: Steps in one epoch.
-        train: The schedule, its rates and lengths.
+    the highest rate by 1 + decay x steps, as Keras' optimizers did when the article was written. `step` is counted
+    from 0 over the whole run.
     """
     warmup = train.warmup_epochs * steps_an_epoch
     if step < warmup:

@@ -31,13 +31,8 @@ _PREDICTED = 250  # images that are predicted at a time
 class Trainer:
     """A network in training.
 
-    Args:
-        network: (N, H, W, 3) -> (N, R, S, K).
-        average: The same network once more; it holds the moving average of the first one's weights.
-        data: Images and targets to train on.
-        loss: Section of params.yaml.
-        train: Section of params.yaml.
-        seed: Seed of the order and the augmentation.
+    `network` is (N, H, W, 3) -> (N, R, S, K). `average` is the same network once more; it holds the moving average
+    of the first one's weights. `seed` is that of the order and the augmentation.
 
     Raises:
         UserError: The loss has a weight for a class that the data does not have.
@@ -67,16 +62,11 @@ class Trainer:
         layers = 4 if train.augment.mosaic else 1
         plan = [(layers, 2), (layers, 2), (layers, 4), (4,)] if self._augments else []
         pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
-        batch = train.batch
+        targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in (data.grid.shape, *plan))
+        rates = 2 * [tf.TensorSpec((), tf.float32)]
         self._step = tf.function(
             self._augmented_step if self._augments else self._one_step,
-            input_signature=[
-                tf.TensorSpec((), tf.float32),
-                tf.TensorSpec((), tf.float32),
-                tf.TensorSpec((batch, *data.grid.shape), tf.float32),
-                tf.TensorSpec((batch, *pixels), tf.uint8),
-                *(tf.TensorSpec((batch, *shape), tf.float32) for shape in plan),
-            ],
+            input_signature=[*rates, targets, tf.TensorSpec((train.batch, *pixels), tf.uint8), *changes],
         )
         self._predict = tf.function(
             lambda images: average(images, training=False),
@@ -86,9 +76,7 @@ class Trainer:
     def run_epoch(self, epoch: int, first: int = 0) -> Iterator[Floats32]:
         """Train on every image once, but for the last ones that do not fill a batch.
 
-        Args:
-            epoch: Number of the epoch, counted from 0.
-            first: Step of this epoch to begin with, counted from 0.
+        It begins with step `first` of the epoch; both are counted from 0.
 
         Yields:
             (T,) the weighted mean of each loss term, after each step, in the order of `term_names`.
@@ -118,9 +106,7 @@ class Trainer:
     def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
         """Return the targets and images of a batch, and the plan of its augmentation if there is any.
 
-        Args:
-            epoch: Number of the epoch, counted from 0.
-            chosen: (N,) indices of the images, as many as a batch has.
+        `epoch` is counted from 0; `chosen` are the (N,) indices of the images, as many as a batch has.
         """
         data = self._data
         if not self._augments:

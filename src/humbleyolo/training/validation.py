@@ -28,13 +28,8 @@ class ValidationScore:
 
     def __init__(self, split: EncodedSplit, validation: Validation) -> None:
         self._split, self._selection = split, Selection.from_section(validation)
-        self._truths = TruthTable(
-            len(split),
-            split.image_index,
-            xyxy_to_ltwh(np.asarray(split.boxes)),
-            split.labels.astype(np.int64),
-            np.zeros(len(split.labels), bool),
-        )
+        boxes, labels = xyxy_to_ltwh(np.asarray(split.boxes)), split.labels.astype(np.int64)
+        self._truths = TruthTable(len(split), split.image_index, boxes, labels, np.zeros(len(labels), bool))
 
     def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
         """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
