@@ -45,7 +45,8 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     counts = sum((_counts(one, classes) for one in records), np.zeros(len(classes), np.int64))
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
         return 0
-    some = _sample(records, int(counts.sum()))
+    step = max(1, -(-int(counts.sum()) // _MOST_BOXES))
+    some = sorted(records, key=lambda one: one.info.sha256)[::step]
     if _fewest_to_learn_from(some, classes) < _FEWEST // 2:
         return 0
     images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
@@ -56,11 +57,6 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     labelled = kinds < len(classes)
     _judge(some, cross_scores(features, kinds, folds, labelled, len(classes) + 2), kinds[labelled], classes, ledger)
     return int(labelled.sum())
-
-
-def _sample(records: Sequence[LabelledImage], boxes: int) -> list[LabelledImage]:
-    step = max(1, -(-boxes // _MOST_BOXES))
-    return sorted(records, key=lambda one: one.info.sha256)[::step]
 
 
 def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[str]) -> int:
@@ -151,10 +147,7 @@ def _judge(
         if swapped[row] - _SWAPPED > shifted[row] - _SHIFTED:
             kind, why, by = "class-swapped", f"looks like {classes[like[row]]}; look at it", swapped[row]
         else:
-            kind, why, by = (
-                "box-shifted",
-                f"looks unlike the other {name} boxes, as if beside the object; look at it",
-                shifted[row],
-            )
+            kind, by = "box-shifted", shifted[row]
+            why = f"looks unlike the other {name} boxes, as if beside the object; look at it"
         found = f"labelled {name}, doubted by {by:.2f}"
         ledger.warn(record.label_file, BadInput(kind, found, why, record.where[index]))

@@ -15,15 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     add("--to", required=True, choices=list(_SUFFIX), help="the format to write")
-    add(
-        "--model", type=Path, default=Path("data/model"), metavar="M", help="the model's folder; default: %(default)s"
-    )
-    add(
-        "--output",
-        type=Path,
-        metavar="O",
-        help="file or folder to write; default: exports/model with the format's ending",
-    )
+    add("--model", type=Path, default=Path("data/model"), metavar="M", help="model's folder; default: %(default)s")
+    add("--output", type=Path, metavar="O", help="file or folder to write; default: exports/model with its ending")
     add(
         "--data",
         type=Path,

@@ -10,6 +10,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.storage.hashes import digest_of
 
 PARAMS = "params.yaml"
+_FIX = "run `dvc repro` and commit dvc.lock"
 
 Stages = dict[str, dict[str, Any]]
 """Stages by name, with `deps` and `outs` (path -> hash), `params` (section -> values) and `cmd`."""
@@ -27,10 +28,8 @@ def read_lock(text: str, name: str) -> Stages:
             stage: {
                 "cmd": content.get("cmd"),
                 "params": content.get("params", {}).get(PARAMS, {}),
-                **{
-                    kind: {entry["path"]: entry.get("md5") for entry in content.get(kind, [])}
-                    for kind in ("deps", "outs")
-                },
+                "deps": {entry["path"]: entry.get("md5") for entry in content.get("deps", [])},
+                "outs": {entry["path"]: entry.get("md5") for entry in content.get("outs", [])},
             }
             for stage, content in stages.items()
         }
@@ -70,14 +69,12 @@ def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str
         UserError: If the committed hashes are of other stages or inputs.
     """
     if gone := sorted(committed.keys() - built.keys()):
-        raise UserError(
-            f"HEAD:dvc.lock: has stage {gone[0]}, which dvc.yaml has not; run `dvc repro` and commit dvc.lock"
-        )
+        raise UserError(f"HEAD:dvc.lock: has stage {gone[0]}, which dvc.yaml has not; {_FIX}")
     differ: dict[str, list[str]] = {}
     for stage, content in built.items():
         before = committed.get(stage)
         if before is None:
-            raise UserError(f"HEAD:dvc.lock: has no stage {stage}; run `dvc repro` and commit dvc.lock")
+            raise UserError(f"HEAD:dvc.lock: has no stage {stage}; {_FIX}")
         if before.get("cmd") != content.get("cmd"):
             raise _of_another(f"dvc.yaml (cmd of {stage})")
         for path, digest in content["deps"].items():
@@ -86,7 +83,7 @@ def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str
                 if path == inputs:
                     raise UserError(
                         f"{inputs}: is not here what the last commit was made from; `dvc checkout` or `dvc pull` "
-                        "brings that where DVC keeps it; else run `dvc repro` and commit dvc.lock"
+                        f"brings that where DVC keeps it; else {_FIX}"
                     )
                 raise _of_another(path)
         paths = [path for path, digest in content["outs"].items() if before["outs"].get(path) != digest]
@@ -103,6 +100,4 @@ def _parse(text: str, name: str) -> Any:
 
 
 def _of_another(path: str) -> UserError:
-    return UserError(
-        f"HEAD:dvc.lock: is of another {path} than the last commit has; run `dvc repro` and commit dvc.lock"
-    )
+    return UserError(f"HEAD:dvc.lock: is of another {path} than the last commit has; {_FIX}")

@@ -27,7 +27,11 @@ def read_run(revision: str | None) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         try:
             _fetch(revision, Path(folder))
-            return _read(name, Path(folder))
+            with Archive(Path(folder) / "test.zip") as archive:
+                categories, truths = archive.categories, TruthTable.from_archive(archive)
+            detections = read_detections(Path(folder) / "detections.json", truths.image_count, len(categories))
+            (threshold,) = read_metrics(Path(folder) / "metrics.json", "threshold")
+            return Run(name, categories, truths, detections, threshold)
         except UserError as error:
             raise UserError(f"{name}: {str(error).replace(folder + '/', '')}") from None
         except (DvcException, OSError) as error:
@@ -47,11 +51,3 @@ def _fetch(revision: str | None, folder: Path) -> None:
         if file not in paths:
             raise UserError(f"dvc.yaml names no {file} for the stage evaluate")
         files.get_file(str(PurePosixPath(paths[file].relative_to(root))), str(folder / file))
-
-
-def _read(name: str, folder: Path) -> Run:
-    with Archive(folder / "test.zip") as archive:
-        categories, truths = archive.categories, TruthTable.from_archive(archive)
-    detections = read_detections(folder / "detections.json", truths.image_count, len(categories))
-    (threshold,) = read_metrics(folder / "metrics.json", "threshold")
-    return Run(name, categories, truths, detections, threshold)

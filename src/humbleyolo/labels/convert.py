@@ -7,8 +7,9 @@ from pathlib import Path
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import WRITABLE, collect
-from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
+from humbleyolo.labels.split_rules import ONE_LIST
 from humbleyolo.labels.writing import Placement, WrittenSet, name_images, new_folder, place_images
 
 
@@ -49,7 +50,10 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:
         labelled = collect(opened, options, ledger)
-        _report_two_lists(labelled.images, ledger)
+        for image in labelled.images:
+            if len(image.splits) > 1:
+                error = BadInput("split-lists", f"in {' and '.join(image.splits)}", ONE_LIST)
+                ledger.problem(image.path, error, "kept in the first of test, val, train")
         ledger.stop_on_errors(opened.name)
         if not labelled.images:
             raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
@@ -60,14 +64,6 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
             chosen.write(WrittenSet(items, labelled.classes, folder))
     boxes = sum(len(item.image.labels) for item in items)
     return Converted(labelled.format, labelled.why, len(items), boxes, ledger.rows)
-
-
-def _report_two_lists(images: list[LabelledImage], ledger: Ledger) -> None:
-    for image in images:
-        if len(image.splits) > 1:
-            why = "an image is in one list; correct the lists"
-            error = BadInput("split-lists", f"in {' and '.join(image.splits)}", why)
-            ledger.problem(image.path, error, "kept in the first of test, val, train")
 
 
 def _note_losses(to: str, labelled: LabelledSet, ledger: Ledger) -> None:

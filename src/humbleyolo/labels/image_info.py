@@ -16,7 +16,7 @@ from PIL.ImageFile import ImageFile
 from humbleyolo.geometry.rgb import MAX_PIXELS, to_8_bit
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.storage.array_types import Floats, Uint8s
+from humbleyolo.storage.array_types import Uint8s
 
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
@@ -76,7 +76,9 @@ def inspect_image(data: bytes) -> ImageInfo:
                 raise BadInput("image-animated", f"{frames} frames", "must be one picture; save each frame")
             orientation = image.getexif().get(_ORIENTATION, 1)
             image.draft("L", (4 * _THUMB, 4 * _THUMB))  # JPEG: all bytes are read, fewer pixels made of them
-            thumb = _grey_thumb(image)
+            image.load()
+            grey = to_8_bit(image).convert("L")  # 8 bits, as every image is decoded
+            thumb = np.asarray(grey.resize((_THUMB, _THUMB), Image.Resampling.BOX))
         if kind == "PNG":  # decoding passes over the CRC of the pixels, verifying does not
             with _open(data) as image:
                 image.verify()
@@ -121,19 +123,8 @@ def _too_large(found: str) -> BadInput:
     return BadInput("image-too-large", found, f"{allowed}; shrink it")
 
 
-def _grey_thumb(image: Image.Image) -> Uint8s:
-    """Return (32, 32) uint8 of the whole picture, in 8 bits as every image is decoded."""
-    image.load()
-    return np.asarray(to_8_bit(image).convert("L").resize((_THUMB, _THUMB), Image.Resampling.BOX))
-
-
-def _cosines() -> Floats:
-    """Return rows 1 to 8 of the discrete cosine transform of `_THUMB` values."""
-    frequency, place = np.arange(1, 9)[:, None], np.arange(_THUMB)[None, :]
-    return np.asarray(np.cos(np.pi * frequency * (2 * place + 1) / (2 * _THUMB)))
-
-
-_COSINES = _cosines()
+# rows 1 to 8 of the discrete cosine transform of `_THUMB` values
+_COSINES = np.cos(np.pi * np.arange(1, 9)[:, None] * (2 * np.arange(_THUMB) + 1) / (2 * _THUMB))
 
 
 def _perceptual_hash(thumb: Uint8s) -> int:

@@ -75,12 +75,10 @@ def _pairs(reader: SourceReader) -> list[tuple[str, str]]:
         why = f"label it, or declare it background with an empty {place}"
         reader.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
     for name in reader.source.ending(".txt"):
-        other_text = _OTHER_TEXT.match(PurePosixPath(name).name)
-        if name not in owner and posixpath.dirname(name) in folders and not other_text:
-            error = BadInput(
-                "image-missing", "a label file without an image", "add the image or delete the label file"
-            )
-            reader.ledger.problem(name, error, "file dropped")
+        if name in owner or posixpath.dirname(name) not in folders or _OTHER_TEXT.match(PurePosixPath(name).name):
+            continue
+        error = BadInput("image-missing", "a label file without an image", "add the image or delete the label file")
+        reader.ledger.problem(name, error, "file dropped")
     return found
 
 

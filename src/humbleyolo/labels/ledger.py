@@ -3,10 +3,10 @@
 import csv
 import io
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from humbleyolo.errors import ProblemsError
@@ -108,12 +108,16 @@ class Ledger:
     def _add(self, file: str, error: BadInput, done: str, severity: Severity) -> None:
         self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, severity))
 
-    def reporting(self, file: str, done: str, where: str = "") -> "_Reporting":
-        """Return a context that ends at a BadInput, adds it with `problem`, and lets the code after it go on.
+    @contextmanager
+    def reporting(self, file: str, done: str, where: str = "") -> Iterator[None]:
+        """Give a context that ends at a BadInput, adds it with `problem`, and lets the code after it go on.
 
         `where` is the line or element to name in place of the error's own; empty keeps that.
         """
-        return _Reporting(self, file, done, where)
+        try:
+            yield
+        except BadInput as error:
+            self.problem(file, error.at(where) if where else error, done)
 
     @property
     def errors(self) -> list[Finding]:
@@ -128,25 +132,6 @@ class Ledger:
         """
         if self.on_problem == "error" and self.errors:
             raise ProblemsError(headline, [str(row) for row in self.errors])
-
-
-@dataclass(slots=True)
-class _Reporting:
-    ledger: Ledger
-    file: str
-    done: str
-    where: str
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> bool:
-        if not isinstance(error, BadInput):
-            return False
-        self.ledger.problem(self.file, error.at(self.where) if self.where else error, self.done)
-        return True
 
 
 def write_ledger(path: Path, rows: Iterable[Finding]) -> None:

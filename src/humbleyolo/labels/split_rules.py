@@ -12,6 +12,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates
 from humbleyolo.params.sections import Fractions, Split
 
+ONE_LIST = "an image is in one list; correct the lists"
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, the one in the first of these stays
 
 
@@ -86,7 +87,7 @@ def _by_lists(images: Sequence[LabelledImage], ledger: Ledger) -> list[str | Non
         if len(splits) != 1:
             found = f"in {' and '.join(splits)}" if splits else "in no list"
             done = f"kept in {first_split(splits)} alone" if splits else "image dropped"
-            error = BadInput("split-lists", found, "an image is in one list; correct the lists")
+            error = BadInput("split-lists", found, ONE_LIST)
             ledger.problem(image.path, error, done)
     return [first_split(image.splits) for image in images]
 

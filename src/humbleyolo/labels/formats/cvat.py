@@ -95,15 +95,12 @@ class _CvatFile:
         )
         for shape in element.children:
             with self.report(self.name, "box dropped"):
-                self._shape(shape, image)
+                if shape.tag != "box":
+                    note_other_shapes({shape.tag}, shape.where, self.name, self.reader)
+                    continue
+                corners = read_corners(shape, self.name, self.reader)
+                image.boxes.append(UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
         self.images.append(image)
-
-    def _shape(self, shape: Element, image: UncheckedImage) -> None:
-        if shape.tag == "box":
-            corners = read_corners(shape, self.name, self.reader)
-            image.boxes.append(UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
-        else:
-            note_other_shapes({shape.tag}, shape.where, self.name, self.reader)
 
 
 def _descendants(element: Element) -> Iterator[Element]:

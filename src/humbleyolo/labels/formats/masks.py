@@ -37,9 +37,8 @@ def points_corners(values: list[Any], where: str) -> Corners:
         BadInput: If they are not pairs of numbers.
     """
     if len(values) < 4 or len(values) % 2:
-        raise BadInput(
-            "columns", f"{len(values)} coordinates", "a shape has x, y, x, y, ...: two points or more", where
-        )
+        why = "a shape has x, y, x, y, ...: two points or more"
+        raise BadInput("columns", f"{len(values)} coordinates", why, where)
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         raise BadInput("not-a-number", shorten(values), "coordinates must be numbers", where)
     points = np.array([float(value) for value in values]).reshape(-1, 2)

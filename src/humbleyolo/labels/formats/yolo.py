@@ -59,11 +59,8 @@ def read(reader: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `registry.Format`."""
     declared = read_dataset_files(reader)
     names = reader.options.classes or declared.names
-    no_names = BadInput(
-        "no-class-names",
-        "only class numbers",
-        "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices",
-    )
+    fix = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
+    no_names = BadInput("no-class-names", "only class numbers", fix)
     unreported = [] if names else [no_names]  # it stands once, before the first box
 
     def fill(image: UncheckedImage, text: str) -> None:
@@ -143,10 +140,10 @@ def write(out: WrittenSet) -> None:
             for label, row in zip(item.image.labels, rows.tolist(), strict=True)
         ]
         out.text(f"labels/{item.stem}.txt", "".join(lines))
-    lists = {split: f"{split}.txt" for split in out.splits()}
+    content = {"path": "."}
     for split, items in out.splits().items():
-        out.text(lists[split], "".join(f"./{IMAGES}/{item.name}\n" for item in items))
-    content = {"path": "."} | lists
+        content[split] = f"{split}.txt"
+        out.text(content[split], "".join(f"./{IMAGES}/{item.name}\n" for item in items))
     names = "".join(f"  {index}: {json.dumps(name, ensure_ascii=False)}\n" for name, index in indices.items())
     head = "".join(f"{key}: {value}\n" for key, value in content.items())
     out.text("data.yaml", f"{head}nc: {len(indices)}\nnames:{' {}' * (not indices)}\n{names}")
