@@ -158,8 +158,7 @@ def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
     if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
         raise UserError("the splits were encoded from other data; run `dvc repro encode`")
     joined: Any = {name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")}
-    small = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("boxes", "labels", "sizes")
-    }
+    pairs = {name: (getattr(first, name), getattr(second, name)) for name in ("boxes", "labels", "sizes")}
+    small = {name: np.concatenate(pair) for name, pair in pairs.items()}
     offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
     return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)

@@ -14,11 +14,7 @@ _SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
 
 
 class SplitCounts:
-    """Counts of a split, taken image by image.
-
-    Args:
-        categories: Names of the classes, in the order of the labels.
-    """
+    """Counts of a split, taken image by image; `categories` are in the order of the labels."""
 
     def __init__(self, categories: Sequence[str]) -> None:
         self._categories = categories

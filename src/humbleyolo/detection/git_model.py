@@ -23,10 +23,8 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
 
     The selection that its evaluation measured comes along where there is one.
 
-    Args:
-        url: URL or path of the repository.
-        revision: Branch, tag or commit; None: the repository's HEAD.
-        folder: Folder for the model's own folder, which is returned.
+    `revision` is a branch, tag or commit; None: the repository's HEAD. `folder` is that for the model's own folder,
+    which is returned.
 
     Raises:
         UserError: If the repository, the revision or the model cannot be had.

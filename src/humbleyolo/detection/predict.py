@@ -47,14 +47,8 @@ def predict(
 ) -> Counts:
     """Detect objects on every image, in order, and write the results. A progress bar is shown on a terminal.
 
-    An image that fails is told on standard error; the others are done.
-
-    Args:
-        detector: The detector.
-        images: The images.
-        writer: Writer of the results.
-        drawings: Existing folder for the images with their boxes; None: not drawn.
-        max_pixels: Largest number of pixels of an image.
+    An image that fails is told on standard error; the others are done. `drawings` is an existing folder for the
+    images with their boxes; with None they are not drawn. `max_pixels` is the largest number of pixels of an image.
     """
     counts = Counts()
     names = _drawing_names(images.items)

@@ -21,9 +21,8 @@ def tile_places(height: int, width: int, side: int) -> Ints:
     overlap by a quarter or more.
     """
     lefts, tops = _starts(width, side), _starts(height, side)
-    return np.array(
-        [(x, y, min(x + side, width), min(y + side, height)) for y in tops for x in lefts], np.int64
-    ).reshape(-1, 4)
+    places = [(x, y, min(x + side, width), min(y + side, height)) for y in tops for x in lefts]
+    return np.array(places, np.int64).reshape(-1, 4)
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -42,13 +41,8 @@ def join_tiles(
     Of two boxes of one class that share more than `iou` of the smaller one, one is kept. A box that no inner edge
     of a tile cuts goes first, then the higher score.
 
-    Args:
-        tiles: T detections, boxes in the image's pixels.
-        places: (T, 4) xyxy of the tiles, pixels.
-        height: Height of the image, pixels.
-        width: Width of the image, pixels.
-        iou: Largest share of the smaller one of two boxes, 0 to 1.
-        most: Largest number of detections.
+    Boxes, height and width are in pixels of the image, and so are `places`, (T, 4) xyxy of the T tiles. `iou` is 0 to
+    1. At most `most` detections are returned.
     """
     every = Detections.join(tiles)
     cut = _is_cut(every.boxes, np.repeat(places, [len(one) for one in tiles], axis=0), height, width)

@@ -201,22 +201,13 @@ class _FolderWriter(Writer):
 
 
 def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenImage:
-    count = len(result)
-    # Of an image file, these formats write the size alone.
-    info = ImageInfo("", result.height, result.width, 1, "", 0, np.zeros((0, 0), np.uint8))
+    count, height, width = len(result), result.height, result.width
     labelled = LabelledImage(
-        label_file="",
-        path=image.name,
-        height=result.height,
-        width=result.width,
-        boxes=result.boxes,
-        labels=tuple(result.class_names.tolist()),
-        flags=(frozenset(),) * count,
-        where=("",) * count,
-        splits=(),
-        group=None,
-        info=info,
-    )
+        label_file="", path=image.name, height=height, width=width,
+        boxes=result.boxes, labels=tuple(result.class_names.tolist()),
+        flags=(frozenset(),) * count, where=("",) * count, splits=(), group=None,
+        info=ImageInfo("", height, width, 1, "", 0, np.zeros((0, 0), np.uint8)),  # the size alone is written
+    )  # fmt: skip
     return WrittenImage(labelled, image.name, split)
 
 

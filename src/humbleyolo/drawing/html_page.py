@@ -21,12 +21,8 @@ from humbleyolo.drawing.palette import css_properties
 def render_page(room: str, template: str, style: str, script: str = "", **values: Any) -> str:
     """Return a page, UTF-8 with what cannot be encoded replaced: equal values are equal bytes.
 
-    Args:
-        room: Room of the library that holds the files.
-        template: Name of a Jinja template; it gets `policy`, `style` and `script` besides the values.
-        style: Name of a CSS file, which may use the properties of `palette.css_properties`.
-        script: Name of a JavaScript file; empty for a page without.
-        values: Values of the template by name.
+    The files lie in a room of the library. The Jinja template gets `policy`, `style` and `script` besides the values.
+    The CSS file may use the properties of `palette.css_properties`. `script` is empty for a page without one.
     """
     css = css_properties() + _file(room, style)
     code = _file(room, script) if script else ""

@@ -78,9 +78,8 @@ def _metrics(folder: Path) -> dict[str, Any]:
     ]
     columns = list(next(iter(classes.values()), ()))
     rows = [(name, *(_number(one.get(column)) for column in columns)) for name, one in classes.items()]
-    return {
-        "metrics": metrics, "intervals": intervals, "numbers": numbers, "classes": classes, "class_rows": rows
-    }  # fmt: skip
+    tables = {"numbers": numbers, "classes": classes, "class_rows": rows}
+    return {"metrics": metrics, "intervals": intervals, **tables}
 
 
 def _dataset(folder: Path) -> dict[str, Any]:

@@ -65,12 +65,6 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
     Edges are not rounded to whole pixels, even where the selection asks for it. That would make a pixel, and so a
     step of AP, out of a difference in the sixth digit.
 
-    Args:
-        network: The model that the export was made from.
-        exported: The export, in its own runtime.
-        split: Letterboxed images.
-        archive: Ground truth.
-
     Raises:
         UserError: If model and split do not belong together.
     """

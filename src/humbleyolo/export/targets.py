@@ -128,11 +128,8 @@ def _function(model: keras.Model) -> Any:
 
 Write = Callable[[keras.Model, Metadata, Path, Uint8s | None], None]
 WRITE: dict[str, Write] = {
-    "savedmodel": write_savedmodel,
-    "keras": write_keras,
-    "onnx": write_onnx,
-    "litert": write_litert,
-}
+    "savedmodel": write_savedmodel, "keras": write_keras, "onnx": write_onnx, "litert": write_litert
+}  # fmt: skip
 
 
 @contextlib.contextmanager

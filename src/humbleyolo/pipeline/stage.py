@@ -43,10 +43,8 @@ def begin_stage() -> None:
 def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
     """Return the paths on a stage's command line by name; None for an option that is not there.
 
-    Args:
-        stage: Name of the stage.
-        doc: Text for `--help`.
-        names: Names of the paths, in order, and of options, which begin with two dashes.
+    `doc` is the text for `--help`. `names` are those of the paths, in order, and of options, which begin with two
+    dashes.
 
     Raises:
         SystemExit: As for `argparse`.
@@ -63,11 +61,8 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
     Under DVC, a stage whose dependencies changed meanwhile fails, so that DVC records nothing. A stage that fails or
     is stopped leaves its outputs as they were, and ends when DVC does.
 
-    Args:
-        name: Name of the stage.
-        main: The work.
-        less_memory: Advice for a machine with too little memory.
-        inputs: Files and folders among the dependencies that people edit.
+    `less_memory` is advice for a machine with too little memory; `inputs` are the files and folders among the
+    dependencies that people edit.
 
     Raises:
         SystemExit: As for `exit_with`.

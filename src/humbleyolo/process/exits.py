@@ -61,10 +61,7 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
 
     Ctrl-C and SIGTERM end it with a line too; so do too little memory and a disk that is full, read-only or broken.
 
-    Args:
-        main: The work.
-        less_memory: Advice for a machine with too little memory.
-        aftermath: The end if `main` does not end well.
+    `less_memory` is advice for a machine with too little memory, `aftermath` the end if `main` does not end well.
 
     Raises:
         SystemExit: With code 2 if `main` raised a `UserError` or ran out of something, 130 if it was stopped.

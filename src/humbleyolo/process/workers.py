@@ -47,11 +47,9 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Yield `work(task)` for each task, in order, holding three results per process at most.
 
-    Args:
-        work: A pure function that can be pickled.
-        tasks: Small values that can be pickled.
-        processes: Most processes; None: one per available core.
-        patience_s: Seconds of work to do in this process first; None: as long as processes take to start.
+    `work` is a pure function, and tasks are small values; both can be pickled. At most `processes` are used; None:
+    one per available core. This process works alone for `patience_s` seconds first; None: as long as processes take
+    to start.
 
     Raises:
         UserError: If a process was killed from outside, for example because memory ran out.

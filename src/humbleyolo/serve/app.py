@@ -26,13 +26,7 @@ _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 
 
 
 def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
-    """Return the application.
-
-    Args:
-        detector: Detector that all threads share.
-        max_bytes: Largest upload, bytes.
-        max_pixels: Largest number of pixels of an image.
-    """
+    """Return the application; all threads share the detector. An upload has `max_bytes` and `max_pixels` at most."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
@@ -52,15 +46,10 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     def model() -> Response:
         facts = detector.facts
         return jsonify(
-            names=facts.names,
-            colours=class_colours(len(facts.names)),
-            ink=hex_colour(INK),
-            height=facts.height,
-            width=facts.width,
-            threshold=detector.threshold,
-            threshold_from=facts.threshold_from,
-            max_bytes=max_bytes,
-        )
+            names=facts.names, colours=class_colours(len(facts.names)), ink=hex_colour(INK),
+            height=facts.height, width=facts.width,
+            threshold=detector.threshold, threshold_from=facts.threshold_from, max_bytes=max_bytes,
+        )  # fmt: skip
 
     @app.post("/detect")
     def detect() -> Response:

@@ -9,12 +9,7 @@ from humbleyolo.serve.limits import CONNECTIONS, IMAGE_PIXELS, MOST_UPLOAD_MIB, 
 
 
 def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
-    """Return a server that listens already; its `run` answers, its `socket` knows the port.
-
-    Args:
-        detector: Detector that all threads share.
-        port: 0 takes any that is free.
-        max_upload_mib: Largest upload, MiB.
+    """Return a server that listens already; its `run` answers, its `socket` knows the port (0 takes any free one).
 
     Raises:
         UserError: If a package is missing, or the port cannot be had.

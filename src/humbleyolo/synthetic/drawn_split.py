@@ -48,8 +48,7 @@ def draw_shard(params: Synthetic, folder: Path, seed: int, shard: Shard) -> list
     samples = []
     for index in range(start, stop):
         pixels, words, not_drawn = painter.draw(split, index)
-        boxes = [word.box_ltwh for word in words]
-        labels = [word.label for word in words]
+        boxes, labels = [word.box_ltwh for word in words], [word.label for word in words]
         samples.append(EncodedSample(encode_png(pixels), boxes, labels, not_drawn))
     return samples
 

@@ -105,10 +105,8 @@ class Painter:
         params = self._params
         random = self._random_for(split, index)
         unit = _uniforms(random).__next__
-        if params.placement == "cells":
-            layout, not_drawn = self._fill_cells(unit)
-        else:
-            layout, not_drawn = self._scatter(unit, split, index)
+        in_cells = params.placement == "cells"
+        layout, not_drawn = self._fill_cells(unit) if in_cells else self._scatter(unit, split, index)
         inks = [_pick(self._inks, unit()) for _ in layout.placed]
         image = self._ground(unit, random)
         for placed, colour in zip(layout.placed, inks, strict=True):
@@ -134,9 +132,8 @@ class Painter:
 
     def _fill_cells(self, unit: Callable[[], float]) -> tuple[Layout, int]:
         """Put one word, or nothing, into each cell, row by row."""
-        params = self._params
-        layout = self._empty_layout(max_overlap=1.0)
-        rows, cols, nothing = params.cells.rows, params.cells.cols, params.cells.nothing
+        cells, layout = self._params.cells, self._empty_layout(max_overlap=1.0)
+        rows, cols, nothing = cells.rows, cells.cols, cells.nothing
         not_drawn = 0
         for row in range(rows):
             for col in range(cols):
@@ -176,8 +173,7 @@ class Painter:
         font = _pick(params.fonts, unit())
         low, high = params.font_px
         px = low + int(unit() * (high - low + 1))
-        turn = unit()
-        angle = (2 * turn - 1) * params.rotation_deg
+        angle = (2 * unit() - 1) * params.rotation_deg
         return (label, font, px, angle), self._fonts.ink(params.words[label], font, px, angle)
 
     def _place(self, layout: Layout, name: Name, ink: Ink, cell: Cell, unit: Callable[[], float]) -> bool:

@@ -128,11 +128,10 @@ class ExportedModel:
 
 def detections_in(outputs: Outputs, min_score: float) -> list[Detections]:
     """Return the N detections in an export's outputs, with scores of `min_score` and more."""
+    columns = (outputs[name] for name in ("boxes", "scores", "labels", "count"))
     detections = []
-    for boxes, scores, labels, count in zip(
-        outputs["boxes"], outputs["scores"], outputs["labels"], outputs["count"].tolist(), strict=True
-    ):
-        kept = int(np.count_nonzero(scores[:count] >= min_score))  # the best come first
+    for boxes, scores, labels, count in zip(*columns, strict=True):
+        kept = int(np.count_nonzero(scores[: int(count)] >= min_score))  # the best come first
         every = Detections(boxes.astype(np.float64), scores.astype(np.float64), labels.astype(np.int64))
         detections.append(every.take(np.arange(kept)))
     return detections
