@@ -171,8 +171,8 @@ def measure_startup() -> dict[str, float]:
 
 def measure_latency() -> dict[str, float]:
     """Return milliseconds from one image's pixels to its boxes: median and 95 %."""
-    from humbleyolo.models.network import select_detections
     from humbleyolo.models.selection import Selection
+    from humbleyolo.models.trained_network import select_detections
 
     trainer, _, val, _ = _start()
     selection = Selection(0.01, 0.5, 100)

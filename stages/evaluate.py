@@ -16,8 +16,8 @@ from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.grid_ceiling import read_ceiling
-from humbleyolo.models.network import Network
 from humbleyolo.models.selection import NAME, Selection, write_selection
+from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage

@@ -17,8 +17,8 @@ from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import encode_boxes
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process import workers
 from humbleyolo.storage import npy
 from humbleyolo.storage.atomic import make_folder

@@ -123,8 +123,8 @@ def test_the_network_itself_from_many_threads(network_folder: Path) -> None:
 
 
 def test_it_finds_what_the_evaluation_finds(network_folder: Path) -> None:
-    from humbleyolo.models.network import Network
     from humbleyolo.models.selection import Selection
+    from humbleyolo.models.trained_network import Network
 
     image = np.random.default_rng(4).integers(0, 256, (48, 80, 3), np.uint8)
     (expected,) = Network.load(network_folder).detect_batch(image[None], Selection(0.01, 0.4, 100))

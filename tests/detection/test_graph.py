@@ -5,8 +5,8 @@ import pytest
 
 from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.network import select_detections
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import select_detections
 
 GRIDS = [
     Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3),

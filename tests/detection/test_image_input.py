@@ -10,7 +10,7 @@ from PIL import Image
 
 from humbleyolo.detection.image_input import decode_image, read_image
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.rgb import MAX_PIXELS, decode_rgb
+from humbleyolo.geometry.image_decoder import MAX_PIXELS, decode_rgb
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
 

@@ -11,7 +11,7 @@ from PIL import Image
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.page_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first

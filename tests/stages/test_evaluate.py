@@ -28,8 +28,8 @@ from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
-from humbleyolo.models.network import Network
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import Network
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.png import encode_png
 from stages.evaluate import evaluate

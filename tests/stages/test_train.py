@@ -17,7 +17,7 @@ from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.network import Network
+from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.storage.png import encode_png
 from humbleyolo.training import checkpoint

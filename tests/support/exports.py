@@ -8,8 +8,8 @@ import numpy as np
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.export.exporter import Precision, Settings
-from humbleyolo.models.network import Network
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.png import encode_png
 
 NAMES = ("chat", "rat")

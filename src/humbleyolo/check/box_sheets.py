@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.drawing.palette import DOUBTED, OUTSIDE, WHITE
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Finding

@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.check.crop_classifier import crop_boxes, cross_scores, describe
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger

@@ -50,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import predict
     from humbleyolo.detection.writers import make_writer
-    from humbleyolo.geometry.rgb import MAX_PIXELS
+    from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels

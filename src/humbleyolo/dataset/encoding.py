@@ -14,8 +14,8 @@ from humbleyolo.dataset.encoded_split import FORMAT, KINDS
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.geometry.rgb import decode_rgb
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import cannot_write, make_folder

@@ -18,8 +18,8 @@ from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.geometry.rgb import MAX_PIXELS
 from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
 
 

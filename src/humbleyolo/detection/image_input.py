@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.rgb import decode_rgb, grey_to_rgb, pillow_to_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb, grey_to_rgb, pillow_to_rgb
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s

@@ -7,7 +7,7 @@ from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 
 _IMAGES, _COLUMNS = 24, 6
 _PX = 210  # about the longer side of an image

@@ -13,8 +13,8 @@ from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.models.network import Network, select_detections
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import Network, select_detections
 from humbleyolo.storage.array_types import Floats32
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them

@@ -24,8 +24,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.export.card import model_card, sha256
 from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
-from humbleyolo.models.network import Network
 from humbleyolo.models.selection import selection_of
+from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.atomic import cannot_write, make_folder
 
 Precision = Literal["float32", "float16", "int8"]

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from humbleyolo.geometry.rgb import MAX_PIXELS, to_8_bit
+from humbleyolo.geometry.image_decoder import MAX_PIXELS, to_8_bit
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.storage.array_types import Uint8s

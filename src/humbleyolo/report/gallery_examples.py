@@ -8,7 +8,7 @@ import numpy as np
 from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.report.evaluation_reader import Evaluation
 from humbleyolo.report.number_format import cut, gain

@@ -24,7 +24,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.canvas import shrink
 from humbleyolo.drawing.html_page import data_uri, encode_picture
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, Evaluation
 from humbleyolo.report.number_format import printable

@@ -9,8 +9,8 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.models.network import select_detections
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import select_detections
 from humbleyolo.params.sections import Validation
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.losses import Terms

@@ -28,7 +28,7 @@ def open_model(
     """
     if threads is not None and threads < 1:
         raise UserError(f"threads is {threads}; it must be 1 or more")
-    from humbleyolo.detection.git_model import fetch_model, is_remote
+    from humbleyolo.detection.model_from_url import fetch_model, is_remote
 
     if is_remote(str(model)) or revision is not None:
         with tempfile.TemporaryDirectory(prefix="humbleyolo-") as folder:

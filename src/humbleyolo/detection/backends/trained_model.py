@@ -11,8 +11,8 @@ from humbleyolo.storage.array_types import Uint8s
 from humbleyolo.detection.backend import ModelFacts
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.models.artifact import ModelInfo
-from humbleyolo.models.network import Network
 from humbleyolo.models.selection import Selection, selection_of
+from humbleyolo.models.trained_network import Network
 
 
 class TrainedModel:

@@ -14,8 +14,8 @@ from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
-from humbleyolo.models.network import Network, select_detections
 from humbleyolo.models.selection import Selection
+from humbleyolo.models.trained_network import Network, select_detections
 
 GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3)
 ALL = Selection(min_score=0.0, nms_iou=1.0, max_detections=1000)

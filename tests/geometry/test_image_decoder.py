@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.rgb import decode_rgb
+from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.storage.png import encode_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
