@@ -8,7 +8,7 @@ import signal
 import sys
 
 STARTED = sys.argv[0] == "-m"
-"""True where Python is about to run a stage, and no other program imports this package."""
+"""True if Python is about to run a stage, and no other program imports this package."""
 
 if STARTED and hasattr(signal, "pthread_sigmask"):  # Windows has none
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # they wait for `begin_stage`

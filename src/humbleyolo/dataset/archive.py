@@ -127,7 +127,7 @@ class ArchiveWriter:
             fields: M mappings of further COCO fields (`iscrowd`, `difficult`), or None.
 
         Raises:
-            ValueError: For a name that is out of order or leaves the folder, and where lengths differ. For a
+            ValueError: For a name that is out of order or leaves the folder, and if lengths differ. For a
                 box without area or not finite, and a label that is no category.
         """
         self._check_name(file_name)

@@ -49,7 +49,7 @@ def to_json(value: Any) -> bytes:
     """Return a value on one line; a file name that is no UTF-8 is escaped.
 
     Raises:
-        ValueError: Where a number is not finite.
+        ValueError: If a number is not finite.
     """
     return _encode(value).encode("utf-8", "backslashreplace")
 

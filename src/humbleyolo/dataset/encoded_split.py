@@ -82,7 +82,7 @@ def open_encoded(folder: Path) -> EncodedSplit:
     Raises:
         UserError: If a file is missing, damaged or of another shape than the others say.
     """
-    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
+    fix = "run `dvc repro encode`, or `dvc checkout` if it was made before"
     try:
         info = read_json(folder / "split.json")
         if info["format"] != FORMAT:

@@ -12,7 +12,7 @@ BATCH = 32  # images that a network sees at a time
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts(Selection):
-    """Facts of a model, and the selection of its boxes where nobody asks for another.
+    """Facts of a model, and the selection of its boxes if nobody asks for another.
 
     Attributes:
         names: The C class names.

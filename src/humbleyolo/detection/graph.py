@@ -26,7 +26,7 @@ _MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with 
 class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
     """Selection of detections by tensor operations, equal to `models.network.select_detections` in NumPy.
 
-    Suppression is the greedy rule: a box goes where a better one of its class that stays overlaps it by more than
+    Suppression is the greedy rule: a box goes if a better one of its class that stays overlaps it by more than
     `nms_iou`. For all boxes at once, that rule has one solution, which it reaches when it is applied to a guess over
     and over. The steps are as many as the longest chain of boxes, each of which removes the next. So matrices take
     the place of a loop over boxes. The best 1,024 pairs of box and class take part.

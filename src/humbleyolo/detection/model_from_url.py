@@ -21,7 +21,7 @@ def is_remote(model: str) -> bool:
 def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     """Fetch `data/model` of a git repository, from its DVC remote or cache, into an existing folder.
 
-    The selection that its evaluation measured comes along where there is one.
+    The selection that its evaluation measured comes along if there is one.
 
     `revision` is a branch, tag or commit; None: the repository's HEAD. `folder` is that for the model's own folder,
     which is returned.

@@ -116,7 +116,7 @@ def _draw(item: NamedImage, result: Result, path: Path, max_pixels: int) -> None
 
 
 def _drawing_names(items: list[NamedImage]) -> dict[str, str]:
-    """Return the PNG's name for each image: its own, with its old extension in it where two would be alike."""
+    """Return the PNG's name for each image: its own, with its old extension in it if two would be alike."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for item in items:

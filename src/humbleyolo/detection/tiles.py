@@ -17,7 +17,7 @@ _TOUCHES = 0.02  # fraction of a tile's side; a box that near to an inner edge i
 def tile_places(height: int, width: int, side: int) -> Ints:
     """Return the tiles of an image: (T, 4) xyxy whole pixels, row by row.
 
-    Every pixel is on a tile. Tiles are `side` pixels high and wide, or as the image where that is less; they
+    Every pixel is on a tile. Tiles are `side` pixels high and wide, or as the image if that is less; they
     overlap by a quarter or more.
     """
     lefts, tops = _starts(width, side), _starts(height, side)

@@ -56,7 +56,7 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write a picture as PNG: no date, no name, nothing but the pixels.
 
     Raises:
-        UserError: Where the file cannot be written.
+        UserError: If the file cannot be written.
     """
     with atomic_write(path) as file:
         image.save(file, format="PNG", compress_level=6)  # 9 takes up to nine times as long for 3 % less

@@ -44,7 +44,7 @@ class Settings:
     Attributes:
         to: Target, one of `SUFFIX`.
         precision: Precision of the weights; float16 and int8 are LiteRT's alone.
-        threshold: Threshold in the metadata; None: the best on val where the evaluation says so, else 0.5.
+        threshold: Threshold in the metadata; None: the best on val if the evaluation says so, else 0.5.
         nms_iou: Highest overlap of two detections of one class, built in; None: as evaluated, else 0.5.
         threads: Threads that compute; None: the runtimes' choice.
     """
@@ -61,7 +61,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
 
     Args:
         model: The folder that `train` wrote.
-        output: A file, replaced where it is there; for SavedModel a folder that is not there yet.
+        output: A file, replaced if it is there; for SavedModel a folder that is not there yet.
         data: The folder with `grid/test`, `grid/val` (int8) and `dataset/test.zip`.
         settings: Choices of the user.
 

@@ -27,7 +27,7 @@ class Parity:
     Attributes:
         images: Number of images that both were run on.
         difference: Largest difference of a number of the grid.
-        ap: AP of the model; None where the split has no objects.
+        ap: AP of the model; None if the split has no objects.
         export_ap: AP of the export.
         precision: float32, float16 or int8.
     """
@@ -40,7 +40,7 @@ class Parity:
 
     @property
     def problem(self) -> str:
-        """The difference that is over tolerance; empty where there is none."""
+        """The difference that is over tolerance; empty if there is none."""
         lost = 0.0 if self.ap is None or self.export_ap is None else self.ap - self.export_ap
         if self.precision != "float32":
             if not lost <= ROUNDED_AP:
@@ -62,7 +62,7 @@ class Parity:
 def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
     """Run both on a split.
 
-    Edges are not rounded to whole pixels, even where the selection asks for it. That would make a pixel, and so a
+    Edges are not rounded to whole pixels, even if the selection asks for it. That would make a pixel, and so a
     step of AP, out of a difference in the sixth digit.
 
     Raises:

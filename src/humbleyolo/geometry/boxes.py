@@ -8,7 +8,7 @@
                   |    +    |        the one pixel at the image's upper left corner is (0, 0, 1, 1).
                   +---------+ (right, bottom)
 
-Units are the caller's: pixels, or fractions of the image where a name ends in `_rel`.
+Units are the caller's: pixels, or fractions of the image if a name ends in `_rel`.
 """
 
 import numpy as np

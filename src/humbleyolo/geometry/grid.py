@@ -90,7 +90,7 @@ class Encoded(NamedTuple):
 
     targets: Floats32  # (N, R, S, K)
     place: Ints  # (M,) the object's index among its image's A boxes, in `decode_grid`'s order; -1: none
-    shared: Bools  # (M,) True where another object's centre lies in the same cell
+    shared: Bools  # (M,) True if another object's centre lies in the same cell
 
     @property
     def kept(self) -> Bools:

@@ -60,7 +60,7 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     """Return an image of any mode in mode L or RGB.
 
     Transparent pixels are laid on black. Grey of 16 bits is scaled to 8. Floats are scaled so that the highest finite
-    value, or 1 where that is lower, becomes 255; NaN and what is under 0 become black, infinity white.
+    value, or 1 if that is lower, becomes 255; NaN and what is under 0 become black, infinity white.
     """
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)  # NaN is 0

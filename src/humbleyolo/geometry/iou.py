@@ -27,7 +27,7 @@ def edges_of(boxes: Any) -> Edges:
 
 
 def area(box: Edges, ops: Any = np) -> Any:
-    """Return the areas (...) of boxes; 0 where an edge is on the wrong side."""
+    """Return the areas (...) of boxes; 0 if an edge is on the wrong side."""
     return ops.maximum(box.right - box.left, 0.0) * ops.maximum(box.bottom - box.top, 0.0)
 
 
@@ -38,7 +38,7 @@ def intersection(a: Edges, b: Edges, ops: Any = np) -> Any:
 
 
 def iou(a: Edges, b: Edges, ops: Any = np) -> Any:
-    """Return the intersection over union (...) of boxes, pair by pair; 0 where neither has area."""
+    """Return the intersection over union (...) of boxes, pair by pair; 0 if neither has area."""
     both = intersection(a, b, ops)
     union = area(a, ops) + area(b, ops) - both
     return both / ops.maximum(union, _LEAST_UNION)

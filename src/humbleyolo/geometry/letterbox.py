@@ -12,7 +12,7 @@ from humbleyolo.storage.array_types import Floats, Rgb
 
 @dataclass(frozen=True)
 class Letterbox:
-    """An image scaled to fit the network's input, whole, in the middle, padded where the shapes differ.
+    """An image scaled to fit the network's input, whole, in the middle, padded if the shapes differ.
 
     Attributes:
         image_height: Height of the image, pixels.

@@ -135,7 +135,7 @@ def read_ceiling(report: Path, split: str) -> float | None:
     Raises:
         UserError: If the report is missing or damaged.
     """
-    fix = "run `dvc repro encode`, or `dvc checkout` where it was made before"
+    fix = "run `dvc repro encode`, or `dvc checkout` if it was made before"
     try:
         ap = read_json(report)[split][0]["ap"]
     except FileNotFoundError:

@@ -26,7 +26,7 @@ AreaRanges = Mapping[str, tuple[float, float]]  # square pixels
 
 MOST_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
 WHOLE_RANGE: AreaRanges = {"all": (0.0, 1e10)}  # COCO's
-_IMAGES = 100  # matched at a time where every match is kept, which takes hotcoco 10 kB an image and class
+_IMAGES = 100  # matched at a time if every match is kept, which takes hotcoco 10 kB an image and class
 
 _Table = TypeVar("_Table", TruthTable, DetectionTable)
 

@@ -198,7 +198,7 @@ class DetectionTable(BoxTable):
 
 
 def ratio(part: Array, whole: Array) -> Floats:
-    """Return part / whole, element by element; NaN (undefined) where whole is 0."""
+    """Return part / whole, element by element; NaN (undefined) if whole is 0."""
     return np.asarray(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0))
 
 

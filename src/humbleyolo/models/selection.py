@@ -68,7 +68,7 @@ DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # without 
 
 
 class _SelectionFile(Section):
-    """`selection.json`. Its `threshold` is the best on val, or null where none is any good."""
+    """`selection.json`. Its `threshold` is the best on val, or null if none is any good."""
 
     format: int
     weights_sha256: str  # hash of the weights.npz that was measured
@@ -120,7 +120,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
 def selection_of(model: Path) -> Selection:
     """Return the selection that the evaluation beside a model's folder measured.
 
-    It is the default where there is none of these very weights; `threshold_from` says why.
+    It is the default if there is none of these very weights; `threshold_from` says why.
     """
     try:
         return read_selection(model.parent / "evaluation" / NAME, model / "weights.npz")

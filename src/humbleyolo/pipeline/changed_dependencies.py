@@ -1,7 +1,7 @@
 """Dependencies that changed since a stage started.
 
 DVC hashes parameters, code and inputs when a stage has ended, and would record those of the next try as what was run.
-So a stage compares them itself, and fails where they changed meanwhile.
+So a stage compares them itself, and fails if they changed meanwhile.
 """
 
 import os
@@ -29,7 +29,7 @@ class Snapshot:
     """Parameters and inputs of a stage as it started.
 
     Attributes:
-        params: The bytes of params.yaml; None where there is none.
+        params: The bytes of params.yaml; None if there is none.
         inputs: Stamps of the files that people edit.
     """
 
@@ -49,7 +49,7 @@ def take_snapshot(inputs: list[str]) -> Snapshot:
 def find_changes(before: Snapshot, stage: str, inputs: list[str]) -> list[str]:
     """Return the sections, files of code and inputs that changed since a stage started.
 
-    Code counts where dvc.yaml lists it, or a folder that it lies in, used or not: DVC hashes whole folders.
+    Code counts if dvc.yaml lists it, or a folder that it lies in, used or not: DVC hashes whole folders.
 
     Args:
         before: The snapshot of the start.

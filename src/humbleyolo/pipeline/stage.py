@@ -25,7 +25,7 @@ class Made(NamedTuple):
     Attributes:
         what: The outcome in words, for example `6,500 images drawn`.
         folder: The folder that the stage wrote into.
-        more: Further facts; empty where there are none.
+        more: Further facts; empty if there are none.
     """
 
     what: str

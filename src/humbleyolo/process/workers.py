@@ -82,7 +82,7 @@ def map_in_order(
     except BrokenProcessPool:
         time.sleep(_MEANWHILE_S)  # a signal that ended a worker may be on its way to this process too
         raise UserError(
-            "a worker process was killed from outside, as the system does where memory runs out; make the images "
+            "a worker process was killed from outside, as the system does if memory runs out; make the images "
             "smaller, or use one core: `taskset -c 0 dvc repro`"
         ) from None
     finally:

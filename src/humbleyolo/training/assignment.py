@@ -15,7 +15,7 @@ class Assigned(NamedTuple):
     """Ground truth laid out as the predictions are: box b of a cell is the object of predictor b."""
 
     parts: Parts  # as in the targets, but the boxes of a cell in their predictors' places
-    iou: tf.Tensor  # (N, R, S, B) of each predictor with its object, 0 where it has none; no gradient
+    iou: tf.Tensor  # (N, R, S, B) of each predictor with its object, 0 if it has none; no gradient
 
 
 def assign_responsible(truth: Parts, predicted: Parts, grid: Grid) -> Assigned:

@@ -29,7 +29,7 @@ class Plan:
 
     Attributes:
         sources: (N, L) int64, the dataset's images that are seen.
-        scale: (N, L, 2) float64, a of x and of y; negative where mirrored.
+        scale: (N, L, 2) float64, a of x and of y; negative if mirrored.
         shift: (N, L, 2) float64, b of x and of y, whole pixels.
         window: (N, L, 4) float64 xyxy, whole pixels, the part of the new image that shows the layer; without area
             for a layer that is not shown.

@@ -253,5 +253,5 @@ def _loaded_sources() -> set[tuple[str, Path]]:
 
 
 def _bytes_of(array: Array) -> memoryview:
-    """Return an array's bytes, without a copy where they lie in order already."""
+    """Return an array's bytes, without a copy if they lie in order already."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

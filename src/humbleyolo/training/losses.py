@@ -55,7 +55,7 @@ def mistaken_iou(truth: Parts, predicted: Parts, grid: Grid, *, mixed_units: boo
     """Return the IoU (N, R, S, B) of boxes pair by pair, or the article's formula, 0 to 1.
 
     By that formula two boxes overlap, in each direction, by half the sum of their lengths less the distance of their
-    centres. It gives too much where one box holds the other. Without mistakes it is `iou`. A word of 24 x 10 pixels
+    centres. It gives too much if one box holds the other. Without mistakes it is `iou`. A word of 24 x 10 pixels
     moved by 8 pixels, on 64 pixels with 2 x 2 cells: 0.50; 0.20 with `mixed_units`; 0.71 with both.
 
     By `mixed_units` distances are in cells, but lengths in fractions of the image; by `square_for_abs` distances are
@@ -177,7 +177,7 @@ def _binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:
 
 
 def _weight_of_cell(truth: Parts, class_weights: Sequence[float]) -> tf.Tensor:
-    """Return the weight (N, R, S) of each cell's true class, 0 where the cell is empty."""
+    """Return the weight (N, R, S) of each cell's true class, 0 if the cell is empty."""
     return tf.reduce_sum(truth.class_probs * tf.constant(class_weights, tf.float32), axis=-1)
 
 

@@ -32,7 +32,7 @@ class ValidationScore:
         self._truths = TruthTable(len(split), split.image_index, boxes, labels, np.zeros(len(labels), bool))
 
     def score(self, predictions: Floats32) -> tuple[float | None, float | None]:
-        """Return AP and AP50 of (N, R, S, K) predictions; None where the split has no objects."""
+        """Return AP and AP50 of (N, R, S, K) predictions; None if the split has no objects."""
         found = select_detections(predictions, self._split.grid, self._selection)
         detections = DetectionTable.from_detections(found)
         return average_precision(self._truths, detections, self._split.grid.classes)

@@ -59,7 +59,7 @@ def read(reader: SourceReader) -> UncheckedSet:
 def _box(classes: tuple[str, ...], file: str, line: str, number: int) -> UncheckedBox:
     columns = line.split(maxsplit=4)
     if len(columns) < 4:
-        why = "a line has 4: left top right bottom, and the class where there are several"
+        why = "a line has 4: left top right bottom, and the class if there are several"
         raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", why)
     left, top, right, bottom = (parse_number(text, name) for text, name in zip(columns[:4], _CORNERS, strict=True))
     label = columns[4] if len(columns) == 5 else _only_class(classes, file)
