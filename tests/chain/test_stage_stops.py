@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_workers_too(name: str, busy: Project) -> None:
 def test_a_worker_that_is_killed_ends_the_stage_in_words(name: str, busy: Project) -> None:
     before = cached_outputs(busy, name)
     stage = run_until(busy, name, working)
-    os.kill(stage.session()[-1], signal.SIGKILL)  # as the system does where memory runs out
+    os.kill(stage.session()[-1], signal.SIGKILL)  # as the system does if memory runs out
     code, said = stage.end()
     assert code == 2, said
     assert said.splitlines()[-1].startswith("error: a worker process was killed from outside, as the system does")
