@@ -6,20 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from repository import ROOT
-from ruamel.yaml import YAML
 from sections import loss_section, model_section
+from small_training import encode_split, write_params
 
-from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
-from humbleyolo.storage.png import encode_png
 from humbleyolo.training import checkpoint
 from humbleyolo.training.progress_bar import TrainingProgress
 from stages.train import train
@@ -29,16 +25,6 @@ RUNTIME, PARAMS = load_params(ROOT / "params.yaml", "runtime", "train")
 PARAMS = PARAMS.model_copy(update={"epochs": 2, "batch": 4, "warmup_epochs": 0.0, "patience": 0})
 LOSS = loss_section("yolov1")
 MODEL = model_section("humble")
-
-
-def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
-    rng = np.random.default_rng(images)
-    with ArchiveWriter(folder.with_suffix(".zip"), classes) as archive:
-        for number in range(images):
-            pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
-            archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
-    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +107,6 @@ def test_splits_that_do_not_belong_together_are_refused(data: Path, tmp_path: Pa
     assert not (tmp_path / "model").exists()
 
 
-def project(folder: Path, **values: object) -> None:
-    yaml = YAML()
-    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    for key, value in values.items():
-        section, name = key.split("__")
-        params[section][name] = value
-    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-
-
 def run(folder: Path, data: Path, out: str = "model", **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stages.train", str(data / "train"), str(data / "val"), out]
     everything = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
@@ -142,7 +118,7 @@ def test_started_as_dvc_starts_it_the_bytes_are_the_same_on_any_number_of_cores(
     grid = Grid(48, 80, 3, 5, 1, 2)
     for name, images in (("train", 33), ("val", 5)):
         encode_split(tmp_path / name, grid, images)
-    project(
+    write_params(
         tmp_path, encode__height=48, encode__width=80, encode__rows=3, encode__cols=5, train__epochs=2,
         train__warmup_epochs=1.0, train__batch=16, model__name="compact", model__width=0.5,
     )  # fmt: skip
@@ -177,7 +153,7 @@ def test_the_thread_counts_of_params_yaml_are_those_of_tensorflow() -> None:
 
 @pytest.mark.slow
 def test_a_mistake_in_the_parameters_ends_it_before_any_work(data: Path, tmp_path: Path) -> None:
-    project(tmp_path, train__epochs=-1)
+    write_params(tmp_path, train__epochs=-1)
     done = run(tmp_path, data)
     assert done.returncode == 2
     assert "train.epochs: -1 is not allowed" in done.stderr

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from repository import ROOT
+from ruamel.yaml import YAML
 from sections import loss_section, model_section
 
 from humbleyolo.dataset.archive import ArchiveWriter
@@ -45,6 +46,28 @@ def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> Encod
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, boxes, labels)
     list(encode_archive(folder / "split.zip", grid, 0, folder / "grid"))
     return open_encoded(folder / "grid")
+
+
+def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
+    """Noise with one box an image as large as the grid, encoded into `folder`."""
+    rng = np.random.default_rng(images)
+    with ArchiveWriter(folder.with_suffix(".zip"), classes) as archive:
+        for number in range(images):
+            pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
+            archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
+    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder))
+    return folder
+
+
+def write_params(folder: Path, **values: object) -> None:
+    """The project's params.yaml with other values: `train__epochs=2` is train.epochs."""
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for key, value in values.items():
+        section, name = key.split("__")
+        params[section][name] = value
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
 
 
 def start(split: EncodedSplit, model: Model = HUMBLE, train: Train = PLAIN, seed: int = 1) -> Trainer:

@@ -17,7 +17,7 @@ import pytest
 from repository import ROOT
 from sections import loss_section
 from small_disk import small_disk
-from small_training import PLAIN, TINY, draw_split
+from small_training import PLAIN, TINY, draw_split, encode_split, write_params
 from small_training import start as start_humble
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
@@ -361,12 +361,10 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 @pytest.mark.slow
 def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     """The stage itself, killed by -9 at drawn moments, in the middle of writing a checkpoint too."""
-    from test_train_stage import encode_split, project
-
     for name, images in (("train", 65), ("val", 9)):
         encode_split(tmp_path / name, TINY, images)
     augment = {"flip": 0.5, "scale": 0.2, "brightness": 0.2}
-    project(
+    write_params(
         tmp_path, encode__height=16, encode__width=24, encode__rows=1, encode__cols=2, train__epochs=12,
         train__warmup_epochs=1.0, train__batch=4, model__name="compact", model__width=0.15, model__stride=4,
         train__augment={**PLAIN.augment.model_dump(), **augment},
