@@ -11,7 +11,7 @@ from small_training import IOU, PLAIN, start
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.training.loop import Trained, train_network
-from humbleyolo.training.losses import WeightedLoss
+from humbleyolo.training.weighted_loss import WeightedLoss
 
 
 class Pretender:

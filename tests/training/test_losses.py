@@ -16,7 +16,8 @@ from humbleyolo.geometry.iou import iou
 from humbleyolo.params.sections import Loss
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.training.assignment import assign_responsible
-from humbleyolo.training.losses import LOSSES, Terms, WeightedLoss
+from humbleyolo.training.losses import Terms
+from humbleyolo.training.weighted_loss import LOSSES, WeightedLoss
 
 TINY = 1e-7
 

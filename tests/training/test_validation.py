@@ -7,8 +7,8 @@ from small_training import IOU, PLAIN, start
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.training import validation as module
-from humbleyolo.training.losses import WeightedLoss
 from humbleyolo.training.validation import ValidationScore
+from humbleyolo.training.weighted_loss import WeightedLoss
 
 
 def test_the_truth_scores_1_and_costs_nothing(odd: EncodedSplit) -> None:

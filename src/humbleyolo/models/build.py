@@ -5,6 +5,7 @@ import keras
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.compact import compact
 from humbleyolo.models.humble import humble
+from humbleyolo.models.lite import lite
 from humbleyolo.models.yolov1 import yolov1
 from humbleyolo.params.sections import Model
 
@@ -24,4 +25,6 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
         return humble(grid, model.humble, seed)
     if model.name == "yolov1":
         return yolov1(grid, model.width, seed)
-    return compact(grid, model.width, model.depth, model.stride, model.squeeze_excitation, seed)
+    if model.name == "lite":
+        return lite(grid, model.width, model.depth, seed)
+    return compact(grid, model.width, model.depth, model.stride, model.squeeze_excitation, model.edges, seed)

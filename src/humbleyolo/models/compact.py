@@ -18,7 +18,7 @@ import keras
 from keras import layers
 
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.layers import DetectionHead, Seeds, SpaceToDepth
+from humbleyolo.models.layers import DetectionHead, EdgesHead, Seeds, SpaceToDepth
 from humbleyolo.params.rules import PATCH
 
 _TRUNK_CHANNELS = (32, 64)  # at least, and at most behind the first stride
@@ -28,7 +28,9 @@ _BINS = 17
 _SQUEEZE = 4  # a block's channels for each one that the image is squeezed into
 
 
-def compact(grid: Grid, width: float, depth: float, stride: int, squeeze_excitation: bool, seed: int) -> keras.Model:
+def compact(
+    grid: Grid, width: float, depth: float, stride: int, squeeze_excitation: bool, edges: bool, seed: int
+) -> keras.Model:
     """Build the network.
 
     Args:
@@ -38,6 +40,7 @@ def compact(grid: Grid, width: float, depth: float, stride: int, squeeze_excitat
         stride: Pixels from feature to feature at the trunk's end: 4 times a power of two.
         squeeze_excitation: Weights for the channels of residual blocks from the whole image (Hu et al. 2018,
             "Squeeze-and-Excitation Networks", equations 2 to 4), so that every cell knows the kind of image.
+        edges: Distances to a box's edges in place of its centre and size, so that x, y may leave the cell.
         seed: Seed of the initial weights.
 
     Returns:
@@ -68,7 +71,7 @@ def compact(grid: Grid, width: float, depth: float, stride: int, squeeze_excitat
     x = blocks.conv(x, "cell", filters)
     for number in range(1, 1 + max(1, round(depth * _mixing_blocks(grid)))):
         x = blocks.mix(x, f"mix{number}", filters, squeeze_excitation)
-    head = DetectionHead(grid.classes, grid.boxes, _BINS, name="head")
+    head = (EdgesHead if edges else DetectionHead)(grid.classes, grid.boxes, _BINS, name="head")
     # Small, so that every distribution starts nearly even. With usual ones AP after 6 epochs of the default data
     # varied from 0.82 to 0.88 with the seed.
     start = keras.initializers.RandomNormal(stddev=0.01, seed=blocks.seeds.draw())

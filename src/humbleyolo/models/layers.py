@@ -7,6 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.geometry.grid import BOX_NUMBERS
+from humbleyolo.storage.array_types import Floats32
+
+_RARE = -4.0  # logit of an untrained confidence: few cells answer for an object (Lin et al. 2017, section 4.1)
 
 
 class Seeds:
@@ -91,14 +94,49 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
             raw, [self.classes, self.boxes, self.boxes * 4 * self.bins], axis=-1
         )
         choices = tf.nn.softmax(tf.reshape(choices, (-1, rows, cols, self.boxes * 4, self.bins)))
-        even = np.linspace(0, 1, self.bins, dtype=np.float32)
-        values = np.tile([even, even, even**2, even**2], (self.boxes, 1))  # (4 B, bins)
+        values = np.tile(self._values(), (self.boxes, 1))  # (4 B, bins)
         means = tf.reduce_sum(choices * tf.constant(values), axis=-1)  # (N, R, S, 4 B)
-        means = tf.reshape(means, (-1, rows, cols, self.boxes, 4))
-        box = tf.concat([means, tf.sigmoid(confidence)[..., None]], axis=-1)  # (N, R, S, B, 5)
+        means = self._boxes_of(tf.reshape(means, (-1, rows, cols, self.boxes, 4)))
+        box = tf.concat([means, tf.sigmoid(self._logits_of(confidence))[..., None]], axis=-1)  # (N, R, S, B, 5)
         box = tf.reshape(box, (-1, rows, cols, self.boxes * BOX_NUMBERS))
         return tf.concat([tf.nn.softmax(class_probs), box], axis=-1)
+
+    def _values(self) -> list[Floats32]:
+        """Return the values (4, bins) to choose among."""
+        even = np.linspace(0, 1, self.bins, dtype=np.float32)
+        return [even, even, even**2, even**2]
+
+    def _boxes_of(self, means: tf.Tensor) -> tf.Tensor:
+        """Return x, y, w, h (N, R, S, B, 4) of the four means."""
+        return means
+
+    def _logits_of(self, confidence: tf.Tensor) -> tf.Tensor:
+        """Return the confidence's logits (N, R, S, B) of its raw numbers."""
+        return confidence
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that build the layer again."""
         return {**super().get_config(), "classes": self.classes, "boxes": self.boxes, "bins": self.bins}
+
+
+@keras.saving.register_keras_serializable("humbleyolo")
+class EdgesHead(DetectionHead):
+    """Turn raw numbers into predictions as `DetectionHead` does, but for boxes whose centres may lie in other cells.
+
+    A cell gives the distances from its own centre to a box's left, top, right and lower edge, as parts of the image.
+    So cells beside the one that holds an object's centre can answer for it, and x, y may leave 0 to 1. The distances
+    reach from half a cell, to the inside, to the whole image. Their roots are evenly spaced.
+    """
+
+    def _values(self) -> list[Floats32]:
+        return 4 * [np.linspace(0, 1, self.bins, dtype=np.float32) ** 2]
+
+    def _boxes_of(self, means: tf.Tensor) -> tf.Tensor:
+        _, rows, cols, _, _ = means.shape
+        left, top, right, bottom = tf.unstack(means, axis=-1)
+        x, y = 0.5 + (right - left) * (cols / 2), 0.5 + (bottom - top) * (rows / 2)
+        w, h = (tf.maximum(sides - 1 / cells, 0.0) for sides, cells in ((left + right, cols), (top + bottom, rows)))
+        return tf.stack([x, y, w, h], axis=-1)
+
+    def _logits_of(self, confidence: tf.Tensor) -> tf.Tensor:
+        return confidence + _RARE

@@ -9,6 +9,7 @@ from humbleyolo.params.error_texts import shown
 from humbleyolo.params.keys import Key
 
 PATCH = 4  # pixels; the smallest stride of model `compact`, of which a cell's sides are multiples
+LITE_STRIDE = 16  # pixels; a cell's sides are multiples of it for model `lite`
 YOLOV1_STRIDE = 64  # pixels; an image's sides are multiples of it for model `yolov1`
 HUMBLE_LEAST = 14  # pixels of a side that model `humble` can halve twice, without padding
 
@@ -112,12 +113,13 @@ def _enough_colours(ground: list[str], background: str) -> str | None:
 @_rule("encode.rows", "encode.height", "model.name", "model.stride")
 @_rule("encode.cols", "encode.width", "model.name", "model.stride")
 def _cells_fit_the_stride(cells: int, pixels: int, model: str, stride: int) -> str | None:
-    if model != "compact" or pixels < cells or not pixels % (stride * cells):
+    stride = LITE_STRIDE if model == "lite" else stride
+    if model not in ("compact", "lite") or pixels < cells or not pixels % (stride * cells):
         return None
     fits = [str(count) for count in range(1, pixels + 1) if not pixels % (stride * count)]
     return (
         f"{cells} does not divide {pixels} pixels into cells of a multiple of {stride} pixels, which model "
-        f"compact needs; allowed: {', '.join(fits) or f'any, for a multiple of {stride} pixels'}"
+        f"{model} needs; allowed: {', '.join(fits) or f'any, for a multiple of {stride} pixels'}"
     )
 
 
@@ -137,6 +139,22 @@ def _output_is_probabilities(loss: str, model: str) -> str | None:
         return "iou takes logarithms of probabilities, which yolov1's linear output is not; allowed: yolov1, article"
     if loss == "iou" and model == "humble":
         return "iou needs class probabilities that add up to 1, which humble's do not; allowed: yolov1, article"
+    return None
+
+
+@_rule("loss.name", "model.name", "model.edges", "encode.boxes")
+def _cells_beside_the_centre_can_answer(loss: str, model: str, edges: bool, boxes: int) -> str | None:
+    if loss != "aligned":
+        return None
+    if model != "lite" and not (model == "compact" and edges):
+        return f"aligned needs model lite, or compact with edges: true; {model} cannot reach beyond its cell"
+    return f"aligned takes one box per cell; allowed: encode.boxes 1, not {boxes}" if boxes > 1 else None
+
+
+@_rule("train.start", "model.name")
+def _weights_are_there(start: str, model: str) -> str | None:
+    if start == "pretrained" and model != "lite":
+        return f"pretrained weights are there for model lite alone, not {model}; allowed: scratch"
     return None
 
 

@@ -146,24 +146,35 @@ class Humble(Section):
 class Model(Section):
     """The network and its size."""
 
-    name: Literal["humble", "compact", "yolov1"]
+    name: Literal["humble", "compact", "lite", "yolov1"]
     width: Annotated[float, Field(gt=0, le=16)]
     depth: Annotated[float, Field(gt=0, le=16)]
     stride: Literal[4, 8, 16, 32]
     squeeze_excitation: bool
+    edges: bool
     humble: Humble
+
+
+class Aligned(Section):
+    """Assignment of several cells to an object, by loss `aligned`."""
+
+    cells: Annotated[int, Field(ge=1, le=1000)]
+    alpha: Annotated[float, Field(ge=0, le=10)]
+    beta: Annotated[float, Field(ge=0, le=10)]
+    gamma: Annotated[float, Field(ge=0, le=10)]
 
 
 class Loss(Section):
     """The loss, and the weights of its terms and classes."""
 
-    name: Literal["article", "yolov1", "iou"]
+    name: Literal["article", "yolov1", "iou", "aligned"]
     lambda_coord: Weight
     lambda_obj: Weight
     lambda_noobj: Weight
     lambda_class: Weight
     class_weights: dict[Name, Weight]
     mistakes: list[ArticleMistake]
+    aligned: Aligned
 
 
 class Augment(Section):
@@ -190,9 +201,20 @@ class Validation(Section):
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
 
 
+class Backbone(Section):
+    """Training of a pretrained backbone."""
+
+    frozen_blocks: Annotated[int, Field(ge=0, le=12)]
+    frozen_part: Fraction
+    rate: Fraction
+    weight_decay: Weight
+
+
 class Train(Section):
     """The training loop."""
 
+    start: Literal["scratch", "pretrained"]
+    backbone: Backbone
     include_val: bool
     epochs: Count
     batch: Count

@@ -12,10 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import tensorflow as tf
 
-from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, Parts, box_edges, split_parts
-from humbleyolo.geometry.iou import iou
-from humbleyolo.params.sections import Loss
+from humbleyolo.geometry.iou import Edges, iou
 from humbleyolo.training.assignment import Assigned, assign_responsible
 
 Terms = dict[str, tf.Tensor]  # name -> (N,)
@@ -132,20 +130,30 @@ def complete_iou(truth: Parts, predicted: Parts, grid: Grid) -> tf.Tensor:
     It is the IoU, less the centres' squared distance over the squared diagonal of the box around both, less a
     term of the aspect ratios.
     """
-    a, b = box_edges(truth, grid), box_edges(predicted, grid)
+    angles = _shape_angle(truth, grid), _shape_angle(predicted, grid)
+    return complete_iou_of(box_edges(truth, grid), box_edges(predicted, grid), *angles)
+
+
+def complete_iou_of(a: Edges, b: Edges, angle_a: tf.Tensor, angle_b: tf.Tensor) -> tf.Tensor:
+    """Return the CIoU (...) of boxes pair by pair; their angles are arctan(width / height)."""
     overlap = iou(a, b, tf)
     distance = ((a.left + a.right - b.left - b.right) ** 2 + (a.top + a.bottom - b.top - b.bottom) ** 2) / 4
     around = (tf.maximum(a.right, b.right) - tf.minimum(a.left, b.left)) ** 2 + (
         tf.maximum(a.bottom, b.bottom) - tf.minimum(a.top, b.top)
     ) ** 2
-    aspect = (4 / math.pi**2) * (_shape_angle(truth, grid) - _shape_angle(predicted, grid)) ** 2
+    aspect = (4 / math.pi**2) * (angle_a - angle_b) ** 2
     weight = tf.stop_gradient(aspect / tf.maximum(1 - overlap + aspect, TINY))
     return overlap - distance / tf.maximum(around, TINY) - weight * aspect
 
 
 def _shape_angle(parts: Parts, grid: Grid) -> tf.Tensor:
     """Return arctan(width / height), (N, R, S, B), of boxes whose sides are taken as `_SHORTEST` at least."""
-    return tf.atan2(*(tf.maximum(side, _SHORTEST) for side in (parts.w_rel * grid.width, parts.h_rel * grid.height)))
+    return shape_angle(parts.w_rel * grid.width, parts.h_rel * grid.height)
+
+
+def shape_angle(width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
+    """Return arctan(width / height) (...) of boxes in pixels, whose sides are taken as `_SHORTEST` at least."""
+    return tf.atan2(*(tf.maximum(side, _SHORTEST) for side in (width, height)))
 
 
 def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
@@ -161,7 +169,7 @@ def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Se
     """
     predicted = split_parts(y_pred, grid.classes)
     truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
-    entropy = _binary_entropy(overlap, predicted.confidence)
+    entropy = binary_entropy(overlap, predicted.confidence)
     log_probs = tf.math.log(tf.maximum(predicted.class_probs, TINY))
     return {
         "box": _sum(truth.confidence * (1 - complete_iou(truth, predicted, grid))),
@@ -171,7 +179,8 @@ def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Se
     }
 
 
-def _binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:
+def binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:
+    """Return H(target, prob) (...) = - target log prob - (1 - target) log (1 - prob)."""
     prob = tf.clip_by_value(prob, TINY, 1 - TINY)
     return -target * tf.math.log(prob) - (1 - target) * tf.math.log(1 - prob)
 
@@ -183,34 +192,3 @@ def _weight_of_cell(truth: Parts, class_weights: Sequence[float]) -> tf.Tensor:
 
 def _sum(values: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(values, axis=list(range(1, len(values.shape))))  # (N,)
-
-
-LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1, "iou": iou_loss}
-
-
-class WeightedLoss:
-    """The loss that `params.yaml` names, with its weights.
-
-    Raises:
-        UserError: A weight is given to a class that does not exist.
-    """
-
-    def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid) -> None:
-        unknown = sorted(set(loss.class_weights) - set(categories))
-        if unknown:
-            raise UserError(
-                f"params.yaml: loss.class_weights: {', '.join(map(repr, unknown))} is no class of the data; "
-                f"allowed: {', '.join(map(repr, categories))}"
-            )
-        self._grid = grid
-        self._class_weights = tuple(float(loss.class_weights.get(name, 1.0)) for name in categories)
-        self._terms = LOSSES[loss.name]
-        self._options = {"mistakes": frozenset(loss.mistakes)} if loss.name == "article" else {}
-        self._weights = dict.fromkeys(("xy", "wh", "box"), loss.lambda_coord) | {
-            "obj": loss.lambda_obj, "noobj": loss.lambda_noobj, "class": loss.lambda_class
-        }  # fmt: skip
-
-    def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
-        """Return each term (N,) times its weight, of targets and predictions (N, R, S, K)."""
-        terms = self._terms(y_true, y_pred, self._grid, self._class_weights, **self._options)
-        return {name: self._weights[name] * term for name, term in terms.items()}

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.grid import encode_boxes
 from humbleyolo.models.artifact import Weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
@@ -20,8 +19,10 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
-from humbleyolo.training.losses import WeightedLoss
+from humbleyolo.training.optimizer import Optimizer
+from humbleyolo.training.pretrained import freeze, load_pretrained
 from humbleyolo.training.schedule import epoch_order, learning_rate
+from humbleyolo.training.weighted_loss import WeightedLoss
 
 LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
 
@@ -46,13 +47,7 @@ class Trainer:
         self.loss = WeightedLoss(loss, data.categories, data.grid)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
-        self._optimizer = keras.optimizers.AdamW(
-            train.learning_rate, weight_decay=train.weight_decay, global_clipnorm=train.clip_norm or None
-        )
-        self._optimizer.exclude_from_weight_decay(
-            [variable for variable in network.trainable_variables if len(variable.shape) < 2]
-        )
-        self._optimizer.build(network.trainable_variables)
+        self._optimizer = Optimizer(network, train, train.epochs * self.steps_an_epoch)
         slow_by_name = {variable.path: variable for variable in average.weights}
         self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.weights]
         for variable, slow in self._pairs:
@@ -62,8 +57,9 @@ class Trainer:
         layers = 4 if train.augment.mosaic else 1
         plan = [(layers, 2), (layers, 2), (layers, 4), (4,)] if self._augments else []
         pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
-        targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in (data.grid.shape, *plan))
-        rates = 2 * [tf.TensorSpec((), tf.float32)]
+        shapes = (self.loss.target_shape, *plan)
+        targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in shapes)
+        rates = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)]
         self._step = tf.function(
             self._augmented_step if self._augments else self._one_step,
             input_signature=[*rates, targets, tf.TensorSpec((train.batch, *pixels), tf.uint8), *changes],
@@ -100,7 +96,8 @@ class Trainer:
         """
         rate = learning_rate(step, self.steps_an_epoch, self._train)
         decay = min(self._train.ema_decay, (1 + step) / (10 + step))
-        terms = self._step(tf.constant(rate, tf.float32), tf.constant(decay, tf.float32), *inputs)
+        rates = self._optimizer.rates(rate, step)
+        terms = self._step(tf.constant(rates, tf.float32), tf.constant(decay, tf.float32), *inputs)
         return np.asarray(terms)
 
     def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
@@ -110,29 +107,28 @@ class Trainer:
         """
         data = self._data
         if not self._augments:
-            return [tf.constant(data.targets[chosen]), tf.constant(data.images[chosen])]
+            return [tf.constant(self.loss.targets_of(data, chosen)), tf.constant(data.images[chosen])]
         size = (data.grid.height, data.grid.width)
         plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
         moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
-        targets = encode_boxes(*moved, len(chosen), data.grid).targets
+        targets = self.loss.targets(*moved, len(chosen))
         changes = (plan.scale, plan.shift, plan.window, plan.colour)
         images = tf.constant(data.images[plan.sources])
         return [tf.constant(targets), images, *(tf.constant(part, tf.float32) for part in changes)]
 
     def _augmented_step(
-        self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
+        self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
     ) -> tf.Tensor:
-        return self._one_step(rate, decay, targets, change_images(images, self._data.fill, *plan))
+        return self._one_step(rates, decay, targets, change_images(images, self._data.fill, *plan))
 
-    def _one_step(self, rate: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        self._optimizer.learning_rate.assign(rate)
+    def _one_step(self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             predictions = tf.cast(self._network(images, training=True), tf.float32)
             terms = self.loss(targets, predictions)
             total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
         self.term_names = list(terms)
         variables = self._network.trainable_variables
-        self._optimizer.apply_gradients(zip(tape.gradient(total, variables), variables, strict=True))
+        self._optimizer.apply(tape.gradient(total, variables), rates)
         for variable, slow in self._pairs:
             slow.assign_sub((1 - decay) * (slow - variable))
         return tf.stack(list(terms.values()))  # (T, N)
@@ -196,4 +192,7 @@ def build_trainer(seed: int, runtime: Runtime, model: Model, loss: Loss, train: 
         average = build_model(model, data.grid, seed)
     except ValueError as error:
         raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
+    if train.start == "pretrained":
+        load_pretrained(network)
+        freeze(network, train.backbone.frozen_blocks)
     return Trainer(network, average, data, loss, train, seed)

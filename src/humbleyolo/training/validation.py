@@ -1,7 +1,5 @@
 """The score of a network on val after an epoch, which decides the epoch that is kept."""
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +11,7 @@ from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import select_detections
 from humbleyolo.params.sections import Validation
 from humbleyolo.storage.array_types import Floats32
-from humbleyolo.training.losses import Terms
+from humbleyolo.training.weighted_loss import WeightedLoss
 
 _BATCH = 250  # images whose loss is computed at a time
 
@@ -37,12 +35,12 @@ class ValidationScore:
         detections = DetectionTable.from_detections(found)
         return average_precision(self._truths, detections, self._split.grid.classes)
 
-    def terms(self, predictions: Floats32, loss: Callable[..., Terms]) -> dict[str, float]:
+    def terms(self, predictions: Floats32, loss: WeightedLoss) -> dict[str, float]:
         """Return the weighted mean of each loss term, computed batch by batch."""
         sums: dict[str, float] = {}
         for start in range(0, len(predictions), _BATCH):
-            part = slice(start, start + _BATCH)
-            terms = loss(tf.constant(np.asarray(self._split.targets[part])), tf.constant(predictions[part]))
+            part = np.arange(start, min(start + _BATCH, len(predictions)))
+            terms = loss(tf.constant(loss.targets_of(self._split, part)), tf.constant(predictions[part]))
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(np.asarray(term, np.float64).sum())
         return {name: total / len(predictions) for name, total in sums.items()}
