@@ -4,7 +4,6 @@ Reads `{train,val,test}.zip` of the dataset and the section `encode` of params.y
 each split. `report.json` holds objects that share a cell or are lost, and the ceiling that the grid sets on AP.
 """
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -34,13 +33,12 @@ def encode(params: Encode, dataset: Path, out: Path) -> Made:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
-        if warning := advise(split, ceilings[split], params.min_ceiling):
-            print(f"warning: {warning}", file=sys.stderr)
     write_json(out / "report.json", {split: [*map(asdict, found)] for split, found in ceilings.items()})
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())
-    return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}")
+    texts = [text for split, found in ceilings.items() if (text := advise(split, found, params.min_ceiling))]
+    return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}", texts)
 
 
 def main() -> Made:

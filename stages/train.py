@@ -17,7 +17,7 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
-from humbleyolo.training.loop import train_network, write_history
+from humbleyolo.training.loop import doubts, train_network, write_history
 from humbleyolo.training.progress_bar import TrainingProgress
 from humbleyolo.training.trainer import build_trainer
 
@@ -43,7 +43,7 @@ def train(
     if checkpoint:
         checkpoint.remove()
     epochs = f"kept of {len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
-    return Made(f"{model.name} trained", out, epochs)
+    return Made(f"{model.name} trained", out, epochs, doubts(trained, trainer.steps_an_epoch, train))
 
 
 def main() -> Made:

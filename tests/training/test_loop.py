@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from sections import model_section
 from small_training import IOU, PLAIN, start
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
-from humbleyolo.training.loop import Trained, train_network
+from humbleyolo.training.loop import Trained, doubts, train_network
 from humbleyolo.training.weighted_loss import WeightedLoss
 
 
@@ -74,6 +75,37 @@ def test_patience_ends_a_run_that_gets_no_better(tiny: EncodedSplit) -> None:
     trained, _, _ = pretend(tiny, [3, 9, 4, 5, 9, 10], patience=3)
     assert len(trained.history) == 5
     assert trained.best_epoch == 2
+
+
+def test_a_run_that_is_stopped_says_so(tiny: EncodedSplit) -> None:
+    assert "stopped: no better AP on val for 3 epochs" in pretend(tiny, [3, 9, 4, 5, 9, 10], patience=3)[0].why
+    assert "stopped" not in pretend(tiny, [3, 9, 4, 5, 9, 10], patience=6)[0].why
+
+
+def test_of_epochs_that_find_nothing_the_last_is_kept_and_patience_waits(tiny: EncodedSplit) -> None:
+    trained, _, _ = pretend(tiny, [0, 0, 0, 0], patience=2)
+    assert (trained.best_epoch, len(trained.history)) == (4, 4)
+    assert trained.why == "the last: it finds nothing on val yet"
+    assert pretend(tiny, [0, 0, 0, 3], patience=2)[0].best_epoch == 4
+
+
+@pytest.mark.parametrize(
+    ("found", "steps", "told"),
+    [
+        ([9, 9, 9], 10, ["30 steps in all are few"]),
+        ([0, 0, 0], 100, ["finds nothing on val yet; train longer"]),
+        ([3, 6, 9], 100, ["still rising at the last epoch; raise train.epochs"]),
+        ([3, 9, 9], 100, []),
+        ([9, 3, 6], 100, []),
+    ],
+)
+def test_a_run_that_was_too_short_is_doubted(
+    tiny: EncodedSplit, found: list[int], steps: int, told: list[str]
+) -> None:
+    train = PLAIN.model_copy(update={"epochs": len(found)})
+    texts = doubts(pretend(tiny, found)[0], steps, train)
+    assert len(texts) == len(told)
+    assert all(part in text for part, text in zip(told, texts, strict=True))
 
 
 def test_where_val_has_no_objects_the_last_epoch_is_kept(tiny: EncodedSplit) -> None:

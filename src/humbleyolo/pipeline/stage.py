@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +26,13 @@ class Made(NamedTuple):
         what: The outcome in words, for example `6,500 images drawn`.
         folder: The folder that the stage wrote into.
         more: Further facts; empty if there are none.
+        warnings: Doubts about the outcome, each with the fix, told before the last line.
     """
 
     what: str
     folder: Path
     more: str = ""
+    warnings: Sequence[str] = ()
 
 
 def begin_stage() -> None:
@@ -72,6 +74,8 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         before, started = take_snapshot(inputs or []), time.monotonic()
         made = main()
         seconds = time.monotonic() - started
+        for text in made.warnings:
+            print(f"warning: {text}", file=sys.stderr)
         print(f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else ""))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
             more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""

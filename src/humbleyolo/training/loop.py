@@ -22,6 +22,8 @@ from humbleyolo.training.validation import ValidationScore
 
 Row = dict[str, float | int | None]  # one epoch's line of history.csv
 
+_FEW_STEPS = 200
+_RISING = 0.01  # of AP on val, over the last tenth of the epochs
 _BEST = "best/"  # before the names of the best epoch's weights, in a checkpoint
 
 
@@ -53,8 +55,8 @@ def train_network(
 ) -> Trained:
     """Train for the epochs asked for and keep the one with the highest AP on val.
 
-    Of equal epochs the first is kept. The last is kept if val has no objects, so that there is no AP, or is trained
-    on too.
+    Of equal epochs the first is kept, but of those that find nothing the last. The last is kept if val has no
+    objects, so that there is no AP, or is trained on too.
 
     Args:
         trainer: The network in training.
@@ -86,7 +88,7 @@ def train_network(
                 run.keep(epoch, place, sums)
         on_epoch(run.end_epoch(epoch, sums / trainer.steps_an_epoch))
         run.choose(epoch)
-        if train.patience and epoch + 1 - run.best_epoch >= train.patience:
+        if train.patience and epoch + 1 - run.best_epoch >= train.patience and not run.found_nothing:
             break
         if epoch + 1 < train.epochs:
             run.keep(epoch + 1, 0, np.zeros(1))
@@ -154,18 +156,42 @@ class _Run:
     def choose(self, epoch: int) -> None:
         """Take the weights of the epoch that ended, if it is the one to keep so far."""
         ap = self._history[-1]["val_ap"]
-        if ap is None or self._train.include_val or ap > self._best_ap:
+        if ap is None or self._train.include_val or ap > self._best_ap or ap == 0 == self._best_ap:
             self._best_ap = self._best_ap if ap is None else ap
             self.best_epoch, self._best = epoch + 1, self._trainer.weights()
+
+    @property
+    def found_nothing(self) -> bool:
+        """True while no epoch has found an object of val."""
+        return self._best_ap == 0
 
     def outcome(self) -> Trained:
         """Return the epoch that is kept, with the reason."""
         why = f"the best: AP {self._best_ap:.3f} on val"
+        if len(self._history) < self._train.epochs:
+            why += f"; stopped: no better AP on val for {self._train.patience} epochs"
+        elif self.found_nothing:
+            why = "the last: it finds nothing on val yet"
         if self._history[-1]["val_ap"] is None:
             why = "the last: val has no objects"
         elif self._train.include_val:
             why = "the last: val was trained on"
         return Trained(self._best, self.best_epoch, self._history, why)
+
+
+def doubts(trained: Trained, steps_an_epoch: int, train: Train) -> list[str]:
+    """Return warnings about a run that was too short, each with the fix."""
+    found: list[str] = []
+    epochs, aps = len(trained.history), [float(row["val_ap"] or 0) for row in trained.history]
+    if (steps := epochs * steps_an_epoch) < _FEW_STEPS:
+        found.append(f"{steps} steps in all are few to learn from; raise train.epochs, or lower train.batch")
+    if trained.history[-1]["val_ap"] is None or train.include_val:
+        return found
+    if not any(aps):
+        found.append("the network finds nothing on val yet; train longer: raise train.epochs")
+    elif trained.best_epoch == epochs == train.epochs and aps[-1] - max(aps[: -epochs // 10], default=0) > _RISING:
+        found.append("AP on val was still rising at the last epoch; raise train.epochs")
+    return found
 
 
 def _prefix_best(weights: Weights) -> Arrays:
