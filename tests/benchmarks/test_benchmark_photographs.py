@@ -1,0 +1,64 @@
+"""The sets of photographs: their lists, their layout, and what the recipe takes from them."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.photographs import BATCH, STEPS, derived, divide, lay_out
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.ledger import Ledger
+
+XML = (
+    "<annotation><filename>moved.jpg</filename><size><width>{width}</width><height>{height}</height></size><object>"
+    "<name>queen</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>8</ymax></bndbox></object></annotation>"
+)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """Sets of 64 and 12 photographs for cards, 76 in all for boards."""
+    for name in ("cards", "boards"):
+        for split, count in (("train", 64), ("test", 12)):
+            folder = tmp_path / name / "images" / split
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (64, 48), (number, 9, 9)).save(folder / f"{split}{number:02}.JPG")
+                (folder / f"{split}{number:02}.xml").write_text(XML.format(width=64, height=48))
+        (tmp_path / name / "images/train_labels.csv").write_text("filename,class\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("cards", (56, 8, 12)), ("quarter", (14, 8, 12)), ("boards", (52, 8, 16))]
+)
+def test_a_set_is_divided_as_it_says(shared: Path, name: str, sizes: tuple[int, int, int]) -> None:
+    lists = divide(name, shared / ("cards" if name == "quarter" else name))
+    assert tuple(map(len, lists.values())) == sizes
+    every = [path for some in lists.values() for path in some]
+    assert len(set(every)) == len(every)
+    if name == "boards":
+        assert lists["test"] == sorted(every, key=lambda path: path.stem)[::5]
+    else:
+        assert {path.parent.name for path in lists["test"]} == {"test"}
+
+
+@pytest.mark.parametrize("name", ["cards", "boards"])
+def test_what_is_laid_out_is_read_with_every_box_and_list(shared: Path, tmp_path: Path, name: str) -> None:
+    lay_out(name, shared, tmp_path / "out")
+    ledger = Ledger("error")
+    with open_source(tmp_path / "out") as source:
+        labelled = collect(source, ReadOptions("voc"), ledger)
+    assert not ledger.errors
+    assert len(labelled.images) == 76
+    assert all(len(image.boxes) == len(image.splits) == 1 for image in labelled.images)
+
+
+def test_the_recipe_takes_shape_and_epochs_from_the_set(shared: Path, tmp_path: Path) -> None:
+    lay_out("cards", shared, tmp_path / "out")
+    values = derived(tmp_path / "out")
+    assert (values["encode.height"], values["encode.width"]) == (256, 320)  # 240 is no multiple of 32
+    assert (values["encode.rows"], values["encode.cols"]) == (16, 20)
+    assert values["train.epochs"] == round(STEPS / (56 // BATCH))
