@@ -29,8 +29,10 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
         verb, more = "drawn", f"{not_drawn} words found no place, see summary.json" if not_drawn else ""
     else:
         written = write_dataset.write_splits(out, dataset.labelled, inputs, seed)
-        rows = f"; {len(written.rows)} left out or changed, see ledger.csv" if written.rows else ""
-        counts, verb, more = written.counts, "taken", f"read as {written.read_as}: {written.because}{rows}"
+        changed = sum(row.severity != "warning" for row in written.rows)
+        rows = [f"{changed} left out or changed, see ledger.csv"] if changed else []
+        told = [f"read as {written.read_as}: {written.because}", *written.division, *rows]
+        counts, verb, more = written.counts, "taken", "; ".join(told)
     write_summary(out / "summary.json", counts)
     with Archive(out / "train.zip") as archive:
         write_preview(out / "preview.png", archive)

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from folders import Files, Maker, encoded, picture, voc
 from PIL import Image, ImageDraw
+from repository import ROOT
 
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.folder_check import Checked, check, report_lines
+from humbleyolo.check.split_in_force import NOT_JUDGED
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
@@ -131,7 +133,8 @@ def test_planted_errors(make: Maker) -> None:
         image.save(file, "JPEG", quality=85)
         files[f"x{name[:-4]}.jpg"] = file.getvalue()
         rows += [(f"x{name[:-4]}.jpg", *row[1:6], other) for row in own]
-        planted["leaked"].add(f"x{name[:-4]}.jpg ")
+        kept = min(other, own[0][6], key=["test", "val", "train"].index)
+        planted["leaked"].add(f"x{name[:-4]}.jpg " if kept != other else f"{name} ")
     lines = rows + twice
     places = {f"l.csv line {number}": f"{row[0]} {row[1]} {row[2]}" for number, row in enumerate(lines, 2)}
     checked = check(make.folder({**files, "l.csv": table(lines)}), ReadOptions())
@@ -171,7 +174,7 @@ def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) ->
     labelled = make.read({"a.png": picture(width=640, height=480), "a.txt": text, "classes.txt": "cat\n"})
     (record,) = labelled.images
     tracemalloc.start()
-    add_findings(labelled, labelled.ledger)
+    add_findings(labelled, NOT_JUDGED.judge(labelled.images, labelled.ledger), labelled.ledger)
     free = _background(record, rng)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -195,7 +198,10 @@ def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
     assert {row.kind for row in checked.rows} == {"few-examples"}
 
 
-def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands(
+    make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # which has no params.yaml
     name = "<script>alert(1)</script>"
     head = "image,label,xmin,ymin,xmax,ymax\n"
     path = make.folder({"a.png": picture(), "l.csv": head + f"a.png,{name},1,1,30,15\na.png,x,5,5,5,9\n"})
@@ -217,6 +223,10 @@ def test_the_commands(make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
     assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
+    assert "split: not judged, since no params.yaml is here" in capsys.readouterr().out
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    assert run("check", tmp_path / "out") == 1
+    assert "no image is left for val and test: 3 splits need as many images" in capsys.readouterr().out
 
 
 def test_a_doubted_box_is_shown_with_what_is_around_it(make: Maker, tmp_path: Path) -> None:

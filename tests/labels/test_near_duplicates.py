@@ -1,13 +1,19 @@
-"""Near-duplicates are found through other formats, sizes, noise and brightness; other pictures are not."""
+"""Near-duplicates are found through other formats, sizes, noise, brightness and mirroring; other pictures are not."""
 
 import io
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from folders import photo
-from PIL import Image, ImageEnhance
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance, ImageOps
 
-from humbleyolo.labels.image_info import ImageInfo, inspect_image
-from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.labels import near_duplicates
+from humbleyolo.labels.image_info import ImageInfo, inspect_image, perceptual_hash
+from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates, unite
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> ImageInfo:
@@ -16,8 +22,16 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: int) -> ImageInfo:
     return inspect_image(file.getvalue())
 
 
+def scene(count: int, seed: int = 0) -> list[ImageInfo]:
+    """Pictures of one camera."""
+    rng = np.random.default_rng(seed)
+    still = np.asarray(photo(seed).convert("L").resize((32, 32)), int)
+    thumbs = np.clip(still + rng.normal(0, 2, (count, 32, 32)), 0, 255).astype(np.uint8)
+    return [ImageInfo("PNG", 1, 1, 1, f"{seed}:{n}", perceptual_hash(one), one) for n, one in enumerate(thumbs)]
+
+
 def test_near_duplicates_are_found_and_other_pictures_are_not() -> None:
-    """Recall and precision on 100 photographs, each with five kinds of copies."""
+    """Recall and precision on 100 photographs, a few with six kinds of copies."""
     photos = [photo(seed) for seed in range(100)]
     facts = [encoded(one) for one in photos]
     noisy = np.random.default_rng(0).normal(0, 4, (90, 120, 3))
@@ -30,12 +44,23 @@ def test_near_duplicates_are_found_and_other_pictures_are_not() -> None:
             encoded(one.resize((100, 75))),
             encoded(ImageEnhance.Brightness(one).enhance(1.05)),
             encoded(Image.fromarray(np.clip(np.asarray(one) + noisy, 0, 255).astype(np.uint8))),
+            encoded(ImageOps.mirror(one), "JPEG", quality=80),
         )
     ]
-    pairs = {(pair.first, pair.second) for pair in find_near_duplicates(facts + copies)}
-    truth = {(n, 100 + n * 5 + k) for n in range(20) for k in range(5)}
-    truth |= {(100 + n * 5 + j, 100 + n * 5 + k) for n in range(20) for k in range(5) for j in range(k)}
-    assert pairs == truth
+    truth = [[n, *range(100 + n * 6, 106 + n * 6)] for n in range(20)]
+    assert find_near_duplicates(facts + copies) == truth
+    order = np.random.default_rng(1).permutation(220).tolist()
+    shuffled = find_near_duplicates([(facts + copies)[index] for index in order])
+    assert sorted(sorted(order[index] for index in members) for members in shuffled) == truth
+
+
+def test_each_kind_of_copy_is_found_by_itself() -> None:
+    for seed in range(20):
+        one = photo(seed)
+        for other in (ImageOps.mirror(one), one.resize((64, 48)), ImageOps.mirror(one.resize((60, 45)))):
+            assert find_near_duplicates([encoded(one), encoded(other)]) == [[0, 1]]
+        for other in (ImageOps.flip(one), one.rotate(90, expand=True), one.crop((30, 20, 120, 90))):
+            assert not find_near_duplicates([encoded(one), encoded(other)])
 
 
 def test_words_on_black_are_not_all_alike() -> None:
@@ -53,4 +78,38 @@ def test_words_on_black_are_not_all_alike() -> None:
 
 def test_plain_pictures() -> None:
     facts = [encoded(Image.new("L", (50, 50), grey)) for grey in (0, 0, 128, 255)]
-    assert [(pair.first, pair.second, pair.same) for pair in find_near_duplicates(facts)] == [(0, 1, True)]
+    assert find_near_duplicates(facts) == find_copies(facts) == [[0, 1]]
+    assert find_near_duplicates([]) == find_near_duplicates(facts[:1]) == []
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = [*scene(12), *scene(9, 1), *scene(1, 2), replace(scene(1, 3)[0], sha256="0:5")]
+    found = find_near_duplicates(facts)
+    assert found == [[*range(12), 22], [*range(12, 21)]]  # the last is said to be the same file as the sixth
+    for block in (1, 2, 5):
+        monkeypatch.setattr(near_duplicates, "_BLOCK", block)
+        assert find_near_duplicates(facts) == found
+
+
+def test_memory_does_not_grow_with_the_pairs_of_one_scene() -> None:
+    """All 2 million pairs of 2,000 pictures took 800 MiB."""
+    facts = scene(2000)
+    tracemalloc.start()
+    assert find_near_duplicates(facts) == [[*range(2000)]]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4e7
+
+
+@given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
+def test_linked_images_have_one_label(links: list[tuple[int, int]]) -> None:
+    labels = np.arange(20)
+    unite(labels, *np.array(links, np.int64).reshape(-1, 2).T)
+    groups = [{index} for index in range(20)]
+    for one, two in links:
+        joined = {*next(some for some in groups if one in some), *next(some for some in groups if two in some)}
+        groups = [some for some in groups if not some & joined] + [joined]
+    assert {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels.tolist())} == {
+        frozenset(some) for some in groups
+    }
+    assert all(label in np.flatnonzero(labels == label) for label in set(labels.tolist()))

@@ -1,22 +1,23 @@
 """Dividing into train, val and test, and images that are in two of them."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from folders import Files, Maker, photo, voc
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository import ROOT
 
 from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.labels.image_info import ImageInfo
+from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.split_rules import divide, drop_leaks
+from humbleyolo.labels.split_rules import Division, divide
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Fractions, Labelled, Split
@@ -29,21 +30,26 @@ def divided(
     ledger: Ledger | None = None,
     seed: int = 0,
     **changed: object,
-) -> dict[str, list[LabelledImage]]:
-    values = {"group": "", "stratify": False} | changed
+) -> Division:
+    values = {"group": "", "stratify": False, "near_duplicates": "together"} | changed
     rule = Split(by=by, fractions=Fractions(**dict(zip(SPLITS, fractions, strict=True))), **values)  # type: ignore[arg-type]
     return divide(images, rule, seed, ledger or Ledger("error"))
 
 
-def section(by: str = "lists", **changed: object) -> Labelled:
+def section(by: str = "lists", near_duplicates: str = "together", **changed: object) -> Labelled:
     """The section `dataset.labelled`, as params.yaml has it but for what is changed."""
     (dataset,) = load_params(ROOT / "params.yaml", "dataset")
-    split = dataset.labelled.split.model_copy(update={"by": by})
+    split = dataset.labelled.split.model_copy(update={"by": by, "near_duplicates": near_duplicates})
     return dataset.labelled.model_copy(update={"split": split, **changed})
 
 
-def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: object) -> LabelledImage:
-    facts = ImageInfo("PNG", 1, 1, 1, sha or name, 0, np.zeros((32, 32), np.uint8))
+def record(
+    name: str, sha: str = "", labels: tuple[str, ...] = (), scene: int | None = None, **more: object
+) -> LabelledImage:
+    """An image like no other, or like those of its scene."""
+    seed = int.from_bytes((sha or name).encode()[:16], "big") if scene is None else scene
+    thumb = np.asarray(photo(seed).convert("L").resize((32, 32)))
+    facts = ImageInfo("PNG", 1, 1, 1, sha or name, perceptual_hash(thumb), thumb)
     count = len(labels)
     fields = {"splits": (), "group": None} | more
     return LabelledImage(
@@ -52,30 +58,120 @@ def record(name: str, sha: str = "", labels: tuple[str, ...] = (), **more: objec
     )  # fmt: skip
 
 
-def where(splits: dict[str, list[LabelledImage]]) -> dict[str, str]:
-    return {one.path: split for split, some in splits.items() for one in some}
+def where(division: Division) -> dict[str, str]:
+    return {one.path: split for split, some in division.splits.items() for one in some}
+
+
+def counts(division: Division) -> list[int]:
+    return [len(some) for some in division.splits.values()]
+
+
+RECORDS = [record(f"{n}.png", labels=(("a", "b")[n % 2],)) for n in range(150)]
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(60, 120), st.integers(1, 30))
-def test_adding_images_moves_none(seed: int, count: int, more: int) -> None:
-    records = [record(f"{n}.png") for n in range(count + more)]
-    before = where(divided(records[:count], "hash", (0.4, 0.3, 0.3), seed=seed))
-    after = where(divided(records[::-1], "hash", (0.4, 0.3, 0.3), seed=seed))
-    assert before.items() <= after.items()
+@settings(deadline=None, max_examples=20)
+def test_adding_images_moves_few(seed: int, count: int, more: int) -> None:
+    before = where(divided(RECORDS[:count], "hash", (0.4, 0.3, 0.3), seed=seed))
+    after = where(divided(RECORDS[: count + more][::-1], "hash", (0.4, 0.3, 0.3), seed=seed))
+    assert sum(after[name] != split for name, split in before.items()) <= 2 * more
 
 
 def test_fractions_and_seed() -> None:
-    records = [record(f"{n}.png") for n in range(4000)]
-    splits = [divided(records, "hash", (0.7, 0.1, 0.2), seed=seed) for seed in (1, 2)]
-    for one in splits:
-        assert [len(one[name]) / 4000 for name in SPLITS] == pytest.approx([0.7, 0.1, 0.2], abs=0.02)
+    splits = [divided(RECORDS[:120], "hash", seed=seed) for seed in (1, 2)]
+    assert [counts(one) for one in splits] == [[84, 18, 18]] * 2
     assert where(splits[0]) != where(splits[1])
+    assert splits[0].lines() == ["train 84, val 18, test 18"]
 
 
-def test_the_same_content_goes_to_the_same_split() -> None:
+@pytest.mark.parametrize("near_duplicates", ["together", "error", "ignore"])
+def test_the_same_content_goes_to_the_same_split(near_duplicates: str) -> None:
     records = [record(f"{n}.png", sha=str(n // 2)) for n in range(200)]
-    found = where(divided(records, "hash"))
+    ledger = Ledger("error")
+    found = where(divided(records, "hash", ledger=ledger, near_duplicates=near_duplicates))
     assert all(found[f"{n}.png"] == found[f"{n + 1}.png"] for n in range(0, 200, 2))
+    assert not ledger.rows
+
+
+def bursts(groups: int = 30, shots: int = 3, **more: object) -> list[LabelledImage]:
+    return [record(f"{n}_{shot}.png", scene=n, **more) for n in range(groups) for shot in range(shots)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_near_duplicates_are_kept_together(stratify: bool) -> None:
+    ledger = Ledger("error")
+    division = divided(bursts(labels=("a",)), ledger=ledger, stratify=stratify)
+    found = where(division)
+    assert all(len({found[f"{n}_{shot}.png"] for shot in range(3)}) == 1 for n in range(30))
+    assert sum(counts(division)) == 90
+    assert np.abs(np.subtract(counts(division), [63, 13, 14])).max() <= 3
+    assert division.notes == ["30 groups of look-alikes kept together, 3 images at most"]
+    assert not ledger.rows
+
+
+def test_groups_that_share_near_duplicates_are_one_unit() -> None:
+    records = [record(f"{n}/{shot}.png", scene=10 * n + shot) for n in range(30) for shot in range(3)]
+    records += [record(f"{n}/same.png", scene=1000 + n // 2) for n in range(30)]
+    found = where(divided(records, "group", group=r"(\d+)/"))
+    assert all(
+        len({found[one.path] for one in records if int(one.path.split("/")[0]) // 2 == n}) == 1 for n in range(15)
+    )
+    ledger = Ledger("skip")
+    divided(records, "group", group=r"(\d+)/", near_duplicates="ignore", ledger=ledger)
+    assert not ledger.rows
+
+
+def test_near_duplicates_in_two_splits_may_be_refused_or_meant() -> None:
+    ledger = Ledger("error")
+    divided(bursts(), ledger=ledger, near_duplicates="error")
+    kinds = {row.kind for row in ledger.errors}
+    assert kinds == {"leak"}
+    assert len({row.file.split("_")[0] for row in ledger.errors}) == len(ledger.errors)  # one for each group
+    assert ledger.errors[0].why.endswith("; set split.near_duplicates: together, or ignore if they are meant")
+    ledger = Ledger("error")
+    assert counts(divided(bursts(), ledger=ledger, near_duplicates="ignore")) == [63, 13, 14]
+    assert not ledger.rows
+
+
+def test_equal_files_in_two_groups_are_refused_even_if_near_duplicates_are_meant() -> None:
+    records = [record(f"{n}.png", sha=f"{n % 60}", group=f"{n // 60}") for n in range(180)]
+    for near_duplicates in ("ignore", "error"):
+        ledger = Ledger("error")
+        divided(records, "group", ledger=ledger, near_duplicates=near_duplicates)
+        assert len(ledger.errors) == 60
+        assert all("is the same file as" in row.why and "near_duplicates" not in row.why for row in ledger.errors)
+
+
+def test_one_scene_leaves_nothing_for_val_and_test() -> None:
+    ledger = Ledger("error")
+    divided([record(f"{n:02}.png", scene=1) for n in range(60)], ledger=ledger)
+    (row,) = ledger.rows
+    assert str(row) == (
+        ".: no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png ...); "
+        "near_duplicates: ignore is for a fixed camera or a microscope"
+    )
+
+
+def test_one_large_group_is_in_train_and_told() -> None:
+    for seed in range(5):
+        ledger = Ledger("error")
+        images = [record(f"s{n}.png", scene=1) for n in range(50)] + RECORDS[:5]
+        division = divided(images, ledger=ledger, seed=seed)
+        assert counts(division)[0] >= 50
+        (row,) = ledger.rows
+        assert (row.kind, row.severity) == ("split-uneven", "warning")
+        assert "one group has 50 of 55 images" in row.why
+        assert row.why.endswith("near_duplicates: ignore is for a fixed camera or a microscope")
+
+
+def test_too_few_images() -> None:
+    ledger = Ledger("skip")
+    divided(RECORDS[:2], ledger=ledger)
+    divided([record(f"{n}.png", group=f"{n % 2}") for n in range(9)], "group", ledger=ledger)
+    assert [str(row) for row in ledger.rows] == [
+        ".: no image is left for test: 3 splits need as many images that differ, and here is 2; label more",
+        ".: no image is left for test: 3 splits need as many groups that differ, and here is 2; label more",
+    ]
 
 
 @pytest.mark.parametrize("stratify", [False, True])
@@ -88,7 +184,7 @@ def test_groups_stay_together(stratify: bool) -> None:
 
 def test_no_group_is_a_mistake() -> None:
     ledger = Ledger("skip")
-    divided([record("a.png"), record("b.png", group="g")], "group", ledger=ledger)
+    divided([record("a.png"), *(record(f"{n}.png", group=f"{n}") for n in range(3))], "group", ledger=ledger)
     assert [(row.kind, row.file) for row in ledger.rows] == [("no-group", "a.png")]
     divided([record("a.png")], "group", group="scene", ledger=ledger)
     assert ledger.rows[-1].why == "its path does not match 'scene'"
@@ -98,7 +194,7 @@ def test_stratified_gives_each_split_its_share_of_every_class() -> None:
     rng = np.random.default_rng(1)
     names = rng.choice(["often", "sometimes", "rare"], 1000, p=[0.9, 0.08, 0.02])
     records = [record(f"{n}.png", labels=(str(name),)) for n, name in enumerate(names)]
-    splits = divided(records, "hash", (0.6, 0.2, 0.2), stratify=True)
+    splits = divided(records, "hash", (0.6, 0.2, 0.2), stratify=True).splits
     for name in ("often", "sometimes", "rare"):
         total = int((names == name).sum())
         for split, fraction in zip(SPLITS, (0.6, 0.2, 0.2), strict=True):
@@ -116,8 +212,41 @@ def test_lists() -> None:
         ("two.png", "kept in test alone"),
         ("none.png", "image dropped"),
     ]
-    with pytest.raises(UserError, match="no image is left for val and test"):
-        divided(records[:1], "lists")
+    ledger = Ledger("error")
+    divided(records[1:3], "lists", ledger=ledger)
+    assert str(ledger.rows[0]) == (
+        ".: no image is left for train: no list names an image of train; correct the lists, or set split.by: hash"
+    )
+
+
+@pytest.mark.parametrize("missing", [("val",), ("test",), ("val", "test")])
+@pytest.mark.parametrize("near_duplicates", ["together", "error", "ignore"])
+def test_a_split_that_no_list_names_is_taken_from_train(missing: tuple[str, ...], near_duplicates: str) -> None:
+    """So that its part of all images is about its fraction, and by nothing but content and seed."""
+    listed = {"train": 120, **{split: 20 for split in ("val", "test") if split not in missing}}
+    records = [record(f"{split}{n}.png", splits=(split,)) for split, count in listed.items() for n in range(count)]
+    ledger = Ledger("error")
+    division = divided(records, "lists", ledger=ledger, near_duplicates=near_duplicates)
+    found = where(division)
+    assert len(found) == len(records)
+    taken = {name: split for name, split in found.items() if not name.startswith(split)}
+    assert set(taken.values()) == set(missing)
+    assert all(name.startswith("train") for name in taken)
+    for split in missing:
+        count = list(taken.values()).count(split)
+        assert count == {1: 21, 2: 18}[len(missing)]
+        assert f"{count} of 120 images of train taken as {split}, which no list names" in division.notes
+    assert [(row.severity, row.kind) for row in ledger.rows] == [("note", "split-taken")] * len(missing)
+    renamed = [replace(one, path=f"x{one.path}") for one in records[::-1]]
+    again = where(divided(renamed, "lists", near_duplicates=near_duplicates))
+    assert again == {f"x{name}": split for name, split in found.items()}
+
+
+def test_near_duplicates_in_train_are_taken_together() -> None:
+    records = bursts(splits=("train",)) + [record(f"t{n}.png", splits=("test",)) for n in range(10)]
+    found = where(divided(records, "lists"))
+    assert all(len({found[f"{n}_{shot}.png"] for shot in range(3)}) == 1 for n in range(30))
+    assert list(found.values()).count("val") == pytest.approx(90 * 0.15 / 0.85, abs=3)
 
 
 def test_a_folder_without_lists_is_one_mistake_and_not_one_an_image() -> None:
@@ -168,16 +297,58 @@ def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
 def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: Path) -> None:
     source = folder(make)
     (source / "JPEGImages/0.jpg").write_bytes(small(3, quality=70))
-    with pytest.raises(ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test"):
+    with pytest.raises(
+        ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test; correct the lists"
+    ):
         write_splits(tmp_path / "out", section(), source, 1)
     assert not (tmp_path / "out").exists()
+    done = write_splits(tmp_path / "ignored", section(near_duplicates="ignore"), source, 1)
+    assert [count.images for count in done.counts.values()] == [2, 1, 1]
     done = write_splits(tmp_path / "out", section(on_problem="skip"), source, 1)
     assert {count.images for count in done.counts.values()} == {1}
+    assert done.division == ["train 1, val 1, test 1", "without 1 that look like images of another split"]
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
+    (source / "JPEGImages/0.jpg").write_bytes(small(3))
+    with pytest.raises(
+        ProblemsError, match=r"0.jpg: in train: is the same file as JPEGImages/3.jpg in test; put both"
+    ):
+        write_splits(tmp_path / "same", section(near_duplicates="ignore"), source, 1)
+
+
+def test_a_split_that_leaks_empty_stops_with_the_reason(make: Maker, tmp_path: Path) -> None:
+    source = folder(make)
+    for name in ("0", "1"):
+        (source / f"JPEGImages/{name}.jpg").write_bytes(small(3, quality=70 + int(name)))
+    with pytest.raises(
+        UserError, match=r"no image is left for train: 3 of 4 images look alike \(JPEGImages/0.jpg, 1.jpg"
+    ):
+        write_splits(tmp_path / "out", section(on_problem="skip"), source, 1)
+
+
+def test_a_group_in_three_lists_is_one_problem_with_a_row_for_each_image_left_out() -> None:
+    names = [("a", "train"), ("b", "val"), ("c", "test"), ("d", "train")]
+    records = [record(f"{name}.png", scene=1, splits=(split,)) for name, split in names]
+    others = [record(f"{split}.png", splits=(split,)) for split in SPLITS]
+    ledger = Ledger("skip")
+    assert set(where(divided(records + others, "lists", ledger=ledger))) == {
+        "c.png",
+        "train.png",
+        "val.png",
+        "test.png",
+    }
+    assert [(row.file, row.severity, row.done) for row in ledger.rows] == [
+        ("a.png", "error", "dropped from train"),
+        ("b.png", "note", "dropped from val"),
+        ("d.png", "note", "dropped from train"),
+    ]
+    assert "looks like c.png in test, in a group of train 2, val 1, test 1; correct the lists" in ledger.rows[0].why
 
 
 def test_leaks_within_a_split_are_none() -> None:
-    copies = [record("a.png", sha="s"), record("b.png", sha="s")]
+    records = [
+        record(f"{n}.png", scene=n // 2, splits=(split,)) for n, split in enumerate(np.repeat(SPLITS, 2).tolist())
+    ]
     ledger = Ledger("error")
-    assert drop_leaks({"train": copies, "val": [], "test": []}, ledger)["train"] == copies
+    division = divided(records, "lists", ledger=ledger)
     assert not ledger.rows
+    assert division.alike == [[0, 1], [2, 3], [4, 5]]

@@ -77,7 +77,8 @@ def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
     done = generate(tmp_path, source)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("40 images taken into out in ")
-    assert done.stdout.endswith("read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax\n")
+    read_as = "read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax"
+    assert done.stdout.endswith(f"{read_as}; train 20, val 10, test 10\n")
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == FILES
     assert where(out)["02.jpg"] == "val"
@@ -105,12 +106,14 @@ def test_the_bytes_are_the_same_again_and_from_an_archive(tmp_path: Path) -> Non
         assert (tmp_path / "again" / name).read_bytes() == first
         assert (tmp_path / "zipped" / name).read_bytes() == first
     before = where(tmp_path / "out")
-    (source / "00.jpg").unlink()  # taking one away moves no other
+    (source / "00.jpg").unlink()  # taking one away moves two others at most
     table = (source / "labels.csv").read_text()
     (source / "labels.csv").write_text("".join(line for line in table.splitlines(True) if "00.jpg" not in line))
     assert generate(tmp_path, source, "fewer").returncode == 0
     del before["00.jpg"]
-    assert where(tmp_path / "fewer") == before
+    after = where(tmp_path / "fewer")
+    assert after.keys() == before.keys()
+    assert sum(after[name] != split for name, split in before.items()) <= 2
 
 
 def test_groups_of_the_labels_stay_together(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ WRONG_VALUES = [
     (f"{L}.split.fractions.val", "0", "0", "more than 0"),
     (f"{L}.split.fractions.train", "1", "1", "less than 1"),
     (f"{L}.split.stratify", "yes", "'yes'", "true or false"),
+    (f"{L}.split.near_duplicates", "skip", "'skip'", "'together', 'error' or 'ignore'"),
     (
         f"{L}.split.group",
         "'scene('",

@@ -1,4 +1,4 @@
-"""Warnings about labels that need no model: tiny boxes, near-duplicates, rare classes, leaks between splits."""
+"""Warnings about labels that need no model: tiny boxes, near-duplicates, rare classes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.labels.split_rules import Division, others
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
@@ -16,8 +16,8 @@ NEARLY = 0.85  # IoU above which two boxes are probably of one object
 _ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
 
 
-def add_findings(labelled: LabelledSet, ledger: Ledger) -> None:
-    """Add warnings about tiny boxes, boxes nearly twice there, rare classes, near-duplicate images, and leaks."""
+def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> None:
+    """Add warnings about tiny boxes, boxes nearly twice there, rare classes, and near-duplicate images."""
     for record in labelled.images:
         _tiny(record, ledger)
         _nearly_twice(record, ledger)
@@ -27,7 +27,7 @@ def add_findings(labelled: LabelledSet, ledger: Ledger) -> None:
             why = f"under {ENOUGH} examples a class a detector seldom learns it well; label more"
             ledger.warn(".", BadInput("few-examples", f"class {name}: {counts[name]} boxes", why))
     _names_alike(labelled.classes, ledger)
-    _near_duplicates(labelled.images, ledger)
+    _near_duplicates(division, ledger)
 
 
 def _tiny(record: LabelledImage, ledger: Ledger) -> None:
@@ -61,14 +61,10 @@ def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:
             ledger.warn(".", BadInput("class-names-alike", f"class {name}", why))
 
 
-def _near_duplicates(records: Sequence[LabelledImage], ledger: Ledger) -> None:
-    """Report near-duplicate images: in two splits they are leaks, which training refuses; else they get a warning."""
-    for pair in find_near_duplicates([record.info for record in records]):
-        first, second = records[pair.first], records[pair.second]
-        how = "is the same file as" if pair.same else "looks like"
-        if first.splits and second.splits and set(first.splits) != set(second.splits):
-            found = f"in {' and '.join(second.splits)}"
-            why = f"{how} {first.path} in {' and '.join(first.splits)}; put both in one split"
-            ledger.problem(second.path, BadInput("leak", found, why), "kept")
-        else:
-            ledger.warn(second.path, BadInput("near-duplicate", first.path, f"{how} it; it counts twice"))
+def _near_duplicates(division: Division, ledger: Ledger) -> None:
+    """Warn of each group in one split; those in two are problems already."""
+    for members in division.alike:
+        images = [division.images[index] for index in members]
+        how = "look alike" if len({image.info.sha256 for image in images}) > 1 else "are the same file"
+        why = f"also {others(images)}; counted {len(images)} times"
+        ledger.warn(images[0].path, BadInput("near-duplicate", f"{len(images)} {how}", why))

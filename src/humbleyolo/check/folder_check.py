@@ -1,5 +1,6 @@
 """The check of a labelled folder before any training, and its result as text: `humbleyolo check`."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
+from humbleyolo.check.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.check.wrong_labels import add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
@@ -17,6 +19,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
 
 _SHOWN = 20  # findings of one kind in the text
+_WIDTH = 80  # of its lines, if no word is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Checked:
     Attributes:
         labelled: The dataset, with its findings in the ledger.
         overview: Counts and sizes.
+        split: Lines about the rule of the split and the images of each.
         choices: Input sizes and grids with their ceilings.
         best: The advised choice; None without boxes.
         judged: Number of boxes that were compared with the others of their class; 0 if there are too few.
@@ -35,6 +39,7 @@ class Checked:
 
     labelled: LabelledSet
     overview: Overview
+    split: list[str]
     choices: list[Choice]
     best: Choice | None
     judged: int
@@ -48,8 +53,8 @@ class Checked:
         return sorted(self.labelled.ledger.rows, key=lambda row: order[row.severity])
 
 
-def check(folder: Path, options: ReadOptions) -> Checked:
-    """Read a labelled folder or archive, and look for everything that may be wrong with it.
+def check(folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED) -> Checked:
+    """Read a labelled folder or archive, and look for everything that may be wrong with it, under a split.
 
     Raises:
         UserError: If it cannot be read at all.
@@ -57,12 +62,14 @@ def check(folder: Path, options: ReadOptions) -> Checked:
     ledger = Ledger("skip")  # a check goes on and tells
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem="skip"), ledger)
-        add_findings(labelled, ledger)
+        division = split.judge(labelled.images, ledger)
+        add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
         choices, best = advise(labelled.images, labelled.classes)
         sheets = class_sheets(labelled.images, labelled.classes, source)
         doubted = doubted_sheets(ledger.rows, labelled.images, source)
-    return Checked(labelled, overview(labelled), choices, best, judged, sheets, doubted)
+    lines = [split.line, *(division.lines() if split.rule else [])]
+    return Checked(labelled, overview(labelled), lines, choices, best, judged, sheets, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -73,6 +80,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
     yield f"{_images(view)}; {', '.join(sizes)}"
     if view.splits:
         yield f"lists: {_lists(view)}"
+    yield checked.split[0]
+    yield from (f"  {line}" for line in checked.split[1:])
     yield ""
     yield from _aligned(table_rows(view))
     yield ""
@@ -93,7 +102,7 @@ def summary(checked: Checked) -> str:
     view = checked.overview
     lists = f"; lists: {_lists(view)}" if view.splits else ""
     format_, why = checked.labelled.format, checked.labelled.why
-    return f"Format {format_}, because {why}. {_images(view)}{lists}."
+    return f"Format {format_}, because {why}. {_images(view)}{lists}. S{'; '.join(checked.split)[1:]}."
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
@@ -142,7 +151,11 @@ def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
         yield "no findings"
     for (severity, kind), some in grouped(rows).items():
         yield f"{severity}: {kind}, {len(some)}"
-        yield from (f"  {row}" for row in some[:_SHOWN])
+        for row in some[:_SHOWN]:
+            yield from textwrap.wrap(
+                str(row), _WIDTH, initial_indent="  ", subsequent_indent="    ",
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
         if len(some) > _SHOWN:
             yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
 

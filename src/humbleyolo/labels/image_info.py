@@ -96,7 +96,7 @@ def inspect_image(data: bytes) -> ImageInfo:
         width=width,
         orientation=orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1,
         sha256=hashlib.sha256(data).hexdigest(),
-        perceptual=_perceptual_hash(thumb),
+        perceptual=perceptual_hash(thumb),
         thumb=thumb,
     )
 
@@ -127,7 +127,7 @@ def _too_large(found: str) -> BadInput:
 _COSINES = np.cos(np.pi * np.arange(1, 9)[:, None] * (2 * np.arange(_THUMB) + 1) / (2 * _THUMB))
 
 
-def _perceptual_hash(thumb: Uint8s) -> int:
-    """Return a bit for each of the 64 lowest frequencies: 1 above their median."""
+def perceptual_hash(thumb: Uint8s) -> int:
+    """Return a bit for each of the 64 lowest frequencies of a (32, 32) grey picture: 1 above their median."""
     spectrum = _COSINES @ thumb.astype(np.float64) @ _COSINES.T  # (8, 8)
     return int.from_bytes(np.packbits((spectrum > np.median(spectrum)).ravel()).tobytes(), "big")

@@ -1,67 +1,95 @@
 """Near-duplicates among images: found by perceptual hash, confirmed on small grey pictures."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.storage.array_types import Floats32, Uint8s
+from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
+from humbleyolo.storage.array_types import Bools, Floats32, Ints, Uint8s
 
 _BITS = 10  # of 64 that the hashes of two similar pictures may differ in
 _CORRELATION = 0.985  # of their 32 x 32 grey pictures, at least
 _BRIGHTNESS = 24.0  # mean difference, of 255, at most
-_BLOCK = 2048
+_BLOCK = 512
 
 
-@dataclass(frozen=True, slots=True)
-class NearDuplicates:
-    """Two similar images, by index, `first < second`. `same`: their files are equal byte by byte."""
+def find_near_duplicates(images: Sequence[ImageInfo]) -> list[list[int]]:
+    """Return the groups of similar images by index, each of two or more, sorted.
 
-    first: int
-    second: int
-    same: bool
+    Two images are in one group if they are similar, directly or through others. Scaling, another file format,
+    JPEG's loss, a little noise or brightness, and mirroring left to right make no difference. Turned and cropped
+    pictures count as different.
 
-
-def find_near_duplicates(images: Sequence[ImageInfo]) -> list[NearDuplicates]:
-    """Return every pair of similar images, sorted.
-
-    Every image is compared with every other, in blocks: 10,000 take about two seconds, and memory does not
-    grow with their number beyond 1 KiB each. Scaling, another file format, JPEG's loss and a little noise or
-    brightness make no difference; mirrored, turned and cropped pictures count as different.
+    Every image is compared with every other, in blocks. Pictures that are in one group already are not compared
+    again, so that time and memory do not grow with the pairs of one scene.
     """
-    if len(images) < 2:
-        return []
-    hashes = np.array([one.perceptual for one in images], np.uint64)
-    pairs = []
-    thumbs = [_normalised(one.thumb) for one in images]
-    means = np.array([one.thumb.mean() for one in images])
-    for first, second in _candidates(hashes):
-        same = images[first].sha256 == images[second].sha256
-        alike = float((thumbs[first] * thumbs[second]).sum()) >= _CORRELATION
-        if same or (alike and abs(means[first] - means[second]) <= _BRIGHTNESS):
-            pairs.append(NearDuplicates(first, second, same))
-    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+    order = sorted(range(len(images)), key=lambda index: images[index].sha256)  # the input's order decides nothing
+    labels = np.arange(len(order))
+    for members in find_copies([images[index] for index in order]):
+        labels[members] = members[0]
+    thumbs = [images[index].thumb for index in order]
+    hashes = np.array([images[index].perceptual for index in order], np.uint64)
+    mirrored = np.array([perceptual_hash(thumb[:, ::-1]) for thumb in thumbs], np.uint64)
+    for start in range(0, len(order), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        for other in range(start, len(order), _BLOCK):
+            columns = slice(other, other + _BLOCK)
+            for step, candidates in ((1, hashes), (-1, mirrored)):
+                near = np.bitwise_count(hashes[rows, None] ^ candidates[None, columns]) <= _BITS  # (block, block)
+                near &= labels[rows, None] != labels[None, columns]
+                first, second = (start + np.flatnonzero(near.any(1)), other + np.flatnonzero(near.any(0)))
+                if len(first):
+                    alike = near[np.ix_(first - start, second - other)]
+                    alike &= _alike(
+                        np.stack([thumbs[i] for i in first]), np.stack([thumbs[i][:, ::step] for i in second])
+                    )
+                    row, column = np.nonzero(alike)
+                    unite(labels, first[row], second[column])
+    return members_of([labels[place] for place in np.argsort(order)])
 
 
-def _candidates(hashes: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Yield index pairs whose hashes differ in few bits."""
-    for start in range(0, len(hashes), _BLOCK):
-        rows = hashes[start : start + _BLOCK]
-        for other in range(start, len(hashes), _BLOCK):
-            columns = hashes[other : other + _BLOCK]
-            near = np.bitwise_count(rows[:, None] ^ columns[None, :]) <= _BITS  # (block, block)
-            for row, column in np.argwhere(near).tolist():
-                if start + row < other + column:
-                    yield start + row, other + column
+def find_copies(images: Sequence[ImageInfo]) -> list[list[int]]:
+    """Return the groups of images by index whose files are equal byte by byte, each of two or more, sorted."""
+    return members_of([image.sha256 for image in images])
 
 
-def _normalised(thumb: Uint8s) -> Floats32:
-    """Return the grey picture with mean 0 and length 1; one without contrast becomes a constant."""
-    values = thumb.astype(np.float32)
-    values -= values.mean()
-    length = float(np.sqrt((values * values).sum()))
-    if length < 1.0:  # one colour: similar to any other of one colour, unless brightness differs
-        return np.full(values.shape, 1 / values.shape[0], np.float32)
-    return values / np.float32(length)
+def members_of(labels: Sequence[object], least: int = 2) -> list[list[int]]:
+    """Return the places of each label that occurs `least` times or more, sorted."""
+    groups: dict[object, list[int]] = defaultdict(list)
+    for place, label in enumerate(labels):
+        groups[label].append(place)
+    return [members for members in groups.values() if len(members) >= least]
+
+
+def unite(labels: Ints, first: Ints, second: Ints) -> None:
+    """Give images that are linked, `first[k]` to `second[k]`, one label, in place, and all others of their labels.
+
+    A label is the index of one of its images.
+    """
+    while len(first):
+        one, two = labels[first], labels[second]
+        np.minimum.at(labels, np.maximum(one, two), np.minimum(one, two))  # larger label -> smaller
+        while (labels != labels[labels]).any():
+            labels[:] = labels[labels]
+        apart = labels[first] != labels[second]
+        first, second = first[apart], second[apart]
+
+
+def _alike(rows: Uint8s, columns: Uint8s) -> Bools:
+    """Compare (R, 32, 32) with (C, 32, 32) grey pictures, each with each; return (R, C)."""
+    correlation = _normalised(rows) @ _normalised(columns).T
+    difference = rows.mean((1, 2))[:, None] - columns.mean((1, 2))[None]
+    alike: Bools = (correlation >= _CORRELATION) & (np.abs(difference) <= _BRIGHTNESS)
+    return alike
+
+
+def _normalised(thumbs: Uint8s) -> Floats32:
+    """Return (K, 1024) grey pictures with mean 0 and length 1; one without contrast becomes a constant."""
+    values = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    values -= values.mean(1, keepdims=True)
+    lengths = np.sqrt((values * values).sum(1, keepdims=True))
+    plain = lengths < 1.0  # one colour: similar to any other of one colour, unless brightness differs
+    values /= np.maximum(lengths, 1.0)
+    values[plain[:, 0]] = 1 / np.sqrt(values.shape[1])
+    return values

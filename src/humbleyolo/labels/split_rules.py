@@ -1,75 +1,134 @@
 """The rules that divide labelled images into train, val and test, and the search for images in two of them."""
 
-import hashlib
+import posixpath
 import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.near_duplicates import find_near_duplicates
-from humbleyolo.params.sections import Fractions, Split
+from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
+from humbleyolo.labels.split_units import cut, join_units, target_ends
+from humbleyolo.params.sections import Split
 
 ONE_LIST = "an image is in one list; correct the lists"
-_KEEP = ("test", "val", "train")  # of near-duplicates in two splits, the one in the first of these stays
+_KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay
+_FIXED = "near_duplicates: ignore is for a fixed camera or a microscope"
+_APART = {
+    "lists": "correct the lists, or set split.by: hash, or split.near_duplicates: ignore if they are meant",
+    "fractions": "set split.near_duplicates: together, or ignore if they are meant",
+}
+_SHOWN = 3  # images of a group in a message
 
 
-def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger) -> dict[str, list[LabelledImage]]:
-    """Return the images of each split, in their order.
+@dataclass(slots=True)
+class Division:
+    """Labelled images, divided.
 
-    `by: lists` follows the folder's lists. `hash` goes by the image's content and the seed, so that adding images
-    moves none. `group` does the same by group: the first bracket of the pattern in an image's path, or without a
-    pattern the labels' own group. `stratify` gives each split its share of every class, as nearly as whole images
-    allow; then adding images may move a few old ones.
-
-    Images in no list or in two, and images without a group, go to the ledger.
-
-    Raises:
-        UserError: If a split stays empty.
+    Attributes:
+        images: All images.
+        chosen: Split of each; None for one that is left out.
+        alike: Groups of near-duplicates in one split, by index; of equal files, if near-duplicates are ignored.
+        notes: Texts about images taken from train and groups kept together.
     """
+
+    images: Sequence[LabelledImage]
+    chosen: list[str | None]
+    alike: list[list[int]]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def splits(self) -> dict[str, list[LabelledImage]]:
+        """Images of each split, in their order."""
+        pairs = list(zip(self.images, self.chosen, strict=True))
+        return {split: [image for image, own in pairs if own == split] for split in SPLITS}
+
+    def lines(self) -> list[str]:
+        """Return the number of images of each split, and the notes."""
+        return [_counted(self.chosen), *self.notes]
+
+
+def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger) -> Division:
+    """Divide images by the rule.
+
+    `by: lists` follows the folder's lists; val and test, if no image is listed so, are taken from train as by
+    `hash`. `hash` sorts images by their content and the seed, and cuts them at the fractions. `group` does the same
+    with groups: the first bracket of the pattern in an image's path, or without a pattern the labels' own group.
+    `near_duplicates: together` makes one unit of images that look alike; see `split_units.cut`.
+
+    Images in no list or in two, images without a group, near-duplicates in two splits, and a split without an image
+    go to the ledger. Of near-duplicates those in test stay, before those in val, so that scores stay honest.
+    """
+    infos = [image.info for image in images]
+    alike = find_copies(infos) if rule.near_duplicates == "ignore" else find_near_duplicates(infos)
     if rule.by == "lists":
-        chosen = _by_lists(images, ledger)
+        result = Division(images, _by_lists(images, ledger), alike)
+        parts = ["train", *(split for split in ("val", "test") if split not in result.chosen)]
+        keys = {i: images[i].info.sha256 for i, split in enumerate(result.chosen) if split == "train" and parts[1:]}
     else:
-        keys = [_key(image, rule, ledger) for image in images]
-        if rule.stratify:
-            chosen = _stratified(images, keys, rule.fractions, seed)
-        else:
-            chosen = [None if key is None else _split_at(_place(key, seed), rule.fractions) for key in keys]
-    result: dict[str, list[LabelledImage]] = {split: [] for split in SPLITS}
-    for image, split in zip(images, chosen, strict=True):
-        if split is not None:
-            result[split].append(image)
-    empty = [split for split in SPLITS if not result[split]]
-    if empty and images and not ledger.errors:
-        if rule.by == "lists":
-            fix = "the folder's lists name none; set by: hash and give fractions"
-        else:
-            wanted = rule.fractions.model_dump()
-            fix = f"of {len(images)} images and fractions {wanted}; label more, or raise its fraction"
-        raise UserError(f"no image is left for {' and '.join(empty)}: {fix}")
+        result, parts = Division(images, [None] * len(images), alike), list(SPLITS)
+        found = {index: _key(image, rule, ledger) for index, image in enumerate(images)}
+        keys = {index: key for index, key in found.items() if key is not None}
+    if keys:
+        _cut(result, keys, parts, rule, seed, ledger)
+    _drop_leaks(result, rule.by, ledger)
+    empty = [split for split in SPLITS if split not in result.chosen]
+    if empty and any(result.chosen) and not (ledger.on_problem == "error" and ledger.errors):
+        why = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
+        ledger.problem(".", BadInput("split-empty", f"no image is left for {' and '.join(empty)}", why), "stopped")
     return result
 
 
-def drop_leaks(splits: dict[str, list[LabelledImage]], ledger: Ledger) -> dict[str, list[LabelledImage]]:
-    """Report near-duplicates that are in two splits; return the splits without them.
+def divide_by_lists_alone(images: Sequence[LabelledImage], ledger: Ledger) -> Division:
+    """Return the images as the folder's own lists have them, with near-duplicates in two of these as problems."""
+    alike = find_near_duplicates([image.info for image in images])
+    result = Division(images, [first_split(image.splits) for image in images], alike)
+    _drop_leaks(result, "lists", ledger)
+    return result
 
-    The one in test stays, before the one in val, before the one in train, so that scores stay honest.
-    """
-    images = [image for split in _KEEP for image in splits[split]]
-    owner = [split for split in _KEEP for _ in splits[split]]
-    dropped: set[str] = set()
-    for pair in find_near_duplicates([image.info for image in images]):
-        kept, leaked = images[pair.first], images[pair.second]
-        if owner[pair.first] == owner[pair.second] or leaked.path in dropped or kept.path in dropped:
+
+def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
+    """Report groups of near-duplicates that are in two splits, and leave out their images but those in one split."""
+    images, chosen = division.images, division.chosen
+    groups, division.alike = division.alike, []
+    before = chosen.count(None)
+    for members in groups:
+        owners = {index: owner for index in members if (owner := chosen[index])}
+        kept = first_split(list(owners.values()))
+        leaked = [index for index, owner in owners.items() if owner != kept]
+        if not leaked:
+            division.alike.append(members)
             continue
-        found = f"in {owner[pair.second]}"
-        what = "is the same file as" if pair.same else "looks like"
-        why = f"{what} {kept.path} in {owner[pair.first]}; put both in one split, or delete one"
-        ledger.problem(leaked.path, BadInput("leak", found, why), f"dropped from {owner[pair.second]}")
-        dropped.add(leaked.path)
-    return {split: [one for one in some if one.path not in dropped] for split, some in splits.items()}
+        stay = {images[index].info.sha256: images[index] for index, owner in owners.items() if owner == kept}
+        first = next((index for index in leaked if images[index].info.sha256 in stay), leaked[0])
+        same = stay.get(images[first].info.sha256)
+        twin = same or next(iter(stay.values()))
+        why = f"{'is the same file as' if same else 'looks like'} {twin.path} in {kept}"
+        if members[2:]:
+            why += f", in a group of {_counted(owners.values())}"
+        fix = "put both in one split, or delete one" if same else _APART["lists" if by == "lists" else "fractions"]
+        for index in leaked:
+            found, done = f"in {chosen[index]}", f"dropped from {chosen[index]}"
+            if index == first:
+                ledger.problem(images[index].path, BadInput("leak", found, f"{why}; {fix}"), done)
+            else:
+                ledger.note(
+                    images[index].path, BadInput("leak", found, f"in the group of {images[first].path}"), done
+                )
+            chosen[index] = None
+    if dropped := chosen.count(None) - before:
+        division.notes.append(f"without {dropped} that look like images of another split")
+
+
+def others(images: Sequence[LabelledImage]) -> str:
+    """Return the second and the third path of a group, without the folder if it is that of the first."""
+    folder, *folders = (posixpath.dirname(image.path) for image in images[:_SHOWN])
+    names = [image.path for image in images[1:_SHOWN]]
+    beside = [posixpath.basename(name) if own == folder else name for name, own in zip(names, folders, strict=True)]
+    return ", ".join(beside) + (" ..." if images[_SHOWN:] else "")
 
 
 def first_split(splits: Sequence[str]) -> str | None:
@@ -109,33 +168,59 @@ def _key(image: LabelledImage, rule: Split, ledger: Ledger) -> str | None:
     return None
 
 
-def _place(key: str, seed: int) -> float:
-    """Return a number in [0, 1) that the key and the seed alone decide."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:6], "big") / 2**48
+def _cut(
+    division: Division, keys: Mapping[int, str], parts: Sequence[str], rule: Split, seed: int, ledger: Ledger
+) -> None:
+    """Divide the images that have a key among `parts`, in units of one key or, if so wanted, of near-duplicates."""
+    groups = [some for members in division.alike if len(some := [index for index in members if index in keys]) > 1]
+    together = groups if rule.near_duplicates == "together" else []
+    units = join_units(keys, together)
+    total = sum(getattr(rule.fractions, part) for part in parts)
+    fractions = [getattr(rule.fractions, part) / total for part in parts]
+    sizes = [len(unit) for unit in units]
+    strata = _strata(division.images, units) if rule.stratify else None
+    owners = cut(sizes, [min(keys[index] for index in unit) for unit in units], fractions, seed, strata)
+    for unit, owner in zip(units, owners, strict=True):
+        for index in unit:
+            division.chosen[index] = parts[owner]
+    counts = Counter(division.chosen)
+    if rule.by == "lists":
+        for part in parts[1:]:
+            text = f"{counts[part]} of {len(keys)} images of train taken as {part}, which no list names"
+            ledger.note(".", BadInput("split-taken", f"no list of {part}", text), f"{counts[part]} moved to {part}")
+            division.notes.append(text)
+    if together:
+        which = f"{len(together)} groups" if together[1:] else "1 group"
+        division.notes.append(f"{which} of look-alikes kept together, {max(map(len, together))} images at most")
+    wanted = [after - before for before, after in pairwise([0, *target_ends(len(keys), fractions)])]
+    if max(sizes) > 1 and any(0 < counts[part] < target / 2 for part, target in zip(parts, wanted, strict=True)):
+        why = f"one group has {max(sizes)} of {len(keys)} images, so that the fractions cannot be kept"
+        fix = f"; {_FIXED}" if together else ""
+        ledger.warn(".", BadInput("split-uneven", _counted(division.chosen), why + fix))
 
 
-def _split_at(place: float, fractions: Fractions) -> str:
-    total = fractions.train + fractions.val + fractions.test
-    if place * total < fractions.train:
-        return "train"
-    return "val" if place * total < fractions.train + fractions.val else "test"
-
-
-def _stratified(
-    images: Sequence[LabelledImage], keys: Sequence[str | None], fractions: Fractions, seed: int
-) -> list[str | None]:
-    """Divide each stratum by itself: the units (an image, or a group) whose rarest class is the same."""
+def _strata(images: Sequence[LabelledImage], units: Iterable[Sequence[int]]) -> list[str]:
+    """Return the class of each unit that is the rarest of all; empty for a unit without objects."""
     frequency = Counter(label for image in images for label in image.labels)
-    classes: dict[str, set[str]] = defaultdict(set)
-    for image, key in zip(images, keys, strict=True):
-        if key is not None:
-            classes[key].update(image.labels)
-    strata: dict[str, list[str]] = defaultdict(list)
-    for key, labels in classes.items():
-        strata[min(labels, key=lambda label: (frequency[label], label), default="")].append(key)
-    chosen = {}
-    for members in strata.values():
-        members.sort(key=lambda key: (_place(key, seed), key))
-        for position, key in enumerate(members):
-            chosen[key] = _split_at((position + 0.5) / len(members), fractions)
-    return [None if key is None else chosen[key] for key in keys]
+    classes = [{label for index in unit for label in images[index].labels} for unit in units]
+    return [min(labels, key=lambda label: (frequency[label], label), default="") for labels in classes]
+
+
+def _why_empty(
+    images: Sequence[LabelledImage], alike: Sequence[list[int]], rule: Split, units: int, parts: int
+) -> str:
+    """Return the reason and the fix. `units`: number of different images, or groups, to be cut into `parts`."""
+    largest = max(alike, key=len, default=[])
+    if rule.by == "lists" and not any("train" in image.splits for image in images):
+        return "no list names an image of train; correct the lists, or set split.by: hash"
+    if largest and (parts == 1 or units >= parts):
+        some = [images[index] for index in largest]
+        how, fix = ("are the same file", "keep one") if rule.near_duplicates == "ignore" else ("look alike", _FIXED)
+        return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}"
+    thing = "group" if rule.by == "group" else "image"
+    return f"{parts} splits need as many {thing}s that differ, and here is {units}; label more"
+
+
+def _counted(owners: Iterable[str | None]) -> str:
+    counts = Counter(owners)
+    return ", ".join(f"{split} {counts[split]}" for split in SPLITS)

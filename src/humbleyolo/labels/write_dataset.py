@@ -14,7 +14,7 @@ from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
-from humbleyolo.labels.split_rules import divide, drop_leaks
+from humbleyolo.labels.split_rules import divide
 from humbleyolo.params.sections import Labelled
 from humbleyolo.storage.atomic import make_folder
 
@@ -26,12 +26,14 @@ class Written:
     Attributes:
         read_as: Format that was read; `because`: the evidence for it.
         counts: Contents of each split.
+        division: Lines about the number of images of each split, and images kept together.
         rows: The ledger.
     """
 
     read_as: str
     because: str
     counts: dict[str, SplitCounts]
+    division: list[str]
     rows: list[Finding]
 
 
@@ -50,11 +52,13 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
-        splits = drop_leaks(divide(labelled.images, params.split, seed, ledger), ledger)
+        division = divide(labelled.images, params.split, seed, ledger)
         ledger.stop_on_errors(source.name)
-        for name in SPLITS:
-            if not splits[name]:
-                raise UserError(f"{source.name}: every image of {name} has problems; see them with on_problem: error")
+        splits = division.splits
+        if empty := [name for name in SPLITS if not splits[name]]:
+            why = next((f"{row.what}: {row.why}" for row in ledger.rows if row.kind == "split-empty"), "")
+            all_wrong = f"every image of {empty[0]} has problems; see them with on_problem: error"
+            raise UserError(f"{source.name}: {why or all_wrong}")
         make_folder(out)
         names = _short_names(labelled.images)
         counts = {
@@ -62,7 +66,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             for name in SPLITS
         }
     write_ledger(out / "ledger.csv", ledger.rows)
-    return Written(labelled.format, labelled.why, counts, ledger.rows)
+    return Written(labelled.format, labelled.why, counts, division.lines(), ledger.rows)
 
 
 def _short_names(images: Sequence[LabelledImage]) -> dict[str, str]:

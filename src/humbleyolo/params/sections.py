@@ -100,6 +100,7 @@ class Split(Section):
     fractions: Fractions
     group: Pattern
     stratify: bool
+    near_duplicates: Literal["together", "error", "ignore"]
 
 
 class Labelled(Section):

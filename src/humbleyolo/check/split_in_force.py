@@ -1,0 +1,51 @@
+"""The rule that `generate` would divide a labelled folder by, as the params.yaml of the project says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.labelled_image import LabelledImage
+from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Split
+from humbleyolo.params.value_types import OnProblem
+
+
+class SplitInForce(NamedTuple):
+    """The rule, the seed and the treatment of mistakes, and a line that tells them.
+
+    Without a rule, the folder's own lists alone are looked at.
+    """
+
+    line: str
+    rule: Split | None = None
+    seed: int = 0
+    on_problem: OnProblem = "skip"
+
+    def judge(self, images: Sequence[LabelledImage], ledger: Ledger) -> Division:
+        """Divide images as `generate` would."""
+        if self.rule is None:
+            return divide_by_lists_alone(images, ledger)
+        own = Ledger(self.on_problem)
+        division = divide(images, self.rule, self.seed, own)
+        ledger.rows += own.rows
+        return division
+
+
+NOT_JUDGED = SplitInForce("split: not judged, since no params.yaml is here")
+
+
+def read_split(params: Path) -> SplitInForce:
+    """Return the rule of a project's params.yaml, which need not be there."""
+    if not params.is_file():
+        return NOT_JUDGED
+    try:
+        seed, dataset = load_params(params, "seed", "dataset")
+    except UserError:
+        return SplitInForce(f"split: not judged, since {params} has mistakes; see `humbleyolo params`")
+    rule: Split = dataset.labelled.split
+    fractions = "/".join(f"{part:g}" for part in rule.fractions.model_dump().values())
+    told = f"split: {rule.by}, {fractions}, near-duplicates {rule.near_duplicates} ({params})"
+    return SplitInForce(told, rule, seed, dataset.labelled.on_problem)

@@ -1,0 +1,114 @@
+"""The split that a project's params.yaml asks for, as `check` judges it: with the outcome of `generate`."""
+
+from pathlib import Path
+
+import pytest
+from folders import Files, Maker, encoded, photo, picture
+from params_text import DEFAULT, changed
+from PIL import ImageOps
+
+from humbleyolo.check.folder_check import Checked, check, report_lines, summary
+from humbleyolo.check.split_in_force import read_split
+from humbleyolo.errors import UserError
+from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.write_dataset import write_splits
+from humbleyolo.params.loader import load_params
+
+L = "dataset.labelled"
+HEAD = "image,label,xmin,ymin,xmax,ymax,split\n"
+
+
+def rows(names: list[str], splits: list[str] | None = None) -> str:
+    lists = splits or [""] * len(names)
+    return HEAD + "".join(f"{name},cat,1,1,30,15,{split}\n" for name, split in zip(names, lists, strict=True))
+
+
+def bursts() -> Files:
+    """Ten scenes of three shots each, one of them mirrored."""
+    files: Files = {}
+    for scene in range(10):
+        shots = [photo(scene), ImageOps.mirror(photo(scene)), photo(scene)]
+        for shot, image in enumerate(shots):
+            files[f"{scene}_{shot}.jpg"] = encoded(image, "JPEG", quality=80 + 5 * shot)
+    return files | {"l.csv": rows(sorted(files))}
+
+
+def checked_and_generated(folder: Path, project: Path, *changes: tuple[str, str]) -> tuple[Checked, str]:
+    """Check a folder in a project; return the errors, or the line of counts, of the same split in `generate`."""
+    params = project / "params.yaml"
+    params.write_text(changed(*changes) if changes else DEFAULT)
+    checked = check(folder, ReadOptions(), read_split(params))
+    seed, dataset = load_params(params, "seed", "dataset")
+    try:
+        return checked, "\n".join(write_splits(project / "out", dataset.labelled, folder, seed).division)
+    except UserError as error:
+        return checked, str(error)
+
+
+def errors(checked: Checked) -> list[str]:
+    return [str(row) for row in checked.rows if row.severity == "error"]
+
+
+def test_a_burst_is_kept_together(make: Maker, tmp_path: Path) -> None:
+    checked, told = checked_and_generated(make.folder(bursts()), tmp_path)
+    line, *lines = checked.split
+    assert line == f"split: hash, 0.7/0.15/0.15, near-duplicates together ({tmp_path / 'params.yaml'})"
+    assert told == "\n".join(lines)
+    assert lines[1:] == ["10 groups of look-alikes kept together, 3 images at most"]
+    assert sum(int(word) for word in lines[0].replace(",", "").split()[1::2]) == 30
+    assert not errors(checked)
+    alike = [str(row) for row in checked.rows if row.kind == "near-duplicate"]
+    assert alike == [f"{n}_0.jpg: 3 look alike: also {n}_1.jpg, {n}_2.jpg; counted 3 times" for n in range(10)]
+    text = list(report_lines(checked))
+    assert all(f"  {one}" in text for one in [*lines, *alike])
+    assert line[1:] in summary(checked)
+
+
+@pytest.mark.parametrize("by", ["hash", "lists"])
+def test_what_generate_refuses_check_refuses(by: str, make: Maker, tmp_path: Path) -> None:
+    files = bursts()
+    names = sorted(name for name in files if name != "l.csv")
+    folder = make.folder(files | {"l.csv": rows(names, ["train", "val", "test"] * 10)})
+    changes = [(f"{L}.split.by", by), (f"{L}.split.near_duplicates", "error" if by == "hash" else "together")]
+    checked, told = checked_and_generated(folder, tmp_path, *changes)
+    assert told.splitlines()[1:] == [f"  {one}" for one in errors(checked)]
+    assert {row.kind for row in checked.rows if row.severity == "error"} == {"leak"}
+    checked, told = checked_and_generated(
+        folder, tmp_path, (f"{L}.split.by", by), (f"{L}.split.near_duplicates", "ignore")
+    )
+    assert not errors(checked)
+    assert told == "\n".join(checked.split[1:])
+
+
+def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
+    files: Files = {f"{n}.jpg": encoded(photo(1), "JPEG", quality=70 + n) for n in range(9)}
+    folder = make.folder(files | {"l.csv": rows(sorted(files))})
+    checked, told = checked_and_generated(folder, tmp_path)
+    (error,) = errors(checked)
+    assert told.splitlines()[1:] == [f"  {error}"]
+    assert (
+        "9 of 9 images look alike (0.jpg, 1.jpg, 2.jpg ...); near_duplicates: ignore is for a fixed camera" in error
+    )
+    (row,) = (row for row in checked.rows if row.kind == "near-duplicate")
+    assert str(row) == "0.jpg: 9 look alike: also 1.jpg, 2.jpg ...; counted 9 times"
+    _, told = checked_and_generated(folder, tmp_path, (f"{L}.split.near_duplicates", "ignore"))
+    assert told == "train 6, val 2, test 1"
+
+
+def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_path: Path) -> None:
+    files: Files = {f"{n}.jpg": encoded(photo(n // 2), "JPEG", quality=70 + n) for n in range(4)}
+    folder = make.folder(files | {"l.csv": rows(sorted(files), ["train", "val", "train", "train"])})
+    checked = check(folder, ReadOptions(), read_split(tmp_path / "none.yaml"))
+    assert checked.split == ["split: not judged, since no params.yaml is here"]
+    assert errors(checked) == [
+        "0.jpg: in train: looks like 1.jpg in val; correct the lists, or set split.by: hash, "
+        "or split.near_duplicates: ignore if they are meant"
+    ]
+    assert [row.file for row in checked.rows if row.kind == "near-duplicate"] == ["2.jpg"]
+
+
+def test_wrong_params_are_told_and_judge_nothing(make: Maker, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text("train: 1\n")
+    checked = check(make.folder({"a.png": picture(), "l.csv": rows(["a.png"])}), ReadOptions(), read_split(params))
+    assert checked.split == [f"split: not judged, since {params} has mistakes; see `humbleyolo params`"]
