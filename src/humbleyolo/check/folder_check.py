@@ -74,10 +74,10 @@ def check(folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED) 
 
 def report_lines(checked: Checked) -> Iterator[str]:
     """Yield the check's result as text, line by line."""
-    yield f"format: {checked.labelled.format}, because {checked.labelled.why}"
+    yield from _wrapped(f"format: {checked.labelled.format}, because {checked.labelled.why}")
     view = checked.overview
     sizes = [f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]]
-    yield f"{_images(view)}; {', '.join(sizes)}"
+    yield from _wrapped(f"{_images(view)}; {', '.join(sizes)}")
     if view.splits:
         yield f"lists: {_lists(view)}"
     yield checked.split[0]
@@ -89,7 +89,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
     if checked.judged:
         yield f"{checked.judged} boxes were compared with the others of their class"
     else:
-        yield "too few boxes, or images, to tell swapped classes and shifted boxes (20 a class and 60 in all needed)"
+        needed = "20 a class and 60 in all needed"
+        yield from _wrapped(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
     if checked.best is not None:
         yield ""
         yield from _aligned(choice_rows(checked))
@@ -152,12 +153,21 @@ def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
     for (severity, kind), some in grouped(rows).items():
         yield f"{severity}: {kind}, {len(some)}"
         for row in some[:_SHOWN]:
-            yield from textwrap.wrap(
-                str(row), _WIDTH, initial_indent="  ", subsequent_indent="    ",
-                break_long_words=False, break_on_hyphens=False,
-            )  # fmt: skip
+            yield from _wrapped(str(row), "  ")
         if len(some) > _SHOWN:
             yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    """Return a text as lines of at most `_WIDTH` characters, unless a word is longer."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
