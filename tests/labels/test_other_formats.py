@@ -256,6 +256,3 @@ def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
 def test_auto_says_what_it_looked_for(make: Maker) -> None:
     with pytest.raises(UserError, match="no known labels among 1 files"):
         make.read({"a.png": picture()})
-    both = table(HEAD) | {"a.txt": "0 0.5 0.5 0.1 0.1\n", "classes.txt": "cat\n"}
-    with pytest.raises(UserError, match="fits 2 formats"):
-        make.read(both)

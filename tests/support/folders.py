@@ -58,6 +58,18 @@ def wrong_crc() -> bytes:
     return bytes(data)
 
 
+def under(folders: dict[str, Files]) -> Files:
+    """Files in folders of their own."""
+    return {f"{folder}/{name}": content for folder, files in folders.items() for name, content in files.items()}
+
+
+def zipped(root: Path, name: str, files: Files) -> None:
+    """Put an archive into a folder."""
+    with zipfile.ZipFile(root / name, "w") as file:
+        for path, content in files.items():
+            file.writestr(path, content)
+
+
 def voc(name: str, *boxes: str, width: int = 40, height: int = 20) -> str:
     """An XML file as LabelImg writes it."""
     objects = "".join(

@@ -5,6 +5,8 @@ path in a label file leads out of it.
 """
 
 import os
+import posixpath
+import re
 import stat
 import threading
 import zipfile
@@ -33,7 +35,9 @@ IMAGE_FORMATS = {
     ".webp": "WEBP",
 }
 
-
+_LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml")
+_ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|changelog|citation|notes)\b.*\.txt", re.I)  # no labels
+_NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -44,12 +48,14 @@ class Source(ABC):
         name: Name of the source in messages.
         names: Names of all files.
         left_out: (name, reason) of files that are not read: links to folders, devices, unsafe names.
+        archives: Archives among the files, each read as a folder with the archive's name.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.names: tuple[str, ...] = ()
         self.left_out: list[tuple[str, str]] = []
+        self.archives: tuple[str, ...] = ()
 
     @abstractmethod
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
@@ -78,7 +84,7 @@ class Source(ABC):
 
     def images(self) -> list[str]:
         """Names that end like an image's, sorted."""
-        return [name for name in self.names if suffix(name) in IMAGE_FORMATS]
+        return list(filter(is_image, self.names))
 
     def ending(self, *endings: str) -> list[str]:
         """Names with one of the extensions given (lower case, with the dot), sorted."""
@@ -86,7 +92,10 @@ class Source(ABC):
 
 
 def open_source(path: Path) -> Source:
-    """Open a folder, a zip archive, or a folder of archives one a split (as `data/dataset`).
+    """Open a folder, a zip archive, or a folder with archives in it.
+
+    Archives are read if all else in the folder is folders that are each labelled by itself and files such as
+    README. So are those called `corrections...`, and `train.zip`, `val.zip`, `test.zip` (as in `data/dataset`).
 
     Raises:
         UserError: If there is nothing to read.
@@ -101,12 +110,54 @@ def open_source(path: Path) -> Source:
     if path.is_file():
         return ZipSource(path)
     folder = FolderSource(path)
-    archives = {split: path / f"{split}.zip" for split in sorted(SPLITS) if f"{split}.zip" in folder.names}
-    if archives:
-        return _JoinedSource(str(path), {split: ZipSource(archive) for split, archive in archives.items()})
+    archives = {name: name for name, _ in folder.left_out if "/" not in name and is_archive(name)}
+    if archives and (joined := _join(path, folder, archives)):
+        return joined
     if not folder.names:
         raise UserError(f"{path}: holds no files; it should hold images and their labels")
     return folder
+
+
+def _join(path: Path, folder: "FolderSource", archives: dict[str, str]) -> Source | None:
+    """Return a folder with those of its archives that are read; None if none is."""
+    splits = {split: f"{split}.zip" for split in SPLITS if f"{split}.zip" in archives}
+    corrections = {name: name for name in archives if is_correction(name)}
+    separate = _separate(folder.names)
+    only_splits = len(splits) + len(corrections) == len(archives) or not separate
+    if splits and only_splits and not any("/" in name for name in folder.names):
+        return _JoinedSource(path, splits | corrections, folder, beside=False)
+    chosen = archives if separate else corrections
+    return _JoinedSource(path, chosen, folder, beside=True) if chosen else None
+
+
+def is_archive(name: str) -> bool:
+    """Tell a zip archive by its name."""
+    return suffix(name) == ".zip"
+
+
+def is_correction(name: str) -> bool:
+    """Tell a sub-folder or archive of corrected labels by its name."""
+    return name.lower().startswith("corrections")
+
+
+def is_image(name: str) -> bool:
+    """Tell an image by its name."""
+    return suffix(name) in IMAGE_FORMATS
+
+
+def is_labelled(name: str) -> bool:
+    """Tell by its name if a file may be an image or speak of one."""
+    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.match(posixpath.basename(name)))
+
+
+def _separate(names: Iterable[str]) -> bool:
+    """Tell if all images and labels lie in sub-folders, none of which has labels alone."""
+    with_images: dict[str, bool] = {}
+    for name in filter(is_labelled, names):
+        folder, _, rest = name.partition("/")
+        folder = folder if rest else ""
+        with_images[folder] = is_image(name) or with_images.get(folder, False)
+    return "" not in with_images and all(with_images.values())
 
 
 class FolderSource(Source):
@@ -119,6 +170,8 @@ class FolderSource(Source):
         for name in self._walk():
             if reason := _unsafe(name):
                 self.left_out.append((shorten(name), reason))
+            elif is_archive(name):
+                self.left_out.append((name, _NESTED))
             else:
                 names.append(name)
         self.names = tuple(sorted(names))
@@ -191,7 +244,7 @@ class ZipSource(Source):
             return "encrypted"
         if entry.filename in self._entries:
             return "a second file of the same name; only the first is read"
-        return _unsafe(entry.filename)
+        return _unsafe(entry.filename) or (_NESTED if is_archive(entry.filename) else "")
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes; see `Source.read`. Never unpacks more than `limit`."""
@@ -209,26 +262,31 @@ class ZipSource(Source):
 
 
 class _JoinedSource(Source):
-    """Archives side by side, each as a folder with the archive's name."""
+    """Archives in a folder, each read as a folder of the name given, with the folder's other files `beside` them."""
 
-    def __init__(self, name: str, parts: dict[str, ZipSource]) -> None:
-        super().__init__(name)
-        self._parts = parts
-        self.names = tuple(sorted(f"{part}/{file}" for part, source in parts.items() for file in source.names))
-        self.left_out = [(f"{part}/{file}", why) for part, source in parts.items() for file, why in source.left_out]
+    def __init__(self, path: Path, archives: dict[str, str], folder: FolderSource, *, beside: bool) -> None:
+        super().__init__(str(path))
+        self._folder = folder
+        self._archives = {name: ZipSource(path / file) for name, file in archives.items()}
+        inside = self._archives.items()
+        names = [f"{name}/{file}" for name, archive in inside for file in archive.names]
+        self.names = tuple(sorted([*names, *(folder.names if beside else ())]))
+        self.left_out = [(file, why) for file, why in folder.left_out if file not in archives.values()]
+        self.left_out += [(f"{name}/{file}", why) for name, archive in inside for file, why in archive.left_out]
+        self.archives = tuple(archives) if beside else ()
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
-        part, _, file = name.partition("/")
-        return self._parts[part].read(file, limit)
+        first, _, file = name.partition("/")
+        return self._archives[first].read(file, limit) if first in self._archives else self._folder.read(name, limit)
 
     def close(self) -> None:
-        for part in self._parts.values():
-            part.close()
+        for archive in self._archives.values():
+            archive.close()
 
 
 def suffix(name: str) -> str:
     """Return a name's extension in lower case, with its dot."""
-    return PurePosixPath(name).suffix.lower()
+    return posixpath.splitext(name)[1].lower()
 
 
 def _bounded(data: bytes, limit: int) -> bytes:

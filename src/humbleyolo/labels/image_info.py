@@ -16,6 +16,7 @@ from PIL.ImageFile import ImageFile
 from humbleyolo.geometry.image_decoder import MAX_PIXELS, to_8_bit
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.params.value_types import Exif
 from humbleyolo.storage.array_types import Uint8s
 
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
@@ -99,6 +100,21 @@ def inspect_image(data: bytes) -> ImageInfo:
         perceptual=perceptual_hash(thumb),
         thumb=thumb,
     )
+
+
+def upright_size(data: bytes, exif: Exif) -> tuple[int, int]:
+    """Return the (height, width) that boxes refer to, by the header alone.
+
+    Raises:
+        BadInput: If the header cannot be read.
+    """
+    try:
+        with _open(data) as image:
+            width, height = image.size
+            turned = exif != "stored" and int(image.getexif().get(_ORIENTATION, 1)) >= 5
+    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadInput("image-damaged", shorten(str(error)), f"must be {_ALLOWED}") from None
+    return (width, height) if turned else (height, width)
 
 
 def check_ending(name: str, info: ImageInfo) -> BadInput | None:

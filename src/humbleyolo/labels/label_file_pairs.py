@@ -30,7 +30,9 @@ def label_names(image: str) -> list[str]:
 
 def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     """Return the first label file beside an image whose text `fits`; empty if none does. For detection."""
-    names = frozenset(source.names)
+    names = frozenset(source.ending(".txt"))
+    if not names:
+        return ""
     labels = (label for image in source.images() if (label := _label_of(image, names)))
     return source.first(islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20)
 

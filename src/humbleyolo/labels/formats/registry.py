@@ -1,12 +1,16 @@
 """The table of label formats, and the choice of the one that a folder is in."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.agreement import agreed, read_set
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import article, bbox_label_tool, coco, csv_table, cvat, labelme, open_images, voc, yolo
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.parts import find_parts, names_for, refuse_unlabelled, unite
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
 from humbleyolo.labels.writing import WrittenSet
@@ -57,35 +61,56 @@ FORMATS: dict[str, Row] = {
 WRITABLE: dict[str, WritableFormat] = {"voc": voc, "yolo": yolo, "coco": coco, "cvat": cvat, "csv": csv_table}
 
 
-def _detect_format(source: Source) -> tuple[str, str]:
-    """Return the one format that the source is in, and the evidence.
+def _detect(source: Source) -> dict[str, str]:
+    """Return the formats that the source fits, and the evidence for each."""
+    return {name: why for name, row in FORMATS.items() if (why := row.module.detect(source))}
 
-    Raises:
-        UserError: If none fits, or more than one.
-    """
-    fits = [(name, why) for name, row in FORMATS.items() if (why := row.module.detect(source))]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        found = "; ".join(f"{name} ({why})" for name, why in fits)
-        raise UserError(f"{source.name}: fits {len(fits)} formats: {found}. Say which with format")
+
+def _unknown(source: Source) -> UserError:
     counts = f"{len(source.names)} files, {len(source.images())} of them images"
     if source.left_out:
         name, reason = source.left_out[0]
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     known = "\n  ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
-    raise UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
+    return UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 
 
 def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet:
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
 
-    Mistakes stop nothing here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
+    Several label sets that say the same are read as one, and several parts as their union. Mistakes stop nothing
+    here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
 
     Raises:
-        UserError: If the source is in no format, or there is nothing to read.
+        UserError: If the source, or a part, is in no format; if two label sets differ; if there is nothing to read.
     """
-    chosen, why = _detect_format(source) if options.format == "auto" else (options.format, "as told")
-    labelled = validate(source, FORMATS[chosen].module.read(SourceReader(source, options, ledger)), options, ledger)
+    parts = find_parts(source, options, _detect)
+    if not parts:
+        fits: Mapping[str, str] = _detect(source) if options.format == "auto" else {options.format: "as told"}
+        return _read(source, fits, options, options.classes, ledger)
+    refuse_unlabelled(source, parts)
+    read = []
+    for part in parts:
+        own = Ledger(ledger.on_problem)
+        names = names_for(part, parts, options, own)
+        read.append((part, _read(part.source, part.fits, options, names, own)))
+    return unite(source, read, ledger)
+
+
+def _read(
+    source: Source, fits: Mapping[str, str], options: ReadOptions, names: tuple[str, ...], ledger: Ledger
+) -> LabelledSet:
+    """Read a source that is one labelled set; `names` are those of its class numbers, if the person gave any."""
+    reading = replace(options, classes=names)
+    if not fits:
+        raise _unknown(source)
+    if len(fits) > 1:
+        sets = [read_set(name, why, FORMATS[name].module.read, source, reading) for name, why in fits.items()]
+        one = agreed(source, sets, options, ledger)
+        chosen, why, content = one.format, one.why, one.content
+    else:
+        [(chosen, why)] = fits.items()
+        content = FORMATS[chosen].module.read(SourceReader(source, reading, ledger))
+    labelled = validate(source, content, options, ledger)
     labelled.format, labelled.why = chosen, why
     return labelled

@@ -1,0 +1,237 @@
+"""Several label sets of one folder, such as XML beside a CSV of the same boxes, compared image by image."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.image_info import upright_size
+from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten
+from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.storage.array_types import Floats
+
+TOLERANCE_PX = 1.01  # between corners: pixels counted from 0 or from 1, whole pixels or fractions with few digits
+_NUMBERS = tuple(map(str, range(1000)))  # names of classes that have numbers alone
+_SILENT = "label-missing"  # an image that one set does not speak of: a difference, if another set does
+
+
+@dataclass(slots=True)
+class LabelSet:
+    """One label set of a folder.
+
+    Attributes:
+        format: Name of its format; `why`: the evidence for it.
+        content: Images as labelled.
+        ledger: Findings on the way.
+        numbered: Its classes are numbers, because no file names them.
+    """
+
+    format: str
+    why: str
+    content: UncheckedSet
+    ledger: Ledger
+    numbered: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.format} ({self.content.images[0].label_file if self.content.images else self.why})"
+
+    def problems(self) -> list[str]:
+        """Return the mistakes in its files, without images that it does not speak of."""
+        return [str(row) for row in self.ledger.errors if row.kind != _SILENT]
+
+
+def read_set(
+    name: str, why: str, read: Callable[[SourceReader], UncheckedSet], source: Source, options: ReadOptions
+) -> LabelSet:
+    """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
+    ledger = Ledger(options.on_problem)
+    result = LabelSet(name, why, read(SourceReader(source, options, ledger)), ledger)
+    if any(row.kind == "no-class-names" for row in ledger.errors):
+        ledger = Ledger(options.on_problem)
+        content = read(SourceReader(source, replace(options, classes=_NUMBERS), ledger))
+        numbered = LabelSet(name, why, content, ledger, numbered=True)
+        return result if numbered.problems() else numbered
+    return result
+
+
+def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledger: Ledger) -> LabelSet:
+    """Return the set to read, if all say the same: the first of those that speak of most images and name classes.
+
+    The evidence and the ledger say which others agree. Lists and groups that the set lacks come from them.
+
+    Raises:
+        UserError: If a set has mistakes of its own, or two differ. It names the first difference.
+    """
+    speaking = [one for one in sets if one.content.images or one.problems()] or list(sets[:1])
+    head = f"{source.name}: fits {len(sets)} formats: {'; '.join(f'{one.format} ({one.why})' for one in sets)}"
+    fix = "Say which to read with format, or correct one"
+    named = [one for one in speaking if not one.numbered]
+    if bad := [one for one in speaking if one.problems()] if len(speaking) > 1 else []:
+        found = bad[0].problems()
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        raise UserError(f"{head}.\n  {bad[0].format} has mistakes: {found[0]}{more}\n{fix}")
+    if not named:
+        raise UserError(f"{head}.\n  None names its classes; give classes in the order of their numbers, and format")
+    chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
+    evidence = [chosen.why]
+    for other in sets:
+        if other is chosen:
+            continue
+        if other not in speaking:
+            evidence.append(f"{other} speaks of no image")
+            continue
+        pairs = _pairs(chosen, other)
+        numbers = _name_numbers(source, options, pairs) if other.numbered else ""
+        differ: dict[str, str] = {}
+        for path, mine, theirs in pairs:
+            if difference := _difference(source, options, (chosen, other), mine, theirs):
+                differ.setdefault(path, difference)
+        if differ:
+            path, first = next(iter(differ.items()))
+            more = f"\n  and {len(differ) - 1} more images differ" if len(differ) > 1 else ""
+            raise UserError(f"{head}. They differ{numbers}:\n  {path}: {first}{more}\n{fix}")
+        evidence.append(f"{other} says the same{numbers}")
+        _take_lists(chosen, other, pairs, ledger)
+    ledger.rows += chosen.ledger.rows
+    chosen.why = "; ".join(evidence)
+    ledger.note(".", BadInput("label-sets", "; ".join(evidence[1:]), f"{chosen} is read alone"), "not read")
+    return chosen
+
+
+_Pair = tuple[str, UncheckedImage | None, UncheckedImage | None]  # an image's path, and what two sets say of it
+
+
+def _pairs(chosen: LabelSet, other: LabelSet) -> list[_Pair]:
+    """Return what both say of each image, by path; None if one does not speak of it."""
+    mine = {image.path: image for image in reversed(chosen.content.images)}
+    theirs: dict[str, list[UncheckedImage | None]] = defaultdict(list)
+    for image in other.content.images:
+        theirs[image.path].append(image)
+    return [(path, mine.get(path), image) for path in sorted({*mine, *theirs}) for image in theirs[path] or [None]]
+
+
+def _difference(
+    source: Source,
+    options: ReadOptions,
+    sets: tuple[LabelSet, LabelSet],
+    mine: UncheckedImage | None,
+    theirs: UncheckedImage | None,
+) -> str:
+    """Return the first difference of two images; empty if both say the same, or one says nothing of no boxes."""
+    if mine is None or theirs is None:
+        one, silent = (theirs, sets[0]) if mine is None else (mine, sets[1])
+        return f"{_place(one)} has {_count(one)}; {silent} does not speak of it" if one and one.boxes else ""
+    if len(mine.boxes) != len(theirs.boxes):
+        return f"{_place(mine)} has {_count(mine)}; {_place(theirs)} has {_count(theirs)}"
+    corners = _pixels(source, options, mine, theirs)
+    if corners is None or not mine.boxes:
+        return ""  # an image that cannot be opened gets its own line in the ledger
+    mine_px, theirs_px = corners
+    labels = [[box.label for box in one.boxes] for one in (mine, theirs)]
+    unmatched, free = _match(labels[0], mine_px, labels[1], theirs_px)
+    if unmatched is None:
+        return ""
+    nearest = int(np.where(free, np.abs(theirs_px - mine_px[unmatched]).max(axis=1), np.inf).argmin())
+    first, second = mine.boxes[unmatched], theirs.boxes[nearest]
+    return (
+        f"{_place(mine, first)} says {_shown(first, mine_px[unmatched])}; "
+        f"{_place(theirs, second)} says {_shown(second, theirs_px[nearest])}"
+    )
+
+
+def same_boxes(labels: Sequence[str], boxes: Floats, other_labels: Sequence[str], others: Floats) -> bool:
+    """Tell if two images have the same boxes, (M, 4) pixels, and classes, within `TOLERANCE_PX`."""
+    return len(boxes) == len(others) and _match(labels, boxes, other_labels, others)[0] is None
+
+
+def _match(
+    labels: Sequence[str], boxes: Floats, other_labels: Sequence[str], others: Floats
+) -> tuple[int | None, NDArray[np.bool_]]:
+    """Pair each box with the nearest free one of its class; return the first left over, and the others still free."""
+    free = np.ones(len(others), bool)
+    classes = np.array(other_labels, object)
+    left = None
+    for index, label in enumerate(labels):
+        distance = np.abs(others - boxes[index]).max(axis=1)  # (M,)
+        distance[~free | (classes != label)] = np.inf
+        if distance.min() <= TOLERANCE_PX:
+            free[distance.argmin()] = False
+        elif left is None:
+            left = index
+    return left, free
+
+
+def _place(image: UncheckedImage, box: UncheckedBox | None = None) -> str:
+    where = box.where if box else image.where
+    return f"{image.label_file}, {where}," if where else image.label_file
+
+
+def _count(image: UncheckedImage) -> str:
+    return "1 box" if len(image.boxes) == 1 else f"{len(image.boxes) or 'no'} boxes"
+
+
+def _shown(box: UncheckedBox, corners: Floats) -> str:
+    return f"{shorten(box.label)} ({', '.join(f'{value:.6g}' for value in corners)})"
+
+
+def _pixels(
+    source: Source, options: ReadOptions, mine: UncheckedImage, theirs: UncheckedImage
+) -> tuple[Floats, Floats] | None:
+    """Return the corners that both state, (M, 4) pixels; None if an image of unknown size cannot be opened."""
+    size = (1, 1)
+    if mine.relative or theirs.relative:
+        stated = [(one.height, one.width) for one in (mine, theirs) if one.height and one.width]
+        try:
+            read = stated[0] if stated else upright_size(source.read(mine.path, IMAGE_BYTES), options.exif)
+        except BadInput:
+            return None
+        size = (read[0] or 1, read[1] or 1)
+    height, width = size
+    scale = np.array([width, height, width, height], np.float64)
+    first, second = (
+        np.array([box.corners for box in one.boxes], np.float64).reshape(-1, 4) * (scale if one.relative else 1.0)
+        for one in (mine, theirs)
+    )
+    return first, second
+
+
+def _name_numbers(source: Source, options: ReadOptions, pairs: Sequence[_Pair]) -> str:
+    """Give the other set's numbered classes the names of the boxes in their places; return them as text."""
+    votes: Counter[tuple[str, str]] = Counter()
+    for _, mine, theirs in pairs:
+        corners = _pixels(source, options, mine, theirs) if mine and theirs and mine.boxes and theirs.boxes else None
+        if corners and mine and theirs:
+            distance = np.abs(corners[0][:, None] - corners[1][None]).max(axis=2)  # (mine, theirs)
+            for row, column in np.argwhere(distance <= TOLERANCE_PX).tolist():
+                votes[theirs.boxes[column].label, mine.boxes[row].label] += 1
+    names: dict[str, str] = {}
+    for (number, name), _ in votes.most_common():
+        if number not in names and name not in names.values():
+            names[number] = name
+    for _, _, theirs in pairs:
+        if theirs:
+            theirs.boxes = [replace(box, label=names.get(box.label, f"class {box.label}")) for box in theirs.boxes]
+    listed = sorted(names.items(), key=lambda one: int(one[0]))
+    return f", with {', '.join(f'{number} as {name}' for number, name in listed)}" if listed else ""
+
+
+def _take_lists(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledger: Ledger) -> None:
+    """Give the chosen set the lists and groups that only the other has; warn if the lists differ."""
+    both = [(mine, theirs) for _, mine, theirs in pairs if mine and theirs]
+    if not any(mine.splits for mine, _ in both):
+        for mine, theirs in both:
+            mine.splits = theirs.splits or mine.splits
+    if not any(mine.group for mine, _ in both):
+        for mine, theirs in both:
+            mine.group = theirs.group or mine.group
+    differ = [(mine, theirs) for mine, theirs in both if theirs.splits and mine.splits != theirs.splits]
+    if differ:
+        mine, theirs = differ[0]
+        found = f"in {' and '.join(mine.splits) or 'no list'} by {chosen}"
+        why = f"{other} says {' and '.join(theirs.splits)}, and differs for {len(differ)} images; correct one"
+        ledger.warn(mine.path, BadInput("split-lists", found, why))

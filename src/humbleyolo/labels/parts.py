@@ -1,0 +1,182 @@
+"""Labelled sub-folders and archives of one folder, each read by itself, and the union of them."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.corrections import merge_copies
+from humbleyolo.labels.folder import LABEL_BYTES, Source, is_correction, is_image, is_labelled
+from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
+from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.source_reader import SourceReader, splits_in
+
+Evidence = Mapping[str, str]  # format: the evidence for it
+_MOST = 100  # sub-folders looked into one by one; more are one set, as are a class or a scene a folder
+_SHOWN = 8  # parts named in the evidence
+_EXPLAINED = 3  # parts whose own evidence is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a folder that is a labelled set of its own.
+
+    Attributes:
+        name: Its sub-folder or archive; empty for the folder itself without its corrections.
+        source: Its files.
+        fits: Formats that it fits.
+        class_names: Names that its own files give to class numbers; empty if none do.
+    """
+
+    name: str
+    source: Source
+    fits: Evidence
+    class_names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return self.name or "the folder itself"
+
+
+class SubSource(Source):
+    """Some files of a source, named from one of its folders on; an empty `folder` is the top.
+
+    Args:
+        source: All files.
+        folder: Their folder.
+        names: Their names in `source`, sorted.
+        without: Top folders that are left out.
+    """
+
+    def __init__(self, source: Source, folder: str, names: Iterable[str], without: Iterable[str] = ()) -> None:
+        super().__init__(f"{source.name}/{folder}" if folder else source.name)
+        self._source, self._prefix = source, f"{folder}/" if folder else ""
+        self.names = tuple(name.removeprefix(self._prefix) for name in names)
+        others = frozenset(without)
+        for name, why in source.left_out:
+            if name.startswith(self._prefix) and name.partition("/")[0] not in others:
+                self.left_out.append((name.removeprefix(self._prefix), why))
+        self.archives = () if folder else tuple(name for name in source.archives if name not in others)
+
+    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+        """Return a file's bytes; see `Source.read`."""
+        return self._source.read(self._prefix + name, limit)
+
+
+def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], Evidence]) -> list[Part]:
+    """Return the parts of a source, and theirs in their place; none if it is one labelled set.
+
+    Sub-folders are parts if each has images, and their formats or class names differ. Archives beside them always
+    are, and so is what is called `corrections...`. `detect` finds the formats that a source fits.
+    """
+
+    def part(folder: str, names: Iterable[str], without: Iterable[str] = ()) -> Part:
+        inside = SubSource(source, folder, names, without)
+        fits: Evidence = detect(inside) if options.format == "auto" else {options.format: "as told"}
+        own: tuple[str, ...] = ()
+        if "yolo" in fits:
+            own = read_dataset_files(SourceReader(inside, options, Ledger("skip"))).names
+        return Part(folder, inside, fits, own)
+
+    def inner(one: Part) -> list[Part]:
+        found = find_parts(one.source, options, detect)
+        return [replace(each, name=posixpath.join(one.name, each.name).rstrip("/")) for each in found] or [one]
+
+    folders: dict[str, list[str]] = defaultdict(list)
+    for name in source.names:
+        folder, slash, _ = name.partition("/")
+        folders[folder if slash else ""].append(name)
+    found = {folder: names for folder, names in folders.items() if any(map(is_labelled, names))}
+    corrections = [folder for folder in found if is_correction(folder)]
+    if corrections and len(found) > len(corrections):
+        rest = (name for name in source.names if name.partition("/")[0] not in corrections)
+        parts = [part("", rest, corrections), *(part(folder, found[folder]) for folder in corrections)]
+    elif "" in found:
+        return []
+    elif len(found) == 1 and not source.archives:
+        [(folder, names)] = found.items()
+        one = Part(folder, SubSource(source, folder, names), {}, ())
+        parts = inner(one)
+        return [] if parts == [one] else parts
+    elif source.archives:
+        parts = [part(folder, names) for folder, names in found.items()]
+    elif len(found) > _MOST or not all(any(map(is_image, names)) for names in found.values()):
+        return []
+    else:
+        parts = [part(folder, names) for folder, names in found.items()]
+        formats = {frozenset(one.fits) for one in parts if one.fits}
+        named = {one.class_names for one in parts if one.class_names}
+        if len(formats) < 2 and len(named) < 2:
+            return []
+    return [each for one in parts for each in inner(one)]
+
+
+def names_for(part: Part, parts: Sequence[Part], options: ReadOptions, ledger: Ledger) -> tuple[str, ...]:
+    """Return the names of a part's class numbers.
+
+    They are its own if two parts differ, else those that the person gave, else the names that the parts share.
+    """
+    named = {one.class_names: one for one in parts if one.class_names}
+    if "yolo" not in part.fits or len(named) > 1 or options.classes or part.class_names:
+        return (part.class_names if len(named) > 1 else ()) or options.classes
+    for names, owner in named.items():
+        why = f"it has no class names of its own; those of {owner} are used"
+        ledger.note(".", BadInput("class-names-shared", f"{part}", why), "read")
+        return names
+    return ()
+
+
+def refuse_unlabelled(source: Source, parts: Sequence[Part]) -> None:
+    """Stop if a part fits no format.
+
+    Raises:
+        UserError: If so; it names each such part.
+    """
+    bad = [one for one in parts if not one.fits]
+    if bad:
+        lines = [
+            f"{one}: no known labels among {len(one.source.names)} files, {len(one.source.images())} of them images"
+            for one in bad
+        ]
+        head = f"{source.name}: of {len(parts)} parts, each read by itself, {len(bad)} without labels"
+        raise UserError("\n  ".join([head, *lines]) + "\nLabel these, or take them out of the folder")
+
+
+def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Ledger) -> LabelledSet:
+    """Return the union of the parts, each read by itself. Paths get the part's name before them.
+
+    Classes are the union by name, in order of appearance. Images of a part without lists are in the split that
+    the part's name says. An image that several parts hold is kept once; see `corrections`.
+    """
+    inside = tuple(f"{part.name}/" if part.name else "" for part, _ in parts)
+    for name, reason in source.left_out:
+        if not name.startswith(inside):
+            ledger.note(name, BadInput("not-read", name, reason), "not read")
+    images = []
+    for part, labelled in parts:
+        for row in labelled.ledger.rows:
+            ledger.rows.append(replace(row, file=posixpath.normpath(posixpath.join(part.name, row.file))))
+        splits = () if any(image.splits for image in labelled.images) else splits_in(part.name)
+        for image in labelled.images:
+            label_file, path = posixpath.join(part.name, image.label_file), posixpath.join(part.name, image.path)
+            moved = replace(image, label_file=label_file, path=path, splits=image.splits or splits)
+            images.append((part.name, moved))
+    return LabelledSet(
+        images=sorted(merge_copies(images, ledger), key=lambda image: image.path),
+        classes=tuple(dict.fromkeys(name for _, labelled in parts for name in labelled.classes)),
+        ledger=ledger,
+        images_seen=sum(labelled.images_seen for _, labelled in parts),
+        format=", ".join(dict.fromkeys(labelled.format for _, labelled in parts)),
+        why=f"it has {_evidence(parts)}",
+    )
+
+
+def _evidence(parts: Sequence[tuple[Part, LabelledSet]]) -> str:
+    """Return the parts and their formats in a line, with the evidence if they are few."""
+    few = len(parts) <= _EXPLAINED
+    texts = [
+        f"{part} ({labelled.format}{f', because {labelled.why}' if few else ''})" for part, labelled in parts[:_SHOWN]
+    ]
+    more = [f"and {len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
+    return f"{len(parts)} part{'s' * (len(parts) > 1)}: {', '.join([*texts, *more])}"

@@ -1,0 +1,201 @@
+"""Several label sets of one folder: read as one if they say the same, else refused with the first difference."""
+
+import json
+
+import pytest
+from folders import Files, Maker, picture, voc
+from PIL import Image
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.labels.labelled_image import LabelledSet
+
+PICTURES: Files = {"a.png": picture(), "b.png": picture(1)}  # 40 x 20
+XML: Files = {"a.xml": voc("a.png", "cat 2 4 12 14", "dog 20 4 30 14"), "b.xml": voc("b.png", "dog 1 2 11 12")}
+TXT: Files = {"a.txt": "0 0.175 0.45 0.25 0.5\n1 0.625 0.45 0.25 0.5\n", "b.txt": "1 0.15 0.35 0.25 0.5\n"}
+NAMES: Files = {"classes.txt": "cat\ndog\n"}
+ROWS = ["a.png,cat,2,4,12,14", "a.png,dog,20,4,30,14", "b.png,dog,1,2,11,12"]
+
+
+def csv(*rows: str, name: str = "labels.csv", head: str = "filename,class,xmin,ymin,xmax,ymax") -> Files:
+    return {name: "\n".join([head, *rows, ""])}
+
+
+def content(data: LabelledSet) -> list[tuple[str, list[tuple[str, tuple[float, ...]]]]]:
+    """The labels of each image, in pixels to three decimals, in any order."""
+    return [
+        (one.path, sorted(zip(one.labels, [tuple(row) for row in one.boxes.round(3).tolist()], strict=True)))
+        for one in data.images
+    ]
+
+
+def refused(make: Maker, files: Files, **options: object) -> str:
+    with pytest.raises(UserError) as error:
+        make.read(files, **options)
+    assert not isinstance(error.value, ProblemsError)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "formats"),
+    [
+        (XML, csv(*ROWS), ["voc", "csv"]),
+        (XML, TXT | NAMES, ["voc", "yolo"]),
+        (TXT | NAMES, csv(*ROWS), ["yolo", "csv"]),
+    ],
+)
+def test_two_sets_that_agree_are_read_as_the_first(
+    make: Maker, first: Files, second: Files, formats: list[str]
+) -> None:
+    data = make.read(PICTURES | first | second)
+    assert data.format == formats[0]
+    assert f"{formats[1]} (" in data.why
+    assert data.why.endswith("says the same")
+    assert [(row.kind, row.severity) for row in data.ledger.rows] == [("label-sets", "note")]
+    for one, format_ in ((first, formats[0]), (second, formats[1])):
+        assert content(data) == content(make.read(PICTURES | one, format=format_))
+
+
+def test_three_sets(make: Maker) -> None:
+    data = make.read(PICTURES | XML | TXT | NAMES | csv(*ROWS))
+    assert data.format == "voc"
+    assert data.why.count("says the same") == 2
+
+
+def test_the_format_told_is_read_alone(make: Maker) -> None:
+    other = csv("a.png,cat,2,4,12,19")
+    assert make.read(PICTURES | XML | other, format="voc").ledger.rows == []
+
+
+def test_order_of_boxes_and_files_does_not_matter(make: Maker) -> None:
+    data = make.read(PICTURES | XML | csv(*reversed(ROWS)))
+    assert "says the same" in data.why
+
+
+def test_a_pixel_is_rounding(make: Maker) -> None:
+    """Pixels counted from 1 in one set, and fractions of few digits, are no difference; two pixels are."""
+    assert "same" in make.read(PICTURES | XML | csv(*ROWS), one_based=True).why
+    off = [row.replace("2,4,12,14", "3,5,13,15") for row in ROWS]
+    assert "same" in make.read(PICTURES | XML | csv(*off)).why
+    off = [row.replace("2,4,12,14", "2,4,12,16") for row in ROWS]
+    assert "differ" in refused(make, PICTURES | XML | csv(*off))
+
+
+def test_a_difference_names_both_places(make: Maker) -> None:
+    text = refused(make, PICTURES | XML | csv(ROWS[0], "a.png,dog,20,4,30,18", "b.png,cat,1,2,11,12"))
+    assert "a.png: a.xml, object 2 (line 5), says 'dog' (20, 4, 30, 14); labels.csv, line 3, says 'dog' (20" in text
+    assert "and 1 more images differ" in text
+    assert "Say which to read with format, or correct one" in text
+
+
+def test_a_class_that_differs(make: Maker) -> None:
+    files = PICTURES | TXT | NAMES | csv("a.png,cat,2,4,12,14", "a.png,cat,20,4,30,14", ROWS[2])
+    assert "a.txt, line 2, says 'dog' (20, 4, 30, 14); labels.csv, line 3, says 'cat' (20" in refused(make, files)
+
+
+def test_numbers_of_boxes_that_differ(make: Maker) -> None:
+    text = refused(make, PICTURES | XML | csv(ROWS[0], ROWS[2]))
+    assert "a.png: a.xml has 2 boxes; labels.csv, line 2, has 1 box" in text
+
+
+def test_a_box_twice_is_not_two_boxes(make: Maker) -> None:
+    """Each box of one set stands for one of the other."""
+    files = PICTURES | {"a.xml": voc("a.png", "cat 2 4 12 14", "cat 22 4 32 14"), "b.xml": XML["b.xml"]}
+    text = refused(make, files | csv(ROWS[0], ROWS[0], ROWS[2]))
+    assert "object 2" in text
+
+
+def test_an_image_that_one_set_does_not_speak_of(make: Maker) -> None:
+    text = refused(make, PICTURES | XML | csv(*ROWS[:2]))
+    assert "b.png: b.xml has 1 box; csv (labels.csv) does not speak of it" in text
+
+
+def test_background_needs_no_line_in_both(make: Maker) -> None:
+    """The tutorial's tables have a line a box, and none for an image without."""
+    more: Files = {"c.png": picture(2), "c.xml": voc("c.png")}
+    data = make.read(PICTURES | XML | more | csv(*ROWS))
+    assert [len(one.labels) for one in data.images] == [2, 1, 0]
+    assert [len(one.labels) for one in make.read(PICTURES | more | XML | csv(*ROWS, "c.png,,,,,")).images] == [
+        2,
+        1,
+        0,
+    ]
+    rest = {name: text for name, text in (XML | more).items() if name != "c.xml"}
+    assert make.read(PICTURES | rest | csv(*ROWS, "c.png,,,,,")).format == "csv"  # it speaks of more
+
+
+def test_classes_without_names_are_compared_by_their_order(make: Maker) -> None:
+    data = make.read(PICTURES | XML | TXT)
+    assert data.format == "voc"
+    assert "yolo (a.txt) says the same, with 0 as cat, 1 as dog" in data.why
+    swapped = TXT | {"b.txt": "0 0.15 0.35 0.25 0.5\n"}
+    text = refused(make, PICTURES | XML | swapped)
+    assert "with 0 as cat, 1 as dog" in text
+    assert "b.xml, object 1 (line 4), says 'dog' (1, 2, 11, 12); b.txt, line 1, says 'cat' (1, 2" in text
+
+
+def test_two_numbers_are_not_one_class(make: Maker) -> None:
+    text = refused(
+        make, PICTURES | {"a.xml": XML["a.xml"], "b.xml": XML["b.xml"]} | TXT | {"b.txt": "2 0.15 0.35 0.25 0.5"}
+    )
+    assert "says 'class 2'" in text
+
+
+def test_mistakes_of_one_set(make: Maker) -> None:
+    text = refused(make, PICTURES | XML | csv(ROWS[0], "a.png,dog,twenty,4,30,14", "b.png,dog,1,2,11,x"))
+    assert "csv has mistakes: labels.csv: line 3: 'twenty': xmin must be a finite" in text
+    assert "and 1 more" in text
+
+
+def test_a_set_that_speaks_of_no_image(make: Maker) -> None:
+    """A list of class names left in the folder is no label set."""
+    data = make.read(PICTURES | XML | {"obj.names": "cat\n"})
+    assert data.format == "voc"
+    assert "speaks of no image" in data.why
+
+
+def test_lists_of_the_other_set_are_kept(make: Maker) -> None:
+    """The tutorial divides images by its two tables; the XML knows nothing of it."""
+    tables = csv(*ROWS[:2], name="train_labels.csv") | csv(ROWS[2], name="test_labels.csv")
+    data = make.read(PICTURES | XML | tables)
+    assert [one.splits for one in data.images] == [("train",), ("test",)]
+    whole = make.read(PICTURES | XML | tables | csv(*ROWS))  # and a table of both
+    assert [one.splits for one in whole.images] == [("train",), ("test",)]
+
+
+def test_lists_that_differ_are_told(make: Maker) -> None:
+    files = {f"train/{name}": value for name, value in (PICTURES | XML).items()}
+    rows = [f"train/{row},{split}" for row, split in zip(ROWS, ("train", "train", "test"), strict=True)]
+    data = make.read(files | csv(*rows, head="filename,class,xmin,ymin,xmax,ymax,split"))
+    [row] = [row for row in data.ledger.rows if row.severity == "warning"]
+    assert row.file == "train/b.png"
+    assert "in train by voc" in row.what
+    assert "says test" in row.why
+
+
+def test_pictures_that_are_damaged_have_their_own_line(make: Maker) -> None:
+    """Fractions need the size of a picture, which a plain table does not state."""
+    files = PICTURES | TXT | NAMES | csv(*ROWS) | {"b.png": b"nothing"}
+    [row] = make.open(make.folder(files), on_problem="skip").ledger.errors
+    assert row.kind == "image-unreadable"
+
+
+def test_sizes_come_from_the_picture_as_it_is_displayed(make: Maker) -> None:
+    """EXIF 6: stored as 40 x 20, displayed as 20 x 40."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files: Files = {"a.jpg": picture(kind="JPEG", exif=exif), "classes.txt": "cat\n", "a.txt": "0 0.5 0.5 0.5 0.25\n"}
+    table = csv("a.jpg,cat,5,15,15,25")
+    assert "same" in make.read(files | table, exif="displayed").why
+    assert "differ" in refused(make, files | table, exif="stored")
+
+
+def test_coco_beside_xml(make: Maker) -> None:
+    images = [{"id": n, "file_name": name, "width": 40, "height": 20} for n, name in enumerate(PICTURES)]
+    boxes = [(0, 1, [2, 4, 10, 10]), (0, 2, [20, 4, 10, 10]), (1, 2, [1, 2, 10, 10])]
+    notes = [{"id": n, "image_id": i, "category_id": c, "bbox": box} for n, (i, c, box) in enumerate(boxes)]
+    root = {
+        "images": images,
+        "annotations": notes,
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+    }
+    assert "coco (all.json) says the same" in make.read(PICTURES | XML | {"all.json": json.dumps(root)}).why

@@ -1,0 +1,110 @@
+"""Pictures that are in several parts of a folder: kept once, with the labels of the corrections."""
+
+import pytest
+from folders import Files, Maker, picture, under, voc, zipped
+
+from humbleyolo.errors import ProblemsError
+
+DAY: Files = {
+    "images/a.png": picture(1),
+    "images/b.png": picture(2),
+    "labels/a.txt": "0 0.5 0.5 0.25 0.5\n",
+    "labels/b.txt": "1 0.5 0.5 0.25 0.5\n",
+    "data.yaml": "names: [cat, dog]\n",
+}
+BETTER: Files = {"x.png": picture(1), "x.xml": voc("x.png", "dog 1 2 30 14")}
+
+
+@pytest.mark.parametrize("base", ["day1/", ""])
+@pytest.mark.parametrize("name", ["corrections", "Corrections of May"])
+def test_corrected_labels_are_used_in_the_old_place(make: Maker, base: str, name: str) -> None:
+    """The folder corrected may be a part beside the corrections, or one set that lies around them."""
+    data = make.read({f"{base}{path}": content for path, content in DAY.items()} | under({name: BETTER}))
+    assert [one.path for one in data.images] == [f"{base}images/a.png", f"{base}images/b.png"]
+    first, second = data.images
+    assert (first.labels, first.boxes.tolist(), first.label_file) == (("dog",), [[1, 2, 30, 14]], f"{name}/x.xml")
+    assert second.labels == ("dog",)
+    [row] = data.ledger.rows
+    assert (row.file, row.kind, row.severity) == (f"{base}images/a.png", "labelled-again", "note")
+    assert row.why == f"labelled again in {name}/x.xml; these labels are used"
+    assert row.done == "1 boxes in their place"
+
+
+def test_corrections_in_an_archive(make: Maker) -> None:
+    root = make.folder(DAY)
+    zipped(root, "corrections.zip", BETTER)
+    assert make.open(root).images[0].label_file == "corrections.zip/x.xml"
+
+
+def test_corrections_of_one_format_with_the_rest(make: Maker) -> None:
+    """Without their name they would be read as one folder with it."""
+    old = {"a.png": picture(1), "a.xml": voc("a.png", "cat 1 2 3 4")}
+    data = make.read(under({"day1": old, "corrections": BETTER}))
+    assert [(one.path, one.labels) for one in data.images] == [("day1/a.png", ("dog",))]
+
+
+def test_corrections_without_class_names_take_those_of_the_folder(make: Maker) -> None:
+    data = make.read(DAY | under({"corrections": {"x.png": picture(1), "x.txt": "1 0.5 0.5 0.5 0.5\n"}}))
+    assert data.images[0].labels == ("dog",)
+    assert [row.kind for row in data.ledger.rows] == ["class-names-shared", "labelled-again"]
+
+
+def test_a_correction_keeps_the_split(make: Maker) -> None:
+    day = {
+        name.replace("images/a", "images/test/a").replace("labels/a", "labels/test/a"): v for name, v in DAY.items()
+    }
+    data = make.read(day | under({"corrections": {f"train/{name}": v for name, v in BETTER.items()}}))
+    assert data.images[0].splits == ("test",) or data.images[1].splits == ("test",)
+
+
+def test_a_correction_to_background(make: Maker) -> None:
+    data = make.read(DAY | under({"corrections": BETTER | {"x.xml": voc("x.png")}}))
+    assert data.images[0].labels == ()
+
+
+def test_a_correction_that_changes_nothing_and_one_of_nothing(make: Maker) -> None:
+    same = {"x.png": picture(1), "x.xml": voc("x.png", "cat 15 5 25 15"), "y.png": picture(9)}
+    data = make.read(DAY | under({"corrections": same | {"y.xml": voc("y.png")}}))
+    assert [one.path for one in data.images] == ["corrections/y.png", "images/a.png", "images/b.png"]
+    assert [row.kind for row in data.ledger.rows] == ["labelled-again", "corrects-nothing"]
+
+
+def test_every_copy_is_corrected(make: Maker) -> None:
+    copies = {"a.png": picture(1), "a.xml": voc("a.png", "cat 1 2 3 4"), "z.png": picture(1), "z.xml": voc("z.png")}
+    data = make.read(under({"day1": copies, "corrections": BETTER}))
+    assert [(one.path, one.labels) for one in data.images] == [("day1/a.png", ("dog",))]
+    assert [row.kind for row in data.ledger.rows] == ["labelled-again", "labelled-again", "same-image"]
+
+
+def test_two_corrections_that_differ_are_a_mistake(make: Maker) -> None:
+    other = {"x.png": picture(1), "x.xml": voc("x.png", "cat 1 2 3 4")}
+    with pytest.raises(ProblemsError, match=r"corrections2/x\.png: .*in corrections2/x\.xml than in corrections1/"):
+        make.read(DAY | under({"corrections1": BETTER, "corrections2": other}))
+
+
+def test_copies_in_other_parts(make: Maker) -> None:
+    """They agree within a pixel, or are a mistake that names both files and the fix."""
+    equal = {"x.png": picture(1), "x.xml": voc("x.png", "cat 15 5 25 16")}
+    data = make.read(under({"day1": DAY, "day2": equal}))
+    assert [one.path for one in data.images] == ["day1/images/a.png", "day1/images/b.png"]
+    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [("day2/x.png", "same-image", "note")]
+    [row] = make.findings(under({"day1": DAY, "day2": BETTER}))
+    assert (row.file, row.kind, row.severity) == ("day2/x.png", "labels-differ", "error")
+    assert row.what == "labelled otherwise in day2/x.xml than in day1/labels/a.txt"
+    assert "day1/images/a.png" in row.why
+    assert "begins with corrections" in row.why
+
+
+def test_copies_in_two_splits_stay_for_the_rules_about_leaks(make: Maker) -> None:
+    equal = {"x.png": picture(1), "x.xml": voc("x.png", "cat 15 5 25 15")}
+    data = make.read(under({"train": DAY, "test": equal}))
+    assert [(one.path, one.splits) for one in data.images][0::2] == [
+        ("test/x.png", ("test",)),
+        ("train/images/b.png", ("train",)),
+    ]
+    assert len(data.images) == 3
+
+
+def test_corrections_without_pictures_are_refused(make: Maker) -> None:
+    with pytest.raises(Exception, match=r"corrections: no known labels among 1 files, 0 of them images"):
+        make.read(DAY | {"corrections/a.txt": "1 0.5 0.5 0.5 0.5\n"})

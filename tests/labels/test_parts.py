@@ -1,0 +1,171 @@
+"""Labelled sub-folders and archives of one folder, each read by itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import GOOD, Files, Maker, picture, under, voc, zipped
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.labelled_image import LabelledSet
+
+YOLO: Files = {"a.png": picture(1), "a.txt": "0 0.5 0.5 0.25 0.5\n", "classes.txt": "cat\ndog\n"}
+OTHER_YOLO: Files = {"a.png": picture(2), "a.txt": "0 0.5 0.5 0.25 0.5\n", "classes.txt": "dog\ncat\n"}
+XML = voc("a.png", "cat 1 2 3 4")
+VOC: Files = {"images/a.png": picture(3), "Annotations/a.xml": voc("a.png", "bird 1 2 3 4")}
+COCO: Files = {"a.png": picture(4), "a.json": GOOD["coco"][1]}
+PARTS = {"day1": YOLO, "day2": OTHER_YOLO, "day3": VOC, "day4": COCO}
+
+
+def rows(data: LabelledSet, before: str = "") -> list[tuple[object, ...]]:
+    """All that is known of each image, with a folder before its path."""
+    return [
+        (before + one.path, before + one.label_file, one.labels, one.boxes.tolist(), one.splits, one.info.sha256)
+        for one in data.images
+    ]
+
+
+@pytest.mark.parametrize("chosen", [("day1", "day2"), ("day1", "day3"), ("day3", "day4"), tuple(PARTS)])
+@pytest.mark.parametrize("archives", [False, True])
+def test_the_union_is_that_of_the_parts_alone(make: Maker, chosen: tuple[str, ...], *, archives: bool) -> None:
+    folders, packed = (chosen[:-1], chosen[-1:]) if archives else (chosen, ())
+    root = make.folder(under({name: PARTS[name] for name in folders}) | {"README.txt": "hello", "LICENSE": "mine"})
+    for name in packed:
+        zipped(root, f"{name}.zip", PARTS[name])
+    union = make.open(root)
+    alone = [(name, make.read(PARTS[name])) for name in chosen]
+    prefixes = [f"{name}.zip/" if name in packed else f"{name}/" for name in chosen]
+    parts = zip(alone, prefixes, strict=True)
+    assert rows(union) == sorted(row for (_, data), before in parts for row in rows(data, before))
+    assert union.classes == tuple(dict.fromkeys(name for _, data in alone for name in data.classes))
+    assert union.images_seen == len(chosen)
+    assert union.ledger.rows == []
+    assert f"{len(chosen)} parts: day1 (yolo" in union.why or chosen[0] == "day3"
+
+
+def test_each_part_has_its_own_class_names(make: Maker) -> None:
+    data = make.read(under({"a": YOLO, "b": OTHER_YOLO}))
+    assert [one.labels for one in data.images] == [("cat",), ("dog",)]
+    told = make.read(under({"a": YOLO, "b": OTHER_YOLO}), classes=("dog", "cat"), format="yolo")
+    assert [one.labels for one in told.images] == [("cat",), ("dog",)]
+    assert told.classes == ("dog", "cat")
+
+
+def test_classes_of_the_parameters_must_fit_all_parts(make: Maker) -> None:
+    found = make.findings(under({"a": YOLO, "b": VOC}), classes=("cat",))
+    assert [(row.file, row.kind) for row in found] == [("b/Annotations/a.xml", "unknown-class")]
+
+
+def test_splits_of_one_export_stay_whole(make: Maker) -> None:
+    """Names once for all, or the same names in each: one set, whose folders are the splits."""
+    splits = {
+        name: {"a.png": picture(n), "a.txt": YOLO["a.txt"]} for n, name in enumerate(("train", "valid", "test"))
+    }
+    for names in ({"data.yaml": "names: [cat, dog]\n"}, {f"{name}/classes.txt": "cat\ndog\n" for name in splits}):
+        data = make.read(under(splits) | names)
+        assert "parts" not in data.why
+        assert [one.splits for one in data.images] == [("test",), ("train",), ("val",)]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"images/a.png": picture(), "labels/a.txt": "0 0.5 0.5 0.1 0.1\n", "labels/classes.txt": "cat\n"},
+        {
+            "JPEGImages/a.png": picture(),
+            "Annotations/a.xml": voc("a.png", "cat 1 2 3 4"),
+            "SegmentationClass/a.png": picture(1),
+        },
+        {"images/train/a.png": picture(), "annotations/instances_train.json": GOOD["coco"][1]},
+        {"images/a.png": picture(), "xml/a.xml": XML, "csv/x.csv": GOOD["csv"][1]},
+    ],
+)
+def test_folders_that_only_together_are_a_set_stay_one(make: Maker, files: Files) -> None:
+    data = make.read(files)
+    assert "parts" not in data.why
+    assert [len(one.labels) for one in data.images] == [1]
+
+
+def test_an_archive_kept_beside_such_folders_is_told(make: Maker) -> None:
+    root = make.folder({"JPEGImages/a.png": picture(), "Annotations/a.xml": XML})
+    zipped(root, "export.zip", YOLO)
+    data = make.open(root)
+    assert len(data.images) == 1
+    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [("export.zip", "not-read", "note")]
+
+
+def test_one_archive_in_a_folder(make: Maker) -> None:
+    root = make.folder({"README.md": ""})
+    zipped(root, "export.zip", YOLO)
+    data = make.open(root)
+    assert "1 part: export.zip (yolo" in data.why
+    assert [one.path for one in data.images] == ["export.zip/a.png"]
+
+
+def test_a_part_in_a_split_by_its_name(make: Maker) -> None:
+    root = make.folder(under({"train": YOLO, "val": VOC}))
+    zipped(root, "test.zip", COCO)
+    assert [one.splits for one in make.open(root).images] == [("test",), ("train",), ("val",)]
+
+
+def test_lists_of_a_part_come_before_its_name(make: Maker) -> None:
+    lists = {"ImageSets/Main/val.txt": "a\n"}
+    data = make.read(under({"train": VOC | lists, "more": YOLO}))
+    assert {one.path: one.splits for one in data.images} == {"more/a.png": (), "train/images/a.png": ("val",)}
+
+
+def test_parts_without_labels_are_named(make: Maker) -> None:
+    files = under({"day1": YOLO, "day2": VOC, "day3": {"x.png": picture(7)}, "day4": {"y.png": picture(8)}})
+    with pytest.raises(UserError, match=r"(?s)of 4 parts.*day3: no known labels among 1 files, 1 of .*day4: no"):
+        make.read(files)
+
+
+def test_mistakes_name_the_part(make: Maker) -> None:
+    bad = VOC | {"Annotations/a.xml": voc("a.png", "bird 3 2 1 4")}
+    found = make.findings(under({"day1": YOLO, "day2": bad}))
+    assert [(row.file, row.kind) for row in found] == [("day2/Annotations/a.xml", "inverted-box")]
+
+
+def test_two_label_sets_in_a_part(make: Maker) -> None:
+    both = {"a.png": picture(3), "a.xml": XML, "x.csv": GOOD["csv"][1]}
+    data = make.read(under({"day1": YOLO, "day2": both}))
+    assert "day2 (voc, because a.xml is XML with <annotation>; csv (x.csv) says the same)" in data.why
+    with pytest.raises(UserError, match="day2: fits 2 formats"):
+        make.read(
+            under({"day1": YOLO, "day2": both | {"x.csv": "image,label,xmin,ymin,xmax,ymax\na.png,dog,1,2,3,4\n"}})
+        )
+
+
+def test_parts_of_parts(make: Maker) -> None:
+    inner = under({"morning": YOLO, "evening": VOC})
+    data = make.read({"photos/" + name: content for name, content in under({"day1": inner, "day2": COCO}).items()})
+    assert [one.path for one in data.images] == [
+        "photos/day1/evening/images/a.png",
+        "photos/day1/morning/a.png",
+        "photos/day2/a.png",
+    ]
+    assert "3 parts: photos/day1/evening (voc" in data.why
+
+
+def test_a_part_without_names_takes_those_that_the_parts_share(make: Maker) -> None:
+    nameless = {name: content for name, content in OTHER_YOLO.items() if name != "classes.txt"}
+    data = make.read(under({"day1": YOLO, "day2": nameless, "day3": VOC}))
+    assert [one.labels for one in data.images] == [("cat",), ("cat",), ("bird",)]
+    assert [(row.file, row.kind) for row in data.ledger.rows] == [("day2", "class-names-shared")]
+
+
+def test_links_and_archives_that_are_not_read(make: Maker, tmp_path: Path) -> None:
+    root = make.folder(under({"day1": YOLO, "day2": VOC}))
+    (root / "link").symlink_to(tmp_path)
+    (root / "day1" / "link").symlink_to(tmp_path)
+    zipped(root / "day2", "more.zip", YOLO)
+    files = sorted(row.file for row in make.open(root).ledger.rows)
+    assert files == ["day1/link", "day2/more.zip", "link"]
+
+
+def test_many_parts_are_told_in_short(make: Maker) -> None:
+    files = {f"day{n:02}": {"a.png": picture(n), "a.txt": YOLO["a.txt"], "classes.txt": f"c{n}\n"} for n in range(12)}
+    data = make.read(under(files))
+    assert data.why.endswith("day07 (yolo), and 4 more")
+    assert len(data.images) == len(data.classes) == 12
+    assert all(np.array_equal(one.boxes, data.images[0].boxes) for one in data.images)
