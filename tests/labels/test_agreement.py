@@ -83,7 +83,7 @@ def test_a_pixel_is_rounding(make: Maker) -> None:
 def test_a_difference_names_both_places(make: Maker) -> None:
     text = refused(make, PICTURES | XML | csv(ROWS[0], "a.png,dog,20,4,30,18", "b.png,cat,1,2,11,12"))
     assert "a.png: a.xml, object 2 (line 5), says 'dog' (20, 4, 30, 14); labels.csv, line 3, says 'dog' (20" in text
-    assert "and 1 more images differ" in text
+    assert "and 1 more of the images differ" in text
     assert "Say which to read with format, or correct one" in text
 
 
@@ -99,8 +99,8 @@ def test_numbers_of_boxes_that_differ(make: Maker) -> None:
 
 def test_a_box_twice_is_not_two_boxes(make: Maker) -> None:
     """Each box of one set stands for one of the other."""
-    files = PICTURES | {"a.xml": voc("a.png", "cat 2 4 12 14", "cat 22 4 32 14"), "b.xml": XML["b.xml"]}
-    text = refused(make, files | csv(ROWS[0], ROWS[0], ROWS[2]))
+    files = PICTURES | {"a.xml": voc("a.png", "cat 2 4 12 14", "cat 2 4 12 13"), "b.xml": XML["b.xml"]}
+    text = refused(make, files | csv(ROWS[0], "a.png,cat,22,4,32,14", ROWS[2]))
     assert "object 2" in text
 
 
@@ -158,7 +158,7 @@ def test_lists_of_the_other_set_are_kept(make: Maker) -> None:
     tables = csv(*ROWS[:2], name="train_labels.csv") | csv(ROWS[2], name="test_labels.csv")
     data = make.read(PICTURES | XML | tables)
     assert [one.splits for one in data.images] == [("train",), ("test",)]
-    whole = make.read(PICTURES | XML | tables | csv(*ROWS))  # and a table of both
+    whole = make.read(PICTURES | XML | tables | csv(*ROWS, name="whole.csv"))  # and a table of both
     assert [one.splits for one in whole.images] == [("train",), ("test",)]
 
 

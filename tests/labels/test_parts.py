@@ -109,9 +109,17 @@ def test_a_part_in_a_split_by_its_name(make: Maker) -> None:
 
 
 def test_lists_of_a_part_come_before_its_name(make: Maker) -> None:
-    lists = {"ImageSets/Main/val.txt": "a\n"}
-    data = make.read(under({"train": VOC | lists, "more": YOLO}))
-    assert {one.path: one.splits for one in data.images} == {"more/a.png": (), "train/images/a.png": ("val",)}
+    """An image in none of its lists is in none, whatever the name says."""
+    more: Files = {"images/b.png": picture(5), "Annotations/b.xml": voc("b.png"), "ImageSets/Main/val.txt": "a\n"}
+    data = make.read(under({"train": VOC | more, "more": YOLO}))
+    assert [one.splits for one in data.images] == [(), ("val",), ()]
+
+
+def test_archives_of_splits_beside_another(make: Maker) -> None:
+    root = make.folder({"README.md": ""})
+    for name in ("train.zip", "val.zip", "day2.zip"):
+        zipped(root, name, YOLO | {"a.png": picture(len(name))})
+    assert [one.splits for one in make.open(root).images] == [(), ("train",), ("val",)]
 
 
 def test_parts_without_labels_are_named(make: Maker) -> None:
@@ -159,8 +167,10 @@ def test_links_and_archives_that_are_not_read(make: Maker, tmp_path: Path) -> No
     (root / "link").symlink_to(tmp_path)
     (root / "day1" / "link").symlink_to(tmp_path)
     zipped(root / "day2", "more.zip", YOLO)
-    files = sorted(row.file for row in make.open(root).ledger.rows)
-    assert files == ["day1/link", "day2/more.zip", "link"]
+    assert sorted(row.file for row in make.open(root).ledger.rows) == ["day1/link", "day2/more.zip", "link"]
+    one = make.folder(YOLO | under({"corrections": VOC}))
+    (one / "corrections" / "link").symlink_to(tmp_path)
+    assert [row.file for row in make.open(one).ledger.rows if row.kind == "not-read"] == ["corrections/link"]
 
 
 def test_many_parts_are_told_in_short(make: Maker) -> None:

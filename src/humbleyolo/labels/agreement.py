@@ -93,7 +93,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
                 differ.setdefault(path, difference)
         if differ:
             path, first = next(iter(differ.items()))
-            more = f"\n  and {len(differ) - 1} more images differ" if len(differ) > 1 else ""
+            more = f"\n  and {len(differ) - 1} more of the images differ" if len(differ) > 1 else ""
             raise UserError(f"{head}. They differ{numbers}:\n  {path}: {first}{more}\n{fix}")
         evidence.append(f"{other} says the same{numbers}")
         _take_lists(chosen, other, pairs, ledger)
@@ -108,7 +108,7 @@ _Pair = tuple[str, UncheckedImage | None, UncheckedImage | None]  # an image's p
 
 def _pairs(chosen: LabelSet, other: LabelSet) -> list[_Pair]:
     """Return what both say of each image, by path; None if one does not speak of it."""
-    mine = {image.path: image for image in reversed(chosen.content.images)}
+    mine = {image.path: image for image in chosen.content.images}
     theirs: dict[str, list[UncheckedImage | None]] = defaultdict(list)
     for image in other.content.images:
         theirs[image.path].append(image)
