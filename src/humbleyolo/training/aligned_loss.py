@@ -1,8 +1,8 @@
 """Task-aligned assignment and its loss: several cells learn each object, the ones that already answer best.
 
 Feng et al. 2021, "TOOD: Task-aligned One-stage Object Detection", section 3.2. With one responsible cell per object,
-few pictures teach little. Here the cells inside an object compete by t = s^alpha u^beta: s is their score for its
-class, u their box's IoU with it. The best few learn it, the better ones more.
+few pictures teach little. Here the cells inside an object compete by t = s^alpha u^beta. Its s is their score for the
+object's class, u their box's IoU with it. The best few learn it, the better ones more.
 
     N images    A = R S cells    C classes    M objects of an image at most, the rest of the rows empty
 """
