@@ -1,6 +1,7 @@
 """The pretrained weights of a backbone, which come with the package."""
 
-import zipfile
+import hashlib
+import io
 from pathlib import Path
 
 import keras
@@ -12,6 +13,12 @@ from humbleyolo.models.lite import BACKBONE, backbone_block
 FILE = Path(__file__).with_name("efficientnet_lite0.npz")
 """Half precision, batch normalization folded in; tools/pretrained_weights.py makes it, NOTICE tells its origin."""
 
+SHA256 = "46738d2acc12690e34f460840d9d2162c9102acfcba82826a5c91e9de2fb930c"
+"""Hash of the file. It stands in the code, so that a change of the file is a change of code for checkpoints too."""
+
+STARTS = {"scratch": "scratch", "pretrained": f"pretrained: EfficientNet-Lite0 of ImageNet, sha256 {SHA256}"}
+"""The values of `train.start` -> the words for them in `model.json`."""
+
 _FIX = "install the package again, or `git checkout` the file; train.start: scratch needs none"
 
 
@@ -19,23 +26,18 @@ def load_pretrained(network: keras.Model, file: Path = FILE) -> None:
     """Give the backbone of `lite` the weights of ImageNet.
 
     Raises:
-        UserError: The file is missing, damaged, or of another network.
+        UserError: The file is missing, or not the one that this version came with; nothing is loaded then.
     """
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            weights = {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise UserError(f"{file}: the pretrained weights are missing; {_FIX}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file}: the pretrained weights are damaged ({error}); {_FIX}") from None
-    own = {one.path.removeprefix(BACKBONE): one for one in network.weights if one.path.startswith(BACKBONE)}
-    wrong = sorted(own.keys() ^ weights.keys()) or [
-        name for name, one in own.items() if weights[name].shape != tuple(one.shape)
-    ]
-    if wrong:
-        raise UserError(f"{file}: holds other weights than the backbone's, such as {wrong[0]}; {_FIX}")
-    for name, variable in own.items():
-        variable.assign(weights[name].astype(np.float32))
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: the pretrained weights cannot be read ({error.strerror}); {_FIX}") from None
+    if (found := hashlib.sha256(content).hexdigest()) != SHA256:
+        raise UserError(f"{file}: the pretrained weights are damaged (sha256 {found}, expected {SHA256}); {_FIX}")
+    with np.load(io.BytesIO(content), allow_pickle=False) as weights:
+        for variable in network.weights:
+            if variable.path.startswith(BACKBONE):
+                variable.assign(weights[variable.path.removeprefix(BACKBONE)].astype(np.float32))
 
 
 def freeze(network: keras.Model, blocks: int) -> None:
