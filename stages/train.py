@@ -18,6 +18,7 @@ from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network, write_history
+from humbleyolo.training.pretrained import STARTS
 from humbleyolo.training.progress_bar import TrainingProgress
 from humbleyolo.training.trainer import build_trainer
 
@@ -38,7 +39,8 @@ def train(
         checkpoint.stop_when_kept() if checkpoint else nullcontext(),
     ):
         trained = train_network(trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on)
-    save_model(out, ModelInfo(model, both.grid, both.categories, both.fill), trained.weights)
+    info = ModelInfo(model, both.grid, both.categories, both.fill, STARTS[train.start])
+    save_model(out, info, trained.weights)
     write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()

@@ -28,7 +28,8 @@ from humbleyolo.report.evaluation_reader import check_match, read_evaluation
 from humbleyolo.report.page_contents import collect
 from humbleyolo.report.table_reader import read_table, whole_or_none
 
-INFO = ModelInfo(model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0)
+MODEL = model_section("compact", width=0.25, depth=1.0, stride=4)
+INFO = ModelInfo(MODEL, Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0, "scratch")
 WEIGHTS = {"kernel": np.arange(12, dtype=np.float32).reshape(3, 4), "bias": np.ones(3, np.float32)}
 PHASES = [Phase.explicit, Phase.generate]  # finding a shorter example takes long, and tells little here
 SHAPES = {name: values.shape for name, values in WEIGHTS.items()}

@@ -23,6 +23,7 @@ from humbleyolo.export import exporter as export_run
 from humbleyolo.export.card import sha256
 from humbleyolo.export.exporter import SUFFIX, Precision, Settings, export
 from humbleyolo.export.targets import WRITE
+from humbleyolo.training.pretrained import STARTS
 
 EVERY: list[tuple[str, Precision]] = [
     ("litert", "float32"),
@@ -41,7 +42,7 @@ class Exports(dict[tuple[str, str], Path]):
 
     def __init__(self, data: Path, folder: Path) -> None:
         super().__init__()
-        self._data, self.folder = data, folder
+        self.data, self.folder = data, folder
 
     def __missing__(self, key: tuple[str, Precision]) -> Path:
         to, precision = key
@@ -49,7 +50,7 @@ class Exports(dict[tuple[str, str], Path]):
         with pytest.MonkeyPatch.context() as patch:
             if precision == "int8":  # weights of chance, which nobody trained, do not bear rounding
                 patch.setattr("humbleyolo.export.parity.ROUNDED_AP", 1.0)
-            parity = export(self._data / "model", path, self._data, settings(to, precision))
+            parity = export(self.data / "model", path, self.data, settings(to, precision))
         assert parity.images == 40
         assert parity.ap is not None
         assert parity.ap > 0.5
@@ -72,8 +73,22 @@ def exports(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(data, tmp_path_factory.mktemp("exports"))
 
 
+@pytest.fixture(scope="module")
+def lite_exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Those of a network with a pretrained backbone."""
+    data = tmp_path_factory.mktemp("lite") / "data"
+    data.mkdir()
+    make_data(save_network(tmp_path_factory.mktemp("network") / "model", boxes=1, name="lite"), data)
+    return Exports(data, tmp_path_factory.mktemp("lite_exports"))
+
+
 @pytest.mark.parametrize(("to", "precision"), QUICK_FIRST)
-def test_an_export_is_used_as_the_model_is(to: str, precision: str, exports: Exports, data: Path) -> None:
+@pytest.mark.parametrize("which", ["exports", pytest.param("lite_exports", marks=pytest.mark.slow)])
+def test_an_export_is_used_as_the_model_is(
+    to: str, precision: str, which: str, request: pytest.FixtureRequest
+) -> None:
+    exports: Exports = request.getfixturevalue(which)
+    data = exports.data
     model = Detector.load(data / "model", threshold=0.05)
     detector = Detector.load(exports[to, precision], threshold=0.05)
     assert detector.names == NAMES
@@ -337,6 +352,15 @@ print(*sys.modules)
     )
     assert not set(done.stdout.split()) & {"tensorflow", "keras", "dvc", "pandas"}
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_card_names_the_weights_that_training_began_with(exports: Exports, lite_exports: Exports) -> None:
+    plain, pretrained = (Path(f"{one['keras', 'float32']}.md").read_text() for one in (exports, lite_exports))
+    assert "Training began from scratch." in plain
+    assert "ImageNet" not in plain
+    assert f"Training began from {STARTS['pretrained']}." in pretrained
+    assert "under the Apache License 2.0" in pretrained
 
 
 @pytest.mark.slow

@@ -17,7 +17,11 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.artifact import ModelInfo, Weights, read_info, read_weights, save_model
 
 INFO = ModelInfo(
-    model_section("compact", width=0.25, depth=1.0, stride=4), Grid(48, 80, 3, 5, 2, 2), ("chat", "日本"), 114
+    model_section("compact", width=0.25, depth=1.0, stride=4),
+    Grid(48, 80, 3, 5, 2, 2),
+    ("chat", "日本"),
+    114,
+    "pretrained: weights of others",
 )
 WEIGHTS: Weights = {
     "trunk/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -220,16 +224,16 @@ def change_info(folder: Path, edit: Callable[[dict[str, object]], object]) -> No
     (folder / "model.json").write_text(json.dumps(content))
 
 
-def test_a_newer_format_asks_for_a_newer_version(folder: Path) -> None:
-    change_info(folder, lambda content: content.update(format=3, model="unknown"))
-    with pytest.raises(
-        UserError, match=r"model\.json: format 3 is not 2.*use the version of humbleyolo that wrote it"
-    ):
+@pytest.mark.parametrize("number", [2, 4])
+def test_another_format_asks_for_its_version_or_to_train_again(number: int, folder: Path) -> None:
+    change_info(folder, lambda content: content.update(format=number, model="unknown"))
+    said = rf"model\.json: format {number} is not 3.*use the version .* that wrote it, or train it with"
+    with pytest.raises(UserError, match=said):
         read_info(folder)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"format": 2}', "\xff\xfe", "[" * 100_000]
+    "text", ["", "{", "[]", "null", "7", '"x"', "{}", '{"format": 3}', "\xff\xfe", "[" * 100_000]
 )
 def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> None:
     (folder / "model.json").write_text(text, encoding="latin-1")
@@ -256,6 +260,9 @@ def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> Non
         lambda content: content.update(fill=256),
         lambda content: content.update(fill=-1),
         lambda content: content.update(fill="black"),
+        lambda content: content.pop("start"),
+        lambda content: content.update(start="elsewhere"),
+        lambda content: content.update(start="pretrained: a\n# b"),
         lambda content: content["model"].update(name="resnet"),
         lambda content: content["model"].update(width=1000.0),
         lambda content: content["model"].pop("depth"),

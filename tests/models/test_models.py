@@ -109,7 +109,7 @@ def test_the_default_is_small_on_disk_too(tmp_path: Path) -> None:
     assert model.name == "compact"
     assert network.count_params() < 1_500_000
     weights = {weight.path: np.asarray(weight) for weight in network.weights}
-    save_model(tmp_path, ModelInfo(model, grid, words, 0), weights)
+    save_model(tmp_path, ModelInfo(model, grid, words, 0, "scratch"), weights)
     assert (tmp_path / "weights.npz").stat().st_size < 6_000_000
 
 

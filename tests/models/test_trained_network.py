@@ -19,7 +19,8 @@ from humbleyolo.models.trained_network import Network, select_detections
 
 GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3)
 ALL = Selection(min_score=0.0, nms_iou=1.0, max_detections=1000)
-INFO = ModelInfo(model_section("compact", width=0.1, depth=1.0, stride=4), GRID, ("chat", "rat", "日本"), 0)
+MODEL = model_section("compact", width=0.1, depth=1.0, stride=4)
+INFO = ModelInfo(MODEL, GRID, ("chat", "rat", "日本"), 0, "scratch")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The evaluate stage with an untrained network: its files agree with each other and with pycocotools."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -71,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = build_model(model, GRID, seed=0)
     (folder / "model").mkdir()
     weights = {variable.path: np.asarray(variable) for variable in network.variables}
-    save_model(folder / "model", ModelInfo(model, GRID, NAMES, 0), weights)
+    save_model(folder / "model", ModelInfo(model, GRID, NAMES, 0, "scratch"), weights)
     return folder
 
 
@@ -209,7 +210,7 @@ def test_the_ceiling_is_the_grid_s(project: Path, tmp_path: Path) -> None:
 class Oracle:
     """Answers with the truth as the network would see it, and a box on the letterbox's bar."""
 
-    info = ModelInfo(model_section("humble"), GRID, NAMES, 0)
+    info = ModelInfo(model_section("humble"), GRID, NAMES, 0, "scratch")
 
     def __init__(self, project: Path) -> None:
         self.split = open_encoded(project / "grid/test")
@@ -281,7 +282,7 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     ],
 )
 def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
-    info = ModelInfo(**{"model": Oracle.info.model, "grid": GRID, "categories": NAMES, "fill": 0} | changes)
+    info = dataclasses.replace(Oracle.info, **changes)
     network: Any = SimpleNamespace(info=info)
     with Archive(project / "dataset/test.zip") as archive, pytest.raises(ProblemsError, match=message):
         check_match(network, open_encoded(project / "grid/test"), archive)

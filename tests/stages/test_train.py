@@ -43,6 +43,7 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     network = Network.load(tmp_path / "model")
     assert network.info.categories == ("chat", "rat")
     assert (network.info.grid, network.info.fill, network.info.model) == (GRID, 7, MODEL)
+    assert network.info.start == "scratch"
     history = pd.read_csv(tmp_path / "model/history.csv")
     terms = ["xy", "wh", "obj", "noobj", "class"]
     assert set(history) >= {

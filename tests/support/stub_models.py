@@ -45,24 +45,37 @@ class RedFinder:
 
 
 def save_network(
-    folder: Path, change: Callable[[np.ndarray], np.ndarray] = lambda values: values, boxes: int = 2
+    folder: Path,
+    change: Callable[[np.ndarray], np.ndarray] = lambda values: values,
+    boxes: int = 2,
+    name: str = "compact",
 ) -> Path:
-    """Write a small `compact` of random weights as `train` writes a model, and return its folder."""
+    """Write a small network of random weights as `train` writes a model, and return its folder.
+
+    `lite` has the weights of its pretrained backbone.
+    """
     from humbleyolo.geometry.grid import Grid
     from humbleyolo.models.artifact import ModelInfo, save_model
     from humbleyolo.models.build import build_model
+    from humbleyolo.training.pretrained import STARTS, load_pretrained
 
     info = ModelInfo(
-        model_section("compact", width=0.25, depth=1.0, stride=4, squeeze_excitation=True),
+        model_section(name, width=0.25, depth=1.0, stride=4, squeeze_excitation=True),
         Grid(48, 80, 3, 5, boxes, 2),
         NAMES,
         114,
+        STARTS["pretrained" if name == "lite" else "scratch"],
     )
     network = build_model(info.model, info.grid, seed=3)
+    if name == "lite":
+        load_pretrained(network)
     rng = np.random.default_rng(0)
     weights = {}
     for weight in network.weights:
-        values = np.asarray(weight) + rng.normal(0, 0.1, weight.shape).astype(np.float32)
+        spread = 0.0 if weight.path.startswith("backbone") else 0.1
+        values = np.asarray(weight) + rng.normal(0, spread, weight.shape).astype(np.float32)
+        if name == "lite" and weight.path == "head_conv/bias":
+            values[2 : 2 + boxes] += 4  # so that some objects are found
         weights[weight.path] = change(np.abs(values) if "variance" in weight.path else values)
     folder.mkdir(parents=True, exist_ok=True)
     save_model(folder, info, weights)

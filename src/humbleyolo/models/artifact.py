@@ -27,7 +27,7 @@ from humbleyolo.storage.npy import read_header
 
 Weights = dict[str, Floats32]
 
-_FORMAT = 2
+_FORMAT = 3  # 2 had no `start` and no `model.edges`
 _ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
 
@@ -47,12 +47,14 @@ class ModelInfo:
         grid: Shapes of its input and output.
         categories: The C class names, in the order of the network's.
         fill: Grey value of the letterbox padding, 0 to 255.
+        start: The weights that training began with: `scratch`, or `pretrained: ` and their origin.
     """
 
     model: Model
     grid: Grid
     categories: tuple[str, ...]
     fill: int
+    start: str
 
 
 class _GridFile(Section):
@@ -74,6 +76,7 @@ class _InfoFile(Section):
     grid: _GridFile
     categories: tuple[str, ...]
     fill: Annotated[int, Field(ge=0, le=255)]
+    start: Annotated[str, Field(pattern=r"^(scratch|pretrained: [ -~]{1,200})$")]
 
 
 def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -> None:
@@ -94,6 +97,7 @@ def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -
         "grid": asdict(info.grid),
         "categories": info.categories,
         "fill": info.fill,
+        "start": info.start,
     }
     write_json(folder / "model.json", content)
 
@@ -111,7 +115,7 @@ def read_info(folder: Path) -> ModelInfo:
         if version != _FORMAT:
             raise UserError(
                 f"{path}: format {version!r} is not {_FORMAT}, which this version reads; "
-                "use the version of humbleyolo that wrote it"
+                f"use the version of humbleyolo that wrote it, or {_FIX}"
             )
         content = _InfoFile.model_validate_json(json.dumps(found, allow_nan=False))
     except FileNotFoundError:
@@ -124,7 +128,7 @@ def read_info(folder: Path) -> ModelInfo:
     grid = Grid(**content.grid.model_dump())
     if len(content.categories) != grid.classes:
         raise UserError(f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}")
-    return ModelInfo(content.model, grid, content.categories, content.fill)
+    return ModelInfo(content.model, grid, content.categories, content.fill, content.start)
 
 
 def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights:
