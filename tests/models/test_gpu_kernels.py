@@ -10,21 +10,23 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tensorflow as tf
-from sections import loss_section, model_section
+from sections import PARAMS, loss_section, model_section
 from small_training import PLAIN, draw_split
 from tensorflow.python.framework import kernels
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.grid import Grid
+from humbleyolo.models import layers
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored
-from humbleyolo.models.tensorflow_setup import computing_in
+from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Model
-from humbleyolo.training.trainer import Trainer
+from humbleyolo.training.trainer import Trainer, build_trainer
 
 # Those of which the texts of errors in TensorFlow 2.21's own library say that they have no deterministic GPU kernel.
 NO_DETERMINISTIC_KERNEL = {
@@ -61,9 +63,9 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
 
 
 def trainer(split: EncodedSplit, model: Model, loss: str, precision: str = "float32") -> Trainer:
-    with computing_in(precision):
-        network = build_model(model, split.grid, 1)
-    return Trainer(network, build_model(model, split.grid, 1), split, loss_section(loss), EVERYTHING, 1)
+    runtime = load_params(PARAMS, "runtime")[0].model_copy(update={"precision": precision})
+    start = "pretrained" if model.name == "lite" else "scratch"
+    return build_trainer(1, runtime, model, loss_section(loss), EVERYTHING.model_copy(update={"start": start}), split)
 
 
 def nodes(function: Any) -> Iterator[Any]:
@@ -100,11 +102,16 @@ def without_gpu_kernel(function: Any) -> set[str]:
         ("compact", "yolov1", "float32"),
         ("humble", "article", "float32"),
         ("yolov1", "yolov1", "float32"),
+        ("lite", "aligned", "float32"),
+        ("lite", "aligned", "bfloat16"),
     ],
 )
 def test_each_operation_has_a_deterministic_gpu_kernel(
-    split: EncodedSplit, name: str, loss: str, precision: str
+    split: EncodedSplit, name: str, loss: str, precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(layers, "_has_gpu", lambda: True)
+    if loss == "aligned":
+        split = draw_split(tmp_path, dataclasses.replace(GRID, boxes=1), 8)
     model = model_section(name)
     if name == "humble":
         model = model.model_copy(update={"humble": model.humble.model_copy(update={"batch_norm": True})})

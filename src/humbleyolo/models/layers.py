@@ -62,6 +62,50 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("humbleyolo")
+class DepthwiseConv(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+    """Convolve each channel by itself, with `same` padding and equal strides.
+
+    TensorFlow has no deterministic gradient of the kernel on a GPU, and refuses to train there. So it is computed
+    for each place in the kernel: a product of the gradient with the shifted input, summed over images and pixels.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return (N, h/s, w/s, c) of inputs (N, h, w, c)."""
+        if not (training and _has_gpu()):
+            return super().call(inputs)
+        strides = (1, *self.strides, 1)
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def convolve(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Any]:
+            def gradients(of_output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                of_x = tf.nn.depthwise_conv2d_backprop_input(tf.shape(x), kernel, of_output, strides, "SAME")
+                return of_x, _kernel_gradient(x, of_output, kernel.shape, self.strides)
+
+            return tf.nn.depthwise_conv2d(x, kernel, strides, "SAME"), gradients
+
+        return tf.nn.bias_add(convolve(inputs, tf.convert_to_tensor(self.kernel)), self.bias)
+
+
+def _kernel_gradient(
+    x: tf.Tensor, of_output: tf.Tensor, shape: tuple[int, ...], strides: tuple[int, int]
+) -> tf.Tensor:
+    """Return the gradient (h, w, c, 1) of a depthwise kernel of this shape."""
+    reach = [(out - 1) * stride + 1 for out, stride in zip(of_output.shape[1:3], strides, strict=True)]
+    short = [max(0, far + size - 1 - side) for far, size, side in zip(reach, shape, x.shape[1:3], strict=False)]
+    padded = tf.pad(x, [(0, 0), *((some // 2, some - some // 2) for some in short), (0, 0)])
+    shifted = (
+        padded[:, row : row + reach[0] : strides[0], col : col + reach[1] : strides[1]]
+        for row in range(shape[0])
+        for col in range(shape[1])
+    )
+    return tf.reshape(tf.stack([tf.reduce_sum(one * of_output, axis=(0, 1, 2)) for one in shifted]), shape)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+@keras.saving.register_keras_serializable("humbleyolo")
 class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
     """Turn a network's raw numbers into probabilities and boxes of the grid's layout.
 

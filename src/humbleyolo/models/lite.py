@@ -16,7 +16,7 @@ import keras
 from keras import layers
 
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.layers import EdgesHead, Seeds, SpaceToDepth
+from humbleyolo.models.layers import DepthwiseConv, EdgesHead, Seeds, SpaceToDepth
 from humbleyolo.params.rules import LITE_STRIDE
 
 BACKBONE = "backbone_"
@@ -94,7 +94,7 @@ def _bottleneck(
         x = layers.Conv2D(inner, 1, kernel_initializer=seeds.he_normal(), name=f"{name}_expand")(x)
         x = layers.ReLU(6.0, name=f"{name}_expand_relu6")(x)
     start = seeds.he_normal()
-    x = layers.DepthwiseConv2D(kernel, stride, "same", depthwise_initializer=start, name=f"{name}_depthwise")(x)
+    x = DepthwiseConv(kernel, stride, "same", depthwise_initializer=start, name=f"{name}_depthwise")(x)
     x = layers.ReLU(6.0, name=f"{name}_depthwise_relu6")(x)
     x = layers.Conv2D(out, 1, kernel_initializer=seeds.he_normal(), name=f"{name}_project")(x)
     return layers.Add(name=f"{name}_add")([first, x]) if stride == 1 and first.shape[-1] == out else x
