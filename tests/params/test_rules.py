@@ -103,6 +103,28 @@ WRONG_TOGETHER = [
         "has one twice; allowed: each once",
     ),
     (
+        [("encode.rows", "4"), ("encode.height", "96"), ("model.name", "lite")],
+        "encode.rows: 4 does not divide 96 pixels into cells of a multiple of 16 pixels, which model lite needs; "
+        "allowed: 1, 2, 3, 6 (encode.height, model.name, model.stride)",
+    ),
+    ([("encode.width", "100"), ("model.name", "lite")], "allowed: any, for a multiple of 16 pixels"),
+    (
+        [("loss.name", "aligned"), ("encode.boxes", "1")],
+        "loss.name: aligned needs model lite, or compact with edges: true; compact cannot reach beyond its cell",
+    ),
+    (
+        [("loss.name", "aligned"), ("model.name", "lite"), ("encode.boxes", "2")],
+        "loss.name: aligned takes one box per cell; allowed: encode.boxes 1, not 2",
+    ),
+    (
+        [("loss.name", "aligned"), ("model.edges", "true"), ("encode.boxes", "3")],
+        "loss.name: aligned takes one box per cell; allowed: encode.boxes 1, not 3",
+    ),
+    (
+        [("train.start", "pretrained")],
+        "train.start: pretrained weights are there for model lite alone, not compact; allowed: scratch (model.name)",
+    ),
+    (
         [("train.include_val", "true"), ("train.patience", "3")],
         "train.patience: 3 asks val, which is trained on; allowed: 0 (train.include_val)",
     ),
@@ -122,6 +144,16 @@ def test_a_batch_larger_than_the_drawn_split_is_right_for_labelled_images(tmp_pa
     path = tmp_path / "params.yaml"
     path.write_text(changed(("train.batch", "9"), (f"{S}.images.train", "8"), ("dataset.source", "labelled")))
     assert load_params(path, "train")[0].batch == 9
+
+
+@pytest.mark.parametrize(
+    "network", [[("model.name", "lite"), ("train.start", "pretrained")], [("model.edges", "true")]]
+)
+@pytest.mark.parametrize("loss", ["aligned", "iou"])
+def test_networks_that_reach_beyond_a_cell_take_either_loss(network, loss, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(changed(("loss.name", loss), ("encode.boxes", "1"), *network))
+    assert load_params(path, "loss")[0].name == loss
 
 
 def test_any_grid_is_right_for_the_model_of_the_article(tmp_path):

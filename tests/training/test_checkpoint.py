@@ -15,17 +15,18 @@ import keras
 import numpy as np
 import pytest
 from repository import ROOT
-from sections import loss_section
+from sections import PARAMS, loss_section, model_section
 from small_disk import small_disk
-from small_training import PLAIN, TINY, draw_split, encode_split, write_params
+from small_training import ODD, PLAIN, TINY, draw_split, encode_split, write_params
 from small_training import start as start_humble
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Train
 from humbleyolo.training import checkpoint as module
 from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe_run
 from humbleyolo.training.loop import Trained, train_network
-from humbleyolo.training.trainer import Trainer
+from humbleyolo.training.trainer import Trainer, build_trainer
 
 RUN = {"parameters": "1", "data": "2"}
 AUGMENT = PLAIN.augment.model_copy(update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3})
@@ -69,7 +70,11 @@ class KilledError(Exception):
 
 
 def run(
-    split: EncodedSplit, file: Path | None, steps: int | None = None, train: Train = TRAIN
+    split: EncodedSplit,
+    file: Path | None,
+    steps: int | None = None,
+    train: Train = TRAIN,
+    begin: Callable[[EncodedSplit], Trainer] = start,
 ) -> tuple[Trained | None, list[tuple[int, int]]]:
     """Train, for so many steps at most, and return what came out and where it went on."""
     went_on: list[tuple[int, int]] = []
@@ -83,7 +88,7 @@ def run(
 
     try:
         trained = train_network(
-            start(split), split, train, on_step, lambda _: None,
+            begin(split), split, train, on_step, lambda _: None,
             Checkpoint(file, RUN) if file else None, lambda *place: went_on.append(place),
         )  # fmt: skip
     except KilledError:
@@ -111,6 +116,27 @@ def test_stopped_again_and_again_it_gives_the_same_bytes(split: EncodedSplit, tm
     assert trained is not None
     # Three steps an epoch, of three epochs; none is kept after the last of an epoch, before val has been scored.
     assert places == [(0, 2), (1, 1), (2, 0), (2, 2)]
+    assert_same(trained, whole)
+
+
+def test_a_pretrained_start_is_continued_with_the_same_bytes(tmp_path: Path) -> None:
+    """Two optimizers, one of which rests in the first half; stopped in each half."""
+    (tmp_path / "odd").mkdir()
+    split = draw_split(tmp_path / "odd", ODD, 8)
+    backbone = TRAIN.backbone.model_copy(update={"frozen_part": 0.5, "frozen_blocks": 10, "weight_decay": 0.1})
+    train = TRAIN.model_copy(update={"start": "pretrained", "backbone": backbone, "epochs": 2, "warmup_epochs": 0.0})
+    (runtime,) = load_params(PARAMS, "runtime")
+
+    def begin(split: EncodedSplit) -> Trainer:
+        model = model_section("lite", width=0.1, depth=0.1)
+        return build_trainer(1, runtime, model, loss_section("aligned"), train, split)
+
+    whole, _ = run(split, None, train=train, begin=begin)
+    assert whole is not None
+    assert run(split, tmp_path / "kept", 2, train, begin) == (None, [])
+    trained, went_on = run(split, tmp_path / "kept", None, train, begin)
+    assert went_on == [(1, 0)]
+    assert trained is not None
     assert_same(trained, whole)
 
 
@@ -345,6 +371,7 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "humbleyolo.training.checkpoint",
         "humbleyolo.training.loop",
         "humbleyolo.training.losses",
+        "humbleyolo.training.pretrained",  # with the hash of the weights
         "humbleyolo.geometry.grid",
     } <= names
     assert not {name for name in names if name.partition(".")[0] in ("keras", "numpy", "tensorflow")}
