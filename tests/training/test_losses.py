@@ -9,17 +9,19 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask
+from sections import loss_section
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, box_edges, encode_boxes, split_parts
 from humbleyolo.geometry.iou import iou
-from humbleyolo.params.sections import Loss
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.training.assignment import assign_responsible
 from humbleyolo.training.losses import Terms
-from humbleyolo.training.weighted_loss import LOSSES, WeightedLoss
+from humbleyolo.training.weighted_loss import LOSSES as EVERY
+from humbleyolo.training.weighted_loss import WeightedLoss
 
 TINY = 1e-7
+LOSSES = {name: loss for name, loss in EVERY.items() if name != "aligned"}  # it learns from objects, not from cells
 
 
 def odd_grid(boxes: int) -> Grid:
@@ -310,7 +312,7 @@ def test_each_term_has_its_weight(name: str) -> None:
     grid = odd_grid(2)
     targets, predictions = (tf.constant(one) for one in random_case(grid, 11))
     weights = {"lambda_coord": 2.0, "lambda_obj": 3.0, "lambda_noobj": 5.0, "lambda_class": 7.0}
-    loss = Loss(name=name, **weights, class_weights={}, mistakes=[])
+    loss = loss_section(name, **weights)
     found = WeightedLoss(loss, "abcd", grid)(targets, predictions)
     plain = terms_of(name, targets, predictions, grid)
     factors = {"xy": 2, "wh": 2, "box": 2, "obj": 3, "noobj": 5, "class": 7}
@@ -337,10 +339,7 @@ def test_a_class_of_weight_3_counts_three_times(name: str) -> None:
 
 
 def test_a_weight_for_a_class_that_does_not_exist_is_refused() -> None:
-    loss = Loss(
-        name="iou", lambda_coord=1.0, lambda_obj=1.0, lambda_noobj=1.0, lambda_class=1.0,
-        class_weights={"chat": 2.0, "rta": 2.0}, mistakes=[],
-    )  # fmt: skip
+    loss = loss_section("iou", class_weights={"chat": 2.0, "rta": 2.0})
     with pytest.raises(UserError, match=r"loss.class_weights: 'rta' is no class of the data; allowed: 'chat'"):
         WeightedLoss(loss, ["chat", "rat"], Grid(64, 64, 2, 2, 1, 2))
 
