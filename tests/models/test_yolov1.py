@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sections import loss_section
+from small_training import PLAIN
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.yolov1 import yolov1
-from humbleyolo.params.sections import Augment, Train, Validation
+from humbleyolo.params.sections import Augment
 from humbleyolo.training.trainer import Trainer
 
 PAPER = Grid(448, 448, 7, 7, 2, 20)
@@ -37,11 +38,12 @@ def one_step(width: float, grid: Grid) -> np.ndarray:
     data = type("Data", (), {**vars(data), "__len__": lambda self: 2})()
     network, average = yolov1(grid, width, 0), yolov1(grid, width, 0)
     loss = loss_section("yolov1")
-    train = Train(
-        include_val=False, epochs=1, batch=2, schedule="cosine", learning_rate=0.001, final_learning_rate=0.0,
-        inverse_time_decay=0.0, warmup_epochs=0.0, weight_decay=0.0005, clip_norm=10.0, ema_decay=0.0, patience=0,
-        validation=Validation(min_score=0.01, nms_iou=0.5, max_detections=100),
-        augment=Augment(**dict.fromkeys(Augment.model_fields, 0.0)),
+    train = PLAIN.model_copy(
+        update={
+            "epochs": 1, "batch": 2, "learning_rate": 0.001, "final_learning_rate": 0.0, "warmup_epochs": 0.0,
+            "weight_decay": 0.0005, "ema_decay": 0.0,
+            "augment": Augment(**dict.fromkeys(Augment.model_fields, 0.0)),
+        }
     )  # fmt: skip
     before = network.get_layer("conv1").get_weights()[0]
     (terms,) = Trainer(network, average, data, loss, train, seed=0).run_epoch(0)
