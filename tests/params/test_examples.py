@@ -14,7 +14,7 @@ DEFAULT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
 
 def test_there_are_examples_and_nothing_else() -> None:
-    assert {file.stem for file in FILES} == {"article", "bccd", "fifteen", "hard", "yolov1"}
+    assert {file.stem for file in FILES} == {"article", "bccd", "fifteen", "hard", "photographs", "yolov1"}
     assert sorted((ROOT / "examples").iterdir()) == FILES
 
 
