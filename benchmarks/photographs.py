@@ -12,8 +12,8 @@ FOLDER holds the sets as their authors give them: `cards` and `boards`, with ima
 
 Boxes without area, and look-alikes in two lists, are left out as the ledger says. The recipe is
 examples/photographs.yaml. What differs between sets follows from them: the input has their shape, and the epochs give
-every set the same number of steps. `train` is measured by the clock and by the seconds that it computed, halved for two
-cores: beside other work the second tells more. Changes that are not committed are not measured.
+every set the same number of steps. `train` is measured by the clock and by the seconds that it computed, halved for
+two cores: beside other work the second tells more. Changes that are not committed are not measured.
 """
 
 import argparse
