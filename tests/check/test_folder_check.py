@@ -17,12 +17,12 @@ from repository import ROOT
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.folder_check import Checked, check, report_lines
-from humbleyolo.check.split_in_force import NOT_JUDGED
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.split_in_force import NOT_JUDGED
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240

@@ -16,7 +16,7 @@ DOCUMENTS = sorted(
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGE = ROOT / "src/humbleyolo"
 ROOMS = runpy.run_path(str(ROOT / "tests/structure/test_rooms.py"))["ROOMS"]
-TOP = {"benchmarks", "docs", "examples", "src", "stages", "tests", "tools", ".ci", ".github"}
+TOP = {"benchmarks", "docs", "examples", "src", "stages", "tests", ".ci", ".github"}
 MOST_WORDS = 25  # of a sentence
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from repository import ROOT
 
-SOURCES = sorted(
-    path for folder in ("src", "stages", "benchmarks", "tools") for path in (ROOT / folder).rglob("*.py")
-)
+SOURCES = sorted(path for folder in ("src", "stages", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
 RIDDLES = {
     "are", "does", "how", "if", "is", "of", "that", "was", "what", "when", "where", "whether", "which", "who",
     "whose", "why",

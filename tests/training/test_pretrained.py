@@ -142,7 +142,7 @@ def test_each_start_has_words_in_model_json() -> None:
 
 def test_the_notice_names_the_hashes_and_the_licence_lies_beside_the_file() -> None:
     notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
-    tool = (ROOT / "tools/pretrained_weights.py").read_text(encoding="utf-8")
+    tool = (ROOT / "benchmarks/pretrained_weights.py").read_text(encoding="utf-8")
     found = hashlib.sha256(FILE.read_bytes()).hexdigest()
     assert notice.split(FILE.name, 1)[1].split()[:2] == ["sha256", found]
     assert found == SHA256

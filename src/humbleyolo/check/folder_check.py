@@ -11,12 +11,12 @@ from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
-from humbleyolo.check.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.check.wrong_labels import add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 
 _SHOWN = 20  # findings of one kind in the text
 _WIDTH = 80  # of its lines, if no word is longer

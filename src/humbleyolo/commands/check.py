@@ -28,9 +28,9 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.check.check_page import write_page
     from humbleyolo.check.folder_check import check, report_lines
-    from humbleyolo.check.split_in_force import read_split
     from humbleyolo.drawing.canvas import save_png
     from humbleyolo.labels.ledger import write_ledger
+    from humbleyolo.labels.split_in_force import read_split
     from humbleyolo.storage.atomic import make_folder
 
     checked = check(parsed.source, read_options(parsed), read_split(Path("params.yaml")))

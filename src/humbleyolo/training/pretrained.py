@@ -11,7 +11,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.lite import BACKBONE, backbone_block
 
 FILE = Path(__file__).with_name("efficientnet_lite0.npz")
-"""Half precision, batch normalization folded in; tools/pretrained_weights.py makes it, NOTICE tells its origin."""
+"""Half precision, batch normalization folded in, by benchmarks/pretrained_weights.py; NOTICE tells their origin."""
 
 SHA256 = "46738d2acc12690e34f460840d9d2162c9102acfcba82826a5c91e9de2fb930c"
 """Hash of the file. It stands in the code, so that a change of the file is a change of code for checkpoints too."""

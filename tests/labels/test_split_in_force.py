@@ -8,9 +8,9 @@ from params_text import DEFAULT, changed
 from PIL import ImageOps
 
 from humbleyolo.check.folder_check import Checked, check, report_lines, summary
-from humbleyolo.check.split_in_force import read_split
 from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.split_in_force import read_split
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 
