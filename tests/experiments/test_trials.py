@@ -101,9 +101,9 @@ class TestRandom:
     [
         ("train.learning_rate", "is not KEY=VALUES"),
         ("train.learning_rate=", "is not KEY=VALUES"),
-        ("train.learningrate=1", "is not a key of params.yaml; allowed: include_val, epochs"),
+        ("train.learningrate=1", "is not a key of params.yaml; allowed: start, backbone, include_val"),
         ("seed.x=1", "seed.x: is not a key of params.yaml"),
-        ("train=1", "is a section; name one of include_val"),
+        ("train=1", "is a section; name one of start"),
         ("encode.finer=2", "holds several values"),
         ("loss.class_weights=1", "holds several values"),
         ("loss.name=iou..yolov1", "has no numbers between"),

@@ -1,5 +1,7 @@
 """The split that a project's params.yaml asks for, as `check` judges it: with the outcome of `generate`."""
 
+from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from PIL import ImageOps
 
 from humbleyolo.check.folder_check import Checked, check, report_lines, summary
 from humbleyolo.errors import UserError
+from humbleyolo.labels.command_options import add_reading_arguments, read_options
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.split_in_force import read_split
 from humbleyolo.labels.write_dataset import write_splits
@@ -37,7 +40,7 @@ def checked_and_generated(folder: Path, project: Path, *changes: tuple[str, str]
     """Check a folder in a project; return the errors, or the line of counts, of the same split in `generate`."""
     params = project / "params.yaml"
     params.write_text(changed(*changes) if changes else DEFAULT)
-    checked = check(folder, ReadOptions(), read_split(params))
+    checked = check(folder, ReadOptions(), read_split(params, folder))
     seed, dataset = load_params(params, "seed", "dataset")
     try:
         return checked, "\n".join(write_splits(project / "out", dataset.labelled, folder, seed).division)
@@ -98,7 +101,7 @@ def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
 def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_path: Path) -> None:
     files: Files = {f"{n}.jpg": encoded(photo(n // 2), "JPEG", quality=70 + n) for n in range(4)}
     folder = make.folder(files | {"l.csv": rows(sorted(files), ["train", "val", "train", "train"])})
-    checked = check(folder, ReadOptions(), read_split(tmp_path / "none.yaml"))
+    checked = check(folder, ReadOptions(), read_split(tmp_path / "none.yaml", folder))
     assert checked.split == ["split: not judged, since no params.yaml is here"]
     assert errors(checked) == [
         "0.jpg: in train: looks like 1.jpg in val; correct the lists, or set split.by: hash, "
@@ -110,5 +113,27 @@ def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_
 def test_wrong_params_are_told_and_judge_nothing(make: Maker, tmp_path: Path) -> None:
     params = tmp_path / "params.yaml"
     params.write_text("train: 1\n")
-    checked = check(make.folder({"a.png": picture(), "l.csv": rows(["a.png"])}), ReadOptions(), read_split(params))
+    folder = make.folder({"a.png": picture(), "l.csv": rows(["a.png"])})
+    checked = check(folder, ReadOptions(), read_split(params, folder))
     assert checked.split == [f"split: not judged, since {params} has mistakes; see `humbleyolo params`"]
+
+
+def test_the_projects_own_folder_is_read_as_its_parameters_say(make: Maker, tmp_path: Path) -> None:
+    folder = make.folder({"a.png": picture(), "l.csv": rows(["a.png"])})
+    params = tmp_path / "params.yaml"
+    values = (
+        ("dataset.source", "labelled"),
+        ("dataset.inputs", str(folder)),
+        (f"{L}.format", "csv"),
+        (f"{L}.exif", "stored"),
+    )
+    params.write_text(changed(*values))
+    options = read_split(params, folder).options
+    assert options is not None
+    assert (options.format, options.exif) == ("csv", "stored")
+    assert read_split(params, tmp_path).options is None  # another folder
+    parser = ArgumentParser()
+    add_reading_arguments(parser)
+    parsed = parser.parse_args([str(folder), "--exif", "displayed"])
+    assert read_options(parsed, options) == replace(options, exif="displayed")
+    assert read_options(parsed) == ReadOptions(exif="displayed")

@@ -190,6 +190,15 @@ def test_no_group_is_a_mistake() -> None:
     assert ledger.rows[-1].why == "its path does not match 'scene'"
 
 
+@pytest.mark.parametrize("pattern", [r"(day\d)|extra", r"extra(x)?", r"(\d*)extra"])
+def test_a_bracket_that_finds_nothing_is_no_group(pattern: str) -> None:
+    ledger = Ledger("skip")
+    divided(
+        [record("extra/a.png"), *(record(f"day{n}/{n}.png") for n in range(3))], "group", group=pattern, ledger=ledger
+    )
+    assert ("no-group", "extra/a.png") in [(row.kind, row.file) for row in ledger.rows]
+
+
 def test_stratified_gives_each_split_its_share_of_every_class() -> None:
     rng = np.random.default_rng(1)
     names = rng.choice(["often", "sometimes", "rare"], 1000, p=[0.9, 0.08, 0.02])

@@ -137,3 +137,13 @@ def test_what_is_linked_is_one_unit(given_units: tuple[list[str], list[list[int]
 
 def test_fractions_of_two_parts() -> None:
     assert target_ends(100, (0.7 / 0.85, 0.15 / 0.85)) == [82, 100]
+
+
+def test_one_image_more_brings_no_large_unit_back_to_its_place() -> None:
+    sizes = [18, 18] + [1] * 82  # val and test are to have 17 or 18
+    keys = [str(number) for number in range(len(sizes) + 1)]
+    for seed in range(20):
+        before = cut(sizes, keys[:-1], (0.7, 0.15, 0.15), seed, None)
+        after = cut([*sizes, 1], keys, (0.7, 0.15, 0.15), seed, None)
+        moved = sum(size for size, one, other in zip(sizes, before, after[:-1], strict=True) if one != other)
+        assert moved <= 2

@@ -33,7 +33,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.labels.split_in_force import read_split
     from humbleyolo.storage.atomic import make_folder
 
-    checked = check(parsed.source, read_options(parsed), read_split(Path("params.yaml")))
+    split = read_split(Path("params.yaml"), parsed.source)
+    checked = check(parsed.source, read_options(parsed, split.options), split)
     for line in report_lines(checked):
         print(line)
     if parsed.html:

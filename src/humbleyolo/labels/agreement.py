@@ -154,11 +154,10 @@ def _match(
 ) -> tuple[int | None, NDArray[np.bool_]]:
     """Pair each box with the nearest free one of its class; return the first left over, and the others still free."""
     free = np.ones(len(others), bool)
-    classes = np.array(other_labels, object)
     left = None
     for index, label in enumerate(labels):
         distance = np.abs(others - boxes[index]).max(axis=1)  # (M,)
-        distance[~free | (classes != label)] = np.inf
+        distance[~free | np.array([other != label for other in other_labels], bool)] = np.inf
         if distance.min() <= TOLERANCE_PX:
             free[distance.argmin()] = False
         elif left is None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.ledger import Ledger
+from humbleyolo.params.sections import Labelled
 from humbleyolo.params.value_types import Exif, LabelFormat, OnProblem
 from humbleyolo.storage.array_types import Floats
 
@@ -33,6 +34,11 @@ class ReadOptions:
     one_based: bool = False
     exif: Exif = "error"
     on_problem: OnProblem = "error"
+
+    @classmethod
+    def from_section(cls, params: Labelled) -> Self:
+        """Return the values of a section of params.yaml."""
+        return cls(params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem)
 
 
 @dataclass(frozen=True, slots=True)

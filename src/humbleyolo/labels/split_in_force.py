@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.labelled_image import LabelledImage
+from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
 from humbleyolo.params.loader import load_params
@@ -23,6 +23,7 @@ class SplitInForce(NamedTuple):
     rule: Split | None = None
     seed: int = 0
     on_problem: OnProblem = "skip"
+    options: ReadOptions | None = None  # the facts that params.yaml states of the folder, if it is the project's
 
     def judge(self, images: Sequence[LabelledImage], ledger: Ledger) -> Division:
         """Divide images as `generate` would."""
@@ -37,8 +38,8 @@ class SplitInForce(NamedTuple):
 NOT_JUDGED = SplitInForce("split: not judged, since no params.yaml is here")
 
 
-def read_split(params: Path) -> SplitInForce:
-    """Return the rule of a project's params.yaml, which need not be there."""
+def read_split(params: Path, folder: Path) -> SplitInForce:
+    """Return the rule of a project's params.yaml, which need not be there, and its facts about the folder."""
     if not params.is_file():
         return NOT_JUDGED
     try:
@@ -48,4 +49,6 @@ def read_split(params: Path) -> SplitInForce:
     rule: Split = dataset.labelled.split
     fractions = "/".join(f"{part:g}" for part in rule.fractions.model_dump().values())
     told = f"split: {rule.by}, {fractions}, near-duplicates {rule.near_duplicates} ({params})"
-    return SplitInForce(told, rule, seed, dataset.labelled.on_problem)
+    own = dataset.source == "labelled" and (params.parent / dataset.inputs).resolve() == folder.resolve()
+    options = ReadOptions.from_section(dataset.labelled) if own else None
+    return SplitInForce(told, rule, seed, dataset.labelled.on_problem, options)

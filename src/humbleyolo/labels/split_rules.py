@@ -157,9 +157,9 @@ def _key(image: LabelledImage, rule: Split, ledger: Ledger) -> str | None:
         return image.info.sha256
     if rule.group:
         match = re.search(rule.group, image.path)
-        if match:
-            return match.group(1) if match.re.groups else match.group(0)
-        why = f"its path does not match {rule.group!r}"
+        if match and (group := match.group(1 if match.re.groups else 0)):
+            return group
+        why = f"its path does not match {rule.group!r}" if not match else f"{rule.group!r} finds an empty group in it"
     elif image.group is not None:
         return image.group
     else:

@@ -31,7 +31,7 @@ def cut(
 
     Units are sorted by a hash of key and seed, and cut where the number of images comes nearest to each fraction.
     Units of one image give the exact counts. Another unit shifts each cut by one at most, so that few others move.
-    Each part gets a unit, if there are enough. Units too large for the smallest part but the first go to the first.
+    Each part gets a unit, if there are enough. Units larger than the power of two under the smallest part go first.
 
     Args:
         sizes: Number of images of each unit.
@@ -44,7 +44,8 @@ def cut(
     if strata is not None:
         places = _spread(sizes, places, strata)
     ends = target_ends(sum(sizes), fractions)
-    room = max(1, min(after - before for before, after in pairwise(ends)))
+    smallest = max(1, min(after - before for before, after in pairwise(ends)))
+    room = 2 ** (smallest.bit_length() - 1)  # changes seldom as images are added, so that few units change places
     order = sorted(range(len(sizes)), key=lambda unit: (sizes[unit] <= room, places[unit]))
     reached = np.array([0, *accumulate(sizes[unit] for unit in order)])
     parts, start = [0] * len(sizes), 0

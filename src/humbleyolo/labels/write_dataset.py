@@ -48,7 +48,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
         ProblemsError: For mistakes, with those of every file, if `on_problem` is `error`; nothing is written then.
         UserError: If the folder cannot be read, or a split stays empty.
     """
-    options = ReadOptions(params.format, tuple(params.classes), params.one_based, params.exif, params.on_problem)
+    options = ReadOptions.from_section(params)
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
