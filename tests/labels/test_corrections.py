@@ -95,6 +95,34 @@ def test_copies_in_other_parts(make: Maker) -> None:
     assert "begins with corrections" in row.why
 
 
+def test_corrections_deep_inside_one_of_several_folders(make: Maker) -> None:
+    """Folders of one format are one set; the corrections in one of them are not of that set."""
+    old = {"a.png": picture(1), "a.xml": voc("a.png", "cat 1 2 3 4"), "corrections/x.png": BETTER["x.png"]}
+    old["corrections/x.xml"] = BETTER["x.xml"]
+    for outside in ("", "export/", "all/export/"):
+        test = {"t.png": picture(5), "t.xml": voc("t.png", "cat 1 2 3 4")}
+        data = make.read({outside + name: content for name, content in under({"train": old, "test": test}).items()})
+        assert [(one.path.removeprefix(outside), one.labels, one.splits) for one in data.images] == [
+            ("test/t.png", ("cat",), ("test",)),
+            ("train/a.png", ("dog",), ("train",)),
+        ]
+        assert [row.kind for row in data.ledger.rows] == ["labelled-again"]
+
+
+@pytest.mark.parametrize("part", ["", "day1/"])
+def test_copies_in_one_part(make: Maker, part: str) -> None:
+    """Labelled alike, both stay, for the rules about look-alikes; labelled otherwise, they are a mistake."""
+    first = {f"{part}a.png": picture(1), f"{part}a.xml": voc("a.png", "cat 1 2 30 14")}
+    others: Files = under({"day2": DAY | {"images/a.png": picture(7)}}) if part else {}
+    copy = {f"{part}b.png": picture(1), f"{part}b.xml": voc("b.png", "cat 1 2 30 14")}
+    data = make.read(others | first | copy)
+    assert [one.path for one in data.images if one.path.startswith(part)][:2] == [f"{part}a.png", f"{part}b.png"]
+    [row] = make.findings(others | first | copy | {f"{part}b.xml": voc("b.png", "dog 1 2 30 14")})
+    assert (row.file, row.kind, row.severity) == (f"{part}b.png", "labels-differ", "error")
+    assert row.what == f"labelled otherwise in {part}b.xml than in {part}a.xml"
+    assert f"{part}a.png" in row.why
+
+
 def test_copies_in_two_splits_stay_for_the_rules_about_leaks(make: Maker) -> None:
     equal = {"x.png": picture(1), "x.xml": voc("x.png", "cat 15 5 25 15")}
     data = make.read(under({"train": DAY, "test": equal}))

@@ -1,4 +1,4 @@
-"""Images that lie in several parts of a folder, byte by byte: kept once, with the labels that correct the others."""
+"""Images that lie in a folder twice, byte by byte: labelled alike, or with labels that correct the others."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
 
     Labels in a part called `corrections...` replace those of the same picture in other parts, which keeps its
     place and its split. Other copies must agree: their labels are a mistake if they differ, and the first is kept.
-    Copies in two splits stay, for the rules about splits.
+    Copies that agree stay if they are in two splits or in one part, for the rules about splits and look-alikes.
     """
     copies: dict[str, list[_Copy]] = defaultdict(list)
     for part, image in images:
@@ -26,7 +26,7 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
     kept = []
     for some in copies.values():
         if len({part for part, _ in some}) == 1:
-            kept += [image for _, image in some]
+            kept += _drop_equal([image for _, image in some], ledger, one_part=True)
             new.update(part for part, _ in some if _corrects(part))
             continue
         better = [image for part, image in some if _corrects(part)]
@@ -71,13 +71,16 @@ def _labels(image: LabelledImage) -> Counter[tuple[object, ...]]:
     return Counter((label, flags, *corners) for label, flags, corners in rows)
 
 
-def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger) -> list[LabelledImage]:
-    """Return the first of some copies, and those that another split holds; the others go to the ledger."""
+def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bool = False) -> list[LabelledImage]:
+    """Return the first of some copies, and those that agree in another split or `one_part`.
+
+    The others go to the ledger.
+    """
     first, *others = images
     kept = [first]
     for other in others:
         same = same_boxes(first.labels, first.boxes, other.labels, other.boxes)
-        if same and first.splits and other.splits and first.splits != other.splits:
+        if same and (one_part or (first.splits and other.splits and first.splits != other.splits)):
             kept.append(other)
         elif same:
             why = f"{first.path} is the same picture with the same labels"

@@ -46,18 +46,18 @@ class SubSource(Source):
         source: All files.
         folder: Their folder.
         names: Their names in `source`, sorted.
-        without: Top folders that are left out.
+        without: Folders and archives of `source` that are left out.
     """
 
     def __init__(self, source: Source, folder: str, names: Iterable[str], without: Iterable[str] = ()) -> None:
         super().__init__(f"{source.name}/{folder}" if folder else source.name)
         self._source, self._prefix = source, f"{folder}/" if folder else ""
         self.names = tuple(name.removeprefix(self._prefix) for name in names)
-        others = frozenset(without)
+        others = tuple(f"{one}/" for one in without)
         for name, why in source.left_out:
-            if name.startswith(self._prefix) and name.partition("/")[0] not in others:
+            if name.startswith(self._prefix) and not f"{name}/".startswith(others):
                 self.left_out.append((name.removeprefix(self._prefix), why))
-        self.archives = () if folder else tuple(name for name in source.archives if name not in others)
+        self.archives = () if folder else tuple(name for name in source.archives if f"{name}/" not in others)
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes; see `Source.read`."""
@@ -68,7 +68,7 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
     """Return the parts of a source, and theirs in their place; none if it is one labelled set.
 
     Sub-folders are parts if each has images, and their formats or class names differ. Archives beside them always
-    are, and so is what is called `corrections...`. `detect` finds the formats that a source fits.
+    are, and so is what is called `corrections...`, however deep it lies. `detect` finds the formats of a source.
     """
 
     def part(folder: str, names: Iterable[str], without: Iterable[str] = ()) -> Part:
@@ -88,10 +88,9 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
         folder, slash, _ = name.partition("/")
         folders[folder if slash else ""].append(name)
     found = {folder: names for folder, names in folders.items() if any(map(is_labelled, names))}
-    corrections = [folder for folder in found if is_correction(folder)]
-    if corrections and len(found) > len(corrections):
-        rest = (name for name in source.names if name.partition("/")[0] not in corrections)
-        parts = [part("", rest, corrections), *(part(folder, found[folder]) for folder in corrections)]
+    corrections, rest = _corrections(source.names)
+    if corrections and any(map(is_labelled, rest)):
+        parts = [part("", rest, corrections), *(part(folder, names) for folder, names in corrections.items())]
     elif "" in found:
         return []
     elif len(found) == 1 and not source.archives:
@@ -110,6 +109,17 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
         if len(formats) < 2 and len(named) < 2:
             return []
     return [each for one in parts for each in inner(one)]
+
+
+def _corrections(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the names in each folder of corrections that holds labels or images, and all other names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    rest: list[str] = []
+    for name in names:
+        folders = name.split("/")[:-1]
+        depth = next((depth for depth, folder in enumerate(folders, 1) if is_correction(folder)), 0)
+        (found["/".join(folders[:depth])] if depth else rest).append(name)
+    return {folder: some for folder, some in found.items() if any(map(is_labelled, some))}, rest
 
 
 def names_for(part: Part, parts: Sequence[Part], options: ReadOptions, ledger: Ledger) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.agreement import agreed, read_set
+from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import article, bbox_label_tool, coco, csv_table, cvat, labelme, open_images, voc, yolo
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
@@ -78,7 +79,8 @@ def _unknown(source: Source) -> UserError:
 def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet:
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
 
-    Several label sets that say the same are read as one, and several parts as their union. Mistakes stop nothing
+    Several label sets that say the same are read as one, and several parts as their union. Copies of an image must be
+    labelled alike, unless they are corrections. Mistakes stop nothing
     here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
 
     Raises:
@@ -87,7 +89,9 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
     parts = find_parts(source, options, _detect)
     if not parts:
         fits: Mapping[str, str] = _detect(source) if options.format == "auto" else {options.format: "as told"}
-        return _read(source, fits, options, options.classes, ledger)
+        labelled = _read(source, fits, options, options.classes, ledger)
+        labelled.images = merge_copies([("", image) for image in labelled.images], ledger)
+        return labelled
     refuse_unlabelled(source, parts)
     read = []
     for part in parts:
