@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from folders import Maker, picture, voc
+from folders import Maker, picture, voc, zipped
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import open_source
@@ -80,3 +80,14 @@ def test_nothing_is_written(make: Maker) -> None:
     root.chmod(0o555)
     make.open(root)
     assert before == {path: path.stat().st_mtime_ns for path in sorted(root.rglob("*"))}
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"PK broken", "cannot be read as a zip"), ({}, "holds no images")])
+def test_an_archive_without_use_is_named_with_the_fix(make: Maker, content: object, words: str) -> None:
+    root = make.folder({"day1/a.png": picture(), "day1/a.xml": voc("a.png")})
+    if isinstance(content, bytes):
+        (root / "b.zip").write_bytes(content)
+    else:
+        zipped(root, "b.zip", {})
+    with pytest.raises(UserError, match=rf"b\.zip: {words}.*export it again, or take it away"):
+        make.open(root)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from folders import GOOD, Files, Maker, picture, under, voc, zipped
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.labelled_image import LabelledSet
 
 YOLO: Files = {"a.png": picture(1), "a.txt": "0 0.5 0.5 0.25 0.5\n", "classes.txt": "cat\ndog\n"}
@@ -86,12 +86,51 @@ def test_folders_that_only_together_are_a_set_stay_one(make: Maker, files: Files
     assert [len(one.labels) for one in data.images] == [1]
 
 
-def test_an_archive_kept_beside_such_folders_is_told(make: Maker) -> None:
-    root = make.folder({"JPEGImages/a.png": picture(), "Annotations/a.xml": XML})
+@pytest.mark.parametrize(
+    ("files", "keeps"),
+    [
+        ({"JPEGImages/a.png": picture(), "Annotations/a.xml": XML}, "Annotations/a.xml"),
+        (under({"day1": YOLO}) | {"data.yaml": "names: [cat, dog]\n"}, "data.yaml"),
+        ({"a.png": picture(), "a.xml": XML}, "a.png"),
+    ],
+)
+def test_an_archive_kept_beside_one_set(make: Maker, files: Files, keeps: str) -> None:
+    """Labels in it are not dropped: it is a mistake that names the file in the way. Pictures alone are a note."""
+    root = make.folder(files)
     zipped(root, "export.zip", YOLO)
+    zipped(root, "pictures.zip", {"z.png": picture(8)})
+    with pytest.raises(ProblemsError, match=rf"export\.zip: an archive with labels: {keeps} makes all beside it one"):
+        make.open(root)
+    found = make.open(root, on_problem="skip").ledger.rows
+    assert sorted((row.file, row.kind, row.severity) for row in found) == [
+        ("export.zip", "archive-not-read", "error"),
+        ("pictures.zip", "not-read", "note"),
+    ]
+
+
+@pytest.mark.parametrize("stray", [{"todo.txt": "buy milk"}, {"params.yaml": "a: 1"}, {"todo.txt": "", "README": ""}])
+def test_stray_text_beside_the_parts(make: Maker, stray: Files) -> None:
+    root = make.folder(under({"day1": YOLO, "day3": VOC}) | stray)
+    zipped(root, "day2.zip", OTHER_YOLO)
     data = make.open(root)
-    assert len(data.images) == 1
-    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [("export.zip", "not-read", "note")]
+    assert [one.labels for one in data.images] == [("cat",), ("dog",), ("bird",)]
+    assert len(make.read(under({"day1": YOLO, "day2": OTHER_YOLO}) | stray).images) == 2
+
+
+@pytest.mark.parametrize("policy", ["error", "skip", "clip"])
+def test_class_names_that_differ_in_one_set_stop_always(make: Maker, policy: str) -> None:
+    """More folders than are looked into one by one."""
+    files = under({f"d{n}": (YOLO, OTHER_YOLO)[n % 2] | {"a.png": picture(n, 4, 4)} for n in range(101)})
+    with pytest.raises(UserError, match=r"d1/classes\.txt: .*'dog, cat'.*d0/classes\.txt says 'cat, dog'"):
+        make.read(files, on_problem=policy)
+
+
+def test_names_of_one_folder_used_for_another_of_its_set(make: Maker) -> None:
+    nameless = {name: content for name, content in OTHER_YOLO.items() if name != "classes.txt"}
+    data = make.read(under({"a": YOLO, "b": nameless}))
+    assert [one.labels for one in data.images] == [("cat",), ("cat",)]
+    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [("b", "class-names-shared", "note")]
+    assert make.read(under({"a": YOLO, "b": nameless}), classes=("cat", "dog")).ledger.rows == []
 
 
 def test_one_archive_in_a_folder(make: Maker) -> None:
@@ -167,7 +206,9 @@ def test_links_and_archives_that_are_not_read(make: Maker, tmp_path: Path) -> No
     (root / "link").symlink_to(tmp_path)
     (root / "day1" / "link").symlink_to(tmp_path)
     zipped(root / "day2", "more.zip", YOLO)
-    assert sorted(row.file for row in make.open(root).ledger.rows) == ["day1/link", "day2/more.zip", "link"]
+    found = make.open(root, on_problem="skip").ledger
+    assert sorted(row.file for row in found.rows) == ["day1/link", "day2/more.zip", "link"]
+    assert [row.file for row in found.errors] == ["day2/more.zip"]
     one = make.folder(YOLO | under({"corrections": VOC}))
     (one / "corrections" / "link").symlink_to(tmp_path)
     assert [row.file for row in make.open(one).ledger.rows if row.kind == "not-read"] == ["corrections/link"]

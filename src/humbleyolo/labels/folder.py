@@ -37,6 +37,7 @@ IMAGE_FORMATS = {
 
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml")
 _ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|changelog|citation|notes)\b.*\.txt", re.I)  # no labels
+_OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
 
@@ -48,6 +49,7 @@ class Source(ABC):
         name: Name of the source in messages.
         names: Names of all files.
         left_out: (name, reason) of files that are not read: links to folders, devices, unsafe names.
+        unread: Names in `left_out` of archives that hold labels.
         archives: Archives among the files, each read as a folder with the archive's name.
     """
 
@@ -55,6 +57,7 @@ class Source(ABC):
         self.name = name
         self.names: tuple[str, ...] = ()
         self.left_out: list[tuple[str, str]] = []
+        self.unread: frozenset[str] = frozenset()
         self.archives: tuple[str, ...] = ()
 
     @abstractmethod
@@ -94,8 +97,8 @@ class Source(ABC):
 def open_source(path: Path) -> Source:
     """Open a folder, a zip archive, or a folder with archives in it.
 
-    Archives are read if all else in the folder is folders that are each labelled by itself and files such as
-    README. So are those called `corrections...`, and `train.zip`, `val.zip`, `test.zip` (as in `data/dataset`).
+    Archives are read if all else in the folder is folders that are each labelled by itself and files that are no
+    labels. So are those called `corrections...`, and `train.zip`, `val.zip`, `test.zip` (as in `data/dataset`).
 
     Raises:
         UserError: If there is nothing to read.
@@ -122,7 +125,11 @@ def _join(path: Path, folder: "FolderSource", archives: dict[str, str]) -> Sourc
     """Return a folder with those of its archives that are read; None if none is."""
     splits = {split: f"{split}.zip" for split in SPLITS if f"{split}.zip" in archives}
     corrections = {name: name for name in archives if is_correction(name)}
-    separate = _separate(folder.names)
+    about_all = _about_all(folder.names)
+    separate = not about_all
+    if about_all:
+        why = "makes all beside it one set without archives; put that set into a sub-folder, or take the archive away"
+        folder.explain_archives(f"{about_all} {why}")
     only_splits = len(splits) + len(corrections) == len(archives) or not separate
     if splits and only_splits and not any("/" in name for name in folder.names):
         return _JoinedSource(path, splits | corrections, folder, beside=False)
@@ -150,14 +157,25 @@ def is_labelled(name: str) -> bool:
     return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.match(posixpath.basename(name)))
 
 
-def _separate(names: Iterable[str]) -> bool:
-    """Tell if all images and labels lie in sub-folders, none of which has labels alone."""
-    with_images: dict[str, bool] = {}
+def is_about_all(name: str) -> bool:
+    """Tell by its name if a file beside sub-folders is an image, or a label file that may speak of theirs."""
+    about_one = suffix(name) in (".txt", ".yaml", ".yml") and not _OF_ALL.fullmatch(posixpath.basename(name))
+    return is_labelled(name) and not about_one
+
+
+def _about_all(names: Iterable[str]) -> str:
+    """Return the first file that makes all folders one set: one beside them, or in a folder of labels alone."""
+    alone: dict[str, str] = {}  # folder: its first label file
+    with_images = set()
     for name in filter(is_labelled, names):
-        folder, _, rest = name.partition("/")
-        folder = folder if rest else ""
-        with_images[folder] = is_image(name) or with_images.get(folder, False)
-    return "" not in with_images and all(with_images.values())
+        folder, slash, _ = name.partition("/")
+        if not slash and is_about_all(name):
+            return name
+        if slash and is_image(name):
+            with_images.add(folder)
+        elif slash:
+            alone.setdefault(folder, name)
+    return next((name for folder, name in alone.items() if folder not in with_images), "")
 
 
 class FolderSource(Source):
@@ -175,6 +193,12 @@ class FolderSource(Source):
             else:
                 names.append(name)
         self.names = tuple(sorted(names))
+        self.unread = frozenset(name for name, _ in self.left_out if is_archive(name) and _has_labels(path / name))
+
+    def explain_archives(self, reason: str) -> None:
+        """Give the reason why the archives beside the sub-folders are not read."""
+        beside = [is_archive(name) and "/" not in name for name, _ in self.left_out]
+        self.left_out = [(one[0], reason) if it else one for one, it in zip(self.left_out, beside, strict=True)]
 
     def _walk(self) -> Iterator[str]:
         for folder, folders, files in os.walk(self._path, onerror=_cannot_list):
@@ -224,7 +248,8 @@ class ZipSource(Source):
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise UserError(f"{path}: cannot be read as a zip archive: {error}") from None
+            fix = "copy or export it again, or take it away"
+            raise UserError(f"{path}: cannot be read as a zip archive: {error}; {fix}") from None
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
             name = entry.filename
@@ -268,11 +293,16 @@ class _JoinedSource(Source):
         super().__init__(str(path))
         self._folder = folder
         self._archives = {name: ZipSource(path / file) for name, file in archives.items()}
+        for name, archive in self._archives.items() if beside else ():
+            if not any(map(is_labelled, archive.names)):
+                why = "".join(f"; {file}: {reason}" for file, reason in archive.left_out[:1])
+                raise UserError(f"{path / name}: holds no images or labels{why}; export it again, or take it away")
         inside = self._archives.items()
         names = [f"{name}/{file}" for name, archive in inside for file in archive.names]
         self.names = tuple(sorted([*names, *(folder.names if beside else ())]))
         self.left_out = [(file, why) for file, why in folder.left_out if file not in archives.values()]
         self.left_out += [(f"{name}/{file}", why) for name, archive in inside for file, why in archive.left_out]
+        self.unread = folder.unread - {*archives.values()}
         self.archives = tuple(archives) if beside else ()
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
@@ -282,6 +312,13 @@ class _JoinedSource(Source):
     def close(self) -> None:
         for archive in self._archives.values():
             archive.close()
+
+
+def _has_labels(path: Path) -> bool:
+    """Tell if a file is a zip archive with a label file in it."""
+    with suppress(zipfile.BadZipFile, OSError, ValueError, NotImplementedError), zipfile.ZipFile(path) as file:
+        return any(is_labelled(name) and not is_image(name) for name in file.namelist())
+    return False
 
 
 def suffix(name: str) -> str:

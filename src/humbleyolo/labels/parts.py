@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.corrections import merge_copies
-from humbleyolo.labels.folder import LABEL_BYTES, Source, is_correction, is_image, is_labelled
+from humbleyolo.labels.folder import LABEL_BYTES, Source, is_about_all, is_correction, is_image, is_labelled
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.validate import report_left_out
 
 Evidence = Mapping[str, str]  # format: the evidence for it
 _MOST = 100  # sub-folders looked into one by one; more are one set, as are a class or a scene a folder
@@ -57,6 +58,7 @@ class SubSource(Source):
         for name, why in source.left_out:
             if name.startswith(self._prefix) and not f"{name}/".startswith(others):
                 self.left_out.append((name.removeprefix(self._prefix), why))
+        self.unread = frozenset(name.removeprefix(self._prefix) for name in source.unread)
         self.archives = () if folder else tuple(name for name in source.archives if f"{name}/" not in others)
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
@@ -76,7 +78,7 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
         fits: Evidence = detect(inside) if options.format == "auto" else {options.format: "as told"}
         own: tuple[str, ...] = ()
         if "yolo" in fits:
-            own = read_dataset_files(SourceReader(inside, options, Ledger("skip"))).names
+            own = read_dataset_files(SourceReader(inside, options, Ledger("error"))).names
         return Part(folder, inside, fits, own)
 
     def inner(one: Part) -> list[Part]:
@@ -87,7 +89,9 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
     for name in source.names:
         folder, slash, _ = name.partition("/")
         folders[folder if slash else ""].append(name)
-    found = {folder: names for folder, names in folders.items() if any(map(is_labelled, names))}
+    found = {
+        folder: names for folder, names in folders.items() if any(map(is_labelled if folder else is_about_all, names))
+    }
     corrections, rest = _corrections(source.names)
     if corrections and any(map(is_labelled, rest)):
         parts = [part("", rest, corrections), *(part(folder, names) for folder, names in corrections.items())]
@@ -160,9 +164,7 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
     the part's name says. An image that several parts hold is kept once; see `corrections`.
     """
     inside = tuple(f"{part.name}/" if part.name else "" for part, _ in parts)
-    for name, reason in source.left_out:
-        if not name.startswith(inside):
-            ledger.note(name, BadInput("not-read", name, reason), "not read")
+    report_left_out(source, ledger, inside)
     images = []
     for part, labelled in parts:
         for row in labelled.ledger.rows:

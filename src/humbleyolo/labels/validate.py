@@ -40,8 +40,7 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
     Raises:
         UserError: If there is no image, and no mistake that explains it.
     """
-    for name, reason in source.left_out:
-        ledger.note(name, BadInput("not-read", name, reason), "not read")
+    report_left_out(source, ledger)
     once = _once_each(unchecked.images, ledger)
     if not unchecked.all_images:
         _report_unlabelled(source, once, unchecked.background, ledger)
@@ -60,6 +59,15 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
     if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
     return LabelledSet(images, classes, ledger, images_seen=len(once))
+
+
+def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
+    """Note each file that is not read, `but` those under some folders. An archive of labels is a mistake."""
+    for name, reason in source.left_out:
+        if name in source.unread and not name.startswith(but):
+            ledger.problem(name, BadInput("archive-not-read", "an archive with labels", reason), "not read")
+        elif not name.startswith(but):
+            ledger.note(name, BadInput("not-read", name, reason), "not read")
 
 
 def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:

@@ -73,9 +73,20 @@ def read(reader: SourceReader) -> UncheckedSet:
                 image.boxes.append(_box(line, number, names))
 
     images = read_pairs(reader, fill)
+    if names and not reader.options.classes:
+        _note_shared_names(reader, declared.files, images)
     if declared.lists:
         _mark_splits(reader, declared.lists, images)
     return UncheckedSet(images, classes=declared.names, all_images=True)
+
+
+def _note_shared_names(reader: SourceReader, files: list[str], images: list[UncheckedImage]) -> None:
+    """Note each top folder of labels that gets the class names of a file in another folder."""
+    folders = tuple(f"{folder}/" if (folder := posixpath.dirname(name)) else "" for name in files)
+    without = {image.label_file.partition("/")[0] for image in images if not image.label_file.startswith(folders)}
+    for folder in sorted(without):
+        why = f"it has no class names of its own; those of {files[0]} are used"
+        reader.ledger.note(folder, BadInput("class-names-shared", folder, why), "read")
 
 
 def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:

@@ -8,6 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from humbleyolo.errors import UserError
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
@@ -19,14 +20,19 @@ _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 @dataclass
 class Declared:
-    """Class names in the order of their indices, and (split, list file or folder) for each list."""
+    """Class names in the order of their indices, the files with names, and (split, list or folder) for each list."""
 
     names: tuple[str, ...] = ()
+    files: list[str] = field(default_factory=list)
     lists: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_dataset_files(reader: SourceReader) -> Declared:
-    """Read `data.yaml`, `*.data`, `*.names`, `classes.txt`. Different names in two of them are a mistake."""
+    """Read `data.yaml`, `*.data`, `*.names`, `classes.txt`.
+
+    Raises:
+        UserError: If two of them differ and mistakes are skipped: numbers would get wrong names.
+    """
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
     for name in reader.source.names:
@@ -40,10 +46,12 @@ def read_dataset_files(reader: SourceReader) -> Declared:
                 described.append((name, _lines(reader, name)))
     for name, names in described:
         if result.names and names and names != result.names:
-            why = f"{described[0][0]} says {shorten(', '.join(result.names))}; make them agree"
-            differ = BadInput("class-names-differ", shorten(", ".join(names)), why)
-            reader.ledger.problem(name, differ, "file dropped")
+            why = f"{result.files[0]} says {shorten(', '.join(result.names))}; make them agree"
+            reader.ledger.problem(name, BadInput("class-names-differ", shorten(", ".join(names)), why), "stopped")
+            if reader.ledger.on_problem != "error":
+                raise UserError(f"{reader.source.name}: {reader.ledger.rows[-1]}")
         result.names = result.names or names
+        result.files += [name] * bool(names)
     if not result.lists:
         labels = {label for image in reader.images.paths for label in label_names(image)}  # of test.jpg
         result.lists = [
