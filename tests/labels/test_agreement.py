@@ -123,6 +123,31 @@ def test_background_needs_no_line_in_both(make: Maker) -> None:
     assert make.read(PICTURES | rest | csv(*ROWS, "c.png,,,,,")).format == "csv"  # it speaks of more
 
 
+def test_background_of_the_other_set_is_kept(make: Maker) -> None:
+    """Each set declares one that the other does not speak of."""
+    more: Files = {"c.png": picture(2), "c.xml": voc("c.png"), "d.png": picture(3)}
+    data = make.read(PICTURES | more | XML | csv(*ROWS, "d.png,,,,,"))
+    assert [(one.path, one.labels) for one in data.images][2:] == [("c.png", ()), ("d.png", ())]
+    assert data.format == "voc"
+    assert [(row.file, row.kind) for row in data.ledger.rows if row.kind != "label-sets"] == [
+        ("d.png", "background-taken")
+    ]
+    [row] = make.findings(PICTURES | more | XML | csv(*ROWS), on_problem="skip", format="voc")
+    assert (row.file, row.kind) == ("d.png", "label-missing")  # declared by none
+
+
+def test_flags_of_the_other_set_are_kept(make: Maker) -> None:
+    """YOLO text, which speaks of more images, has no word for difficult boxes."""
+    hard = XML["a.xml"].replace("<difficult>0", "<difficult>1", 1)
+    files = PICTURES | TXT | NAMES | {"c.png": picture(2), "c.txt": "", "a.xml": hard, "b.xml": XML["b.xml"]}
+    data = make.read(files)
+    assert data.format == "yolo"
+    assert [one.flags for one in data.images] == [(frozenset({"difficult"}), frozenset()), (frozenset(),), ()]
+    assert [(row.file, row.kind) for row in data.ledger.rows if row.kind != "label-sets"] == [
+        ("a.png", "flags-taken")
+    ]
+
+
 def test_classes_without_names_are_compared_by_their_order(make: Maker) -> None:
     data = make.read(PICTURES | XML | TXT)
     assert data.format == "voc"

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
@@ -62,7 +61,8 @@ def read_set(
 def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledger: Ledger) -> LabelSet:
     """Return the set to read, if all say the same: the first of those that speak of most images and name classes.
 
-    The evidence and the ledger say which others agree. Lists and groups that the set lacks come from them.
+    The evidence and the ledger say which others agree. Lists, groups, flags and images of background that the set
+    lacks come from them.
 
     Raises:
         UserError: If a set has mistakes of its own, or two differ. It names the first difference.
@@ -96,7 +96,9 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
             more = f"\n  and {len(differ) - 1} more of the images differ" if len(differ) > 1 else ""
             raise UserError(f"{head}. They differ{numbers}:\n  {path}: {first}{more}\n{fix}")
         evidence.append(f"{other} says the same{numbers}")
+        _take_background(chosen, other, pairs, ledger)
         _take_lists(chosen, other, pairs, ledger)
+        _take_flags(source, options, (chosen, other), pairs, ledger)
     ledger.rows += chosen.ledger.rows
     chosen.why = "; ".join(evidence)
     ledger.note(".", BadInput("label-sets", "; ".join(evidence[1:]), f"{chosen} is read alone"), "not read")
@@ -133,10 +135,13 @@ def _difference(
         return ""  # an image that cannot be opened gets its own line in the ledger
     mine_px, theirs_px = corners
     labels = [[box.label for box in one.boxes] for one in (mine, theirs)]
-    unmatched, free = _match(labels[0], mine_px, labels[1], theirs_px)
-    if unmatched is None:
+    partners = _match(labels[0], mine_px, labels[1], theirs_px)
+    if None not in partners:
         return ""
-    nearest = int(np.where(free, np.abs(theirs_px - mine_px[unmatched]).max(axis=1), np.inf).argmin())
+    unmatched = partners.index(None)
+    distance = np.abs(theirs_px - mine_px[unmatched]).max(axis=1)
+    distance[[partner for partner in partners if partner is not None]] = np.inf
+    nearest = int(distance.argmin())
     first, second = mine.boxes[unmatched], theirs.boxes[nearest]
     return (
         f"{_place(mine, first)} says {_shown(first, mine_px[unmatched])}; "
@@ -146,23 +151,20 @@ def _difference(
 
 def same_boxes(labels: Sequence[str], boxes: Floats, other_labels: Sequence[str], others: Floats) -> bool:
     """Tell if two images have the same boxes, (M, 4) pixels, and classes, within `TOLERANCE_PX`."""
-    return len(boxes) == len(others) and _match(labels, boxes, other_labels, others)[0] is None
+    return len(boxes) == len(others) and None not in _match(labels, boxes, other_labels, others)
 
 
-def _match(
-    labels: Sequence[str], boxes: Floats, other_labels: Sequence[str], others: Floats
-) -> tuple[int | None, NDArray[np.bool_]]:
-    """Pair each box with the nearest free one of its class; return the first left over, and the others still free."""
+def _match(labels: Sequence[str], boxes: Floats, other_labels: Sequence[str], others: Floats) -> list[int | None]:
+    """Pair each box with the nearest free one of its class; return the other's place, or None."""
     free = np.ones(len(others), bool)
-    left = None
+    partners: list[int | None] = []
     for index, label in enumerate(labels):
         distance = np.abs(others - boxes[index]).max(axis=1)  # (M,)
         distance[~free | np.array([other != label for other in other_labels], bool)] = np.inf
-        if distance.min() <= TOLERANCE_PX:
-            free[distance.argmin()] = False
-        elif left is None:
-            left = index
-    return left, free
+        near = distance.min() <= TOLERANCE_PX
+        partners.append(int(distance.argmin()) if near else None)
+        free[distance.argmin()] &= not near
+    return partners
 
 
 def _place(image: UncheckedImage, box: UncheckedBox | None = None) -> str:
@@ -234,3 +236,38 @@ def _take_lists(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledge
         found = f"in {' and '.join(mine.splits) or 'no list'} by {chosen}"
         why = f"{other} says {' and '.join(theirs.splits)}, and differs for {len(differ)} images; correct one"
         ledger.warn(mine.path, BadInput("split-lists", found, why))
+
+
+def _take_background(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledger: Ledger) -> None:
+    """Give the chosen set the images that only the other has, without boxes."""
+    doubtful = {row.file for row in other.ledger.rows if row.severity != "note"}
+    taken = {one.path: one for _, mine, one in pairs if one and not mine and one.label_file not in doubtful}
+    known = {row.file for row in chosen.ledger.errors if row.kind != _SILENT}
+    for path in known & taken.keys():
+        del taken[path]
+    chosen.content.images += taken.values()
+    chosen.ledger.rows = [row for row in chosen.ledger.rows if row.kind != _SILENT or row.file not in taken]
+    for path, one in taken.items():
+        why = f"{chosen} does not speak of it"
+        ledger.note(path, BadInput("background-taken", f"background by {one.label_file}", why), "background")
+
+
+def _take_flags(
+    source: Source, options: ReadOptions, sets: tuple[LabelSet, LabelSet], pairs: Sequence[_Pair], ledger: Ledger
+) -> None:
+    """Give the boxes of the chosen set the flags that the other set has for them too."""
+    for path, mine, theirs in pairs:
+        if not mine or not theirs or not any(box.flags for box in theirs.boxes):
+            continue
+        if (corners := _pixels(source, options, mine, theirs)) is None:
+            continue
+        labels = [[box.label for box in one.boxes] for one in (mine, theirs)]
+        taken: set[str] = set()
+        for index, partner in enumerate(_match(labels[0], corners[0], labels[1], corners[1])):
+            flags = theirs.boxes[partner].flags if partner is not None else frozenset[str]()
+            taken |= flags - mine.boxes[index].flags
+            mine.boxes[index] = replace(mine.boxes[index], flags=mine.boxes[index].flags | flags)
+        if taken:
+            why = f"{sets[0]} does not say so of all its boxes"
+            found = f"{', '.join(sorted(taken))} by {theirs.label_file}"
+            ledger.note(path, BadInput("flags-taken", found, why), "flags kept")
