@@ -1,7 +1,9 @@
 """Pictures that are in several parts of a folder: kept once, with the labels of the corrections."""
 
+import re
+
 import pytest
-from folders import Files, Maker, picture, under, voc, zipped
+from folders import Files, Maker, encoded, photo, picture, under, voc, zipped
 
 from humbleyolo.errors import ProblemsError
 
@@ -27,7 +29,7 @@ def test_corrected_labels_are_used_in_the_old_place(make: Maker, base: str, name
     [row] = data.ledger.rows
     assert (row.file, row.kind, row.severity) == (f"{base}images/a.png", "labelled-again", "note")
     assert row.why == f"labelled again in {name}/x.xml; these labels are used"
-    assert row.done == "1 boxes in their place"
+    assert row.done == "1 box in their place"
 
 
 def test_corrections_in_an_archive(make: Maker) -> None:
@@ -74,6 +76,44 @@ def test_every_copy_is_corrected(make: Maker) -> None:
     data = make.read(under({"day1": copies, "corrections": BETTER}))
     assert [(one.path, one.labels) for one in data.images] == [("day1/a.png", ("dog",))]
     assert [row.kind for row in data.ledger.rows] == ["labelled-again", "labelled-again", "same-image"]
+
+
+def test_a_correction_of_an_image_without_usable_labels(make: Maker) -> None:
+    """It takes the place and the split of the original, which lacks no label any more."""
+    train: Files = {"a.png": picture(1), "b.png": picture(2), "b.xml": voc("b.png", "cat 1 2 3 4")}
+    data = make.read(under({"train": train, "corrections": BETTER}))
+    assert [(one.path, one.labels, one.splits) for one in data.images] == [
+        ("train/a.png", ("dog",), ("train",)),
+        ("train/b.png", ("cat",), ("train",)),
+    ]
+    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [
+        ("train/a.png", "labelled-again", "note")
+    ]
+    bad = make.findings(under({"train": train | {"c.png": picture(3)}, "corrections": BETTER}))
+    assert [(row.file, row.kind) for row in bad if row.severity == "error"] == [("train/c.png", "label-missing")]
+    other = {"x.png": picture(1), "x.xml": voc("x.png", "cat 1 2 3 4")}
+    twice = make.findings(under({"train": train, "corrections1": BETTER, "corrections2": other}))
+    assert [(row.file, row.kind) for row in twice if row.severity == "error"] == [
+        ("corrections2/x.png", "labels-differ")
+    ]
+
+
+def test_corrections_of_nothing_are_named_with_their_look_alikes(make: Maker) -> None:
+    def noise(seed: int, **save: object) -> bytes:
+        return encoded(photo(seed), **save)  # type: ignore[arg-type]
+
+    old: Files = {"a.jpg": noise(1, kind="JPEG", quality=95), "a.xml": voc("a.jpg")}
+    size = re.compile(r"<size>.*?</size>", re.S)
+    old["a.xml"] = size.sub("", voc("a.jpg"))
+    again: Files = {"x.jpg": noise(1, kind="JPEG", quality=80), "x.xml": size.sub("", voc("x.jpg"))}
+    data = make.read(old | under({"corrections": again}))
+    [row] = data.ledger.rows
+    assert (row.file, row.kind, row.severity) == ("corrections", "corrects-nothing", "warning")
+    assert row.what == "1 image: corrections/x.jpg (looks like a.jpg)"
+    assert row.why.endswith("copy the original file unchanged")
+    many = {f"{n}.png": picture(10 + n) for n in range(5)} | {f"{n}.xml": voc(f"{n}.png") for n in range(5)}
+    [row] = make.read(DAY | under({"corrections": many})).ledger.rows
+    assert row.what == "5 images: corrections/0.png, corrections/1.png, corrections/2.png, and 2 more"
 
 
 def test_two_corrections_that_differ_are_a_mistake(make: Maker) -> None:

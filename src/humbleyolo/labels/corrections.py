@@ -1,15 +1,20 @@
 """Images that lie in a folder twice, byte by byte: labelled alike, or with labels that correct the others."""
 
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from humbleyolo.labels.agreement import same_boxes
 from humbleyolo.labels.folder import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.near_duplicates import find_near_duplicates
 
 _Copy = tuple[str, LabelledImage]  # the part's name, and the image
+_Unlabelled = tuple[str, str, tuple[str, ...], Callable[[], bytes]]  # the part's name, path, splits, and content
+_SHOWN = 3  # images named in a line
 
 
 def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]:
@@ -22,12 +27,12 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
     copies: dict[str, list[_Copy]] = defaultdict(list)
     for part, image in images:
         copies[image.info.sha256].append((part, image))
-    new: Counter[str] = Counter()
+    new: list[_Copy] = []
     kept = []
     for some in copies.values():
         if len({part for part, _ in some}) == 1:
             kept += _drop_equal([image for _, image in some], ledger, one_part=True)
-            new.update(part for part, _ in some if _corrects(part))
+            new += [copy for copy in some if _corrects(copy[0])]
             continue
         better = [image for part, image in some if _corrects(part)]
         plain = [image for part, image in some if not _corrects(part)]
@@ -35,10 +40,54 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
             _drop_equal(better, ledger)
             plain = [_corrected(image, better[0], ledger) for image in plain] or better[:1]
         kept += _drop_equal(plain, ledger)
-    for part, count in new.items():
-        why = "in no other part byte by byte; added as new images"
-        ledger.note(part, BadInput("corrects-nothing", f"{count} images", why), "kept")
+    _warn_of_new(new, kept, ledger)
     return kept
+
+
+def place_unlabelled(images: Sequence[_Copy], others: Iterable[_Unlabelled], ledger: Ledger) -> list[_Copy]:
+    """Give corrections of images that have no labels elsewhere the place and the split of these.
+
+    `others` are the images without usable labels. Those that are corrected lack no label any more.
+    """
+    known = {image.info.sha256 for part, image in images if not _corrects(part)}
+    better: dict[str, list[_Copy]] = defaultdict(list)
+    for part, image in images:
+        if _corrects(part) and image.info.sha256 not in known:
+            better[image.info.sha256].append((part, image))
+    placed: list[_Copy] = []
+    for part, path, splits, read in others:
+        copies: list[_Copy] = []
+        if better and not _corrects(part):
+            with suppress(BadInput):
+                copies = better.pop(hashlib.sha256(read()).hexdigest(), [])
+        if copies:
+            first = _drop_equal([image for _, image in copies], ledger)[0]
+            found, why = "no usable label in its place", f"labelled in {first.label_file}; these labels are used"
+            ledger.note(path, BadInput("labelled-again", found, why), _count(first))
+            placed.append((part, replace(first, path=path, splits=splits or first.splits)))
+    paths = {image.path for _, image in placed}
+    ledger.rows = [row for row in ledger.rows if row.kind != "label-missing" or row.file not in paths]
+    done = {image.info.sha256 for _, image in placed}
+    return [*(copy for copy in images if copy[1].info.sha256 not in done), *placed]
+
+
+def _warn_of_new(new: Sequence[_Copy], kept: Sequence[LabelledImage], ledger: Ledger) -> None:
+    """Warn of corrections that correct nothing, with the image that each looks like."""
+    if not new:
+        return
+    alike = find_near_duplicates([image.info for image in kept])
+    added = {image.path for _, image in new}
+    twins: dict[str, str] = {}
+    for group in alike:
+        old = [kept[place].path for place in group if kept[place].path not in added]
+        twins |= {kept[place].path: old[0] for place in group if old}
+    for part in dict.fromkeys(part for part, _ in new):
+        paths = [image.path for one, image in new if one == part]
+        shown = [f"{path} (looks like {twins[path]})" if path in twins else path for path in paths[:_SHOWN]]
+        more = [f"and {len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
+        found = f"{len(paths)} image{'s' * (len(paths) > 1)}: {', '.join([*shown, *more])}"
+        why = "in no other part byte by byte, so added as new; to correct an image, copy the original file unchanged"
+        ledger.warn(part, BadInput("corrects-nothing", found, why))
 
 
 def _corrects(part: str) -> bool:
@@ -52,8 +101,8 @@ def _corrected(image: LabelledImage, better: LabelledImage, ledger: Ledger) -> L
         ledger.note(better.path, BadInput("labelled-again", "a correction that changes nothing", why), "kept once")
         return image
     why = f"labelled again in {better.label_file}; these labels are used"
-    found = f"{len(image.labels)} boxes in {image.label_file}"
-    ledger.note(image.path, BadInput("labelled-again", found, why), f"{len(better.labels)} boxes in their place")
+    found = f"{_count(image)} in {image.label_file}"
+    ledger.note(image.path, BadInput("labelled-again", found, why), f"{_count(better)} in their place")
     return replace(
         image,
         label_file=better.label_file,
@@ -64,6 +113,10 @@ def _corrected(image: LabelledImage, better: LabelledImage, ledger: Ledger) -> L
         splits=image.splits or better.splits,
         group=image.group or better.group,
     )
+
+
+def _count(image: LabelledImage) -> str:
+    return f"{len(image.labels)} box{'es' * (len(image.labels) != 1)}"
 
 
 def _labels(image: LabelledImage) -> Counter[tuple[object, ...]]:

@@ -4,14 +4,23 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.corrections import merge_copies
-from humbleyolo.labels.folder import LABEL_BYTES, Source, is_about_all, is_correction, is_image, is_labelled
+from humbleyolo.labels.corrections import merge_copies, place_unlabelled
+from humbleyolo.labels.folder import (
+    IMAGE_BYTES,
+    LABEL_BYTES,
+    Source,
+    is_about_all,
+    is_correction,
+    is_image,
+    is_labelled,
+)
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
-from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
+from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.source_reader import SourceReader, splits_in, splits_of_folder
 from humbleyolo.labels.validate import report_left_out
 
 Evidence = Mapping[str, str]  # format: the evidence for it
@@ -165,7 +174,8 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
     """
     inside = tuple(f"{part.name}/" if part.name else "" for part, _ in parts)
     report_left_out(source, ledger, inside)
-    images = []
+    images: list[tuple[str, LabelledImage]] = []
+    unlabelled = []
     for part, labelled in parts:
         for row in labelled.ledger.rows:
             ledger.rows.append(replace(row, file=posixpath.normpath(posixpath.join(part.name, row.file))))
@@ -174,8 +184,12 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
             label_file, path = posixpath.join(part.name, image.label_file), posixpath.join(part.name, image.path)
             moved = replace(image, label_file=label_file, path=path, splits=image.splits or splits)
             images.append((part.name, moved))
+        for name in sorted({*part.source.images()} - {image.path for image in labelled.images}):
+            read = partial(part.source.read, name, IMAGE_BYTES)
+            unlabelled.append((part.name, posixpath.join(part.name, name), splits_of_folder(name) or splits, read))
+    merged = merge_copies(place_unlabelled(images, unlabelled, ledger), ledger)
     return LabelledSet(
-        images=sorted(merge_copies(images, ledger), key=lambda image: image.path),
+        images=sorted(merged, key=lambda image: image.path),
         classes=tuple(dict.fromkeys(name for _, labelled in parts for name in labelled.classes)),
         ledger=ledger,
         images_seen=sum(labelled.images_seen for _, labelled in parts),
