@@ -83,10 +83,11 @@ def read(reader: SourceReader) -> UncheckedSet:
 def _note_shared_names(reader: SourceReader, files: list[str], images: list[UncheckedImage]) -> None:
     """Note each top folder of labels that gets the class names of a file in another folder."""
     folders = tuple(f"{folder}/" if (folder := posixpath.dirname(name)) else "" for name in files)
-    without = {image.label_file.partition("/")[0] for image in images if not image.label_file.startswith(folders)}
+    others = (image.label_file for image in images if not image.label_file.startswith(folders))
+    without = {label_file.partition("/")[0] if "/" in label_file else "." for label_file in others}
     for folder in sorted(without):
         why = f"it has no class names of its own; those of {files[0]} are used"
-        reader.ledger.note(folder, BadInput("class-names-shared", folder, why), "read")
+        reader.ledger.note(folder, BadInput("class-names-shared", "numbers alone", why), "read")
 
 
 def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
