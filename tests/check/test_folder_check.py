@@ -157,7 +157,8 @@ def test_planted_errors(make: Maker) -> None:
 
 def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     boxes = ["cat 1 1 30 15", "cat 1 1 30 15.5", "Cat 5 5 8 18"]
-    path = make.folder({"a.png": picture(), "a.xml": voc("a.png", *boxes), "b.png": picture(), "b.xml": voc("b.png")})
+    xml = voc("a.png", *boxes)
+    path = make.folder({"a.png": picture(), "a.xml": xml, "b.png": picture(), "b.xml": xml.replace("a.png", "b.png")})
     checked = check(path, ReadOptions())
     kinds = {row.kind for row in checked.rows}
     assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "near-duplicate"}
