@@ -125,7 +125,7 @@ def _labels(image: LabelledImage) -> Counter[tuple[object, ...]]:
 
 
 def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bool = False) -> list[LabelledImage]:
-    """Return the first of some copies, and those that agree in another split or `one_part`.
+    """Return the first of some copies, and those in `one_part`, or that agree in another split.
 
     The others go to the ledger.
     """
@@ -144,5 +144,9 @@ def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bo
                 f"is the same picture as {first.path}; delete one, or put the right one into a folder"
                 " beside them whose name begins with corrections"
             )
-            ledger.problem(other.path, BadInput("labels-differ", found, why), "image dropped")
+            if one_part:  # frames of a still film may be equal
+                ledger.warn(other.path, BadInput("labels-differ", found, why))
+                kept.append(other)
+            else:
+                ledger.problem(other.path, BadInput("labels-differ", found, why), "image dropped")
     return kept
