@@ -39,8 +39,7 @@ def train(
         checkpoint.stop_when_kept() if checkpoint else nullcontext(),
     ):
         trained = train_network(trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on)
-    info = ModelInfo(model, both.grid, both.categories, both.fill, STARTS[train.start])
-    save_model(out, info, trained.weights)
+    save_model(out, ModelInfo(model, both.grid, both.categories, both.fill, STARTS[train.start]), trained.weights)
     write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()
