@@ -68,19 +68,32 @@ def run(clone: Path) -> dict[str, Any]:
     return read_results(clone, done.stdout)
 
 
+def parse_options(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Add the options of all such measurements, and return the arguments and the values of `--set`."""
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")
+    parser.add_argument("--json", type=Path)
+    parsed = parser.parse_args()
+    if wrong := [change for change in parsed.changes if "=" not in change]:
+        parser.error(f"--set {wrong[0]}: expected KEY=VALUE")
+    yaml = YAML(typ="safe", pure=True)
+    return parsed, {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
+
+
+def print_runs(found: dict[str, dict[int, Any]], changes: dict[str, Any], file: Path | None) -> None:
+    """Print every run as JSON, and write it if there is a file for it."""
+    text = json.dumps({"machine": platform.platform(), "changes": changes, "runs": found}, indent=1)
+    print(text)
+    if file:
+        file.write_text(text + "\n")
+
+
 def main() -> None:
     """Run, then print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     allowed = sorted(path.stem for path in (ROOT / "examples").glob("*.yaml"))
     parser.add_argument("examples", nargs="+", choices=allowed)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--json", type=Path)
-    parsed = parser.parse_args()
-    yaml = YAML(typ="safe", pure=True)
-    if wrong := [change for change in parsed.changes if "=" not in change]:
-        parser.error(f"--set {wrong[0]}: expected KEY=VALUE")
-    changes = {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
+    parsed, changes = parse_options(parser)
     found: dict[str, dict[int, Any]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -102,10 +115,7 @@ def main() -> None:
         ]
         parameters = next(iter(runs.values()))["parameters"]
         print(f"| `examples/{example}` | {' | '.join(cells)} | {parameters:,} |")
-    text = json.dumps({"machine": platform.platform(), "changes": changes, "runs": found}, indent=1)
-    print(text)
-    if parsed.json:
-        parsed.json.write_text(text + "\n")
+    print_runs(found, changes, parsed.json)
 
 
 if __name__ == "__main__":

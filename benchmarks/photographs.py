@@ -19,7 +19,6 @@ two cores: beside other work the second tells more. Changes that are not committ
 import argparse
 import json
 import os
-import platform
 import re
 import resource
 import shutil
@@ -30,10 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
-from benchmarks.examples import ROOT, prepare
+from benchmarks.examples import ROOT, parse_options, prepare, print_runs
 from benchmarks.ladder import read_results, spread
 
 SETS = ("cards", "quarter", "boards", "bccd")
@@ -116,12 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="+", choices=SETS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")
-    parser.add_argument("--json", type=Path)
-    parsed = parser.parse_args()
-    yaml = YAML(typ="safe", pure=True)
-    changes = {key: yaml.load(value) for key, _, value in (change.partition("=") for change in parsed.changes)}
+    parsed, changes = parse_options(parser)
     found: dict[str, dict[int, Any]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -146,10 +139,7 @@ def main() -> None:
     for name, runs in found.items():
         columns = (("ap50", 3), ("ap", 3), ("seconds", 0), ("cpu_seconds", 0))
         print(f"| {name} | {' | '.join(spread([one[key] for one in runs.values()], to) for key, to in columns)} |")
-    text = json.dumps({"machine": platform.platform(), "changes": changes, "runs": found}, indent=1)
-    print(text)
-    if parsed.json:
-        parsed.json.write_text(text + "\n")
+    print_runs(found, changes, parsed.json)
 
 
 if __name__ == "__main__":

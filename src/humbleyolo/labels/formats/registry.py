@@ -80,8 +80,8 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
 
     Several label sets that say the same are read as one, and several parts as their union. Copies of an image must be
-    labelled alike, unless they are corrections. Mistakes stop nothing
-    here, so that a caller can find more of them; see `Ledger.stop_on_errors`.
+    labelled alike, unless they are corrections. Mistakes stop nothing here, so that a caller can find more of
+    them; see `Ledger.stop_on_errors`.
 
     Raises:
         UserError: If the source, or a part, is in no format; if two label sets differ; if there is nothing to read.
