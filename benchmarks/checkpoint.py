@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         generate(seed, dataset, ROOT / dataset.inputs, folder / "dataset")
-        encode(encoding, folder / "dataset", folder / "grid")
+        encode(encoding, loss.cells, folder / "dataset", folder / "grid")
         splits = (folder / "grid/train", folder / "grid/val")
         started = time.perf_counter()
         stages.train.train(seed, runtime, model, loss, train, *splits, folder / "model", folder / "kept/checkpoint")

@@ -1,7 +1,7 @@
 """Encode the dataset to the grid: the network's images and targets.
 
-Reads `{train,val,test}.zip` of the dataset and the section `encode` of params.yaml. Writes a folder of arrays for
-each split. `report.json` holds objects that share a cell or are lost, and the ceiling that the grid sets on AP.
+Reads `{train,val,test}.zip` of the dataset, and `encode` and `loss.name` of params.yaml. Writes a folder of arrays
+for each split. `report.json` holds objects that share a cell or are lost, and the ceiling on AP under this loss.
 """
 
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.grid_ceiling import advise, measure_ceilings
+from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
@@ -22,8 +22,8 @@ from humbleyolo.storage.json import write_json
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
 
-def encode(params: Encode, dataset: Path, out: Path) -> Made:
-    """Write each split's arrays and the report into `out`."""
+def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Made:
+    """Write each split's arrays and the report into `out`; `cells` may answer for an object."""
     ceilings = {}
     for split in SPLITS:
         with Archive(dataset / f"{split}.zip") as archive:
@@ -32,20 +32,20 @@ def encode(params: Encode, dataset: Path, out: Path) -> Made:
         with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
-        ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer)
+        ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer, cells)
     write_json(out / "report.json", {split: [*map(asdict, found)] for split, found in ceilings.items()})
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())
-    texts = [text for split, found in ceilings.items() if (text := advise(split, found, params.min_ceiling))]
+    texts = [text for split, found in ceilings.items() if (text := advise(split, found, params.min_ceiling, cells))]
     return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}", texts)
 
 
 def main() -> Made:
     """Run `python -m stages.encode <dataset> <grid>`."""
     paths = read_paths("encode", __doc__, "dataset", "out")
-    (params,) = load_params(Path("params.yaml"), "encode")
-    return encode(params, paths.dataset, paths.out)
+    params, loss = load_params(Path("params.yaml"), "encode", "loss")
+    return encode(params, loss.cells, paths.dataset, paths.out)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Chain:
 
         runs: dict[str, Callable[[], Any]] = {
             "generate": lambda: generate(of["seed"], of["dataset"], ROOT / "data/fonts", out),
-            "encode": lambda: encode(of["encode"], made["generate"], out),
+            "encode": lambda: encode(of["encode"], "one", made["generate"], out),
             "train": lambda: train(
                 of["seed"], of["runtime"], of["model"], of["loss"], of["train"],
                 made["encode"] / "train", made["encode"] / "val", out,

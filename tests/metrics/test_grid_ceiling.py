@@ -110,6 +110,40 @@ def test_a_box_that_comes_back_as_another_is_lost() -> None:
     assert (found(1e-6).ap50, found(1e-6).ap) == (1, 0.8)  # right at 8 of 10 thresholds
 
 
+def tried_one_by_one(answering: list[set[int]], taken: frozenset[int] = frozenset()) -> int:
+    """Return the most objects that get a cell of their own, by trying every way."""
+    if not answering:
+        return 0
+    rest = answering[1:]
+    tried = [1 + tried_one_by_one(rest, taken | {cell}) for cell in answering[0] - taken]
+    return max([tried_one_by_one(rest, taken), *tried])
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_where_several_cells_may_answer_as_many_objects_as_can_get_one_of_their_own(seed: int, objects: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(30, 6, (objects, 2))
+    boxes = cxcywh_to_xyxy(np.concatenate([centres, rng.choice([4.0, 22.0, 30.0], (objects, 2))], axis=1))
+    answering = []
+    for left, top, right, bottom in boxes:
+        own = {int((top + bottom) // 40) * 5 + int((left + right) // 40)}
+        middles = [(row * 5 + col, 20 * col + 10, 20 * row + 10) for row in range(3) for col in range(5)]
+        answering.append(own | {cell for cell, x, y in middles if left < x < right and top < y < bottom})
+    labels, images = rng.integers(0, 2, objects), np.zeros(objects, int)
+    found = measure_ceiling(boxes, labels, images, 1, GRID, "several")
+    assert found.lost == objects - tried_one_by_one(answering)
+    assert found.lost <= measure_ceiling(boxes, labels, images, 1, GRID).lost
+
+
+def test_several_cells_may_answer_in_each_image_by_itself() -> None:
+    boxes = boxes_at((10, 10), (30, 30), (31, 31), (29, 29), side=60.0)
+    found = measure_ceiling(boxes, np.array([0, 0, 1, 0]), np.array([0, 1, 1, 1]), 2, GRID, "several")
+    assert (found.lost, found.shared, found.ap) == (0, 3, 1)
+    small = measure_ceiling(boxes_at((30, 30), (31, 31)), np.zeros(2, int), np.zeros(2, int), 1, GRID, "several")
+    assert (small.lost, small.recall) == (1, 0.5)
+
+
 def test_a_split_without_objects_has_no_ap() -> None:
     none = np.zeros(0, int)
     found = measure_ceiling(np.zeros((0, 4)), none, none, 2, GRID)
@@ -122,7 +156,7 @@ def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> No
         boxes = 4 * xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
         archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, boxes, [0, 0, 1])
     list(encode_archive(tmp_path / "a.zip", Grid(240, 400, 3, 5, 1, 2), 0, tmp_path / "grid"))
-    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2])  # 9 rows of 240 px do not fit
+    found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2], "one")  # 9 rows of 240 px do not fit
     assert [(one.rows, one.cols) for one in found] == [(3, 5), (6, 10), (12, 20)]
     assert [one.lost for one in found] == [1, 1, 0]
 
@@ -133,7 +167,7 @@ def test_both_sides_of_a_finer_cell_are_multiples_of_4_pixels(tmp_path: Path) ->
     for rows, cols, finer in ((3, 4, [(15, 20)]), (4, 3, []), (12, 10, [(60, 50)])):
         grid = Grid(240, 400, rows, cols, 1, 1)
         list(encode_archive(tmp_path / "a.zip", grid, 0, tmp_path / "grid"))
-        found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5])
+        found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5], "one")
         assert [(one.rows, one.cols) for one in found] == [(rows, cols), *finer]
 
 

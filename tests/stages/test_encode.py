@@ -33,7 +33,7 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path: Path) -> None:
-    made = encode(PARAMS, dataset, tmp_path / "grid")
+    made = encode(PARAMS, "one", dataset, tmp_path / "grid")
     report = json.loads((tmp_path / "grid/report.json").read_text())
     assert list(report) == list(SPLITS)
     for number, split in enumerate(SPLITS, start=3):
@@ -48,7 +48,7 @@ def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path
 
 def test_the_same_bytes_every_time(dataset: Path, tmp_path: Path) -> None:
     for out in ("one", "two"):
-        encode(PARAMS, dataset, tmp_path / out)
+        encode(PARAMS, "one", dataset, tmp_path / out)
     for path in (tmp_path / "one").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
@@ -56,7 +56,7 @@ def test_the_same_bytes_every_time(dataset: Path, tmp_path: Path) -> None:
 def test_a_missing_split_says_what_to_run(dataset: Path, tmp_path: Path) -> None:
     (dataset / "val.zip").unlink()
     with pytest.raises(UserError, match=r"val\.zip: no such file; run `dvc repro generate`"):
-        encode(PARAMS, dataset, tmp_path / "grid")
+        encode(PARAMS, "one", dataset, tmp_path / "grid")
     assert not (tmp_path / "grid/report.json").exists()
 
 

@@ -85,6 +85,22 @@ def cell_corners(grid: Grid) -> tuple[Floats32, Floats32]:
     return cols, rows
 
 
+def answering_cells(boxes: Any, grid: Grid, ops: Any = np) -> Any:
+    """Return the cells (..., R, S) that may answer for objects, where several may: True or False.
+
+    They are those whose centre lies inside an object's box, and the one that holds the box's centre. Boxes are
+    (..., 4) xyxy in pixels of the image that the network sees, in NumPy or TensorFlow.
+    """
+    left, top, right, bottom = (boxes[..., edge, None, None] for edge in range(4))  # (..., 1, 1)
+    col, row = np.arange(grid.cols, dtype=np.float32), np.arange(grid.rows, dtype=np.float32)[:, None]
+    across, down = grid.width / grid.cols, grid.height / grid.rows
+    x, y = (col + 0.5) * across, (row + 0.5) * down
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    own_col = ops.minimum(ops.floor((left + right) / 2 / across), grid.cols - 1)
+    own_row = ops.minimum(ops.floor((top + bottom) / 2 / down), grid.rows - 1)
+    return inside | ((own_col == col) & (own_row == row))
+
+
 class Encoded(NamedTuple):
     """Targets, and the place of each object in them."""
 

@@ -1,24 +1,32 @@
-"""Ceiling that a grid sets on AP: encoded ground truths, decoded again and scored as detections."""
+"""Ceiling that a grid sets on AP: the ground truths that it can hold, scored as detections.
+
+It depends on the loss. If one cell answers for an object, the ground truths are encoded and decoded again. If several
+may, an object is held if it gets a cell of its own: all at once, as many as possible (a maximum matching).
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.grid import Encoded, Grid, decode_grid, encode_boxes
+from humbleyolo.geometry.grid import Encoded, Grid, answering_cells, decode_grid, encode_boxes
 from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
 from humbleyolo.params.rules import PATCH
-from humbleyolo.storage.array_types import AnyInts, Array, Floats, Ints
+from humbleyolo.storage.array_types import AnyInts, Array, Bools, Floats, Ints
 from humbleyolo.storage.json import read_json
 
 _CHUNK_NUMBERS = 2**17  # target values held at a time, about 8 MB with all that is computed of them
+
+CellsAnObject = Literal["one", "several"]
+"""Number of cells that may answer for an object, as the loss has it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Ceiling:
         cols: S.
         objects: M.
         shared: Number of objects whose cell holds the centre of another one.
-        lost: Number of objects that the targets do not hold.
+        lost: Number of objects that the targets do not hold, or that get no cell of their own.
         ap: COCO AP of the decoded targets, None without objects.
         ap50: COCO AP at IoU 0.5, likewise.
         recall: COCO AR with up to 100 detections per image, likewise.
@@ -46,8 +54,10 @@ class Ceiling:
     recall: float | None
 
 
-def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: int, grid: Grid) -> Ceiling:
-    """Encode and decode the ground truths of a split and score the result, in memory that does not grow with it.
+def measure_ceiling(
+    boxes: Floats, labels: AnyInts, image_index: AnyInts, images: int, grid: Grid, cells: CellsAnObject = "one"
+) -> Ceiling:
+    """Score the ground truths of a split that a grid can hold, in memory that does not grow with the split.
 
     All decoded boxes have a score of 1 and none is wrong. So precision is 1 at every recall that is reached, and AP
     is the part of COCO's 101 recalls that are. A decoded box whose IoU with its object is under a threshold counts as
@@ -59,6 +69,7 @@ def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images
         image_index: (M,) index of the image of each box, rising.
         images: N.
         grid: Grid.
+        cells: Number of cells that may answer for an object.
     """
     shared = lost = 0
     found = np.zeros((len(IOUS), grid.classes), np.int64)  # decoded objects, at each threshold
@@ -67,53 +78,90 @@ def measure_ceiling(boxes: Floats, labels: AnyInts, image_index: AnyInts, images
         count = min(chunk, images - start)
         low, high = np.searchsorted(image_index, [start, start + count])
         own = slice(int(low), int(high))
-        encoded = encode_boxes(boxes[own], labels[own], image_index[own] - start, count, grid)
+        objects = (boxes[own], labels[own], image_index[own] - start)
+        encoded = encode_boxes(*objects, count, grid)
+        kept = encoded.kept if cells == "one" else _own_cells(boxes[own], objects[2], encoded, grid)
+        iou = _decoded_iou(*objects, encoded, grid) if cells == "one" else np.ones(int(kept.sum()))
         shared += int(encoded.shared.sum())
-        lost += int((~encoded.kept).sum())
-        found += _count_found(boxes[own], labels[own], image_index[own] - start, encoded, grid)
-    objects = np.bincount(labels, minlength=grid.classes)
-    known = objects > 0
-    recall = found[:, known] / objects[known]  # (T, C')
+        lost += int((~kept).sum())
+        found += _count_found(iou, (objects[2] * grid.classes + objects[1])[kept], count, grid.classes)
+    per_class = np.bincount(labels, minlength=grid.classes)
+    known = per_class > 0
+    recall = found[:, known] / per_class[known]  # (T, C')
     reached = (recall[..., None] >= COCO_RECALLS) & (recall[..., None] > 0)  # (T, C', 101)
     return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, _mean(reached), _mean(reached[:1]), _mean(recall))
 
 
-def _count_found(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Ints:
-    """Count the objects of each class that are decoded from their targets, (T, C), by COCO's thresholds of IoU."""
+def _decoded_iou(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Floats:
+    """Return the IoU of each object that the targets hold with its decoded box; 0 if that has no score."""
     kept = np.flatnonzero(encoded.kept)
     image, label, place = image_index[kept], labels[kept], encoded.place[kept]
     decoded = decode_grid(encoded.targets, grid)
-    iou = np.where(decoded.scores[image, place, label] > 0, paired_iou(decoded.boxes[image, place], boxes[kept]), 0.0)
-    group = image * grid.classes + label
-    return np.stack(
-        [
-            np.minimum(
-                np.bincount(group[iou >= least], minlength=len(encoded.targets) * grid.classes),
-                MOST_DETECTIONS,  # that count for an image and class
-            )
-            .reshape(-1, grid.classes)
-            .sum(axis=0)
-            for least in IOUS
-        ]
-    )
+    overlap = paired_iou(decoded.boxes[image, place], boxes[kept])
+    return np.asarray(np.where(decoded.scores[image, place, label] > 0, overlap, 0.0))
+
+
+def _count_found(iou: Floats, group: Ints, images: int, classes: int) -> Ints:
+    """Count the decoded objects of each class, (T, C), by COCO's thresholds of IoU; `group` is image x C + class."""
+    counts = [np.bincount(group[iou >= least], minlength=images * classes) for least in IOUS]
+    counting = np.minimum(counts, MOST_DETECTIONS)  # for an image and class
+    return np.asarray(counting.reshape(len(IOUS), images, classes).sum(axis=1))
+
+
+def _own_cells(boxes: Floats, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Bools:
+    """Return True for objects that get a cell of their own, in a largest choice of cells.
+
+    An object in the targets keeps its cell there. Each other one takes a free cell that may answer for it, or one
+    whose object can move to another (augmenting paths: Kuhn 1955).
+    """
+    kept = encoded.kept
+    for image in np.unique(image_index[~kept]).tolist():
+        low, high = np.searchsorted(image_index, [image, image + 1])
+        answering = answering_cells(boxes[low:high], grid).reshape(high - low, -1)  # (M', A)
+        places = encoded.place[low:high] // grid.boxes
+        owner = {cell: one for one, cell in enumerate(places.tolist()) if cell >= 0}
+        for new in np.flatnonzero(places < 0).tolist():
+            kept[low + new] = _take_cell(new, answering, owner)
+    return kept
+
+
+def _take_cell(new: int, answering: Bools, owner: dict[int, int]) -> bool:
+    """Find a cell for one more object; return False if there is none, however the others move."""
+    asking: dict[int, int] = {}  # the object that asked for each cell that was looked at
+    waiting = [new]
+    for one in waiting:
+        for cell in np.flatnonzero(answering[one]).tolist():
+            if cell in asking:
+                continue
+            asking[cell] = one
+            if cell in owner:
+                waiting.append(owner[cell])
+                continue
+            held = {who: where for where, who in owner.items()}
+            while asking[cell] != new:  # each object on the way takes the cell that it asked for, and leaves its own
+                owner[cell] = asking[cell]
+                cell = held[asking[cell]]
+            owner[cell] = new
+            return True
+    return False
 
 
 def _mean(values: Array) -> float | None:
     return round(float(values.mean()), 12) if values.size else None
 
 
-def measure_ceilings(split: EncodedSplit, factors: Sequence[int]) -> list[Ceiling]:
+def measure_ceilings(split: EncodedSplit, factors: Sequence[int], cells: CellsAnObject) -> list[Ceiling]:
     """Measure a split's own grid, then finer ones with cells that every network can have: multiples of 4 pixels.
 
-    `factors` multiply the rows and columns.
+    `factors` multiply the rows and columns; `cells` is the number of cells that may answer for an object.
     """
     finer = [split.grid.finer(factor) for factor in sorted(set(factors))]
     fitting = [grid for grid in finer if not (grid.height % (PATCH * grid.rows) or grid.width % (PATCH * grid.cols))]
     known = (split.boxes, split.labels, split.image_index, len(split))
-    return [measure_ceiling(*known, grid) for grid in (split.grid, *fitting)]
+    return [measure_ceiling(*known, grid, cells) for grid in (split.grid, *fitting)]
 
 
-def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
+def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAnObject = "one") -> str | None:
     """Return a warning if the grid in use, the first, holds AP under the limit, else None."""
     own = ceilings[0]
     if own.ap is None or own.ap >= limit:
@@ -125,7 +173,8 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float) -> str | None:
         f"{own.lost} of {own.objects} objects are lost in shared cells"
     )
     if enough is own:
-        return f"{text}; raise encode.boxes, or encode.height and encode.width with a finer grid"
+        more = "encode.boxes, or " if cells == "one" else ""
+        return f"{text}; raise {more}encode.height and encode.width with a finer grid"
     return f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
 
 

@@ -177,6 +177,11 @@ class Loss(Section):
     mistakes: list[ArticleMistake]
     aligned: Aligned
 
+    @property
+    def cells(self) -> Literal["one", "several"]:
+        """Number of cells that may answer for an object."""
+        return "several" if self.name == "aligned" else "one"
+
 
 class Augment(Section):
     """Random changes of training images; 0 is none."""

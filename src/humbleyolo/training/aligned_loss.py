@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.geometry.grid import Grid, box_edges, split_parts
+from humbleyolo.geometry.grid import Grid, answering_cells, box_edges, split_parts
 from humbleyolo.geometry.iou import Edges, edges_of, pairwise_iou
 from humbleyolo.params.sections import Aligned
 from humbleyolo.storage.array_types import AnyInts, Floats, Floats32, Ints
@@ -48,9 +48,9 @@ class Alignment(NamedTuple):
 def align(objects: tf.Tensor, scores: tf.Tensor, boxes: tf.Tensor, grid: Grid, rule: Aligned) -> Alignment:
     """Choose the cells that learn each object.
 
-    Candidates are cells whose centre lies inside an object, and the one that holds its centre. Of these the `cells`
-    with the largest t are chosen. A cell that several objects choose goes to the one with the highest IoU, the first
-    of equals. Targets are t, scaled so that an object's largest is its highest IoU (equation 4).
+    Candidates are the object's `answering_cells`. Of these the `cells` with the largest t are chosen. A cell that
+    several objects choose goes to the one with the highest IoU, the first of equals. Targets are t, scaled so that
+    an object's largest is its highest IoU (equation 4).
 
     Args:
         objects: (N, M, 6), see `pad_objects`.
@@ -64,7 +64,8 @@ def align(objects: tf.Tensor, scores: tf.Tensor, boxes: tf.Tensor, grid: Grid, r
     score = tf.matmul(own, scores, transpose_b=True)  # (N, M, A)
     overlap = pairwise_iou(objects[..., :4], boxes, tf)
     metric = score**rule.alpha * overlap**rule.beta
-    candidate = _candidates(objects, grid) * exists
+    answering = answering_cells(objects[..., :4], grid, tf)
+    candidate = tf.cast(tf.reshape(answering, tf.shape(metric)), tf.float32) * exists
     ranked = tf.where(candidate > 0, metric, -1.0)
     best = tf.math.top_k(ranked, min(rule.cells, grid.rows * grid.cols)).indices  # (N, M, cells)
     chosen = tf.reduce_sum(tf.one_hot(best, grid.rows * grid.cols), axis=2) * candidate
@@ -74,19 +75,6 @@ def align(objects: tf.Tensor, scores: tf.Tensor, boxes: tf.Tensor, grid: Grid, r
     largest = tf.reduce_max(metric, axis=2, keepdims=True)
     weight = metric / tf.maximum(largest, 1e-30) * tf.reduce_max(overlap, axis=2, keepdims=True)
     return Alignment(tf.stop_gradient(mine), tf.stop_gradient(weight))
-
-
-def _candidates(objects: tf.Tensor, grid: Grid) -> tf.Tensor:
-    """Return (N, M, A) 1 for cells whose centre lies inside an object's box, or that hold the box's centre."""
-    left, top, right, bottom = (objects[..., edge, None, None] for edge in range(4))  # (N, M, 1, 1)
-    col, row = np.arange(grid.cols, dtype=np.float32), np.arange(grid.rows, dtype=np.float32)[:, None]
-    across, down = grid.width / grid.cols, grid.height / grid.rows
-    x, y = (col + 0.5) * across, (row + 0.5) * down
-    inside = (x > left) & (x < right) & (y > top) & (y < bottom)  # (N, M, R, S)
-    own_col = tf.minimum(tf.floor((left + right) / 2 / across), grid.cols - 1)
-    own_row = tf.minimum(tf.floor((top + bottom) / 2 / down), grid.rows - 1)
-    holds = (own_col == col) & (own_row == row)
-    return tf.reshape(tf.cast(inside | holds, tf.float32), (*inside.shape[:1], -1, grid.rows * grid.cols))
 
 
 def aligned(
