@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, params, predict, search, serve, verify
+from humbleyolo.commands import check, compare, convert, export, init, params, predict, search, serve, verify
 from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
+    "init": init,
     "params": params,
     "check": check,
     "convert": convert,

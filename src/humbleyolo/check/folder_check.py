@@ -11,7 +11,7 @@ from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
-from humbleyolo.check.wrong_labels import add_suspects
+from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
@@ -19,6 +19,7 @@ from humbleyolo.labels.ledger import Finding, Ledger
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 
 _SHOWN = 20  # findings of one kind in the text
+_DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _WIDTH = 80  # of its lines, if no word is longer
 
 
@@ -85,17 +86,15 @@ def report_lines(checked: Checked) -> Iterator[str]:
     yield ""
     yield from _aligned(table_rows(view))
     yield ""
-    yield from _finding_lines(checked.rows)
-    if checked.judged:
-        yield f"{checked.judged} boxes were compared with the others of their class"
-    else:
-        needed = "20 a class and 60 in all needed"
-        yield from _wrapped(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
+    yield from _finding_lines([row for row in checked.rows if row.kind not in DOUBTS])
     if checked.best is not None:
         yield ""
         yield from _aligned(choice_rows(checked))
         best, grid = checked.best, checked.best.ceiling
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
+        yield from _wrapped(f"since {best.reason}; `humbleyolo init` writes it, and all else, into params.yaml", "  ")
+    yield ""
+    yield from _doubt_lines(checked)
 
 
 def summary(checked: Checked) -> str:
@@ -104,6 +103,15 @@ def summary(checked: Checked) -> str:
     lists = f"; lists: {_lists(view)}" if view.splits else ""
     format_, why = checked.labelled.format, checked.labelled.why
     return f"Format {format_}, because {why}. {_images(view)}{lists}. S{'; '.join(checked.split)[1:]}."
+
+
+def counted_findings(checked: Checked) -> str:
+    """Return the numbers of images, boxes and findings in one sentence."""
+    view = checked.overview
+    boxes = sum(one.boxes for one in view.tables)
+    found = [f"{len(rows)} {kind} ({severity})" for (severity, kind), rows in grouped(checked.rows).items()]
+    told = f"{_images(view)}, {boxes} boxes of {len(view.tables)} classes; {', '.join(found) or 'no findings'}"
+    return f"{told}; `humbleyolo check` shows them" if found else told
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
@@ -156,6 +164,24 @@ def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
             yield from _wrapped(str(row), "  ")
         if len(some) > _SHOWN:
             yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
+
+
+def _doubt_lines(checked: Checked) -> Iterator[str]:
+    """Yield the boxes that are most unlike the others of their class, the worst first."""
+    if not checked.judged:
+        needed = "20 a class and 60 in all needed"
+        yield from _wrapped(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
+        return
+    doubted = [row for row in checked.rows if row.kind in DOUBTS]
+    compared = f"{checked.judged} boxes were compared with the others of their class; "
+    if doubted:
+        compared += f"{len(doubted)} look unlike them. Most such labels are right; --html shows all. First:"
+    else:
+        compared += "none looks unlike them"
+    yield from _wrapped(compared)
+    for kind in DOUBTS:
+        for row in [row for row in doubted if row.kind == kind][:_DOUBTS_SHOWN]:
+            yield from _wrapped(str(row), "  ")
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

@@ -1,4 +1,7 @@
-"""Advice on the input size and the grid: the cheapest that can hold a dataset's boxes."""
+"""Advice on the input size and the grid for labelled photographs: the cheapest that objects can be seen in.
+
+It is about the model `lite` with the loss `aligned`, in cells of 16 x 16 pixels; `first_training` chooses all else.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +14,14 @@ from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import Ceiling, measure_ceiling
 
-_LONG_SIDES = (128, 192, 256, 320, 448, 640)
-_CELLS = (8, 16, 32)  # pixels of the input
+_LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
+_FIRST_SIDE = 192  # that is tried, if images are not smaller
+_MOST_ENLARGED = 2.0  # times the images' own long side
+_CELL = 16  # pixels of the input
 _MULTIPLE = 32
-_SMALLEST_PX = 8.0  # the 5 % smallest boxes should have sides no shorter than this in the input
-_GOOD = 0.99  # of AP50 that a grid should be able to reach
+_ENOUGH_SIDE = 320  # with less, what tells photographed things apart is lost (docs/photographs.md)
+_SMALL_PX = 20.0  # side that nine objects in ten should have in the input: a cell and a little
+_LOST = 0.01  # of the objects that a grid may lose
 _MOST_IMAGES = 1500
 
 
@@ -26,8 +32,8 @@ class Choice:
     Attributes:
         height: Height of the input, pixels.
         width: Likewise.
-        smallest: Shorter side that 95 % of the boxes exceed in the input, pixels.
-        ceiling: Best score that a detector can reach on the grid, with one box per cell.
+        smallest: Shorter side that nine boxes in ten exceed in the input, pixels.
+        ceiling: Best score that a detector can reach on the grid.
     """
 
     height: int
@@ -35,12 +41,27 @@ class Choice:
     smallest: float
     ceiling: Ceiling
 
+    @property
+    def good(self) -> bool:
+        """True if its objects can be seen, and found on its grid."""
+        return self.smallest >= _SMALL_PX and self.ceiling.lost <= _LOST * self.ceiling.objects
+
+    @property
+    def reason(self) -> str:
+        """The reason to choose it, or what it lacks."""
+        seen = f"the smallest object in ten is {self.smallest:.0f} px wide or high here"
+        held = f"the grid loses {self.ceiling.lost} of {self.ceiling.objects}"
+        if self.good:
+            return f"{seen}, and {held}"
+        return f"{seen} ({_SMALL_PX:g} would be good), and {held}; no larger input was tried"
+
 
 def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[list[Choice], Choice | None]:
     """Return the choices, and the cheapest that is good enough; None without boxes.
 
-    In a good one the smallest boxes keep 8 pixels, and the grid's ceiling on AP50 is 0.99. If there is none, the
-    nearest is advised. Up to 1,500 images, evenly spread, are measured.
+    A good one has a long side of 320 pixels at least, or that of the images if they are smaller. Nine in ten of its
+    objects have sides of 20 pixels, and its grid loses one in a hundred at most. If there is none, the largest is
+    advised. Images are enlarged to twice their size at most. Up to 1,500 images, evenly spread, are measured.
     """
     some = records[:: max(1, len(records) // _MOST_IMAGES)]
     if not any(record.labels for record in some):
@@ -48,21 +69,16 @@ def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[li
     heights, widths = (np.array([getattr(one, key) for one in some], float) for key in ("height", "width"))
     aspect = float(np.median(widths / heights))
     largest = float(np.maximum(heights, widths).max())
-    choices = []
-    for long_side in _LONG_SIDES:
-        if long_side > _LONG_SIDES[0] and long_side >= 2 * largest:
-            break
+    choices: list[Choice] = []
+    for long_side in (side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest):
         height, width = _input_size(long_side, aspect)
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
-        smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.05))
-        for cell in _CELLS:
-            grid = Grid(height, width, height // cell, width // cell, boxes=1, classes=len(classes))
-            ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid)
-            choices.append(Choice(height, width, smallest, ceiling))
-    good = [one for one in choices if one.smallest >= _SMALLEST_PX and (one.ceiling.ap50 or 0) >= _GOOD]
-    if good:
-        return choices, min(good, key=lambda one: (one.height * one.width, one.ceiling.rows))
-    return choices, max(choices, key=lambda one: (min(one.ceiling.ap50 or 0, _GOOD), min(one.smallest, _SMALLEST_PX)))
+        smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))
+        grid = Grid(height, width, height // _CELL, width // _CELL, boxes=1, classes=len(classes))
+        ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid, "several")
+        choices.append(Choice(height, width, smallest, ceiling))
+    enough = [one for one in choices if max(one.height, one.width) >= min(_ENOUGH_SIDE, largest)]
+    return choices, next((one for one in enough if one.good), enough[-1])
 
 
 def _input_size(long_side: int, aspect: float) -> tuple[int, int]:

@@ -21,6 +21,9 @@ from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
+DOUBTS = ("class-swapped", "box-shifted")
+"""Kinds of findings about boxes that only look wrong."""
+
 _FOLDS = 5
 _FEWEST, _FEWEST_IN_ALL = 20, 60
 _MOST_BOXES = 20_000  # that the classifier learns from and judges
@@ -49,11 +52,11 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     some = sorted(records, key=lambda one: one.info.sha256)[::step]
     if _fewest_to_learn_from(some, classes) < _FEWEST // 2:
         return 0
-    images = [_cut(one, image, classes) for one, image in _decoded(some, source, "crops")]
+    images = [_cut(one, image, classes) for one, image in decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
     crops, lengths = (np.concatenate([getattr(one, key) for one in images]) for key in ("crops", "lengths"))
     features = describe(crops, lengths)
-    folds = np.repeat([_fold(one) for one in some], [len(one.kinds) for one in images])
+    folds = np.repeat([fold_of(one) for one in some], [len(one.kinds) for one in images])
     labelled = kinds < len(classes)
     _judge(some, cross_scores(features, kinds, folds, labelled, len(classes) + 2), kinds[labelled], classes, ledger)
     return int(labelled.sum())
@@ -63,7 +66,7 @@ def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[st
     """Return the least number of boxes of a class from which the classifier learns before it judges a fold."""
     counts = np.zeros((_FOLDS, len(classes)), np.int64)
     for one in records:
-        counts[_fold(one)] += _counts(one, classes)
+        counts[fold_of(one)] += _counts(one, classes)
     asked = counts.any(axis=1)  # folds with boxes to judge
     return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
 
@@ -72,11 +75,14 @@ def _counts(record: LabelledImage, classes: Sequence[str]) -> Ints:
     return np.bincount([classes.index(label) for label in record.labels], minlength=len(classes))
 
 
-def _fold(record: LabelledImage) -> int:
+def fold_of(record: LabelledImage) -> int:
+    """Return the fold of an image, 0 to 4, by its content."""
     return int(hashlib.sha256(record.info.sha256.encode()).hexdigest()[:8], 16) % _FOLDS
 
 
-def _decoded(records: Sequence[LabelledImage], source: Source, title: str) -> Iterator[tuple[LabelledImage, Rgb]]:
+def decoded(records: Sequence[LabelledImage], source: Source, title: str) -> Iterator[tuple[LabelledImage, Rgb]]:
+    """Yield images with their pixels; `title` is that of the progress bar."""
+
     def read(one: LabelledImage) -> Rgb:
         return decode_rgb(source.read(one.path, IMAGE_BYTES), one.path)
 

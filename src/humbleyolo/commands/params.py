@@ -81,7 +81,7 @@ def _lay_over(file: Path, example: Path) -> None:
     if not changes:
         print(f"{file}: has the values of {example} already; nothing changed")
         return
-    _write(file, changed)
+    write_params(file, changed)
     print(f"{file}: {len(changes)} of its values are now those of {example}:")
     _print_values([(dotted(key), old, new) for key, old, new in changes])
     committed = next(versions(file), (name, text))[1]
@@ -105,7 +105,7 @@ def _update(file: Path, template: Path | None) -> None:
     if not added:
         print(f"{file}: lacks no key; nothing changed")
         return
-    _write(file, changed)
+    write_params(file, changed)
     print(f"{file}: has {len(added)} new {'key' if len(added) == 1 else 'keys'}, from {source}:")
     _print_values([(dotted(key), "", value) for key, value in added.items()])
 
@@ -120,8 +120,8 @@ def _print_values(values: list[tuple[str, str, str]]) -> None:
         print(f"  and {len(values) - _LINES} more")
 
 
-def _write(file: Path, text: str) -> None:
-    """Replace a file as a whole; its permissions stay, and a link to it goes on being one.
+def write_params(file: Path, text: str) -> None:
+    """Replace a parameter file as a whole; its permissions stay, and a link to it goes on being one.
 
     Raises:
         UserError: If the file is read-only.

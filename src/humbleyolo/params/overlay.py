@@ -1,5 +1,6 @@
 """Lay the values of an example over a parameter file."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from humbleyolo.errors import ProblemsError, UserError
@@ -8,6 +9,14 @@ from humbleyolo.params.keys import Key, dotted, is_section, kind_of, leaves
 from humbleyolo.params.loader import find_mistakes, read_sections, with_lines
 from humbleyolo.params.yaml_edits import YamlText
 from humbleyolo.params.yaml_lines import line_of, read_yaml
+
+
+class Named(NamedTuple):
+    """A value of an example: its key, YAML of one line, and the comment behind it."""
+
+    key: Key
+    text: str
+    comment: str
 
 
 class Change(NamedTuple):
@@ -39,6 +48,18 @@ def lay_over(text: str, file: str, example: str, example_file: str) -> tuple[str
     if mistakes := find_mistakes(changed, file):
         raise ProblemsError(f"{file}: not changed, since with {example_file} it would have mistakes", mistakes)
     return changed, changes
+
+
+def example_values(example: str, file: str) -> Iterator[Named]:
+    """Yield the values of an example.
+
+    Raises:
+        ProblemsError: If it has unknown keys.
+        UserError: If it holds no values.
+    """
+    written = YamlText(example, file)
+    for key in _read_example(example, file):
+        yield Named(key, written.value(key), written.comment(key))
 
 
 def edited_keys(text: str, committed: str, example: str) -> list[Key]:

@@ -71,6 +71,27 @@ class YamlText:
             text = text[:start] + new + text[end:]
         return self._checked(text, changes)
 
+    def comment(self, key: Key) -> str:
+        """Return the comment behind a value, without its mark; empty if there is none."""
+        return self._rows[self._rows_of(self._items[key])[0]].partition(" #")[2].strip()
+
+    def remark(self, mark: str, remarks: Mapping[Key, str]) -> str:
+        """Return the text with a comment line, `# mark: text`, above each of these keys.
+
+        Earlier lines with the same mark are removed. A key in braces has its line above the braces.
+        """
+        rows: dict[int, list[str]] = {}
+        for key, text in remarks.items():
+            row = self._items[key][0].start_mark.line
+            margin = self._rows[row][: len(self._rows[row]) - len(self._rows[row].lstrip(" "))]
+            rows.setdefault(row, []).append(f"{margin}# {mark}: {text}")
+        new: list[str] = []
+        for number, row in enumerate(self._rows):
+            new += rows.get(number, [])
+            if not row.lstrip().startswith(f"# {mark}: "):
+                new.append(row)
+        return self._checked("\n".join(new), {})
+
     def add(self, key: Key, template: "YamlText") -> str:
         """Return the text with one more key, as a template has it: behind the key that it follows there.
 

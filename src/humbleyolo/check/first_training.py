@@ -1,0 +1,190 @@
+"""Values of `params.yaml` for a first training on a labelled folder, each with its reason.
+
+What all photographs share is the recipe, `examples/photographs.yaml`. What follows from the data is here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from humbleyolo.check.folder_check import Checked
+from humbleyolo.check.grid_advice import Choice
+from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
+from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.split_rules import Division, divide
+from humbleyolo.params.keys import Key, dotted
+from humbleyolo.params.loader import find_mistakes, parse_params
+from humbleyolo.params.overlay import Named
+from humbleyolo.params.sections import Params
+from humbleyolo.params.yaml_edits import YamlText, one_line
+
+MARK = "init"
+"""Beginning of the comments with reasons."""
+
+_FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md)
+_LEAST_STEPS = 4  # per epoch
+_FLIP, _BATCH, _EPOCHS = ("train", "augment", "flip"), ("train", "batch"), ("train", "epochs")
+
+Values = dict[Key, tuple[str, str]]  # YAML of one line, and the reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The values that were chosen, but for the epochs.
+
+    Attributes:
+        values: YAML of one line, and the reason, by key.
+        before: Text of params.yaml that they are written into; `file` is its name, for messages.
+        division: The images of each split.
+        classes: Number of classes.
+        lines: Choices, for a person to read.
+    """
+
+    values: Values
+    before: str
+    file: str
+    division: Division
+    classes: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Text of params.yaml with the values, and a comment with the reason above each that changed."""
+        written = YamlText(self.before, self.file)
+        changed = {key: value for key, (value, _) in self.values.items() if written.value(key) != value}
+        reasons = {key: self.values[key][1] for key in changed}
+        return YamlText(written.replace(changed), self.file).remark(MARK, reasons)
+
+    @property
+    def params(self) -> Params:
+        """All parameters, with the values."""
+        return parse_params(self.text, self.file)
+
+    @property
+    def grid(self) -> Grid:
+        """Grid of the network."""
+        one = self.params.encode
+        return Grid(one.height, one.width, one.rows, one.cols, one.boxes, self.classes)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps in an epoch."""
+        return len(self.division.splits["train"]) // int(self.values[_BATCH][0])
+
+    def with_epochs(self, epochs: int, why: str) -> "Plan":
+        """Return the plan with its epochs, and lines that tell them."""
+        steps = epochs * self.steps
+        line = f"epochs {epochs}, {steps} steps: {why}"
+        if steps < _FEW_STEPS:
+            line += f"; few, {_FEW_STEPS} would be good: give more --minutes or --epochs"
+        return replace(self, values={**self.values, _EPOCHS: (str(epochs), why)}, lines=(*self.lines, line))
+
+
+def plan(
+    checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str
+) -> Plan:
+    """Choose the values for a folder that was checked.
+
+    Args:
+        checked: The check of the folder; it has boxes.
+        folder: The folder, or an archive.
+        options: Facts that the person stated.
+        recipe: Values for all photographs.
+        before: Text of the params.yaml to be changed.
+        file: Its name, for messages.
+
+    Raises:
+        UserError: If a split is left without images, or the values have mistakes, such as the folder's name.
+    """
+    if checked.best is None:
+        raise UserError(f"{folder}: no image has a box that can be used; see `humbleyolo check {folder}`")
+    labelled = checked.labelled
+    if (wrong := len(_wrong_files(labelled))) > len(labelled.images):
+        told = f"{wrong} files have mistakes, and {len(labelled.images)} images can be used"
+        raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
+    values = {one.key: (one.text, f"{one.comment or 'as measured'} (examples/photographs.yaml)") for one in recipe}
+    values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
+    with open_source(folder) as source:
+        mirrored = judge_mirrored(labelled.images, labelled.classes, source)
+    values[_FLIP] = _flip(mirrored, values[_FLIP][0])
+    first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
+    if mistakes := find_mistakes(first.text, file):
+        raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
+    ledger = Ledger("skip")
+    division = divide(labelled.images, first.params.dataset.labelled.split, first.params.seed, ledger)
+    if empty := [split for split, images in division.splits.items() if not images]:
+        raise UserError(f"{folder}: no image is left for {' and '.join(empty)}; {ledger.errors[0].why}")
+    values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
+    lines = tuple(_lines(checked.best, values, division))
+    return replace(first, values=values, division=division, lines=lines)
+
+
+def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
+    lists = sorted({split for one in labelled.images for split in one.splits})
+    if lists:
+        by, why = "lists", f"the folder has lists of its own: {', '.join(lists)}"
+    elif any(one.group is not None for one in labelled.images):
+        by, why = "group", "the labels name groups, which stay together"
+    else:
+        by, why = "hash", "the folder has no lists"
+    wrong = sorted(_wrong_files(labelled))
+    some = ", ".join(wrong[:2]) + (f" and {len(wrong) - 2} other files" if wrong[2:] else "")
+    found = f"what is wrong is left out: mistakes in {some}"
+    treatment = ("skip", found) if wrong else ("error", "no mistakes were found")
+    said = "as the command was told"
+    values = {
+        "source": ("labelled", "pictures that people labelled"),
+        "inputs": (one_line(folder), "the folder"),
+        "labelled.format": (options.format, f"read as {labelled.format}"),
+        "labelled.classes": (one_line(list(options.classes)), said if options.classes else "as in the labels"),
+        "labelled.one_based": (one_line(options.one_based), said),
+        "labelled.exif": (options.exif, said),
+        "labelled.split.by": (by, why),
+        "labelled.on_problem": treatment,
+    }
+    return {("dataset", *name.split(".")): value for name, value in values.items()}
+
+
+def _wrong_files(labelled: LabelledSet) -> set[str]:
+    return {row.file for row in labelled.ledger.rows if row.severity == "error"}
+
+
+def _encode(choice: Choice) -> Values:
+    size, cells = f"{choice.height} x {choice.width} px: {choice.reason}", "cells of 16 x 16 px"
+    return {
+        ("encode", "height"): (str(choice.height), size),
+        ("encode", "width"): (str(choice.width), size),
+        ("encode", "rows"): (str(choice.ceiling.rows), cells),
+        ("encode", "cols"): (str(choice.ceiling.cols), cells),
+    }
+
+
+def _flip(mirrored: Mirrored | None, recipe: str) -> tuple[str, str]:
+    if mirrored is None:
+        return recipe, "one class, or few pictures: nothing shows if mirror images differ; for text set 0"
+    told = f"of {mirrored.boxes} boxes {mirrored.right} were recognized, and {mirrored.right_mirrored} mirrored"
+    return ("0.0", f"{told}: mirror images mean something else") if mirrored.hurts else (recipe, told)
+
+
+def _batch(images: int, recipe: int) -> tuple[str, str]:
+    fitting = max(1, min(recipe, images // _LEAST_STEPS))
+    return str(fitting), "as measured" if fitting == recipe else f"only {images} pictures to train on"
+
+
+def _lines(choice: Choice, values: Values, division: Division) -> Iterator[str]:
+    """Yield what was chosen."""
+    counts = ", ".join(f"{split} {len(images)}" for split, images in division.splits.items())
+    by, why = values["dataset", "labelled", "split", "by"]
+    yield f"split {by}: {counts}, since {why}"
+    if values["dataset", "labelled", "on_problem"][0] == "skip":
+        yield f"on_problem skip: {values['dataset', 'labelled', 'on_problem'][1]}"
+    grid = choice.ceiling
+    yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
+    model, start, loss = (values[key][0] for key in (("model", "name"), ("train", "start"), ("loss", "name")))
+    yield f"model {model}, start {start}, loss {loss}: {values['model', 'name'][1]}"
+    yield f"{dotted(_FLIP)} {values[_FLIP][0]}: {values[_FLIP][1]}"
+    yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"

@@ -1,0 +1,113 @@
+"""`humbleyolo init FOLDER`: write params.yaml for a labelled folder, with a reason for each value.
+
+Examples:
+  humbleyolo init data/labelled/cats
+  humbleyolo init data/labelled/cats --minutes 30
+  humbleyolo init cats.zip --epochs 40 --force
+"""
+
+import argparse
+import itertools
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humbleyolo.labels.command_options import add_reading_arguments, read_options
+
+if TYPE_CHECKING:
+    from humbleyolo.check.first_training import Plan
+
+_WIDTH = 80
+_PARAMS, _RECIPE = Path("params.yaml"), Path("examples/photographs.yaml")
+_MINUTES = 10.0
+_MOST_EPOCHS = 300
+_BUSY = 1.5  # times the seconds of an idle step
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Checks a labelled folder as `check` does; chooses the input, the network, the augmentation and the epochs "
+        "for it; writes them into params.yaml, each with its reason. Then `dvc repro` trains."
+    )
+    add_reading_arguments(parser)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        default=_MINUTES,
+        help="length of the training, by a step measured on this machine; default: %(default)g",
+    )
+    length.add_argument("--epochs", type=int, metavar="N", help="length in epochs; nothing is measured then")
+    parser.add_argument("--force", action="store_true", help="write even if params.yaml was edited; a copy is kept")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Check the folder, write params.yaml, print what was chosen and the next command; return the exit code 0.
+
+    Raises:
+        UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
+    """
+    from humbleyolo.check.first_training import plan
+    from humbleyolo.check.folder_check import check, counted_findings
+    from humbleyolo.commands.params import write_params
+    from humbleyolo.errors import UserError
+    from humbleyolo.experiments.git import versions
+    from humbleyolo.params.loader import read_text
+    from humbleyolo.params.overlay import example_values
+
+    for name, least in (("minutes", 0.1), ("epochs", 1)):
+        value = getattr(parsed, name)
+        if value is not None and not least <= value <= 100_000:
+            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to 100000")
+    for file in (_PARAMS, _RECIPE):
+        if not file.is_file():
+            raise UserError(f"{file}: no such file; run this in a clone of the project")
+    text, recipe = read_text(_PARAMS), list(example_values(read_text(_RECIPE), str(_RECIPE)))
+    committed = next((version for _, version in versions(_PARAMS)), None)
+    if committed not in (None, text) and not parsed.force:
+        raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
+    options = read_options(parsed)
+    checked = check(parsed.source, options)
+    _print(f"{parsed.source}: {counted_findings(checked)}")
+    chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
+    for line in chosen.lines:
+        _print(f"  {line}")
+    backup = _copy(_PARAMS) if committed != text else None
+    write_params(_PARAMS, chosen.text)
+    kept = f" (as it was: {backup})" if backup else ""
+    _print(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
+    return 0
+
+
+def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
+    """Return the plan with the epochs that were asked for, or that fit into the minutes."""
+    if parsed.epochs:
+        return chosen.with_epochs(parsed.epochs, "as asked for")
+    from humbleyolo.training.step_time import measure_step
+
+    params = chosen.params
+    time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
+    epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
+    epochs = max(1, min(_MOST_EPOCHS, int(60 * parsed.minutes / epoch)))
+    why = f"{parsed.minutes:g} minutes at {time.step:.2f} s a step, as measured here"
+    if time.clock > _BUSY * time.step:
+        why += f" for an idle machine (it is busy: {time.clock:.2f} s)"
+    return chosen.with_epochs(epochs, why)
+
+
+def _copy(file: Path) -> Path:
+    """Copy a file beside itself, under the first free name, and return that."""
+    from humbleyolo.storage.atomic import atomic_write
+
+    names = (file.with_name(f"{file.name}.{number}.bak") for number in itertools.count(1))
+    copy = next(name for name in names if not name.exists())
+    with atomic_write(copy) as out:
+        out.write(file.read_bytes())
+    return copy
+
+
+def _print(text: str) -> None:
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    print(textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))

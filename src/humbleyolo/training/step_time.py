@@ -1,0 +1,67 @@
+"""The time that a training step takes on this machine, measured on random pixels."""
+
+import os
+import time
+from typing import NamedTuple
+
+from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
+
+# isort: split
+import numpy as np
+import tensorflow as tf
+
+from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.geometry.grid import Grid, encode_boxes
+from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.training.trainer import build_trainer
+
+_STEPS = 4
+
+
+class StepTime(NamedTuple):
+    """Seconds of a step, and of an image of val, on an idle machine; and those that the clock showed of a step."""
+
+    step: float
+    image: float
+    clock: float
+
+
+def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid: Grid) -> StepTime:
+    """Train for some steps on random pixels, and return the median time.
+
+    A processor that others use too is slow by the clock. So the seconds that it computed are counted, shared out to
+    the threads of `runtime`, if they are fewer. On a GPU the clock counts.
+
+    Raises:
+        UserError: If the network does not fit the grid.
+    """
+    start_runtime(runtime)
+    trainer = build_trainer(1, runtime, model, loss, train, _random_split(grid, train.batch))
+    chosen = np.arange(train.batch)
+    times, clocks = [], []
+    threads = min(runtime.intra_op_threads, os.cpu_count() or 1)
+    trainer.step(0, trainer.inputs(0, chosen))  # compiles
+    for step in range(1, 1 + _STEPS):
+        begun, computed = time.perf_counter(), time.process_time()
+        trainer.step(step, trainer.inputs(0, chosen))
+        clocks.append(time.perf_counter() - begun)
+        times.append((time.process_time() - computed) / threads)
+    begun = time.perf_counter()
+    trainer.predict(np.zeros((train.batch, grid.height, grid.width, 3), np.uint8))
+    image = (time.perf_counter() - begun) / train.batch
+    clock = float(np.median(clocks))
+    idle = clock if tf.config.list_physical_devices("GPU") else min(clock, float(np.median(times)))
+    return StepTime(idle, image * idle / clock, clock)
+
+
+def _random_split(grid: Grid, images: int) -> EncodedSplit:
+    """Return images of random pixels, each with an object of some class."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (images, grid.height, grid.width, 3), np.uint8)
+    centre, half = np.array([grid.width, grid.height]) / 2, np.array([grid.width, grid.height]) / 4
+    boxes = np.tile(np.concatenate([centre - half, centre + half]), (images, 1))
+    labels = np.arange(images, dtype=np.int32) % grid.classes
+    targets = encode_boxes(boxes, labels, np.arange(images), images, grid).targets
+    sizes = np.tile(np.array([[grid.height, grid.width]], np.int32), (images, 1))
+    names = tuple(str(number) for number in range(grid.classes))
+    return EncodedSplit(names, grid, 114, pixels, targets, boxes, labels, np.arange(images + 1), sizes)

@@ -1,0 +1,66 @@
+"""The advised input and grid: nobody's objects are too small, and no more is asked for than is needed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from folders import Maker, picture, voc
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from humbleyolo.check.grid_advice import Choice, advise
+from humbleyolo.labels.labelled_image import LabelledImage
+
+
+def sized(make: Maker, height: int, width: int, *boxes: tuple[float, float, float, float]) -> list[LabelledImage]:
+    texts = [f"cat {left} {top} {right} {bottom}" for left, top, right, bottom in boxes]
+    xml = voc("a.png", *texts, width=width, height=height)
+    return make.read({"a.png": picture(width=width, height=height), "a.xml": xml}).images
+
+
+def advised(records: Sequence[LabelledImage]) -> Choice:
+    _, best = advise(records, ("cat",))
+    assert best is not None
+    return best
+
+
+def test_large_objects_need_320_pixels_and_small_ones_more(make: Maker) -> None:
+    large, small = [(100, 100, 500, 400)], [(100, 100, 118, 140)]
+    assert (advised(sized(make, 480, 640, *large)).width, advised(sized(make, 480, 640, *large)).height) == (320, 256)
+    best = advised(sized(make, 480, 640, *small))
+    assert best.width == 640
+    assert not best.good
+    assert "18 px wide or high here (20 would be good)" in best.reason
+
+
+def test_objects_side_by_side_need_cells_of_their_own(make: Maker) -> None:
+    boxes = [(10 + 22 * x, 10 + 22 * y, 30 + 22 * x, 30 + 22 * y) for x in range(28) for y in range(20)]
+    best = advised(sized(make, 480, 640, *boxes))
+    assert best.good
+    assert best.ceiling.lost == 0
+
+
+def test_small_pictures_are_not_enlarged_beyond_twice_their_size(make: Maker) -> None:
+    assert advised(sized(make, 64, 64, (5, 5, 50, 50))).width == 64
+    assert advised(sized(make, 64, 64, (5, 5, 12, 50))).width == 128
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_advice_is_the_cheapest_good_one(record: LabelledImage, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres, sides = rng.uniform(0, 1, (9, 2)) * (800, 600), rng.uniform(10, 200, (9, 2))
+    boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).clip(0, [800, 600] * 2)
+    one = replace(record, boxes=boxes, labels=("cat",) * 9, height=600, width=800)
+    choices, best = advise([one], ("cat",))
+    assert best is not None
+    before = [choice for choice in choices[: choices.index(best)] if choice.width >= 320]
+    assert not any(choice.good for choice in before)
+    assert best.good or best is choices[-1]
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> LabelledImage:
+    """An image whose boxes and size a test replaces."""
+    return sized(Maker(tmp_path_factory.mktemp("one")), 20, 40, (1, 1, 9, 9))[0]

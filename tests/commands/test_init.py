@@ -1,0 +1,195 @@
+"""`humbleyolo init`: from a labelled folder to a params.yaml that trains it, each value with its reason."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Files, Maker, encoded, photo, voc
+from params_text import DEFAULT
+from repository import ROOT
+
+from humbleyolo.check.first_training import MARK
+from humbleyolo.cli import main
+from humbleyolo.params.loader import load_params, read_sections
+from humbleyolo.params.yaml_edits import YamlText
+
+COMMIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-qam", "Begin"]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder, in git, in which the command runs."""
+    folder = tmp_path / "project"
+    (folder / "examples").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    (folder / "params.yaml").write_text(DEFAULT, encoding="utf-8")
+    shutil.copy(ROOT / "examples/photographs.yaml", folder / "examples")
+    for command in (["git", "init", "-q", "-b", "theirs"], ["git", "add", "."], COMMIT):
+        subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def photographs(count: int = 30, where: str = "", classes: tuple[str, ...] = ("cat", "dog")) -> Files:
+    """Photographs of 120 x 90 pixels with an object each."""
+    files: Files = {}
+    for number in range(count):
+        left, top = np.random.default_rng(number).integers(0, 40, 2).tolist()
+        files[f"{where}{number}.png"] = encoded(photo(number))
+        box = f"{classes[number % len(classes)]} {left} {top} {left + 60} {top + 40}"
+        files[f"{where}{number}.xml"] = voc(f"{number}.png", box, width=120, height=90)
+    return files
+
+
+def init(folder: Path | str, *options: str, epochs: str = "3") -> int:
+    length = [] if "--minutes" in options else ["--epochs", epochs]
+    with pytest.raises(SystemExit) as ended:
+        main(["init", str(folder), *length, *options])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def reasons() -> dict[str, str]:
+    """The comments of the command, by the key below them."""
+    rows = Path("params.yaml").read_text().splitlines()
+    marked = [number for number, row in enumerate(rows) if row.lstrip().startswith(f"# {MARK}: ")]
+    return {rows[number + 1].split(":")[0].strip(): rows[number].partition(": ")[2] for number in marked}
+
+
+def test_it_chooses_tells_why_and_names_the_next_command(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs())
+    assert init(folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines if str(folder) not in line)
+    assert len([line for line in lines if line.startswith("  ") and not line.startswith("    ")]) <= 10
+    assert lines[-1].endswith("Next: `uv run dvc repro`")
+    dataset, encode, model, loss, train = load_params(
+        Path("params.yaml"), "dataset", "encode", "model", "loss", "train"
+    )
+    assert (dataset.source, dataset.inputs) == ("labelled", str(folder))
+    assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("hash", "error")
+    assert (encode.height, encode.width, encode.rows, encode.cols) == (96, 128, 6, 8)
+    assert (model.name, loss.name, train.start, train.epochs) == ("lite", "aligned", "pretrained", 3)
+
+
+def test_each_changed_value_has_a_reason_and_no_other_changes(make: Maker, project: Path) -> None:
+    assert init(make.folder(photographs())) == 0
+    text = Path("params.yaml").read_text()
+    before, after = YamlText(DEFAULT, "before"), YamlText(text, "after")
+    changed = {key for key in before._items if before.value(key) != after.value(key) and len(key) > 1}
+    sections = {key[:length] for key in changed for length in range(1, len(key))}
+    assert {str(key[-1]) for key in changed - sections} == set(reasons())
+    assert all(reasons().values())
+    assert "images are letterboxed to it" in text
+
+
+def test_the_same_folder_gives_the_same_file_again(make: Maker, project: Path) -> None:
+    folder = make.folder(photographs())
+    assert init(folder) == 0
+    first = Path("params.yaml").read_text()
+    subprocess.run(COMMIT, check=True)
+    assert init(folder, "--force") == 0
+    assert read_sections(Path("params.yaml").read_text(), "")[0] == read_sections(first, "")[0]
+
+
+def test_an_edited_file_is_kept_unless_forced_and_then_copied(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs())
+    edited = DEFAULT.replace("seed: 1 ", "seed: 7 ")
+    Path("params.yaml").write_text(edited)
+    assert init(folder) == 2
+    assert "changes that are not committed" in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == edited
+    for number in (1, 2):
+        assert init(folder, "--force") == 0
+        assert f"params.yaml.{number}.bak" in capsys.readouterr().out
+    assert Path("params.yaml.1.bak").read_text() == edited
+    assert load_params(Path("params.yaml"), "seed") == (7,)
+
+
+def test_lists_mistakes_and_one_class_are_told(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = photographs(30, classes=("cat",))
+    files = {f"{'test' if int(Path(name).stem) > 24 else 'train'}/{name}": content for name, content in both.items()}
+    files["train/3.xml"] = voc("3.png", "cat 5 5 5 9", "cat 10 10 70 60", width=120, height=90)
+    assert init(make.folder(files)) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "split lists" in out
+    assert "on_problem skip: what is wrong is left out: mistakes in train/3.xml" in out
+    assert "one class, or few pictures: nothing shows if mirror images differ" in out
+    (dataset,) = load_params(Path("params.yaml"), "dataset")
+    assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "holds no"),
+        ({"0.png": encoded(photo(0)), "0.xml": voc("0.png", width=120, height=90)}, "no image has a box"),
+        (photographs(1), "no image is left for"),
+        (
+            photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)},
+            "10 files have mistakes, and 1 images can be used",
+        ),
+    ],
+)
+def test_nothing_to_train_on_is_an_error_and_changes_nothing(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], files: Files, said: str
+) -> None:
+    assert init(make.folder(files)) == 2
+    assert said in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == DEFAULT
+    assert not list(project.glob("*.bak"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--minutes", "0"), "--minutes 0.0 is not allowed"), (("--epochs", "0"), "--epochs 0 is not")],
+)
+def test_lengths_out_of_range_are_refused(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["init", str(make.folder({})), *options])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_outside_a_project_it_says_where_to_run(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert init(make.folder(photographs(3))) == 2
+    assert "params.yaml: no such file; run this in a clone" in capsys.readouterr().err
+
+
+def test_a_folder_without_write_access_is_an_error(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("params.yaml").chmod(0o444)
+    assert init(make.folder(photographs())) == 2
+    assert "read-only" in capsys.readouterr().err
+    assert Path("params.yaml").read_text() == DEFAULT
+
+
+def test_500_classes_are_no_hurdle(make: Maker, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert init(make.folder(photographs(40, classes=tuple(f"thing{number}" for number in range(500))))) == 0
+    assert "40 boxes of 40 classes" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_minutes_become_epochs_by_a_measured_step(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs(60))
+    epochs = []
+    for minutes in ("1", "4"):
+        assert init(folder, "--minutes", minutes, "--force") == 0
+        assert f"{minutes} minutes at " in " ".join(capsys.readouterr().out.split())
+        epochs.append(load_params(Path("params.yaml"), "train")[0].epochs)
+    assert 2 * epochs[0] < epochs[1] < 8 * epochs[0] or epochs[1] == 300
