@@ -13,7 +13,9 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.report.table_reader import (
+from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
+from humbleyolo.storage.npy import open_array
+from humbleyolo.storage.table_reader import (
     Reader,
     index,
     is_number_or_none,
@@ -26,8 +28,6 @@ from humbleyolo.report.table_reader import (
     whole,
     whole_or_none,
 )
-from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
-from humbleyolo.storage.npy import open_array
 
 CORRECT = "correct"
 MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")
