@@ -75,7 +75,8 @@ FILES = [
     "evaluation/confidence.npy", "evaluation/judged.csv", "evaluation/intervals.csv",
     "evaluation/precision_recall.csv", "evaluation/precision_recall_by_class.csv", "evaluation/thresholds.csv",
     "evaluation/confusion.csv", "evaluation/reliability.csv", "evaluation/iou_histogram.csv",
-    "evaluation/mistakes.csv", "trained/model.json", "trained/weights.npz", f"trained/{NAME}",
+    "evaluation/mistakes.csv", "evaluation/next_steps.json",
+    "trained/model.json", "trained/weights.npz", f"trained/{NAME}",
 ]  # fmt: skip
 
 
