@@ -163,6 +163,11 @@ def test_a_good_model_is_said_to_be_good_and_what_limits_it() -> None:
     assert perfect.endswith("the test images: take harder ones")
 
 
+def test_no_model_under_the_floor_is_said_to_be_good() -> None:
+    (step,) = advice(found(shift=0.5), floor=Floor(precision=1.1, recall=1.1, f1=1.1)).next_steps
+    assert step.startswith("nothing costs more than 0.03 AP; ")
+
+
 def test_without_objects_nothing_can_be_told() -> None:
     nothing = objects().take(np.zeros(2 * IMAGES, np.bool_))
     done = assess(nothing, found(), NAMES, Thresholds(None, (None, None)), QUICK)

@@ -112,7 +112,8 @@ def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], h
     if worth := [str(cost) for cost in costs if cost.ap >= WORTH]:
         return worth[:MOST_STEPS]
     most = f"{costs[0].what} ({costs[0].ap:.3f} AP)" if costs[0].ap > 0 else "the test images: take harder ones"
-    return [f"good: nothing costs more than {WORTH} AP; the limit is set by {most}"]
+    verdict = "" if below_floor(metrics) else "good: "
+    return [f"{verdict}nothing costs more than {WORTH} AP; the limit is set by {most}"]
 
 
 def find_costs(
