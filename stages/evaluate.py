@@ -1,9 +1,9 @@
 """Run the detector over the test split, and measure its quality. No other stage runs it there.
 
-Reads the model, the encoded splits val and test with their report, and the archives of both for the ground truth.
-Sections: `runtime` and `evaluate` of params.yaml. The threshold is chosen on val and applied to test.
-Writes `metrics.json`, `headline.json`, `selection.json` (for those who use the model), `detections.json`,
-`confidence.npy` and a CSV file for each table.
+Reads the model with its history, the encoded splits val and test with their report, and both archives for the ground
+truth. Sections: `runtime` and `evaluate` of params.yaml. The threshold and the floor are of val, and applied to test.
+Writes `metrics.json`, `headline.json`, `next_steps.json`, `selection.json` (for those who use the model),
+`detections.json`, `confidence.npy` and a CSV file for each table.
 """
 
 from pathlib import Path
@@ -13,39 +13,39 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 # isort: split
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
+from humbleyolo.evaluation.next_steps import advise
 from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import find_thresholds
+from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_ceiling import read_ceiling
+from humbleyolo.metrics.history import read_history
 from humbleyolo.models.selection import NAME, Selection, write_selection
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
-from humbleyolo.storage.csv import write_table
-from humbleyolo.storage.json import write_json
 from humbleyolo.storage.npy import write_array
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
     """Write the evaluation's files into `out`."""
     network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
-    selection = Selection.from_section(settings)
+    selection, categories = Selection.from_section(settings), network.info.categories
     val, test = run_network(network, selection, grid, dataset, ("val", "test"))
-    categories = network.info.categories
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
-    found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
+    floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
+    found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling, floor)
+    advice = advise(found.metrics, found.tables, read_history(model / "history.csv"))
     make_folder(out)
     write_detections(out / "detections.json", test.detections)
     write_array(out / "confidence.npy", test.confidence)
-    for name, table in found.tables.items():
-        write_table(out / f"{name}.csv", table)
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
-    write_json(out / "headline.json", found.headline)
-    write_json(out / "metrics.json", found.metrics)
-    metrics = found.metrics
-    what = f"{metrics['detections']} detections on {metrics['images']} images written"
-    return Made(what, out, f"AP {metrics['ap']}, AP50 {metrics['ap50']}")
+    found.write(out)
+    advice.write(out)
+    numbers = found.metrics
+    what = f"{numbers['detections']} detections on {numbers['images']} images written"
+    return Made(what, out, f"AP {numbers['ap']}, AP50 {numbers['ap50']}", advice.under_floor, advice.next_steps)
 
 
 def main() -> Made:

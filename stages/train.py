@@ -11,13 +11,14 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 
 # isort: split
 from humbleyolo.dataset.encoded_split import join_splits, open_encoded
+from humbleyolo.metrics.history import write_history
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
-from humbleyolo.training.loop import doubts, train_network, write_history
+from humbleyolo.training.loop import doubts, train_network
 from humbleyolo.training.pretrained import STARTS
 from humbleyolo.training.progress_bar import TrainingProgress
 from humbleyolo.training.trainer import build_trainer
@@ -50,8 +51,7 @@ def train(
 def main() -> Made:
     """Run `python -m stages.train --checkpoint <file> <train split> <val split> <model>`."""
     paths = read_paths("train", __doc__, "train", "val", "out", "--checkpoint")
-    sections = load_params(Path("params.yaml"), "seed", "runtime", "model", "loss", "train")
-    seed, runtime, model, loss, params = sections
+    seed, runtime, model, loss, params = load_params(Path("params.yaml"), "seed", "runtime", "model", "loss", "train")
     start_runtime(runtime)
     return train(seed, runtime, model, loss, params, paths.train, paths.val, paths.out, paths.checkpoint)
 

@@ -26,7 +26,7 @@ from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_
 from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
 from humbleyolo.report.evaluation_reader import check_match, read_evaluation
 from humbleyolo.report.page_contents import collect
-from humbleyolo.report.table_reader import read_table, whole_or_none
+from humbleyolo.storage.table_reader import read_table, whole_or_none
 
 MODEL = model_section("compact", width=0.25, depth=1.0, stride=4)
 INFO = ModelInfo(MODEL, Grid(48, 80, 3, 5, 2, 2), ("a", "b"), 0, "scratch")
@@ -75,7 +75,8 @@ FILES = [
     "evaluation/confidence.npy", "evaluation/judged.csv", "evaluation/intervals.csv",
     "evaluation/precision_recall.csv", "evaluation/precision_recall_by_class.csv", "evaluation/thresholds.csv",
     "evaluation/confusion.csv", "evaluation/reliability.csv", "evaluation/iou_histogram.csv",
-    "evaluation/mistakes.csv", "trained/model.json", "trained/weights.npz", f"trained/{NAME}",
+    "evaluation/mistakes.csv", "evaluation/next_steps.json",
+    "trained/model.json", "trained/weights.npz", f"trained/{NAME}",
 ]  # fmt: skip
 
 

@@ -69,6 +69,13 @@ def test_the_numbers_agree_with_each_other(seed: int) -> None:
     assert tables["iou_histogram"]["count"].sum() == right
     assert metrics["precision"] == (pytest.approx(right / taken, abs=1e-11) if taken else None)
     assert metrics["recall"] == (pytest.approx(right / metrics["objects"], abs=1e-11) if metrics["objects"] else None)
+    positives = confusion.loc[confusion["truth_index"] >= 0, "count"].sum()
+    on_objects = confusion.loc[(confusion["truth_index"] >= 0) & (confusion["predicted_index"] >= 0), "count"].sum()
+    assert metrics["any_class_recall"] == (pytest.approx(on_objects / positives, abs=1e-11) if positives else None)
+    if len(names) == 1:
+        assert [metrics[f"any_class_{name}"] for name in ("precision", "recall", "f1")] == [
+            metrics[name] for name in ("precision", "recall", "f1")
+        ]
     assert metrics["ap_of_ceiling"] == (None if metrics["ap"] is None else pytest.approx(metrics["ap"] / 0.9))
     for row in tables["intervals"].itertuples(index=False):
         assert row.value == metrics[row.metric] or (np.isnan(row.value) and metrics[row.metric] is None)

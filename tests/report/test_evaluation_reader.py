@@ -7,9 +7,10 @@ from evaluated_project import make_project
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation import mistakes
+from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, read_evaluation
+from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, read_advice, read_evaluation
 
 GRID = Grid(64, 64, 2, 4, 2, 3)
 
@@ -105,3 +106,16 @@ def test_confidences_that_are_no_array_are_an_error(project, content):
     (project / "evaluation/confidence.npy").write_bytes(content)
     with pytest.raises(UserError, match="cannot be read as an array"):
         read(project)
+
+
+def test_advice_is_read_as_it_was_written(tmp_path):
+    advice = Advice(["under the floor"], ["more images", "<b>"])
+    advice.write(tmp_path)
+    assert read_advice(tmp_path / "next_steps.json") == advice
+
+
+@pytest.mark.parametrize("content", [{}, {"under_floor": []}, {"under_floor": [], "next_steps": [1]}, [], "x"])
+def test_anything_else_is_refused_as_advice(tmp_path, content):
+    (tmp_path / "next_steps.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"next_steps.json: .*dvc repro evaluate"):
+        read_advice(tmp_path / "next_steps.json")

@@ -16,6 +16,7 @@ from evaluated_project import make_project, run
 from markupsafe import Markup
 from repository import ROOT
 
+from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.report.number_format import UNDEFINED, cut, gain, metric, number, printable
 from humbleyolo.report.page import script_json
 
@@ -191,6 +192,23 @@ def test_the_page_says_what_the_files_say(tmp_path):
         hashlib.sha256(b"weights").hexdigest(),
     ):
         assert words in text, words
+
+
+def test_the_page_begins_with_the_floor_and_what_to_do_next(tmp_path):
+    project = make_project(tmp_path)
+    advice = Advice(["under the floor: <b>AP50</b>"], ["first \u202estep", "second"])
+    advice.write(project / "evaluation")
+    metrics = json.loads((project / "evaluation/metrics.json").read_text())
+    numbers = {"floor_one_box_ap": 0.111, "floor_ap50": 0.222, "floor_recall": 0.333, "any_class_f1": 0.444}
+    (project / "evaluation/metrics.json").write_text(json.dumps(metrics | numbers))
+    text = " ".join("".join(Page((run(project) / "report.html").read_text("utf-8")).text).split())
+    head, body = text.split("NumbersCeiling")
+    assert "Warning: under the floor: <b>AP50</b> What to do next first \ufffdstepsecond" in head
+    for row in ("this model", "floor: one box0.111", "floor: a box per class"):
+        assert row in body
+    assert "0.222" in body
+    assert "0.333" in body
+    assert "0.444" in body
 
 
 def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tmp_path, monkeypatch):

@@ -73,7 +73,7 @@ def test_started_as_dvc_starts_it(dataset: Path, tmp_path: Path) -> None:
     done = run(tmp_path, "dataset", "grid")
     assert done.returncode == 0, done.stderr
     assert "warning: test: no detector can pass AP" in done.stderr
-    assert "set encode.rows: 4 and encode.cols: 4" in done.stderr
+    assert "set encode.rows: 4 and encode.cols: 4" in " ".join(done.stderr.split())
     assert "36 objects encoded into grid in" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     (dataset / "test.zip").write_bytes(b"PK")

@@ -25,6 +25,7 @@ from humbleyolo.evaluation.inference import check_match, detect, run_network
 from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.grid import Grid, encode_boxes, split_parts
+from humbleyolo.metrics.history import write_history
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.artifact import ModelInfo, save_model
@@ -52,6 +53,11 @@ ALL = Evaluate(
 )
 
 
+HISTORY = [
+    {"epoch": epoch, "val_ap": 0.01, "val_ap50": 0.02, "train_total": 1.0, "val_total": 9.0} for epoch in (1, 2)
+]
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with images of three shapes, encoded, and a network that knows nothing."""
@@ -73,6 +79,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "model").mkdir()
     weights = {variable.path: np.asarray(variable) for variable in network.variables}
     save_model(folder / "model", ModelInfo(model, GRID, NAMES, 0, "scratch"), weights)
+    write_history(folder / "model/history.csv", HISTORY)
     return folder
 
 
@@ -91,8 +98,8 @@ def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> N
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == [
         "confidence.npy", "confusion.csv", "detections.json", "headline.json", "intervals.csv", "iou_histogram.csv",
-        "judged.csv", "metrics.json", "mistakes.csv", "precision_recall.csv", "precision_recall_by_class.csv",
-        "reliability.csv", "selection.json", "thresholds.csv",
+        "judged.csv", "metrics.json", "mistakes.csv", "next_steps.json", "precision_recall.csv",
+        "precision_recall_by_class.csv", "reliability.csv", "selection.json", "thresholds.csv",
     ]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -207,6 +214,38 @@ def test_the_ceiling_is_the_grid_s(project: Path, tmp_path: Path) -> None:
     assert metrics["ap_of_ceiling"] == pytest.approx(metrics["ap"] / 0.8, abs=1e-11)
 
 
+def test_the_floor_is_learned_from_val(project: Path, tmp_path: Path) -> None:
+    before = run(project, tmp_path / "before")
+    assert None not in [value for name, value in before.items() if name.startswith("floor_")]
+    other = shutil.copytree(project, tmp_path / "project")
+    with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
+        archive.add("0.png", encode_png(np.zeros((40, 40, 3), np.uint8)), 40, 40, [[1, 2, 10, 12]], [0])
+    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val"))
+    after = run(other, tmp_path / "after")
+    # It is one of the three objects on test, and on the last image a crowd, so that four boxes of five count.
+    assert (after["floor_precision"], after["floor_recall"]) == (1 / 4, pytest.approx(1 / 3))
+    assert 0 < after["floor_ap"] == after["floor_one_box_ap"] != before["floor_ap"]
+
+
+def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path / "project")
+    other = tmp_path / "project"
+    for split in ("val", "test"):
+        with ArchiveWriter(other / f"dataset/{split}.zip", NAMES) as archive:
+            for number in range(3):
+                archive.add(f"{number}.png", encode_png(np.zeros((16, 32, 3), np.uint8)), 16, 32, [[1, 2, 3, 4]], [0])
+        list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}"))
+    made = evaluate(ALL, other / "model", other / "grid", other / "dataset", tmp_path / "out")
+    assert len(made.warnings) == 2
+    assert all(text.startswith("under the floor: ") for text in made.warnings)
+    assert made.next_steps[0].startswith("too few images cost about ")
+    assert "the loss on val is 9.0 x train's" in made.next_steps[0]
+    kept = json.loads((tmp_path / "out/next_steps.json").read_text())
+    assert kept == {"under_floor": list(made.warnings), "next_steps": list(made.next_steps)}
+    headline = json.loads((tmp_path / "out/headline.json").read_text())
+    assert headline["floor_ap"] == 1.0 > headline["ap"]
+
+
 class Oracle:
     """Answers with the truth as the network would see it, and a box on the letterbox's bar."""
 
@@ -299,7 +338,8 @@ def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tm
 
 
 @pytest.mark.parametrize(
-    "missing", ["model/model.json", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"]
+    "missing",
+    ["model/model.json", "model/history.csv", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"],
 )
 def test_missing_input_is_named_and_nothing_is_written(project: Path, tmp_path: Path, missing: str) -> None:
     away = (project / missing).rename(tmp_path / "away")

@@ -155,6 +155,7 @@ EVALUATION_FILES = [
     "judged.csv",
     "metrics.json",
     "mistakes.csv",
+    "next_steps.json",
     "precision_recall.csv",
     "precision_recall_by_class.csv",
     "reliability.csv",

@@ -13,14 +13,13 @@ from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.next_steps import advise
 from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
-from humbleyolo.storage.csv import write_table
-from humbleyolo.storage.json import write_json
 from humbleyolo.storage.npy import write_array
 from humbleyolo.storage.png import encode_png
 from stages.render import render
@@ -127,9 +126,8 @@ def write_evaluation(
     thresholds = Thresholds(THRESHOLD if len(found) else None, (None,) * len(names))
     measuring = settings()["evaluate"].model_copy(update={"resamples": 10})
     done = assess(truths, found, names, thresholds, measuring, 0.97)
-    for name, table in done.tables.items():
-        write_table(folder / f"{name}.csv", table)
-    write_json(folder / "metrics.json", done.metrics)
+    done.write(folder)
+    advise(done.metrics, done.tables, []).write(folder)
     write_detections(folder / "detections.json", found)
     write_array(folder / "confidence.npy", np.random.default_rng(2).random(shape, np.float32))
 

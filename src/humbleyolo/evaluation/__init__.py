@@ -1,1 +1,1 @@
-"""A trained model measured: thresholds, mistakes, calibration, confusion, intervals."""
+"""A trained model measured: thresholds, mistakes, calibration, confusion, intervals, next steps."""

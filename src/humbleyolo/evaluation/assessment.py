@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,25 @@ import pandas as pd
 
 from humbleyolo.evaluation.bootstrap import MEASURED, Weighable, interval, resample
 from humbleyolo.evaluation.calibration import calibrate, iou_histogram
-from humbleyolo.evaluation.confusion import confusion_table
+from humbleyolo.evaluation.confusion import any_class_rates, confusion_table
 from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.precision_recall import precision_recall
 from humbleyolo.evaluation.result_files import FORMAT
-from humbleyolo.evaluation.thresholds import Thresholds, rates_at, taken_at, threshold_table
+from humbleyolo.evaluation.thresholds import Rates, Thresholds, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.floor import NO_FLOOR, Floor
 from humbleyolo.metrics.matching import Matches, match, mean_iou
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.metrics.voc import voc_average_precision
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.json import write_json
 
 # Shown by `dvc metrics show` and `dvc metrics diff`: as many as stand beside the file's path in 80 columns, with so
 # many decimals. DVC itself shortens neither.
-HEADLINE = ("ap", "ap50", "ap75", "ar100", "f1", "mean_iou")
+HEADLINE = ("ap", "ap50", "ap75", "ar100", "f1", "floor_ap")
 _HEADLINE_DECIMALS = 4
 
 
@@ -46,6 +50,17 @@ class Assessment:
         """The few metrics that say most, by name, rounded to be read."""
         found = {name: self.metrics[name] for name in HEADLINE}
         return {name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()}
+
+    def write(self, folder: Path) -> None:
+        """Write `metrics.json`, `headline.json` and a CSV file for each table.
+
+        Raises:
+            UserError: If a file cannot be written.
+        """
+        for name, table in self.tables.items():
+            write_table(folder / f"{name}.csv", table)
+        write_json(folder / "headline.json", self.headline)
+        write_json(folder / "metrics.json", self.metrics)
 
 
 def measure(
@@ -84,10 +99,11 @@ def assess(
     thresholds: Thresholds,
     settings: Evaluate,
     ceiling_ap: float | None = None,
+    floor: Floor = NO_FLOOR,
 ) -> Assessment:
     """Measure the test split, at the thresholds found on val.
 
-    `ceiling_ap` is the AP that the grid itself sets as a limit.
+    `ceiling_ap` is the AP that the grid itself sets as a limit, `floor` the scores of boxes drawn blindly.
 
     Raises:
         ValueError: If the tables are of different images, or a label is no class.
@@ -100,6 +116,7 @@ def assess(
     judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
     calibration = calibrate(detections, matches, nearest, settings.bins)
     voc, voc11 = voc_average_precision(truths, detections, classes, settings.voc_iou)
+    confusion = confusion_table(truths, detections, matches, taken, categories, settings.match_iou)
     metrics = measure(truths, detections, categories, matches)
     per_class = metrics.pop("per_class")
     metrics |= {
@@ -111,6 +128,8 @@ def assess(
         "calibration_error_right": calibration.right_error,
         "ceiling_ap": ceiling_ap,
         "ap_of_ceiling": _part_of(metrics["ap"], ceiling_ap),
+        **_named("floor", floor),
+        **_named("any_class", any_class_rates(confusion)),
     }
     for label, (one, best) in enumerate(zip(per_class.values(), thresholds.per_class, strict=True)):
         one |= {"voc_ap": voc[label], **asdict(rates(thresholds.overall, label))}
@@ -127,7 +146,7 @@ def assess(
         "precision_recall": curve,
         "precision_recall_by_class": curves,
         "thresholds": threshold_table(truths, detections, matches, categories),
-        "confusion": confusion_table(truths, detections, matches, taken, categories, settings.match_iou),
+        "confusion": confusion,
         "reliability": calibration.table,
         "iou_histogram": iou_histogram(matches.iou[taken & (matches.truths >= 0)], settings.bins),
         "mistakes": mistakes_table(truths, detections, judgement, taken, classes),
@@ -135,6 +154,10 @@ def assess(
         "intervals": _intervals(metrics, draws, truths.image_count),
     }
     return Assessment({**metrics, "format": FORMAT, "per_class": per_class}, tables)
+
+
+def _named(prefix: str, values: Floor | Rates) -> dict[str, float | None]:
+    return {f"{prefix}_{name}": value for name, value in asdict(values).items()}
 
 
 def _part_of(ap: float | None, ceiling_ap: float | None) -> float | None:

@@ -1,20 +1,17 @@
 """Confusion of classes, with the background as a row and a column."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from humbleyolo.evaluation.thresholds import Rates
 from humbleyolo.metrics.matching import Matches, match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.storage.array_types import Bools, Ints
+from humbleyolo.storage.array_types import Bools
 
 BACKGROUND = -1  # as an index; a class may have that name
 _NAME = "background"
-
-_Table = TypeVar("_Table", TruthTable, DetectionTable)
 
 
 def confusion_table(
@@ -46,8 +43,9 @@ def confusion_table(
     found[matches.truths[right]] = True
     open_truths = np.flatnonzero(~found)
     crossed = match(
-        _in_one_class(truths, open_truths), _in_one_class(detections, left), 1, iou, limit=max(len(left), 1)
-    )
+        truths.take(open_truths).as_one_class(), detections.take(left).as_one_class(), 1, iou,
+        limit=max(len(left), 1),
+    )  # fmt: skip
     hit = crossed.truths >= 0
     crossed_truths = open_truths[crossed.truths[hit]]
     truth_class[left[hit]] = truths.labels[crossed_truths]
@@ -70,7 +68,8 @@ def confusion_table(
     )
 
 
-def _in_one_class(table: _Table, rows: Ints) -> _Table:
-    """Return these rows, all of class 0."""
-    taken = table.take(rows)
-    return replace(taken, labels=np.zeros(len(taken), np.int64))
+def any_class_rates(confusion: pd.DataFrame) -> Rates:
+    """Return the rates of a confusion table if classes are ignored: right is all that lies on an object."""
+    truth, predicted = confusion["truth_index"] != BACKGROUND, confusion["predicted_index"] != BACKGROUND
+    counts = (int(confusion.loc[rows, "count"].sum()) for rows in (truth & predicted, predicted, truth))
+    return Rates.of(*counts)

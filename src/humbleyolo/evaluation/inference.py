@@ -15,7 +15,7 @@ from humbleyolo.geometry.grid import split_parts
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, select_detections
-from humbleyolo.storage.array_types import Floats32
+from humbleyolo.storage.array_types import Floats32, Ints32
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
@@ -76,11 +76,13 @@ class EvaluatedSplit:
         truths: M rows.
         detections: D rows.
         confidence: (N, R, S, B) float32, the network's in each box of each cell.
+        sizes: (N, 2) int32 height and width of each image, pixels.
     """
 
     truths: TruthTable
     detections: DetectionTable
     confidence: Floats32
+    sizes: Ints32
 
 
 def run_network(
@@ -108,7 +110,8 @@ def run_network(
                 batches.append(batch)
                 bar.update(len(batch.confidence))
         detections, confidence = zip(*batches, strict=True)
-        results.append(EvaluatedSplit(known, DetectionTable.join(detections), np.concatenate(confidence)))
+        found = DetectionTable.join(detections)
+        results.append(EvaluatedSplit(known, found, np.concatenate(confidence), split.sizes))
     return results
 
 

@@ -18,13 +18,14 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
+from humbleyolo.storage.table_reader import make_again
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _MOST_PROBLEMS = 20  # shown per file
 _BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
 _BLANKS = " \t\r\n"  # as JSON has them
 _DECODER = json.JSONDecoder()
-_REMEDY = "run `dvc repro evaluate` to make it anew, or `dvc pull` to fetch it"
+_REMEDY = make_again("evaluate")
 
 
 def write_detections(path: Path, detections: DetectionTable) -> None:

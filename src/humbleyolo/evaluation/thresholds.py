@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,12 @@ class Rates:
     recall: float | None
     f1: float | None
 
+    @classmethod
+    def of(cls, right: int, taken: int, positives: int) -> Self:
+        """Return the rates of counts: right detections, those taken, and ground truths."""
+        parts = ((right, taken), (right, positives), (2 * right, taken + positives))
+        return cls(*(round(part / whole, 12) if whole else None for part, whole in parts))
+
 
 def find_thresholds(truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float) -> Thresholds:
     """Find the thresholds with the best F1; on val, since test is for measuring them."""
@@ -64,8 +71,7 @@ def rates_at(
     scores, is_right, positives = _best_first(truths, detections, matches, label)
     taken = 0 if threshold is None else int(np.count_nonzero(scores >= threshold))
     right = int(np.count_nonzero(is_right[:taken]))
-    parts = ((right, taken), (right, positives), (2 * right, taken + positives))
-    return Rates(*(round(part / whole, 12) if whole else None for part, whole in parts))
+    return Rates.of(right, taken, positives)
 
 
 def taken_at(detections: DetectionTable, matches: Matches, threshold: float | None) -> Bools:

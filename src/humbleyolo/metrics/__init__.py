@@ -1,1 +1,1 @@
-"""Average precision and its parts: tables, matching, COCO, VOC, nearest ground truths, the grid's ceiling."""
+"""Average precision and its parts: tables, matching, COCO, VOC, nearest ground truths, floor, the grid's ceiling."""

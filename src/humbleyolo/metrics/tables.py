@@ -113,6 +113,10 @@ class BoxTable:
         """Return the same rows as a table of the images `start` to `stop`, which they must be of."""
         return replace(self, image_count=stop - start, images=self.images - start)
 
+    def as_one_class(self) -> Self:
+        """Return the same rows, all of class 0."""
+        return replace(self, labels=np.zeros(len(self), np.int64))
+
     def check_labels(self, class_count: int) -> None:
         """Raise a `ValueError` that names the first row whose class does not exist."""
         unknown = (self.labels < 0) | (self.labels >= class_count)

@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
 from humbleyolo.process.parent_watch import end_with_parents
 
 _SHOWN_CHANGES = 5
+_COLUMNS = 80
 
 
 class Made(NamedTuple):
@@ -27,12 +29,14 @@ class Made(NamedTuple):
         folder: The folder that the stage wrote into.
         more: Further facts; empty if there are none.
         warnings: Doubts about the outcome, each with the fix, told before the last line.
+        next_steps: Things to do next, told after it.
     """
 
     what: str
     folder: Path
     more: str = ""
     warnings: Sequence[str] = ()
+    next_steps: Sequence[str] = ()
 
 
 def begin_stage() -> None:
@@ -75,8 +79,10 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         made = main()
         seconds = time.monotonic() - started
         for text in made.warnings:
-            print(f"warning: {text}", file=sys.stderr)
+            print(_wrapped(f"warning: {text}"), file=sys.stderr)
         print(f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else ""))
+        for text in made.next_steps:
+            print(_wrapped(f"next: {text}"))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
             more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""
             raise UserError(
@@ -88,6 +94,11 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
     if _dvc_stage():
         end_with_parents()
     exit_with(run_and_record, less_memory, _aftermath())
+
+
+def _wrapped(text: str) -> str:
+    """Return a text in lines of 80 columns; a path or a command stays whole."""
+    return textwrap.fill(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _dvc_stage() -> str | None:

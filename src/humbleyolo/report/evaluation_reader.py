@@ -1,6 +1,6 @@
 """The files of data/evaluation, read back and checked: tables by name, and each mistake with its boxes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,13 @@ import numpy.typing as npt
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.report.table_reader import (
+from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
+from humbleyolo.storage.npy import open_array
+from humbleyolo.storage.table_reader import (
     Reader,
     index,
     is_number_or_none,
@@ -26,8 +29,6 @@ from humbleyolo.report.table_reader import (
     whole,
     whole_or_none,
 )
-from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
-from humbleyolo.storage.npy import open_array
 
 CORRECT = "correct"
 MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")
@@ -80,6 +81,7 @@ class Evaluation:
 
     Attributes:
         metrics: Contents of `metrics.json`, by name.
+        advice: Sentences of `next_steps.json`: warnings under the floor, and next steps.
         detections: D rows, in the order of the file.
         judgements: Mistakes at `metrics["threshold"]`.
         confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map.
@@ -94,6 +96,7 @@ class Evaluation:
     """
 
     metrics: dict[str, Any]
+    advice: Advice
     detections: DetectionTable
     judgements: Judgements
     confidence: Floats32
@@ -133,6 +136,7 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
     detections = read_detections(folder / "detections.json", truths.image_count, class_count)
     return Evaluation(
         metrics=read_metrics_file(folder / "metrics.json"),
+        advice=read_advice(folder / NAME),
         detections=detections,
         judgements=_read_judgements(folder / "judged.csv", detections, truths),
         confidence=_read_confidence(folder / "confidence.npy", truths.image_count, grid),
@@ -168,6 +172,19 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
     if problems:
         raise ProblemsError(str(path), [*problems[:20], _FIX])
     return metrics
+
+
+def read_advice(path: Path) -> Advice:
+    """Read `next_steps.json`.
+
+    Raises:
+        UserError: If it is missing, damaged, or holds something else.
+    """
+    found, names = read_object(path, _FIX), [field.name for field in fields(Advice)]
+    lists = [found.get(name) for name in names]
+    if not all(isinstance(texts, list) and all(isinstance(one, str) for one in texts) for texts in lists):
+        raise UserError(f"{path}: holds no lists of texts by the names {', '.join(names)}; {_FIX}")
+    return Advice(*(found[name] for name in names))
 
 
 def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable) -> Judgements:

@@ -23,6 +23,12 @@ from humbleyolo.report.page_contents import Report
 from humbleyolo.report.page_images import FATES, KINDS, Gallery, most_mistakes_first
 
 _MB = 1e6
+_ANY_CLASS = ("precision", "recall", "f1")
+_FLOOR_ROWS = (  # title, keys of metrics.json; none stands empty
+    ("this model", ("ap", "ap50", *(f"any_class_{key}" for key in _ANY_CLASS))),
+    ("floor: one box", ("floor_one_box_ap", "floor_one_box_ap50", *(f"floor_{key}" for key in _ANY_CLASS))),
+    ("floor: a box per class", ("floor_ap", "floor_ap50", *("",) * len(_ANY_CLASS))),
+)
 
 
 def build_page(report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render) -> bytes:
@@ -61,6 +67,7 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         charts=Charts(report),
         reached=report.evaluation.metrics.get("ap") if ceilings and ceilings[0].get("ap") else None,
         ceiling_keys=[key for key in ceilings[0] if key not in ("rows", "cols")] if ceilings else [],
+        floor_rows=_FLOOR_ROWS,
         summary_keys=list(dict.fromkeys(key for counts in report.summary.values() for key in counts)),
         kinds=KINDS[1:],
         slider=f"{int(100 * (report.threshold or 0) + 1e-9) / 100:.2f}",

@@ -9,16 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from humbleyolo.errors import UserError
+from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
 from humbleyolo.report.evaluation_reader import MISTAKES, Evaluation
-from humbleyolo.report.table_reader import (
-    is_number_or_none,
-    make_again,
-    number,
-    number_or_none,
-    read_object,
-    read_table,
-)
+from humbleyolo.storage.table_reader import is_number_or_none, make_again, read_object
 
 HEADLINES = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"),
@@ -45,7 +39,6 @@ _COLUMNS = {
 _PROGRAMS = ("humbleyolo", "hotcoco", "jinja2", "keras", "numpy", "pandas", "pillow", "tensorflow")
 _MOST_CONFUSED = 20  # classes of a matrix that can be read; of more, the largest confusions are listed
 _MOST_PAIRS = 40
-_HISTORY = {"epoch": number} | dict.fromkeys(("train_total", "val_total", "val_ap", "val_ap50"), number_or_none)
 _CEILING = {"rows", "cols", "objects", "shared", "lost", "ap", "ap50"}
 _GRID_FIX, _DATA_FIX, _MODEL_FIX = map(make_again, ("encode", "generate", "train"))
 
@@ -175,7 +168,7 @@ def collect(
         mistakes=_mistakes(evaluation),
         confusion=_confusion(evaluation, names),
         evaluation=evaluation,
-        history=read_table(model / "history.csv", _HISTORY, _MODEL_FIX),
+        history=read_history(model / "history.csv"),
         ceilings=_ceilings(grid / "report.json"),
         model=[(key, value) for key, value in network.items() if key != "categories"],
         summary=_summary(dataset / "summary.json"),

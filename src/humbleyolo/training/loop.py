@@ -3,27 +3,22 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
+from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
 from humbleyolo.storage.array_types import Floats
-from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.training.schedule import learning_rate
 from humbleyolo.training.trainer import LOWER_RATE, Trainer
 from humbleyolo.training.validation import ValidationScore
 
-Row = dict[str, float | int | None]  # one epoch's line of history.csv
-
 _FEW_STEPS = 200
-_RISING = 0.01  # of AP on val, over the last tenth of the epochs
 _BEST = "best/"  # before the names of the best epoch's weights, in a checkpoint
 
 
@@ -182,23 +177,16 @@ class _Run:
 def doubts(trained: Trained, steps_an_epoch: int, train: Train) -> list[str]:
     """Return warnings about a run that was too short, each with the fix."""
     found: list[str] = []
-    epochs, aps = len(trained.history), [float(row["val_ap"] or 0) for row in trained.history]
-    if (steps := epochs * steps_an_epoch) < _FEW_STEPS:
+    if (steps := len(trained.history) * steps_an_epoch) < _FEW_STEPS:
         found.append(f"{steps} steps in all are few to learn from; raise train.epochs, or lower train.batch")
     if trained.history[-1]["val_ap"] is None or train.include_val:
         return found
-    if not any(aps):
+    if not any(row["val_ap"] for row in trained.history):
         found.append("the network finds nothing on val yet; train longer: raise train.epochs")
-    elif trained.best_epoch == epochs == train.epochs and aps[-1] - max(aps[: -epochs // 10], default=0) > _RISING:
+    elif late_rise(trained.history) > RISING:
         found.append("AP on val was still rising at the last epoch; raise train.epochs")
     return found
 
 
 def _prefix_best(weights: Weights) -> Arrays:
     return {f"{_BEST}{name}": values for name, values in weights.items()}
-
-
-def write_history(path: Path, history: list[Row]) -> None:
-    """Write a run's epochs as CSV, one line per epoch."""
-    with atomic_write(path) as file:
-        pd.DataFrame(history).to_csv(file, index=False, lineterminator="\n")

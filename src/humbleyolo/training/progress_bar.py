@@ -6,7 +6,7 @@ from typing import Self
 
 from tqdm import tqdm
 
-from humbleyolo.training.loop import Row
+from humbleyolo.metrics.history import Row
 
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 

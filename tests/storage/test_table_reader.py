@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.report.table_reader import (
+from humbleyolo.storage.table_reader import (
     index,
     number,
     number_or_none,

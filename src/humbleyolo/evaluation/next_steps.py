@@ -1,0 +1,194 @@
+"""Advice after an evaluation: a model that is under the floor, and the one or two things to do next.
+
+All costs are in COCO's AP, so that they can be put in order; they do not add up. They are found thus:
+
+- grid: 1 less the grid's ceiling.
+- localisation: AP at `match_iou` after the repair of badly placed boxes, less AP. If all boxes fitted, AP would be
+  the same at every IoU.
+- other mistakes: the AP at `match_iou` that their repair wins back (`mistakes.csv`), times AP over AP at `match_iou`.
+  The objects won would be boxed as well as the others are.
+- too few epochs: five times the rise of AP on val over the last tenth of them, if that is 0.01 or more. Twice the
+  epochs would be ten such tenths, each with a smaller rise than the one before: half of ten is taken.
+- too few images: what AP lacks, times the part of val's loss that train's has not, if val's is twice train's or more.
+  Less than that is usual: a network fits its own images somewhat better.
+
+The last two are guesses, limited by what AP lacks of the ceiling.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from humbleyolo.evaluation.confusion import BACKGROUND
+from humbleyolo.metrics.history import RISING, Row, late_rise
+from humbleyolo.storage.json import write_json
+
+NAME = "next_steps.json"
+WORTH = 0.03
+"""Least cost that is worth an advice: less than that is what another seed or machine may change by itself."""
+MOST_STEPS = 2
+_OVERFIT = 2.0  # least ratio of the loss on val to that on train
+_TENTHS = 5.0  # rises of the last tenth that twice the epochs may give
+_LONGEST_NAME = 24  # characters of a class name
+
+
+class Cost(NamedTuple):
+    """A thing that costs AP.
+
+    Attributes:
+        ap: The cost.
+        what: Name of the thing, in the plural.
+        remedy: Help against it, with the keys of params.yaml or the command.
+        evidence: Figures behind a cost that is a guess, or that say more; empty if there are none.
+        is_guess: True if the cost is not measured.
+    """
+
+    ap: float
+    what: str
+    remedy: str
+    evidence: str = ""
+    is_guess: bool = False
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        more = f" ({self.evidence})" if self.evidence else ""
+        return f"{self.what} cost {'about ' * self.is_guess}{self.ap:.3f} AP{more}: {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Sentences for the end of `evaluate` and the top of the report.
+
+    Attributes:
+        under_floor: Warnings, if the model is worse than boxes that are drawn blindly.
+        next_steps: Things to do next, the most costly first; at least one.
+    """
+
+    under_floor: Sequence[str]
+    next_steps: Sequence[str]
+
+    def write(self, folder: Path) -> None:
+        """Write `next_steps.json`.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        write_json(folder / NAME, asdict(self))
+
+
+def advise(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]) -> Advice:
+    """Return the advice that the numbers of an assessment, its tables, and the epochs of the training give."""
+    return Advice(below_floor(metrics), next_steps(metrics, tables, history))
+
+
+def below_floor(metrics: Mapping[str, Any]) -> list[str]:
+    """Return a warning for AP50, and for precision and recall, in which boxes drawn blindly are better.
+
+    F1 decides on precision and recall, since the threshold is chosen for it: either alone can be bought with the
+    other. Classes are ignored there, as the one box has none.
+    """
+    warnings = []
+    floor = max((metrics[key] or 0.0 for key in ("floor_ap50", "floor_one_box_ap50")), default=0.0)
+    blind = "the same boxes on every image, drawn without a look at it,"
+    if metrics["ap50"] is not None and metrics["ap50"] < floor:
+        warnings.append(f"under the floor: AP50 is {metrics['ap50']:.3f}; {blind} have {floor:.3f}")
+    if (metrics["any_class_f1"] or 0.0) < (metrics["floor_f1"] or 0.0):
+        own, one = (
+            ", ".join(f"{name} {metrics[f'{of}_{name}'] or 0.0:.3f}" for name in ("precision", "recall"))
+            for of in ("any_class", "floor")
+        )
+        warnings.append(f"under the floor: classes aside, {own}; one box on every image, drawn blindly: {one}")
+    return warnings
+
+
+def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]) -> list[str]:
+    """Return one or two sentences: the things that cost most, or that nothing costs much."""
+    if metrics["ap"] is None:
+        return ["nothing can be told: no object is labelled in the test split (dataset)"]
+    costs = sorted(find_costs(metrics, tables, history), key=lambda cost: -cost.ap)
+    if worth := [str(cost) for cost in costs if cost.ap >= WORTH]:
+        return worth[:MOST_STEPS]
+    most = f"{costs[0].what} ({costs[0].ap:.3f} AP)" if costs[0].ap > 0 else "the test images: take harder ones"
+    verdict = "" if below_floor(metrics) else "good: "
+    return [f"{verdict}nothing costs more than {WORTH} AP; the limit is set by {most}"]
+
+
+def find_costs(
+    metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]
+) -> Iterator[Cost]:
+    """Yield each thing that may cost AP, whatever the cost; `metrics["ap"]` must be defined."""
+    ap, ceiling = metrics["ap"], 1.0 if metrics["ceiling_ap"] is None else metrics["ceiling_ap"]
+    at_match = float(tables["precision_recall"]["precision"].mean())
+    boxed = min(ap / at_match, 1.0) if at_match else 1.0
+    gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
+    yield Cost(
+        1.0 - ceiling,
+        "objects that the grid loses",
+        "a finer grid helps (encode.rows, encode.cols)",
+        f"its ceiling is {ceiling:.3f}",
+    )
+    yield Cost(
+        max(at_match + gains["localisation"] - ap, 0.0),
+        "boxes that fit badly",
+        "a larger input helps (encode.height, encode.width)",
+    )
+    yield Cost(
+        gains["missed"] * boxed,
+        "missed objects",
+        "add images of such objects, or widen the network (model.width)"
+        if ap
+        else "train longer (train.epochs), and see if the labels fit (data/dataset/preview.png)",
+    )
+    yield Cost(
+        gains["background"] * boxed,
+        "detections where nothing is labelled",
+        "label what is unlabelled (`humbleyolo check`), or add images without objects",
+    )
+    for kind, what in (("classification", "wrong classes"), ("both", "wrong classes on badly fitting boxes")):
+        yield Cost(
+            gains[kind] * boxed,
+            what,
+            "add images of these classes, or raise loss.lambda_class",
+            _most_confused(tables["confusion"]),
+        )
+    yield Cost(gains["duplicate"] * boxed, "second boxes on one object", "lower evaluate.nms_iou")
+    yield from _costs_of_training(max(ceiling - ap, 0.0), history)
+
+
+def _costs_of_training(lacking: float, history: Sequence[Row]) -> Iterator[Cost]:
+    """Yield the guesses at what too short a training, and too few images, cost of the AP that is lacking."""
+    rise = late_rise(history)
+    if rise >= RISING:
+        yield Cost(
+            min(_TENTHS * rise, lacking),
+            "too few epochs",
+            "train longer (train.epochs)",
+            f"AP on val rose by {rise:.3f} in the last tenth of them",
+            is_guess=True,
+        )
+    val, train = (history[-1][name] or 0.0 for name in ("val_total", "train_total")) if history else (0.0, 0.0)
+    if train > 0 and val >= _OVERFIT * train:
+        yield Cost(
+            lacking * (1.0 - train / val),
+            "too few images",
+            "add images, or augment more (train.augment)",
+            f"the loss on val is {val / train:.1f} x train's",
+            is_guess=True,
+        )
+
+
+def _most_confused(confusion: pd.DataFrame) -> str:
+    """Return the pair of classes that is confused most often at the threshold, in words; empty if none is."""
+    truth, predicted = confusion["truth_index"], confusion["predicted_index"]
+    pairs = confusion[(truth != predicted) & (truth != BACKGROUND) & (predicted != BACKGROUND)]
+    rows = zip(*(pairs[name].tolist() for name in ("count", "truth", "predicted")), strict=True)
+    count, one, other = max(rows, key=lambda row: row[0], default=(0, "", ""))
+    return f"{_quoted(one)} is taken for {_quoted(other)} {count} times" if count else ""
+
+
+def _quoted(name: str) -> str:
+    """Return a class name without control characters, cut to be read in a line."""
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}\N{HORIZONTAL ELLIPSIS}")

@@ -1,0 +1,245 @@
+"""Advice from evidence that is made up: each mistake by itself, the order of costs, and the floor."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from repository import ROOT
+
+from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.next_steps import WORTH, Advice, Cost, advise, below_floor, find_costs
+from humbleyolo.evaluation.thresholds import Thresholds
+from humbleyolo.metrics.floor import NO_FLOOR, Floor
+from humbleyolo.metrics.history import Row
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Params, Section
+from tests.evaluation.test_bootstrap import SETTINGS
+
+NAMES = ("chat", "rat")
+IMAGES = 20
+QUICK = SETTINGS.model_copy(update={"resamples": 0, "match_iou": 0.5, "background_iou": 0.1})
+
+
+def objects() -> TruthTable:
+    """Return an object of each class on each image, 40 pixels long."""
+    images = np.repeat(np.arange(IMAGES), 2)
+    labels = np.tile(np.arange(2), IMAGES)
+    boxes = np.column_stack([200.0 * labels, 3.0 * images, np.full((2 * IMAGES, 2), 40.0)])
+    return TruthTable(IMAGES, images, boxes, labels, np.zeros(2 * IMAGES, np.bool_))
+
+
+def found(shift: float = 0.0, missed: int = 0, wrong: int = 0, twice: int = 0, nowhere: int = 0) -> DetectionTable:
+    """Return detections of all objects, boxes moved to the right by `shift` pixels, and so many with a mistake.
+
+    Mistakes are among the most confident, since others cost no AP.
+    """
+    truths = objects()
+    boxes = truths.boxes_ltwh + np.array([shift, 0, 0, 0])
+    labels = truths.labels.copy()
+    labels[:wrong] = 1 - labels[:wrong]
+    scores = np.linspace(0.9, 0.5, len(boxes))
+    extra = np.concatenate([np.arange(twice), np.arange(nowhere)])
+    moved = np.concatenate([np.tile([1.0, 0, 0, 0], (twice, 1)), np.tile([500.0, 0, 0, 0], (nowhere, 1))])
+    whole = DetectionTable(
+        IMAGES,
+        np.concatenate([truths.images, truths.images[extra]]),
+        np.concatenate([boxes, truths.boxes_ltwh[extra] + moved]),
+        np.concatenate([labels, truths.labels[extra]]),
+        np.concatenate([scores, scores[extra] - 0.001]),
+    )
+    return whole.take(np.arange(len(whole)) >= missed)
+
+
+def epochs(aps: Sequence[float], train: float = 1.0, val: float = 1.2) -> list[Row]:
+    return [{"val_ap": ap, "train_total": train, "val_total": val} for ap in aps]
+
+
+def costs(detections: DetectionTable, ceiling: float | None = 1.0, history: Sequence[Row] = ()) -> dict[str, Cost]:
+    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, ceiling)
+    return {cost.what: cost for cost in find_costs(done.metrics, done.tables, history)}
+
+
+def advice(
+    detections: DetectionTable, ceiling: float | None = 1.0, history: Sequence[Row] = (), floor: Floor = NO_FLOOR
+) -> Advice:
+    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, ceiling, floor)
+    return advise(done.metrics, done.tables, history)
+
+
+@pytest.mark.parametrize(
+    ("detections", "more", "words"),
+    [
+        (found(shift=8), {}, r"boxes that fit badly cost 0\.\d{3} AP: .*encode\.height, encode\.width"),
+        (found(shift=20), {}, r"boxes that fit badly cost 1\.000 AP: "),
+        (found(missed=8), {}, r"missed objects cost 0\.\d{3} AP: add images .*model\.width"),
+        (found(missed=2 * IMAGES), {}, r"missed objects cost 1\.000 AP: train longer \(train\.epochs\)"),
+        (
+            found(wrong=6),
+            {},
+            r"wrong classes cost 0\.\d{3} AP \('chat' is taken for 'rat' 3 times\): .*loss\.lambda_class",
+        ),
+        (found(twice=15), {}, r"second boxes on one object cost 0\.\d{3} AP: lower evaluate\.nms_iou"),
+        (found(nowhere=15), {}, r"detections where nothing is labelled cost 0\.\d{3} AP: .*`humbleyolo check`"),
+        (found(missed=4), {"ceiling": 0.5}, r"objects that the grid loses cost 0\.500 AP \(its ceiling is 0\.500\)"),
+        (
+            found(missed=4),
+            {"history": epochs([0.2] * 8 + [0.3, 0.5])},
+            r"too few epochs cost about 0\.\d{3} AP \(AP on val rose by 0\.200 in .*\): .*train\.epochs",
+        ),
+        (
+            found(missed=4),
+            {"history": epochs([0.5] * 10, train=0.1, val=0.41)},
+            r"too few images cost about 0\.\d{3} AP \(the loss on val is 4\.1 x train's\): .*train\.augment",
+        ),
+    ],
+)
+def test_each_cause_is_named_with_its_cost_and_its_remedy(
+    detections: DetectionTable, more: dict[str, Any], words: str
+) -> None:
+    steps = advice(detections, **more).next_steps
+    assert any(re.match(words, step) for step in steps), steps
+    if not more:
+        assert re.match(words, steps[0]), steps
+
+
+@pytest.mark.parametrize(
+    ("kind", "what", "numbers"),
+    [
+        ("shift", "boxes that fit badly", (0, 2, 4, 8, 12)),
+        ("missed", "missed objects", (0, 2, 6, 12, 30)),
+        ("wrong", "wrong classes", (0, 2, 6, 12)),
+        ("twice", "second boxes on one object", (0, 2, 6, 12)),
+        ("nowhere", "detections where nothing is labelled", (0, 2, 6, 12)),
+    ],
+)
+def test_more_mistakes_of_a_kind_cost_more_and_leave_the_other_kinds_free(
+    kind: str, what: str, numbers: tuple[int, ...]
+) -> None:
+    cases = [costs(found(**{kind: number})) for number in numbers]
+    own = [case[what].ap for case in cases]
+    assert own == sorted(own)
+    assert own[0] == pytest.approx(0, abs=1e-9)
+    assert own[-1] > own[1] > 0
+    for case in cases:
+        assert max(case, key=lambda name: case[name].ap) == what or case[what].ap == own[0]
+
+
+def test_the_cost_of_boxes_is_what_boxes_that_fit_win() -> None:
+    done, fitting = (
+        assess(objects(), one, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK).metrics["ap"]
+        for one in (found(shift=12, missed=6), found(missed=6))
+    )
+    assert costs(found(shift=12, missed=6))["boxes that fit badly"].ap == pytest.approx(fitting - done, abs=1e-9)
+
+
+def test_the_cost_of_missed_objects_is_in_the_currency_of_ap() -> None:
+    """Found ones would be boxed as the others are: with boxes of IoU 0.6, AP is under a third of AP50."""
+    fitting, shifted = costs(found(missed=8))["missed objects"], costs(found(missed=8, shift=10))["missed objects"]
+    assert shifted.ap == pytest.approx(0.3 * fitting.ap, abs=0.02)  # 3 of the 10 IoUs are reached
+
+
+def test_the_two_most_costly_come_first_and_no_more() -> None:
+    detections, history = found(shift=8, missed=8, wrong=12, nowhere=15), epochs([0.5] * 10, train=0.1, val=0.5)
+    ordered = sorted(costs(detections, 0.9, history).values(), key=lambda cost: -cost.ap)
+    assert ordered[2].ap > WORTH
+    assert advice(detections, 0.9, history).next_steps == [str(ordered[0]), str(ordered[1])]
+
+
+def test_one_step_is_enough_if_nothing_else_costs_much() -> None:
+    assert len(advice(found(missed=8)).next_steps) == 1
+
+
+def test_a_good_model_is_said_to_be_good_and_what_limits_it() -> None:
+    (good,) = advice(found(), ceiling=0.98).next_steps
+    assert good == (
+        "good: nothing costs more than 0.03 AP; the limit is set by objects that the grid loses (0.020 AP)"
+    )
+    (perfect,) = advice(found()).next_steps
+    assert perfect.startswith("good: ")
+    assert perfect.endswith("the test images: take harder ones")
+
+
+def test_no_model_under_the_floor_is_said_to_be_good() -> None:
+    (step,) = advice(found(shift=0.5), floor=Floor(precision=1.1, recall=1.1, f1=1.1)).next_steps
+    assert step.startswith("nothing costs more than 0.03 AP; ")
+
+
+def test_without_objects_nothing_can_be_told() -> None:
+    nothing = objects().take(np.zeros(2 * IMAGES, np.bool_))
+    done = assess(nothing, found(), NAMES, Thresholds(None, (None, None)), QUICK)
+    assert advise(done.metrics, done.tables, []) == Advice(
+        [], ["nothing can be told: no object is labelled in the test split (dataset)"]
+    )
+
+
+def test_guesses_are_limited_by_what_ap_lacks() -> None:
+    rising = costs(found(missed=4), 0.95, epochs([0.0] * 9 + [1.0]))["too few epochs"]
+    lacking = 0.95 - assess(objects(), found(missed=4), NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK).metrics["ap"]
+    assert rising.ap == pytest.approx(lacking)
+    overfit = costs(found(missed=4), 0.95, epochs([0.5] * 9, train=1e-9, val=5.0))["too few images"]
+    assert overfit.ap == pytest.approx(lacking)
+    for usual in (epochs([0.5] * 9, train=1.0, val=1.9), epochs([0.5] * 9, train=0.0, val=1.0)):
+        assert not costs(found(missed=4), 0.95, usual).keys() & {"too few images", "too few epochs"}
+
+
+def test_every_key_that_is_named_is_one_of_params_yaml() -> None:
+    loaded = load_params(ROOT / "params.yaml", *Params.model_fields)
+    sections = dict(zip(Params.model_fields, loaded, strict=True))
+    history = epochs([0.0] * 9 + [1.0], train=1.0, val=9.0)
+    texts = [str(cost) for cost in [*costs(found(), 0.5, history).values(), *costs(found(missed=40)).values()]]
+    keys = {key for text in texts for key in re.findall(r"\b[a-z]+\.[a-z_]+\b", text) if not key.endswith(".png")}
+    assert len(keys) >= 9
+    for key in keys:
+        section, name = key.split(".")
+        value = sections[section]
+        assert isinstance(value, Section)
+        assert name in type(value).model_fields, key
+
+
+def test_a_hostile_class_name_stays_in_its_line() -> None:
+    names = ("\x1b[2J\n\ud800", "x" * 300)
+    done = assess(objects(), found(wrong=6), names, Thresholds(0.1, (0.1, 0.1)), QUICK, 1.0)
+    (step,) = advise(done.metrics, done.tables, []).next_steps
+    assert step.isprintable()
+    assert len(step) < 160
+
+
+class TestFloor:
+    """Of a model with AP50 0.8 and F1 0.889: 8 of 40 objects are missed, and nothing else is wrong."""
+
+    DETECTIONS = found(missed=8)
+
+    def warnings(self, floor: Floor) -> list[str]:
+        return list(advice(self.DETECTIONS, floor=floor).under_floor)
+
+    def test_a_model_above_it_gets_no_warning(self) -> None:
+        assert self.warnings(NO_FLOOR) == []
+        assert self.warnings(Floor(0.5, 0.7, 0.5, 0.7, 0.8, 0.9, 0.85)) == []
+
+    @pytest.mark.parametrize("floor", [Floor(ap50=0.9, one_box_ap50=0.1), Floor(ap50=0.1, one_box_ap50=0.9)])
+    def test_ap50_is_judged_against_the_better_baseline(self, floor: Floor) -> None:
+        (text,) = self.warnings(floor)
+        assert re.fullmatch(r"under the floor: AP50 is 0\.8\d\d; the same boxes .* have 0\.900", text)
+
+    def test_precision_and_recall_are_judged_by_f1(self) -> None:
+        (text,) = self.warnings(Floor(precision=0.9, recall=0.89, f1=0.895))
+        assert text == (
+            "under the floor: classes aside, precision 1.000, recall 0.800; one box on every image, drawn blindly: "
+            "precision 0.900, recall 0.890"
+        )
+
+    def test_classes_are_left_aside_as_the_one_box_has_none(self) -> None:
+        truths, floor = objects(), Floor(precision=0.9, recall=0.9, f1=0.9)
+        confused = replace(found(), labels=1 - truths.labels)
+        assert not [text for text in advice(confused, floor=floor).under_floor if "precision" in text]
+
+    def test_a_model_that_takes_nothing_is_under_any_floor(self) -> None:
+        done = assess(objects(), found(), NAMES, Thresholds(None, (None, None)), QUICK, 1.0, Floor(f1=0.01))
+        assert below_floor(done.metrics) == [
+            "under the floor: classes aside, precision 0.000, recall 0.000; one box on every image, drawn blindly: "
+            "precision 0.000, recall 0.000"
+        ]
