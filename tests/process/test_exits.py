@@ -23,6 +23,23 @@ def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "error: a.yaml: is empty\n"
 
 
+def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "data/" + "long-" * 20 + "name"
+    said = f"params.yaml: {'word ' * 40}\n  line 3: {path}: {'more ' * 30}"
+
+    def fail() -> None:
+        raise UserError(said)
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        exit_with(fail)
+    shown = capsys.readouterr().err
+    assert all(len(line) <= 80 or path in line for line in shown.splitlines())
+    assert shown.split() == f"error: {said}".split()
+
+
 class ResourceExhaustedError(Exception):
     """TensorFlow's is known by its name, which needs no import."""
 

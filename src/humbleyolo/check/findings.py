@@ -13,6 +13,7 @@ from humbleyolo.labels.split_rules import Division, others
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
 NEARLY = 0.85  # IoU above which two boxes are probably of one object
+_NAMED = 10  # classes in a message
 _ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
 
 
@@ -22,10 +23,10 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
         _tiny(record, ledger)
         _nearly_twice(record, ledger)
     counts = Counter(label for record in labelled.images for label in record.labels)
-    for name in labelled.classes:
-        if counts[name] < ENOUGH:
-            why = f"under {ENOUGH} examples a class a detector seldom learns it well; label more"
-            ledger.warn(".", BadInput("few-examples", f"class {name}: {counts[name]} boxes", why))
+    if few := [f"{name} {counts[name]}" for name in labelled.classes if counts[name] < ENOUGH]:
+        found = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} other classes" if few[_NAMED:] else "")
+        why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
+        ledger.warn(".", BadInput("few-examples", found, why))
     _names_alike(labelled.classes, ledger)
     _near_duplicates(division, ledger)
 

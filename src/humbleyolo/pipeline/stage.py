@@ -4,7 +4,6 @@ import argparse
 import os
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,11 +13,10 @@ from typing import NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
-from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
+from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with, wrapped
 from humbleyolo.process.parent_watch import end_with_parents
 
 _SHOWN_CHANGES = 5
-_COLUMNS = 80
 
 
 class Made(NamedTuple):
@@ -79,10 +77,11 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         made = main()
         seconds = time.monotonic() - started
         for text in made.warnings:
-            print(_wrapped(f"warning: {text}"), file=sys.stderr)
-        print(f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else ""))
+            print(wrapped(f"warning: {text}"), file=sys.stderr)
+        done = f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else "")
+        print(wrapped(done) if sys.stdout.isatty() else done)
         for text in made.next_steps:
-            print(_wrapped(f"next: {text}"))
+            print(wrapped(f"next: {text}"))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
             more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""
             raise UserError(
@@ -94,11 +93,6 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
     if _dvc_stage():
         end_with_parents()
     exit_with(run_and_record, less_memory, _aftermath())
-
-
-def _wrapped(text: str) -> str:
-    """Return a text in lines of 80 columns; a path or a command stays whole."""
-    return textwrap.fill(text, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _dvc_stage() -> str | None:

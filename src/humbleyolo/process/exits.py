@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -12,6 +13,7 @@ from typing import NoReturn
 from humbleyolo.errors import UserError
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_COLUMNS = 80
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
 _TENSORFLOWS = "ResourceExhaustedError"
 _PLACE = re.compile(r"\{\{.*?\}\}\s*| on /job:.*| by allocator.*|\[Op:.*")  # in its graph and in the machine
@@ -86,8 +88,14 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    print(text, file=sys.stderr)
+    print("\n".join(map(wrapped, text.splitlines())) if sys.stderr.isatty() else text, file=sys.stderr)
     raise SystemExit(code)
+
+
+def wrapped(text: str) -> str:
+    """Return a text in lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    return textwrap.fill(text, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _heeded() -> list[signal.Signals]:
