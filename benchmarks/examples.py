@@ -34,12 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> None:
     """Lay an example, a seed and other values over a clone's params.yaml, and bring the labelled folder."""
     file, source = clone / "params.yaml", clone / "examples" / f"{example}.yaml"
-    for key in changes:
-        if kind_of(tuple(key.split("."))) is None:
-            raise SystemExit(f"error: --set {key}: no such key in params.yaml")
-    values = {tuple(key.split(".")): one_line(value) for key, value in {"seed": seed, **changes}.items()}
     text, _ = lay_over(read_text(file), str(file), read_text(source), str(source))
-    file.write_text(YamlText(text, str(file)).replace(values))
+    file.write_text(with_values(text, {"seed": seed, **changes}))
     (dataset,) = load_params(file, "dataset")
     inputs = Path(dataset.inputs)
     if not (clone / inputs).exists():
@@ -48,6 +44,25 @@ def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> No
         (clone / inputs).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / inputs).is_dir() else shutil.copyfile
         copy(ROOT / inputs, clone / inputs)
+
+
+def with_values(text: str, changes: dict[str, Any]) -> str:
+    """Return the text of params.yaml with other values, by dotted key.
+
+    Raises:
+        SystemExit: If a key does not exist.
+    """
+    for key in changes:
+        if kind_of(tuple(key.split("."))) is None:
+            raise SystemExit(f"error: --set {key}: no such key in params.yaml")
+    values = {tuple(key.split(".")): one_line(value) for key, value in changes.items()}
+    return YamlText(text, "params.yaml").replace(values)
+
+
+def environment(clone: Path) -> dict[str, str]:
+    """Return the environment for programs in a clone: this one's, with the clone's own package."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(clone / "src")}
 
 
 def run(clone: Path) -> dict[str, Any]:
@@ -59,7 +74,7 @@ def run(clone: Path) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "evaluate"],
         cwd=clone,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        env=environment(clone),
         capture_output=True,
         text=True,
     )

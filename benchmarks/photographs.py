@@ -1,6 +1,7 @@
-"""Train on photographs of others by the one recipe: python -m benchmarks.photographs FOLDER cards [boards ...].
+"""Train on photographs of others as a user would: python -m benchmarks.photographs FOLDER cards [boards ...].
 
-Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the recipe's), --json FILE.
+Options: --minutes 9 or --epochs N (of training), --seeds 1 2 3, --set KEY=VALUE ... (other values than those of
+`init`), --json FILE.
 
 FOLDER holds the sets as their authors give them: `cards` and `boards`, with images, XML and CSV below `images`, and
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
@@ -10,15 +11,13 @@ FOLDER holds the sets as their authors give them: `cards` and `boards`, with ima
     boards    test: every fifth of all by name; val: every eighth of the rest
     bccd      its own lists
 
-Boxes without area, and look-alikes in two lists, are left out as the ledger says. The recipe is
-examples/photographs.yaml. What differs between sets follows from them: the input has their shape, and the epochs give
-every set the same number of steps. `train` is measured by the clock and by the seconds that it computed, halved for
-two cores: beside other work the second tells more. Changes that are not committed are not measured.
+There `humbleyolo init` writes params.yaml, once, and DVC runs the chain up to `evaluate` once per seed. `train` is
+measured by the clock and by the seconds that it computed, halved for two cores: beside other work the second tells
+more. Changes that are not committed are not measured.
 """
 
 import argparse
 import json
-import os
 import re
 import resource
 import shutil
@@ -28,17 +27,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.examples import ROOT, parse_options, prepare, print_runs
+from benchmarks.examples import ROOT, environment, parse_options, print_runs, with_values
 from benchmarks.ladder import read_results, spread
 
 SETS = ("cards", "quarter", "boards", "bccd")
-STEPS = 560
-BATCH = 16
-_LONG_SIDE, _CELL = 320, 16
-
 Lists = dict[str, list[Path]]
 
 
@@ -68,20 +62,18 @@ def lay_out(name: str, folder: Path, out: Path) -> None:
             (out / "Annotations" / path.name).write_text(text)
 
 
-def derived(folder: Path) -> dict[str, Any]:
-    """Return the values that follow from a set: the input's shape, and the epochs."""
-    shapes = []
-    for path in (folder / "JPEGImages").iterdir():
-        with Image.open(path) as image:
-            shapes.append(image.width / image.height)
-    aspect = sorted(shapes)[len(shapes) // 2]
-    short = max(32, round(_LONG_SIDE * min(aspect, 1 / aspect) / 32) * 32)
-    height, width = (short, _LONG_SIDE) if aspect >= 1 else (_LONG_SIDE, short)
-    images = len((folder / "ImageSets/Main/train.txt").read_text().split())
-    return {
-        "encode.height": height, "encode.width": width, "encode.rows": height // _CELL,
-        "encode.cols": width // _CELL, "train.epochs": round(STEPS / (images // BATCH)), "train.batch": BATCH,
-    }  # fmt: skip
+def begin(clone: Path, folder: str, length: list[str], changes: dict[str, Any]) -> str:
+    """Have `init` write a clone's params.yaml, and return it with other values.
+
+    Raises:
+        SystemExit: If `init` fails; its output is shown.
+    """
+    command = [sys.executable, "-m", "humbleyolo", "init", folder, *length]
+    done = subprocess.run(command, cwd=clone, env=environment(clone), capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}\n{done.stderr}\nerror: humbleyolo init failed")
+    print(done.stdout, file=sys.stderr)
+    return with_values((clone / "params.yaml").read_text(), changes)
 
 
 def run(clone: Path) -> dict[str, Any]:
@@ -96,7 +88,7 @@ def run(clone: Path) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-m", "dvc", "repro", stage],
             cwd=clone,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            env=environment(clone),
             capture_output=True,
             text=True,
         )
@@ -114,7 +106,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("sets", nargs="+", choices=SETS)
+    parser.add_argument("--minutes", default="9")
+    parser.add_argument("--epochs")
     parsed, changes = parse_options(parser)
+    length = ["--epochs", parsed.epochs] if parsed.epochs else ["--minutes", parsed.minutes]
     found: dict[str, dict[int, Any]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -123,15 +118,11 @@ def main() -> None:
         for name in parsed.sets:
             clone = Path(folder) / name
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-            labelled = clone / "data/labelled" / name
-            lay_out(name, parsed.folder, labelled)
-            values = {
-                "dataset.inputs": f"data/labelled/{name}", "dataset.labelled.split.by": "lists",
-                "dataset.labelled.on_problem": "skip", **derived(labelled), **changes,
-            }  # fmt: skip
+            lay_out(name, parsed.folder, clone / "data/labelled" / name)
+            text = begin(clone, f"data/labelled/{name}", length, changes)
             found[name] = {}
             for seed in parsed.seeds:
-                prepare(clone, "photographs", seed, values)
+                (clone / "params.yaml").write_text(with_values(text, {"seed": seed}))
                 found[name][seed] = run(clone)
                 bar.write(f"{name}, seed {seed}: {json.dumps(found[name][seed])}", file=sys.stderr)
                 bar.update()

@@ -1,11 +1,11 @@
-"""The sets of photographs: their lists, their layout, and what the recipe takes from them."""
+"""The sets of photographs: their lists and their layout."""
 
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from benchmarks.photographs import BATCH, STEPS, derived, divide, lay_out
+from benchmarks.photographs import divide, lay_out
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -54,11 +54,3 @@ def test_what_is_laid_out_is_read_with_every_box_and_list(shared: Path, tmp_path
     assert not ledger.errors
     assert len(labelled.images) == 76
     assert all(len(image.boxes) == len(image.splits) == 1 for image in labelled.images)
-
-
-def test_the_recipe_takes_shape_and_epochs_from_the_set(shared: Path, tmp_path: Path) -> None:
-    lay_out("cards", shared, tmp_path / "out")
-    values = derived(tmp_path / "out")
-    assert (values["encode.height"], values["encode.width"]) == (256, 320)  # 240 is no multiple of 32
-    assert (values["encode.rows"], values["encode.cols"]) == (16, 20)
-    assert values["train.epochs"] == round(STEPS / (56 // BATCH))

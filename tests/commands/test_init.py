@@ -120,7 +120,7 @@ def test_lists_mistakes_and_one_class_are_told(
     assert init(make.folder(files)) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "split lists" in out
-    assert "on_problem skip: what is wrong is left out: mistakes in train/3.xml" in out
+    assert "on_problem skip: what is wrong is left out: train/3.xml" in out
     assert "one class, or few pictures: nothing shows if mirror images differ" in out
     (dataset,) = load_params(Path("params.yaml"), "dataset")
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")

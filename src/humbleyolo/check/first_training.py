@@ -29,6 +29,8 @@ _FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md
 _LEAST_STEPS = 4  # per epoch
 _FLIP, _BATCH, _EPOCHS = ("train", "augment", "flip"), ("train", "batch"), ("train", "epochs")
 
+_PROBLEM = ("dataset", "labelled", "on_problem")
+
 Values = dict[Key, tuple[str, str]]  # YAML of one line, and the reason
 
 
@@ -103,8 +105,9 @@ def plan(
     if checked.best is None:
         raise UserError(f"{folder}: no image has a box that can be used; see `humbleyolo check {folder}`")
     labelled = checked.labelled
-    if (wrong := len(_wrong_files(labelled))) > len(labelled.images):
-        told = f"{wrong} files have mistakes, and {len(labelled.images)} images can be used"
+    wrong = {row.file for row in labelled.ledger.errors}
+    if len(wrong) > len(labelled.images):
+        told = f"{len(wrong)} files have mistakes, and {len(labelled.images)} images can be used"
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
     values = {one.key: (one.text, f"{one.comment or 'as measured'} (examples/photographs.yaml)") for one in recipe}
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
@@ -118,6 +121,7 @@ def plan(
     division = divide(labelled.images, first.params.dataset.labelled.split, first.params.seed, ledger)
     if empty := [split for split, images in division.splits.items() if not images]:
         raise UserError(f"{folder}: no image is left for {' and '.join(empty)}; {ledger.errors[0].why}")
+    values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
     lines = tuple(_lines(checked.best, values, division))
     return replace(first, values=values, division=division, lines=lines)
@@ -131,10 +135,6 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values
         by, why = "group", "the labels name groups, which stay together"
     else:
         by, why = "hash", "the folder has no lists"
-    wrong = sorted(_wrong_files(labelled))
-    some = ", ".join(wrong[:2]) + (f" and {len(wrong) - 2} other files" if wrong[2:] else "")
-    found = f"what is wrong is left out: mistakes in {some}"
-    treatment = ("skip", found) if wrong else ("error", "no mistakes were found")
     said = "as the command was told"
     values = {
         "source": ("labelled", "pictures that people labelled"),
@@ -144,13 +144,13 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values
         "labelled.one_based": (one_line(options.one_based), said),
         "labelled.exif": (options.exif, said),
         "labelled.split.by": (by, why),
-        "labelled.on_problem": treatment,
     }
     return {("dataset", *name.split(".")): value for name, value in values.items()}
 
 
-def _wrong_files(labelled: LabelledSet) -> set[str]:
-    return {row.file for row in labelled.ledger.rows if row.severity == "error"}
+def _treatment(wrong: Sequence[str]) -> tuple[str, str]:
+    some = ", ".join(wrong[:2]) + (f" and {len(wrong) - 2} other files" if wrong[2:] else "")
+    return ("skip", f"what is wrong is left out: {some}") if wrong else ("error", "nothing is wrong")
 
 
 def _encode(choice: Choice) -> Values:
@@ -180,8 +180,8 @@ def _lines(choice: Choice, values: Values, division: Division) -> Iterator[str]:
     counts = ", ".join(f"{split} {len(images)}" for split, images in division.splits.items())
     by, why = values["dataset", "labelled", "split", "by"]
     yield f"split {by}: {counts}, since {why}"
-    if values["dataset", "labelled", "on_problem"][0] == "skip":
-        yield f"on_problem skip: {values['dataset', 'labelled', 'on_problem'][1]}"
+    if values[_PROBLEM][0] == "skip":
+        yield f"on_problem skip: {values[_PROBLEM][1]}"
     grid = choice.ceiling
     yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
     model, start, loss = (values[key][0] for key in (("model", "name"), ("train", "start"), ("loss", "name")))
