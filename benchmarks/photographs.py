@@ -1,7 +1,7 @@
 """Train on photographs of others as a user would: python -m benchmarks.photographs FOLDER cards [boards ...].
 
 Options: --minutes 9 or --epochs N (of training), --seeds 1 2 3, --set KEY=VALUE ... (other values than those of
-`init`), --json FILE.
+`init`), --json FILE, --keep FOLDER (for the clones, which go otherwise).
 
 FOLDER holds the sets as their authors give them: `cards` and `boards`, with images, XML and CSV below `images`, and
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +109,12 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", choices=SETS)
     parser.add_argument("--minutes", default="9")
     parser.add_argument("--epochs")
+    parser.add_argument("--keep", type=Path)
     parsed, changes = parse_options(parser)
     length = ["--epochs", parsed.epochs] if parsed.epochs else ["--minutes", parsed.minutes]
     found: dict[str, dict[int, Any]] = {}
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() if parsed.keep is None else nullcontext(parsed.keep) as folder,
         tqdm(total=len(parsed.sets) * len(parsed.seeds), unit=" runs") as bar,
     ):
         for name in parsed.sets:
