@@ -13,7 +13,6 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 # isort: split
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
-from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.grid_ceiling import read_ceiling
 from humbleyolo.models.selection import NAME, Selection, write_selection
@@ -22,8 +21,6 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
-from humbleyolo.storage.csv import write_table
-from humbleyolo.storage.json import write_json
 from humbleyolo.storage.npy import write_array
 
 
@@ -36,13 +33,9 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling)
     make_folder(out)
-    write_detections(out / "detections.json", test.detections)
     write_array(out / "confidence.npy", test.confidence)
-    for name, table in found.tables.items():
-        write_table(out / f"{name}.csv", table)
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
-    write_json(out / "headline.json", found.headline)
-    write_json(out / "metrics.json", found.metrics)
+    found.write(out, test.detections)
     metrics = found.metrics
     what = f"{metrics['detections']} detections on {metrics['images']} images written"
     return Made(what, out, f"AP {metrics['ap']}, AP50 {metrics['ap50']}")

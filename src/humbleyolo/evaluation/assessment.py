@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from humbleyolo.evaluation.calibration import calibrate, iou_histogram
 from humbleyolo.evaluation.confusion import confusion_table
 from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.precision_recall import precision_recall
-from humbleyolo.evaluation.result_files import FORMAT
+from humbleyolo.evaluation.result_files import FORMAT, write_detections
 from humbleyolo.evaluation.thresholds import Thresholds, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.matching import Matches, match, mean_iou
@@ -22,6 +23,8 @@ from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.metrics.voc import voc_average_precision
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.json import write_json
 
 # Shown by `dvc metrics show` and `dvc metrics diff`: as many as stand beside the file's path in 80 columns, with so
 # many decimals. DVC itself shortens neither.
@@ -46,6 +49,18 @@ class Assessment:
         """The few metrics that say most, by name, rounded to be read."""
         found = {name: self.metrics[name] for name in HEADLINE}
         return {name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()}
+
+    def write(self, folder: Path, detections: DetectionTable) -> None:
+        """Write the measurements, and the detections that were measured, into a folder that exists.
+
+        Raises:
+            UserError: If a file cannot be written.
+        """
+        write_detections(folder / "detections.json", detections)
+        for name, table in self.tables.items():
+            write_table(folder / f"{name}.csv", table)
+        write_json(folder / "headline.json", self.headline)
+        write_json(folder / "metrics.json", self.metrics)
 
 
 def measure(
