@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, params, predict, search, serve, verify
+from humbleyolo.commands import check, compare, convert, export, params, predict, score, search, serve, verify
 from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": compare,
     "search": search,
     "predict": predict,
+    "score": score,
     "export": export,
     "serve": serve,
     "verify": verify,
