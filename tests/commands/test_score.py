@@ -111,7 +111,7 @@ def test_a_model_brings_its_threshold_and_is_scored_on_shared_classes(
     (folder / "annotations.json").write_text(text)
     assert run("score", folder, "red.onnx", "--output", "out") == 0
     said = capsys.readouterr().out
-    assert "threshold: 0.400, a test (the model's)" in said
+    assert "threshold: 0.400, the model's: a test" in said
     assert "0 detections of classes that the labels lack are left out: chat" in said
     assert "2 objects of classes that the model lacks are left out: souris" in said
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())

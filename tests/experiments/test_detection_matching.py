@@ -22,6 +22,8 @@ from detection_forms import (
 from scoring_cases import table_of_detections, table_of_truths
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.convert import convert
+from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 NAMES = ["chat", "rat", "souris"]
@@ -66,7 +68,7 @@ def test_numbers_that_the_boxes_do_not_explain_are_an_error_that_names_the_optio
     path = ultralytics(tmp_path / "p.json", nowhere)
     with pytest.raises(UserError, match=r"read in 2 ways(?s:.)*--categories 0(?s:.)*--categories 1"):
         told(folder, path)
-    assert "counts from 1" in told(folder, path, categories="1")
+    assert "only 0 of the surest lie on an object" in told(folder, path, categories="1")
     assert "counts from 0" in told(folder, path, categories="0")
 
 
@@ -173,6 +175,20 @@ def test_nothing_in_common_is_an_error_with_both_sides(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"image_id": ', '"image_id": 7'))
     with pytest.raises(UserError, match="no detection is of an image of the labels; it has 7100000"):
         told(folder, path)
+
+
+def test_labels_of_other_formats_are_joined_by_name(tmp_path: Path) -> None:
+    truths = truths_of()
+    found = found_on(truths)
+    theirs = [table(tmp_path / "t.csv", found, NAMES), ultralytics(tmp_path / "p.json", found, 0)]
+    theirs.append(yolo_text(tmp_path / "text", found))
+    coco = write_coco(tmp_path / "coco", truths, NAMES)
+    for to in ("voc", "yolo", "cvat", "csv"):
+        convert(coco, tmp_path / to, to, ReadOptions())
+        for path in theirs:
+            readings = {} if path.suffix == ".csv" else {"categories": "0" if to in ("yolo", "cvat") else "chat,rat"}
+            metrics = scored(tmp_path / to, path, **readings).found.metrics
+            assert (metrics["ap"], metrics["objects"]) == (1, len(truths)), (to, path.name)
 
 
 def test_many_names_are_one_screen(tmp_path: Path) -> None:

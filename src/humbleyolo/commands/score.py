@@ -117,7 +117,7 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
         f"labels: {labels.told[0]}", *labels.told[1:],
         f"detections: {len(detections):,} by {parsed.detections}, scores from {facts.min_score:g} on", *notes,
     ]  # fmt: skip
-    threshold = _told_threshold(parsed) or (detector.threshold, f"{facts.threshold_from} (the model's)")
+    threshold = _told_threshold(parsed) or (detector.threshold, f"the model's: {facts.threshold_from}")
     return score(shared, detections, settings, threshold, told)
 
 

@@ -31,6 +31,7 @@ _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # ids of 1 to 90 that COC
 _COCO91 = [number for number in range(1, 91) if number not in _COCO_GAPS]
 _SUREST = 5000  # detections that decide between readings
 _LEAST_HITS, _HIT_IOU = 3, 0.5
+_FEW = 20  # where less than one of so many lies on an object, a note asks if the reading is right
 _SHOWN = 3  # names in a line
 
 
@@ -72,6 +73,11 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     told = [f"images: {by_image.words}; classes: {by_class.words}{why}"]
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
+    hits = _hits(found, labels, by_image, by_class)
+    if hits * _FEW < min(len(rows), _SUREST, len(labels.truths)):
+        told.append(
+            f"note: only {hits:,} of the surest lie on an object of their class: are these images and classes right?"
+        )
     if found.left_out:
         told.append(f"note: no detections in {_listed(found.left_out)}")
     return Joined(_table(found, labels, by_image, by_class, rows), tuple(told))
