@@ -72,6 +72,16 @@ def test_numbers_that_the_boxes_do_not_explain_are_an_error_that_names_the_optio
     assert "counts from 0" in told(folder, path, categories="0")
 
 
+def test_a_reading_that_is_only_somewhat_better_is_not_taken(tmp_path: Path) -> None:
+    truths = truths_of()
+    numbers = np.ones(len(truths), np.int64)
+    numbers[np.flatnonzero(truths.labels == 1)[:2]] = 2  # counted from 1, 10 of 16 are right, from 0 the other 6
+    found = replace(found_on(truths), labels=numbers)
+    path = ultralytics(tmp_path / "p.json", found, 0)
+    with pytest.raises(UserError, match=r"from 0: 6 on an object(?s:.)*from 1: 10 on an object"):
+        told(write_coco(tmp_path / "labels", truths, NAMES), path)
+
+
 def test_image_ids_that_are_ids_and_names_are_decided_by_the_boxes(tmp_path: Path) -> None:
     truths = truths_of()
     folder = write_coco(tmp_path / "labels", truths, NAMES)
