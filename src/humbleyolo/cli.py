@@ -1,6 +1,7 @@
 """The command `humbleyolo`, also `python -m humbleyolo`."""
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -45,8 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     if hasattr(parsed, "run"):
-        exit_with(lambda: sys.exit(parsed.run(parsed)))
+        exit_with(lambda: sys.exit(_run(parsed)))
     parser.print_help()
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Run the command; return its exit code, or 1 if nobody reads its output to the end (`| head`)."""
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def summary(documentation: str) -> str:

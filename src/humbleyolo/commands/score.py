@@ -73,11 +73,10 @@ def run(parsed: argparse.Namespace) -> int:
         found = None if is_model(parsed.detections) else read_detection_file(Path(parsed.detections))
         labels = read_labels(source, replace(read_options(parsed), on_problem=parsed.on_problem), parsed.split)
         scored = _score_file(parsed, labels, settings, found) if found else _score_model(parsed, labels, settings)
-        for line in report_lines(scored):
-            print(line)
         if folder:
             write_result(folder, scored)
             (folder / "report.html").write_bytes(_page(folder, scored, parsed.detections, settings, page))
+    print(*report_lines(scored), sep="\n")
     if parsed.output:
         print(f"\n{parsed.output}: metrics.json, tables, labels.json, detections.json, report.html")
     return 0
