@@ -14,7 +14,6 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import advise
-from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_ceiling import read_ceiling
@@ -38,10 +37,9 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling, floor)
     advice = advise(found.metrics, found.tables, read_history(model / "history.csv"))
     make_folder(out)
-    write_detections(out / "detections.json", test.detections)
     write_array(out / "confidence.npy", test.confidence)
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
-    found.write(out)
+    found.write(out, test.detections)
     advice.write(out)
     numbers = found.metrics
     what = f"{numbers['detections']} detections on {numbers['images']} images written"

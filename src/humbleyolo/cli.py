@@ -1,12 +1,13 @@
 """The command `humbleyolo`, also `python -m humbleyolo`."""
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, init, params, predict, search, serve, verify
+from humbleyolo.commands import check, compare, convert, export, init, params, predict, score, search, serve, verify
 from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
@@ -17,6 +18,7 @@ COMMANDS = {
     "compare": compare,
     "search": search,
     "predict": predict,
+    "score": score,
     "export": export,
     "serve": serve,
     "verify": verify,
@@ -45,8 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     if hasattr(parsed, "run"):
-        exit_with(lambda: sys.exit(parsed.run(parsed)))
+        exit_with(lambda: sys.exit(_run(parsed)))
     parser.print_help()
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Run the command; return its exit code, or 1 if nobody reads its output to the end (`| head`)."""
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def summary(documentation: str) -> str:

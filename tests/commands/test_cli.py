@@ -65,6 +65,16 @@ def test_mistakes_are_told_with_exit_code_2(tmp_path, capsys):
     assert f"is not a file in {tmp_path / 'data/fonts'}" in told  # fonts are looked for beside the file
 
 
+def test_output_that_nobody_reads_to_the_end_is_exit_code_1():
+    command = "cli.COMMANDS['params'].run = lambda _: print(*range(10**6)); cli.main(['params'])"
+    code = [sys.executable, "-c", f"from humbleyolo import cli; {command}"]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+        started.stdout.read(10)
+        started.stdout.close()
+        assert started.stderr.read() == b""
+        assert started.wait() == 1
+
+
 def test_it_starts_without_tensorflow():
     code = """
 import sys

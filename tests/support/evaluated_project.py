@@ -14,7 +14,6 @@ from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.next_steps import advise
-from humbleyolo.evaluation.result_files import write_detections
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -126,9 +125,8 @@ def write_evaluation(
     thresholds = Thresholds(THRESHOLD if len(found) else None, (None,) * len(names))
     measuring = settings()["evaluate"].model_copy(update={"resamples": 10})
     done = assess(truths, found, names, thresholds, measuring, 0.97)
-    done.write(folder)
+    done.write(folder, found)
     advise(done.metrics, done.tables, []).write(folder)
-    write_detections(folder / "detections.json", found)
     write_array(folder / "confidence.npy", np.random.default_rng(2).random(shape, np.float32))
 
 

@@ -3,19 +3,25 @@
 Examples:
   humbleyolo compare HEAD
   humbleyolo compare HEAD~1 HEAD
+  humbleyolo compare scored theirs
 """
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from humbleyolo.experiments.comparison import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Compares two runs of the pipeline on the same test images by a paired bootstrap. Exit code: 0; 1 if the "
-        "AP of REV_B is lower than that of REV_A by more than chance; 2 if the two cannot be compared."
+        "Compares two runs of the pipeline, or two folders that `score --output` wrote, on the same test images by a "
+        "paired bootstrap. Exit code: 0; 1 if the AP of REV_B is lower than that of REV_A by more than chance; 2 if "
+        "the two cannot be compared."
     )
-    parser.add_argument("rev_a", metavar="REV_A", help="a git commit, branch or tag, or a DVC experiment")
+    parser.add_argument("rev_a", metavar="REV_A", help="a git commit, branch or tag, a DVC experiment, or a folder")
     parser.add_argument("rev_b", metavar="REV_B", nargs="?", help="likewise; without it, the files as they are now")
 
 
@@ -25,12 +31,24 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If a revision or its results are missing, or they are of different test images.
     """
+    from humbleyolo.errors import UserError
     from humbleyolo.experiments.comparison import compare, report_lines
-    from humbleyolo.experiments.revisions import read_run
+    from humbleyolo.experiments.scoring import is_result, read_result, settings_here
     from humbleyolo.params.loader import load_params
 
-    (settings,) = load_params(Path("params.yaml"), "evaluate")
-    a, b = read_run(parsed.rev_a), read_run(parsed.rev_b)
+    def read(name: str | None) -> "Run":
+        if name is not None and is_result(Path(name)):
+            return read_result(Path(name))
+        from humbleyolo.experiments.revisions import read_run
+
+        return read_run(name)
+
+    params = Path("params.yaml")
+    others = [name for name in (parsed.rev_a, parsed.rev_b) if name is None or not is_result(Path(name))]
+    if len(others) == 1 and not params.is_file():
+        raise UserError(f"{others[0]}: is no folder that `score --output` wrote; revisions need the project's folder")
+    settings, *_ = settings_here(params) if not others else load_params(params, "evaluate")
+    a, b = read(parsed.rev_a), read(parsed.rev_b)
     differences = compare(a, b, settings)
     for line in report_lines(a, b, differences, settings.resamples):
         print(line)

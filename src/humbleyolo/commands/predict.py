@@ -7,7 +7,6 @@ Examples:
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -67,12 +66,8 @@ def run(parsed: argparse.Namespace) -> int:
         writer = make_writer(parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images)
         if parsed.save_images is not None:
             make_folder(parsed.save_images)
-        try:
-            with writer:
-                done = predict(detector, pictures, writer, parsed.save_images, max_pixels)
-        except BrokenPipeError:  # `| head`: nobody reads on
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        with writer:
+            done = predict(detector, pictures, writer, parsed.save_images, max_pixels)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     told = [f"{done.images} images, {done.detections} detections from {detector.threshold:g} on ({why})"]
     told += [f"note: {path}: left out: {reason}" for path, reason in pictures.left_out]

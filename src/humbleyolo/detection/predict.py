@@ -53,7 +53,7 @@ def predict(
     counts = Counts()
     names = _drawing_names(images.items)
     with tqdm(total=len(images.items), unit=" images", disable=None, leave=False) as bar:
-        for item, outcome in _results(detector, images.items, max_pixels):
+        for item, outcome in detect_all(detector, images.items, max_pixels):
             try:
                 if isinstance(outcome, UserError):
                     raise outcome
@@ -71,13 +71,14 @@ def predict(
     return counts
 
 
-def _results(
-    detector: Detector, items: list[NamedImage], max_pixels: int
+def detect_all(
+    detector: Detector, items: list[NamedImage], max_pixels: int, threshold: float | None = None
 ) -> Iterator[tuple[NamedImage, Result | UserError]]:
-    """Yield each image with its result or its error, in order."""
+    """Yield each image with its result or its error, in order; `threshold` stands for the detector's own."""
     prepared = _prepared(detector, items, max_pixels)
     while batch := list(islice(prepared, BATCH)):
-        results = iter(detector.detect([one for _, one in batch if isinstance(one, PreparedImage)]))
+        prepared_ones = [one for _, one in batch if isinstance(one, PreparedImage)]
+        results = iter(detector.detect(prepared_ones, threshold=threshold))
         for item, one in batch:
             yield item, next(results) if isinstance(one, PreparedImage) else one
 

@@ -14,7 +14,7 @@ from humbleyolo.evaluation.calibration import calibrate, iou_histogram
 from humbleyolo.evaluation.confusion import any_class_rates, confusion_table
 from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.precision_recall import precision_recall
-from humbleyolo.evaluation.result_files import FORMAT
+from humbleyolo.evaluation.result_files import FORMAT, write_detections
 from humbleyolo.evaluation.thresholds import Rates, Thresholds, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
@@ -51,12 +51,13 @@ class Assessment:
         found = {name: self.metrics[name] for name in HEADLINE}
         return {name: None if value is None else round(value, _HEADLINE_DECIMALS) for name, value in found.items()}
 
-    def write(self, folder: Path) -> None:
-        """Write `metrics.json`, `headline.json` and a CSV file for each table.
+    def write(self, folder: Path, detections: DetectionTable) -> None:
+        """Write the measurements, and the detections that were measured, into a folder that exists.
 
         Raises:
             UserError: If a file cannot be written.
         """
+        write_detections(folder / "detections.json", detections)
         for name, table in self.tables.items():
             write_table(folder / f"{name}.csv", table)
         write_json(folder / "headline.json", self.headline)

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,8 @@ from humbleyolo.storage.table_reader import make_again
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _MOST_PROBLEMS = 20  # shown per file
-_BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 12  # characters
-_BLANKS = " \t\r\n"  # as JSON has them
+_BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 16  # characters; with a mask an entry is long
+_BLANKS = re.compile(r"[ \t\r\n]*")  # as JSON has them
 _DECODER = json.JSONDecoder()
 _REMEDY = make_again("evaluate")
 
@@ -58,7 +59,7 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
     images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
     problems: list[str] = []
     with _readable(path, "list of COCO results"), path.open(encoding="utf-8") as file:
-        for number, entry in enumerate(_entries(file)):
+        for number, entry in enumerate(entries(file)):
             wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
             problems += wrong
             if len(problems) >= _MOST_PROBLEMS:
@@ -79,38 +80,41 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
     )
 
 
-def _entries(file: TextIO) -> Iterator[Any]:
+def entries(file: TextIO) -> Iterator[Any]:
     """Yield the values of a JSON list one by one, holding little of the file.
 
     Raises:
-        ValueError: If it is no list, or has an entry that is too long to be one of ours.
+        ValueError: If it is no list, or has an entry that is too long to be a detection.
     """
-    text = file.read(_BLOCK).lstrip(_BLANKS)
-    if not text.startswith("["):
-        raise ValueError("does not start with [")
-    place, separator = 1, "["
-    while True:
+    text, place, separator = file.read(_BLOCK), 0, ""
+    while separator != "]":
         if len(text) - place < _LONGEST_ENTRY:
             text, place = text[place:] + file.read(_BLOCK), 0
-        window = text[place : place + _LONGEST_ENTRY]
-        start = len(window) - len(window.lstrip(_BLANKS))
-        if separator == "[" and window.startswith("]", start):
-            place += start + 1
+        place = _skip(text, place)
+        if not separator:
+            if not text.startswith("[", place):
+                raise ValueError("does not start with [")
+            separator, place = "[", _skip(text, place + 1)
+        if separator == "[" and text.startswith("]", place):
+            place += 1
             break
         try:
-            value, end = _DECODER.raw_decode(window, start)
+            value, place = _DECODER.raw_decode(text, place)
         except RecursionError:
             raise ValueError("nested too deeply") from None
         yield value
-        end += len(window[end:]) - len(window[end:].lstrip(_BLANKS))
-        separator = window[end : end + 1]
-        place += end + 1
-        if separator == "]":
-            break
-        if separator != ",":
+        place = _skip(text, place)
+        separator = text[place : place + 1]
+        place += 1
+        if separator not in ("]", ","):
             raise ValueError(f"{separator!r} after an entry, or an entry of more than {_LONGEST_ENTRY} characters")
-    if (text[place:] + file.read(_LONGEST_ENTRY)).strip(_BLANKS):
+    if _BLANKS.sub("", text[place:] + file.read(_LONGEST_ENTRY)):
         raise ValueError("more after the list")
+
+
+def _skip(text: str, place: int) -> int:
+    """Return the place behind blanks."""
+    return _BLANKS.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
 def read_metrics(path: Path, *names: str) -> list[float | None]:
@@ -161,14 +165,18 @@ def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:
     for key, count in (("image_id", image_count), ("category_id", class_count)):
         if type(entry[key]) is not int or not 1 <= entry[key] <= count:
             yield f"{key} {_shown(entry[key])} is unknown; allowed: 1 to {count}"
-    box = entry["bbox"]
+    yield from wrong_numbers(entry["bbox"], entry["score"])
+
+
+def wrong_numbers(box: Any, score: Any) -> Iterator[str]:
+    """Yield the mistakes in the box and the score of a detection."""
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)) or min(box[2:]) < 0:
         yield (
             f"bbox {_shown(box)} is not allowed; allowed: four finite numbers: left, top, width, height, "
             "in pixels, the last two 0 or more"
         )
-    if not _is_number(entry["score"]):
-        yield f"score {_shown(entry['score'])} is not allowed; allowed: a finite number"
+    if not _is_number(score):
+        yield f"score {_shown(score)} is not allowed; allowed: a finite number"
 
 
 def _is_number(value: Any) -> bool:

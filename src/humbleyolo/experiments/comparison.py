@@ -17,7 +17,8 @@ COMPARED = (
     "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
     "calibration_error_right",
 )  # fmt: skip
-_TRUTHS = ("images", "boxes_ltwh", "labels", "crowd")  # columns that runs must share
+_TRUTHS = ("images", "labels", "crowd")  # columns that runs must share, beside the boxes
+_SAME_PX = 1e-6  # between equal boxes of two files
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +31,7 @@ class Run:
         truths: Ground truth.
         detections: Detections, of any score.
         threshold: Least score of a detection that counts; None: none does.
+        file_names: Names of the N images, if they are known.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Run:
     truths: TruthTable
     detections: DetectionTable
     threshold: float | None
+    file_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,12 @@ def _check_pair(a: Run, b: Run) -> None:
         problems.append(f"classes: {', '.join(a.categories)}, and {', '.join(b.categories)}")
     if a.truths.image_count != b.truths.image_count:
         problems.append(f"test images: {a.truths.image_count:,}, and {b.truths.image_count:,}")
-    elif not all(np.array_equal(getattr(a.truths, column), getattr(b.truths, column)) for column in _TRUTHS):
+    elif a.file_names and b.file_names and a.file_names != b.file_names:
+        one, other = next(pair for pair in zip(a.file_names, b.file_names, strict=True) if pair[0] != pair[1])
+        problems.append(f"test images: {one}, and {other} in its place")
+    elif not all(np.array_equal(getattr(a.truths, column), getattr(b.truths, column)) for column in _TRUTHS) or (
+        np.abs(a.truths.boxes_ltwh - b.truths.boxes_ltwh).max(initial=0) > _SAME_PX
+    ):
         problems.append("the objects in the test images differ")
     if problems:
         raise ProblemsError(

@@ -29,9 +29,10 @@ def read_run(revision: str | None) -> Run:
             _fetch(revision, Path(folder))
             with Archive(Path(folder) / "test.zip") as archive:
                 categories, truths = archive.categories, TruthTable.from_archive(archive)
+                file_names = tuple(image.file_name for image in archive.truths())
             detections = read_detections(Path(folder) / "detections.json", truths.image_count, len(categories))
             (threshold,) = read_metrics(Path(folder) / "metrics.json", "threshold")
-            return Run(name, categories, truths, detections, threshold)
+            return Run(name, categories, truths, detections, threshold, file_names)
         except UserError as error:
             raise UserError(f"{name}: {str(error).replace(folder + '/', '')}") from None
         except (DvcException, OSError) as error:

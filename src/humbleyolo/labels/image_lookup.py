@@ -6,7 +6,6 @@ import unicodedata
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.ledger import BadInput, shorten
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
@@ -14,10 +13,10 @@ _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
 class ImageLookup:
-    """The images of a source, by path, by name and by name without extension."""
+    """Images by path, by name and by name without extension."""
 
-    def __init__(self, source: Source) -> None:
-        self.paths = source.images()
+    def __init__(self, paths: list[str]) -> None:
+        self.paths = paths
         self._known = set(self.paths)
         self._guesses = 0
         self._composed = _unique_composed(self.paths)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
+from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.params.sections import Labelled
@@ -141,6 +142,11 @@ class LabelledImage:
     splits: tuple[str, ...]
     group: str | None
     info: ImageInfo
+
+    @property
+    def boxes_ltwh(self) -> Floats:
+        """(M, 4) left, top, width, height, pixels."""
+        return xyxy_to_ltwh(self.boxes)
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ class SourceReader:
     @cached_property
     def images(self) -> ImageLookup:
         """The source's images."""
-        return ImageLookup(self.source)
+        return ImageLookup(self.source.images())
 
     def text(self, name: str, limit: int = TEXT_BYTES) -> str:
         """Return a label file's text.

@@ -8,7 +8,6 @@ from pathlib import Path
 from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import IMAGE_BYTES, Source, open_source
 from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.labels.formats.registry import collect
@@ -60,7 +59,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             all_wrong = f"every image of {empty[0]} has problems; see them with on_problem: error"
             raise UserError(f"{source.name}: {why or all_wrong}")
         make_folder(out)
-        names = _short_names(labelled.images)
+        names = short_names(labelled.images)
         counts = {
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)
             for name in SPLITS
@@ -69,7 +68,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     return Written(labelled.format, labelled.why, counts, division.lines(), ledger.rows)
 
 
-def _short_names(images: Sequence[LabelledImage]) -> dict[str, str]:
+def short_names(images: Sequence[LabelledImage]) -> dict[str, str]:
     """Return each image's path without the folders that all images share."""
     paths = [image.path for image in images]
     shared = posixpath.commonpath([posixpath.dirname(path) for path in paths]) if paths else ""
@@ -83,7 +82,7 @@ def _write_archive(
     counts = SplitCounts(classes)
     with ArchiveWriter(path, classes) as archive:
         for image in sorted(images, key=lambda one: names[one.path]):
-            boxes = xyxy_to_ltwh(image.boxes)
+            boxes = image.boxes_ltwh
             labels = [indices[label] for label in image.labels]
             counts.add(boxes.tolist(), labels)
             archive.add(

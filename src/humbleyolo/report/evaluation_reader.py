@@ -84,7 +84,8 @@ class Evaluation:
         advice: Sentences of `next_steps.json`: warnings under the floor, and next steps.
         detections: D rows, in the order of the file.
         judgements: Mistakes at `metrics["threshold"]`.
-        confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map.
+        confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map. None
+            without a network.
         intervals: metric, value, low, high.
         precision_recall: recall, precision.
         precision_recall_by_class: class, recall, precision.
@@ -99,7 +100,7 @@ class Evaluation:
     advice: Advice
     detections: DetectionTable
     judgements: Judgements
-    confidence: Floats32
+    confidence: Floats32 | None
     intervals: Table
     precision_recall: Table
     precision_recall_by_class: Table
@@ -125,10 +126,11 @@ def check_match(split: EncodedSplit, archive: Archive) -> None:
         raise ProblemsError(str(archive.path), [*problems, "run `dvc repro encode`"])
 
 
-def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid) -> Evaluation:
+def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid | None) -> Evaluation:
     """Read the files of an evaluation.
 
-    `folder` is data/evaluation. `truths` are in the order of the archive: annotation k is row k - 1.
+    `folder` is data/evaluation. `truths` are in the order of the archive: annotation k is row k - 1. Without a grid
+    there is no confidence in its cells.
 
     Raises:
         UserError: If a file is missing, damaged, or written by another version; the text says what to run.
@@ -139,7 +141,7 @@ def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Gr
         advice=read_advice(folder / NAME),
         detections=detections,
         judgements=_read_judgements(folder / "judged.csv", detections, truths),
-        confidence=_read_confidence(folder / "confidence.npy", truths.image_count, grid),
+        confidence=_read_confidence(folder / "confidence.npy", truths.image_count, grid) if grid else None,
         **{name: read_table(folder / f"{name}.csv", columns, _FIX) for name, columns in _TABLES.items()},
     )
 

@@ -90,9 +90,10 @@ def first_cells(
 
     Detections with a confidence below `min_score` are left out.
     """
-    found = evaluation.detections
+    found, result = evaluation.detections, list[Cells]()
+    if evaluation.confidence is None:
+        return result
     found = found.take((found.scores >= min_score) & (found.images < count))
-    result = []
     for image, truth in enumerate(archive.truths(0, count)):
         rows = np.flatnonzero(found.images == image)
         own = slice(int(split.offsets[image]), int(split.offsets[image + 1]))

@@ -10,7 +10,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.html_page import render_page
 from humbleyolo.drawing.palette import class_colours
@@ -20,7 +19,7 @@ from humbleyolo.params.sections import Render
 from humbleyolo.report.charts import Charts
 from humbleyolo.report.number_format import gain, metric, number, printable
 from humbleyolo.report.page_contents import Report
-from humbleyolo.report.page_images import FATES, KINDS, Gallery, most_mistakes_first
+from humbleyolo.report.page_images import FATES, KINDS, Gallery, Images, most_mistakes_first
 
 _MB = 1e6
 _ANY_CLASS = ("precision", "recall", "f1")
@@ -31,27 +30,32 @@ _FLOOR_ROWS = (  # title, keys of metrics.json; none stands empty
 )
 
 
-def build_page(report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render) -> bytes:
+def build_page(
+    report: Report, archive: Images, truths: TruthTable, split: EncodedSplit | None, settings: Render
+) -> bytes:
     """Return the page with as many images as it has room for, those with the most mistakes first.
+
+    Without an encoded split there are no cells to be seen.
 
     Raises:
         UserError: If an image is damaged.
     """
-    without_images = len(write_page(report, gallery_data(report, [], split.grid)))
+    grid = split.grid if split else None
+    without_images = len(write_page(report, gallery_data(report, [], grid)))
     gallery = Gallery(archive, truths, report.evaluation, split, settings.report_px)
     order = most_mistakes_first(report.evaluation)[: settings.report_images]
     images = gallery.entries(order, settings.report_mb * _MB - without_images)
-    return write_page(report, gallery_data(report, list(images), split.grid))
+    return write_page(report, gallery_data(report, list(images), grid))
 
 
-def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid) -> dict[str, Any]:
+def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid | None) -> dict[str, Any]:
     """Return the data of `script.js`: the images' entries, and the names and colours that they refer to."""
     return {
         "names": [printable(name) for name in report.names],
         "colours": class_colours(len(report.names)),
         "kinds": list(KINDS),
         "fates": list(FATES),
-        "grid": {"rows": grid.rows, "cols": grid.cols},
+        "grid": {"rows": grid.rows, "cols": grid.cols} if grid else {"rows": 1, "cols": 1},
         "images": list(images),
     }
 
@@ -70,6 +74,7 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         floor_rows=_FLOOR_ROWS,
         summary_keys=list(dict.fromkeys(key for counts in report.summary.values() for key in counts)),
         kinds=KINDS[1:],
+        has_cells=report.evaluation.confidence is not None,
         slider=f"{int(100 * (report.threshold or 0) + 1e-9) / 100:.2f}",
         shown=len(gallery["images"]),
         gallery=script_json(gallery),

@@ -90,6 +90,7 @@ class Report:
         images: Number of images of the test split.
         objects: Number of its objects, without crowds.
         threshold: Confidence at which mistakes are judged; None if none could be chosen.
+        threshold_from: Its origin, in words.
         headlines: Numbers at the top of the page.
         metrics: Every number of `metrics.json` but those by class: name, value, low, high.
         class_columns: Key and title of the columns of the table of classes.
@@ -110,6 +111,7 @@ class Report:
     images: int
     objects: int
     threshold: float | None
+    threshold_from: str
     headlines: Sequence[Headline]
     metrics: Sequence[tuple[str, float | None, float | None, float | None]]
     class_columns: Sequence[tuple[str, str]]
@@ -130,21 +132,25 @@ def collect(
     evaluation: Evaluation,
     names: Sequence[str],
     *,
-    dataset: Path,
-    grid: Path,
-    model: Path,
     hashed: Sequence[Path],
     params: Mapping[str, Any],
+    dataset: Path | None = None,
+    grid: Path | None = None,
+    model: Path | None = None,
+    measured: Sequence[tuple[str, Any]] = (),
+    threshold_from: str = "which was chosen on val",
 ) -> Report:
     """Read the other files that the report shows, and put its contents together.
 
     Folders: `dataset` with `summary.json`, `grid` with `report.json`, `model` with `model.json` and `history.csv`.
-    `hashed` are files whose SHA-256 is shown, `params` sections by name.
+    Of one that is not given nothing is shown; `measured` says then what was measured. `hashed` are files whose
+    SHA-256 is shown, `params` sections by name.
 
     Raises:
         UserError: If a file is missing, damaged or of another version.
     """
-    metrics, network = evaluation.metrics, _flat(read_object(model / "model.json", _MODEL_FIX))
+    metrics = evaluation.metrics
+    network = _flat(read_object(model / "model.json", _MODEL_FIX)) if model else dict(measured)
     intervals = {row["metric"]: (row["low"], row["high"]) for row in evaluation.intervals}
     numbers = {name: value for name, value in metrics.items() if name not in ("per_class", "format")}
     per_class: Mapping[str, Mapping[str, Any]] = metrics["per_class"]
@@ -154,6 +160,7 @@ def collect(
         images=evaluation.detections.image_count,
         objects=int(metrics.get("objects") or 0),
         threshold=metrics.get("threshold"),
+        threshold_from=threshold_from,
         headlines=[
             Headline(key, title, meaning, numbers[key], *intervals.get(key, (None, None)))
             for key, (title, meaning) in HEADLINES.items()
@@ -168,10 +175,10 @@ def collect(
         mistakes=_mistakes(evaluation),
         confusion=_confusion(evaluation, names),
         evaluation=evaluation,
-        history=read_history(model / "history.csv"),
-        ceilings=_ceilings(grid / "report.json"),
+        history=read_history(model / "history.csv") if model else [],
+        ceilings=_ceilings(grid / "report.json") if grid else [],
         model=[(key, value) for key, value in network.items() if key != "categories"],
-        summary=_summary(dataset / "summary.json"),
+        summary=_summary(dataset / "summary.json") if dataset else {},
         params={name: _flat(section) for name, section in params.items()},
         programs=[(name, version) for name in _PROGRAMS if (version := _version(name))],
         hashes=[(f"{path.parent.name}/{path.name}", _sha256(path)) for path in hashed],

@@ -8,18 +8,19 @@ Entries are plain lists and numbers, which the page holds as JSON and `script.js
     d                 detections, best first: [left, top, width, height, class, confidence, kind, IoU]
     more              number of detections that were left out, the least confident
     cells             confidence of each cell, 0 to 100, row-major, or null for a very fine grid
-    own               cells that hold the centre of an object
+    own               cells that hold the centre of an object; none without a grid
     over              extent of the grid: [left, top, width, height], pixels
 """
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.archive import ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.canvas import shrink
 from humbleyolo.drawing.html_page import data_uri, encode_picture
@@ -45,6 +46,17 @@ _ROUGH_BYTES = 4 * _PLAIN_BYTES  # of a quickly made PNG, above which compressio
 _QUALITY = 80  # of a WebP
 
 
+class Images(Protocol):
+    """Images with their ground truth: an archive, or labels of another kind."""
+
+    @property
+    def path(self) -> Path:
+        """Place of the images, for messages."""
+
+    def images(self, start: int, stop: int, /) -> Iterator[ArchivedImage]:
+        """Yield images number `start` (from 0) to `stop`."""
+
+
 def most_mistakes_first(evaluation: Evaluation) -> Ints:
     """Return the (N,) images: those with the most mistakes first, of as many the one with the surest mistake."""
     judged, found = evaluation.judgements, evaluation.detections
@@ -63,7 +75,7 @@ class Gallery:
     """
 
     def __init__(
-        self, archive: Archive, truths: TruthTable, evaluation: Evaluation, split: EncodedSplit, longest_px: int
+        self, archive: Images, truths: TruthTable, evaluation: Evaluation, split: EncodedSplit | None, longest_px: int
     ) -> None:
         self._archive, self._evaluation, self._split = archive, evaluation, split
         self._truths, self._longest_px = truths, longest_px
@@ -97,13 +109,10 @@ class Gallery:
     def _entry(self, image: int, record: ArchivedImage) -> dict[str, Any]:
         pixels = decode_rgb(record.image_bytes, f"{self._archive.path}: {record.file_name}")
         height, width = pixels.shape[:2]
-        found, truths, grid = self._evaluation.detections, self._truths, self._split.grid
+        found, truths = self._evaluation.detections, self._truths
         rows = self._by_image[image]
         rows = rows[np.argsort(-found.scores[rows], kind="stable")]
-        shown, cells = rows[:_MOST_DETECTIONS], None
-        if grid.rows * grid.cols <= _MOST_CELLS:
-            highest = np.clip(np.nan_to_num(self._evaluation.confidence[image].max(axis=-1)), 0, 1)  # (R, S)
-            cells = np.round(100 * highest.ravel().astype(np.float64)).astype(int).tolist()
+        shown = rows[:_MOST_DETECTIONS]
         return {
             "name": printable(record.file_name),
             "id": record.image_id,
@@ -123,10 +132,19 @@ class Gallery:
                 )
             ],
             "more": len(rows) - len(shown),
-            "cells": cells,
-            "own": np.flatnonzero(self._split.responsible(image)).tolist(),
-            "over": _short(xyxy_to_ltwh(self._split.letterbox(image).extent)),
+            **self._grid(image, height, width),
         }
+
+    def _grid(self, image: int, height: int, width: int) -> dict[str, Any]:
+        """Return what the grid says of an image."""
+        split, confidence, cells = self._split, self._evaluation.confidence, None
+        if split is None or confidence is None:
+            return {"cells": None, "own": [], "over": [0, 0, width, height]}
+        if split.grid.rows * split.grid.cols <= _MOST_CELLS:
+            highest = np.clip(np.nan_to_num(confidence[image].max(axis=-1)), 0, 1)  # (R, S)
+            cells = np.round(100 * highest.ravel().astype(np.float64)).astype(int).tolist()
+        own = np.flatnonzero(split.responsible(image)).tolist()
+        return {"cells": cells, "own": own, "over": _short(xyxy_to_ltwh(split.letterbox(image).extent))}
 
 
 def _rows_by_image(images: Ints, count: int) -> list[Ints]:

@@ -15,6 +15,15 @@ _KINDS = (
 _SAVEDMODEL = "saved_model.pb"  # in its folder
 
 
+def is_model(model: str) -> bool:
+    """Tell by its name, or by the files in its folder, if something may be a model."""
+    from humbleyolo.detection.model_from_url import is_remote
+
+    path = Path(model)
+    exported = path.suffix in (".tflite", ".onnx", ".keras")
+    return exported or is_remote(model) or any((path / file).is_file() for file in ("model.json", _SAVEDMODEL))
+
+
 def open_model(
     model: str | os.PathLike[str],
     revision: str | None = None,

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
-from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
@@ -43,6 +42,17 @@ def read(reader: SourceReader) -> UncheckedSet:
         with reader.ledger.reporting(name, "file dropped"):
             _CocoFile(name, parse(reader.source.read(name, LABEL_BYTES)), reader).add_to(result)
     return result
+
+
+def read_ids(reader: SourceReader, name: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the paths of the images and the names of the categories in a COCO file, each by its id.
+
+    Raises:
+        BadInput: If it is no such file.
+    """
+    file = _CocoFile(name, parse(reader.source.read(name, LABEL_BYTES)), reader)
+    file._read_images()
+    return {key: image.path for key, image in file.images.items()}, file._categories()
 
 
 class _CocoFile:
@@ -165,8 +175,7 @@ def _to_json(items: Sequence[WrittenImage], classes: tuple[str, ...]) -> str:
     for number, item in enumerate(items, 1):
         image = item.image
         images.append(image_entry(number, item.name, height=image.height, width=image.width))
-        boxes = xyxy_to_ltwh(image.boxes).tolist()
-        for box, name, flags in zip(boxes, image.labels, image.flags, strict=True):
+        for box, name, flags in zip(image.boxes_ltwh.tolist(), image.labels, image.flags, strict=True):
             annotations.append(annotation_entry(len(annotations) + 1, number, labels[name], box, flag_fields(flags)))
     content = dataset_head(classes, {}) | {"images": images, "annotations": annotations}
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,194 @@
+"""Labels that detections are scored against: anybody's, in any format that the library reads."""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from humbleyolo.dataset.archive import SPLITS, ArchivedImage
+from humbleyolo.dataset.coco import CocoWriter
+from humbleyolo.errors import UserError
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.formats.coco import flag_fields, read_ids
+from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
+from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.write_dataset import short_names
+from humbleyolo.metrics.tables import TruthTable
+from humbleyolo.storage.atomic import atomic_write
+
+_DIGITS = 9  # of a pixel: left + width - left is width again, to the digits that labels have
+
+
+@dataclass(frozen=True, eq=False)
+class Ids:
+    """Numbers that the labels' own COCO files give.
+
+    Attributes:
+        files: Names of these files.
+        images: Image index by id; empty if two files give one id to different images.
+        categories: Class name by id, likewise.
+    """
+
+    files: tuple[str, ...]
+    images: dict[int, int]
+    categories: dict[int, str]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredLabels:
+    """N labelled images of C classes.
+
+    Attributes:
+        source: The folder or archive, open; also the `path` of its images in messages.
+        items: The images, by path.
+        names: (N,) paths without the folders that all share.
+        others: Paths of images in the source that are not scored.
+        classes: C names.
+        truths: Ground truth; `ids`: the labels' own numbers.
+        told: Lines about what was read.
+    """
+
+    source: Source
+    items: Sequence[LabelledImage]
+    names: tuple[str, ...]
+    others: frozenset[str]
+    classes: tuple[str, ...]
+    truths: TruthTable
+    ids: Ids
+    told: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Place of the images, for messages."""
+        return Path(self.source.name)
+
+    def only(self, classes: Sequence[str]) -> "ScoredLabels":
+        """Return the same images with these of the classes alone, in the labels' order."""
+        kept = tuple(name for name in self.classes if name in set(classes))
+        label_of = np.array([kept.index(name) if name in kept else -1 for name in self.classes], np.int64)
+        labels = label_of[self.truths.labels]
+        truths = replace(self.truths, labels=labels).take(labels >= 0)
+        return replace(self, classes=kept, truths=truths)
+
+    def images(self, start: int, stop: int) -> Iterator[ArchivedImage]:
+        """Yield images number `start` (from 0) to `stop`, as an archive does.
+
+        Raises:
+            UserError: If one cannot be read any more.
+        """
+        for number in range(start, stop):
+            image = self.items[number]
+            own = self._rows_of(number)
+            yield ArchivedImage(
+                number + 1, self.names[number], image.height, image.width,
+                self.truths.boxes_ltwh[own], self.truths.labels[own], [], self.read(number),
+            )  # fmt: skip
+
+    def _rows_of(self, number: int) -> slice:
+        """Return the rows of an image's ground truths, which lie together."""
+        return slice(*np.searchsorted(self.truths.images, [number, number + 1]).tolist())
+
+    def read(self, number: int) -> bytes:
+        """Return the bytes of an image file.
+
+        Raises:
+            UserError: If it cannot be read any more.
+        """
+        name = self.items[number].path
+        try:
+            return self.source.read(name, IMAGE_BYTES)
+        except BadInput as error:
+            raise UserError(f"{self.source.name}/{name}: {error.what}: {error.why}") from None
+
+    def write(self, path: Path) -> None:
+        """Write the ground truth as a COCO dataset, without the image files; ids count from 1.
+
+        Raises:
+            UserError: If it cannot be written.
+        """
+        truths = self.truths
+        with atomic_write(path) as file, tempfile.TemporaryFile() as annotations:
+            coco = CocoWriter(self.classes, {"description": "humbleyolo score"}, file, annotations)
+            for number, image in enumerate(self.items):
+                own = self._rows_of(number)
+                fields = [flag_fields(frozenset({"crowd"} if crowd else ())) for crowd in truths.crowd[own]]
+                boxes, labels = truths.boxes_ltwh[own].tolist(), truths.labels[own].tolist()
+                coco.add(self.names[number], boxes, labels, fields, height=image.height, width=image.width)
+            coco.end()
+            annotations.seek(0)
+            shutil.copyfileobj(annotations, file)
+
+
+def read_labels(source: Source, options: ReadOptions, split: str | None) -> ScoredLabels:
+    """Read the labels of an open folder or archive, or of one of its own splits.
+
+    Raises:
+        ProblemsError: For mistakes in the labels, with all of them, if `on_problem` is `error`.
+        UserError: If there are no labels, or no such split.
+    """
+    ledger = Ledger(options.on_problem)
+    labelled = collect(source, options, ledger)
+    if options.on_problem == "error" and ledger.errors:
+        ledger.stop_on_errors(f"{source.name}: leave out what is wrong with --on-problem skip, or mend it")
+    images = [image for image in labelled.images if split is None or split in image.splits]
+    counts = Counter(one for image in labelled.images for one in image.splits)
+    lists = ", ".join(f"{one} {counts[one]}" for one in SPLITS if counts[one]) or "none"
+    if not images:
+        what = f"no image of the split {split}; its lists: {lists}" if split else "nothing left to score"
+        raise UserError(f"{source.name}: {what}")
+    label_of = {name: label for label, name in enumerate(labelled.classes)}
+    truths = TruthTable.gather(
+        (
+            np.round(image.boxes_ltwh, _DIGITS),
+            [label_of[name] for name in image.labels],
+            ["crowd" in flags for flags in image.flags],
+        )
+        for image in images
+    )
+    if not len(truths):
+        raise UserError(f"{source.name}: its {len(images):,} images have no object, so that nothing can be found")
+    names = short_names(images)
+    part = f"split {split}" if split else "all splits" if counts else "no lists of splits"
+    told = [
+        f"{len(images):,} images, {np.count_nonzero(~truths.crowd):,} objects, "
+        f"{len(labelled.classes):,} classes; {labelled.format}; {part}"
+    ]
+    if errors := len(ledger.errors):
+        told.append(f"note: {errors:,} mistakes in the labels left out; `humbleyolo check` lists them")
+    return ScoredLabels(
+        source, images, tuple(names[image.path] for image in images),
+        frozenset(source.images()) - {image.path for image in images},
+        labelled.classes, truths, _read_ids(source, options, images), tuple(told),
+    )  # fmt: skip
+
+
+def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledImage]) -> Ids:
+    """Read the ids in the COCO files among the images' label files."""
+    index_of = {image.path: number for number, image in enumerate(images)}
+    reader = SourceReader(source, options, Ledger("skip"))
+    by_image: dict[int, set[int]] = {}
+    by_category: dict[int, set[str]] = {}
+    files = []
+    for name in sorted({image.label_file for image in images if image.label_file.endswith(".json")}):
+        with suppress(BadInput):  # LabelMe's JSON; COCO's was read without a mistake before
+            paths, categories = read_ids(reader, name)
+            files.append(name)
+            for key, path in paths.items():
+                if path in index_of:
+                    by_image.setdefault(key, set()).add(index_of[path])
+            for key, category in categories.items():
+                by_category.setdefault(key, set()).add(category)
+    once = all(len(some) == 1 for some in by_image.values())
+    alike = all(len(some) == 1 for some in by_category.values())
+    return Ids(
+        tuple(files),
+        {key: some.pop() for key, some in by_image.items()} if once else {},
+        {key: some.pop() for key, some in by_category.items()} if alike else {},
+    )

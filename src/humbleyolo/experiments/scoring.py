@@ -1,0 +1,226 @@
+"""Detections measured against labels, and the result as a folder and as text: `humbleyolo score`."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation.assessment import Assessment, assess
+from humbleyolo.evaluation.result_files import read_detections, read_metrics
+from humbleyolo.evaluation.thresholds import find_thresholds
+from humbleyolo.experiments.comparison import Run
+from humbleyolo.experiments.scored_labels import ScoredLabels
+from humbleyolo.geometry.detections import Detections
+from humbleyolo.labels.folder import LABEL_BYTES
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.loader import load_params
+from humbleyolo.params.sections import Evaluate, Render
+from humbleyolo.storage.json import read_json
+
+LABELS = "labels.json"
+SETTINGS = Evaluate(  # where there is no params.yaml; the values of the project's own
+    min_score=0.01, nms_iou=0.5, max_detections=100, mirrored="none", whole_pixels=True,
+    match_iou=0.5, background_iou=0.1, voc_iou=0.5, bins=20, resamples=1000, bootstrap_seed=1,
+)  # fmt: skip
+PAGE = Render(
+    images=12,
+    columns=3,
+    scale=3,
+    min_score=0.5,
+    cells=6,
+    mistakes=6,
+    report_images=1000,
+    report_px=256,
+    report_mb=9.0,
+)
+COCO = (
+    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100", "ar_small", "ar_medium",
+    "ar_large",
+)  # fmt: skip
+_OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
+_CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
+_MOST_CLASSES, _MOST_CONFUSIONS, _WIDTH, _NAME = 12, 4, 80, 16
+_SURE = 0.05  # a lowest score above this says that low scores were left out
+_HERE = "these very labels: somewhat too good"
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Detections and their measurements.
+
+    Attributes:
+        labels: Labels they were measured against.
+        detections: D rows.
+        found: The measurements.
+        threshold_from: Origin of the threshold, in words.
+        told: Lines about what was read and joined.
+    """
+
+    labels: ScoredLabels
+    detections: DetectionTable
+    found: Assessment
+    threshold_from: str
+    told: tuple[str, ...]
+
+
+def settings_here(params: Path) -> tuple[Evaluate, Render]:
+    """Return the sections `evaluate` and `render` of a project, or their common values where there is none.
+
+    Raises:
+        UserError: If params.yaml is there and has mistakes.
+    """
+    if not params.is_file():
+        return SETTINGS, PAGE
+    evaluate, render = load_params(params, "evaluate", "render")
+    return evaluate, render
+
+
+def score(
+    labels: ScoredLabels,
+    detections: DetectionTable,
+    settings: Evaluate,
+    threshold: tuple[float, str] | None,
+    told: Sequence[str] = (),
+) -> Scored:
+    """Measure detections at a threshold, which comes with its origin; None: that of the best F1 on these labels."""
+    best = find_thresholds(labels.truths, detections, len(labels.classes), settings.match_iou)
+    thresholds, why = best, f"the best F1 on {_HERE}"
+    if threshold is not None:
+        thresholds, why = replace(best, overall=threshold[0]), threshold[1]
+    found = assess(labels.truths, detections, labels.classes, thresholds, settings)
+    lowest = float(detections.scores.min(initial=1))
+    if lowest > _SURE:
+        told = [*told, f"note: no score is below {lowest:.2f}; AP counts lower ones too: let the detector write them"]
+    return Scored(labels, detections, found, why, tuple(told))
+
+
+def join_model(
+    labels: ScoredLabels, names: Sequence[str], results: Iterable[Detections]
+) -> tuple[ScoredLabels, DetectionTable, list[str]]:
+    """Return the labels and a model's detections in the classes that both know, and notes about the others.
+
+    `results` are the detections on each image, in order, with labels that count in `names`.
+    """
+    shared = labels.only(names)
+    found = DetectionTable.from_detections(results)
+    label_of = np.array([shared.classes.index(name) if name in shared.classes else -1 for name in names], np.int64)
+    known = replace(found, labels=label_of[found.labels])
+    known = known.take(known.labels >= 0)
+    notes = []
+    if theirs := [name for name in names if name not in labels.classes]:
+        lost = len(found) - len(known)
+        notes.append(f"note: {lost:,} detections of classes that the labels lack are left out: {_few(theirs)}")
+    if ours := [name for name in labels.classes if name not in names]:
+        lost = len(labels.truths) - len(shared.truths)
+        notes.append(f"note: {lost:,} objects of classes that the model lacks are left out: {_few(ours)}")
+    return shared, known, notes
+
+
+def write_result(folder: Path, scored: Scored) -> None:
+    """Write the measurements, the detections, and the labels without their images into a folder that exists.
+
+    Raises:
+        UserError: If a file cannot be written.
+    """
+    scored.found.write(folder, scored.detections)
+    scored.labels.write(folder / LABELS)
+
+
+def is_result(path: Path) -> bool:
+    """Tell if a folder is one that `score` wrote."""
+    return (path / LABELS).is_file()
+
+
+def read_result(folder: Path) -> Run:
+    """Read what `score` wrote, as a run that can be compared.
+
+    Raises:
+        UserError: If a file is missing or damaged.
+    """
+    path = folder / LABELS
+    try:
+        content = read_json(path, LABEL_BYTES)
+        names = tuple(str(one["file_name"]) for one in content["images"])
+        classes = tuple(str(one["name"]) for one in content["categories"])
+        objects = content["annotations"]
+        truths = TruthTable(
+            len(names),
+            np.array([one["image_id"] - 1 for one in objects], np.int64),
+            np.array([one["bbox"] for one in objects], np.float64).reshape(-1, 4),
+            np.array([one["category_id"] - 1 for one in objects], np.int64),
+            np.array([one["iscrowd"] for one in objects], np.bool_),
+        )
+        truths.check_labels(len(classes))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: is damaged ({error}); write it again with `humbleyolo score --output`") from None
+    detections = read_detections(folder / "detections.json", len(names), len(classes))
+    (threshold,) = read_metrics(folder / "metrics.json", "threshold")
+    return Run(str(folder), classes, truths, detections, threshold, names)
+
+
+def report_lines(scored: Scored) -> Iterator[str]:
+    """Yield the result as text of 80 columns."""
+    metrics, tables = scored.found.metrics, scored.found.tables
+    for line in scored.told:
+        yield from _wrapped(line)
+    least = "none" if metrics["threshold"] is None else f"{metrics['threshold']:.3f}"
+    yield from _wrapped(f"threshold: {least}, {scored.threshold_from}")
+    yield ""
+    ends = {row["metric"]: (row["low"], row["high"]) for row in tables["intervals"].to_dict("records")}
+    yield f"{'':<12}{'value':>8}  95 % interval"
+    for name in (*COCO, *_OTHERS):
+        low, high = ends.get(name, (np.nan, np.nan))
+        interval = f"{low:.4f} to {high:.4f}" if np.isfinite([low, high]).all() else ""
+        yield f"{name:<12}{_shown(metrics[name]):>8}  {interval}".rstrip()
+    yield ""
+    yield f"{'mistakes':<18}{'count':>7}  AP at the IoU of a match, won back by repair"
+    for kind in tables["mistakes"].sort_values("ap_gain", ascending=False, kind="stable").to_dict("records"):
+        yield f"{kind['kind']:<18}{kind['count']:>7,}  {_shown(kind['ap_gain'])}"
+    yield ""
+    yield from _class_lines(metrics["per_class"])
+    yield from _confusions(scored)
+
+
+def _wrapped(line: str) -> list[str]:
+    """Return a line in several; paths are not broken."""
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _class_lines(per_class: dict[str, dict[str, Any]]) -> Iterator[str]:
+    yield f"{'class':<{_NAME}}" + "".join(f"{name:>{_column(name)}}" for name in _CLASS_COLUMNS)
+    most = sorted(per_class, key=lambda name: -per_class[name]["objects"])[:_MOST_CLASSES]
+    for name in per_class:
+        if name in most:
+            values = "".join(f"{_shown(per_class[name][key], 3):>{_column(key)}}" for key in _CLASS_COLUMNS)
+            yield f"{textwrap.shorten(name, _NAME - 1, placeholder='...')[: _NAME - 1]:<{_NAME}}{values}"
+    if len(per_class) > len(most):
+        yield f"... and {len(per_class) - len(most):,} classes of fewer objects"
+
+
+def _confusions(scored: Scored) -> Iterator[str]:
+    """Yield a line with the largest confusions of two classes at the threshold."""
+    table = scored.found.tables["confusion"]
+    wrong = table[(table["truth_index"] != table["predicted_index"]) & (table["count"] > 0)]
+    wrong = wrong[(wrong["truth_index"] >= 0) & (wrong["predicted_index"] >= 0)]
+    most = wrong.sort_values("count", ascending=False, kind="stable").head(_MOST_CONFUSIONS)
+    pairs = [f"{row['truth']} as {row['predicted']} {row['count']:,}" for row in most.to_dict("records")]
+    if pairs:
+        yield from _wrapped(f"confused: {'; '.join(pairs)}")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f", ... ({len(names):,})" if len(names) > 5 else "")
+
+
+def _column(name: str) -> int:
+    return max(len(name) + 1, 7)
+
+
+def _shown(value: float | None, digits: int = 4) -> str:
+    if value is None or not np.isfinite(value):
+        return "none"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"

@@ -1,0 +1,214 @@
+"""Numbers and names of a file of detections, and the images and classes that they stand for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from detection_forms import (
+    detectron2,
+    image_id_of,
+    joined,
+    labels_in,
+    name_of,
+    rows,
+    scored,
+    table,
+    ultralytics,
+    write_coco,
+    yolo_text,
+)
+from scoring_cases import table_of_detections, table_of_truths
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.convert import convert
+from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+
+NAMES = ["chat", "rat", "souris"]
+IMAGES = 8
+
+
+def truths_of(classes: int = 2, images: int = IMAGES) -> TruthTable:
+    """Two objects an image, of the first classes in turn; none elsewhere overlaps them."""
+    boxes = [
+        (image, [10 + 60 * place, 10, 50, 40], (image + place) % classes, False)
+        for image in range(images)
+        for place in (0, 1)
+    ]
+    return table_of_truths(images, boxes)
+
+
+def found_on(truths: TruthTable) -> DetectionTable:
+    columns = zip(truths.images.tolist(), truths.boxes_ltwh.tolist(), truths.labels.tolist(), strict=True)
+    return table_of_detections(truths.image_count, [(*one, 0.005 * at) for at, one in enumerate(columns)])
+
+
+def told(folder: Path, path: Path, split: str | None = None, **readings: str) -> str:
+    with labels_in(folder, split) as labels:
+        return " ".join(joined(labels, path, **readings).told)
+
+
+@pytest.mark.parametrize(("first", "words"), [(0, "counts from 0"), (1, "counts from 1")])
+def test_where_classes_count_from_is_decided_by_the_boxes_and_told(first: int, words: str, tmp_path: Path) -> None:
+    two = truths_of()
+    truths = replace(two, labels=two.labels + 1 - first)  # the numbers are 1 and 2, which can be read both ways
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    path = ultralytics(tmp_path / "p.json", found_on(truths), first)
+    said = told(folder, path)
+    assert f"{words} (so {len(truths)} of the surest lie on an object of their class, read otherwise 0" in said
+    assert "image_id is the number in the file's name" in said
+    assert scored(folder, path).found.metrics["ap"] == 1
+
+
+def test_numbers_that_the_boxes_do_not_explain_are_an_error_that_names_the_options(tmp_path: Path) -> None:
+    folder = write_coco(tmp_path / "labels", truths_of(), NAMES)
+    nowhere = table_of_detections(IMAGES, [(image, [300, 300, 9, 9], image % 2, 0.5) for image in range(IMAGES)])
+    path = ultralytics(tmp_path / "p.json", nowhere)
+    with pytest.raises(UserError, match=r"read in 2 ways(?s:.)*--categories 0(?s:.)*--categories 1"):
+        told(folder, path)
+    assert "only 0 of the surest lie on an object" in told(folder, path, categories="1")
+    assert "counts from 0" in told(folder, path, categories="0")
+
+
+def test_a_reading_that_is_only_somewhat_better_is_not_taken(tmp_path: Path) -> None:
+    truths = truths_of()
+    numbers = np.ones(len(truths), np.int64)
+    numbers[np.flatnonzero(truths.labels == 1)[:2]] = 2  # counted from 1, 10 of 16 are right, from 0 the other 6
+    found = replace(found_on(truths), labels=numbers)
+    path = ultralytics(tmp_path / "p.json", found, 0)
+    with pytest.raises(UserError, match=r"from 0: 6 on an object(?s:.)*from 1: 10 on an object"):
+        told(write_coco(tmp_path / "labels", truths, NAMES), path)
+
+
+def test_image_ids_that_are_ids_and_names_are_decided_by_the_boxes(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    content = json.loads((folder / "annotations.json").read_text())
+    number = {image_id_of(image): 3 * (IMAGES - 1 - image) + 5 for image in range(IMAGES)}  # names of other images
+    for one in content["images"]:
+        one["id"] = number[one["id"]]
+    for one in content["annotations"]:
+        one["image_id"] = number[one["image_id"]]
+        one["bbox"][0] += one["image_id"]  # no image is like another
+    (folder / "annotations.json").write_text(json.dumps(content))
+    found = [one | {"score": 0.5} for one in content["annotations"] if one["image_id"] % 2]
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(found))
+    with labels_in(folder) as labels:
+        both = [joined(labels, path, way).detections.images.tolist() for way in ("file", "name")]
+        assert not set(both[0]) & set(both[1])
+        chosen = joined(labels, path)
+    assert chosen.detections.images.tolist() == both[0]
+    assert "image_id is the id in annotations.json" in chosen.told[0]
+
+
+def test_coco_s_own_91_numbers_are_known_where_80_classes_are_labelled(tmp_path: Path) -> None:
+    names = [f"class {label:02}" for label in range(80)]
+    truths = truths_of(80, 80)
+    folder = write_coco(tmp_path / "labels", truths, names)
+    known = [number for number in range(1, 91) if number not in (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)]
+    assert (known[0], known[11], known[79]) == (1, 13, 90)  # person, stop sign, toothbrush
+    content = [
+        {"image_id": image_id_of(image), "category_id": known[label], "bbox": box, "score": score}
+        for image, label, box, score in rows(found_on(truths))
+    ]
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    assert "COCO's own, 1 to 90" in told(folder, tmp_path / "r.json")
+    assert scored(folder, tmp_path / "r.json").found.metrics["ap"] == 1
+
+
+@pytest.mark.parametrize("kind", ["names", "file"])
+def test_classes_can_be_given_in_another_order(kind: str, tmp_path: Path) -> None:
+    truths = truths_of()
+    folder, text = write_coco(tmp_path / "labels", truths, NAMES), yolo_text(tmp_path / "text", found_on(truths))
+    for file in text.iterdir():
+        file.write_text("".join(f"{1 - int(line[0])}{line[1:]}\n" for line in file.read_text().splitlines()))
+    given = "rat,chat"
+    if kind == "file":
+        given = str(tmp_path / "theirs.json")
+        Path(given).write_text('{"categories": [{"id": 0, "name": "rat"}, {"id": 1, "name": "chat"}]}')
+    assert scored(folder, text, categories=given).found.metrics["ap"] == 1
+
+
+def test_what_cannot_be_joined_is_told(tmp_path: Path) -> None:
+    truths = truths_of()
+    found = found_on(truths)
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    content = json.loads(detectron2(tmp_path / "r.json", found.take(found.images != 3)).read_text())
+    content += [content[0] | {"image_id": 5}, content[0] | {"image_id": 5}, content[0] | {"category_id": 77}]
+    (tmp_path / "r.json").write_text(json.dumps(content))
+    said = told(folder, tmp_path / "r.json")
+    assert "2 detections on 1 images (5) that the labels do not have" in said
+    assert "1 detections of 1 classes (77) that the labels lack" in said
+    assert f"no detection on 1 of 8 images ({name_of(3)!r})" in said
+
+
+def test_images_of_another_split_are_told_apart_from_unknown_ones(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES, "_train")
+    content = json.loads((folder / "annotations_train.json").read_text())
+    ids = {one["id"] for one in content["images"][:3]}
+    for split, mine in (("train", False), ("val", True)):
+        part = content | {
+            "images": [one for one in content["images"] if (one["id"] in ids) == mine],
+            "annotations": [one for one in content["annotations"] if (one["image_id"] in ids) == mine],
+        }
+        (folder / f"annotations_{split}.json").write_text(json.dumps(part))
+    found = table(tmp_path / "t.csv", found_on(truths), NAMES)
+    said = told(folder, found, "val")
+    assert "10 detections on 5 images" in said
+    assert "are not scored (of another split, or without labels)" in said
+    assert "not scored" not in told(folder, found)
+    with pytest.raises(UserError, match="no image of the split test; its lists: train 5, val 3"):
+        told(folder, found, "test")
+
+
+def test_a_name_in_two_folders_is_not_guessed(tmp_path: Path) -> None:
+    truths = truths_of(images=4)
+    for folder in ("one", "other"):
+        write_coco(tmp_path / "labels" / folder, truths, NAMES)
+    for file in (tmp_path / "labels/other").glob("*.png"):
+        file.write_bytes((tmp_path / "labels/one" / file.name).read_bytes() + b" ")
+    only_names = yolo_text(tmp_path / "text", found_on(truths))
+    with pytest.raises(UserError, match="no detection is of an image of the labels"):
+        told(tmp_path / "labels", only_names)
+
+
+def test_nothing_in_common_is_an_error_with_both_sides(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder, others = write_coco(tmp_path / "labels", truths, NAMES), [f"no {name}" for name in NAMES]
+    with pytest.raises(UserError, match="'no chat', 'no rat', the labels 'chat', 'rat', 'souris'; say them with"):
+        told(folder, table(tmp_path / "t.csv", found_on(truths), others))
+    path = detectron2(tmp_path / "r.json", found_on(truths))
+    path.write_text(path.read_text().replace('"image_id": ', '"image_id": 7'))
+    with pytest.raises(UserError, match="no detection is of an image of the labels; it has 7100000"):
+        told(folder, path)
+
+
+def test_labels_of_other_formats_are_joined_by_name(tmp_path: Path) -> None:
+    truths = truths_of()
+    found = found_on(truths)
+    theirs = [table(tmp_path / "t.csv", found, NAMES), ultralytics(tmp_path / "p.json", found, 0)]
+    theirs.append(yolo_text(tmp_path / "text", found))
+    coco = write_coco(tmp_path / "coco", truths, NAMES)
+    for to in ("voc", "yolo", "cvat", "csv"):
+        convert(coco, tmp_path / to, to, ReadOptions())
+        for path in theirs:
+            readings = {} if path.suffix == ".csv" else {"categories": "0" if to in ("yolo", "cvat") else "chat,rat"}
+            metrics = scored(tmp_path / to, path, **readings).found.metrics
+            assert (metrics["ap"], metrics["objects"]) == (1, len(truths)), (to, path.name)
+
+
+def test_many_names_are_one_screen(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    found = table(tmp_path / "t.csv", found_on(truths), NAMES)
+    with found.open("a") as file:
+        file.writelines(f"{number}.png,class {number},0.5,1,2,30,40,512,1024\n" for number in range(500))
+    with labels_in(folder) as labels:
+        lines = joined(labels, found).told
+    assert len(lines) < 6
+    assert max(map(len, lines)) < 200
+    assert np.count_nonzero(["500 detections" in line for line in lines]) == 2

@@ -1,0 +1,157 @@
+"""Detections measured against labels, in every form that they come in."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from detection_forms import (
+    QUICK,
+    detectron2,
+    joined,
+    labels_in,
+    name_of,
+    scored,
+    table,
+    ultralytics,
+    write_coco,
+    yolo_text,
+)
+from repository import ROOT
+from scoring_cases import random_case, table_of_detections
+
+from humbleyolo.errors import UserError
+from humbleyolo.experiments.scoring import (
+    COCO,
+    PAGE,
+    SETTINGS,
+    join_model,
+    read_result,
+    report_lines,
+    score,
+    settings_here,
+    write_result,
+)
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.detections import Detections
+from humbleyolo.metrics.tables import DetectionTable
+from tests.metrics.test_coco import flat, pycocotools_scores
+
+SEEDS = [seed for seed in range(40) if all(len(part) > 5 for part in random_case(seed)[:2])][:6]
+
+
+def numbers(found: dict[str, object]) -> list[float | None]:
+    return flat({name: found[name] for name in (*COCO, "per_class")})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_form_of_the_same_detections_has_the_numbers_of_pycocotools(seed: int, tmp_path: Path) -> None:
+    truths, detections, names = random_case(seed)
+    folder = write_coco(tmp_path / "labels", truths, names)
+    expected = pycocotools_scores(truths, detections, len(names))
+    order = np.random.default_rng(seed).permutation(len(detections))
+    forms = [
+        (detectron2(tmp_path / "results.json", detections), {}),
+        (detectron2(tmp_path / "shuffled.json", detections.take(order)), {}),
+        (ultralytics(tmp_path / "predictions.json", detections), {"image_ids": "name", "categories": "1"}),
+        (ultralytics(tmp_path / "older.json", detections, 0), {"image_ids": "name", "categories": "0"}),
+        (ultralytics(tmp_path / "newer.json", detections, file_names=True), {"categories": "1"}),
+        (yolo_text(tmp_path / "text", detections), {"categories": "0"}),
+        (table(tmp_path / "table.csv", detections, names), {}),
+    ]
+    for path, readings in forms:
+        assert numbers(scored(folder, path, **readings).found.metrics) == pytest.approx(expected, abs=1e-9), path.name
+
+
+def case() -> tuple[object, DetectionTable, list[str]]:
+    truths, detections, names = random_case(SEEDS[0])
+    return replace(truths, crowd=np.zeros(len(truths), np.bool_)), detections, names
+
+
+def test_perfect_detections_have_an_ap_of_1_and_no_mistake(tmp_path: Path) -> None:
+    truths, _, names = case()
+    perfect = DetectionTable(
+        truths.image_count, truths.images, truths.boxes_ltwh, truths.labels, np.linspace(0.9, 0.4, len(truths))
+    )
+    found = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "p.json", perfect)).found
+    assert (found.metrics["ap"], found.metrics["voc_ap"], found.metrics["f1"]) == (1, 1, 1)
+    assert found.tables["mistakes"]["count_all"].sum() == 0
+
+
+def test_the_threshold_is_the_best_on_these_labels_or_the_one_given(tmp_path: Path) -> None:
+    truths, detections, names = case()
+    folder, path = write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", detections)
+    with labels_in(folder) as labels:
+        found = joined(labels, path).detections
+        best = score(labels, found, QUICK, None)
+        given = score(labels, found, QUICK, (0.25, "as told"))
+    assert "the best F1 on these very labels" in " ".join(report_lines(best))
+    assert "threshold: 0.250, as told" in report_lines(given)
+    assert best.found.metrics["f1"] >= given.found.metrics["f1"]
+    assert best.found.metrics["ap"] == given.found.metrics["ap"]
+
+
+def test_the_text_fits_80_columns_whatever_the_names(tmp_path: Path) -> None:
+    truths, detections, names = case()
+    names = [f"{name} {'long' * 30}" for name in names]
+    folder, path = write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", detections)
+    lines = list(report_lines(scored(folder, path)))
+    assert len(lines) < 60
+    assert max(map(len, lines)) <= 80
+
+
+def test_low_scores_that_were_left_out_are_told(tmp_path: Path) -> None:
+    truths, detections, names = case()
+    some = detections.take(detections.scores > 0.5)
+    said = " ".join(scored(write_coco(tmp_path / "l", truths, names), detectron2(tmp_path / "r.json", some)).told)
+    assert f"no score is below {some.scores.min():.2f}" in said
+
+
+def test_a_result_is_read_back_as_the_run_that_was_measured(tmp_path: Path) -> None:
+    truths, detections, names = case()
+    one = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", detections))
+    (tmp_path / "out").mkdir()
+    write_result(tmp_path / "out", one)
+    run = read_result(tmp_path / "out")
+    assert run.categories == tuple(names)
+    assert run.file_names == tuple(map(name_of, range(truths.image_count)))
+    assert run.threshold == one.found.metrics["threshold"]
+    for column in ("images", "labels", "crowd", "boxes_ltwh"):
+        assert np.array_equal(getattr(run.truths, column), getattr(one.labels.truths, column))
+    assert json.loads((tmp_path / "out/metrics.json").read_text())["ap"] == one.found.metrics["ap"]
+    (tmp_path / "out/labels.json").write_text('{"images": [], "categories": [], "annotations": [{}]}')
+    with pytest.raises(UserError, match=r"labels.json: is damaged"):
+        read_result(tmp_path / "out")
+
+
+def test_a_model_is_scored_on_the_classes_that_the_labels_share(tmp_path: Path) -> None:
+    truths, detections, names = next(random_case(seed) for seed in SEEDS if len(random_case(seed)[2]) >= 3)
+    model = ("another", names[2], names[0])  # not the labels' second class, and in another order
+    label_of = {0: 2, 2: 1}
+    per_image = []
+    for image in range(truths.image_count):
+        own = detections.take(detections.images == image)
+        labels = np.array([label_of.get(label, 0) for label in own.labels.tolist()], np.int64)
+        per_image.append(Detections(ltwh_to_xyxy(own.boxes_ltwh), own.scores, labels))
+    with labels_in(write_coco(tmp_path / "labels", truths, names)) as labels:
+        shared, found, notes = join_model(labels, model, per_image)
+    assert shared.classes == (names[0], names[2])
+    kept = [(0, 0), (2, 1), *((label, -1) for label in range(1, len(names)) if label != 2)]
+    assert len(found) == sum(np.count_nonzero(detections.labels == label) for label, to in kept if to >= 0)
+    assert len(shared.truths) == np.count_nonzero(np.isin(truths.labels, (0, 2)))
+    assert "classes that the labels lack are left out: another" in notes[0]
+    assert f"classes that the model lacks are left out: {names[1]}" in notes[1]
+
+
+def test_without_a_project_the_values_are_those_of_the_common_params_yaml(tmp_path: Path) -> None:
+    assert settings_here(tmp_path / "params.yaml") == (SETTINGS, PAGE)
+    assert settings_here(ROOT / "params.yaml") == (SETTINGS, PAGE)
+
+
+def test_a_detection_without_a_class_that_was_labelled_counts_as_a_miss(tmp_path: Path) -> None:
+    truths, _, names = case()
+    one = table_of_detections(truths.image_count, [(0, [1, 1, 5, 5], 0, 0.5)])
+    found = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", one)).found.metrics
+    assert found["objects"] == len(truths)
+    assert found["per_class"].keys() == set(names)
