@@ -184,7 +184,7 @@ def test_other_inputs_make_stale_what_reads_them(traced: Traced, project: Projec
 def test_each_file_changed_by_itself_makes_stale_those_that_list_its_room(
     traced: Traced, watched: Watched, project: Project
 ) -> None:
-    sources = project.git("ls-files", "src", "stages", "data/fonts").split()
+    sources = project.git("ls-files", "src", "stages", "data/fonts", "data/start").split()
     assert len(sources) > 100
     deps = {stage: Stage.of(project, stage).deps for stage in STAGES}
     for name in sources:

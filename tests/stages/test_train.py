@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,6 +84,51 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     assert not list(kept.parent.iterdir())
     for name in ("weights.npz", "model.json", "history.csv"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_it_goes_on_from_a_model_of_its_own_with_other_classes(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "first")
+    more = replace(GRID, classes=3)
+    split, val = (encode_split(tmp_path / name, more, 5, ("rat", "dog", "chat")) for name in ("more", "val"))
+    own = PARAMS.model_copy(update={"start": "own", "epochs": 1})
+    capsys.readouterr()
+
+    def go_on(out: str, start: str, kept: Path | None = None) -> bytes:
+        train(1, RUNTIME, MODEL, LOSS, own, split, val, tmp_path / out, kept, tmp_path / start)
+        return (tmp_path / out / "weights.npz").read_bytes()
+
+    second = go_on("second", "first")
+    told = "12 of 12 arrays taken over; classes: rat, chat; new classes: dog"
+    assert capsys.readouterr().err.startswith(f"begins with {tmp_path / 'first'}: {told}\n")
+    info = Network.load(tmp_path / "second").info
+    assert info.categories == ("rat", "dog", "chat")
+    assert re.fullmatch(
+        rf"own: model\.json and .* of sha256 [0-9a-f]{{64}}; {told}; it began from scratch", info.start
+    )
+    assert go_on("again", "first") == second
+
+    # Another model to begin with is another run.
+    monkeypatch.setattr(checkpoint, "SHORTEST_S", 0.0)
+    monkeypatch.setattr(checkpoint.Checkpoint, "remove", lambda _: None)
+    own = own.model_copy(update={"epochs": 2})
+    kept = tmp_path / "kept"
+    go_on("second", "first", kept)
+    capsys.readouterr()
+    go_on("again", "first", kept)
+    assert "continues from epoch" in capsys.readouterr().err
+    go_on("third", "second", kept)
+    assert "is of a run with other start; training starts at the first epoch" in capsys.readouterr().err
+
+
+def test_without_a_model_to_begin_with_nothing_is_written(data: Path, tmp_path: Path) -> None:
+    own = PARAMS.model_copy(update={"start": "own"})
+    with pytest.raises(UserError, match=r"start holds no model; put one there: `cp -r data/model/\. data/start/`"):
+        train(
+            1, RUNTIME, MODEL, LOSS, own, data / "train", data / "val", tmp_path / "model", start=tmp_path / "start"
+        )
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:

@@ -321,7 +321,7 @@ def test_a_signal_stops_it_once_the_run_is_kept(split: EncodedSplit, tmp_path: P
             if len(steps) == 4:
                 os.kill(os.getpid(), number)
 
-        with pytest.raises(KeyboardInterrupt), checkpoint.stop_when_kept():
+        with pytest.raises(KeyboardInterrupt):
             train_network(start(split), split, TRAIN, on_step, lambda _: None, checkpoint)
         assert len(steps) == 4
         assert signal.getsignal(number) is before
@@ -342,27 +342,30 @@ def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
 # -- what a run is
 
 
-def test_parameters_data_and_environment_are_part_of_it(split: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = describe_run([split, split], seed=1, train=TRAIN)
-    assert run == describe_run([split, split], train=TRAIN, seed=1)
+def test_parameters_data_start_and_environment_are_part_of_it(
+    split: EncodedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = describe_run([split, split], "scratch", seed=1, train=TRAIN)
+    assert run == describe_run([split, split], "scratch", train=TRAIN, seed=1)
 
     def differs(other: dict[str, str]) -> set[str]:
         return {name for name in run if run[name] != other[name]}
 
-    assert differs(describe_run([split, split], seed=2, train=TRAIN)) == {"parameters"}
+    assert differs(describe_run([split, split], "own", seed=1, train=TRAIN)) == {"start"}
+    assert differs(describe_run([split, split], "scratch", seed=2, train=TRAIN)) == {"parameters"}
     deeper = TRAIN.model_copy(update={"augment": AUGMENT.model_copy(update={"flip": 0.51})})
-    assert differs(describe_run([split, split], seed=1, train=deeper)) == {"parameters"}
+    assert differs(describe_run([split, split], "scratch", seed=1, train=deeper)) == {"parameters"}
     images = np.array(split.images)
     images[-1, -1, -1, -1] ^= 1
     other = dataclasses.replace(split, images=images)
-    assert differs(describe_run([split, other], seed=1, train=TRAIN)) == {"data"}
+    assert differs(describe_run([split, other], "scratch", seed=1, train=TRAIN)) == {"data"}
     empty = dataclasses.replace(split, boxes=split.boxes[:0], labels=split.labels[:0])
-    assert differs(describe_run([empty, split], seed=1, train=TRAIN)) == {"data"}
+    assert differs(describe_run([empty, split], "scratch", seed=1, train=TRAIN)) == {"data"}
     here = module.describe_environment()
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"cores": "999"})
-    assert not differs(describe_run([split, split], seed=1, train=TRAIN))
+    assert not differs(describe_run([split, split], "scratch", seed=1, train=TRAIN))
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"keras": "9.9"})
-    assert differs(describe_run([split, split], seed=1, train=TRAIN)) == {"environment"}
+    assert differs(describe_run([split, split], "scratch", seed=1, train=TRAIN)) == {"environment"}
 
 
 def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -375,11 +378,11 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "humbleyolo.geometry.grid",
     } <= names
     assert not {name for name in names if name.partition(".")[0] in ("keras", "numpy", "tensorflow")}
-    before = describe_run([])["code"]
+    before = describe_run([], "scratch")["code"]
     changed = tmp_path / "loss.py"
     changed.write_text(Path(sys.modules["humbleyolo.training.losses"].__file__ or "").read_text() + "# More.\n")
     monkeypatch.setattr(sys.modules["humbleyolo.training.losses"], "__file__", str(changed))
-    assert describe_run([])["code"] != before
+    assert describe_run([], "scratch")["code"] != before
 
 
 # -- real kills

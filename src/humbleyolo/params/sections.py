@@ -203,7 +203,7 @@ class Validation(Section):
 
 
 class Backbone(Section):
-    """Training of a pretrained backbone."""
+    """Training of a backbone that has learned before."""
 
     frozen_blocks: Annotated[int, Field(ge=0, le=12)]
     frozen_part: Fraction
@@ -214,7 +214,7 @@ class Backbone(Section):
 class Train(Section):
     """The training loop."""
 
-    start: Literal["scratch", "pretrained"]
+    start: Literal["scratch", "pretrained", "own"]
     backbone: Backbone
     include_val: bool
     epochs: Count
