@@ -1,8 +1,8 @@
 """Train the detector and keep its best epoch.
 
 Reads the encoded train and val splits, the model to begin with if `train.start` is `own`, and the sections `seed`,
-`runtime`, `model`, `loss` and `train` of params.yaml. Writes `weights.npz`, `model.json` and `history.csv`. A stopped
-run goes on from its checkpoint, which is no output.
+`runtime`, `model`, `loss` and `train` of params.yaml. Writes `augmented.png` before it trains, then `weights.npz`,
+`model.json` and `history.csv`. A stopped run goes on from its checkpoint, which is no output.
 """
 
 import sys
@@ -12,6 +12,7 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 
 # isort: split
 from humbleyolo.dataset.encoded_split import join_splits, open_encoded
+from humbleyolo.drawing.preview import write_changed
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
@@ -32,6 +33,9 @@ def train(
     both = join_splits(*splits)
     trainer = build_trainer(seed, runtime, model, loss, train, both if train.include_val else splits[0], start)
     make_folder(out)
+    images, objects = trainer.examples()
+    write_changed(out / "augmented.png", images, *objects, both.categories)
+    print(f"{out / 'augmented.png'} shows the pictures as training changes them", file=sys.stderr)
     run = describe_run(splits, trainer.start, seed=seed, runtime=runtime, model=model, loss=loss, train=train)
     checkpoint = Checkpoint(kept, run) if kept else None
     with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress:

@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
-        "history.csv", "model.json", "weights.npz",
+        "augmented.png", "history.csv", "model.json", "weights.npz",
     ]  # fmt: skip
     network = Network.load(tmp_path / "model")
     assert network.info.categories == ("chat", "rat")
@@ -57,7 +57,8 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     assert (made.what, made.folder) == ("humble trained", tmp_path / "model")
     assert re.match("kept of 2 epochs is [12], ", made.more)
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
-    assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    shown = f"{tmp_path / 'model/augmented.png'} shows the pictures as training changes them"
+    assert [line.split(":")[0] for line in said.splitlines()] == [shown, "epoch 1/2", "epoch 2/2"]
     assert "images/s" in said
     assert "xy " in said
 
@@ -80,9 +81,9 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     assert kept.exists()
     capsys.readouterr()
     train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
-    assert capsys.readouterr().err.startswith("continues from epoch 1/2, step 2 of 2\n")
+    assert capsys.readouterr().err.splitlines()[1] == "continues from epoch 1/2, step 2 of 2"
     assert not list(kept.parent.iterdir())
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
@@ -179,7 +180,7 @@ def test_started_as_dvc_starts_it_the_bytes_are_the_same_on_any_number_of_cores(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert second.returncode == 0, second.stderr
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 

@@ -412,7 +412,7 @@ def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     done = train_stage(tmp_path, "cut", checkpoint="kept")
     assert done.returncode == 0, done.stderr
     assert "continues from epoch " in done.stderr
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not [path.name for path in tmp_path.iterdir() if "kept" in path.name]
 

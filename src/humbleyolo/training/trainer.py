@@ -18,7 +18,7 @@ from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
-from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
+from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
 from humbleyolo.training.optimizer import Optimizer
 from humbleyolo.training.schedule import epoch_order, learning_rate
@@ -28,6 +28,7 @@ from humbleyolo.training.weighted_loss import WeightedLoss
 LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
 
 _PREDICTED = 250  # images that are predicted at a time
+_EXAMPLES = 12  # images that are shown before training
 
 
 class Trainer:
@@ -111,13 +112,23 @@ class Trainer:
         data = self._data
         if not self._augments:
             return [tf.constant(self.loss.targets_of(data, chosen)), tf.constant(data.images[chosen])]
-        size = (data.grid.height, data.grid.width)
-        plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
-        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
-        targets = self.loss.targets(*moved, len(chosen))
-        changes = (plan.scale, plan.shift, plan.window, plan.colour)
-        images = tf.constant(data.images[plan.sources])
-        return [tf.constant(targets), images, *(tf.constant(part, tf.float32) for part in changes)]
+        images, changes, moved = self._augment(epoch, chosen)
+        return [tf.constant(self.loss.targets(*moved, len(chosen))), images, *changes]
+
+    def _augment(self, epoch: int, chosen: Ints) -> tuple[tf.Tensor, list[tf.Tensor], Moved]:
+        """Return the images that a plan begins from, the plan, and the objects where it moves them."""
+        data, augment = self._data, self._train.augment
+        plan = draw_plan(self._seed, epoch, chosen, len(data), (data.grid.height, data.grid.width), augment)
+        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, augment.min_visible)
+        changes = [tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)]
+        return tf.constant(data.images[plan.sources]), changes, moved
+
+    def examples(self) -> tuple[Uint8s, Moved]:
+        """Return (N, H, W, 3) images of the first batch as the network sees them, 12 at most, and their objects."""
+        chosen = np.sort(epoch_order(self._seed, 0, len(self._data))[: min(_EXAMPLES, self._train.batch)])
+        images, changes, moved = self._augment(0, chosen)
+        seen = change_images(images, self._data.fill, *changes)
+        return np.round(seen.numpy()).astype(np.uint8), moved
 
     def _augmented_step(
         self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
