@@ -208,7 +208,7 @@ ARTICLE = {
     "train.schedule": "inverse_time",
     "train.augment": {
         "flip": 0.5, "flip_vertical": 0.5, "scale": 0.1, "translate": 0.1, "crop": 0.1, "brightness": 0.1,
-        "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "min_visible": 0.4,
+        "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "cutout": 0.3, "min_visible": 0.4,
     },
 }  # fmt: skip
 FREE = {"dataset.synthetic.placement": "free"}

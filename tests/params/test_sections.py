@@ -124,6 +124,7 @@ WRONG_VALUES = [
     ("loss.aligned.beta", "11", "11", "10 or less"),
     ("loss.aligned.gamma", ".nan", "nan", "a finite number"),
     ("train.start", "imagenet", "'imagenet'", "'scratch', 'pretrained' or 'own'"),
+    ("train.augment.cutout", "1.1", "1.1", "1 or less"),
     ("train.backbone.frozen_blocks", "13", "13", "12 or less"),
     ("train.backbone.frozen_blocks", "0.5", "0.5", "a whole number"),
     ("train.backbone.frozen_part", "1.5", "1.5", "1 or less"),

@@ -29,7 +29,9 @@ from humbleyolo.training.loop import Trained, train_network
 from humbleyolo.training.trainer import Trainer, build_trainer
 
 RUN = {"parameters": "1", "data": "2"}
-AUGMENT = PLAIN.augment.model_copy(update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3})
+AUGMENT = PLAIN.augment.model_copy(
+    update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3, "cutout": 0.3}
+)
 TRAIN = PLAIN.model_copy(update={"weight_decay": 0.01, "clip_norm": 1.0, "augment": AUGMENT})
 
 

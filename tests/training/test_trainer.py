@@ -135,7 +135,9 @@ def test_examples_are_what_the_first_step_learns_from(tiny: EncodedSplit) -> Non
     np.testing.assert_array_equal(moved.labels, tiny.labels[inside])
     np.testing.assert_array_equal(chosen[moved.image_index], tiny.image_index[inside])
 
-    strengths = PLAIN.augment.model_copy(update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3})
+    strengths = PLAIN.augment.model_copy(
+        update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3, "cutout": 0.5}
+    )
     trainer = start(tiny, train=PLAIN.model_copy(update={"augment": strengths}))
     images, moved = trainer.examples()
     targets, sources, *plan = trainer.inputs(0, chosen)

@@ -191,6 +191,7 @@ class Augment(Section):
     saturation: Strength
     hue: Annotated[float, Field(ge=0, le=0.5)]
     mosaic: Fraction
+    cutout: Fraction
     min_visible: Fraction
 
 

@@ -59,7 +59,8 @@ class Trainer:
         height, width = data.grid.height, data.grid.width
         self._augments = changes_anything(train.augment)
         layers = 4 if train.augment.mosaic else 1
-        plan = [(layers, 2), (layers, 2), (layers, 4), (4,)] if self._augments else []
+        cut = [(4,)] if train.augment.cutout else []
+        plan = [(layers, 2), (layers, 2), (layers, 4), (4,), *cut] if self._augments else []
         pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
         shapes = (self.loss.target_shape, *plan)
         targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in shapes)
@@ -120,7 +121,8 @@ class Trainer:
         data, augment = self._data, self._train.augment
         plan = draw_plan(self._seed, epoch, chosen, len(data), (data.grid.height, data.grid.width), augment)
         moved = move_boxes(plan, data.boxes, data.labels, data.offsets, augment.min_visible)
-        changes = [tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)]
+        parts = (plan.scale, plan.shift, plan.window, plan.colour, *([plan.cut] if augment.cutout else []))
+        changes = [tf.constant(part, tf.float32) for part in parts]
         return tf.constant(data.images[plan.sources]), changes, moved
 
     def examples(self) -> tuple[Uint8s, Moved]:
