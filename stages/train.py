@@ -1,16 +1,18 @@
 """Train the detector and keep its best epoch.
 
-Reads the encoded train and val splits and the sections `seed`, `runtime`, `model`, `loss` and `train` of params.yaml.
-Writes `weights.npz`, `model.json` and `history.csv`. A stopped run goes on from its checkpoint, which is no output.
+Reads the encoded train and val splits, the model to begin with if `train.start` is `own`, and the sections `seed`,
+`runtime`, `model`, `loss` and `train` of params.yaml. Writes `augmented.png` before it trains, then `weights.npz`,
+`model.json` and `history.csv`. A stopped run goes on from its checkpoint, which is no output.
 """
 
-from contextlib import nullcontext
+import sys
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
 from humbleyolo.dataset.encoded_split import join_splits, open_encoded
+from humbleyolo.drawing.preview import write_changed
 from humbleyolo.metrics.history import write_history
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
@@ -19,28 +21,26 @@ from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network
-from humbleyolo.training.pretrained import STARTS
 from humbleyolo.training.progress_bar import TrainingProgress
 from humbleyolo.training.trainer import build_trainer
 
 
 def train(
     seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: Path, val: Path, out: Path,
-    kept: Path | None = None,
+    kept: Path | None = None, start: Path | None = None,
 ) -> Made:  # fmt: skip
-    """Train on `data`, choose the epoch on `val`, and write the model into `out`; `kept` is the checkpoint's file."""
-    splits = (open_encoded(data), open_encoded(val))
-    both = join_splits(*splits)
-    trainer = build_trainer(seed, runtime, model, loss, train, both if train.include_val else splits[0])
+    """Train on `data`, choose the epoch on `val`, write into `out`; resume from `kept`, begin with model `start`."""
+    both = join_splits(*(splits := (open_encoded(data), open_encoded(val))))
+    trainer = build_trainer(seed, runtime, model, loss, train, both if train.include_val else splits[0], start)
     make_folder(out)
-    run = describe_run(splits, seed=seed, runtime=runtime, model=model, loss=loss, train=train)
+    images, objects = trainer.examples()
+    write_changed(out / "augmented.png", images, *objects, both.categories)
+    print(f"{out / 'augmented.png'} shows the pictures as training changes them", file=sys.stderr)
+    run = describe_run(splits, trainer.start, seed=seed, runtime=runtime, model=model, loss=loss, train=train)
     checkpoint = Checkpoint(kept, run) if kept else None
-    with (
-        TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress,
-        checkpoint.stop_when_kept() if checkpoint else nullcontext(),
-    ):
+    with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress:
         trained = train_network(trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on)
-    save_model(out, ModelInfo(model, both.grid, both.categories, both.fill, STARTS[train.start]), trained.weights)
+    save_model(out, ModelInfo(model, both.grid, both.categories, both.fill, trainer.start), trained.weights)
     write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()
@@ -49,12 +49,12 @@ def train(
 
 
 def main() -> Made:
-    """Run `python -m stages.train --checkpoint <file> <train split> <val split> <model>`."""
-    paths = read_paths("train", __doc__, "train", "val", "out", "--checkpoint")
+    """Run `python -m stages.train --start <model> --checkpoint <file> <train split> <val split> <model>`."""
+    paths = read_paths("train", __doc__, "train", "val", "out", "--start", "--checkpoint")
     seed, runtime, model, loss, params = load_params(Path("params.yaml"), "seed", "runtime", "model", "loss", "train")
     start_runtime(runtime)
-    return train(seed, runtime, model, loss, params, paths.train, paths.val, paths.out, paths.checkpoint)
+    return train(seed, runtime, model, loss, params, paths.train, paths.val, paths.out, paths.checkpoint, paths.start)
 
 
 if __name__ == "__main__":
-    run_stage("train", main, "lower train.batch, model.width, or encode.height and encode.width")
+    run_stage("train", main, "lower train.batch, model.width, or encode.height and encode.width", sys.argv[2:3])

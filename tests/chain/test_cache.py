@@ -184,7 +184,7 @@ def test_other_inputs_make_stale_what_reads_them(traced: Traced, project: Projec
 def test_each_file_changed_by_itself_makes_stale_those_that_list_its_room(
     traced: Traced, watched: Watched, project: Project
 ) -> None:
-    sources = project.git("ls-files", "src", "stages", "data/fonts").split()
+    sources = project.git("ls-files", "src", "stages", "data/fonts", "data/start").split()
     assert len(sources) > 100
     deps = {stage: Stage.of(project, stage).deps for stage in STAGES}
     for name in sources:
@@ -208,7 +208,7 @@ ARTICLE = {
     "train.schedule": "inverse_time",
     "train.augment": {
         "flip": 0.5, "flip_vertical": 0.5, "scale": 0.1, "translate": 0.1, "crop": 0.1, "brightness": 0.1,
-        "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "min_visible": 0.4,
+        "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "cutout": 0.3, "min_visible": 0.4,
     },
 }  # fmt: skip
 FREE = {"dataset.synthetic.placement": "free"}

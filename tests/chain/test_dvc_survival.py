@@ -101,7 +101,7 @@ def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -
     assert "Traceback" not in said
     assert not again.stages()
     files = sorted(path.name for path in (long.path / "data/model").iterdir())
-    assert files == ["history.csv", "model.json", "weights.npz"]  # those of the run before
+    assert files == ["augmented.png", "history.csv", "model.json", "weights.npz"]  # those of the run before
 
     other = Started(long)
     long.set("train.epochs", 20_001)
@@ -176,6 +176,6 @@ def test_a_stage_killed_and_gone_on_with_gives_the_bytes_of_one_that_never_was(
     assert again.process.returncode == 0, said
     assert "continues from epoch " in said
     whole.dvc("repro", "train")
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         model = Path("data/model") / name
         assert (project.path / model).read_bytes() == (whole.path / model).read_bytes(), name

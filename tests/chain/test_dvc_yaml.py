@@ -101,11 +101,22 @@ def test_a_stage_writes_into_its_own_folder_alone(stage):
 
 
 def test_every_data_dependency_is_an_output_of_a_stage_before():
-    known = {"${dataset.inputs}"}
+    known = {"${dataset.inputs}", "data/start"}
     for stage, entry in PIPELINE["stages"].items():
         data = {dep for dep in entry["deps"] if not dep.startswith(("src/", "stages/"))}
         assert data <= known, stage
         known |= set(declared_outs(stage))
+
+
+def test_training_depends_on_the_model_that_it_begins_with():
+    train = PIPELINE["stages"]["train"]
+    assert "data/start" in train["deps"]
+    # A training checks the folder behind its first option for edits while it runs.
+    assert train["cmd"].startswith("python -m stages.train --start data/start ")
+    tracked = subprocess.run(["git", "ls-files", "data/start"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert tracked.stdout.split() == ["data/start/README.md"]  # no model, and the folder is there for DVC
+    model = ["git", "check-ignore", "--quiet", "data/start/model.json"]
+    assert subprocess.run(model, cwd=ROOT, check=False).returncode == 0
 
 
 def test_training_never_sees_the_test_split():

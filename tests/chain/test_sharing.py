@@ -239,7 +239,7 @@ class TestABucket:
         assert {Path(path).name for path in reads} == names | {"val.zip", "test.zip"}  # as the document says
         cache = objects(third / ".dvc/cache")
         unread = [object_name(before[path]) for path in set(before) - reads - made]
-        assert len(unread) == 4
+        assert len(unread) == 5
         assert not cache & set(unread)
         first, metrics = team.first / "data/evaluation/metrics.json", third / "data/evaluation/metrics.json"
         assert first.read_bytes() != metrics.read_bytes()
@@ -507,7 +507,7 @@ def test_a_tagged_model_in_an_empty_folder_has_the_reported_ap(team: Team, tmp_p
     assert blocks(README)[3] in get
 
     team.run(put(get, {PROJECT_URL: str(team.origin)}), tmp_path)
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "model" / name).read_bytes() == (project.path / "data/model" / name).read_bytes()
     assert json.loads((tmp_path / "evaluation/metrics.json").read_text()) == reported
     assert ap_of(tmp_path / "test.zip", tmp_path / "found.json") == pytest.approx(reported["ap"], abs=1e-12)

@@ -1,4 +1,4 @@
-"""The first images of a split as one picture."""
+"""Some images of a split as one picture."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.drawing.preview import write_preview
+from humbleyolo.drawing.preview import write_changed, write_preview
 from humbleyolo.storage.png import encode_png
 
 
@@ -25,3 +25,24 @@ def test_a_preview_of_any_shape(tmp_path: Path, height: int, width: int, count: 
         assert image.width < 4000
         assert image.height < 4000
         assert len(image.getcolors(1 << 24) or []) > 3
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 12), (16, 24, 1), (320, 240, 5), (300, 600, 12)])
+def test_changed_images_have_tiles_of_one_size_with_the_boxes_of_their_own(
+    tmp_path: Path, height: int, width: int, count: int
+) -> None:
+    images = np.full((count, height, width, 3), 90, np.uint8)
+    boxes = np.array([[4.0, 4.0, 12.0, 12.0]])
+    none = np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, np.int64)
+    write_changed(tmp_path / "none.png", images, *none, ["chat"])
+    for last in (0, count - 1):
+        path = tmp_path / f"{last}.png"
+        write_changed(path, images, boxes, np.zeros(1, np.int32), np.array([last]), ["chat"])
+        with Image.open(path) as image, Image.open(tmp_path / "none.png") as bare:
+            assert image.size == bare.size
+            assert image.width <= 1200
+            (rows, cols) = np.nonzero((np.asarray(image) != np.asarray(bare)).any(axis=-1))
+            across, down = (image.width - 14) / min(count, 4), image.height / (-(-count // 4))
+            assert np.ptp(cols) < across
+            assert np.ptp(rows) < down
+            assert (cols.min() // across, rows.mean() // down) == (last % 4, last // 4)

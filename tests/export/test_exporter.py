@@ -23,6 +23,7 @@ from humbleyolo.export import exporter as export_run
 from humbleyolo.export.card import sha256
 from humbleyolo.export.exporter import SUFFIX, Precision, Settings, export
 from humbleyolo.export.targets import WRITE
+from humbleyolo.models.artifact import BEGAN
 from humbleyolo.training.pretrained import STARTS
 
 EVERY: list[tuple[str, Precision]] = [
@@ -171,6 +172,9 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
     )
     (rich / "dataset/ledger.csv").write_text("file,kind\na,zero-area\nb,zero-area\nc,crossed\n")
     (tmp_path / "params.yaml").write_text("seed: 1\n")
+    began = f"own: 12 of 12 arrays{BEGAN}{STARTS['pretrained']}"
+    info = json.loads((rich / "model/model.json").read_text()) | {"start": began}
+    (rich / "model/model.json").write_text(json.dumps(info))
     export(rich / "model", tmp_path / "m.keras", rich, Settings("keras", "float32", None, None, None))
     card = (tmp_path / "m.keras.md").read_text()
     for line in (
@@ -180,6 +184,8 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
         "| train | 7 | 9 | 4 | 5 |",
         "| zero-area | 2 |",
         "seed: 1",
+        f"Training began from {began}.",
+        "The weights that training first began with are under the Apache License 2.0.",
         "to show a box: 0.41 (the best on val",
         "overlap by more than 0.4, one; at most 60 stay. Edges are then rounded to whole pixels",
     ):

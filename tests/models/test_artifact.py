@@ -263,6 +263,8 @@ def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> Non
         lambda content: content.pop("start"),
         lambda content: content.update(start="elsewhere"),
         lambda content: content.update(start="pretrained: a\n# b"),
+        lambda content: content.update(start="own: a; it began from own"),
+        lambda content: content.update(start="own: a\n; it began from scratch"),
         lambda content: content["model"].update(name="resnet"),
         lambda content: content["model"].update(width=1000.0),
         lambda content: content["model"].pop("depth"),

@@ -45,7 +45,7 @@ EVERYTHING = PLAIN.model_copy(
         "augment": PLAIN.augment.model_copy(
             update={
                 "flip": 0.5, "flip_vertical": 0.5, "scale": 0.2, "translate": 0.1, "crop": 0.1, "brightness": 0.1,
-                "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5,
+                "contrast": 0.1, "saturation": 0.1, "hue": 0.1, "mosaic": 0.5, "cutout": 0.3,
             }
         )
     }

@@ -122,7 +122,8 @@ WRONG_TOGETHER = [
     ),
     (
         [("train.start", "pretrained")],
-        "train.start: pretrained weights are there for model lite alone, not compact; allowed: scratch (model.name)",
+        "train.start: pretrained weights are there for model lite alone, not compact; allowed: scratch, own "
+        "(model.name)",
     ),
     (
         [("train.include_val", "true"), ("train.patience", "3")],
@@ -147,7 +148,8 @@ def test_a_batch_larger_than_the_drawn_split_is_right_for_labelled_images(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "network", [[("model.name", "lite"), ("train.start", "pretrained")], [("model.edges", "true")]]
+    "network",
+    [[("model.name", "lite"), ("train.start", "pretrained")], [("model.edges", "true"), ("train.start", "own")]],
 )
 @pytest.mark.parametrize("loss", ["aligned", "iou"])
 def test_networks_that_reach_beyond_a_cell_take_either_loss(network, loss, tmp_path):

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "model")
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
-        "history.csv", "model.json", "weights.npz",
+        "augmented.png", "history.csv", "model.json", "weights.npz",
     ]  # fmt: skip
     network = Network.load(tmp_path / "model")
     assert network.info.categories == ("chat", "rat")
@@ -56,7 +57,8 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     assert (made.what, made.folder) == ("humble trained", tmp_path / "model")
     assert re.match("kept of 2 epochs is [12], ", made.more)
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
-    assert [line.split(":")[0] for line in said.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    shown = f"{tmp_path / 'model/augmented.png'} shows the pictures as training changes them"
+    assert [line.split(":")[0] for line in said.splitlines()] == [shown, "epoch 1/2", "epoch 2/2"]
     assert "images/s" in said
     assert "xy " in said
 
@@ -79,10 +81,55 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     assert kept.exists()
     capsys.readouterr()
     train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
-    assert capsys.readouterr().err.startswith("continues from epoch 1/2, step 2 of 2\n")
+    assert capsys.readouterr().err.splitlines()[1] == "continues from epoch 1/2, step 2 of 2"
     assert not list(kept.parent.iterdir())
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_it_goes_on_from_a_model_of_its_own_with_other_classes(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "first")
+    more = replace(GRID, classes=3)
+    split, val = (encode_split(tmp_path / name, more, 5, ("rat", "dog", "chat")) for name in ("more", "val"))
+    own = PARAMS.model_copy(update={"start": "own", "epochs": 1})
+    capsys.readouterr()
+
+    def go_on(out: str, start: str, kept: Path | None = None) -> bytes:
+        train(1, RUNTIME, MODEL, LOSS, own, split, val, tmp_path / out, kept, tmp_path / start)
+        return (tmp_path / out / "weights.npz").read_bytes()
+
+    second = go_on("second", "first")
+    told = "12 of 12 arrays taken over; classes: rat, chat; new classes: dog"
+    assert capsys.readouterr().err.startswith(f"begins with {tmp_path / 'first'}: {told}\n")
+    info = Network.load(tmp_path / "second").info
+    assert info.categories == ("rat", "dog", "chat")
+    assert re.fullmatch(
+        rf"own: model\.json and .* of sha256 [0-9a-f]{{64}}; {told}; it began from scratch", info.start
+    )
+    assert go_on("again", "first") == second
+
+    # Another model to begin with is another run.
+    monkeypatch.setattr(checkpoint, "SHORTEST_S", 0.0)
+    monkeypatch.setattr(checkpoint.Checkpoint, "remove", lambda _: None)
+    own = own.model_copy(update={"epochs": 2})
+    kept = tmp_path / "kept"
+    go_on("second", "first", kept)
+    capsys.readouterr()
+    go_on("again", "first", kept)
+    assert "continues from epoch" in capsys.readouterr().err
+    go_on("third", "second", kept)
+    assert "is of a run with other start; training starts at the first epoch" in capsys.readouterr().err
+
+
+def test_without_a_model_to_begin_with_nothing_is_written(data: Path, tmp_path: Path) -> None:
+    own = PARAMS.model_copy(update={"start": "own"})
+    with pytest.raises(UserError, match=r"start holds no model; put one there: `cp -r data/model/\. data/start/`"):
+        train(
+            1, RUNTIME, MODEL, LOSS, own, data / "train", data / "val", tmp_path / "model", start=tmp_path / "start"
+        )
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) -> None:
@@ -133,7 +180,7 @@ def test_started_as_dvc_starts_it_the_bytes_are_the_same_on_any_number_of_cores(
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert second.returncode == 0, second.stderr
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 

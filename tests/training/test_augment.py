@@ -1,5 +1,6 @@
 """Boxes move exactly with the pixels, and what is drawn depends on (seed, epoch, image) alone."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from humbleyolo.params.sections import Augment
 from humbleyolo.training.augment import Plan, change_images, changes_anything, draw_plan, move_boxes
 
 HEIGHT, WIDTH = 48, 80
+PARTS = [field.name for field in dataclasses.fields(Plan)]
 STILL = dict.fromkeys(Augment.model_fields, 0.0)
 
 
@@ -20,7 +22,7 @@ def augment(**strengths: float) -> Augment:
 
 
 def pixels_of(plan: Plan, images: np.ndarray, fill: float = 0) -> np.ndarray:
-    parts = [tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour)]
+    parts = [tf.constant(part, tf.float32) for part in (plan.scale, plan.shift, plan.window, plan.colour, plan.cut)]
     return change_images(tf.constant(images[plan.sources]), fill, *parts).numpy()
 
 
@@ -128,7 +130,7 @@ def test_a_draw_depends_on_seed_epoch_and_image_alone() -> None:
     size = (HEIGHT, WIDTH)
     whole = draw_plan(4, 7, images, 12, size, change)
     part = draw_plan(4, 7, images[::-1][3:5], 12, size, change)
-    for name in ("sources", "scale", "shift", "window", "colour"):
+    for name in PARTS:
         assert np.array_equal(getattr(part, name), getattr(whole, name)[::-1][3:5]), name
     for seed, epoch in ((5, 7), (4, 8)):
         assert not np.array_equal(draw_plan(seed, epoch, images, 12, size, change).scale, whole.scale)
@@ -200,6 +202,7 @@ def test_what_shrinks_is_averaged_and_not_skipped() -> None:
     plan = Plan(
         np.zeros((1, 1), np.int64), np.full(shape, 1 / 3), np.full(shape, 10.0),
         np.array([[[0.0, 0, size, size]]]), np.array([[0, 1, 1, 0]], np.float32),
+        np.zeros((1, 4)),
     )  # fmt: skip
     inside = pixels_of(plan, images)[0, 12:18, 12:18]
     assert np.abs(inside - 127.5).max() < 20
@@ -207,7 +210,82 @@ def test_what_shrinks_is_averaged_and_not_skipped() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_windows_and_shifts_are_whole_pixels(seed: int) -> None:
-    strengths = augment(scale=0.3, translate=0.3, crop=0.3, flip=0.5, flip_vertical=0.5, mosaic=0.7)
+    strengths = augment(scale=0.3, translate=0.3, crop=0.3, flip=0.5, flip_vertical=0.5, mosaic=0.7, cutout=0.5)
     plan = draw_plan(seed, 0, np.arange(8), 8, (50, 70), strengths)
     np.testing.assert_array_equal(plan.window, np.round(plan.window))
+    np.testing.assert_array_equal(plan.cut, np.round(plan.cut))
     np.testing.assert_array_equal(plan.shift, np.round(plan.shift))
+
+
+# -- cut-outs
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.05, 1), st.sampled_from([0.0, 0.7]), st.sampled_from([0.0, 0.3, 0.7]), st.integers(0, 10**6))
+def test_a_cut_out_fills_pixels_and_drops_whom_nobody_can_see(
+    part: float, mosaic: float, min_visible: float, seed: int
+) -> None:
+    """Pixel by pixel and object by object, against the same plan without it."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 200, (5, HEIGHT, WIDTH, 3), np.uint8)
+    corners = np.sort(rng.uniform(0, 1, (40, 2, 2)), axis=1) * (WIDTH, HEIGHT)
+    boxes, labels, offsets = corners.reshape(-1, 4), np.arange(40, dtype=np.int32), np.arange(0, 41, 8)
+    strengths = {"flip": 0.5, "translate": 0.2, "mosaic": mosaic}
+    size = (HEIGHT, WIDTH)
+    bare, plan = (
+        draw_plan(seed, 1, np.arange(5), 5, size, augment(**strengths, cutout=cutout)) for cutout in (0.0, part)
+    )
+    without, pictures = pixels_of(bare, images, 230), pixels_of(plan, images, 230)
+    for picture, before, (left, top, right, bottom) in zip(pictures, without, plan.cut.tolist(), strict=True):
+        assert 0 <= left <= right <= WIDTH
+        assert 0 <= top <= bottom <= HEIGHT
+        assert right - left <= part * WIDTH + 0.5
+        assert bottom - top <= part * HEIGHT + 0.5
+        for y in range(HEIGHT):
+            for x in range(WIDTH):
+                filled = left <= x < right and top <= y < bottom
+                assert (picture[y, x] == (230 if filled else before[y, x])).all()
+
+    whole = move_boxes(bare, boxes, labels, offsets, 0.0)
+    visible = move_boxes(plan, boxes, labels, offsets, min_visible)
+    expected = []
+    for box, label, place in zip(whole.boxes.tolist(), whole.labels.tolist(), whole.image_index, strict=True):
+        (left, top, right, bottom), cut = box, plan.cut[place]
+        across = max(0.0, min(right, cut[2]) - max(left, cut[0]))
+        down = max(0.0, min(bottom, cut[3]) - max(top, cut[1]))
+        seen = (right - left) * (bottom - top) - across * down
+        sides = boxes[label, 2:] - boxes[label, :2]  # mosaics shrink: the whole object's, in the new image
+        layer = next(one for one in range(plan.sources.shape[1]) if label // 8 == plan.sources[place, one]
+                     and inside(box, plan.window[place, one]))  # fmt: skip
+        if seen > 0 and seen >= min_visible * (sides * np.abs(plan.scale[place, layer])).prod():
+            expected.append((place, label, box))
+    found = list(zip(visible.image_index, visible.labels.tolist(), visible.boxes.tolist(), strict=True))
+    assert found == expected
+
+
+def inside(box: list[float], window: np.ndarray) -> bool:
+    return bool((window[:2] <= box[:2]).all() and (box[2:] <= window[2:]).all())
+
+
+def test_a_cut_out_covers_an_object_in_part_or_as_a_whole() -> None:
+    box = np.array([[10.0, 10.0, 30.0, 20.0]])
+    plan = draw_plan(0, 0, np.arange(1), 1, (HEIGHT, WIDTH), augment())
+    for cut, least, left in (
+        ((10, 0, 22, 48), 0.4, 1), ((10, 0, 22, 48), 0.41, 0), ((0, 0, 80, 48), 0.0, 0), ((30, 0, 80, 48), 1.0, 1)
+    ):  # fmt: skip
+        plan.cut[:] = cut
+        kept = drawn_boxes(plan, box, least)
+        assert kept.boxes.tolist() == box.tolist()[:left]
+
+
+def test_a_cut_out_of_0_changes_no_bit_of_a_plan_and_another_one_nothing_else() -> None:
+    others = augment(**dict.fromkeys(set(STILL) - {"hue", "cutout"}, 0.5))
+    size, chosen = (HEIGHT, WIDTH), np.arange(6)
+    bare, plan = (draw_plan(3, 2, chosen, 6, size, others.model_copy(update={"cutout": part})) for part in (0.0, 0.8))
+    for name in PARTS:
+        assert (getattr(bare, name).tobytes() == getattr(plan, name).tobytes()) == (name != "cut"), name
+    images = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
+    parts = [tf.constant(part, tf.float32) for part in (bare.scale, bare.shift, bare.window, bare.colour)]
+    np.testing.assert_array_equal(
+        change_images(tf.constant(images[bare.sources]), 9, *parts), pixels_of(bare, images, 9)
+    )

@@ -29,7 +29,9 @@ from humbleyolo.training.loop import Trained, train_network
 from humbleyolo.training.trainer import Trainer, build_trainer
 
 RUN = {"parameters": "1", "data": "2"}
-AUGMENT = PLAIN.augment.model_copy(update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3})
+AUGMENT = PLAIN.augment.model_copy(
+    update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3, "cutout": 0.3}
+)
 TRAIN = PLAIN.model_copy(update={"weight_decay": 0.01, "clip_norm": 1.0, "augment": AUGMENT})
 
 
@@ -321,7 +323,7 @@ def test_a_signal_stops_it_once_the_run_is_kept(split: EncodedSplit, tmp_path: P
             if len(steps) == 4:
                 os.kill(os.getpid(), number)
 
-        with pytest.raises(KeyboardInterrupt), checkpoint.stop_when_kept():
+        with pytest.raises(KeyboardInterrupt):
             train_network(start(split), split, TRAIN, on_step, lambda _: None, checkpoint)
         assert len(steps) == 4
         assert signal.getsignal(number) is before
@@ -342,27 +344,30 @@ def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
 # -- what a run is
 
 
-def test_parameters_data_and_environment_are_part_of_it(split: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = describe_run([split, split], seed=1, train=TRAIN)
-    assert run == describe_run([split, split], train=TRAIN, seed=1)
+def test_parameters_data_start_and_environment_are_part_of_it(
+    split: EncodedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = describe_run([split, split], "scratch", seed=1, train=TRAIN)
+    assert run == describe_run([split, split], "scratch", train=TRAIN, seed=1)
 
     def differs(other: dict[str, str]) -> set[str]:
         return {name for name in run if run[name] != other[name]}
 
-    assert differs(describe_run([split, split], seed=2, train=TRAIN)) == {"parameters"}
+    assert differs(describe_run([split, split], "own", seed=1, train=TRAIN)) == {"start"}
+    assert differs(describe_run([split, split], "scratch", seed=2, train=TRAIN)) == {"parameters"}
     deeper = TRAIN.model_copy(update={"augment": AUGMENT.model_copy(update={"flip": 0.51})})
-    assert differs(describe_run([split, split], seed=1, train=deeper)) == {"parameters"}
+    assert differs(describe_run([split, split], "scratch", seed=1, train=deeper)) == {"parameters"}
     images = np.array(split.images)
     images[-1, -1, -1, -1] ^= 1
     other = dataclasses.replace(split, images=images)
-    assert differs(describe_run([split, other], seed=1, train=TRAIN)) == {"data"}
+    assert differs(describe_run([split, other], "scratch", seed=1, train=TRAIN)) == {"data"}
     empty = dataclasses.replace(split, boxes=split.boxes[:0], labels=split.labels[:0])
-    assert differs(describe_run([empty, split], seed=1, train=TRAIN)) == {"data"}
+    assert differs(describe_run([empty, split], "scratch", seed=1, train=TRAIN)) == {"data"}
     here = module.describe_environment()
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"cores": "999"})
-    assert not differs(describe_run([split, split], seed=1, train=TRAIN))
+    assert not differs(describe_run([split, split], "scratch", seed=1, train=TRAIN))
     monkeypatch.setattr(module, "describe_environment", lambda: here | {"keras": "9.9"})
-    assert differs(describe_run([split, split], seed=1, train=TRAIN)) == {"environment"}
+    assert differs(describe_run([split, split], "scratch", seed=1, train=TRAIN)) == {"environment"}
 
 
 def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -375,11 +380,11 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         "humbleyolo.geometry.grid",
     } <= names
     assert not {name for name in names if name.partition(".")[0] in ("keras", "numpy", "tensorflow")}
-    before = describe_run([])["code"]
+    before = describe_run([], "scratch")["code"]
     changed = tmp_path / "loss.py"
     changed.write_text(Path(sys.modules["humbleyolo.training.losses"].__file__ or "").read_text() + "# More.\n")
     monkeypatch.setattr(sys.modules["humbleyolo.training.losses"], "__file__", str(changed))
-    assert describe_run([])["code"] != before
+    assert describe_run([], "scratch")["code"] != before
 
 
 # -- real kills
@@ -409,7 +414,7 @@ def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     done = train_stage(tmp_path, "cut", checkpoint="kept")
     assert done.returncode == 0, done.stderr
     assert "continues from epoch " in done.stderr
-    for name in ("weights.npz", "model.json", "history.csv"):
+    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert not [path.name for path in tmp_path.iterdir() if "kept" in path.name]
 

@@ -11,6 +11,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
+from humbleyolo.training.augment import change_images
 from humbleyolo.training.schedule import epoch_order
 from humbleyolo.training.trainer import Trainer
 
@@ -123,3 +124,22 @@ def test_two_steps_are_adamw_s_with_clipped_gradients(tiny: EncodedSplit) -> Non
     assert {values.ndim for values in expected} > {1}
     for variable, values in zip(variables, expected, strict=True):
         np.testing.assert_allclose(np.asarray(variable), values, atol=1e-4, err_msg=variable.path)
+
+
+def test_examples_are_what_the_first_step_learns_from(tiny: EncodedSplit) -> None:
+    chosen = np.sort(epoch_order(1, 0, len(tiny))[: PLAIN.batch])
+    images, moved = start(tiny).examples()
+    np.testing.assert_array_equal(images, tiny.images[chosen])  # nothing augments
+    inside = np.isin(tiny.image_index, chosen)
+    np.testing.assert_array_equal(moved.boxes, tiny.boxes[inside])
+    np.testing.assert_array_equal(moved.labels, tiny.labels[inside])
+    np.testing.assert_array_equal(chosen[moved.image_index], tiny.image_index[inside])
+
+    strengths = PLAIN.augment.model_copy(
+        update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3, "cutout": 0.5}
+    )
+    trainer = start(tiny, train=PLAIN.model_copy(update={"augment": strengths}))
+    images, moved = trainer.examples()
+    targets, sources, *plan = trainer.inputs(0, chosen)
+    np.testing.assert_allclose(images, change_images(sources, tiny.fill, *plan), atol=0.5)
+    np.testing.assert_array_equal(trainer.loss.targets(*moved, len(chosen)), targets)

@@ -5,6 +5,7 @@ Neither holds code or a date: equal models are equal files, and reading one runs
 
 import json
 import math
+import re
 import struct
 import zipfile
 import zlib
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
@@ -29,7 +30,12 @@ Weights = dict[str, Floats32]
 
 _FORMAT = 3  # 2 had no `start` and no `model.edges`
 _ENTRY_BYTES = 1024  # more than an array's header takes in the file, with its two entries in the zip archive
+BEGAN = "; it began from "
+"""Stands before the start of the first model, in the start of one that took over another's weights."""
+
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
+
+_START = rf"(own: .{{1,1500}}{BEGAN})?(scratch|pretrained: [ -~]{{1,200}})"
 
 # Errors that a file of strangers can raise when it is read.
 _DAMAGED = (
@@ -47,7 +53,8 @@ class ModelInfo:
         grid: Shapes of its input and output.
         categories: The C class names, in the order of the network's.
         fill: Grey value of the letterbox padding, 0 to 255.
-        start: The weights that training began with: `scratch`, or `pretrained: ` and their origin.
+        start: The weights that training began with: `scratch`, `pretrained: ` and their origin, or `own: ` and the
+            parts of another model that were taken over.
     """
 
     model: Model
@@ -55,6 +62,17 @@ class ModelInfo:
     categories: tuple[str, ...]
     fill: int
     start: str
+
+    @property
+    def origin(self) -> str:
+        """The start of the first model in a line of models, each of which began with the one before."""
+        return self.start.rpartition(BEGAN)[2]
+
+
+def _is_start(text: str) -> str:
+    if not (text.isprintable() and re.fullmatch(_START, text)):
+        raise ValueError("scratch, or pretrained or own with what they are")
+    return text
 
 
 class _GridFile(Section):
@@ -76,7 +94,7 @@ class _InfoFile(Section):
     grid: _GridFile
     categories: tuple[str, ...]
     fill: Annotated[int, Field(ge=0, le=255)]
-    start: Annotated[str, Field(pattern=r"^(scratch|pretrained: [ -~]{1,200})$")]
+    start: Annotated[str, AfterValidator(_is_start)]
 
 
 def save_model(folder: Path, info: ModelInfo, weights: Mapping[str, Floats32]) -> None:

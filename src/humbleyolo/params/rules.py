@@ -154,7 +154,7 @@ def _cells_beside_the_centre_can_answer(loss: str, model: str, edges: bool, boxe
 @_rule("train.start", "model.name")
 def _weights_are_there(start: str, model: str) -> str | None:
     if start == "pretrained" and model != "lite":
-        return f"pretrained weights are there for model lite alone, not {model}; allowed: scratch"
+        return f"pretrained weights are there for model lite alone, not {model}; allowed: scratch, own"
     return None
 
 

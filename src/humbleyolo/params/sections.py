@@ -196,6 +196,7 @@ class Augment(Section):
     saturation: Strength
     hue: Annotated[float, Field(ge=0, le=0.5)]
     mosaic: Fraction
+    cutout: Fraction
     min_visible: Fraction
 
 
@@ -208,7 +209,7 @@ class Validation(Section):
 
 
 class Backbone(Section):
-    """Training of a pretrained backbone."""
+    """Training of a backbone that has learned before."""
 
     frozen_blocks: Annotated[int, Field(ge=0, le=12)]
     frozen_part: Fraction
@@ -219,7 +220,7 @@ class Backbone(Section):
 class Train(Section):
     """The training loop."""
 
-    start: Literal["scratch", "pretrained"]
+    start: Literal["scratch", "pretrained", "own"]
     backbone: Backbone
     include_val: bool
     epochs: Count

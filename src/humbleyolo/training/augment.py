@@ -4,7 +4,8 @@ The changes of an image are a function of (seed, epoch, image) alone, not of its
 They are drawn once, as a `Plan`; the pixels follow it in TensorFlow, the boxes in NumPy.
 
 Geometry is one scaling and one shift for each axis, x' = a x + b, which takes an upright box to an upright box,
-exactly. A mosaic is four such layers, each seen in its own part of the new image.
+exactly. A mosaic is four such layers, each seen in its own part of the new image. A cut-out hides a rectangle of the
+outcome (DeVries & Taylor 2017, "Improved Regularization of Convolutional Neural Networks with Cutout").
 
     N images    L layers per image: 4 if mosaics are drawn, else 1    M boxes    H, W pixels
 """
@@ -34,6 +35,7 @@ class Plan:
         window: (N, L, 4) float64 xyxy, whole pixels, the part of the new image that shows the layer; without area
             for a layer that is not shown.
         colour: (N, 4) float32: brightness (added, a part of 255), contrast and saturation (factors), hue (turns).
+        cut: (N, 4) float64 xyxy, whole pixels, the rectangle that is filled; without area if none is.
     """
 
     sources: Ints
@@ -41,6 +43,7 @@ class Plan:
     shift: Floats
     window: Floats
     colour: Floats32
+    cut: Floats
 
 
 class Moved(NamedTuple):
@@ -88,7 +91,7 @@ def draw_plan(seed: int, epoch: int, chosen: Ints, images: int, size: tuple[int,
             low = np.minimum(factor, 0) * length  # (N', 2) where the scaled image begins before it is shifted
             begin = np.where(far, centre, centre - np.abs(factor) * length)  # its corner lies on the centre
             scale[mixed, layer], shift[mixed, layer] = factor, np.round(begin - low)
-    return Plan(sources, scale, shift, window, _colour(draws, augment))
+    return Plan(sources, scale, shift, window, _colour(draws, augment), _cut(draws, length, augment.cutout))
 
 
 def _draws(seed: int, epoch: int, image: int) -> Floats:
@@ -113,6 +116,13 @@ def _colour(draws: Floats, augment: Augment) -> Floats32:
     return ((0, 1, 1, 0) + strength * (2 * draws[:, 24:28] - 1)).astype(np.float32)
 
 
+def _cut(draws: Floats, length: Floats, part: float) -> Floats:
+    """Return a rectangle per image, (N, 4): each side up to a part of the image's, anywhere inside."""
+    sides = np.round(part * draws[:, 28:30] * length)
+    begin = np.round(draws[:, 30:32] * (length - sides))
+    return np.concatenate([begin, begin + sides], axis=1)
+
+
 def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_visible: float) -> Moved:
     """Move the boxes of a batch's sources to their places in the new images.
 
@@ -121,8 +131,9 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
         boxes: (M, 4) xyxy pixels, of the whole dataset.
         labels: (M,) class indices.
         offsets: (images + 1,) row of each image's first box, as in `EncodedSplit`.
-        min_visible: Least part of a box's area inside its window; boxes with less are dropped. So are those that
-            shrink, with the part out of sight, to a side under a pixel: nobody can see their content.
+        min_visible: Least part of a box's area inside its window and not under the cut; boxes with less are dropped.
+            So are those that shrink, with the part out of sight, to a side under a pixel: nobody can see their
+            content. Boxes that are kept reach under the cut.
     """
     layers = plan.sources.shape[1]
     sources = plan.sources.ravel()
@@ -135,7 +146,9 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
     moved = np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=1)
     window = plan.window.reshape(-1, 4)[slot]
     seen = np.clip(moved, np.tile(window[:, :2], 2), np.tile(window[:, 2:], 2))
-    left = area(edges_of(seen))
+    cut = plan.cut[slot // layers]
+    covered = np.clip(seen, np.tile(cut[:, :2], 2), np.tile(cut[:, 2:], 2))
+    left = area(edges_of(seen)) - area(edges_of(covered))
     side, before = moved[:, 2:] - moved[:, :2], boxes[row, 2:] - boxes[row, :2]
     kept = (left > 0) & (left >= min_visible * area(edges_of(moved)))
     kept &= (side >= np.minimum(before, 1) - 1e-6).all(axis=1)
@@ -143,17 +156,19 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
 
 
 def change_images(
-    images: tf.Tensor, fill: float, scale: tf.Tensor, shift: tf.Tensor, window: tf.Tensor, colour: tf.Tensor
-) -> tf.Tensor:
+    images: tf.Tensor, fill: float, scale: tf.Tensor, shift: tf.Tensor, window: tf.Tensor, colour: tf.Tensor,
+    cut: tf.Tensor | None = None,
+) -> tf.Tensor:  # fmt: skip
     """Change the pixels of a batch.
 
     Args:
         images: (N, L, H, W, 3) uint8, the pixels of `plan.sources`.
-        fill: Grey value beside the images, 0 to 255.
-        scale: (N, L, 2) float32, as in the plan, like the next three.
+        fill: Grey value beside the images, and of the cut, 0 to 255.
+        scale: (N, L, 2) float32, as in the plan, like the next four.
         shift: (N, L, 2) float32.
         window: (N, L, 4) float32.
         colour: (N, 4) float32.
+        cut: (N, 4) float32, or None if nothing is cut out.
 
     Returns:
         (N, H, W, 3) float32, 0 to 255.
@@ -166,7 +181,16 @@ def change_images(
     tall = tf.reshape(tf.matmul(rows, flat), (-1, height, width, 3))
     wide = tf.matmul(columns[:, None], tall)  # (NL, H', W', 3)
     placed = tf.reduce_sum(tf.reshape(wide, (-1, layers, height, width, 3)), axis=1) + fill
-    return tf.clip_by_value(_recolour(placed, colour), 0.0, 255.0)
+    changed = tf.clip_by_value(_recolour(placed, colour), 0.0, 255.0)
+    return changed if cut is None else tf.where(_inside(height, width, cut), tf.cast(fill, tf.float32), changed)
+
+
+def _inside(height: int, width: int, cut: tf.Tensor) -> tf.Tensor:
+    """Return (N, H, W, 1) True for pixels inside rectangles (N, 4)."""
+    left, top, right, bottom = (cut[:, edge, None, None, None] for edge in range(4))
+    x, y = (tf.range(length, dtype=tf.float32) + 0.5 for length in (width, height))
+    across, down = x[:, None], y[:, None, None]
+    return (across > left) & (across < right) & (down > top) & (down < bottom)
 
 
 def _resampling(length: int, scale: tf.Tensor, shift: tf.Tensor, begin: tf.Tensor, end: tf.Tensor) -> tf.Tensor:

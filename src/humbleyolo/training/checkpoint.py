@@ -212,10 +212,10 @@ class Checkpoint:
             path.unlink(missing_ok=True)
 
 
-def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> dict[str, str]:
-    """Return hashes of all that a run's bits depend on: its parameters, data, code and environment.
+def describe_run(splits: Iterable[EncodedSplit], start: str, **sections: Section | int) -> dict[str, str]:
+    """Return hashes of all that a run's bits depend on: its parameters, data, start, code and environment.
 
-    `splits` are the run's data, `sections` those of `params.yaml`, by name.
+    `splits` are the run's data, `start` the words for what it begins with, `sections` those of `params.yaml`.
     """
     values = {
         name: section.model_dump() if isinstance(section, Section) else section for name, section in sections.items()
@@ -233,6 +233,7 @@ def describe_run(splits: Iterable[EncodedSplit], **sections: Section | int) -> d
     return {
         "parameters": _hash_json(values),
         "data": data.hexdigest(),
+        "start": start,
         "code": code.hexdigest(),
         "environment": _hash_json(environment),
     }

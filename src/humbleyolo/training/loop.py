@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +60,8 @@ def train_network(
         train: Section of params.yaml, the trainer's own.
         on_step: Called after each step with the epoch (from 0) and the mean of each loss term.
         on_epoch: Called with each row of the history.
-        checkpoint: File that the run is kept in and resumes from; None: none. The caller removes it once the outcome
-            is safe.
+        checkpoint: File that the run is kept in and resumes from; None: none. Signals end a run once it is kept. The
+            caller removes the file once the outcome is safe.
         on_continue: Called with the epoch and the step in it (from 0) from which the run resumes.
 
     Raises:
@@ -68,25 +69,26 @@ def train_network(
         KeyboardInterrupt: The checkpoint was asked to stop; the run is kept in it.
     """
     run = _Run(trainer, val, train, checkpoint)
-    start = run.resume()
-    if start.epoch or start.step:
-        on_continue(start.epoch, start.step)
-    for epoch in range(start.epoch, train.epochs):
-        place, sums = 0, np.zeros(1)
-        if epoch == start.epoch and start.step:
-            place, sums = start.step, np.array(start.sums)
-        for step_means in trainer.run_epoch(epoch, place):
-            sums = sums + step_means.astype(np.float64)
-            place += 1
-            on_step(epoch, dict(zip(trainer.term_names, step_means.tolist(), strict=True)))
-            if place < trainer.steps_an_epoch:
-                run.keep(epoch, place, sums)
-        on_epoch(run.end_epoch(epoch, sums / trainer.steps_an_epoch))
-        run.choose(epoch)
-        if train.patience and epoch + 1 - run.best_epoch >= train.patience and not run.found_nothing:
-            break
-        if epoch + 1 < train.epochs:
-            run.keep(epoch + 1, 0, np.zeros(1))
+    with checkpoint.stop_when_kept() if checkpoint else nullcontext():
+        start = run.resume()
+        if start.epoch or start.step:
+            on_continue(start.epoch, start.step)
+        for epoch in range(start.epoch, train.epochs):
+            place, sums = 0, np.zeros(1)
+            if epoch == start.epoch and start.step:
+                place, sums = start.step, np.array(start.sums)
+            for step_means in trainer.run_epoch(epoch, place):
+                sums = sums + step_means.astype(np.float64)
+                place += 1
+                on_step(epoch, dict(zip(trainer.term_names, step_means.tolist(), strict=True)))
+                if place < trainer.steps_an_epoch:
+                    run.keep(epoch, place, sums)
+            on_epoch(run.end_epoch(epoch, sums / trainer.steps_an_epoch))
+            run.choose(epoch)
+            if train.patience and epoch + 1 - run.best_epoch >= train.patience and not run.found_nothing:
+                break
+            if epoch + 1 < train.epochs:
+                run.keep(epoch + 1, 0, np.zeros(1))
     return run.outcome()
 
 

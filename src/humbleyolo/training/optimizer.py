@@ -1,4 +1,4 @@
-"""AdamW over all of a network, or with a rate and a decay of its own for a pretrained backbone."""
+"""AdamW over all of a network, or with a rate and a decay of its own for a backbone that has learned."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -20,14 +20,14 @@ class _Group(NamedTuple):
 class Optimizer:
     """AdamW (Loshchilov & Hutter 2019) for a network's trainable variables.
 
-    Vectors are not decayed. If training starts pretrained, the backbone is a group of its own: its rate is
+    Vectors are not decayed. Unless training starts from scratch, the backbone is a group of its own: its rate is
     multiplied by `backbone.rate`, and 0 in the first `backbone.frozen_part` of all steps.
     """
 
     def __init__(self, network: keras.Model, train: Train, steps: int) -> None:
         self._variables = network.trainable_variables
         self._train, self._frozen_steps = train, train.backbone.frozen_part * steps
-        apart = train.start == "pretrained"
+        apart = train.start != "scratch"
         inside = [apart and backbone_block(one.path.split("/")[0]) is not None for one in self._variables]
         self._groups = [
             self._group([place for place, one in enumerate(inside) if one is backbone], decay)

@@ -16,8 +16,12 @@ FILE = Path(__file__).with_name("efficientnet_lite0.npz")
 SHA256 = "46738d2acc12690e34f460840d9d2162c9102acfcba82826a5c91e9de2fb930c"
 """Hash of the file. It stands in the code, so that a change of the file is a change of code for checkpoints too."""
 
-STARTS = {"scratch": "scratch", "pretrained": f"pretrained: EfficientNet-Lite0 of ImageNet, sha256 {SHA256}"}
-"""The values of `train.start` -> the words for them in `model.json`."""
+STARTS = {
+    "scratch": "scratch",
+    "pretrained": f"pretrained: EfficientNet-Lite0 of ImageNet, sha256 {SHA256}",
+    "own": "own",
+}
+"""The values of `train.start` -> the words for them in `model.json`; those of `own` go on with its model."""
 
 _FIX = "install the package again, or `git checkout` the file; train.start: scratch needs none"
 

@@ -4,6 +4,7 @@ Everything is a function of the seed and the step, so that a run gives the same 
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,38 +13,41 @@ import tensorflow as tf
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.models.artifact import Weights
+from humbleyolo.models.artifact import ModelInfo, Weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
-from humbleyolo.training.augment import change_images, changes_anything, draw_plan, move_boxes
+from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
 from humbleyolo.training.optimizer import Optimizer
-from humbleyolo.training.pretrained import freeze, load_pretrained
 from humbleyolo.training.schedule import epoch_order, learning_rate
+from humbleyolo.training.warm_start import begin
 from humbleyolo.training.weighted_loss import WeightedLoss
 
 LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
 
 _PREDICTED = 250  # images that are predicted at a time
+_EXAMPLES = 12  # images that are shown before training
 
 
 class Trainer:
     """A network in training.
 
     `network` is (N, H, W, 3) -> (N, R, S, K). `average` is the same network once more; it holds the moving average
-    of the first one's weights. `seed` is that of the order and the augmentation.
+    of the first one's weights. `seed` is that of the order and the augmentation; `start` says in words which weights
+    the network begins with.
 
     Raises:
         UserError: The loss has a weight for a class that the data does not have.
     """
 
     def __init__(
-        self, network: keras.Model, average: keras.Model, data: EncodedSplit, loss: Loss, train: Train, seed: int
-    ) -> None:
+        self, network: keras.Model, average: keras.Model, data: EncodedSplit, loss: Loss, train: Train, seed: int,
+        start: str = "scratch",
+    ) -> None:  # fmt: skip
         self._network, self._average, self._data = network, average, data
-        self._train, self._seed = train, seed
+        self._train, self._seed, self.start = train, seed, start
         self.loss = WeightedLoss(loss, data.categories, data.grid)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
@@ -55,7 +59,8 @@ class Trainer:
         height, width = data.grid.height, data.grid.width
         self._augments = changes_anything(train.augment)
         layers = 4 if train.augment.mosaic else 1
-        plan = [(layers, 2), (layers, 2), (layers, 4), (4,)] if self._augments else []
+        cut = [(4,)] if train.augment.cutout else []
+        plan = [(layers, 2), (layers, 2), (layers, 4), (4,), *cut] if self._augments else []
         pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
         shapes = (self.loss.target_shape, *plan)
         targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in shapes)
@@ -108,13 +113,24 @@ class Trainer:
         data = self._data
         if not self._augments:
             return [tf.constant(self.loss.targets_of(data, chosen)), tf.constant(data.images[chosen])]
-        size = (data.grid.height, data.grid.width)
-        plan = draw_plan(self._seed, epoch, chosen, len(data), size, self._train.augment)
-        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, self._train.augment.min_visible)
-        targets = self.loss.targets(*moved, len(chosen))
-        changes = (plan.scale, plan.shift, plan.window, plan.colour)
-        images = tf.constant(data.images[plan.sources])
-        return [tf.constant(targets), images, *(tf.constant(part, tf.float32) for part in changes)]
+        images, changes, moved = self._augment(epoch, chosen)
+        return [tf.constant(self.loss.targets(*moved, len(chosen))), images, *changes]
+
+    def _augment(self, epoch: int, chosen: Ints) -> tuple[tf.Tensor, list[tf.Tensor], Moved]:
+        """Return the images that a plan begins from, the plan, and the objects where it moves them."""
+        data, augment = self._data, self._train.augment
+        plan = draw_plan(self._seed, epoch, chosen, len(data), (data.grid.height, data.grid.width), augment)
+        moved = move_boxes(plan, data.boxes, data.labels, data.offsets, augment.min_visible)
+        parts = (plan.scale, plan.shift, plan.window, plan.colour, *([plan.cut] if augment.cutout else []))
+        changes = [tf.constant(part, tf.float32) for part in parts]
+        return tf.constant(data.images[plan.sources]), changes, moved
+
+    def examples(self) -> tuple[Uint8s, Moved]:
+        """Return (N, H, W, 3) images of the first batch as the network sees them, 12 at most, and their objects."""
+        chosen = np.sort(epoch_order(self._seed, 0, len(self._data))[: min(_EXAMPLES, self._train.batch)])
+        images, changes, moved = self._augment(0, chosen)
+        seen = change_images(images, self._data.fill, *changes)
+        return np.round(seen.numpy()).astype(np.uint8), moved
 
     def _augmented_step(
         self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
@@ -178,11 +194,16 @@ class Trainer:
                 yield f"{part}/{place}", variable
 
 
-def build_trainer(seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit) -> Trainer:
-    """Build a network for the data's grid, and its trainer.
+def build_trainer(
+    seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: EncodedSplit, start: Path | None = None
+) -> Trainer:
+    """Build a network for the data's grid, with the weights that it begins with, and its trainer.
+
+    `start` is the folder of the model that `train.start: own` takes over.
 
     Raises:
-        UserError: The network does not fit the grid, the data fills no batch, or the loss weighs an unknown class.
+        UserError: The network does not fit the grid, the data fills no batch, the loss weighs an unknown class, or
+            the start is missing.
     """
     if train.batch > len(data):
         raise UserError(f"train.batch {train.batch} is more than the {len(data)} images of the train split")
@@ -192,7 +213,5 @@ def build_trainer(seed: int, runtime: Runtime, model: Model, loss: Loss, train: 
         average = build_model(model, data.grid, seed)
     except ValueError as error:
         raise UserError(f"model.name {model.name} cannot be built for this grid: {error}") from None
-    if train.start == "pretrained":
-        load_pretrained(network)
-        freeze(network, train.backbone.frozen_blocks)
-    return Trainer(network, average, data, loss, train, seed)
+    info = ModelInfo(model, data.grid, data.categories, data.fill, "")
+    return Trainer(network, average, data, loss, train, seed, begin(network, info, train, start))
