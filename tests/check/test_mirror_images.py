@@ -23,6 +23,7 @@ def sign(text: str, mirrored: bool, seed: int) -> bytes:
 
 
 def judged(make: Maker, either_way: bool, texts: tuple[str, ...] = ("bb", "dd")) -> Mirrored | None:
+    """The outcome for images mirrored left to right."""
     files: dict[str, bytes | str] = {}
     for number in range(120):
         text = texts[number % len(texts)]
@@ -33,7 +34,7 @@ def judged(make: Maker, either_way: bool, texts: tuple[str, ...] = ("bb", "dd"))
     folder = make.folder(files)
     labelled = make.open(folder)
     with open_source(folder) as source:
-        return judge_mirrored(labelled.images, labelled.classes, source)
+        return judge_mirrored(labelled.images, labelled.classes, source).get("flip")
 
 
 def test_letters_that_are_each_others_mirror_images_are_told(make: Maker) -> None:

@@ -13,6 +13,7 @@ from repository import ROOT
 from humbleyolo.check.first_training import MARK
 from humbleyolo.cli import main
 from humbleyolo.params.loader import load_params, read_sections
+from humbleyolo.params.overlay import example_values
 from humbleyolo.params.yaml_edits import YamlText
 
 COMMIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-qam", "Begin"]
@@ -25,7 +26,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "examples").mkdir(parents=True)
     monkeypatch.chdir(folder)
     (folder / "params.yaml").write_text(DEFAULT, encoding="utf-8")
-    shutil.copy(ROOT / "examples/photographs.yaml", folder / "examples")
+    for name in ("photographs", "bccd"):
+        shutil.copy(ROOT / f"examples/{name}.yaml", folder / "examples")
     for command in (["git", "init", "-q", "-b", "theirs"], ["git", "add", "."], COMMIT):
         subprocess.run(command, check=True, capture_output=True)
     return folder
@@ -193,3 +195,28 @@ def test_minutes_become_epochs_by_a_measured_step(
         assert f"{minutes} minutes at " in " ".join(capsys.readouterr().out.split())
         epochs.append(load_params(Path("params.yaml"), "train")[0].epochs)
     assert 2 * epochs[0] < epochs[1] < 8 * epochs[0] or epochs[1] == 300
+
+
+def test_many_boxes_of_one_size_are_learned_from_random_weights(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files: Files = {}
+    for number in range(12):
+        places = [(x, y) for x in range(0, 270, 18) for y in range(0, 216, 18)]
+        boxes = [f"{'ab'[(x + y) % 2]} {x} {y} {x + 16} {y + 16}" for x, y in places]
+        files[f"{number}.png"] = encoded(photo(number).resize((288, 216)))
+        files[f"{number}.xml"] = voc(f"{number}.png", *boxes, width=288, height=216)
+    assert init(make.folder(files)) == 0
+    assert "2160 of 2160 boxes are of nearly one size" in " ".join(capsys.readouterr().out.split())
+    model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
+    assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", False)
+    assert evaluate.mirrored == "both"
+
+
+def test_recipes_name_the_same_values_so_that_one_can_follow_the_other() -> None:
+    keys = []
+    for name in ("photographs", "bccd"):
+        file = ROOT / f"examples/{name}.yaml"
+        found = {one.key for one in example_values(file.read_text(), str(file))}
+        keys.append({key for key in found if key[0] != "dataset"} - {("train", "include_val")})
+    assert keys[0] == keys[1]

@@ -1,6 +1,11 @@
 """Values of `params.yaml` for a first training on a labelled folder, each with its reason.
 
-What all photographs share is the recipe, `examples/photographs.yaml`. What follows from the data is here.
+What such pictures share is a recipe, one of the files in `examples`. The choice of it, and what else follows from the
+data, is here.
+
+**Which network.** `lite` with pretrained weights is for few pictures, or objects that are near and far. Many boxes of
+nearly one size, as under a microscope or a fixed camera, are learned better by `compact` from random weights. Many is
+2,000. Those of a class are of one size if 18 in 20 lie within a factor of 2; half of all must be of such classes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +15,7 @@ from pathlib import Path
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import Choice
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
+from humbleyolo.check.overview import Overview
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.folder import open_source
@@ -27,9 +33,13 @@ MARK = "init"
 
 _FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md)
 _LEAST_STEPS = 4  # per epoch
-_FLIP, _BATCH, _EPOCHS = ("train", "augment", "flip"), ("train", "batch"), ("train", "epochs")
+_MANY_BOXES = 2000
+_ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
+_FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
+_BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
+_NOT_TAKEN = {("train", "include_val")}  # of a recipe: the first training needs val to choose the epoch
 
 Values = dict[Key, tuple[str, str]]  # YAML of one line, and the reason
 
@@ -86,6 +96,23 @@ class Plan:
         return replace(self, values={**self.values, _EPOCHS: (str(epochs), why)}, lines=(*self.lines, line))
 
 
+def choose_recipe(checked: Checked) -> tuple[str, str]:
+    """Return the name of the recipe for a folder that was checked, and the reason in words."""
+    boxes = sum(one.boxes for one in checked.overview.tables)
+    alike, spread = _of_one_size(checked.overview)
+    if boxes >= _MANY_BOXES and 2 * alike >= boxes:
+        same = f"{alike} of {boxes} boxes are of nearly one size, as under a microscope"
+        return "bccd", f"{same}: random weights learn such best"
+    sizes = f"of sizes within a factor of {spread:.1f}" if boxes >= _MANY_BOXES else "which are few"
+    return "photographs", f"{boxes} boxes, {sizes}: pretrained weights learn such best"
+
+
+def _of_one_size(view: Overview) -> tuple[int, float]:
+    """Return the number of boxes of classes of nearly one size, and the largest class's spread."""
+    spreads = [(one.boxes, max(one.width[3] / one.width[1], one.height[3] / one.height[1])) for one in view.tables]
+    return sum(boxes for boxes, spread in spreads if spread <= _ONE_SIZE), max(spreads, default=(0, 0.0))[1]
+
+
 def plan(
     checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str
 ) -> Plan:
@@ -95,7 +122,7 @@ def plan(
         checked: The check of the folder; it has boxes.
         folder: The folder, or an archive.
         options: Facts that the person stated.
-        recipe: Values for all photographs.
+        recipe: Values of the recipe.
         before: Text of the params.yaml to be changed.
         file: Its name, for messages.
 
@@ -109,11 +136,12 @@ def plan(
     if len(wrong) > len(labelled.images):
         told = f"{len(wrong)} files have mistakes, and {len(labelled.images)} images can be used"
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
-    values = {one.key: (one.text, f"{one.comment or 'as measured'} (examples/photographs.yaml)") for one in recipe}
+    values = {one.key: (one.text, one.comment or "as measured") for one in recipe if one.key not in _NOT_TAKEN}
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
+    values["model", "name"] = values["model", "name"][0], choose_recipe(checked)[1]
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
-    values[_FLIP] = _flip(mirrored, values[_FLIP][0])
+    values |= _flips(mirrored, values)
     first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
     if mistakes := find_mistakes(first.text, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
@@ -163,11 +191,25 @@ def _encode(choice: Choice) -> Values:
     }
 
 
-def _flip(mirrored: Mirrored | None, recipe: str) -> tuple[str, str]:
-    if mirrored is None:
-        return recipe, "one class, or few pictures: nothing shows if mirror images differ; for text set 0"
-    told = f"of {mirrored.boxes} boxes {mirrored.right} were recognized, and {mirrored.right_mirrored} mirrored"
-    return ("0.0", f"{told}: mirror images mean something else") if mirrored.hurts else (recipe, told)
+def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
+    """Return the recipe's mirror images, without those that mean something else here."""
+    found: Values = {}
+    for name, key in _FLIPS.items():
+        if key in recipe and name in mirrored:
+            one = mirrored[name]
+            told = f"of {one.boxes} boxes {one.right} were recognized, and {one.right_mirrored} mirrored"
+            better = ("0.0", f"{told}: mirror images mean something else")
+            found[key] = better if one.hurts else (recipe[key][0], told)
+        elif key in recipe:
+            found[key] = (
+                recipe[key][0],
+                "one class, or few pictures: nothing shows if mirror images differ; 0 for text",
+            )
+    if recipe[_MIRRORED][0] == "both":
+        sides = [name for name in _FLIPS if name not in mirrored or not mirrored[name].hurts]
+        value = "both" if len(sides) == 2 else "horizontal" if sides == ["flip"] else "none"
+        found[_MIRRORED] = value, "the mean with the mirror images that training has"
+    return found
 
 
 def _batch(images: int, recipe: int) -> tuple[str, str]:
@@ -184,7 +226,8 @@ def _lines(choice: Choice, values: Values, division: Division) -> Iterator[str]:
         yield f"on_problem skip: {values[_PROBLEM][1]}"
     grid = choice.ceiling
     yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
-    model, start, loss = (values[key][0] for key in (("model", "name"), ("train", "start"), ("loss", "name")))
-    yield f"model {model}, start {start}, loss {loss}: {values['model', 'name'][1]}"
-    yield f"{dotted(_FLIP)} {values[_FLIP][0]}: {values[_FLIP][1]}"
+    yield f"model {values['model', 'name'][0]}: {values['model', 'name'][1]}"
+    for key in _FLIPS.values():
+        if key in values:
+            yield f"{dotted(key)} {values[key][0]}: {values[key][1]}"
     yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
 
 _WIDTH = 80
-_PARAMS, _RECIPE = Path("params.yaml"), Path("examples/photographs.yaml")
+_PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
 _BUSY = 1.5  # times the seconds of an idle step
@@ -49,7 +49,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
     """
-    from humbleyolo.check.first_training import plan
+    from humbleyolo.check.first_training import choose_recipe, plan
     from humbleyolo.check.folder_check import check, counted_findings
     from humbleyolo.commands.params import write_params
     from humbleyolo.errors import UserError
@@ -61,16 +61,18 @@ def run(parsed: argparse.Namespace) -> int:
         value = getattr(parsed, name)
         if value is not None and not least <= value <= 100_000:
             raise UserError(f"--{name} {value} is not allowed; allowed: {least} to 100000")
-    for file in (_PARAMS, _RECIPE):
-        if not file.is_file():
+    for file in (_PARAMS, _RECIPES):
+        if not file.exists():
             raise UserError(f"{file}: no such file; run this in a clone of the project")
-    text, recipe = read_text(_PARAMS), list(example_values(read_text(_RECIPE), str(_RECIPE)))
+    text = read_text(_PARAMS)
     committed = next((version for _, version in versions(_PARAMS)), None)
     if committed not in (None, text) and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
     options = read_options(parsed)
     checked = check(parsed.source, options)
     _print(f"{parsed.source}: {counted_findings(checked)}")
+    source = _RECIPES / f"{choose_recipe(checked)[0]}.yaml"
+    recipe = list(example_values(read_text(source), str(source)))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
     for line in chosen.lines:
         _print(f"  {line}")
