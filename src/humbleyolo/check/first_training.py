@@ -37,6 +37,7 @@ _MANY_BOXES = 2000
 _ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
+_WARMUP = ("train", "warmup_epochs")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _NOT_TAKEN = {("train", "include_val")}  # of a recipe: the first training needs val to choose the epoch
@@ -93,7 +94,10 @@ class Plan:
         line = f"epochs {epochs}, {steps} steps: {why}"
         if steps < _FEW_STEPS:
             line += f"; few, {_FEW_STEPS} would be good: give more --minutes or --epochs"
-        return replace(self, values={**self.values, _EPOCHS: (str(epochs), why)}, lines=(*self.lines, line))
+        values = {**self.values, _EPOCHS: (str(epochs), why)}
+        if float(values[_WARMUP][0]) > epochs / 4:
+            values[_WARMUP] = f"{epochs / 4:g}", "a quarter of the few epochs"
+        return replace(self, values=values, lines=(*self.lines, line))
 
 
 def choose_recipe(checked: Checked) -> tuple[str, str]:
@@ -141,7 +145,7 @@ def plan(
     values["model", "name"] = values["model", "name"][0], choose_recipe(checked)[1]
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
-    values |= _flips(mirrored, values)
+    values |= (flips := _flips(mirrored, values))
     first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
     if mistakes := find_mistakes(first.text, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
@@ -151,7 +155,7 @@ def plan(
         raise UserError(f"{folder}: no image is left for {' and '.join(empty)}; {ledger.errors[0].why}")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
-    lines = tuple(_lines(checked.best, values, division))
+    lines = tuple(_lines(checked.best, values, flips, division))
     return replace(first, values=values, division=division, lines=lines)
 
 
@@ -195,16 +199,16 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
     """Return the recipe's mirror images, without those that mean something else here."""
     found: Values = {}
     for name, key in _FLIPS.items():
-        if key in recipe and name in mirrored:
+        if float(recipe[key][0]) == 0:
+            continue
+        if name in mirrored:
             one = mirrored[name]
             told = f"of {one.boxes} boxes {one.right} were recognized, and {one.right_mirrored} mirrored"
             better = ("0.0", f"{told}: mirror images mean something else")
             found[key] = better if one.hurts else (recipe[key][0], told)
-        elif key in recipe:
-            found[key] = (
-                recipe[key][0],
-                "one class, or few pictures: nothing shows if mirror images differ; 0 for text",
-            )
+        else:
+            unknown = "one class, or few pictures: nothing shows if mirror images differ; 0 for text"
+            found[key] = recipe[key][0], unknown
     if recipe[_MIRRORED][0] == "both":
         sides = [name for name in _FLIPS if name not in mirrored or not mirrored[name].hurts]
         value = "both" if len(sides) == 2 else "horizontal" if sides == ["flip"] else "none"
@@ -217,7 +221,7 @@ def _batch(images: int, recipe: int) -> tuple[str, str]:
     return str(fitting), "as measured" if fitting == recipe else f"only {images} pictures to train on"
 
 
-def _lines(choice: Choice, values: Values, division: Division) -> Iterator[str]:
+def _lines(choice: Choice, values: Values, flips: Values, division: Division) -> Iterator[str]:
     """Yield what was chosen."""
     counts = ", ".join(f"{split} {len(images)}" for split, images in division.splits.items())
     by, why = values["dataset", "labelled", "split", "by"]
@@ -227,7 +231,6 @@ def _lines(choice: Choice, values: Values, division: Division) -> Iterator[str]:
     grid = choice.ceiling
     yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
     yield f"model {values['model', 'name'][0]}: {values['model', 'name'][1]}"
-    for key in _FLIPS.values():
-        if key in values:
-            yield f"{dotted(key)} {values[key][0]}: {values[key][1]}"
+    for key, (value, reason) in flips.items():
+        yield f"{dotted(key)} {value}: {reason}"
     yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"
