@@ -7,7 +7,20 @@ import textwrap
 from collections.abc import Sequence
 from importlib import metadata
 
-from humbleyolo.commands import check, compare, convert, export, init, params, predict, score, search, serve, verify
+from humbleyolo.commands import (
+    audit,
+    check,
+    compare,
+    convert,
+    export,
+    init,
+    params,
+    predict,
+    score,
+    search,
+    serve,
+    verify,
+)
 from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
@@ -15,6 +28,7 @@ COMMANDS = {
     "params": params,
     "check": check,
     "convert": convert,
+    "audit": audit,
     "compare": compare,
     "search": search,
     "predict": predict,

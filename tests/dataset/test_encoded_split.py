@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from encoded_archive import ARRAYS, encode, write_archive
 
-from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded
+from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 
@@ -107,3 +107,21 @@ def test_splits_of_other_data_are_not_joined(folder: Path, archive: Path, tmp_pa
     other = encode(archive, tmp_path / "other", Grid(36, 50, 2, 5, 2, 3))
     with pytest.raises(UserError, match="encoded from other data; run `dvc repro encode`"):
         join_splits(open_encoded(folder), open_encoded(other))
+
+
+def test_picked_images_are_those_of_a_joined_split_in_their_order(archive: Path, tmp_path: Path) -> None:
+    first = open_encoded(encode(archive, tmp_path / "first"))
+    second = open_encoded(encode(write_archive(tmp_path / "second.zip", images=7), tmp_path / "second"))
+    joined = join_splits(first, second)
+    for images in (np.array([29, 0, 22, 23]), np.arange(0), np.arange(30)):
+        picked = pick_images(joined, images)
+        assert len(picked) == len(images)
+        for name in ("images", "targets"):
+            np.testing.assert_array_equal(getattr(picked, name)[0:9], getattr(joined, name)[images[:9]])
+        for place, image in enumerate(images.tolist()):
+            own, whole = (slice(*one.offsets[at : at + 2]) for one, at in ((picked, place), (joined, image)))
+            np.testing.assert_array_equal(picked.boxes[own], joined.boxes[whole])
+            np.testing.assert_array_equal(picked.labels[own], joined.labels[whole])
+            np.testing.assert_array_equal(picked.sizes[place], joined.sizes[image])
+    again = pick_images(pick_images(joined, np.array([5, 25, 1])), np.array([2, 1]))
+    np.testing.assert_array_equal(again.images[np.arange(2)], joined.images[np.array([1, 25])])

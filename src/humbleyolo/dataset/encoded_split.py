@@ -10,6 +10,7 @@ split.json     class names, grid, fill and the arrays' checksums; written last: 
 """
 
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,34 +132,52 @@ def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
         raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
 
 
-class _JoinedRows:
-    """The rows of two arrays, one behind the other; only rows that are asked for are read."""
+class _PickedRows:
+    """Rows of one array or of several, one behind the other; only rows that are asked for are read."""
 
-    def __init__(self, first: Array, second: Array) -> None:
-        self._parts = (first, second)
+    def __init__(self, parts: Sequence[Any], rows: Ints) -> None:
+        self._parts, self._rows = parts, rows
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
+        return len(self._rows)
 
-    def __getitem__(self, rows: Ints) -> Array:
-        first, second = self._parts
-        chosen = np.empty((*rows.shape, *first.shape[1:]), first.dtype)
-        behind = rows >= len(first)
-        chosen[~behind] = first[rows[~behind]]
-        chosen[behind] = second[rows[behind] - len(first)]
+    def __getitem__(self, which: Any) -> Array:
+        rows = self._rows[which]
+        chosen = np.empty((*rows.shape, *self._parts[0].shape[1:]), self._parts[0].dtype)
+        start = 0
+        for part in self._parts:
+            own = (rows >= start) & (rows < start + len(part))
+            chosen[own] = part[rows[own] - start]
+            start += len(part)
         return chosen
 
+    def pick(self, rows: Ints) -> "_PickedRows":
+        return _PickedRows(self._parts, self._rows[rows])
 
-def join_splits(first: EncodedSplit, second: EncodedSplit) -> EncodedSplit:
-    """Return two splits of one dataset as one, whose `images` and `targets` take arrays of indices alone.
+
+def join_splits(*splits: EncodedSplit) -> EncodedSplit:
+    """Return splits of one dataset as one, whose `images` and `targets` take arrays of indices, or slices.
 
     Raises:
         UserError: If they were encoded from other data.
     """
-    if (first.categories, first.grid, first.fill) != (second.categories, second.grid, second.fill):
+    first = splits[0]
+    if any((one.categories, one.grid, one.fill) != (first.categories, first.grid, first.fill) for one in splits):
         raise UserError("the splits were encoded from other data; run `dvc repro encode`")
-    joined: Any = {name: _JoinedRows(getattr(first, name), getattr(second, name)) for name in ("images", "targets")}
-    pairs = {name: (getattr(first, name), getattr(second, name)) for name in ("boxes", "labels", "sizes")}
-    small = {name: np.concatenate(pair) for name, pair in pairs.items()}
-    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
-    return EncodedSplit(first.categories, first.grid, first.fill, **joined, **small, offsets=offsets)
+    rows = np.arange(sum(map(len, splits)))
+    large: Any = {name: _PickedRows([getattr(one, name) for one in splits], rows) for name in ("images", "targets")}
+    small = {name: np.concatenate([getattr(one, name) for one in splits]) for name in ("boxes", "labels", "sizes")}
+    counts = np.concatenate([np.diff(one.offsets) for one in splits])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    return EncodedSplit(first.categories, first.grid, first.fill, **large, **small, offsets=offsets)
+
+
+def pick_images(split: EncodedSplit, images: Ints) -> EncodedSplit:
+    """Return the split of some images of a joined split, (N,) indices, in this order; nothing large is read."""
+    large: Any = {name: getattr(split, name).pick(images) for name in ("images", "targets")}
+    counts = np.diff(split.offsets)[images]
+    ends = np.cumsum(counts)
+    rows = np.arange(counts.sum()) + np.repeat(split.offsets[images] - ends + counts, counts)
+    small = {"boxes": split.boxes[rows], "labels": split.labels[rows], "sizes": split.sizes[images]}
+    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    return EncodedSplit(split.categories, split.grid, split.fill, **large, **small, offsets=offsets)

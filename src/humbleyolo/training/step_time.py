@@ -46,8 +46,10 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
         trainer.step(step, trainer.inputs(0, chosen))
         clocks.append(time.perf_counter() - begun)
         times.append((time.process_time() - computed) / threads)
+    images = np.zeros((train.batch, grid.height, grid.width, 3), np.uint8)
+    trainer.predict(images)  # compiles
     begun = time.perf_counter()
-    trainer.predict(np.zeros((train.batch, grid.height, grid.width, 3), np.uint8))
+    trainer.predict(images)
     image = (time.perf_counter() - begun) / train.batch
     clock = float(np.median(clocks))
     idle = clock if tf.config.list_physical_devices("GPU") else min(clock, float(np.median(times)))

@@ -7,7 +7,7 @@ edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
 
 import json
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
@@ -131,13 +131,13 @@ class _CocoFile:
                     allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
                     why = f"no category has that id; there are {allowed}; correct it"
                     raise BadInput("unknown-class", f"category_id {category}", why)
-                flags = _flags(entry, where)
+                flags = read_flags(entry, where)
                 self.images[image].boxes.append(UncheckedBox(where, names[category], _corners(entry, where), flags))
                 if key is not None:
                     ids.add(key)
 
 
-def _flags(entry: dict[str, Any], where: str) -> frozenset[str]:
+def read_flags(entry: Mapping[str, Any], where: str) -> frozenset[str]:
     """Return the flags of an annotation. CVAT, and this project, put those without a key into `attributes`."""
     crowd = get(entry, "iscrowd", (int, bool), where, 0)
     others = get(entry, "attributes", dict, where, {}) | {"crowd": bool(crowd)}

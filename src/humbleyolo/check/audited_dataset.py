@@ -1,0 +1,123 @@
+"""The dataset that an audit is about, its encoded splits beside their archives; and the table of its doubts.
+
+Images are counted through all splits, in their order.
+"""
+
+import bisect
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import accumulate
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from humbleyolo.check.label_doubts import Doubt
+from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.errors import ProblemsError
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.sections import Encode
+from humbleyolo.storage.csv import write_table
+
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+
+
+class AuditedDataset:
+    """The splits `names` of a dataset, in the folder `grid` as arrays and in `dataset` as archives.
+
+    A context manager: the archives are open inside.
+
+    Attributes:
+        splits: The encoded splits.
+        truths: Labels of all images, in pixels of the images before the letterbox.
+        categories: Class names.
+
+    Raises:
+        UserError: If a file is missing or damaged.
+        ProblemsError: If arrays, archives and parameters do not belong together.
+    """
+
+    def __init__(self, grid: Path, dataset: Path, names: Sequence[str], encode: Encode) -> None:
+        self._names = names
+        with ExitStack() as stack:
+            self.splits = [open_encoded(grid / name) for name in names]
+            self._archives = [stack.enter_context(Archive(dataset / f"{name}.zip")) for name in names]
+            self.truths = TruthTable.join([TruthTable.from_archive(one) for one in self._archives])
+            self.categories = self._archives[0].categories
+            self._ends = list(accumulate(map(len, self._archives)))
+            self._check(encode)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the archives."""
+        self._stack.close()
+
+    def _check(self, encode: Encode) -> None:
+        problems = []
+        for name, split, archive in zip(self._names, self.splits, self._archives, strict=True):
+            if (split.categories, len(split)) != (archive.categories, len(archive)):
+                problems.append(f"{archive.path} and the encoded {name} are not of the same images and classes")
+            elif not _same_shapes(split, archive):
+                problems.append(f"{archive.path} and the encoded {name} differ in images or boxes")
+            problems += [
+                f"params.yaml: encode.{key} is {wanted}, the encoded {name} has {found}"
+                for key in ("height", "width", "rows", "cols", "boxes")
+                if (wanted := getattr(encode, key)) != (found := getattr(split.grid, key))
+            ]
+        if problems:
+            raise ProblemsError("the data is not up to date; run `dvc repro encode`", problems)
+
+    def place(self, image: int) -> tuple[str, str]:
+        """Return the split and the file name of an image."""
+        part, inside = self._inside(image)
+        return self._names[part], next(self._archives[part].truths(inside, inside + 1)).file_name
+
+    def read(self, image: int) -> tuple[str, ArchivedImage]:
+        """Return the split of an image, and the image."""
+        part, inside = self._inside(image)
+        return self._names[part], next(self._archives[part].images(inside, inside + 1))
+
+    def _inside(self, image: int) -> tuple[int, int]:
+        part = bisect.bisect_right(self._ends, image)
+        return part, image - (self._ends[part - 1] if part else 0)
+
+    def write_doubts(self, path: Path, doubts: Sequence[Doubt], detections: DetectionTable) -> None:
+        """Write a row for each doubt, the surest first; what does not exist is empty.
+
+        Boxes are in pixels of the upright image.
+        """
+        places = {image: self.place(image) for image in sorted({doubt.image for doubt in doubts})}
+        rows = [self._row(rank, doubt, places, detections) for rank, doubt in enumerate(doubts, 1)]
+        write_table(path, pd.DataFrame(rows, columns=_columns()))
+
+    def _row(
+        self, rank: int, doubt: Doubt, places: dict[int, tuple[str, str]], detections: DetectionTable
+    ) -> list[object]:
+        row: list[object] = [rank, doubt.kind, f"{doubt.sure:.3f}", *places[doubt.image]]
+        for table, index in ((self.truths, doubt.label), (detections, doubt.found)):
+            if index < 0:
+                row += [None] * 5
+            else:
+                box = ltwh_to_xyxy(table.boxes_ltwh[index][None])[0]
+                row += [self.categories[table.labels[index]], *(f"{value:.10g}" for value in box.tolist())]
+        score = f"{detections.scores[doubt.found]:.6f}" if doubt.found >= 0 else None
+        return [*row, score, f"{doubt.iou:.3f}" if doubt.found >= 0 and doubt.label >= 0 else None]
+
+
+def _same_shapes(split: EncodedSplit, archive: Archive) -> bool:
+    """Tell if an encoded split has the sizes and the numbers of boxes of its archive, image by image."""
+    known = [(one.height, one.width, len(one.labels)) for one in archive.truths()]
+    own = np.column_stack([split.sizes, np.diff(split.offsets)])
+    return bool(np.array_equal(own, np.array(known).reshape(-1, 3)))
+
+
+def _columns() -> list[str]:
+    sides = [f"{side}_{name}" for side in ("labelled", "found") for name in ("class", *_EDGES)]
+    return ["rank", "kind", "sure", "split", "image", *sides, "score", "iou"]

@@ -1,0 +1,150 @@
+"""`humbleyolo audit`: let networks that have not seen the images doubt their labels.
+
+Examples:
+  humbleyolo audit
+  humbleyolo audit --minutes 60 --to voc
+  humbleyolo audit --split train val test --folds 5 --epochs 40 --output audit-2
+"""
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humbleyolo.labels.formats.registry import WRITABLE
+
+if TYPE_CHECKING:
+    from humbleyolo.check.label_doubts import Judged
+    from humbleyolo.params.sections import Dataset
+    from humbleyolo.training.folds import HeldOut
+
+_WIDTH = 80
+_SPLITS = ("train", "val", "test")
+_MINUTES, _FOLDS, _MOST_FOLDS = 20.0, 3, 20
+_LEAST = 0.2  # of the boxes that the networks confirm, to judge by them
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Run it after `dvc repro encode`. Trains the network of params.yaml on all but a part of the images, looks "
+        "at that part, and so on for every part. Lists the labels that it doubts, the surest first, with pictures. "
+        "Stopped, it resumes when it is run again."
+    )
+    add = parser.add_argument
+    add("--split", nargs="+", choices=_SPLITS, default=["train", "val"], metavar="S",
+        help="splits to judge: train, val, test; default: train val")  # fmt: skip
+    add("--folds", type=int, metavar="K", default=_FOLDS, help="parts of the images; default: %(default)s")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes", type=float, metavar="M", default=_MINUTES,
+        help="longest training in all, by a step measured here; default: %(default)g, or train.epochs if less",
+    )  # fmt: skip
+    length.add_argument("--epochs", type=int, metavar="N", help="epochs for each part; nothing is measured then")
+    add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
+    add("--to", choices=sorted(WRITABLE),
+        help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool")  # fmt: skip
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Audit, print what was found and where, and return the exit code 0.
+
+    Raises:
+        UserError: If the data, the parameters or the options do not allow it, or the networks learned too little.
+    """
+    from humbleyolo.check.audit_corrections import write_corrections
+    from humbleyolo.check.audit_page import write_page
+    from humbleyolo.check.audited_dataset import AuditedDataset
+    from humbleyolo.check.label_doubts import judge_labels
+    from humbleyolo.params.loader import load_params
+    from humbleyolo.training.folds import FoldSettings, Length, detect_by_folds
+
+    corrections: Path = parsed.output / "corrections"
+    _check(parsed, corrections)
+    sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode", "dataset")
+    seed, runtime, model, loss, train, evaluate, encode, dataset = load_params(Path("params.yaml"), *sections)
+    _check_format(parsed.to, dataset)
+    names = [name for name in _SPLITS if name in parsed.split]
+    with AuditedDataset(Path("data/grid"), Path("data/dataset"), names, encode) as data:
+        settings = FoldSettings(seed, runtime, model, loss, train, evaluate, parsed.folds)
+        for name in ("audit.csv", "audit.html"):  # maybe of other data
+            (parsed.output / name).unlink(missing_ok=True)
+        try:
+            held = detect_by_folds(settings, data.splits, Length(parsed.minutes, parsed.epochs), parsed.output)
+        except KeyboardInterrupt:
+            print("the same command resumes here", file=sys.stderr)
+            raise
+        judged = judge_labels(data.truths, held.detections, held.judged(data.truths.images, data.truths.labels))
+        _check_judged(judged, held)
+        facts = _facts(judged, held, data.categories)
+        data.write_doubts(parsed.output / "audit.csv", judged.doubts, held.detections)
+        write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
+        _print(*facts)
+        for kind, count in judged.counts().items():
+            print(f"  {kind:<10}{count:>6}")
+        _print(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}")
+        step = "look at the page"
+        if parsed.to and judged.doubts:
+            images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
+            print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+            step = f"correct {corrections} ({images} images, {parsed.to})"
+            if dataset.source == "labelled":
+                step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
+        elif judged.doubts:
+            step += ", then give --to for labels to correct"
+        _print(f"next: {step}" if judged.doubts else "next: nothing; no label is doubted")
+    return 0
+
+
+def _check(parsed: argparse.Namespace, corrections: Path) -> None:
+    from humbleyolo.errors import UserError
+
+    for name, least, most in (("folds", 2, _MOST_FOLDS), ("minutes", 0.1, 100_000), ("epochs", 1, 100_000)):
+        value = getattr(parsed, name)
+        if value is not None and not least <= value <= most:
+            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to {most}")
+    if parsed.to and corrections.exists():
+        raise UserError(f"{corrections}: is there already, maybe corrected; move it, or give another --output")
+
+
+def _check_format(to: str | None, dataset: "Dataset") -> None:
+    """Refuse a format in which `generate` would not read the corrections as they are meant."""
+    from humbleyolo.errors import UserError
+
+    if to is None or dataset.source != "labelled":
+        return
+    labelled = dataset.labelled
+    if labelled.format not in ("auto", to):
+        why = f"dataset.labelled.format is {labelled.format}"
+        raise UserError(f"--to {to}: {why}, which reads no other labels; give that format, or set it to auto")
+    if to == "voc" and labelled.one_based:
+        raise UserError("--to voc: corrections are 0-based, but dataset.labelled.one_based is true; give cvat")
+
+
+def _check_judged(judged: "Judged", held: "HeldOut") -> None:
+    """Refuse to judge by networks that learned too little."""
+    from humbleyolo.errors import UserError
+
+    if judged.confirmed < _LEAST * judged.boxes:
+        raise UserError(
+            f"nothing can be judged: after {held.epochs} epochs the networks confirm {judged.confirmed} of "
+            f"{judged.boxes} boxes that they have not seen, and it takes {_LEAST:.0%}; give more --minutes or "
+            "--epochs, or look at what `dvc repro` says of the model"
+        )
+
+
+def _facts(judged: "Judged", held: "HeldOut", categories: tuple[str, ...]) -> list[str]:
+    """Return lines about what was judged, and how well the networks know it."""
+    lines = [
+        f"{judged.boxes:,} boxes on {len(held.folds):,} images judged in {len(held.unlearned)} folds by networks of "
+        f"{held.epochs} epochs ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}"
+    ]
+    if rare := [name for name, few in zip(categories, held.ever_unlearned, strict=True) if few]:
+        lines.append(f"note: too few boxes to learn, so not judged everywhere: {', '.join(rare)}")
+    return lines
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        print(textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

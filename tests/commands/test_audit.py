@@ -1,0 +1,371 @@
+"""`humbleyolo audit`: the table, the page and the corrections of planted mistakes, as a user calls it."""
+
+import csv
+import io
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import read_labelled
+from params_text import DEFAULT
+from PIL import Image
+from repository import ROOT
+from ruamel.yaml import YAML
+
+from humbleyolo.cli import main
+from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.training import folds
+
+GRID = Grid(height=48, width=64, rows=3, cols=4, boxes=1, classes=2)
+NAMES = ("<b>cat</b>", "dog")
+IMAGES = {"train": 24, "val": 8}
+Labels = list[tuple[list[float], int]]
+
+
+def objects(number: int) -> Labels:
+    """Three objects of an image, one below the other in the first image of `train`."""
+    rng = np.random.default_rng(number)
+    return [([8.0 + rng.integers(4), 4.0 + 30 * row, 30.0, 20.0], int(rng.integers(2))) for row in range(3)]
+
+
+def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lambda _, __, labels: labels) -> None:
+    """Write parameters, archives and arrays; `edit` changes the labels of an image of a split."""
+    yaml = YAML()
+    params = yaml.load(DEFAULT)
+    params["encode"] |= {"height": 48, "width": 64, "rows": 3, "cols": 4}
+    params["train"]["batch"] = 4
+    params["dataset"] |= {"source": "labelled", "inputs": "data/labelled/cats"}
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    (folder / "data/dataset").mkdir(parents=True)
+    number = 0
+    for split, images in IMAGES.items():
+        with ArchiveWriter(folder / f"data/dataset/{split}.zip", NAMES) as archive:
+            for place in range(images):
+                labels = edit(split, place, objects(number))
+                boxes, classes = [box for box, _ in labels], [label for _, label in labels]
+                archive.add(f"{split}/{place:02}.jpg", picture(number), 96, 128, np.reshape(boxes, (-1, 4)), classes,
+                            [{"iscrowd": 0, "attributes": {"occluded": True}}] * len(boxes))  # fmt: skip
+                number += 1
+        list(encode_archive(folder / f"data/dataset/{split}.zip", GRID, 0, folder / f"data/grid/{split}"))
+
+
+def picture(number: int) -> bytes:
+    pixels = np.random.default_rng(number).integers(0, 60, (96, 128, 3), np.uint8)
+    for (left, top, width, height), label in objects(number):
+        pixels[int(top) : int(top + height), int(left) : int(left + width)] = (250, 120 * label, 40)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+def plant(split: str, place: int, labels: Labels) -> Labels:
+    """Leave out a box, move one, rename one, and label one twice."""
+    (box, label), *rest = labels
+    match split, place:
+        case "train", 3:
+            return rest
+        case "train", 10:
+            return [([box[0] + 14, *box[1:]], label), *rest]
+        case "val", 2:
+            return [(box, 1 - label), *rest]
+        case "val", 7:
+            return [([box[0] + 2, *box[1:]], label), *labels]
+    return labels
+
+
+PLANTED = {("missing", "train", "03"), ("shifted", "train", "10"), ("swapped", "val", "02"), ("doubled", "val", "07")}
+
+
+@pytest.fixture(autouse=True)
+def oracle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """Networks that know the objects, with `found` of them; in place of a training."""
+    known: dict[str, Any] = {"found": 1.0}
+
+    def run_fold(settings: Any, plan: Any, split: Any, of: np.ndarray, fold: int, folder: Path) -> np.ndarray:
+        rng = np.random.default_rng(fold)
+        rows = [
+            [image, label, rng.uniform(0.9, 1), *(box + rng.uniform(-1, 1, 4))]
+            for image in np.flatnonzero(of == fold).tolist()
+            for box, label in objects(image)
+            if rng.uniform() < known["found"]
+        ]
+        return np.array(rows).reshape(-1, 7)
+
+    monkeypatch.setattr(folds, "_run_fold", run_fold)
+    monkeypatch.setattr(folds, "start_runtime", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    return known
+
+
+def audit(*options: str, epochs: str = "3") -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["audit", "--epochs", epochs, *options])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def rows(folder: str = "audit") -> list[dict[str, str]]:
+    with Path(folder, "audit.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_table_has_each_planted_mistake_and_no_other(tmp_path: Path) -> None:
+    write_project(tmp_path, plant)
+    assert audit() == 0
+    found = rows()
+    assert {(row["kind"], row["split"], row["image"][-6:-4]) for row in found} == PLANTED
+    assert [row["rank"] for row in found] == ["1", "2", "3", "4"]
+    assert [float(row["sure"]) for row in found] == sorted((float(row["sure"]) for row in found), reverse=True)
+    shifted = next(row for row in found if row["kind"] == "shifted")
+    box, label = objects(10)[0]
+    corners = [box[0], box[1], box[0] + box[2], box[1] + box[3]]
+    assert (shifted["labelled_class"], shifted["found_class"]) == (NAMES[label], NAMES[label])
+    assert [float(shifted[f"labelled_{edge}"]) for edge in ("xmin", "ymin", "xmax", "ymax")] == [
+        corners[0] + 14, corners[1], corners[2] + 14, corners[3],
+    ]  # fmt: skip
+    assert abs(float(shifted["found_xmin"]) - corners[0]) <= 1
+    missing = next(row for row in found if row["kind"] == "missing")
+    assert (missing["labelled_class"], missing["labelled_xmin"], missing["iou"]) == ("", "", "")
+
+
+def test_the_last_lines_say_what_was_found_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_project(tmp_path, plant)
+    assert audit("--to", "voc") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert len(lines) <= 10
+    assert [line.split() for line in lines if re.match(r"  [a-z ]+ +\d+$", line)] == [
+        ["missing", "1"], ["shifted", "1"], ["swapped", "1"], ["doubled", "1"],
+    ]  # fmt: skip
+    said = " ".join(" ".join(lines).split())
+    assert "96 boxes on 32 images judged in 3 folds by networks of 3 epochs" in said
+    assert "page: audit/audit.html; table: audit/audit.csv" in said
+    assert "next: correct audit/corrections (4 images, voc), put it into data/labelled/cats" in said
+
+
+def test_the_page_has_the_pictures_and_runs_nothing_from_the_labels(tmp_path: Path) -> None:
+    write_project(tmp_path, plant)
+    audit()
+    page = Path("audit/audit.html").read_text()
+    assert page.count("data:image/webp;base64,") == 4
+    assert "<b>cat</b>" not in page
+    assert "&lt;b&gt;cat&lt;/b&gt;" in page
+    assert "What this cannot see" in page
+    assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", page)
+
+
+@pytest.mark.parametrize("to", ["voc", "coco", "cvat", "csv"])
+def test_corrections_correct_the_labelled_folder(tmp_path: Path, to: str) -> None:
+    """Put beside the labelled folder, they give back the labels that were right."""
+    write_project(tmp_path, plant)
+    right = tmp_path / "right"
+    right.mkdir()
+    write_project(right)
+    assert audit("--to", to) == 0
+    labelled = tmp_path / "labelled"
+    labelled.mkdir()
+    with pytest.raises(SystemExit):
+        main(["convert", "data/dataset", "labelled/plain", "--to", "voc"])
+    Path("audit/corrections").rename(labelled / "corrections")
+    merged = {image.path[-10:]: image for image in read_labelled(labelled).images}
+    with pytest.raises(SystemExit):
+        main(["convert", str(right / "data/dataset"), "expected", "--to", "voc"])
+    for image in read_labelled(tmp_path / "expected").images:
+        own = merged[image.path[-10:]]
+        order, other = (np.lexsort(one.boxes.T.round(-1)) for one in (own, image))
+        assert [own.labels[row] for row in order] == [image.labels[row] for row in other], image.path
+        np.testing.assert_allclose(own.boxes[order], image.boxes[other], atol=3)
+    assert sum(len(one.flags) for one in merged.values()) == 96
+    assert sum("occluded" in flags for one in merged.values() for flags in one.flags) == 95  # not the box found
+
+
+def test_right_labels_are_not_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_project(tmp_path)
+    assert audit("--to", "voc") == 0
+    assert rows() == []
+    assert capsys.readouterr().out.splitlines()[-1] == "next: nothing; no label is doubted"
+    assert not Path("audit/corrections").exists()
+
+
+def test_a_run_killed_between_folds_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path, plant)
+    assert audit("--output", "whole") == 0
+    run_fold, keep = folds._run_fold, folds.write_array
+
+    def stopped(*given: Any) -> np.ndarray:
+        if given[4] == 2:
+            raise KeyboardInterrupt
+        found = run_fold(*given)
+        keep(given[5] / f"fold-{given[4] + 1}.npy", found)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folds, "_run_fold", stopped)
+        assert audit() == 130
+    assert "the same command resumes here" in capsys.readouterr().err
+    assert sorted(path.name for path in Path("audit").iterdir()) == ["fold-1.npy", "fold-2.npy", "plan.json"]
+    monkeypatch.setattr(folds, "_run_fold", lambda *given: given[4] == 2 and run_fold(*given))
+    assert audit() == 0
+    for name in ("audit.csv", "audit.html"):
+        assert Path("audit", name).read_bytes() == Path("whole", name).read_bytes()
+
+
+def test_one_split_alone_is_judged_where_it_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_project(tmp_path, plant)
+    assert audit("--split", "train", "--output", "elsewhere") == 0
+    assert {row["split"] for row in rows("elsewhere")} == {"train"}
+    assert "71 boxes on 24 images" in capsys.readouterr().out
+
+
+def test_networks_that_find_nothing_do_not_judge(
+    tmp_path: Path, oracle: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project(tmp_path)
+    Path("audit").mkdir()
+    Path("audit/audit.csv").write_text("of other data")
+    oracle["found"] = 0.1
+    assert audit() == 2
+    assert re.search(r"nothing can be judged: after 3 epochs the networks confirm \d+ of 96", capsys.readouterr().err)
+    assert not Path("audit/audit.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--folds", "1"), "--folds 1 is not allowed; allowed: 2 to 20"),
+        (("--epochs", "0"), "--epochs 0 is not allowed; allowed: 1 to 100000"),
+        (("--to", "voc"), "audit/corrections: is there already, maybe corrected; move it, or give another --output"),
+        (("--split", "test"), "data/grid/test/split.json: no such file; run `dvc repro encode`"),
+        (("--folds", "20"), None),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str | None
+) -> None:
+    write_project(tmp_path)
+    Path("audit/corrections").mkdir(parents=True)
+    assert audit(*options) == (2 if said else 0)
+    assert (said or "") in capsys.readouterr().err
+
+
+def test_data_that_is_not_up_to_date_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_project(tmp_path)
+    old = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(old.replace("rows: 3", "rows: 6"))
+    assert audit() == 2
+    said = capsys.readouterr().err
+    assert "not up to date; run `dvc repro encode`: 2 problems" in said
+    assert "params.yaml: encode.rows is 6, the encoded train has 3" in said
+    (tmp_path / "params.yaml").write_text(old)
+    other = tmp_path / "other"
+    other.mkdir()
+    write_project(other, plant)
+    (other / "data/dataset/val.zip").replace(tmp_path / "data/dataset/val.zip")
+    assert audit() == 2
+    assert "data/dataset/val.zip and the encoded val differ in images or boxes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "to", "said"),
+    [
+        ("format", "format: coco", "voc", "--to voc: dataset.labelled.format is coco, which reads no other labels"),
+        ("format", "format: coco", "coco", ""),
+        ("one_based", "one_based: true", "voc", "--to voc: corrections are 0-based, but dataset.labelled.one_based"),
+        ("one_based", "one_based: true", "cvat", ""),
+    ],
+)
+def test_a_format_that_would_be_read_otherwise_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: str, to: str, said: str
+) -> None:
+    write_project(tmp_path)
+    text = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(re.sub(rf"\b{key}: \w+", value, text))
+    assert audit("--to", to) == (2 if said else 0)
+    assert said in capsys.readouterr().err
+
+
+def test_outside_a_project_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit() == 2
+    assert "params.yaml: no such file" in capsys.readouterr().err
+
+
+WORDS: dict[str, Any] = {
+    "dataset.synthetic.images": {"train": 1300, "val": 100, "test": 8},
+    "dataset.synthetic.height": 16,
+    "dataset.synthetic.width": 48,
+    "dataset.synthetic.cells": {"rows": 1, "cols": 1, "nothing": 0.25},
+    "dataset.synthetic.may_leave_image": False,
+    "encode.height": 16,
+    "encode.width": 48,
+    "encode.rows": 1,
+    "encode.cols": 1,
+    "encode.finer": [2],
+    "model.width": 0.5,
+    "train.batch": 32,
+    "train.warmup_epochs": 1.0,
+    "train.learning_rate": 0.02,
+    "train.ema_decay": 0.98,
+}
+
+
+@pytest.mark.slow
+def test_twelve_boxes_taken_out_of_drawn_words_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, and at most 3 % of the other boxes are named; killed between the folds and run again."""
+    yaml = YAML()
+    params = yaml.load(DEFAULT)
+    for key, value in WORDS.items():
+        section, *between, last = key.split(".")
+        inner = params[section]
+        for name in between:
+            inner = inner[name]
+        inner[last] = value
+    params["dataset"]["inputs"] = str(ROOT / "data/fonts")
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'src'}")
+    command = [sys.executable, "-m"]
+    subprocess.run([*command, "stages.generate", str(ROOT / "data/fonts"), "drawn"], check=True, capture_output=True)
+    (tmp_path / "data/dataset").mkdir(parents=True)
+    total = sum(count_boxes(tmp_path / f"drawn/{split}.zip") for split in ("train", "val"))
+    gone = set(np.random.default_rng(1).choice(total, 12, replace=False).tolist())
+    removed, first = [], 0
+    for split in ("train", "val", "test"):
+        with (
+            Archive(tmp_path / f"drawn/{split}.zip") as archive,
+            ArchiveWriter(tmp_path / f"data/dataset/{split}.zip", archive.categories) as out,
+        ):
+            for image in archive:
+                kept = [first + row not in gone or split == "test" for row in range(len(image.labels))]
+                removed += [(split, image.file_name)] * (len(kept) - sum(kept))
+                first += len(kept)
+                out.add(image.file_name, image.image_bytes, image.height, image.width, image.boxes_ltwh[kept],
+                        image.labels[kept])  # fmt: skip
+    subprocess.run([*command, "stages.encode", "data/dataset", "data/grid"], check=True, capture_output=True)
+    options = ["humbleyolo", "audit", "--folds", "2", "--epochs", "14"]
+    with subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL) as killed:
+        while not Path("audit/fold-1.npy").exists() and killed.poll() is None:
+            time.sleep(0.1)
+        killed.kill()
+    done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
+    assert "fold 1 of 2" not in done.stderr
+    found = rows()
+    missing = [(row["split"], row["image"]) for row in found if row["kind"] == "missing"]
+    assert len(removed) == 12
+    assert set(removed) <= set(missing)
+    assert len(found) - 12 <= 0.03 * total
+
+
+def count_boxes(path: Path) -> int:
+    with Archive(path) as archive:
+        return sum(len(image.labels) for image in archive.truths())
