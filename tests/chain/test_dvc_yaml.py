@@ -84,11 +84,12 @@ def test_a_stage_declares_exactly_the_sections_that_it_loads(stage):
     ]
     assert len(calls) == 1
     assert ast.unparse(calls[0].args[0]) == "Path('params.yaml')"
-    assert [ast.literal_eval(argument) for argument in calls[0].args[1:]] == PIPELINE["stages"][stage]["params"]
+    loaded = [ast.literal_eval(argument) for argument in calls[0].args[1:]]
+    assert loaded == [key.partition(".")[0] for key in PIPELINE["stages"][stage]["params"]]  # or one value of it
 
 
 def test_every_section_of_the_parameters_is_read_by_a_stage():
-    declared = {section for stage in PIPELINE["stages"].values() for section in stage["params"]}
+    declared = {key.partition(".")[0] for stage in PIPELINE["stages"].values() for key in stage["params"]}
     assert declared == set(Params.model_fields)
 
 
