@@ -16,7 +16,7 @@ def test_each_command_works_as_written(tmp_path: Path) -> None:
     label_images(tmp_path / "data/labelled/cards")
     said = {}
     for command in COMMANDS:
-        short = command.removeprefix("uv run ").replace("--minutes 10", "--epochs 1")
+        short = command.removeprefix("uv run ").replace("--minutes 8", "--epochs 1")
         said[short.split()[1]] = project.command(*short.split(), check=True).stdout
     assert list(said) == ["check", "init", "repro", "score"]
     assert "advised:" in said["check"]
