@@ -4,6 +4,7 @@ Nothing is unpacked or written. Only names that were listed when the source was 
 path in a label file leads out of it.
 """
 
+import lzma
 import os
 import posixpath
 import re
@@ -39,7 +40,7 @@ _LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", "
 _ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|changelog|citation|notes)\b.*\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
-_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
 class Source(ABC):

@@ -42,7 +42,7 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
     wanted = get(root, "imagePath", str, where)
     image = UncheckedImage(
         label_file=name,
-        path=reader.images.find(wanted, posixpath.dirname(name), "images"),
+        path=reader.images.find_own(wanted, name, posixpath.dirname(name), "images"),
         height=get(root, "imageHeight", int, where, None),
         width=get(root, "imageWidth", int, where, None),
         splits=splits_of_folder(name),

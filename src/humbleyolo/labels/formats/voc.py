@@ -7,7 +7,8 @@
 
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
 `one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
-without them, folders called `train`, `val` (`valid`) and `test` are the splits.
+without them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of LabelImg, and
+Label Studio, write an image's name without the extension.
 """
 
 import posixpath
@@ -15,7 +16,7 @@ import re
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
-from humbleyolo.labels.folder import IMAGE_FORMATS, Source, suffix
+from humbleyolo.labels.folder import Source
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
@@ -56,7 +57,7 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
     above = posixpath.dirname(folder)
     places = (*(posixpath.join(one, name) for one in (above, folder) for name in _IMAGES), folder, above)
     try:
-        image = UncheckedImage(name, _find(reader, wanted.text, places))
+        image = UncheckedImage(name, reader.images.find_own(wanted.text, name, *places))
     except BadInput as error:
         raise error.at(wanted.where) from None
     size = root.find("size")
@@ -66,13 +67,6 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         with reader.ledger.reporting(name, "box dropped"):
             image.boxes.append(_box(number, item, one_based=reader.options.one_based))
     return image
-
-
-def _find(reader: SourceReader, wanted: str, places: tuple[str, ...]) -> str:
-    """Return the image. Old versions of LabelImg, and Label Studio, write its name without the extension."""
-    if "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted:
-        return reader.images.find(wanted, *places)
-    return reader.images.stem(wanted, *places)
 
 
 def _box(number: int, item: Element, *, one_based: bool) -> UncheckedBox:
