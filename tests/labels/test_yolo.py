@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from folders import Files, Maker, picture, read_labelled
+from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -150,6 +150,21 @@ def test_missing_is_a_mistake_and_empty_is_background(one: Callable[..., Finding
 def test_label_without_image(one: Callable[..., Finding]) -> None:
     row = one(files(**{"img/b.txt": LINE}))
     assert (row.kind, row.file) == ("image-missing", "img/b.txt")
+
+
+@pytest.mark.parametrize("format_", ["yolo", "bbox_label_tool", "article"])
+def test_labels_without_an_image_get_a_line_each(make: Maker, format_: str) -> None:
+    """Beside other labels, whatever they are called, and in a folder where none has an image. Other texts do not."""
+    text = GOOD[format_][1]
+    lost = ["day2/labels/0.txt", "day2/labels/empty.txt"]
+    lost += [f"images/{name}.txt" for name in ("notes7", "other", "test_3", "train_0001", "valve_17")]
+    content: Files = {"images/a.png": picture(), "images/a.txt": text, "classes.txt": "cat\ndog\n"}
+    content |= {name: "" if "empty" in name else text for name in lost}
+    content |= dict.fromkeys(("images/readme.v2.txt", "LICENSE.txt", "notes.txt", "notes/of/me.txt"), "1 of 3 days")
+    content |= dict.fromkeys(("images/train.txt", "images/all_of_train.txt"), "a.png\n")
+    rows = make.findings(content, format=format_, classes=("cat", "dog"))
+    assert [row.file for row in rows if row.kind == "image-missing"] == lost
+    assert {row.severity for row in rows} <= {"error"}
 
 
 def test_two_images_one_label(one: Callable[..., Finding]) -> None:

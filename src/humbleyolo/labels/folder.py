@@ -37,7 +37,7 @@ IMAGE_FORMATS = {
 }
 
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml")
-_ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|changelog|citation|notes)\b.*\.txt", re.I)  # no labels
+_ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
@@ -155,7 +155,7 @@ def is_image(name: str) -> bool:
 
 def is_labelled(name: str) -> bool:
     """Tell by its name if a file may be an image or speak of one."""
-    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.match(posixpath.basename(name)))
+    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.fullmatch(posixpath.basename(name)))
 
 
 def is_about_all(name: str) -> bool:

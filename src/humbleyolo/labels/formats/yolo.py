@@ -72,7 +72,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
                 image.boxes.append(_box(line, number, names))
 
-    images = read_pairs(reader, fill)
+    images = read_pairs(reader, _looks_like_yolo, fill)
     if names and not reader.options.classes:
         _note_shared_names(reader, declared.files, images)
     if declared.lists:
