@@ -41,6 +41,18 @@ def test_names_that_leave_the_archive(make: Maker) -> None:
     assert all("leaves the folder" in row.why for row in data.ledger.rows)
 
 
+@pytest.mark.parametrize("space", ["\u202f", "\u00a0", "\u200c"])
+def test_spaces_and_joiners_in_names(make: Maker, space: str) -> None:
+    """Screenshots of macOS have U+202F before AM, Czech texts U+00A0, Persian words U+200C."""
+    name = f"10.12{space}AM"
+    files = {f"{name}.png": picture(), f"{name}.xml": voc(f"{name}.png", "X 1 2 3 4").replace(">X<", f">5{space}kg<")}
+    for path in (make.folder(files), make.archive(files)):
+        data = make.open(path)
+        assert [image.path for image in data.images] == [f"{name}.png"]
+        assert data.classes == (f"5{space}kg",)
+        assert not data.ledger.rows
+
+
 def test_an_archive_of_which_nothing_is_read_says_why(make: Maker) -> None:
     """Some programs of Windows write a backslash between the folders."""
     path = make.archive({"a\\a.png": picture(), "a\\a.xml": voc("a.png")})

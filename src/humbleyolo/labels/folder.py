@@ -21,6 +21,7 @@ from typing import Self
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.params.class_names import is_one_line
 
 LABEL_BYTES = 512 * 2**20  # the largest label file read; COCO's own train file is 448 MiB
 IMAGE_BYTES = 512 * 2**20
@@ -338,8 +339,8 @@ def _unsafe(name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\\" in name or parts[0].endswith(":"):
         return "a path that leaves the folder; only relative paths with / are read"
-    if not name.isprintable():
-        return "a name with characters that cannot be printed or are not UTF-8; rename the file"
+    if not is_one_line(name):
+        return "a name with characters that cannot be kept in one line or are not UTF-8; rename the file"
     return ""
 
 
