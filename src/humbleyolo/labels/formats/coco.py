@@ -13,6 +13,7 @@ from typing import Any
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
+from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
@@ -132,9 +133,16 @@ class _CocoFile:
                     why = f"no category has that id; there are {allowed}; correct it"
                     raise BadInput("unknown-class", f"category_id {category}", why)
                 flags = _flags(entry, where)
-                self.images[image].boxes.append(UncheckedBox(where, names[category], _corners(entry, where), flags))
+                corners = self._upright(entry, where)
+                self.images[image].boxes.append(UncheckedBox(where, names[category], corners, flags))
                 if key is not None:
                     ids.add(key)
+
+    def _upright(self, entry: dict[str, Any], where: str) -> Corners:
+        """Return an annotation's corners. CVAT's `bbox` of a turned box is that before the turn, by `rotation`."""
+        corners = _corners(entry, where)
+        angle = float(get(get(entry, "attributes", dict, where, {}), "rotation", _NUMBER, where, 0))
+        return around_turned(corners, angle, where, self.name, self.reader.ledger) if entry.get("bbox") else corners
 
 
 def _flags(entry: dict[str, Any], where: str) -> frozenset[str]:

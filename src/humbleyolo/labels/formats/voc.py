@@ -8,7 +8,8 @@
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
 `one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
 without them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of LabelImg, and
-Label Studio, write an image's name without the extension.
+Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the turn, with an
+attribute `rotation` in degrees: the box around it is taken, with a note.
 """
 
 import posixpath
@@ -17,6 +18,7 @@ from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
@@ -65,17 +67,21 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         image.height, image.width = size.child("height").integer(), size.child("width").integer()
     for number, item in enumerate(root.all("object"), 1):
         with reader.ledger.reporting(name, "box dropped"):
-            image.boxes.append(_box(number, item, one_based=reader.options.one_based))
+            image.boxes.append(_box(number, item, name, reader))
     return image
 
 
-def _box(number: int, item: Element, *, one_based: bool) -> UncheckedBox:
+def _box(number: int, item: Element, file: str, reader: SourceReader) -> UncheckedBox:
     corners = item.child("bndbox")
     left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
-    shift = 1.0 if one_based else 0.0
+    shift = 1.0 if reader.options.one_based else 0.0
     flags = frozenset(tag for tag in FLAGS if (flag := item.find(tag)) and flag.text and flag.flag())
     where = f"object {number} (line {item.line})"
-    return UncheckedBox(where, item.child("name").text, (left - shift, top - shift, right, bottom), flags)
+    around = (left - shift, top - shift, right, bottom)
+    for attribute in (one for parent in item.all("attributes") for one in parent.all("attribute")):
+        if attribute.child("name").text == "rotation":
+            around = around_turned(around, attribute.child("value").number(), where, file, reader.ledger)
+    return UncheckedBox(where, item.child("name").text, around, flags)
 
 
 def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None:

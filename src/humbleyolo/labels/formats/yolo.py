@@ -10,7 +10,7 @@ Names and lists as each tool writes them, in whichever of these places they are:
 
 Without names, `classes` must give them, because a number means nothing. Few decimals (six, as most tools write) put a
 box's edge up to 1e-6 of the image beyond its border. Such a box is cut there, with a note. A class index before three
-points or more is a polygon, or before four a turned box (YOLO-OBB): the box around it is taken, with a note.
+points or more is a polygon or a turned box (YOLO-OBB). The box around it is taken, with a note.
 """
 
 import json
