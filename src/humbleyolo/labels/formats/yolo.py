@@ -68,23 +68,24 @@ def _is_polygon(columns: Sequence[str]) -> bool:
 def read(reader: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `registry.Format`."""
     declared = read_dataset_files(reader)
-    names = reader.options.classes or declared.names
+    told = reader.options.classes
     fix = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
     no_names = BadInput("no-class-names", "only class numbers", fix)
-    unreported = [] if names else [no_names]  # it stands once, before the first box
+    unreported = [] if told or declared.names else [no_names]  # it stands once, before the first box
 
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)
         image.relative, image.slack = True, _slack(lines)
         if lines and unreported:
             reader.ledger.problem(".", unreported.pop(), "all boxes dropped")
+        names = told or (declared.names_for(image.label_file) if lines else ())
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
                 image.boxes.append(_box(line, number, names, declared.keypoint_columns))
         _note_other_shapes(reader, image.label_file, lines, declared.keypoint_columns)
 
     images = read_pairs(reader, _looks_like_yolo, fill)
-    if names and not reader.options.classes:
+    if declared.names and not told:
         _note_shared_names(reader, declared.files, images)
     if declared.lists:
         _mark_splits(reader, declared.lists, images)

@@ -24,22 +24,38 @@ class Declared:
     """Contents of the files about a dataset.
 
     Attributes:
-        names: Class names in the order of their indices; `files`: the files with names.
+        names: All class names; `files`: the files with names.
+        by_folder: Class names in the order of their indices, by the folder of the file that has them.
         lists: (split, list or folder) for each list.
         keypoint_columns: Numbers after the box in each line of a pose dataset (`kpt_shape`).
     """
 
     names: tuple[str, ...] = ()
     files: list[str] = field(default_factory=list)
+    by_folder: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lists: list[tuple[str, str]] = field(default_factory=list)
     keypoint_columns: int = 0
+
+    def names_for(self, label_file: str) -> tuple[str, ...]:
+        """Return the names of a label file's numbers: those of the nearest folder around it; else all files' own.
+
+        Raises:
+            BadInput: If no folder around it has names, and those of others differ.
+        """
+        for folder in PurePosixPath(label_file).parents:
+            if names := self.by_folder.get("" if str(folder) == "." else str(folder)):
+                return names
+        if len({*self.by_folder.values()}) > 1:
+            why = f"no folder around it has class names, and {' and '.join(self.files[:3])} differ; add a classes.txt"
+            raise BadInput("class-names-differ", "class numbers alone", why)
+        return self.names
 
 
 def read_dataset_files(reader: SourceReader) -> Declared:
     """Read `data.yaml` (or a YAML file of another name with names and lists), `*.data`, `*.names`, `classes.txt`.
 
     Raises:
-        UserError: If two of them differ and mistakes are skipped: numbers would get wrong names.
+        UserError: If two in one folder differ and mistakes are skipped: numbers would get wrong names.
     """
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
@@ -52,14 +68,21 @@ def read_dataset_files(reader: SourceReader) -> Declared:
                 _from_data(reader, name, result)
             elif base.endswith(".names") or base == "classes.txt":
                 described.append((name, _lines(reader, name)))
+    first: dict[str, str] = {}
     for name, names in described:
-        if result.names and names and names != result.names:
-            why = f"{result.files[0]} says {shorten(', '.join(result.names))}; make them agree"
+        folder = posixpath.dirname(name)
+        if names and names != result.by_folder.setdefault(folder, names):
+            why = f"{first[folder]} says {shorten(', '.join(result.by_folder[folder]))}; make them agree"
             reader.ledger.problem(name, BadInput("class-names-differ", shorten(", ".join(names)), why), "stopped")
             if reader.ledger.on_problem != "error":
                 raise UserError(f"{reader.source.name}: {reader.ledger.rows[-1]}")
-        result.names = result.names or names
-        result.files += [name] * bool(names)
+        if names:
+            first.setdefault(folder, name)
+            if names != (top := next(iter(result.by_folder.values()))):
+                why = f"{result.files[0]} says {shorten(', '.join(top))}; each labels those below its own folder"
+                reader.ledger.warn(name, BadInput("class-names-differ", shorten(", ".join(names)), why))
+            result.names = tuple(dict.fromkeys([*result.names, *names]))
+            result.files.append(name)
     if not result.lists:
         labels = {label for image in reader.images.paths for label in label_names(image)}  # of test.jpg
         result.lists = [
