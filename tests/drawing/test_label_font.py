@@ -30,6 +30,7 @@ def test_shortened_text_fits(text: str, width: float) -> None:
         ("chat", "chat"),
         ("élan", "élan"),
         ("a\nb\x00", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"),
+        ("10\u202fAM\u200c", "10 AM"),
         ("\ud800", "\N{REPLACEMENT CHARACTER}"),
         ("🐀", "U+1F400"),
         ("猫", "U+732B"),

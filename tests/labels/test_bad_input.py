@@ -230,10 +230,6 @@ REFUSED: dict[str, tuple[Files, str]] = {
         coco('{"images":\n[' + "9" * 5000 + "]}"),
         f"a.json: line 2: a number of 5000 digits: at most 30 are read; {JSON}",
     ),
-    "COCO id repeated": (
-        coco(id=1),
-        "a.json: annotations[1]: annotation id 1: ids are unique; give it another",
-    ),
     "COCO image id that points nowhere": (
         coco(image_id=5),
         "a.json: annotations[1]: image_id 5: no image has that id; correct it or delete the annotation",
@@ -325,6 +321,7 @@ ACCEPTED: dict[str, tuple[Files, list[str]]] = {
     "bare CR": (yolo(LINE.replace("\n", "\r")), []),
     "bare CR, CSV": (table((HEAD + "a.png,cat,1,2,3,4\n").replace("\n", "\r").encode()), []),
     "COCO id of 0": (coco(), []),
+    "COCO annotation id repeated": (coco(id=1), ["a.json: 1 annotations: the ids of annotations join nothing"]),
     "CSV classes NA, null, 007": (table("a.png,NA,1,2,3,4\na.png,null,1,2,3,4.5\na.png,007,1,2,3,5\n"), []),
     "PNG named .jpg": (image(picture(), "a.jpg"), ["a.jpg: a PNG file: its name should end in .png; rename it"]),
     "CMYK": (image(encoded(Image.new("CMYK", (40, 20)), "JPEG"), "a.jpg"), []),

@@ -133,8 +133,19 @@ def test_repeated_ids(make: Maker) -> None:
     for key in content:
         content[key] += content[key][:1]
     rows = make.findings(files(content))
-    assert [row.where for row in rows] == ["categories[2]", "images[1]", "annotations[1]"]
-    assert {row.kind for row in rows} == {"repeated-id"}
+    assert [(row.where, row.severity) for row in rows] == [
+        ("categories[2]", "error"), ("images[1]", "error"), ("", "note"), ("annotations[1]", "error")
+    ]  # fmt: skip
+    assert [row.kind for row in rows] == ["repeated-id"] * 3 + ["duplicate-box"]
+
+
+def test_ids_of_annotations_join_nothing(make: Maker) -> None:
+    """Some tools number the annotations of each image anew."""
+    content = document()
+    content["annotations"] += [content["annotations"][0] | {"bbox": [1, 1, n, n]} for n in (3, 5)]
+    data = make.read(files(content))
+    assert data.images[0].boxes[:, 2].tolist() == [10, 4, 6]
+    assert [(row.severity, row.what) for row in data.ledger.rows] == [("note", "2 annotations")]
 
 
 def test_two_decimals_may_cross_the_border(make: Maker) -> None:

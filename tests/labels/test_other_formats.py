@@ -166,6 +166,16 @@ def test_labelme(make: Maker) -> None:
         assert [row.kind for row in data.ledger.rows] == ["not-a-box"]
 
 
+def test_labelme_names_the_image_of_another_file(make: Maker) -> None:
+    right = labelme(path="../images/b.png")["labels/a.json"]
+    content = labelme(path="../images/b.png") | {"images/b.png": picture(1), "labels/c.json": right, "z/c.png": b""}
+    rows = [row for row in make.findings(content) if row.kind != "not-read"]
+    assert [(row.kind, row.file) for row in rows] == [
+        ("image-differs", "labels/a.json"),
+        ("label-missing", "images/a.png"),
+    ]
+
+
 @pytest.mark.parametrize(
     "shape", [{"label": "cat", "points": [[1, "2"], [3, 4]]}, {"points": []}, {"label": 3, "points": []}, 5]
 )

@@ -118,11 +118,31 @@ def test_stray_text_beside_the_parts(make: Maker, stray: Files) -> None:
 
 
 @pytest.mark.parametrize("policy", ["error", "skip", "clip"])
-def test_class_names_that_differ_in_one_set_stop_always(make: Maker, policy: str) -> None:
-    """More folders than are looked into one by one."""
+def test_class_names_that_differ_in_one_folder_stop_always(make: Maker, policy: str) -> None:
+    with pytest.raises(UserError, match=r"obj\.names: .*'dog, cat'.*classes\.txt says 'cat, dog'"):
+        make.read(YOLO | {"obj.names": "dog\ncat\n"}, on_problem=policy)
+
+
+def test_each_folder_has_the_class_names_that_lie_nearest(make: Maker) -> None:
+    """In more folders than are looked into one by one, and in folders of one set."""
     files = under({f"d{n}": (YOLO, OTHER_YOLO)[n % 2] | {"a.png": picture(n, 4, 4)} for n in range(101)})
-    with pytest.raises(UserError, match=r"d1/classes\.txt: .*'dog, cat'.*d0/classes\.txt says 'cat, dog'"):
-        make.read(files, on_problem=policy)
+    data = make.read(files)
+    assert data.classes == ("cat", "dog")
+    assert {one.path: one.labels[0] for one in data.images} == {
+        f"d{n}/a.png": ("cat", "dog")[n % 2] for n in range(101)
+    }
+    one_set: Files = {"labels/classes.txt": "cat\ndog\n", "labels/b/classes.txt": "dog\ncat\n"}
+    for number, name in enumerate(("a/x", "b/x", "b/deep/x", "y")):
+        one_set |= {f"images/{name}.png": picture(number, 4, 4), f"labels/{name}.txt": YOLO["a.txt"]}
+    data = make.read(one_set)
+    assert [one.labels[0] for one in data.images] == ["cat", "dog", "dog", "cat"]
+    assert [(row.kind, row.severity) for row in data.ledger.rows] == [("class-names-differ", "warning")]
+    one_set["labels/c/classes.txt"] = one_set.pop("labels/classes.txt")
+    rows = make.findings(one_set)
+    assert [(row.kind, row.file) for row in rows if row.severity == "error"] == [
+        ("class-names-differ", "labels/a/x.txt"),
+        ("class-names-differ", "labels/y.txt"),
+    ]
 
 
 def test_names_of_one_folder_used_for_another_of_its_set(make: Maker) -> None:

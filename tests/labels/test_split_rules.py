@@ -77,6 +77,20 @@ def test_adding_images_moves_few(seed: int, count: int, more: int) -> None:
     assert sum(after[name] != split for name, split in before.items()) <= 2 * more
 
 
+def test_a_class_that_train_lacks_is_told() -> None:
+    names = {"train": ("a",), "val": ("a", "b", "b"), "test": ("a", "b", "c")}
+    images = [record(split, labels=labels, splits=(split,)) for split, labels in names.items()]
+    ledger = Ledger("error")
+    division = divided(images, "lists", ledger=ledger)
+    assert [(row.severity, row.kind, row.what) for row in ledger.rows] == [
+        ("warning", "class-not-in-train", "class b has 0 boxes in train, 2 in val and 1 in test"),
+        ("warning", "class-not-in-train", "class c has 0 boxes in train, 1 in test"),
+    ]
+    assert division.lines()[1:] == ["no box in train of 2 classes that val or test has: ['b', 'c']"]
+    everywhere = [record(split, labels=("a", "b", "c"), splits=(split,)) for split in SPLITS]
+    assert divided(everywhere, "lists").lines()[1:] == []
+
+
 def test_fractions_and_seed() -> None:
     splits = [divided(RECORDS[:120], "hash", seed=seed) for seed in (1, 2)]
     assert [counts(one) for one in splits] == [[84, 18, 18]] * 2
@@ -155,7 +169,7 @@ def test_one_scene_leaves_nothing_for_val_and_test() -> None:
 def test_one_large_group_is_in_train_and_told() -> None:
     for seed in range(5):
         ledger = Ledger("error")
-        images = [record(f"s{n}.png", scene=1) for n in range(50)] + RECORDS[:5]
+        images = [record(f"s{n}.png", labels=("a", "b"), scene=1) for n in range(50)] + RECORDS[:5]
         division = divided(images, ledger=ledger, seed=seed)
         assert counts(division)[0] >= 50
         (row,) = ledger.rows

@@ -41,6 +41,27 @@ def test_a_file_name_without_extension(make: Maker) -> None:
     assert [row.kind for row in rows] == ["image-ambiguous", "not-read"]
 
 
+@pytest.mark.parametrize("places", [("", ""), ("JPEGImages/", "Annotations/"), ("images/", "labels/")])
+@pytest.mark.parametrize("ending", [".png", ""])
+def test_files_renamed_together_keep_the_old_names_inside(make: Maker, places: tuple[str, str], ending: str) -> None:
+    """Each XML file names the image of another; no box may go to the wrong picture."""
+    images, labels = places
+    content: Files = {}
+    for number in range(3):
+        content[f"{images}{number}.png"] = picture(number)
+        content[f"{labels}{number}.xml"] = voc(f"{(number + 1) % 3}{ending}", "cat 3 4 10 12")
+    rows = [row for row in make.findings(content) if row.severity == "error"]
+    assert [row.kind for row in rows] == ["image-differs"] * 3
+    says = (
+        f"names {images}1.png: the file is named after {images}0.png, which is there too; if it is about that, write"
+    )
+    assert f"{says} '0.png' here; if not, rename the file" in str(rows[0])
+    del content[f"{images}0.png"]  # one name without an image: a name of its own is no mistake
+    content[f"{labels}2.xml"] = voc("2.png")
+    del content[f"{labels}1.xml"]
+    assert [image.path for image in make.read(content).images] == [f"{images}1.png", f"{images}2.png"]
+
+
 @pytest.mark.parametrize("folder", ["train", "valid", "test"])
 def test_folders_are_splits_where_no_lists_are(make: Maker, folder: str) -> None:
     content: Files = {f"{folder}/train.png": picture(), f"{folder}/train.xml": voc("train.png", "cat 3 4 10 12")}

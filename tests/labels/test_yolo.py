@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from folders import Files, Maker, picture, read_labelled
+from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -81,7 +81,7 @@ def test_layouts(make: Maker, layout: str) -> None:
     [
         ("1 0.5 0.5 0.25", "columns", "4 columns"),
         ("1 0.5 0.5 0.25 0.5 0.9", "columns", "confidence"),
-        ("1 0.1 0.1 0.2 0.1 0.2 0.2", "columns", "polygon"),
+        ("1 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "columns", "8 columns"),
         ("1,0.5,0.5,0.25,0.5", "columns", "spaces"),
         ("1 nan 0.5 0.25 0.5", "not-a-number", "centre x"),
         ("1 inf 0.5 0.25 0.5", "not-a-number", "'inf'"),
@@ -114,6 +114,71 @@ def test_the_sixth_decimal_is_not_a_mistake(make: Maker) -> None:
         (row,) = data.ledger.rows
         assert (row.severity, row.kind) == ("note", "rounding")
         assert data.images[0].boxes[0, 2] == 40
+
+
+@pytest.mark.parametrize("digits", [3, 4, 5, 6])
+def test_the_slack_follows_from_the_digits_written(make: Maker, digits: int) -> None:
+    """A box at the border, whose centre and width are both rounded up."""
+    step = 10.0**-digits
+    data = make.read(files(f"0 {1 - 0.2 + step:.{digits}f} 0.5 {0.4 + step:.{digits}f} 0.5\n"), on_problem="skip")
+    assert [row.kind for row in data.ledger.rows] == ["outside-image"]
+    data = make.read(files(f"0 0.8 0.5 {0.4 + step:.{digits}f} 0.5\n"))
+    assert [row.kind for row in data.ledger.rows] == ["rounding"]
+
+
+def test_polygons_give_the_box_around_them(make: Maker) -> None:
+    data = make.read(files("1 0.1 0.1 0.2 0.15 0.15 0.5\n" + LINE))
+    assert data.format == "yolo"
+    assert data.images[0].boxes.tolist() == [[4, 2, 8, 10], BOX]
+    assert [(row.severity, row.what) for row in data.ledger.rows] == [
+        ("note", "1 lines with polygons or turned boxes")
+    ]
+
+
+def test_poses_are_no_polygons(make: Maker) -> None:
+    """Two points without visibility make nine numbers a line, as a turned box has."""
+    content = files("0 0.5 0.5 0.25 0.5 0.1 0.1 0.2 0.2\n", **{"data.yaml": "names: [cat, dog]\nkpt_shape: [2, 2]\n"})
+    data = make.read(content)
+    assert data.images[0].boxes.tolist() == [BOX]
+    assert [row.what for row in data.ledger.rows] == ["1 lines with keypoints"]
+    rows = make.findings(content | {"img/a.txt": "0 0.1 0.1 0.2 0.2 0.3 0.3\n"})
+    assert [row.kind for row in rows] == ["columns"]
+
+
+@pytest.mark.parametrize(
+    ("root", "train", "split"),
+    [
+        ("v2", "images/train", {"v2/images/train/b.png"}),
+        ("./v2/", "images/train", {"v2/images/train/b.png"}),
+        ("../sets/v2", "images/train", {"v2/images/train/b.png"}),
+        ("/home/me/v2", "images/train", {"v2/images/train/b.png"}),
+        ("v2", "list.txt", {"v2/images/train/b.png"}),
+        (".", "images/train", {"images/train/a.png"}),
+        ("/home/me/all", "images/train", {"images/train/a.png"}),
+        ("v2", "/home/me/images/train", {"images/train/a.png"}),
+        ("v2", "images/val", None),
+    ],
+)
+def test_the_path_of_a_yaml_file_is_the_root_of_its_lists(
+    make: Maker, root: str, train: str, split: set[str] | None
+) -> None:
+    content: Files = {"data.yaml": f"path: {root}\ntrain: {train}\nnames: {{'0': cat, '1': dog}}\n"}
+    for number, (folder, name) in enumerate((("", "train/a"), ("", "val/c"), ("v2/", "train/b"))):
+        content |= {f"{folder}images/{name}.png": picture(number), f"{folder}labels/{name}.txt": LINE}
+    content |= {"v2/list.txt": "./images/train/b.png\n", "list.txt": "./images/train/a.png\n"}
+    if split is None:  # never the folder of that name in another place
+        assert [row.kind for row in make.findings(content)] == ["list-points-nowhere"]
+    else:
+        assert {image.path for image in make.read(content).images if image.splits} == split
+
+
+def test_a_yaml_file_of_another_name(make: Maker) -> None:
+    content = dict(LAYOUTS["ultralytics"])
+    content["coco128.yaml"] = content.pop("data.yaml")
+    content |= {"environment.yml": "names: [a]\n", "broken.yaml": "a: [", "list.yaml": "- 1"}
+    data = make.read(content)
+    assert data.classes == ("cat", "dog")
+    assert {image.splits for image in data.images} == {("train",), ("val",)}
 
 
 @pytest.mark.parametrize("ends", ["\r\n", "\r", "\n"])
@@ -150,6 +215,21 @@ def test_missing_is_a_mistake_and_empty_is_background(one: Callable[..., Finding
 def test_label_without_image(one: Callable[..., Finding]) -> None:
     row = one(files(**{"img/b.txt": LINE}))
     assert (row.kind, row.file) == ("image-missing", "img/b.txt")
+
+
+@pytest.mark.parametrize("format_", ["yolo", "bbox_label_tool", "article"])
+def test_labels_without_an_image_get_a_line_each(make: Maker, format_: str) -> None:
+    """Beside other labels, whatever they are called, and in a folder where none has an image. Other texts do not."""
+    text = GOOD[format_][1]
+    lost = ["day2/labels/0.txt", "day2/labels/empty.txt"]
+    lost += [f"images/{name}.txt" for name in ("notes7", "other", "test_3", "train_0001", "valve_17")]
+    content: Files = {"images/a.png": picture(), "images/a.txt": text, "classes.txt": "cat\ndog\n"}
+    content |= {name: "" if "empty" in name else text for name in lost}
+    content |= dict.fromkeys(("images/readme.v2.txt", "LICENSE.txt", "notes.txt", "notes/of/me.txt"), "1 of 3 days")
+    content |= dict.fromkeys(("images/train.txt", "images/all_of_train.txt"), "a.png\n")
+    rows = make.findings(content, format=format_, classes=("cat", "dog"))
+    assert [row.file for row in rows if row.kind == "image-missing"] == lost
+    assert {row.severity for row in rows} <= {"error"}
 
 
 def test_two_images_one_label(one: Callable[..., Finding]) -> None:

@@ -2,12 +2,14 @@
 
 import io
 import re
+import unicodedata
 from functools import lru_cache
 from importlib import resources
 
 from PIL import ImageFont
 
 _ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+_INVISIBLE = {"Zs": " ", "Cf": ""}  # spaces of any width; joiners and marks of direction
 _LONGEST = 400  # characters looked at; drawn texts are far shorter
 
 # Hebrew, Arabic and their presentation forms, with the spaces between such words.
@@ -26,7 +28,8 @@ def font(height_px: int) -> ImageFont.FreeTypeFont:
 def presentable(text: str) -> str:
     """Return `text` as one line that the font can draw, in the order in which it is seen.
 
-    Control characters and lone surrogates become U+FFFD, characters without a glyph their code point (`U+1F400`).
+    Control characters and lone surrogates become U+FFFD, spaces of any width a space, joiners nothing, and characters
+    without a glyph their code point (`U+1F400`).
     Right-to-left words are turned round, since they are drawn from the left.
     """
     text = text[:_LONGEST]
@@ -78,5 +81,5 @@ def _glyphs() -> frozenset[int]:
 
 def _drawable(character: str) -> str:
     if not character.isprintable():
-        return "\N{REPLACEMENT CHARACTER}"
+        return _INVISIBLE.get(unicodedata.category(character), "\N{REPLACEMENT CHARACTER}")
     return character if ord(character) in _glyphs() else f"U+{ord(character):04X}"

@@ -4,6 +4,7 @@ Nothing is unpacked or written. Only names that were listed when the source was 
 path in a label file leads out of it.
 """
 
+import lzma
 import os
 import posixpath
 import re
@@ -20,6 +21,7 @@ from typing import Self
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.params.class_names import is_one_line
 
 LABEL_BYTES = 512 * 2**20  # the largest label file read; COCO's own train file is 448 MiB
 IMAGE_BYTES = 512 * 2**20
@@ -36,10 +38,10 @@ IMAGE_FORMATS = {
 }
 
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml")
-_ABOUT = re.compile(r"(read.?me|licen[cs]e|copying|changelog|citation|notes)\b.*\.txt", re.I)  # no labels
+_ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
-_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
 class Source(ABC):
@@ -154,7 +156,7 @@ def is_image(name: str) -> bool:
 
 def is_labelled(name: str) -> bool:
     """Tell by its name if a file may be an image or speak of one."""
-    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.match(posixpath.basename(name)))
+    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.fullmatch(posixpath.basename(name)))
 
 
 def is_about_all(name: str) -> bool:
@@ -337,8 +339,8 @@ def _unsafe(name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\\" in name or parts[0].endswith(":"):
         return "a path that leaves the folder; only relative paths with / are read"
-    if not name.isprintable():
-        return "a name with characters that cannot be printed or are not UTF-8; rename the file"
+    if not is_one_line(name):
+        return "a name with characters that cannot be kept in one line or are not UTF-8; rename the file"
     return ""
 
 

@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from pathlib import PurePosixPath
 
+from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
@@ -90,6 +91,24 @@ class ImageLookup:
         if not found:
             raise self._missing(stem, stem)
         return found[0]
+
+    def find_own(self, wanted: str, label_file: str, *folders: str) -> str:
+        """Return the image that a label file about one image names, by its name with or without the extension.
+
+        Raises:
+            BadInput: As `find`; and if the label file's own name is that of another image, which is there too.
+                Files that are renamed together keep the old names inside.
+        """
+        whole = "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted
+        found = self.find(wanted, *folders) if whole else self.stem(wanted, *folders)
+        stem = PurePosixPath(label_file).stem
+        near = {*folders, posixpath.dirname(found)}
+        own = [path for path in self._by_stem.get(stem, []) if posixpath.dirname(path) in near]
+        if own and fold_name(PurePosixPath(found).stem) != fold_name(stem):
+            why = f"the file is named after {own[0]}, which is there too; if it is about that, write"
+            why += f" {shorten(PurePosixPath(own[0]).name)} here; if not, rename the file"
+            raise BadInput("image-differs", f"names {found}", why)
+        return found
 
     def _missing(self, wanted: str, name: str) -> BadInput:
         folded = self._by_folded.get(fold_name(name), [])

@@ -2,17 +2,18 @@
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from itertools import islice
-from pathlib import PurePosixPath
 
-from humbleyolo.labels.folder import Source
+from humbleyolo.labels.folder import Source, is_image, is_labelled
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
+from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
-_OTHER_TEXT = re.compile("readme|licen[cs]e|(predefined_)?classes|train|valid|val|test|notes", re.I)
+_OTHER_TEXT = re.compile(r"((predefined_)?classes|train|valid|val|test|trainval)\.txt", re.I)
 _LOOK_AT = 200  # label files that detection opens
 
 
@@ -37,13 +38,16 @@ def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     return source.first(islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20)
 
 
-def read_pairs(reader: SourceReader, fill: Callable[[UncheckedImage, str], None]) -> list[UncheckedImage]:
+def read_pairs(
+    reader: SourceReader, fits: Callable[[str], bool], fill: Callable[[UncheckedImage, str], None]
+) -> list[UncheckedImage]:
     """Return the images that have a label file.
 
-    `fill` adds the boxes in a label file's text to its image. Its BadInput, for a file without use, is reported.
+    `fits` knows a label file by its text, if there is no image beside it. `fill` adds the boxes in a label file's
+    text to its image. Its BadInput, for a file without use, is reported.
     """
     images = []
-    for path, label in _pairs(reader):
+    for path, label in _pairs(reader, fits):
         image = UncheckedImage(label, path, splits=splits_of_folder(path))
         with reader.ledger.reporting(label, "file dropped"):
             fill(image, reader.text(label))
@@ -51,7 +55,7 @@ def read_pairs(reader: SourceReader, fill: Callable[[UncheckedImage, str], None]
     return images
 
 
-def _pairs(reader: SourceReader) -> list[tuple[str, str]]:
+def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str, str]]:
     """Return (image, label file) for each image that has one.
 
     An image without a label file, two images with one, and a label file without an image are mistakes.
@@ -76,12 +80,32 @@ def _pairs(reader: SourceReader) -> list[tuple[str, str]]:
         place = next((name for name in places if posixpath.dirname(name) in folders), places[0])
         why = f"label it, or declare it background with an empty {place}"
         reader.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
-    for name in reader.source.ending(".txt"):
-        if name in owner or posixpath.dirname(name) not in folders or _OTHER_TEXT.match(PurePosixPath(name).name):
-            continue
+    for name in _without_image(reader.source, owner, folders, fits):
         error = BadInput("image-missing", "a label file without an image", "add the image or delete the label file")
         reader.ledger.problem(name, error, "file dropped")
     return found
+
+
+def _without_image(
+    source: Source, owned: Container[str], folders: set[str], fits: Callable[[str], bool]
+) -> Iterator[str]:
+    """Yield each label file without an image, in folders where others have one, or a text fits the format.
+
+    Texts with a name of their own (`classes.txt`, `README.txt`), and lists of images, are no label files.
+    """
+    others: dict[str, list[str]] = defaultdict(list)
+    folders = set(folders)
+    for name in source.ending(".txt"):
+        if name in owned or not is_labelled(name) or _OTHER_TEXT.fullmatch(posixpath.basename(name)):
+            continue
+        text = ""
+        with suppress(BadInput):  # a file that cannot be read may be a label
+            text = source.read(name, TEXT_BYTES).decode("utf-8-sig", "replace")
+        if not is_image(text.lstrip().partition("\n")[0].rstrip()):
+            others[posixpath.dirname(name)].append(name)
+            folders |= {posixpath.dirname(name)} if fits(text) else set()
+    for folder in sorted(folders & others.keys()):
+        yield from others[folder]
 
 
 def _label_of(image: str, names: frozenset[str]) -> str | None:

@@ -1,12 +1,13 @@
 """Images and their boxes: as label files say (`Unchecked...`), and after every check (`Labelled...`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.params.sections import Labelled
 from humbleyolo.params.value_types import Exif, LabelFormat, OnProblem
 from humbleyolo.storage.array_types import Floats
@@ -74,6 +75,7 @@ class UncheckedImage:
             fractions.
         splits: Lists of the source that hold the image: `train`, `val`, `test`.
         group: Name of the images that stay together, if the source says.
+        lost: Number of its boxes that could not be read, at least.
     """
 
     label_file: str
@@ -86,6 +88,16 @@ class UncheckedImage:
     slack: float = 0.0
     splits: tuple[str, ...] = ()
     group: str | None = None
+    lost: int = 0
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """Count the box that a BadInput keeps out, and let the error pass."""
+        try:
+            yield
+        except BadInput:
+            self.lost += 1
+            raise
 
     def add_split(self, split: str) -> None:
         """Note a list that holds the image."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
@@ -60,7 +60,8 @@ def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledg
     `near_duplicates: together` makes one unit of images that look alike; see `split_units.cut`.
 
     Images in no list or in two, images without a group, near-duplicates in two splits, and a split without an image
-    go to the ledger. Of near-duplicates those in test stay, before those in val, so that scores stay honest.
+    go to the ledger. A class that train lacks gets a warning. Of near-duplicates those in test stay, before those in
+    val, so that scores stay honest.
     """
     infos = [image.info for image in images]
     alike = find_copies(infos) if rule.near_duplicates == "ignore" else find_near_duplicates(infos)
@@ -79,6 +80,8 @@ def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledg
     if empty and any(result.chosen) and not (ledger.on_problem == "error" and ledger.errors):
         why = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
         ledger.problem(".", BadInput("split-empty", f"no image is left for {' and '.join(empty)}", why), "stopped")
+    if not empty:
+        _warn_of_untaught(result, ledger)
     return result
 
 
@@ -87,7 +90,26 @@ def divide_by_lists_alone(images: Sequence[LabelledImage], ledger: Ledger) -> Di
     alike = find_near_duplicates([image.info for image in images])
     result = Division(images, [first_split(image.splits) for image in images], alike)
     _drop_leaks(result, "lists", ledger)
+    _warn_of_untaught(result, ledger)
     return result
+
+
+def _warn_of_untaught(division: Division, ledger: Ledger) -> None:
+    """Warn of each class that has boxes in val or test and none in train."""
+    counts = {
+        split: Counter(label for image in images for label in image.labels)
+        for split, images in division.splits.items()
+    }
+    if not division.splits["train"]:
+        return
+    missing = sorted((counts["val"] | counts["test"]).keys() - counts["train"].keys())
+    for name in missing:
+        where = " and ".join(f"{counts[split][name]} in {split}" for split in ("val", "test") if counts[split][name])
+        found = f"class {name} has 0 boxes in train, {where}"
+        why = "a class that is never learned is never found; put images of it into train"
+        ledger.warn(".", BadInput("class-not-in-train", found, why))
+    if missing:
+        division.notes.append(f"no box in train of {len(missing)} classes that val or test has: {shorten(missing)}")
 
 
 def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:

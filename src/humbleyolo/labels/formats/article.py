@@ -19,8 +19,12 @@ _END = "---"
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    label = first_label(source, lambda text: text.rstrip().endswith(_END))
+    label = first_label(source, _fits)
     return f"{label} ends in {_END}" if label else ""
+
+
+def _fits(text: str) -> bool:
+    return text.rstrip().endswith(_END)
 
 
 def read(reader: SourceReader) -> UncheckedSet:
@@ -40,7 +44,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             with reader.ledger.reporting(image.label_file, "box dropped", where):
                 image.boxes += _boxes([line for _, line in lines[place : place + 3]], names, where)
 
-    return UncheckedSet(read_pairs(reader, fill), all_images=True)
+    return UncheckedSet(read_pairs(reader, _fits, fill), all_images=True)
 
 
 def _boxes(lines: list[str], names: tuple[str, ...], where: str) -> list[UncheckedBox]:

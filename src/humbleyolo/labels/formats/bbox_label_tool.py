@@ -53,7 +53,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
                 image.boxes.append(_box(reader.options.classes, image.label_file, line, number))
 
-    return UncheckedSet(read_pairs(reader, fill), all_images=True)
+    return UncheckedSet(read_pairs(reader, _fits, fill), all_images=True)
 
 
 def _box(classes: tuple[str, ...], file: str, line: str, number: int) -> UncheckedBox:

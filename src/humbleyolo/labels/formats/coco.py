@@ -1,18 +1,20 @@
 """COCO JSON: images, categories and annotations in one file, boxes as left, top, width, height in pixels.
 
 Crowd regions (`iscrowd`) keep their flag. If an annotation has no `bbox`, its polygons or RLE give it. Ids are
-only used to join the three lists: any whole number will do, 0 too. COCO's own files have two decimals: a box's
-edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
+only used to join the three lists: any whole number will do, 0 too, and those of annotations may repeat. COCO's
+own files have two decimals: a box's edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
 """
 
 import json
 import posixpath
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
+from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
@@ -114,27 +116,36 @@ class _CocoFile:
                 )
 
     def _annotations(self, names: dict[int, str]) -> None:
-        ids: set[int] = set()
+        ids: Counter[int] = Counter()
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
-                key = get(entry, "id", int, where, None)
-                if key is not None and key in ids:
-                    raise BadInput("repeated-id", f"annotation id {key}", "ids are unique; give it another")
+                if (key := get(entry, "id", int, where, None)) is not None:
+                    ids[key] += 1
                 image = get(entry, "image_id", int, where)
                 if image not in self.images:
                     why = "no image has that id; correct it or delete the annotation"
                     if image in self.dropped:
                         why = "its image was dropped; see that row"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
-                category = get(entry, "category_id", int, where)
-                if category not in names:
-                    allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
-                    why = f"no category has that id; there are {allowed}; correct it"
-                    raise BadInput("unknown-class", f"category_id {category}", why)
-                flags = read_flags(entry, where)
-                self.images[image].boxes.append(UncheckedBox(where, names[category], _corners(entry, where), flags))
-                if key is not None:
-                    ids.add(key)
+                with self.images[image].losing():
+                    self.images[image].boxes.append(self._box(entry, where, names))
+        if repeated := sum(ids.values()) - len(ids):
+            why = "the ids of annotations join nothing"
+            self.reader.ledger.note(self.name, BadInput("repeated-id", f"{repeated} annotations", why), "read")
+
+    def _box(self, entry: dict[str, Any], where: str, names: dict[int, str]) -> UncheckedBox:
+        category = get(entry, "category_id", int, where)
+        if category not in names:
+            allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
+            why = f"no category has that id; there are {allowed}; correct it"
+            raise BadInput("unknown-class", f"category_id {category}", why)
+        return UncheckedBox(where, names[category], self._upright(entry, where), read_flags(entry, where))
+
+    def _upright(self, entry: dict[str, Any], where: str) -> Corners:
+        """Return an annotation's corners. CVAT's `bbox` of a turned box is that before the turn, by `rotation`."""
+        corners = _corners(entry, where)
+        angle = float(get(get(entry, "attributes", dict, where, {}), "rotation", _NUMBER, where, 0))
+        return around_turned(corners, angle, where, self.name, self.reader.ledger) if entry.get("bbox") else corners
 
 
 def read_flags(entry: Mapping[str, Any], where: str) -> frozenset[str]:

@@ -3,8 +3,11 @@
 Images: `<image name width height>` holds `<box label xtl ytl xbr ybr occluded>`. Video: `<track label>` holds
 boxes by frame; the image of frame 13 is the one whose name ends in 13, such as `frame_000013.png`. A box with
 `outside="1"` is not there. Between the boxes of a track CVAT moves it in a straight line, and after the last
-one it stays. So does this reader, on the frames whose images are there. A box with a rotation gives the box
-around it, with a note; shapes that are not boxes are left out, with a note.
+one it stays. So does this reader, on the frames whose images are there.
+
+Turned boxes, polygons, closed polylines, ellipses, masks and cuboids give the box around them. Those of one class and
+one `group_id` are one object, as in CVAT's own COCO files. Plain boxes of a group are an object each.
+Points and open lines have no area: they are left out, with a note. Skeletons are mistakes.
 """
 
 import posixpath
@@ -12,8 +15,9 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from humbleyolo.labels.folder import LABEL_BYTES, Source
-from humbleyolo.labels.formats.cvat_shapes import CORNERS, SLACK, note_other_shapes, read_corners, read_flags
+from humbleyolo.labels.formats.cvat_shapes import CORNERS, SLACK, read_corners, read_flags
 from humbleyolo.labels.formats.cvat_video import Tracks
+from humbleyolo.labels.formats.shapes import one_box_per_group
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element, stream
@@ -48,6 +52,7 @@ class _CvatFile:
     def __init__(self, name: str, reader: SourceReader) -> None:
         self.name, self.reader, self.report = name, reader, reader.ledger.reporting
         self.classes: list[str] = []
+        self.other_classes: set[str] = set()  # declared for shapes that seldom have an area
         self.images: list[UncheckedImage] = []
         self.tracks = Tracks(name, reader)
 
@@ -70,8 +75,11 @@ class _CvatFile:
             if parent.tag == "label" and parent.all("name"):
                 kind = parent.find("type")
                 boxes = kind is None or kind.text in ("", "any", "rectangle", "polygon", "mask")
+                name = parent.child("name").text
                 if boxes and parent.find("parent") is None:
-                    self.classes.append(parent.child("name").text)
+                    self.classes.append(name)
+                else:
+                    self.other_classes.add(name)
             if parent.tag == "original_size":
                 self.tracks.size = parent.child("height").integer(), parent.child("width").integer()
 
@@ -93,14 +101,23 @@ class _CvatFile:
             slack=SLACK,
             splits=splits_in(subset) or splits_in(self.name),
         )
+        shapes: list[tuple[UncheckedBox, str | None]] = []
         for shape in element.children:
             with self.report(self.name, "box dropped"):
-                if shape.tag != "box":
-                    note_other_shapes({shape.tag}, shape.where, self.name, self.reader)
-                    continue
                 corners = read_corners(shape, self.name, self.reader)
-                image.boxes.append(UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape)))
+                if corners is None:
+                    continue
+                box = UncheckedBox(shape.where, shape.attribute("label"), corners, read_flags(shape))
+                group = shape.attributes.get("group_id", "0")
+                shapes.append((box, None if shape.tag == "box" or group == "0" else group))
+        image.boxes = one_box_per_group(shapes, self.name, self.reader.ledger)
+        self._declare(image.boxes)
         self.images.append(image)
+
+    def _declare(self, boxes: list[UncheckedBox]) -> None:
+        """Count a class that is declared for other shapes among the classes, if one of these gave a box."""
+        if self.classes:
+            self.classes += [box.label for box in boxes if box.label in self.other_classes]
 
 
 def _descendants(element: Element) -> Iterator[Element]:

@@ -1,46 +1,77 @@
-"""CVAT's boxes, in images and in tracks alike."""
+"""CVAT's shapes, in images and in tracks alike, and the boxes around them."""
 
 import math
+import re
 
+from humbleyolo.labels.formats.masks import points_corners
+from humbleyolo.labels.formats.shapes import around_turned, note_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners
 from humbleyolo.labels.ledger import BadInput
+from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.labels.parsing.xml import Element
 from humbleyolo.labels.source_reader import SourceReader
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
 SLACK = 0.01  # pixels; CVAT writes two decimals
 _NO_SHAPES = ("attribute", "tag")
+_CUBOID = re.compile("[xy][tb][lr][12]")  # its eight corners
 
 
-def read_corners(box: Element, file: str, reader: SourceReader) -> Corners:
-    """Return a `<box>`'s corners; of a turned box those of the box around it, with a note.
+def read_corners(shape: Element, file: str, reader: SourceReader) -> Corners | None:
+    """Return the box around a shape, with a note if it is turned; None for what is no shape.
+
+    Points, and lines that are not closed, have no area: None, with a note.
 
     Raises:
-        BadInput: If a corner is missing or no number.
+        BadInput: If the shape cannot be read, or no rule gives its box.
     """
-    left, top, right, bottom = (box.number(name) for name in CORNERS)
-    angle = box.number("rotation") if "rotation" in box.attributes else 0.0
-    if angle == 0:
-        return left, top, right, bottom
-    turn, x, y = math.radians(angle), (left + right) / 2, (top + bottom) / 2
-    across = (abs(math.cos(turn)) * (right - left) + abs(math.sin(turn)) * (bottom - top)) / 2
-    down = (abs(math.sin(turn)) * (right - left) + abs(math.cos(turn)) * (bottom - top)) / 2
-    error = BadInput("rotated-box", f"rotation {angle:g}", "boxes here are upright", box.where)
-    reader.ledger.note(file, error, "the box around it taken")
+    if shape.tag in _NO_SHAPES:
+        return None
+    angle = shape.number("rotation") if "rotation" in shape.attributes else 0.0
+    if shape.tag == "box":
+        left, top, right, bottom = (shape.number(name) for name in CORNERS)
+        return around_turned((left, top, right, bottom), angle, shape.where, file, reader.ledger)
+    if shape.tag in ("polygon", "polyline", "points"):
+        points = _points(shape)
+        if shape.tag == "polygon" or (shape.tag == "polyline" and len(points) > 6 and points[:2] == points[-2:]):
+            return points_corners(points, shape.where)
+        why = "has no area; only shapes with one are read"
+        reader.ledger.note(file, BadInput("not-a-box", f"<{shape.tag}>", why, shape.where), "not read")
+        return None
+    if shape.tag == "ellipse":
+        return _around_ellipse(shape, angle, file, reader)
+    if shape.tag == "mask":
+        left, top, width, height = (shape.number(name) for name in ("left", "top", "width", "height"))
+        return left, top, left + width, top + height
+    if shape.tag == "cuboid":
+        names = sorted((name for name in shape.attributes if _CUBOID.fullmatch(name)), key=lambda name: name[1:])
+        return points_corners([shape.number(name) for name in names], shape.where)  # xbl1, ybl1, xbl2, ybl2, ...
+    why = "no rule gives its box; draw a box in its place, or delete it"
+    raise BadInput("not-a-box", f"<{shape.tag}>", why, shape.where)
+
+
+def _points(shape: Element) -> list[float]:
+    """Return the numbers of `x,y;x,y;...`."""
+    try:
+        return [parse_number(text, "a point's x and y") for text in re.split("[,;]", shape.attribute("points"))]
+    except BadInput as error:
+        raise error.at(shape.where) from None
+
+
+def _around_ellipse(shape: Element, angle: float, file: str, reader: SourceReader) -> Corners:
+    x, y, across, down = (shape.number(name) for name in ("cx", "cy", "rx", "ry"))
+    if angle:
+        note_turned(f"rotation {angle:g}", shape.where, file, reader.ledger)
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    across, down = math.hypot(across * cos, down * sin), math.hypot(across * sin, down * cos)
     return x - across, y - down, x + across, y + down
 
 
 def read_flags(box: Element) -> frozenset[str]:
-    """Return a `<box>`'s flags: `occluded` is an XML attribute, the others are attributes of its label."""
+    """Return a shape's flags: `occluded` is an XML attribute, the others are attributes of its label."""
     flags = {"occluded"} if box.flag("occluded") else set()
     for attribute in box.all("attribute"):
         name = attribute.attributes.get("name", "")
         if name in FLAGS and attribute.text.lower() in ("1", "true"):
             flags.add(name)
     return frozenset(flags)
-
-
-def note_other_shapes(tags: set[str], where: str, file: str, reader: SourceReader) -> None:
-    """Note shapes that are not boxes."""
-    for tag in sorted(tags - {"box", *_NO_SHAPES}):
-        reader.ledger.note(file, BadInput("not-a-box", f"<{tag}>", "only boxes are read", where), "not read")

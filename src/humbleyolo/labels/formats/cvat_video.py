@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.formats.cvat_shapes import SLACK, note_other_shapes, read_corners, read_flags
+from humbleyolo.labels.formats.cvat_shapes import SLACK, read_corners, read_flags
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element
@@ -39,16 +39,14 @@ class Tracks:
         self.count += 1
         label = track.attribute("label")
         boxes: dict[int, tuple[Element, Corners]] = {}
-        shapes: set[str] = set()
         for shape in track.children:
-            if shape.tag != "box":
-                shapes.add(shape.tag)
+            corners = read_corners(shape, self.name, self.reader)
+            if corners is None:
                 continue
             frame = shape.integer("frame")
             if frame in boxes or frame < 0:
                 raise BadInput("repeated-id", f"frame {frame}", "a track has one box a frame, from 0", shape.where)
-            boxes[frame] = shape, read_corners(shape, self.name, self.reader)
-        note_other_shapes(shapes, track.where, self.name, self.reader)
+            boxes[frame] = shape, corners
         for frame, (shape, corners) in boxes.items():
             if not shape.flag("outside"):
                 self.frames[frame].append(UncheckedBox(shape.where, label, corners, read_flags(shape)))

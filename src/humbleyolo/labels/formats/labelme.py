@@ -1,8 +1,10 @@
 """LabelMe JSON, one file an image: shapes as lists of points in pixels.
 
 A rectangle is two opposite corners in the order of the mouse, so any order is right. A circle is its centre
-and a point on it. Polygons, and rectangles with four points, give the box around them. Points and lines have
-no area: they are left out, with a note. `imagePath` may go through `..` as long as it stays inside the folder.
+and a point on it. Polygons, turned rectangles (`oriented_rectangle`; X-AnyLabeling's `rotation`), and rectangles with
+four points, give the box around them. Shapes of one class and one `group_id` are one object, as in LabelMe's own COCO
+files. Points and lines have no area: they are left out, with a note; other shapes are mistakes. `imagePath` may go
+through `..` as long as it stays inside the folder.
 """
 
 import math
@@ -11,12 +13,15 @@ from typing import Any
 
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.masks import points_corners
+from humbleyolo.labels.formats.shapes import note_turned, one_box_per_group
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
 
-_BOXED = ("rectangle", "polygon", "circle", "mask")
+_TURNED = ("oriented_rectangle", "rotation", "quadrilateral")
+_BOXED = ("rectangle", "polygon", "circle", "mask", *_TURNED)
+_NO_AREA = ("point", "points", "line", "linestrip")
 _LOOK_AT = 5  # files that detection opens
 
 
@@ -42,25 +47,35 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
     wanted = get(root, "imagePath", str, where)
     image = UncheckedImage(
         label_file=name,
-        path=reader.images.find(wanted, posixpath.dirname(name), "images"),
+        path=reader.images.find_own(wanted, name, posixpath.dirname(name), "images"),
         height=get(root, "imageHeight", int, where, None),
         width=get(root, "imageWidth", int, where, None),
         splits=splits_of_folder(name),
     )
+    shapes: list[tuple[UncheckedBox, int | str | None]] = []
     for number, shape in enumerate(get(root, "shapes", list, where)):
         place = f"shapes[{number}]"
         with reader.ledger.reporting(name, "box dropped", place):
             kind = get(shape, "shape_type", str, place, "polygon")
-            if kind not in _BOXED:
+            if kind in _NO_AREA:
                 why = "has no area; only shapes with one are read"
                 reader.ledger.note(name, BadInput("not-a-box", shorten(kind), why, place), "not read")
                 continue
-            label = get(shape, "label", str, place)
-            corners = _corners(kind, get(shape, "points", list, place), place)
-            known = get(shape, "flags", dict, place, {})
-            flags = frozenset(flag for flag in FLAGS if known.get(flag) is True)
-            image.boxes.append(UncheckedBox(place, label, corners, flags))
+            shapes.append((_box(kind, shape, place), get(shape, "group_id", (int, str), place, None)))
+            if kind in _TURNED:
+                note_turned(kind, place, name, reader.ledger)
+    image.boxes = one_box_per_group(shapes, name, reader.ledger)
     return image
+
+
+def _box(kind: str, shape: Any, place: str) -> UncheckedBox:
+    if kind not in _BOXED:
+        why = f"no rule gives its box; allowed: {', '.join((*_BOXED, *_NO_AREA))}; draw one of these"
+        raise BadInput("not-a-box", shorten(kind), why)
+    label = get(shape, "label", str, place)
+    corners = _corners(kind, get(shape, "points", list, place), place)
+    known = get(shape, "flags", dict, place, {})
+    return UncheckedBox(place, label, corners, frozenset(flag for flag in FLAGS if known.get(flag) is True))
 
 
 def _corners(kind: str, points: list[Any], where: str) -> Corners:

@@ -7,7 +7,9 @@
 
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
 `one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
-without them, folders called `train`, `val` (`valid`) and `test` are the splits.
+without them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of LabelImg, and
+Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the turn, with an
+attribute `rotation` in degrees: the box around it is taken, with a note.
 """
 
 import posixpath
@@ -15,7 +17,8 @@ import re
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
-from humbleyolo.labels.folder import IMAGE_FORMATS, Source, suffix
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
@@ -56,7 +59,7 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
     above = posixpath.dirname(folder)
     places = (*(posixpath.join(one, name) for one in (above, folder) for name in _IMAGES), folder, above)
     try:
-        image = UncheckedImage(name, _find(reader, wanted.text, places))
+        image = UncheckedImage(name, reader.images.find_own(wanted.text, name, *places))
     except BadInput as error:
         raise error.at(wanted.where) from None
     size = root.find("size")
@@ -64,24 +67,21 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         image.height, image.width = size.child("height").integer(), size.child("width").integer()
     for number, item in enumerate(root.all("object"), 1):
         with reader.ledger.reporting(name, "box dropped"):
-            image.boxes.append(_box(number, item, one_based=reader.options.one_based))
+            image.boxes.append(_box(number, item, name, reader))
     return image
 
 
-def _find(reader: SourceReader, wanted: str, places: tuple[str, ...]) -> str:
-    """Return the image. Old versions of LabelImg, and Label Studio, write its name without the extension."""
-    if "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted:
-        return reader.images.find(wanted, *places)
-    return reader.images.stem(wanted, *places)
-
-
-def _box(number: int, item: Element, *, one_based: bool) -> UncheckedBox:
+def _box(number: int, item: Element, file: str, reader: SourceReader) -> UncheckedBox:
     corners = item.child("bndbox")
     left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
-    shift = 1.0 if one_based else 0.0
+    shift = 1.0 if reader.options.one_based else 0.0
     flags = frozenset(tag for tag in FLAGS if (flag := item.find(tag)) and flag.text and flag.flag())
     where = f"object {number} (line {item.line})"
-    return UncheckedBox(where, item.child("name").text, (left - shift, top - shift, right, bottom), flags)
+    around = (left - shift, top - shift, right, bottom)
+    for attribute in (one for parent in item.all("attributes") for one in parent.all("attribute")):
+        if attribute.child("name").text == "rotation":
+            around = around_turned(around, attribute.child("value").number(), where, file, reader.ledger)
+    return UncheckedBox(where, item.child("name").text, around, flags)
 
 
 def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None:

@@ -8,18 +8,21 @@ Names and lists as each tool writes them, in whichever of these places they are:
     LabelImg            classes.txt beside the labels
     Ultralytics         data.yaml (names, nc, train, val, test), images/ beside labels/
 
-Without names, `classes` must give them, because a number means nothing. Six decimals, as tools
-write, put a box's edge up to 1e-6 of the image beyond its border. Such a box is cut there, with a note.
+Without names, `classes` must give them, because a number means nothing. Few decimals (six, as most tools write) put a
+box's edge up to 1e-6 of the image beyond its border. Such a box is cut there, with a note. A class index before three
+points or more is a polygon or a turned box (YOLO-OBB). The box around it is taken, with a note.
 """
 
 import json
 import posixpath
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.labels.folder import Source, suffix
+from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
@@ -30,6 +33,7 @@ from humbleyolo.labels.writing import WrittenSet
 
 IMAGES = "images"
 _SLACK = 1e-6
+_FEWEST_DIGITS, _DIGITS = 3, 6  # decimals that a tool may round to
 _FIELDS = ("centre x", "centre y", "width", "height")
 
 
@@ -46,7 +50,8 @@ def detect(source: Source) -> str:
 
 def _looks_like_yolo(text: str) -> bool:
     lines = numbered_lines(text)
-    if not lines or len(columns := lines[0][1].split()) != 5:
+    columns = lines[0][1].split() if lines else []
+    if len(columns) != 5 and not (_is_polygon(columns) and "." in lines[0][1]):
         return False
     try:
         parse_integer(columns[0], "")
@@ -55,29 +60,52 @@ def _looks_like_yolo(text: str) -> bool:
         return False
 
 
+def _is_polygon(columns: Sequence[str]) -> bool:
+    """Tell if a line may be a class index and the x and y of three points or more."""
+    return len(columns) >= 7 and len(columns) % 2 == 1
+
+
 def read(reader: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `registry.Format`."""
     declared = read_dataset_files(reader)
-    names = reader.options.classes or declared.names
+    told = reader.options.classes
     fix = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
     no_names = BadInput("no-class-names", "only class numbers", fix)
-    unreported = [] if names else [no_names]  # it stands once, before the first box
+    unreported = [] if told or declared.names else [no_names]  # it stands once, before the first box
 
     def fill(image: UncheckedImage, text: str) -> None:
-        image.relative, image.slack = True, _SLACK
         lines = numbered_lines(text)
+        image.relative, image.slack = True, _slack(lines)
         if lines and unreported:
             reader.ledger.problem(".", unreported.pop(), "all boxes dropped")
+        names = told or (declared.names_for(image.label_file) if lines else ())
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
-                image.boxes.append(_box(line, number, names))
+                image.boxes.append(_box(line, number, names, declared.keypoint_columns))
+        _note_other_shapes(reader, image.label_file, lines, declared.keypoint_columns)
 
-    images = read_pairs(reader, fill)
-    if names and not reader.options.classes:
+    images = read_pairs(reader, _looks_like_yolo, fill)
+    if declared.names and not told:
         _note_shared_names(reader, declared.files, images)
     if declared.lists:
         _mark_splits(reader, declared.lists, images)
     return UncheckedSet(images, classes=declared.names, all_images=True)
+
+
+def _slack(lines: list[tuple[int, str]]) -> float:
+    """Return the most that the rounding of a file's numbers moves an edge, as a fraction of the image."""
+    digits = max((len(column.partition(".")[2]) for _, line in lines for column in line.split()[1:]), default=0)
+    return 10.0**-digits if _FEWEST_DIGITS <= digits <= _DIGITS else _SLACK
+
+
+def _note_other_shapes(reader: SourceReader, file: str, lines: list[tuple[int, str]], keypoints: int) -> None:
+    """Note the lines of a file that are more than a box."""
+    columns = [line.split() for _, line in lines]
+    more = sum(len(some) == 5 + keypoints if keypoints else _is_polygon(some) for some in columns)
+    if more:
+        found = f"{more} lines with {'keypoints' if keypoints else 'polygons or turned boxes'}"
+        done = "their boxes taken" if keypoints else "the boxes around them taken"
+        reader.ledger.note(file, BadInput("not-a-box", found, "only upright boxes are read"), done)
 
 
 def _note_shared_names(reader: SourceReader, files: list[str], images: list[UncheckedImage]) -> None:
@@ -90,14 +118,14 @@ def _note_shared_names(reader: SourceReader, files: list[str], images: list[Unch
         reader.ledger.note(folder, BadInput("class-names-shared", "numbers alone", why), "read")
 
 
-def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
+def _box(line: str, number: int, names: tuple[str, ...], keypoints: int) -> UncheckedBox:
     columns = line.split()
-    if len(columns) != 5:
+    if keypoints and len(columns) == 5 + keypoints:
+        columns = columns[:5]
+    if len(columns) != 5 and (keypoints or not _is_polygon(columns)):
         hint = ""
         if len(columns) == 6:
             hint = "; a sixth is a detector's confidence: these are not labels"
-        elif len(columns) > 6 and len(columns) % 2:
-            hint = "; this looks like a polygon: export boxes"
         elif "," in line:
             hint = "; separate them by spaces"
         raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", f"a line has 5: class x y w h{hint}")
@@ -105,10 +133,14 @@ def _box(line: str, number: int, names: tuple[str, ...]) -> UncheckedBox:
     if not 0 <= index < len(names):
         top = f"0 to {len(names) - 1}" if names else "none, because there are no class names"
         raise BadInput("unknown-class", f"class {index}", f"allowed: {top}; correct it, or add its name")
-    x, y, width, height = (parse_number(text, name) for text, name in zip(columns[1:], _FIELDS, strict=True))
-    if max(abs(x), abs(y), abs(width), abs(height)) > 1.5:
+    titles = _FIELDS if len(columns) == 5 else ("x", "y") * (len(columns) // 2)
+    values = [parse_number(text, title) for text, title in zip(columns[1:], titles, strict=True)]
+    if max(map(abs, values)) > 1.5:
         why = "must be fractions of the image, 0 to 1; these look like pixels: divide by its width and height"
         raise BadInput("pixels-not-fractions", shorten(line), why)
+    if len(columns) > 5:
+        return UncheckedBox(f"line {number}", names[index], points_corners(values, f"line {number}"))
+    x, y, width, height = values
     corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return UncheckedBox(f"line {number}", names[index], corners)
 

@@ -1,6 +1,7 @@
 """The files about a YOLO dataset: class names, and the images of each split."""
 
 import posixpath
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,38 +21,68 @@ _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 @dataclass
 class Declared:
-    """Class names in the order of their indices, the files with names, and (split, list or folder) for each list."""
+    """Contents of the files about a dataset.
+
+    Attributes:
+        names: All class names; `files`: the files with names.
+        by_folder: Class names in the order of their indices, by the folder of the file that has them.
+        lists: (split, list or folder) for each list.
+        keypoint_columns: Numbers after the box in each line of a pose dataset (`kpt_shape`).
+    """
 
     names: tuple[str, ...] = ()
     files: list[str] = field(default_factory=list)
+    by_folder: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lists: list[tuple[str, str]] = field(default_factory=list)
+    keypoint_columns: int = 0
+
+    def names_for(self, label_file: str) -> tuple[str, ...]:
+        """Return the names of a label file's numbers: those of the nearest folder around it; else all files' own.
+
+        Raises:
+            BadInput: If no folder around it has names, and those of others differ.
+        """
+        for folder in PurePosixPath(label_file).parents:
+            if names := self.by_folder.get("" if str(folder) == "." else str(folder)):
+                return names
+        if len({*self.by_folder.values()}) > 1:
+            why = f"no folder around it has class names, and {' and '.join(self.files[:3])} differ; add a classes.txt"
+            raise BadInput("class-names-differ", "class numbers alone", why)
+        return self.names
 
 
 def read_dataset_files(reader: SourceReader) -> Declared:
-    """Read `data.yaml`, `*.data`, `*.names`, `classes.txt`.
+    """Read `data.yaml` (or a YAML file of another name with names and lists), `*.data`, `*.names`, `classes.txt`.
 
     Raises:
-        UserError: If two of them differ and mistakes are skipped: numbers would get wrong names.
+        UserError: If two in one folder differ and mistakes are skipped: numbers would get wrong names.
     """
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
     for name in reader.source.names:
         base = PurePosixPath(name).name
         with reader.ledger.reporting(name, "file dropped"):
-            if base in ("data.yaml", "data.yml", "dataset.yaml"):
+            if base in ("data.yaml", "data.yml", "dataset.yaml") or _is_dataset_yaml(reader, name):
                 described.append((name, _from_yaml(reader, name, result)))
             elif base.endswith(".data"):
                 _from_data(reader, name, result)
             elif base.endswith(".names") or base == "classes.txt":
                 described.append((name, _lines(reader, name)))
+    first: dict[str, str] = {}
     for name, names in described:
-        if result.names and names and names != result.names:
-            why = f"{result.files[0]} says {shorten(', '.join(result.names))}; make them agree"
+        folder = posixpath.dirname(name)
+        if names and names != result.by_folder.setdefault(folder, names):
+            why = f"{first[folder]} says {shorten(', '.join(result.by_folder[folder]))}; make them agree"
             reader.ledger.problem(name, BadInput("class-names-differ", shorten(", ".join(names)), why), "stopped")
             if reader.ledger.on_problem != "error":
                 raise UserError(f"{reader.source.name}: {reader.ledger.rows[-1]}")
-        result.names = result.names or names
-        result.files += [name] * bool(names)
+        if names:
+            first.setdefault(folder, name)
+            if names != (top := next(iter(result.by_folder.values()))):
+                why = f"{result.files[0]} says {shorten(', '.join(top))}; each labels those below its own folder"
+                reader.ledger.warn(name, BadInput("class-names-differ", shorten(", ".join(names)), why))
+            result.names = tuple(dict.fromkeys([*result.names, *names]))
+            result.files.append(name)
     if not result.lists:
         labels = {label for image in reader.images.paths for label in label_names(image)}  # of test.jpg
         result.lists = [
@@ -105,25 +136,43 @@ def _from_data(reader: SourceReader, name: str, result: Declared) -> None:
         raise BadInput("class-count", f"classes = {classes}", f"{names_here[0]} holds {found}; make them agree")
 
 
-def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
+def _is_dataset_yaml(reader: SourceReader, name: str) -> bool:
+    """Tell if a YAML file of any name has class names beside lists or their number, as Ultralytics' files do."""
+    with suppress(BadInput):
+        values = _load_yaml(reader, name) if name.lower().endswith((".yaml", ".yml")) else None
+        return isinstance(values, dict) and "names" in values and not values.keys().isdisjoint(("nc", *_KEYS))
+    return False
+
+
+def _load_yaml(reader: SourceReader, name: str) -> Any:
     text = reader.text(name, _YAML_BYTES)
     try:
-        values = YAML(typ="safe", pure=True).load(text)
+        return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
         why = "must be YAML with names, train and val"
         raise BadInput("yaml", shorten(str(error).strip().split("\n")[-1]), why) from None
+
+
+def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
+    values = _load_yaml(reader, name)
     if not isinstance(values, dict) or "names" not in values:
         raise BadInput("yaml", shorten(values), "must have the key names: a list, or indices with names")
     names = _names(values["names"])
     count = values.get("nc", len(names))
     if count != len(names):
         raise BadInput("class-count", f"nc: {shorten(count)}", f"names holds {len(names)}; make them agree")
+    root = values.get("path") or ""
+    if not isinstance(root, str):
+        raise BadInput("yaml", f"path {shorten(root)}", "must be a folder; correct it")
+    match values.get("kpt_shape"):
+        case [int(points), int(numbers)]:
+            result.keypoint_columns = points * numbers
     for key, split in _KEYS.items():
         entries = values.get(key)
         for entry in entries if isinstance(entries, list) else [entries]:
             if isinstance(entry, str):
                 if entry:
-                    _add_list(reader, name, split, entry, result)
+                    _add_list(reader, name, split, entry, result, root)
             elif entry is not None:
                 why = "must be the path of a list or a folder, or a list of paths; correct it"
                 reader.ledger.problem(name, BadInput("yaml", f"{key} {shorten(entry)}", why), "list dropped")
@@ -132,6 +181,7 @@ def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, 
 
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, dict):
+        value = {int(key) if isinstance(key, str) and key.isdecimal() else key: one for key, one in value.items()}
         if sorted(value, key=str) != sorted(range(len(value)), key=str):
             raise BadInput("yaml", f"names {shorten(list(value))}", "indices must run from 0 without gaps")
         value = [value[index] for index in range(len(value))]
@@ -145,19 +195,35 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
-def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: Declared) -> None:
-    """Find a list file or a folder of images by the end of a path that was written on another machine."""
-    tail = posixpath.normpath(entry.replace("\\", "/")).lstrip("/")
-    while tail.startswith("../"):
-        tail = tail.removeprefix("../")
+def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: Declared, root: str = "") -> None:
+    """Find a list file or a folder of images by the end of a path that was written on another machine.
+
+    `root` is the folder that it starts from, if not that of the file `name`. If it is there, no other is looked at.
+    """
     here = posixpath.dirname(name)
     folders = {posixpath.dirname(image) for image in reader.images.paths}
     folders |= {posixpath.dirname(folder) for folder in folders}
-    while tail and tail != ".":
-        for candidate in (posixpath.normpath(posixpath.join(here, tail)), tail):
-            if candidate in reader.source.names or candidate in folders:
-                result.lists.append((split, candidate))
-                return
-        tail = tail.partition("/")[2]
-    why = "no such list or folder here; correct the path"
+    tails = _tails(entry)
+    roots = [] if entry.startswith("/") or entry[1:2] == ":" else _tails(root)
+    above = {str(parent) for one in reader.source.names for parent in PurePosixPath(one).parents}
+    places = [joined for one in roots if (joined := posixpath.normpath(posixpath.join(here, one))) in above]
+    strict = bool(places and places[0] == posixpath.normpath(posixpath.join(here, *roots[:1])))
+    candidates = [posixpath.join(place, tail) for place in places for tail in tails[:1]]
+    if not strict:
+        candidates += [one for tail in tails for one in (posixpath.normpath(posixpath.join(here, tail)), tail)]
+    for candidate in candidates:
+        if candidate in reader.source.names or candidate in folders:
+            result.lists.append((split, candidate))
+            return
+    under = f" under {root}" if root else ""
+    why = f"no such list or folder here{under}; correct the path"
     reader.ledger.problem(name, BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why), "list dropped")
+
+
+def _tails(path: str) -> list[str]:
+    """Return a path without `..` before it, and its shorter and shorter ends."""
+    tail = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
+    while tail.startswith("../"):
+        tail = tail.removeprefix("../")
+    parts = tail.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))] if tail not in ("", ".", "..") else []
