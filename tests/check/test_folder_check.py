@@ -221,7 +221,7 @@ def test_the_commands(
     assert "&lt;script&gt;" in text
     assert "zero-area" in ledger.read_text()
     assert len(list(sheets.iterdir())) == 1
-    assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
+    assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip_box") == 0
     assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
     assert "split: not judged, since no params.yaml is here" in capsys.readouterr().out
@@ -272,4 +272,4 @@ def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest
 def test_background_alone(make: Maker) -> None:
     checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None
-    assert "no findings" in "\n".join(report_lines(checked))
+    assert "0 boxes in all: nothing can be learned" in "\n".join(report_lines(checked))

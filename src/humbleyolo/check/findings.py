@@ -9,6 +9,7 @@ from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import Division, others
+from humbleyolo.labels.write_dataset import NO_BOX
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
@@ -23,6 +24,8 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
         _tiny(record, ledger)
         _nearly_twice(record, ledger)
     counts = Counter(label for record in labelled.images for label in record.labels)
+    if labelled.images and not counts:
+        ledger.problem(".", BadInput("no-box", "0 boxes in all", NO_BOX), "told")
     if few := [f"{name} {counts[name]}" for name in labelled.classes if counts[name] < ENOUGH]:
         found = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} other classes" if few[_NAMED:] else "")
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"

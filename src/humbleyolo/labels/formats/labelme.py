@@ -55,7 +55,7 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
     shapes: list[tuple[UncheckedBox, int | str | None]] = []
     for number, shape in enumerate(get(root, "shapes", list, where)):
         place = f"shapes[{number}]"
-        with reader.ledger.reporting(name, "box dropped", place):
+        with reader.ledger.reporting(name, "box dropped", place), image.losing():
             kind = get(shape, "shape_type", str, place, "polygon")
             if kind in _NO_AREA:
                 why = "has no area; only shapes with one are read"

@@ -48,12 +48,17 @@ def read(reader: SourceReader) -> UncheckedSet:
             path = reader.images.stem(row["ImageID"], *folders)
             image = images[key] = UncheckedImage(name, path, f"line {line}", relative=True, slack=_SLACK)
             image.splits = splits
-        image.boxes.append(_box(line, row, names))
+        with image.losing():
+            image.boxes.append(_box(line, row, names))
+
+    def lose(row: Row) -> None:
+        if image := images.get((name, row.get("ImageID", ""))):
+            image.lost += 1
 
     for name, text in tables:
         splits, here = splits_in(name), posixpath.dirname(name)
         folders = [f"{here}/{part}".strip("/") for part in (*(splits or ("",)), "images", "")]
-        take_rows(text, name, reader.ledger, take)
+        take_rows(text, name, reader.ledger, take, lose)
     return UncheckedSet(list(images.values()))
 
 

@@ -66,7 +66,7 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
     if size is not None:
         image.height, image.width = size.child("height").integer(), size.child("width").integer()
     for number, item in enumerate(root.all("object"), 1):
-        with reader.ledger.reporting(name, "box dropped"):
+        with reader.ledger.reporting(name, "box dropped"), image.losing():
             image.boxes.append(_box(number, item, name, reader))
     return image
 
