@@ -269,6 +269,24 @@ def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest
             assert (f"{title}:" in screen.getvalue()) == shown
 
 
+def test_pictures_that_become_nearly_black_are_told(make: Maker) -> None:
+    deep = np.linspace(0, 4095, 800).reshape(20, 40)
+    images = {
+        "12_in_16": encoded(Image.fromarray(deep.astype(np.uint16)), "TIFF"),
+        "declared": encoded(Image.fromarray(deep.astype(np.uint16)), "TIFF", tiffinfo={281: 4095}),
+        "16": encoded(Image.fromarray((deep * 16).astype(np.uint16)), "TIFF"),
+        "below": encoded(Image.fromarray((deep - 2048).astype(np.float32)), "TIFF"),
+    }
+    content: dict[str, bytes | str] = {f"{name}.tif": data for name, data in images.items()}
+    content |= {f"{name}.xml": voc(f"{name}.tif", "cat 1 2 30 14") for name in images}
+    rows = [(row.file, row.kind) for row in check(make.folder(content), ReadOptions()).rows]
+    assert ("12_in_16.tif", "faint-image") in rows
+    assert ("below.tif", "pixels-below-zero") in rows
+    assert (
+        [kind for _, kind in rows].count("faint-image") == [kind for _, kind in rows].count("pixels-below-zero") == 1
+    )
+
+
 def test_background_alone(make: Maker) -> None:
     checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None

@@ -54,6 +54,9 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
             continue
         if misnamed := check_ending(image.path, info):
             ledger.note(image.path, misnamed, f"read as {info.kind}")
+        if info.below_zero:
+            why = "they become black; add to all pixels what makes the lowest 0"
+            ledger.warn(image.path, BadInput("pixels-below-zero", "numbers under 0", why))
         with ledger.reporting(image.label_file, "image dropped"):
             checked = _checked(image, info, known, options, ledger)
             if not _loses_too_much(image, checked, ledger):
