@@ -21,7 +21,7 @@ from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
-from humbleyolo.labels.parsing.text import parse_flag, parse_integer, parse_number
+from humbleyolo.labels.parsing.text import parse_flag, parse_number, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
 
@@ -90,7 +90,7 @@ def _add(reader: SourceReader, name: str, images: dict[tuple[str, str], Unchecke
     if image is None:
         image = images[name, path] = UncheckedImage(name, path, f"line {line}")
         image.width, image.height = (
-            parse_integer(row[key], key) if row.get(key) else None for key in ("width", "height")
+            parse_size(row[key], key) if row.get(key) else None for key in ("width", "height")
         )
         image.group = row.get("group") or None
         splits = (row["split"],) if row.get("split") else splits_in(name)

@@ -96,8 +96,8 @@ class _CvatFile:
             label_file=self.name,
             path=path,
             where=element.where,
-            height=element.integer("height"),
-            width=element.integer("width"),
+            height=element.size("height"),
+            width=element.size("width"),
             slack=SLACK,
             splits=splits_in(subset) or splits_in(self.name),
         )

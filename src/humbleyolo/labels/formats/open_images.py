@@ -1,7 +1,8 @@
 """Open Images CSV: a line a box, corners as fractions; classes by machine id (`/m/01yrx`).
 
 A table with two columns, id and name (`class-descriptions-boxable.csv`), turns ids into names; without one
-the ids are the names. Group boxes (`IsGroupOf`) are crowds. Images are named by `ImageID`.
+the ids are the names. Group boxes (`IsGroupOf`) are crowds. Images are named by `ImageID`, with or
+without the extension.
 """
 
 import csv
@@ -45,7 +46,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         key = name, row["ImageID"]
         image = images.get(key)
         if image is None:
-            path = reader.images.stem(row["ImageID"], *folders)
+            path = reader.images.find_named(row["ImageID"], *folders)
             image = images[key] = UncheckedImage(name, path, f"line {line}", relative=True, slack=_SLACK)
             image.splits = splits
         with image.losing():
