@@ -221,7 +221,7 @@ def test_the_commands(
     assert "&lt;script&gt;" in text
     assert "zero-area" in ledger.read_text()
     assert len(list(sheets.iterdir())) == 1
-    assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip") == 0
+    assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip_box") == 0
     assert "1 images, 1 boxes: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
     assert "split: not judged, since no params.yaml is here" in capsys.readouterr().out
@@ -269,7 +269,25 @@ def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest
             assert (f"{title}:" in screen.getvalue()) == shown
 
 
+def test_pictures_that_become_nearly_black_are_told(make: Maker) -> None:
+    deep = np.linspace(0, 4095, 800).reshape(20, 40)
+    images = {
+        "12_in_16": encoded(Image.fromarray(deep.astype(np.uint16)), "TIFF"),
+        "declared": encoded(Image.fromarray(deep.astype(np.uint16)), "TIFF", tiffinfo={281: 4095}),
+        "16": encoded(Image.fromarray((deep * 16).astype(np.uint16)), "TIFF"),
+        "below": encoded(Image.fromarray((deep - 2048).astype(np.float32)), "TIFF"),
+    }
+    content: dict[str, bytes | str] = {f"{name}.tif": data for name, data in images.items()}
+    content |= {f"{name}.xml": voc(f"{name}.tif", "cat 1 2 30 14") for name in images}
+    rows = [(row.file, row.kind) for row in check(make.folder(content), ReadOptions()).rows]
+    assert ("12_in_16.tif", "faint-image") in rows
+    assert ("below.tif", "pixels-below-zero") in rows
+    assert (
+        [kind for _, kind in rows].count("faint-image") == [kind for _, kind in rows].count("pixels-below-zero") == 1
+    )
+
+
 def test_background_alone(make: Maker) -> None:
     checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None
-    assert "no findings" in "\n".join(report_lines(checked))
+    assert "0 boxes in all: nothing can be learned" in "\n".join(report_lines(checked))

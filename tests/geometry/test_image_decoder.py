@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.image_decoder import decode_rgb
+from humbleyolo.geometry.image_decoder import declared_white, decode_rgb
 from humbleyolo.storage.png import encode_png
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -99,6 +99,18 @@ def test_deep_grey_is_scaled_and_not_cut_off() -> None:
     assert decode_rgb(file_bytes(Image.fromarray(floats), "TIFF"), "F").tolist() == grey([[0, 51, 255, 0]]).tolist()
     odd = np.array([[np.nan, np.inf, 0.5]], np.float32)
     assert decode_rgb(file_bytes(Image.fromarray(odd), "TIFF"), "F").tolist() == grey([[0, 255, 128]]).tolist()
+
+
+@pytest.mark.parametrize("tag", [281, None])
+def test_deep_grey_is_scaled_by_what_a_tiff_declares(tag: int | None) -> None:
+    """A camera of 12 bits, in a file of 16."""
+    deep = Image.fromarray(np.array([[0, 2048, 4095]], np.uint16))
+    data = file_bytes(deep, "TIFF", tiffinfo={tag: 4095}) if tag else file_bytes(deep, "TIFF")
+    assert decode_rgb(data, "").tolist() == grey([[0, 128, 255] if tag else [0, 8, 16]]).tolist()
+    with Image.open(io.BytesIO(data)) as image:
+        assert declared_white(image) == (4095 if tag else 65535)
+        image.tag_v2[258] = (12,)
+        assert declared_white(image) == 4095
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])

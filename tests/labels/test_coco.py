@@ -139,6 +139,28 @@ def test_repeated_ids(make: Maker) -> None:
     assert [row.kind for row in rows] == ["repeated-id"] * 3 + ["duplicate-box"]
 
 
+def test_two_categories_of_one_name_are_one_class(make: Maker) -> None:
+    """As Roboflow's root category, which has the name of the project."""
+    content = document()
+    content["categories"] = [{"id": 0, "name": "dog"}, {"id": 7, "name": "dog"}]
+    data = make.read(files(content))
+    assert (data.classes, data.images[0].labels) == (("dog",), ("dog",))
+    assert [(row.severity, row.kind) for row in data.ledger.rows] == [("note", "repeated-name")]
+
+
+def test_the_same_file_name_in_each_subset(make: Maker) -> None:
+    """A project of CVAT: the folders have the subsets' own spelling."""
+    content: Files = {}
+    for number, subset in enumerate(("Train", "Validation", "my_extra")):
+        content[f"images/{subset}/frame_0.png"] = picture(number)
+        entry = document(bbox=[number, 1, 5, 5]) | {"images": [{"id": 0, "file_name": "frame_0.png", "height": 20.0}]}
+        content[f"annotations/instances_{subset}.json"] = json.dumps(entry)
+    data = make.read(content)
+    assert [(image.path.split("/")[1], image.boxes[0, 0]) for image in data.images] == [
+        ("Train", 0), ("Validation", 1), ("my_extra", 2)
+    ]  # fmt: skip
+
+
 def test_ids_of_annotations_join_nothing(make: Maker) -> None:
     """Some tools number the annotations of each image anew."""
     content = document()

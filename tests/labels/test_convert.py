@@ -189,7 +189,7 @@ def test_names_that_would_collide(make: Maker, tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> None:
-    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 1 4")})
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 1 4", "cat 1 2 3 4")})
     with pytest.raises(ProblemsError, match="no area"):
         convert(here, tmp_path / "out", "coco", ReadOptions())
     with pytest.raises(UserError, match="allowed: voc"):
@@ -198,7 +198,7 @@ def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> 
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
     with pytest.raises(UserError, match="is there already"):
-        convert(here, tmp_path / "full", "coco", ReadOptions(on_problem="skip"))
+        convert(here, tmp_path / "full", "coco", ReadOptions(on_problem="skip_box"))
     archive = make.archive({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
     with pytest.raises(UserError, match="cannot be linked"):
         convert(archive, tmp_path / "out", "coco", ReadOptions(), "link")

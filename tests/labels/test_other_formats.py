@@ -199,6 +199,12 @@ def test_open_images(make: Maker) -> None:
     assert data.images[0].splits == ("val",)
 
 
+def test_open_images_with_extensions(make: Maker) -> None:
+    rows = "ImageID,LabelName,XMin,XMax,YMin,YMax\na.png,c,0.25,0.5,0.1,1.0\nb.c,c,0.25,0.5,0.1,1.0\n"
+    data = make.read({"a.png": picture(), "b.c.png": picture(1), "x.csv": rows})
+    assert [image.path for image in data.images] == ["a.png", "b.c.png"]
+
+
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
 
 
@@ -219,6 +225,16 @@ def test_csv(make: Maker) -> None:
     )
     assert data.images[0].labels == ('a "b", c',)
     assert (data.images[0].splits, data.images[0].group) == (("val",), "g")
+
+
+@pytest.mark.parametrize(
+    ("width", "right"), [("40", True), ("40.0", True), ("40.5", False), ("4e1", False), (".0", False)]
+)
+def test_sizes_are_whole_numbers(make: Maker, width: str, right: bool) -> None:
+    rows = make.findings(
+        table(f"image,label,xmin,ymin,xmax,ymax,width,height\na.png,c,1,2,3,4,{width},20.0\nb c.png,,,,,,,\n")
+    )
+    assert [row.kind for row in rows] == ([] if right else ["not-an-integer"])
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,30 @@ def test_flags_and_lists(make: Maker) -> None:
     assert data.images[0].splits == ("train",)
 
 
+def test_a_size_of_nothing_was_not_recorded(make: Maker) -> None:
+    data = make.read(files(**{"Annotations/a.xml": voc("a.png", "cat 1 2 3 4", width=0, height=0)}))
+    assert [image.labels for image in data.images] == [("cat",)]
+
+
+def test_one_name_in_two_folders_is_told_by_the_mirrored_path(make: Maker) -> None:
+    content: Files = {}
+    for number, split in enumerate(("train", "val")):
+        content[f"set/images/{split}/001.png"] = picture(number)
+        content[f"set/annotations/{split}/001.xml"] = voc("001.png", f"cat {number} 2 30 4")
+    data = make.read(content)
+    assert [(image.path, image.boxes[0, 0], image.splits) for image in data.images] == [
+        ("set/images/train/001.png", 0, ("train",)),
+        ("set/images/val/001.png", 1, ("val",)),
+    ]
+
+
+def test_the_labelme_of_the_mit(make: Maker) -> None:
+    points = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in ((3, 4), (10, 5), (8, 12)))
+    thing = f"<object><name>\ncat\n</name><deleted>{{}}</deleted><polygon>{points}</polygon></object>"
+    text = f"<annotation><filename>a.png</filename>{thing.format(0)}{thing.format(1)}</annotation>"
+    assert make.read(files(**{"Annotations/a.xml": text})).images[0].boxes.tolist() == [[3, 4, 10, 12]]
+
+
 def test_no_object_is_background(make: Maker) -> None:
     data = make.read(files())
     assert data.images[0].boxes.shape == (0, 4)

@@ -139,7 +139,7 @@ def test_every_mistake_is_told_before_anything_is_written(tmp_path: Path) -> Non
         assert said in done.stderr
     assert not (tmp_path / "out").exists()
 
-    write_params(tmp_path, {"by": "hash"}, on_problem="skip")
+    write_params(tmp_path, {"by": "hash"}, on_problem="skip_box")
     done = generate(tmp_path, source)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("; 3 left out or changed, see ledger.csv\n")

@@ -50,4 +50,4 @@ def test_bccd_is_read_as_it_was_published() -> None:
     dataset = parse_params(lay_over(DEFAULT, "params.yaml", example, "bccd")[0], "params.yaml").dataset
     assert (dataset.source, dataset.inputs) == ("labelled", "data/labelled/bccd")
     assert dataset.labelled.split.by == "lists"
-    assert dataset.labelled.on_problem == "skip"  # two of its boxes have no area
+    assert dataset.labelled.on_problem == "skip_box"  # two of its boxes have no area

@@ -150,7 +150,7 @@ WRONG_VALUES = [
     (f"{L}.classes", "cat", "'cat'", "a list"),
     (f"{L}.one_based", "1", "1", "true or false"),
     (f"{L}.exif", "ignore", "'ignore'", "'error', 'displayed' or 'stored'"),
-    (f"{L}.on_problem", "warn", "'warn'", "'error', 'skip' or 'clip'"),
+    (f"{L}.on_problem", "warn", "'warn'", "'error', 'skip', 'skip_box' or 'clip'"),
     (f"{L}.split.by", "random", "'random'", "'lists', 'hash' or 'group'"),
     (f"{L}.split.fractions", "[0.7, 0.15, 0.15]", "[0.7, 0.15, 0.15]", "a section with keys"),
     (f"{L}.split.fractions.val", "0", "0", "more than 0"),

@@ -148,19 +148,19 @@ class Maker:
         return read_labelled(path, ReadOptions(**options))  # type: ignore[arg-type]
 
     def findings(self, files: Files, **options: object) -> list[Finding]:
-        """Every row of the ledger, whatever became of the rest."""
+        """Every row of the ledger, whatever became of the rest; not that an image went with its last box."""
         return self.findings_in(self.folder(files), **options)
 
     def findings_in(self, path: Path, **options: object) -> list[Finding]:
         """As `findings`, of a folder."""
-        chosen = ReadOptions(**{"on_problem": "skip"} | options)  # type: ignore[arg-type]
+        chosen = ReadOptions(**{"on_problem": "skip_box"} | options)  # type: ignore[arg-type]
         ledger = Ledger(chosen.on_problem)
         with open_source(path) as source:
             try:
                 collect(source, chosen, ledger)
             except UserError:
                 assert ledger.rows, "refused without a row"
-        return ledger.rows
+        return [row for row in ledger.rows if row.kind != "box-lost"]
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import Division, others
+from humbleyolo.labels.write_dataset import NO_BOX
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
+FAINT = 20  # greys of 255 between the darkest and the lightest pixel; 12 of 16 bits give 16
 NEARLY = 0.85  # IoU above which two boxes are probably of one object
 _NAMED = 10  # classes in a message
 _ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
@@ -22,7 +24,10 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
     for record in labelled.images:
         _tiny(record, ledger)
         _nearly_twice(record, ledger)
+        _nearly_one_grey(record, ledger)
     counts = Counter(label for record in labelled.images for label in record.labels)
+    if labelled.images and not counts:
+        ledger.problem(".", BadInput("no-box", "0 boxes in all", NO_BOX), "told")
     if few := [f"{name} {counts[name]}" for name in labelled.classes if counts[name] < ENOUGH]:
         found = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} other classes" if few[_NAMED:] else "")
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
@@ -38,6 +43,14 @@ def _tiny(record: LabelledImage, ledger: Ledger) -> None:
         why = f"a side under {TINY_PX:g} pixels: a slip of the mouse, or too small to be learned"
         found = f"{record.labels[index]} of {width:g} x {height:g} pixels"
         ledger.warn(record.label_file, BadInput("tiny-box", found, why, record.where[index]))
+
+
+def _nearly_one_grey(record: LabelledImage, ledger: Ledger) -> None:
+    """Warn of an image that is nearly of one grey: 12 bits in a file of 16, or a lens cap."""
+    low, high = record.info.greys
+    if high - low < FAINT:
+        why = "of 0 to 255, so that next to nothing can be seen; if its pixels have 10 or 12 bits, stretch them to 16"
+        ledger.warn(record.path, BadInput("faint-image", f"grey from {low} to {high}", why))
 
 
 def _nearly_twice(record: LabelledImage, ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
+from humbleyolo.params.value_types import OnProblem
 
 _SHOWN = 20  # findings of one kind in the text
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
@@ -60,9 +61,10 @@ def check(folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED) 
     Raises:
         UserError: If it cannot be read at all.
     """
-    ledger = Ledger("skip")  # a check goes on and tells
+    policy: OnProblem = "skip" if options.on_problem == "skip" else "skip_box"  # a check goes on and tells
+    ledger = Ledger(policy)
     with open_source(folder) as source:
-        labelled = collect(source, replace(options, on_problem="skip"), ledger)
+        labelled = collect(source, replace(options, on_problem=policy), ledger)
         division = split.judge(labelled.images, ledger)
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)

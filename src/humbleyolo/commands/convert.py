@@ -9,7 +9,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.labels.formats.registry import WRITABLE
 
 
@@ -20,12 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("target", type=Path, help="a folder that does not exist yet")
     add("--to", required=True, choices=WRITABLE, help="the format to write")
     add("--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them")
-    add(
-        "--on-problem",
-        default="error",
-        choices=["error", "skip", "clip"],
-        help="stop at mistakes, leave out what is wrong, or also cut boxes at the border",
-    )
+    add_treatment_argument(parser)
     add("--ledger", type=Path, metavar="FILE", help="write what was left out or changed as CSV")
 
 

@@ -9,6 +9,7 @@ Examples:
 import argparse
 import itertools
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def run(parsed: argparse.Namespace) -> int:
     if committed not in (None, text) and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
     options = read_options(parsed)
-    checked = check(parsed.source, options)
+    checked = check(parsed.source, replace(options, on_problem="skip"))
     _print(f"{parsed.source}: {counted_findings(checked)}")
     source = _RECIPES / f"{choose_recipe(checked)[0]}.yaml"
     recipe = list(example_values(read_text(source), str(source)))

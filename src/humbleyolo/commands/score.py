@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
@@ -39,12 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threshold", type=float, metavar="T", help="lowest score that counts; default: the model's, else best F1")
     add("--categories", metavar="C", help="read class numbers as: ids, 0, 1, coco91, names A,B, or a COCO file")
     add("--image-ids", choices=["file", "name"], help="read image_id as the COCO file's id, or as the file's name")
-    add(
-        "--on-problem",
-        default="error",
-        choices=["error", "skip", "clip"],
-        help="stop at mistakes in labels, leave out what is wrong, or also cut boxes at the border",
-    )
+    add_treatment_argument(parser)
     add("--output", type=Path, metavar="DIR", help="a new folder for metrics.json, tables and report.html")
     add(
         "--threads", type=int, default=2, metavar="N", help="threads that a model computes with; default: %(default)s"

@@ -265,7 +265,7 @@ def _read_csv(rows: _Rows) -> DetectionFile:
             box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
         rows.add(where, key, label, box, _number(score, columns["score"][0]))
 
-    take_rows(decode(data), str(rows.path), ledger, take)
+    take_rows(decode(data), str(rows.path), ledger, take, lambda _: None)
     rows.refuse(f"{row.where}: {row.what}: {row.why}" for row in ledger.errors[:_MOST_PROBLEMS])
     return rows.made("CSV")
 

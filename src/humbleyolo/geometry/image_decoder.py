@@ -9,6 +9,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 MAX_PIXELS = 89_000_000  # of one image, refused before decoding; Pillow's own warning comes at 89,478,485
+_WHITE = 65535.0  # of 16 bits
+_BITS, _MAX_SAMPLE = 258, 281  # tags of a TIFF
 _UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -40,9 +42,10 @@ def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:
     """
     try:
         image.load()
+        white = declared_white(image)  # turning drops the tags
         if image.getexif():
             image = ImageOps.exif_transpose(image)
-        pixels = np.asarray(to_8_bit(image))
+        pixels = np.asarray(to_8_bit(image, white))
     except _UNREADABLE as error:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
     return pixels if pixels.ndim == 3 else grey_to_rgb(pixels)
@@ -56,15 +59,26 @@ def grey_to_rgb(pixels: Uint8s) -> Rgb:
     return rgb
 
 
-def to_8_bit(image: Image.Image) -> Image.Image:
+def declared_white(image: Image.Image) -> float:
+    """Return the value of white in grey of more than 8 bits, by the largest sample or the bits that a TIFF states."""
+    tags = getattr(image, "tag_v2", {})
+    largest, bits = (tags.get(tag) for tag in (_MAX_SAMPLE, _BITS))
+    if isinstance(largest, tuple):
+        largest = max(largest, default=None)
+    if isinstance(largest, int) and 0 < largest <= _WHITE:
+        return float(largest)
+    return 4095.0 if bits == (12,) else _WHITE
+
+
+def to_8_bit(image: Image.Image, white: float) -> Image.Image:
     """Return an image of any mode in mode L or RGB.
 
-    Transparent pixels are laid on black. Grey of 16 bits is scaled to 8. Floats are scaled so that the highest finite
-    value, or 1 if that is lower, becomes 255; NaN and what is under 0 become black, infinity white.
+    Transparent pixels are laid on black. Grey of 16 bits is scaled to 8 by `white`. Floats are scaled so that the
+    highest finite value, or 1 if that is lower, becomes 255; NaN and what is under 0 become black, infinity white.
     """
     if image.mode.startswith("I") or image.mode == "F":
         values = np.nan_to_num(np.asarray(image, np.float64), posinf=np.inf, neginf=-np.inf)  # NaN is 0
-        highest = 65535.0 if image.mode != "F" else float(values[np.isfinite(values)].max(initial=1.0))
+        highest = white if image.mode != "F" else float(values[np.isfinite(values)].max(initial=1.0))
         return Image.fromarray(np.clip(values * (255.0 / highest), 0, 255).round().astype(np.uint8))
     if image.has_transparency_data:
         layer = image.convert("RGBA")

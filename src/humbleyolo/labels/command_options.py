@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.params.value_types import Exif, LabelFormat
+from humbleyolo.params.value_types import Exif, LabelFormat, OnProblem
 
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,12 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exif", choices=get_args(Exif), help="the image that boxes refer to if it has an EXIF rotation"
     )
+
+
+def add_treatment_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the treatment of mistakes in labels."""
+    treatments = ["stop", "leave out images with one", "its box alone", "or cut boxes at the border"]
+    parser.add_argument("--on-problem", default="error", choices=get_args(OnProblem), help=", ".join(treatments))
 
 
 def read_options(parsed: argparse.Namespace, otherwise: ReadOptions | None = None) -> ReadOptions:

@@ -254,24 +254,24 @@ class ZipSource(Source):
             raise UserError(f"{path}: cannot be read as a zip archive: {error}; {fix}") from None
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in self._zip.infolist():
-            name = entry.filename
-            if entry.is_dir() or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("."):
+            name = entry.filename.replace("\\", "/")  # as some programs of Windows write it
+            if name.endswith("/") or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("."):
                 continue
-            if reason := self._refused(entry):
+            if reason := self._refused(entry, name):
                 self.left_out.append((shorten(name) if _unsafe(name) else name, reason))
             else:
                 self._entries[name] = entry
         self.names = tuple(sorted(self._entries))
 
-    def _refused(self, entry: zipfile.ZipInfo) -> str:
+    def _refused(self, entry: zipfile.ZipInfo, name: str) -> str:
         """Return the reason not to read an entry; empty if it is read."""
         if stat.S_ISLNK(entry.external_attr >> 16):
             return "a link, which is not followed"
         if entry.flag_bits & 1:
             return "encrypted"
-        if entry.filename in self._entries:
+        if name in self._entries:
             return "a second file of the same name; only the first is read"
-        return _unsafe(entry.filename) or (_NESTED if is_archive(entry.filename) else "")
+        return _unsafe(name) or (_NESTED if is_archive(name) else "")
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes; see `Source.read`. Never unpacks more than `limit`."""

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from humbleyolo.geometry.image_decoder import MAX_PIXELS, to_8_bit
+from humbleyolo.geometry.image_decoder import MAX_PIXELS, declared_white, to_8_bit
 from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.value_types import Exif
@@ -36,6 +36,8 @@ class ImageInfo:
         sha256: Hash of the file's bytes, hex.
         perceptual: Perceptual hash of 64 bits, most of which similar pictures share.
         thumb: (32, 32) uint8 grey, the whole picture.
+        greys: Darkest and lightest grey.
+        below_zero: It has pixels under 0, which become black.
     """
 
     kind: str
@@ -45,6 +47,8 @@ class ImageInfo:
     sha256: str
     perceptual: int
     thumb: Uint8s
+    greys: tuple[int, int] = (0, 255)
+    below_zero: bool = False
 
 
 @contextmanager
@@ -78,7 +82,9 @@ def inspect_image(data: bytes) -> ImageInfo:
             orientation = image.getexif().get(_ORIENTATION, 1)
             image.draft("L", (4 * _THUMB, 4 * _THUMB))  # JPEG: all bytes are read, fewer pixels made of them
             image.load()
-            grey = to_8_bit(image).convert("L")  # 8 bits, as every image is decoded
+            low = image.getextrema()[0] if image.mode in ("F", "I") else 0
+            grey = to_8_bit(image, declared_white(image)).convert("L")  # 8 bits, as every image is decoded
+            darkest, lightest = (int(value) for value in grey.getextrema() if isinstance(value, int | float))
             thumb = np.asarray(grey.resize((_THUMB, _THUMB), Image.Resampling.BOX))
         if kind == "PNG":  # decoding passes over the CRC of the pixels, verifying does not
             with _open(data) as image:
@@ -99,6 +105,8 @@ def inspect_image(data: bytes) -> ImageInfo:
         sha256=hashlib.sha256(data).hexdigest(),
         perceptual=perceptual_hash(thumb),
         thumb=thumb,
+        greys=(darkest, lightest),
+        below_zero=isinstance(low, int | float) and low < 0,
     )
 
 

@@ -92,15 +92,19 @@ class ImageLookup:
             raise self._missing(stem, stem)
         return found[0]
 
+    def find_named(self, wanted: str, *folders: str) -> str:
+        """Return the image of a name with or without its extension; see `find` and `stem`."""
+        whole = "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted
+        return self.find(wanted, *folders) if whole else self.stem(wanted, *folders)
+
     def find_own(self, wanted: str, label_file: str, *folders: str) -> str:
-        """Return the image that a label file about one image names, by its name with or without the extension.
+        """Return the image that a label file about one image names, as `find_named` does.
 
         Raises:
             BadInput: As `find`; and if the label file's own name is that of another image, which is there too.
                 Files that are renamed together keep the old names inside.
         """
-        whole = "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS or not wanted
-        found = self.find(wanted, *folders) if whole else self.stem(wanted, *folders)
+        found = self.find_named(wanted, *folders)
         stem = PurePosixPath(label_file).stem
         near = {*folders, posixpath.dirname(found)}
         own = [path for path in self._by_stem.get(stem, []) if posixpath.dirname(path) in near]

@@ -85,8 +85,9 @@ class Ledger:
     """All findings about one dataset, in the order found.
 
     Args:
-        on_problem: `error`: collect everything, then stop. `skip`: leave out what is wrong. `clip`: as
-            `skip`, but boxes that cross the image's border are cut at it.
+        on_problem: `error`: collect everything, then stop. `skip`: leave out what is wrong, and with a box its
+            image. `skip_box`: keep the image, if it has other boxes. `clip`: as `skip`, but boxes that cross the
+            image's border are cut at it.
     """
 
     def __init__(self, on_problem: OnProblem) -> None:

@@ -54,8 +54,13 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
             continue
         if misnamed := check_ending(image.path, info):
             ledger.note(image.path, misnamed, f"read as {info.kind}")
+        if info.below_zero:
+            why = "they become black; add to all pixels what makes the lowest 0"
+            ledger.warn(image.path, BadInput("pixels-below-zero", "numbers under 0", why))
         with ledger.reporting(image.label_file, "image dropped"):
-            images.append(_checked(image, info, known, options, ledger))
+            checked = _checked(image, info, known, options, ledger)
+            if not _loses_too_much(image, checked, ledger):
+                images.append(checked)
     if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
     return LabelledSet(images, classes, ledger, images_seen=len(once))
@@ -79,6 +84,8 @@ def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[Uncheck
             why = f"is labelled in {first.label_file} {first.where}".rstrip() + " already; keep one"
             error = BadInput("labelled-twice", one.path, why, one.where)
             ledger.problem(one.label_file, error, "these labels dropped")
+            known = {(box.label, box.corners) for box in first.boxes}
+            first.lost += one.lost + sum((box.label, box.corners) not in known for box in one.boxes)
     return [kept[name] for name in sorted(kept)]
 
 
@@ -131,8 +138,9 @@ def _checked(
     kept: dict[tuple[str, ...], tuple[UncheckedBox, Floats]] = {}
     for box in image.boxes:
         with ledger.reporting(image.label_file, "box dropped", box.where):
-            _check_class(box.label, known)
-            corners = box_rules.to_pixels(box, image, (height, width), ledger)
+            with image.losing():
+                _check_class(box.label, known)
+                corners = box_rules.to_pixels(box, image, (height, width), ledger)
             if options.exif == "stored" and info.orientation != 1:
                 corners = box_rules.turn(corners, info.orientation, (height, width))
             key = (box.label, *map(repr, corners.tolist()))
@@ -153,6 +161,17 @@ def _checked(
         group=image.group,
         info=info,
     )
+
+
+def _loses_too_much(image: UncheckedImage, checked: LabelledImage, ledger: Ledger) -> bool:
+    """Tell, with a note, if an image goes with the boxes that it lost: these would be taught as background."""
+    if not image.lost or ledger.on_problem == "error" or (ledger.on_problem == "skip_box" and checked.labels):
+        return False
+    found = f"without {image.lost} of its boxes"
+    why = "what has no box is taught as background; mend its labels"
+    why += ", or set on_problem: skip_box" if checked.labels else ""
+    ledger.note(image.path, BadInput("box-lost", found, why), "image dropped")
+    return True
 
 
 def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], options: ReadOptions) -> None:

@@ -36,6 +36,9 @@ class Written:
     rows: list[Finding]
 
 
+NO_BOX = "nothing can be learned; label objects, or see what was left out and why with on_problem: error"
+
+
 def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Written:
     """Read a labelled folder or archive, divide it, and write the dataset.
 
@@ -59,6 +62,8 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             all_wrong = f"every image of {empty[0]} has problems; see them with on_problem: error"
             raise UserError(f"{source.name}: {why or all_wrong}")
         make_folder(out)
+        if not any(image.labels for image in labelled.images):
+            raise UserError(f"{source.name}: no image has a box; {NO_BOX}")
         names = short_names(labelled.images)
         counts = {
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)

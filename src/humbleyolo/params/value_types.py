@@ -20,7 +20,7 @@ ArticleMistake = Literal[
     "size_from_prediction", "empty_untaught", "square_for_abs", "mixed_units", "iou_gradient", "none_responsible"
 ]  # fmt: skip
 Exif = Literal["error", "displayed", "stored"]
-OnProblem = Literal["error", "skip", "clip"]
+OnProblem = Literal["error", "skip", "skip_box", "clip"]
 
 
 def _leaves_ink(word: str) -> str:

@@ -41,7 +41,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             raise BadInput("columns", f"{len(lines)} lines", why)
         for place in range(0, len(lines) - 1, 3):
             where = f"lines {lines[place][0]} to {lines[place + 2][0]}"
-            with reader.ledger.reporting(image.label_file, "box dropped", where):
+            with reader.ledger.reporting(image.label_file, "box dropped", where), image.losing():
                 image.boxes += _boxes([line for _, line in lines[place : place + 3]], names, where)
 
     return UncheckedSet(read_pairs(reader, _fits, fill), all_images=True)

@@ -50,7 +50,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             why = f"the first line is the count of boxes, and {len(lines) - 1} lines follow; correct it"
             raise BadInput("count-differs", shorten(head), why, f"line {first}")
         for number, line in lines[1:]:
-            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
+            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
                 image.boxes.append(_box(reader.options.classes, image.label_file, line, number))
 
     return UncheckedSet(read_pairs(reader, _fits, fill), all_images=True)

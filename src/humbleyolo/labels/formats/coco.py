@@ -17,7 +17,7 @@ from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, parse
+from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
@@ -80,15 +80,18 @@ class _CocoFile:
 
     def _categories(self) -> dict[int, str]:
         names: dict[int, str] = {}
-        taken: set[str] = set()
         for entry, where in self._entries("categories"):
             with self.report(self.name, "category dropped", where):
                 key, name = get(entry, "id", int, where), get(entry, "name", str, where)
-                if key in names or name in taken:
-                    why = "each category needs its own id and name"
+                if key in names:
+                    why = "each category needs its own id"
                     raise BadInput("repeated-id", f"id {key}, name {shorten(name)}", why)
+                if name in names.values():  # as Roboflow's root category may be
+                    error = BadInput(
+                        "repeated-name", f"id {key}, name {shorten(name)}", "one name is one class", where
+                    )
+                    self.reader.ledger.note(self.name, error, "both ids read as it")
                 names[key] = name
-                taken.add(name)
         return names
 
     def _read_images(self) -> None:
@@ -96,8 +99,9 @@ class _CocoFile:
         above = posixpath.dirname(here)
         splits = splits_in(self.name)
         folders = [here, f"{here}/images".lstrip("/")]
+        subset = posixpath.splitext(posixpath.basename(self.name))[0].partition("_")[2]  # instances_Validation.json
         for base in (above, f"{above}/images".lstrip("/")):
-            folders += [base, *(f"{base}/{split}".lstrip("/") for split in splits)]
+            folders += [base, *(f"{base}/{split}".lstrip("/") for split in (subset, *splits) if split)]
         for entry, where in self._entries("images"):
             with self.report(self.name, "image dropped", where):
                 key, wanted = get(entry, "id", int, where), get(entry, "file_name", str, where)
@@ -109,8 +113,8 @@ class _CocoFile:
                     label_file=self.name,
                     path=self.reader.images.find(wanted, *folders),
                     where=where,
-                    height=get(entry, "height", int, where, None),
-                    width=get(entry, "width", int, where, None),
+                    height=get_size(entry, "height", where),
+                    width=get_size(entry, "width", where),
                     slack=_SLACK,
                     splits=splits,
                 )

@@ -12,6 +12,8 @@ More columns are read if they are there: `width`, `height`, `split`, `group`, an
 import csv
 import io
 import posixpath
+from collections import Counter
+from contextlib import suppress
 from functools import partial
 
 from humbleyolo.dataset.archive import SPLITS
@@ -19,7 +21,7 @@ from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
-from humbleyolo.labels.parsing.text import parse_flag, parse_integer, parse_number
+from humbleyolo.labels.parsing.text import parse_flag, parse_number, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
 
@@ -40,28 +42,55 @@ def detect(source: Source) -> str:
 def read(reader: SourceReader) -> UncheckedSet:
     """Return the images of every such table; see `registry.Format`."""
     images: dict[tuple[str, str], UncheckedImage] = {}
+    lost: Counter[tuple[str, str]] = Counter()
     for name in reader.source.ending(".csv"):
         with reader.ledger.reporting(name, "file dropped"):
             text = reader.text(name, LABEL_BYTES)
             if "xmin" in text.split("\n", 1)[0]:
-                take_rows(text, name, reader.ledger, partial(_take, reader, name, images))
+                take = partial(_take, reader, name, images, lost)
+                take_rows(text, name, reader.ledger, take, partial(_lose, reader, name, lost))
+    for key, image in images.items():
+        image.lost = lost[key]
     return UncheckedSet(list(images.values()), background="a line that holds its name alone: name,,,,,")
 
 
-def _take(
-    reader: SourceReader, name: str, images: dict[tuple[str, str], UncheckedImage], line: int, raw: Row
-) -> None:
+def _named(reader: SourceReader, name: str, row: Row) -> str:
+    here = posixpath.dirname(name)
+    return reader.images.find(row["image"], here, f"{here}/images".strip("/"))
+
+
+def _lose(reader: SourceReader, name: str, lost: Counter[tuple[str, str]], raw: Row) -> None:
+    """Count the box of a line that cannot be read, if its image is known."""
     row = {_ALIASES.get(key, key): value for key, value in raw.items()}
+    with suppress(BadInput, KeyError):
+        lost[name, _named(reader, name, row)] += 1
+
+
+def _take(
+    reader: SourceReader,
+    name: str,
+    images: dict[tuple[str, str], UncheckedImage],
+    lost: Counter[tuple[str, str]],
+    line: int,
+    raw: Row,
+) -> None:
+    try:
+        _add(reader, name, images, line, {_ALIASES.get(key, key): value for key, value in raw.items()})
+    except BadInput:
+        _lose(reader, name, lost, raw)
+        raise
+
+
+def _add(reader: SourceReader, name: str, images: dict[tuple[str, str], UncheckedImage], line: int, row: Row) -> None:
     missing = [key for key in _NEEDED if key not in row]
     if missing:
         raise BadInput("csv", f"no column {', '.join(missing)}", f"needed: {','.join(_NEEDED)}")
-    here = posixpath.dirname(name)
-    path = reader.images.find(row["image"], here, f"{here}/images".strip("/"))
+    path = _named(reader, name, row)
     image = images.get((name, path))
     if image is None:
         image = images[name, path] = UncheckedImage(name, path, f"line {line}")
         image.width, image.height = (
-            parse_integer(row[key], key) if row.get(key) else None for key in ("width", "height")
+            parse_size(row[key], key) if row.get(key) else None for key in ("width", "height")
         )
         image.group = row.get("group") or None
         splits = (row["split"],) if row.get("split") else splits_in(name)

@@ -64,7 +64,7 @@ class _CvatFile:
             with self.report(self.name, "image dropped"):
                 self._image(element)
         elif element.tag == "track":
-            with self.report(self.name, "track dropped"):
+            with self.report(self.name, "track dropped"), self.tracks.losing():
                 self.tracks.add(element)
         elif element.tag not in ("annotations", "version", "dumped"):
             why = "a CVAT file holds version, meta, image or track"
@@ -96,14 +96,14 @@ class _CvatFile:
             label_file=self.name,
             path=path,
             where=element.where,
-            height=element.integer("height"),
-            width=element.integer("width"),
+            height=element.size("height"),
+            width=element.size("width"),
             slack=SLACK,
             splits=splits_in(subset) or splits_in(self.name),
         )
         shapes: list[tuple[UncheckedBox, str | None]] = []
         for shape in element.children:
-            with self.report(self.name, "box dropped"):
+            with self.report(self.name, "box dropped"), image.losing():
                 corners = read_corners(shape, self.name, self.reader)
                 if corners is None:
                     continue

@@ -4,6 +4,8 @@ import bisect
 import posixpath
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -21,14 +23,23 @@ class Tracks:
 
     Attributes:
         size: (height, width) of the frames in pixels, if the file says.
-        count: Tracks seen.
+        count: Tracks seen; `lost`: those that could not be read, which may be on any frame.
     """
 
     def __init__(self, name: str, reader: SourceReader) -> None:
         self.name, self.reader = name, reader
         self.size: tuple[int | None, int | None] = (None, None)
-        self.count = 0
+        self.count = self.lost = 0
         self.frames: dict[int, list[UncheckedBox]] = defaultdict(list)
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """Count the track that a BadInput keeps out, and let the error pass."""
+        try:
+            yield
+        except BadInput:
+            self.lost += 1
+            raise
 
     def add(self, track: Element) -> None:
         """Take one `<track>`.
@@ -96,6 +107,6 @@ class Tracks:
                 continue
             image = UncheckedImage(self.name, some[0], f"frame {frame}", slack=SLACK)
             image.height, image.width = self.size
-            image.boxes = self.frames.get(frame, [])
+            image.boxes, image.lost = self.frames.get(frame, []), self.lost
             images.append(image)
         return images

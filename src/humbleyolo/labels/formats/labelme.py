@@ -16,7 +16,7 @@ from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import note_turned, one_box_per_group
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, parse
+from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
 
 _TURNED = ("oriented_rectangle", "rotation", "quadrilateral")
@@ -48,14 +48,14 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
     image = UncheckedImage(
         label_file=name,
         path=reader.images.find_own(wanted, name, posixpath.dirname(name), "images"),
-        height=get(root, "imageHeight", int, where, None),
-        width=get(root, "imageWidth", int, where, None),
+        height=get_size(root, "imageHeight", where),
+        width=get_size(root, "imageWidth", where),
         splits=splits_of_folder(name),
     )
     shapes: list[tuple[UncheckedBox, int | str | None]] = []
     for number, shape in enumerate(get(root, "shapes", list, where)):
         place = f"shapes[{number}]"
-        with reader.ledger.reporting(name, "box dropped", place):
+        with reader.ledger.reporting(name, "box dropped", place), image.losing():
             kind = get(shape, "shape_type", str, place, "polygon")
             if kind in _NO_AREA:
                 why = "has no area; only shapes with one are read"

@@ -1,7 +1,8 @@
 """Open Images CSV: a line a box, corners as fractions; classes by machine id (`/m/01yrx`).
 
 A table with two columns, id and name (`class-descriptions-boxable.csv`), turns ids into names; without one
-the ids are the names. Group boxes (`IsGroupOf`) are crowds. Images are named by `ImageID`.
+the ids are the names. Group boxes (`IsGroupOf`) are crowds. Images are named by `ImageID`, with or
+without the extension.
 """
 
 import csv
@@ -45,15 +46,20 @@ def read(reader: SourceReader) -> UncheckedSet:
         key = name, row["ImageID"]
         image = images.get(key)
         if image is None:
-            path = reader.images.stem(row["ImageID"], *folders)
+            path = reader.images.find_named(row["ImageID"], *folders)
             image = images[key] = UncheckedImage(name, path, f"line {line}", relative=True, slack=_SLACK)
             image.splits = splits
-        image.boxes.append(_box(line, row, names))
+        with image.losing():
+            image.boxes.append(_box(line, row, names))
+
+    def lose(row: Row) -> None:
+        if image := images.get((name, row.get("ImageID", ""))):
+            image.lost += 1
 
     for name, text in tables:
         splits, here = splits_in(name), posixpath.dirname(name)
         folders = [f"{here}/{part}".strip("/") for part in (*(splits or ("",)), "images", "")]
-        take_rows(text, name, reader.ledger, take)
+        take_rows(text, name, reader.ledger, take, lose)
     return UncheckedSet(list(images.values()))
 
 

@@ -9,7 +9,8 @@ LabelImg writes the corners themselves. The devkit counts pixels from 1 and incl
 `one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
 without them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of LabelImg, and
 Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the turn, with an
-attribute `rotation` in degrees: the box around it is taken, with a note.
+attribute `rotation` in degrees: the box around it is taken, with a note. The MIT's LabelMe has `polygon` in place of
+`bndbox`. A size of 0 x 0 was not recorded.
 """
 
 import posixpath
@@ -18,6 +19,7 @@ from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -28,7 +30,7 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
 _LISTS = {"train": "train", "val": "val", "test": "test", "trainval": "train"}  # a list's split
 IMAGES = "JPEGImages"
-_IMAGES = (IMAGES, "images")
+_IMAGES = (IMAGES, "images", "Images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
 _ROOT = re.compile(rb"<annotation[\s>]")  # LabelImg writes verified="yes" into it
@@ -58,25 +60,39 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
     folder = posixpath.dirname(name)
     above = posixpath.dirname(folder)
     places = (*(posixpath.join(one, name) for one in (above, folder) for name in _IMAGES), folder, above)
+    places = (*_mirrored(folder), *places)
     try:
         image = UncheckedImage(name, reader.images.find_own(wanted.text, name, *places))
     except BadInput as error:
         raise error.at(wanted.where) from None
     size = root.find("size")
     if size is not None:
-        image.height, image.width = size.child("height").integer(), size.child("width").integer()
+        height, width = size.child("height").size(), size.child("width").size()
+        if height or width:  # 0 x 0: not recorded
+            image.height, image.width = height, width
     for number, item in enumerate(root.all("object"), 1):
-        with reader.ledger.reporting(name, "box dropped"):
+        if (deleted := item.find("deleted")) and deleted.text == "1":  # LabelMe of the MIT keeps such objects
+            continue
+        with reader.ledger.reporting(name, "box dropped"), image.losing():
             image.boxes.append(_box(number, item, name, reader))
     return image
 
 
+def _mirrored(folder: str) -> list[str]:
+    """Return the folders that lie among the images as an XML file's does among the XML files."""
+    parts = folder.split("/")
+    return ["/".join([*parts[:i], name, *parts[i + 1 :]]) for i in range(len(parts) - 1) for name in _IMAGES]
+
+
 def _box(number: int, item: Element, file: str, reader: SourceReader) -> UncheckedBox:
-    corners = item.child("bndbox")
-    left, top, right, bottom = (corners.child(tag).number() for tag in _CORNERS)
+    where = f"object {number} (line {item.line})"
+    corners, polygon = item.find("bndbox"), item.find("polygon")
+    if corners is None and polygon is not None:
+        points = [point.child(tag).number() for point in polygon.all("pt") for tag in ("x", "y")]
+        return UncheckedBox(where, item.child("name").text, points_corners(points, where))
+    left, top, right, bottom = (item.child("bndbox").child(tag).number() for tag in _CORNERS)
     shift = 1.0 if reader.options.one_based else 0.0
     flags = frozenset(tag for tag in FLAGS if (flag := item.find(tag)) and flag.text and flag.flag())
-    where = f"object {number} (line {item.line})"
     around = (left - shift, top - shift, right, bottom)
     for attribute in (one for parent in item.all("attributes") for one in parent.all("attribute")):
         if attribute.child("name").text == "rotation":

@@ -80,7 +80,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             reader.ledger.problem(".", unreported.pop(), "all boxes dropped")
         names = told or (declared.names_for(image.label_file) if lines else ())
         for number, line in lines:
-            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"):
+            with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
                 image.boxes.append(_box(line, number, names, declared.keypoint_columns))
         _note_other_shapes(reader, image.label_file, lines, declared.keypoint_columns)
 

@@ -11,21 +11,25 @@ Row = dict[str, str]
 _FIELD = 10_000  # characters in one field
 
 
-def take_rows(text: str, file: str, ledger: Ledger, take: Callable[[int, Row], None]) -> None:
+def take_rows(
+    text: str, file: str, ledger: Ledger, take: Callable[[int, Row], None], lose: Callable[[Row], None]
+) -> None:
     """Give each row to `take`, with its line; report what is wrong, and rows for which it raises BadInput.
 
+    `lose` gets the row, as far as it goes, in place of `take` if its columns are too many or too few.
     Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
     that is missing or names a column twice, and quotes that do not end, drop the rest of the file.
     """
     with ledger.reporting(file, "rest of the file dropped"):
-        for line, row in _rows(text):
+        for line, row, error in _rows(text):
             with ledger.reporting(file, "line dropped", f"line {line}"):
-                if isinstance(row, BadInput):
-                    raise row
+                if error:
+                    lose(row)
+                    raise error
                 take(line, row)
 
 
-def _rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
+def _rows(text: str) -> Iterator[tuple[int, Row, BadInput | None]]:
     reader = csv.reader(io.StringIO(text), strict=True)
     csv.field_size_limit(_FIELD)
     try:
@@ -38,10 +42,10 @@ def _rows(text: str) -> Iterator[tuple[int, Row | BadInput]]:
         for row in reader:
             line = reader.line_num
             if len(row) == len(header):
-                yield line, dict(zip(header, row, strict=True))
+                yield line, dict(zip(header, row, strict=True)), None
             elif row:
                 why = f"must be {len(header)}, as in the first line; quote a value that holds a comma"
-                yield line, BadInput("columns", f"{len(row)} columns", why)
+                yield line, dict(zip(header, row, strict=False)), BadInput("columns", f"{len(row)} columns", why)
     except csv.Error as error:
         why = "must be CSV: commas, and double quotes that end"
         raise BadInput("csv", shorten(str(error)), why, f"line {reader.line_num}") from None

@@ -29,6 +29,12 @@ def parse(data: bytes) -> Any:
         raise BadInput(error.kind, error.found, f"{error.allowed}; {_FIX}", f"line {error.line}") from None
 
 
+def get_size(record: Any, key: str, where: str) -> int | None:
+    """Return `record[key]`, a number of pixels, also as `160.0`; None if it is missing. BadInput for all else."""
+    value = get(record, key, (int, float), where, None)
+    return int(value) if isinstance(value, float) and value.is_integer() else get(record, key, int, where, None)
+
+
 def get(record: Any, key: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:
     """Return `record[key]` if it has the type wanted; `True` is not an int.
 

@@ -63,6 +63,16 @@ def parse_integer(text: str, name: str) -> int:
     return int(text)
 
 
+def parse_size(text: str, name: str) -> int:
+    """Return a number of pixels: a whole number, also as some tables write it, `160.0`.
+
+    Raises:
+        BadInput: For anything else.
+    """
+    whole, point, rest = text.partition(".")
+    return parse_integer(whole if point and rest.strip("0") == "" else text, name)
+
+
 def parse_flag(text: str, name: str) -> bool:
     """Return a flag: `0`, `1`, `true`, `false`, `yes`, `no`, in any case.
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from xml.parsers import expat
 
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import decode, parse_flag, parse_integer, parse_number
+from humbleyolo.labels.parsing.text import decode, parse_flag, parse_integer, parse_number, parse_size
 
 _T = TypeVar("_T")
 _DEPTH = 64
@@ -77,6 +77,10 @@ class Element:
     def integer(self, name: str = "") -> int:
         """Return the attribute `name`, or the text, as a whole number; BadInput otherwise."""
         return self._parsed(parse_integer, self.attribute(name) if name else self.text, name)
+
+    def size(self, name: str = "") -> int:
+        """Return the attribute `name`, or the text, as a number of pixels; BadInput otherwise."""
+        return self._parsed(parse_size, self.attribute(name) if name else self.text, name)
 
     def flag(self, name: str = "") -> bool:
         """Return the attribute `name`, or the text, as true or false; a missing attribute is false."""
