@@ -156,8 +156,10 @@ def test_mistakes_in_labels_stop_it_unless_they_are_to_be_left_out(
     assert "--on-problem skip" in capsys.readouterr().err
     assert run("score", labels, path, "--on-problem", "skip") == 0
     said = capsys.readouterr().out
-    assert "12 images, 23 objects" in said
+    assert "11 images, 22 objects" in said
     assert "1 mistakes in the labels left out" in said
+    assert run("score", labels, path, "--on-problem", "skip_box") == 0
+    assert "12 images, 23 objects" in capsys.readouterr().out
 
 
 def test_detections_are_scored_without_tensorflow(labels: Path, tmp_path: Path) -> None:

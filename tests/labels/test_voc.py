@@ -216,7 +216,7 @@ def test_a_list_that_names_nothing(one: Callable[..., Finding]) -> None:
 
 @pytest.mark.skipif(not BCCD.is_dir(), reason="the BCCD folder is not here")
 def test_bccd_has_two_boxes_without_area() -> None:
-    data = read_labelled(BCCD, ReadOptions(on_problem="skip"))
+    data = read_labelled(BCCD, ReadOptions(on_problem="skip_box"))
     assert [(row.kind, row.file) for row in data.ledger.rows] == [
         ("zero-area", "Annotations/BloodImage_00338.xml"),
         ("zero-area", "Annotations/BloodImage_00343.xml"),

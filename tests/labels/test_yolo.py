@@ -217,6 +217,13 @@ def test_label_without_image(one: Callable[..., Finding]) -> None:
     assert (row.kind, row.file) == ("image-missing", "img/b.txt")
 
 
+@pytest.mark.parametrize("labels", ["labels", "Labels", "annotations", "Annotations"])
+@pytest.mark.parametrize("images", ["images", "Images", "IMAGES", "JPEGImages", "img"])
+def test_folders_of_labels_beside_folders_of_images(make: Maker, images: str, labels: str) -> None:
+    content: Files = {f"{images}/train/a.png": picture(), f"{labels}/train/a.txt": LINE, "classes.txt": "cat\ndog\n"}
+    assert [image.boxes.tolist() for image in make.read(content).images] == [[BOX]]
+
+
 @pytest.mark.parametrize("format_", ["yolo", "bbox_label_tool", "article"])
 def test_labels_without_an_image_get_a_line_each(make: Maker, format_: str) -> None:
     """Beside other labels, whatever they are called, and in a folder where none has an image. Other texts do not."""

@@ -13,6 +13,7 @@ from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
+_OTHER_FOLDERS = ("labels", "Labels", "annotations", "Annotations")  # likewise, if there is no such label
 _OTHER_TEXT = re.compile(r"((predefined_)?classes|train|valid|val|test|trainval)\.txt", re.I)
 _LOOK_AT = 200  # label files that detection opens
 
@@ -24,9 +25,10 @@ def label_names(image: str) -> list[str]:
     names = []
     for place in range(len(parts) - 2, -1, -1):  # the last folder of that name, as darknet and Ultralytics do
         if parts[place] in _FOLDERS:
-            names.append("/".join([*parts[:place], _FOLDERS[parts[place]], *parts[place + 1 :]]) + ".txt")
+            folders = dict.fromkeys([_FOLDERS[parts[place]], *_OTHER_FOLDERS])
+            names = ["/".join([*parts[:place], folder, *parts[place + 1 :]]) + ".txt" for folder in folders]
             break
-    return [*names, f"{stem}.txt"]
+    return [*names[:1], f"{stem}.txt", *names[1:]]
 
 
 def first_label(source: Source, fits: Callable[[str], bool]) -> str:

@@ -7,7 +7,7 @@ one it stays. So does this reader, on the frames whose images are there.
 
 Turned boxes, polygons, closed polylines, ellipses, masks and cuboids give the box around them. Those of one class and
 one `group_id` are one object, as in CVAT's own COCO files. Plain boxes of a group are an object each.
-Points and open lines have no area: they are left out, with a note. Skeletons are mistakes.
+Points, skeletons of them, and open lines have no area: they are left out, with a note. Other shapes are mistakes.
 """
 
 import posixpath

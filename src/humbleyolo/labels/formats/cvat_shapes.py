@@ -13,14 +13,14 @@ from humbleyolo.labels.source_reader import SourceReader
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")
 SLACK = 0.01  # pixels; CVAT writes two decimals
-_NO_SHAPES = ("attribute", "tag")
+_NO_SHAPES = ("attribute", "tag", "track")  # a track inside a track is a part of its skeleton
 _CUBOID = re.compile("[xy][tb][lr][12]")  # its eight corners
 
 
 def read_corners(shape: Element, file: str, reader: SourceReader) -> Corners | None:
     """Return the box around a shape, with a note if it is turned; None for what is no shape.
 
-    Points, and lines that are not closed, have no area: None, with a note.
+    Points, skeletons of points, and lines that are not closed, have no area: None, with a note.
 
     Raises:
         BadInput: If the shape cannot be read, or no rule gives its box.
@@ -31,9 +31,10 @@ def read_corners(shape: Element, file: str, reader: SourceReader) -> Corners | N
     if shape.tag == "box":
         left, top, right, bottom = (shape.number(name) for name in CORNERS)
         return around_turned((left, top, right, bottom), angle, shape.where, file, reader.ledger)
-    if shape.tag in ("polygon", "polyline", "points"):
-        points = _points(shape)
-        if shape.tag == "polygon" or (shape.tag == "polyline" and len(points) > 6 and points[:2] == points[-2:]):
+    if shape.tag in ("polygon", "polyline", "points", "skeleton"):
+        points = _points(shape) if shape.tag in ("polygon", "polyline") else []
+        closed = len(points) > 6 and points[:2] == points[-2:]
+        if shape.tag == "polygon" or closed:
             return points_corners(points, shape.where)
         why = "has no area; only shapes with one are read"
         reader.ledger.note(file, BadInput("not-a-box", f"<{shape.tag}>", why, shape.where), "not read")
