@@ -64,7 +64,7 @@ class Advice:
 
     Attributes:
         under_floor: Warnings, if the model is worse than boxes that are drawn blindly.
-        next_steps: Things to do next, the most costly first; at least one.
+        next_steps: Things to do next, the most costly first; none without a training.
     """
 
     under_floor: Sequence[str]

@@ -10,6 +10,7 @@ import numpy as np
 
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import Assessment, assess
+from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.experiments.comparison import Run
@@ -127,6 +128,7 @@ def write_result(folder: Path, scored: Scored) -> None:
         UserError: If a file cannot be written.
     """
     scored.found.write(folder, scored.detections)
+    Advice([], []).write(folder)  # which goes with a training
     scored.labels.write(folder / LABELS)
 
 
