@@ -55,6 +55,7 @@ def css_properties() -> str:
     named = {
         "paper": PAPER, "ink": INK, "faint": FAINT_INK, "line": FRAME, "ground-truth": GROUND_TRUTH,
         "missed": MISSED, "correct": CORRECT, "wrong": WRONG, "unjudged": UNJUDGED, "confident": CONFIDENT,
-        "responsible": RESPONSIBLE, **{f"class-{label}": colour for label, colour in enumerate(_CLASSES)},
+        "responsible": RESPONSIBLE, "doubted": DOUBTED,
+        **{f"class-{label}": colour for label, colour in enumerate(_CLASSES)},
     }  # fmt: skip
     return ":root {\n" + "".join(f"  --{name}: {hex_colour(c)};\n" for name, c in named.items()) + "}\n"
