@@ -123,7 +123,7 @@ def test_lists_mistakes_and_one_class_are_told(
     out = " ".join(capsys.readouterr().out.split())
     assert "split lists" in out
     assert "on_problem skip: what is wrong is left out: train/3.xml" in out
-    assert "one class, or few pictures: nothing shows if mirror images differ" in out
+    assert "nothing shows if mirror images mean something else" in out
     (dataset,) = load_params(Path("params.yaml"), "dataset")
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
 
@@ -211,6 +211,29 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
     model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
     assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", False)
     assert evaluate.mirrored == "both"
+
+
+def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:
+    earlier = {"include_val: false": "include_val: true", "class_weights: {}": "class_weights: {cat: 3.0}"}
+    text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25")
+    for old, new in earlier.items():
+        assert old in text
+        text = text.replace(old, new)
+    Path("params.yaml").write_text(text)
+    subprocess.run(COMMIT, check=True)
+    assert init(make.folder(photographs(20))) == 0
+    model, loss, train = load_params(Path("params.yaml"), "model", "loss", "train")
+    assert (model.width, loss.class_weights, train.include_val) == (1.0, {}, False)
+
+
+def test_classes_without_a_box_and_tiny_pictures_are_no_hurdle(make: Maker, project: Path) -> None:
+    files: Files = {"classes.txt": "cat\ndog\nunused\n"}
+    for number in range(12):
+        files[f"{number}.png"] = encoded(photo(number).resize((28, 28)))
+        files[f"{number}.txt"] = f"{number % 2} 0.5 0.5 0.6 0.6\n"
+    assert init(make.folder(files)) == 0
+    (encode,) = load_params(Path("params.yaml"), "encode")
+    assert (encode.height, encode.width) == (64, 64)
 
 
 def test_recipes_name_the_same_values_so_that_one_can_follow_the_other() -> None:

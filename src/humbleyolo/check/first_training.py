@@ -40,7 +40,13 @@ _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate
 _WARMUP = ("train", "warmup_epochs")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
-_NOT_TAKEN = {("train", "include_val")}  # of a recipe: the first training needs val to choose the epoch
+_FIRST: dict[Key, tuple[str, str]] = {
+    ("train", "include_val"): ("false", "val chooses the epoch that is kept"),
+    ("train", "patience"): ("0", "the rate falls until the last epoch"),
+    ("model", "width"): ("1.0", "as the recipes were measured"),
+    ("loss", "class_weights"): ("{}", "all classes alike at first"),
+    ("loss", "mistakes"): ("[]", "none of the article's"),
+}
 
 Values = dict[Key, tuple[str, str]]  # YAML of one line, and the reason
 
@@ -113,7 +119,8 @@ def choose_recipe(checked: Checked) -> tuple[str, str]:
 
 def _of_one_size(view: Overview) -> tuple[int, float]:
     """Return the number of boxes of classes of nearly one size, and the largest class's spread."""
-    spreads = [(one.boxes, max(one.width[3] / one.width[1], one.height[3] / one.height[1])) for one in view.tables]
+    known = [one for one in view.tables if one.boxes]
+    spreads = [(one.boxes, max(one.width[3] / one.width[1], one.height[3] / one.height[1])) for one in known]
     return sum(boxes for boxes, spread in spreads if spread <= _ONE_SIZE), max(spreads, default=(0, 0.0))[1]
 
 
@@ -140,7 +147,7 @@ def plan(
     if len(wrong) > len(labelled.images):
         told = f"{len(wrong)} files have mistakes, and {len(labelled.images)} images can be used"
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
-    values = {one.key: (one.text, one.comment or "as measured") for one in recipe if one.key not in _NOT_TAKEN}
+    values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
     values["model", "name"] = values["model", "name"][0], choose_recipe(checked)[1]
     with open_source(folder) as source:
@@ -152,7 +159,8 @@ def plan(
     ledger = Ledger("skip")
     division = divide(labelled.images, first.params.dataset.labelled.split, first.params.seed, ledger)
     if empty := [split for split, images in division.splits.items() if not images]:
-        raise UserError(f"{folder}: no image is left for {' and '.join(empty)}; {ledger.errors[0].why}")
+        kept = f"{len(labelled.images)} images, and no image is left for {' and '.join(empty)}"
+        raise UserError(f"{folder}: {kept}; label more, or correct its lists")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
     lines = tuple(_lines(checked.best, values, flips, division))
@@ -201,13 +209,14 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
     for name, key in _FLIPS.items():
         if float(recipe[key][0]) == 0:
             continue
-        if name in mirrored:
+        if name in mirrored and mirrored[name].tells:
             one = mirrored[name]
             told = f"of {one.boxes} boxes {one.right} were recognized, and {one.right_mirrored} mirrored"
-            better = ("0.0", f"{told}: mirror images mean something else")
+            whose = f" of {', '.join(one.hurt[:3])}" if one.hurt else ""
+            better = ("0.0", f"{told}: mirror images{whose} mean something else")
             found[key] = better if one.hurts else (recipe[key][0], told)
         else:
-            unknown = "one class, or few pictures: nothing shows if mirror images differ; 0 for text"
+            unknown = "nothing shows if mirror images mean something else; 0 for text"
             found[key] = recipe[key][0], unknown
     if recipe[_MIRRORED][0] == "both":
         sides = [name for name in _FLIPS if name not in mirrored or not mirrored[name].hurts]

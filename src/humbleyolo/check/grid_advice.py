@@ -70,7 +70,8 @@ def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[li
     aspect = float(np.median(widths / heights))
     largest = float(np.maximum(heights, widths).max())
     choices: list[Choice] = []
-    for long_side in (side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest):
+    fitting = [side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest]
+    for long_side in fitting or _LONG_SIDES[:1]:
         height, width = _input_size(long_side, aspect)
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
         smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))

@@ -18,6 +18,7 @@ from humbleyolo.storage.array_types import Bools, Floats32, Ints
 _MOST_IMAGES = 300
 _LOST = 0.2  # of the boxes that are recognized as they are: if so many are not when mirrored, mirroring hurts
 _ERRORS = 2.0  # standard errors that the loss is above 0
+_ERRORS_OF_A_CLASS = 3.0  # likewise for a class by itself, of which there may be many
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Mirrored:
         boxes: Number of boxes that were judged.
         right: Number recognized as they are; `right_mirrored`: likewise, mirrored.
         lost: Number recognized only as they are; `won`: only mirrored.
+        hurt: Names of classes whose boxes are recognized less often when mirrored, by much more than chance.
     """
 
     boxes: int
@@ -35,12 +37,22 @@ class Mirrored:
     right_mirrored: int
     lost: int
     won: int
+    hurt: tuple[str, ...] = ()
+
+    @property
+    def tells(self) -> bool:
+        """True if at least half of the boxes were recognized as they are; else nothing shows."""
+        return 2 * self.right >= self.boxes
 
     @property
     def hurts(self) -> bool:
-        """True if boxes are recognized less often when mirrored, by more than chance (McNemar 1947)."""
-        loss = self.lost - self.won
-        return loss >= _LOST * self.right and loss > _ERRORS * np.sqrt(self.lost + self.won)
+        """True if boxes, of all classes or of one, are recognized less often when mirrored."""
+        return bool(self.hurt) or _loses(self.right, self.lost, self.won, _ERRORS)
+
+
+def _loses(right: int, lost: int, won: int, errors: float) -> bool:
+    """Return True if a loss is large, and so many standard errors from none (McNemar 1947)."""
+    return lost - won >= _LOST * max(1, right) and lost - won > errors * np.sqrt(lost + won)
 
 
 def judge_mirrored(records: Sequence[LabelledImage], classes: Sequence[str], source: Source) -> dict[str, Mirrored]:
@@ -67,12 +79,18 @@ def judge_mirrored(records: Sequence[LabelledImage], classes: Sequence[str], sou
         learned, asked = folds != fold, folds == fold
         model = CropClassifier(views[0][learned], kinds[learned], len(classes))
         right[:, asked] = [_answers(model, one[asked]) == kinds[asked] for one in views]
-    return dict(zip(("flip", "flip_vertical"), (_compare(right[0], one) for one in right[1:]), strict=True))
+    return {
+        name: _compare(right[0], one, kinds, classes)
+        for name, one in zip(("flip", "flip_vertical"), right[1:], strict=True)
+    }
 
 
-def _compare(right: Bools, mirrored: Bools) -> Mirrored:
-    lost, won = int((right & ~mirrored).sum()), int((~right & mirrored).sum())
-    return Mirrored(len(right), int(right.sum()), int(mirrored.sum()), lost, won)
+def _compare(right: Bools, mirrored: Bools, kinds: Ints, classes: Sequence[str]) -> Mirrored:
+    lost, won = right & ~mirrored, ~right & mirrored
+    counts = [np.bincount(kinds[some], minlength=len(classes)).tolist() for some in (right, lost, won)]
+    rows = zip(classes, *counts, strict=True)
+    hurt = tuple(name for name, known, less, more in rows if _loses(known, less, more, _ERRORS_OF_A_CLASS))
+    return Mirrored(len(right), int(right.sum()), int(mirrored.sum()), int(lost.sum()), int(won.sum()), hurt)
 
 
 def _answers(model: CropClassifier, features: Floats32) -> Ints:

@@ -67,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
             raise UserError(f"{file}: no such file; run this in a clone of the project")
     text = read_text(_PARAMS)
     committed = next((version for _, version in versions(_PARAMS)), None)
-    if committed not in (None, text) and not parsed.force:
+    if committed != text and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
     options = read_options(parsed)
     checked = check(parsed.source, replace(options, on_problem="skip"))
