@@ -36,6 +36,13 @@ def test_results_of_two_images_are_columns(tmp_path: Path) -> None:
     assert found.scores.tolist() == [0.5, 1, 0.5]
 
 
+def test_digits_beyond_every_id_are_a_name(tmp_path: Path) -> None:
+    long = "1" * 5000
+    content = f"image_id,label,score,xmin,ymin,xmax,ymax\n{long},a,0.5,1,2,3,4\n"
+    found = read_detection_file(written(tmp_path, "t.csv", content))
+    assert found.images == (long,)
+
+
 @pytest.mark.parametrize(
     ("head", "row", "box"),
     [

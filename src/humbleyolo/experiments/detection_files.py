@@ -27,6 +27,7 @@ from humbleyolo.labels.source_reader import TEXT_BYTES
 from humbleyolo.storage.array_types import Floats, Ints
 
 Key = int | str  # a number, or a name
+_DIGITS = 18  # of an id; COCO and its kin have ids of 64 bits at most
 _MOST = 10_000_000  # detections, about 1 GB with all that is computed of them
 _MOST_PROBLEMS = 20  # told of one file
 _KNOWN = "give a JSON file of COCO results, a folder of YOLO text with scores, a CSV file, or a model"
@@ -253,7 +254,7 @@ def _read_csv(rows: _Rows) -> DetectionFile:
         image, label, score = (raw[columns[what][0]].strip() for what in _COLUMNS)
         texts = [raw[name].strip() for name in columns["box"]]
         key: Key = image
-        if columns["image"][0].lower() in ("image_id", "imageid") and image.isascii() and image.isdecimal():
+        if columns["image"][0].lower() in ("image_id", "imageid") and is_number(image):
             key = int(image)
         if not image:
             raise BadInput("csv", "no image", "each line names its image")
@@ -273,6 +274,11 @@ def _read_csv(rows: _Rows) -> DetectionFile:
 def _number(text: str, name: str) -> float:
     """Return a number; `nan` and `inf`, which some tools write, as such, so that one rule tells of them."""
     return float(text) if text.lower().lstrip("+-") in ("nan", "inf") else parse_number(text, name)
+
+
+def is_number(text: str) -> bool:
+    """Return True for a whole number that may be an id: of decimal digits, 18 at most."""
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def _columns_of(row: Row, path: Path) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.detection_files import DetectionFile, Key
+from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
 from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.labels.folder import LABEL_BYTES, is_image
 from humbleyolo.labels.image_lookup import ImageLookup
@@ -145,7 +145,7 @@ def _by_number(paths: Iterable[str]) -> dict[int, str]:
 def _class_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | None) -> list[_Reading]:
     """Return the ways to read the file's classes. A name of the labels is that class; digits else are a number."""
     label_of = {name: label for label, name in enumerate(labels.classes)}
-    keys = [int(key) if str(key).isdecimal() and key not in label_of else key for key in found.classes]
+    keys = [int(key) if is_number(str(key)) and key not in label_of else key for key in found.classes]
     named = np.array([label_of.get(key, _UNKNOWN) if isinstance(key, str) else _UNKNOWN for key in keys], np.int64)
     if not any(isinstance(key, int) for key in keys):
         return [_Reading("", "by their names", named)]
