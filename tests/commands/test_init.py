@@ -179,6 +179,16 @@ def test_a_folder_without_write_access_is_an_error(
     assert Path("params.yaml").read_text() == DEFAULT
 
 
+def test_a_folder_whose_name_dvc_cannot_take_is_an_error(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs(3))
+    assert init(folder.rename(folder.with_name("my cats"))) == 2
+    said = capsys.readouterr()
+    assert "dataset.inputs" in said.err
+    assert not said.out
+
+
 def test_500_classes_are_no_hurdle(make: Maker, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert init(make.folder(photographs(40, classes=tuple(f"thing{number}" for number in range(500))))) == 0
     assert "40 boxes of 40 classes" in capsys.readouterr().out

@@ -227,7 +227,8 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
 
 def _batch(images: int, recipe: int) -> tuple[str, str]:
     fitting = max(1, min(recipe, images // _LEAST_STEPS))
-    return str(fitting), "as measured" if fitting == recipe else f"only {images} pictures to train on"
+    few = f"only {images} pictures to train on"
+    return str(fitting), few if fitting < recipe else "as measured on such pictures"
 
 
 def _lines(choice: Choice, values: Values, flips: Values, division: Division) -> Iterator[str]:
@@ -240,6 +241,7 @@ def _lines(choice: Choice, values: Values, flips: Values, division: Division) ->
     grid = choice.ceiling
     yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
     yield f"model {values['model', 'name'][0]}: {values['model', 'name'][1]}"
-    for key, (value, reason) in flips.items():
-        yield f"{dotted(key)} {value}: {reason}"
+    if flips:
+        chosen = ", ".join(f"{dotted(key)} {value}" for key, (value, _) in flips.items())
+        yield f"{chosen}: {next(iter(flips.values()))[1]}"
     yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"

@@ -52,11 +52,13 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.check.first_training import choose_recipe, plan
     from humbleyolo.check.folder_check import check, counted_findings
-    from humbleyolo.commands.params import write_params
-    from humbleyolo.errors import UserError
+    from humbleyolo.commands.params import require_writable, write_params
+    from humbleyolo.errors import ProblemsError, UserError
     from humbleyolo.experiments.git import versions
-    from humbleyolo.params.loader import read_text
+    from humbleyolo.params.keys import Key
+    from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import example_values
+    from humbleyolo.params.yaml_edits import YamlText, one_line
 
     for name, least in (("minutes", 0.1), ("epochs", 1)):
         value = getattr(parsed, name)
@@ -69,6 +71,10 @@ def run(parsed: argparse.Namespace) -> int:
     committed = next((version for _, version in versions(_PARAMS)), None)
     if committed != text and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
+    require_writable(_PARAMS)
+    named: dict[Key, str] = {("dataset", "source"): "labelled", ("dataset", "inputs"): one_line(str(parsed.source))}
+    if mistakes := find_mistakes(YamlText(text, str(_PARAMS)).replace(named), str(_PARAMS)):
+        raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
     checked = check(parsed.source, replace(options, on_problem="skip"))
     _print(f"{parsed.source}: {counted_findings(checked)}")

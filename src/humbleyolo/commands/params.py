@@ -126,15 +126,24 @@ def write_params(file: Path, text: str) -> None:
     Raises:
         UserError: If the file is read-only.
     """
-    from humbleyolo.errors import UserError
     from humbleyolo.storage.atomic import atomic_write
 
-    mode = file.stat().st_mode
-    if not (mode & stat.S_IWUSR and os.access(file, os.W_OK)):
-        raise UserError(f"{file}: cannot be written: it is read-only; `chmod u+w {file}` changes that")
+    require_writable(file)
     with atomic_write(file.resolve()) as out:
-        os.fchmod(out.fileno(), stat.S_IMODE(mode))
+        os.fchmod(out.fileno(), stat.S_IMODE(file.stat().st_mode))
         out.write(text.encode())
+
+
+def require_writable(file: Path) -> None:
+    """Refuse a parameter file that is read-only.
+
+    Raises:
+        UserError: If it is.
+    """
+    from humbleyolo.errors import UserError
+
+    if not (file.stat().st_mode & stat.S_IWUSR and os.access(file, os.W_OK)):
+        raise UserError(f"{file}: cannot be written: it is read-only; `chmod u+w {file}` changes that")
 
 
 def _cut(text: str, width: int) -> str:
