@@ -60,8 +60,23 @@ class UncheckedBox:
     flags: frozenset[str] = frozenset()
 
 
+class Losing:
+    """A holder of boxes or tracks that counts those that could not be read, in `lost`."""
+
+    lost: int
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """Count the box that a BadInput keeps out, or the track, and let the error pass."""
+        try:
+            yield
+        except BadInput:
+            self.lost += 1
+            raise
+
+
 @dataclass(slots=True)
-class UncheckedImage:
+class UncheckedImage(Losing):
     """An image as its label file says.
 
     Attributes:
@@ -89,15 +104,6 @@ class UncheckedImage:
     splits: tuple[str, ...] = ()
     group: str | None = None
     lost: int = 0
-
-    @contextmanager
-    def losing(self) -> Iterator[None]:
-        """Count the box that a BadInput keeps out, and let the error pass."""
-        try:
-            yield
-        except BadInput:
-            self.lost += 1
-            raise
 
     def add_split(self, split: str) -> None:
         """Note a list that holds the image."""

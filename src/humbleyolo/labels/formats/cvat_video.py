@@ -4,13 +4,11 @@ import bisect
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePosixPath
 
 from humbleyolo.labels.formats.cvat_shapes import SLACK, read_corners, read_flags
-from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage
+from humbleyolo.labels.labelled_image import Corners, Losing, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element
 from humbleyolo.labels.source_reader import SourceReader
@@ -18,7 +16,7 @@ from humbleyolo.labels.source_reader import SourceReader
 _NUMBER_AT_END = re.compile(r"(\d{1,18})$", re.ASCII)
 
 
-class Tracks:
+class Tracks(Losing):
     """The tracks of one CVAT file.
 
     Attributes:
@@ -31,15 +29,6 @@ class Tracks:
         self.size: tuple[int | None, int | None] = (None, None)
         self.count = self.lost = 0
         self.frames: dict[int, list[UncheckedBox]] = defaultdict(list)
-
-    @contextmanager
-    def losing(self) -> Iterator[None]:
-        """Count the track that a BadInput keeps out, and let the error pass."""
-        try:
-            yield
-        except BadInput:
-            self.lost += 1
-            raise
 
     def add(self, track: Element) -> None:
         """Take one `<track>`.
