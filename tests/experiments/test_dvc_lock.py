@@ -46,13 +46,13 @@ def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path:
     (tmp_path / "room").mkdir()
     (tmp_path / "room/b.py").write_text("")
     digests = {name: digest_of(tmp_path / name) for name in ("a.py", "room")}
-    right = {"params": {"seed": 1}, "deps": digests | {"not/in/git": "1"}}
+    right = {"params": {"seed": 1, "train.epochs": 2}, "deps": digests | {"not/in/git": "1"}}
     check_sources({"train": right}, tmp_path)
     with pytest.raises(UserError, match=r"is of another a\.py than"):
         check_sources({"train": right | {"deps": {"a.py": "1"}}}, tmp_path)
     with pytest.raises(UserError, match=r"is of another room than"):
         check_sources({"train": right | {"deps": {"room": "1.dir"}}}, tmp_path)
-    for params in ({"seed": 2}, {"train": {"epochs": 3}}, {"loss": {}}):
+    for params in ({"seed": 2}, {"train": {"epochs": 3}}, {"train.epochs": 3}, {"seed.more": 1}, {"loss": {}}):
         with pytest.raises(UserError, match=rf"is of another params\.yaml \({next(iter(params))}\) than"):
             check_sources({"train": right | {"params": params}}, tmp_path)
 

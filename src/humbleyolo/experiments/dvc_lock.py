@@ -13,7 +13,7 @@ PARAMS = "params.yaml"
 _FIX = "run `dvc repro` and commit dvc.lock"
 
 Stages = dict[str, dict[str, Any]]
-"""Stages by name, with `deps` and `outs` (path -> hash), `params` (section -> values) and `cmd`."""
+"""Stages by name, with `deps` and `outs` (path -> hash), `params` (section or dotted key -> values) and `cmd`."""
 
 
 def read_lock(text: str, name: str) -> Stages:
@@ -57,9 +57,16 @@ def check_sources(committed: Stages, clone: Path) -> None:
         for path, digest in content["deps"].items():
             if (clone / path).exists() and digest_of(clone / path) != digest:
                 raise _of_another(path)
-        for section, values in content["params"].items():
-            if params.get(section) != values:
-                raise _of_another(f"{PARAMS} ({section})")
+        for key, value in content["params"].items():
+            if _value_at(params, key) != value:
+                raise _of_another(f"{PARAMS} ({key})")
+
+
+def _value_at(params: Any, key: str) -> Any:
+    """Return the section or the value at a dotted key; None if there is none."""
+    for part in key.split("."):
+        params = params.get(part) if isinstance(params, dict) else None
+    return params
 
 
 def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str, list[str]]:
