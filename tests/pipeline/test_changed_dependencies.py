@@ -47,6 +47,16 @@ def test_sections_of_the_stage_count_and_no_others(text: str, told: list[str], p
     assert find_changes(before, "draw", []) == told
 
 
+def test_a_value_that_is_declared_by_itself_counts_and_the_rest_of_its_section_does_not(project: Path) -> None:
+    file = project / "dvc.yaml"
+    file.write_text(file.read_text().replace("[seed, train]", "[train.epochs]"))
+    before = take_snapshot([])
+    for old, new, found in (("epochs: 3", "epochs: 4", ["params.yaml: train.epochs"]), ("seed: 1", "seed: 2", [])):
+        assert old in PARAMS
+        (project / "params.yaml").write_text(PARAMS.replace(old, new))
+        assert find_changes(before, "draw", []) == found
+
+
 def test_inputs_count_with_all_that_is_in_them(project: Path) -> None:
     before = take_snapshot(["in"])
     (project / "in/deep/a.txt").write_text("longer")

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
+from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.storage.hashes import digest_of
 
 PARAMS = "params.yaml"
@@ -58,15 +59,8 @@ def check_sources(committed: Stages, clone: Path) -> None:
             if (clone / path).exists() and digest_of(clone / path) != digest:
                 raise _of_another(path)
         for key, value in content["params"].items():
-            if _value_at(params, key) != value:
+            if value_at(params, key) != value:
                 raise _of_another(f"{PARAMS} ({key})")
-
-
-def _value_at(params: Any, key: str) -> Any:
-    """Return the section or the value at a dotted key; None if there is none."""
-    for part in key.split("."):
-        params = params.get(part) if isinstance(params, dict) else None
-    return params
 
 
 def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str, list[str]]:

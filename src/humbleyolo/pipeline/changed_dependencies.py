@@ -74,7 +74,20 @@ def find_changes(before: Snapshot, stage: str, inputs: list[str]) -> list[str]:
 
 def _changed_sections(yaml: Any, before: bytes | None, after: bytes | None, names: list[str]) -> Iterator[str]:
     old, new = (yaml.load(text or b"") for text in (before, after))
-    yield from (f"{_PARAMS}: {name}" for name in names if old.get(name) != new.get(name))
+    yield from (f"{_PARAMS}: {name}" for name in names if value_at(old, name) != value_at(new, name))
+
+
+def value_at(params: Any, key: str) -> Any:
+    """Return the section, or the value at a dotted key, of the parameters; None if there is none.
+
+    Raises:
+        AttributeError: If the parameters are no mapping.
+    """
+    section, *rest = key.split(".")
+    value = params.get(section)
+    for part in rest:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _read(path: Path) -> bytes | None:
