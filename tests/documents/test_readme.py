@@ -48,7 +48,8 @@ def test_every_command_for_contributors_is_ci_s():
 @pytest.mark.slow
 def test_every_other_command_works(project):
     project.set("seed", 5)  # the reader's change
-    label_images(project.path / "data/labelled/bccd")
+    for name in ("mine", "bccd"):
+        label_images(project.path / "data/labelled" / name)
     ran = []
     others = commands(README.replace(section(README, "Share"), ""))  # tests/chain/test_sharing.py runs those
     for command in others:
@@ -59,6 +60,9 @@ def test_every_other_command_works(project):
         if command == "uv run humbleyolo params --from examples/bccd.yaml":
             for key, value in TINY_LABELLED.items():
                 project.set(key, value)
+        elif "humbleyolo init" in command:  # ten minutes are long
+            for key in ("train.epochs", "train.warmup_epochs"):
+                project.set(key, TINY_LABELLED[key])
     assert len(ran) == len(others) - 2
     assert (project.path / "dvc_plots/index.html").stat().st_size > 10_000
 
