@@ -1,10 +1,10 @@
 """Encode the dataset to the grid: the network's images and targets.
 
 Reads `{train,val,test}.zip` of the dataset, and `encode` and `loss.name` of params.yaml. Writes a folder of arrays
-for each split. `report.json` holds objects that share a cell or are lost, and the ceiling on AP under this loss.
+for each split. `report.json` holds objects that share a cell or are lost, the ceiling on AP under this loss, and
+the objects of each class in train.
 """
 
-from dataclasses import asdict
 from pathlib import Path
 
 from tqdm import tqdm
@@ -14,10 +14,10 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
+from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.storage.json import write_json
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
@@ -27,13 +27,13 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
     ceilings = {}
     for split in SPLITS:
         with Archive(dataset / f"{split}.zip") as archive:
-            total, classes = len(archive), len(archive.categories)
-        grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, classes)
+            total, categories = len(archive), archive.categories
+        grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
         with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer, cells)
-    write_json(out / "report.json", {split: [*map(asdict, found)] for split, found in ceilings.items()})
+    write_report(out, ceilings, categories, open_encoded(out / "train").labels)
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())

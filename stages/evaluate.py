@@ -16,7 +16,7 @@ from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import advise
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.floor import measure_floor
-from humbleyolo.metrics.grid_ceiling import read_ceiling
+from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.history import read_history
 from humbleyolo.models.selection import NAME, Selection, write_selection
 from humbleyolo.models.trained_network import Network
@@ -29,12 +29,13 @@ from humbleyolo.storage.npy import write_array
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
     """Write the evaluation's files into `out`."""
-    network, ceiling = Network.load(model, settings.mirrored), read_ceiling(grid / "report.json", "test")
-    selection, categories = Selection.from_section(settings), network.info.categories
+    network, selection = Network.load(model, settings.mirrored), Selection.from_section(settings)
+    categories = network.info.categories
+    report = read_report(grid, categories)
     val, test = run_network(network, selection, grid, dataset, ("val", "test"))
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
-    found = assess(test.truths, test.detections, categories, thresholds, settings, ceiling, floor)
+    found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
     advice = advise(found.metrics, found.tables, read_history(model / "history.csv"))
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)
@@ -43,7 +44,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     advice.write(out)
     numbers = found.metrics
     what = f"{numbers['detections']} detections on {numbers['images']} images written"
-    return Made(what, out, f"AP {numbers['ap']}, AP50 {numbers['ap50']}", advice.under_floor, advice.next_steps)
+    return Made(what, out, f"AP {numbers['ap']}, AP50 {numbers['ap50']}", advice.warnings, advice.next_steps)
 
 
 def main() -> Made:

@@ -20,7 +20,7 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.grid_ceiling import read_ceiling
+from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_model
 from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
@@ -62,7 +62,7 @@ def read_all(folder: Path) -> None:
         params=settings(),
     )  # fmt: skip
     read_metrics(folder / "evaluation/metrics.json", "ap", "threshold")
-    read_ceiling(folder / "grid/report.json", "test")
+    read_report(folder / "grid", names)
     read_info(folder / "trained")
     read_weights(folder / "trained", SHAPES)
     read_selection(folder / "trained" / NAME, folder / "trained/weights.npz")

@@ -15,6 +15,7 @@ from humbleyolo.evaluation.bootstrap import interval
 from humbleyolo.evaluation.result_files import FORMAT, read_metrics
 from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
 from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.grid_report import GridReport
 from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.csv import write_table
@@ -41,7 +42,7 @@ def assessed(
     truths: TruthTable, detections: DetectionTable, names: list[str], ceiling: float | None = 0.9
 ) -> Assessment:
     thresholds = find_thresholds(truths, detections, len(names), SETTINGS.match_iou)
-    return assess(truths, detections, names, thresholds, SETTINGS, ceiling)
+    return assess(truths, detections, names, thresholds, SETTINGS, GridReport(ceiling, ()))
 
 
 @pytest.mark.parametrize("seed", range(15))

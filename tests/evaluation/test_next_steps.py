@@ -10,9 +10,10 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.evaluation.assessment import assess
-from humbleyolo.evaluation.next_steps import WORTH, Advice, Cost, advise, below_floor, find_costs
+from humbleyolo.evaluation.next_steps import WORTH, Advice, Cost, advise, below_floor, find_costs, not_learned
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
+from humbleyolo.metrics.grid_report import GridReport
 from humbleyolo.metrics.history import Row
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
@@ -58,15 +59,20 @@ def epochs(aps: Sequence[float], train: float = 1.0, val: float = 1.2) -> list[R
     return [{"val_ap": ap, "train_total": train, "val_total": val} for ap in aps]
 
 
-def costs(detections: DetectionTable, ceiling: float | None = 1.0, history: Sequence[Row] = ()) -> dict[str, Cost]:
-    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, ceiling)
+def costs(
+    detections: DetectionTable,
+    ceiling: float | None = 1.0,
+    history: Sequence[Row] = (),
+    learned: tuple[int, ...] = (),
+) -> dict[str, Cost]:
+    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(ceiling, learned))
     return {cost.what: cost for cost in find_costs(done.metrics, done.tables, history)}
 
 
 def advice(
     detections: DetectionTable, ceiling: float | None = 1.0, history: Sequence[Row] = (), floor: Floor = NO_FLOOR
 ) -> Advice:
-    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, ceiling, floor)
+    done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(ceiling, ()), floor)
     return advise(done.metrics, done.tables, history)
 
 
@@ -202,10 +208,44 @@ def test_every_key_that_is_named_is_one_of_params_yaml() -> None:
 
 def test_a_hostile_class_name_stays_in_its_line() -> None:
     names = ("\x1b[2J\n\ud800", "x" * 300)
-    done = assess(objects(), found(wrong=6), names, Thresholds(0.1, (0.1, 0.1)), QUICK, 1.0)
+    done = assess(objects(), found(wrong=6), names, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, ()))
     (step,) = advise(done.metrics, done.tables, []).next_steps
     assert step.isprintable()
     assert len(step) < 160
+
+
+class TestClassesThatTrainLacks:
+    def test_they_are_warned_of_and_cost_their_share(self) -> None:
+        """Of two classes one is found everywhere, and one never."""
+        rats = objects().labels == 1
+        half = found().take(~rats)
+        cost = costs(half, learned=(60, 0))["classes that train lacks"]
+        assert cost.ap == pytest.approx(0.5)
+        assert cost.evidence == "'rat'"
+        assert costs(half, learned=(60, 1))["classes that train lacks"].ap == 0
+        done = assess(objects(), half, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, (60, 0)))
+        (text,) = advise(done.metrics, done.tables, []).warnings
+        assert text == (
+            "train has no object of 'rat', and test has 20: no network can learn such; label some there, or split "
+            "otherwise (dataset.labelled.split)"
+        )
+
+    def test_of_many_three_are_named(self) -> None:
+        names = tuple("abcdefg")
+        truths = replace(objects(), labels=np.arange(2 * IMAGES) % 7)
+        done = assess(truths, found(), names, Thresholds(0.1, (0.1,) * 7), QUICK, GridReport(1.0, (1, *[0] * 6)))
+        assert "of 'b', 'c', 'd' and 3 more, and" in not_learned(done.metrics)[0]
+
+    def test_nothing_is_said_where_train_is_not_known(self) -> None:
+        assert advice(found()).warnings == []
+
+
+def test_while_ap_rises_longer_training_comes_first_and_once() -> None:
+    """Badly fitting boxes, missed objects and too few epochs have one remedy then."""
+    history = epochs([0.01 * epoch for epoch in range(20)])
+    steps = advice(found(shift=8.0, missed=9), history=history).next_steps
+    assert len([step for step in steps if step.endswith("train longer (train.epochs)")]) == 1
+    assert "larger input" not in " ".join(steps)
 
 
 class TestFloor:
@@ -214,7 +254,7 @@ class TestFloor:
     DETECTIONS = found(missed=8)
 
     def warnings(self, floor: Floor) -> list[str]:
-        return list(advice(self.DETECTIONS, floor=floor).under_floor)
+        return list(advice(self.DETECTIONS, floor=floor).warnings)
 
     def test_a_model_above_it_gets_no_warning(self) -> None:
         assert self.warnings(NO_FLOOR) == []
@@ -235,10 +275,12 @@ class TestFloor:
     def test_classes_are_left_aside_as_the_one_box_has_none(self) -> None:
         truths, floor = objects(), Floor(precision=0.9, recall=0.9, f1=0.9)
         confused = replace(found(), labels=1 - truths.labels)
-        assert not [text for text in advice(confused, floor=floor).under_floor if "precision" in text]
+        assert not [text for text in advice(confused, floor=floor).warnings if "precision" in text]
 
     def test_a_model_that_takes_nothing_is_under_any_floor(self) -> None:
-        done = assess(objects(), found(), NAMES, Thresholds(None, (None, None)), QUICK, 1.0, Floor(f1=0.01))
+        done = assess(
+            objects(), found(), NAMES, Thresholds(None, (None, None)), QUICK, GridReport(1.0, ()), Floor(f1=0.01)
+        )
         assert below_floor(done.metrics) == [
             "under the floor: classes aside, precision 0.000, recall 0.000; one box on every image, drawn blindly: "
             "precision 0.000, recall 0.000"

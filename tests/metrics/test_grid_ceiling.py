@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
-from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.metrics import grid_ceiling as ceiling_module
 from humbleyolo.metrics.coco import score
-from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings, read_ceiling
+from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.storage.png import encode_png
@@ -188,31 +187,3 @@ def test_where_none_does_the_advice_names_the_best() -> None:
     assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
-
-
-class TestReadCeiling:
-    def test_it_is_the_first_grid_of_the_split(self, tmp_path):
-        report = tmp_path / "report.json"
-        report.write_text('{"val": [{"ap": 0.5}], "test": [{"ap": 0.75}, {"ap": 1.0}]}')
-        assert read_ceiling(report, "test") == 0.75
-        report.write_text('{"test": [{"ap": null}]}')
-        assert read_ceiling(report, "test") is None
-
-    @pytest.mark.parametrize(
-        ("text", "message"),
-        [
-            (None, "no such file; run `dvc repro encode`"),
-            ("{", "is damaged"),
-            ("[]", "is damaged"),
-            ('{"test": []}', "tells no ceiling of test"),
-            ('{"val": [{"ap": 1}]}', "tells no ceiling of test"),
-            ('{"test": [{"ap": "0.5"}]}', "the AP of test is '0.5'; allowed: 0 to 1, or null; run"),
-            ('{"test": [{"ap": NaN}]}', "is damaged, .*NaN: JSON has finite numbers only"),
-            ('{"test": [{"ap": true}]}', "the AP of test is True; allowed"),
-        ],
-    )
-    def test_a_damaged_report_is_told(self, tmp_path, text, message):
-        if text is not None:
-            (tmp_path / "report.json").write_text(text)
-        with pytest.raises(UserError, match=message):
-            read_ceiling(tmp_path / "report.json", "test")

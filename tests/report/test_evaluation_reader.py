@@ -114,7 +114,7 @@ def test_advice_is_read_as_it_was_written(tmp_path):
     assert read_advice(tmp_path / "next_steps.json") == advice
 
 
-@pytest.mark.parametrize("content", [{}, {"under_floor": []}, {"under_floor": [], "next_steps": [1]}, [], "x"])
+@pytest.mark.parametrize("content", [{}, {"warnings": []}, {"warnings": [], "next_steps": [1]}, [], "x"])
 def test_anything_else_is_refused_as_advice(tmp_path, content):
     (tmp_path / "next_steps.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"next_steps.json: .*dvc repro evaluate"):

@@ -35,7 +35,8 @@ def dataset(tmp_path: Path) -> Path:
 def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path: Path) -> None:
     made = encode(PARAMS, "one", dataset, tmp_path / "grid")
     report = json.loads((tmp_path / "grid/report.json").read_text())
-    assert list(report) == list(SPLITS)
+    assert list(report) == [*SPLITS, "train_objects"]
+    assert report["train_objects"] == {"chat": 6, "rat": 3}
     for number, split in enumerate(SPLITS, start=3):
         assert len(open_encoded(tmp_path / "grid" / split)) == number
         own, *finer = report[split]

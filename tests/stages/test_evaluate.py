@@ -73,7 +73,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(folder / "dataset/test.zip", folder / "dataset/val.zip")
     for split in ("val", "test"):
         list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}"))
-    (folder / "grid/report.json").write_text('{"test": [{"ap": 0.8}]}')
+    (folder / "grid/report.json").write_text(
+        json.dumps({"test": [{"ap": 0.8}], "train_objects": dict.fromkeys(NAMES, 9)})
+    )
     model = model_section("humble")
     network = build_model(model, GRID, seed=0)
     (folder / "model").mkdir()
@@ -241,7 +243,7 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
     assert made.next_steps[0].startswith("too few images cost about ")
     assert "the loss on val is 9.0 x train's" in made.next_steps[0]
     kept = json.loads((tmp_path / "out/next_steps.json").read_text())
-    assert kept == {"under_floor": list(made.warnings), "next_steps": list(made.next_steps)}
+    assert kept == {"warnings": list(made.warnings), "next_steps": list(made.next_steps)}
     headline = json.loads((tmp_path / "out/headline.json").read_text())
     assert headline["floor_ap"] == 1.0 > headline["ap"]
 

@@ -16,6 +16,7 @@ from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.next_steps import advise
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
+from humbleyolo.metrics.grid_report import GridReport
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
@@ -124,7 +125,7 @@ def write_evaluation(
     """Write the files of an evaluation: measured as `evaluate` does, but for the confidence of the cells."""
     thresholds = Thresholds(THRESHOLD if len(found) else None, (None,) * len(names))
     measuring = settings()["evaluate"].model_copy(update={"resamples": 10})
-    done = assess(truths, found, names, thresholds, measuring, 0.97)
+    done = assess(truths, found, names, thresholds, measuring, GridReport(0.97, ()))
     done.write(folder, found)
     advise(done.metrics, done.tables, []).write(folder)
     write_array(folder / "confidence.npy", np.random.default_rng(2).random(shape, np.float32))

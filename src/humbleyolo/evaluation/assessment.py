@@ -18,6 +18,7 @@ from humbleyolo.evaluation.result_files import FORMAT, write_detections
 from humbleyolo.evaluation.thresholds import Rates, Thresholds, rates_at, taken_at, threshold_table
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
+from humbleyolo.metrics.grid_report import NO_REPORT, GridReport
 from humbleyolo.metrics.matching import Matches, match, mean_iou
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -99,12 +100,13 @@ def assess(
     categories: Sequence[str],
     thresholds: Thresholds,
     settings: Evaluate,
-    ceiling_ap: float | None = None,
+    report: GridReport = NO_REPORT,
     floor: Floor = NO_FLOOR,
 ) -> Assessment:
     """Measure the test split, at the thresholds found on val.
 
-    `ceiling_ap` is the AP that the grid itself sets as a limit, `floor` the scores of boxes drawn blindly.
+    `report` has the AP that the grid itself sets as a limit, and what train has of each class; `floor` has the scores
+    of boxes drawn blindly.
 
     Raises:
         ValueError: If the tables are of different images, or a label is no class.
@@ -127,14 +129,15 @@ def assess(
         **asdict(rates(thresholds.overall)),
         "calibration_error_iou": calibration.iou_error,
         "calibration_error_right": calibration.right_error,
-        "ceiling_ap": ceiling_ap,
-        "ap_of_ceiling": _part_of(metrics["ap"], ceiling_ap),
+        "ceiling_ap": report.ceiling_ap,
+        "ap_of_ceiling": _part_of(metrics["ap"], report.ceiling_ap),
         **_named("floor", floor),
         **_named("any_class", any_class_rates(confusion)),
     }
     for label, (one, best) in enumerate(zip(per_class.values(), thresholds.per_class, strict=True)):
         one |= {"voc_ap": voc[label], **asdict(rates(thresholds.overall, label))}
         one |= {"best_threshold": best, "best_f1": rates(best, label).f1}
+        one["train_objects"] = report.learned[label] if report.learned else None
     draws: dict[str, Floats] = {}
     if settings.resamples:
         run = Weighable(

@@ -1,4 +1,4 @@
-"""Advice after an evaluation: a model that is under the floor, and the one or two things to do next.
+"""Advice after an evaluation: warnings of what cannot work, and the one or two things to do next.
 
 All costs are in COCO's AP, so that they can be put in order; they do not add up. They are found thus:
 
@@ -7,12 +7,14 @@ All costs are in COCO's AP, so that they can be put in order; they do not add up
   the same at every IoU.
 - other mistakes: the AP at `match_iou` that their repair wins back (`mistakes.csv`), times AP over AP at `match_iou`.
   The objects won would be boxed as well as the others are.
+- classes that train lacks: their share of the classes, times the mean AP of the others.
 - too few epochs: five times the rise of AP on val over the last tenth of them, if that is 0.01 or more. Twice the
   epochs would be ten such tenths, each with a smaller rise than the one before: half of ten is taken.
 - too few images: what AP lacks, times the part of val's loss that train's has not, if val's is twice train's or more.
   Less than that is usual: a network fits its own images somewhat better.
 
-The last two are guesses, limited by what AP lacks of the ceiling.
+The last two are guesses, limited by what AP lacks of the ceiling. While AP on val still rises, longer training comes
+before all that costs more, such as a larger input.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +32,10 @@ NAME = "next_steps.json"
 WORTH = 0.03
 """Least cost that is worth an advice: less than that is what another seed or machine may change by itself."""
 MOST_STEPS = 2
+_LONGER = "train longer (train.epochs)"
 _OVERFIT = 2.0  # least ratio of the loss on val to that on train
 _TENTHS = 5.0  # rises of the last tenth that twice the epochs may give
+_MOST_NAMES = 3  # of classes in a warning
 _LONGEST_NAME = 24  # characters of a class name
 
 
@@ -63,11 +67,11 @@ class Advice:
     """Sentences for the end of `evaluate` and the top of the report.
 
     Attributes:
-        under_floor: Warnings, if the model is worse than boxes that are drawn blindly.
+        warnings: Classes that cannot have been learned, and a model that is worse than boxes that are drawn blindly.
         next_steps: Things to do next, the most costly first; none without a training.
     """
 
-    under_floor: Sequence[str]
+    warnings: Sequence[str]
     next_steps: Sequence[str]
 
     def write(self, folder: Path) -> None:
@@ -81,7 +85,29 @@ class Advice:
 
 def advise(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]) -> Advice:
     """Return the advice that the numbers of an assessment, its tables, and the epochs of the training give."""
-    return Advice(below_floor(metrics), next_steps(metrics, tables, history))
+    return Advice([*not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, history))
+
+
+def not_learned(metrics: Mapping[str, Any]) -> list[str]:
+    """Return a warning if test has objects of classes of which train has none."""
+    lacking = _lacking(metrics)
+    if not lacking:
+        return []
+    names = ", ".join(map(_quoted, [*lacking][:_MOST_NAMES]))
+    more = f" and {len(lacking) - _MOST_NAMES} more" if len(lacking) > _MOST_NAMES else ""
+    return [
+        f"train has no object of {names}{more}, and test has {sum(lacking.values())}: no network can learn such; "
+        "label some there, or split otherwise (dataset.labelled.split)"
+    ]
+
+
+def _lacking(metrics: Mapping[str, Any]) -> dict[str, int]:
+    """Return the objects of test of each class that train has none of."""
+    return {
+        name: row["objects"]
+        for name, row in metrics["per_class"].items()
+        if row["train_objects"] == 0 < row["objects"]
+    }
 
 
 def below_floor(metrics: Mapping[str, Any]) -> list[str]:
@@ -109,7 +135,8 @@ def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], h
     if metrics["ap"] is None:
         return ["nothing can be told: no object is labelled in the test split (dataset)"]
     costs = sorted(find_costs(metrics, tables, history), key=lambda cost: -cost.ap)
-    if worth := [str(cost) for cost in costs if cost.ap >= WORTH]:
+    plainest = {cost.remedy: cost for cost in sorted(costs, key=lambda cost: (cost.evidence != "", cost.ap))}
+    if worth := [str(cost) for cost in costs if cost.ap >= WORTH and plainest[cost.remedy] is cost]:
         return worth[:MOST_STEPS]
     most = f"{costs[0].what} ({costs[0].ap:.3f} AP)" if costs[0].ap > 0 else "the test images: take harder ones"
     verdict = "" if below_floor(metrics) else "good: "
@@ -124,6 +151,7 @@ def find_costs(
     at_match = float(tables["precision_recall"]["precision"].mean())
     boxed = min(ap / at_match, 1.0) if at_match else 1.0
     gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
+    rising = late_rise(history) >= RISING
     yield Cost(
         1.0 - ceiling,
         "objects that the grid loses",
@@ -133,12 +161,15 @@ def find_costs(
     yield Cost(
         max(at_match + gains["localisation"] - ap, 0.0),
         "boxes that fit badly",
-        "a larger input helps (encode.height, encode.width)",
+        _LONGER if rising else "a larger input helps (encode.height, encode.width)",
     )
+    yield _cost_of_lacking(metrics)
     yield Cost(
         gains["missed"] * boxed,
         "missed objects",
-        "add images of such objects, or widen the network (model.width)"
+        _LONGER
+        if rising
+        else "add images of such objects, or widen the network (model.width)"
         if ap
         else "train longer (train.epochs), and see if the labels fit (data/dataset/preview.png)",
     )
@@ -158,6 +189,14 @@ def find_costs(
     yield from _costs_of_training(max(ceiling - ap, 0.0), history)
 
 
+def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:
+    rows, lacking = metrics["per_class"], _lacking(metrics)
+    known = [row["ap"] for name, row in rows.items() if row["objects"] and name not in lacking]
+    cost = len(lacking) / (len(lacking) + len(known)) * sum(known) / len(known) if known else 0.0
+    remedy = "label objects of them in train, or split otherwise (dataset.labelled.split)"
+    return Cost(cost, "classes that train lacks", remedy, ", ".join(map(_quoted, [*lacking][:_MOST_NAMES])))
+
+
 def _costs_of_training(lacking: float, history: Sequence[Row]) -> Iterator[Cost]:
     """Yield the guesses at what too short a training, and too few images, cost of the AP that is lacking."""
     rise = late_rise(history)
@@ -165,7 +204,7 @@ def _costs_of_training(lacking: float, history: Sequence[Row]) -> Iterator[Cost]
         yield Cost(
             min(_TENTHS * rise, lacking),
             "too few epochs",
-            "train longer (train.epochs)",
+            _LONGER,
             f"AP on val rose by {rise:.3f} in the last tenth of them",
             is_guess=True,
         )

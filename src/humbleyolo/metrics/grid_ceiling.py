@@ -7,13 +7,11 @@ may, an object is held if it gets a cell of its own: all at once, as many as pos
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
-from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Encoded, Grid, answering_cells, decode_grid, encode_boxes
 from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.average_precision import COCO_RECALLS
@@ -21,7 +19,6 @@ from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
 from humbleyolo.params.rules import PATCH
 from humbleyolo.storage.array_types import AnyInts, Array, Bools, Floats, Ints
-from humbleyolo.storage.json import read_json
 
 _CHUNK_NUMBERS = 2**17  # target values held at a time, about 8 MB with all that is computed of them
 
@@ -176,23 +173,3 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAn
         more = "encode.boxes, or " if cells == "one" else ""
         return f"{text}; raise {more}encode.height and encode.width with a finer grid"
     return f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
-
-
-def read_ceiling(report: Path, split: str) -> float | None:
-    """Return the AP that the grid in use holds of a split, from the report of `encode`; None if undefined.
-
-    Raises:
-        UserError: If the report is missing or damaged.
-    """
-    fix = "run `dvc repro encode`, or `dvc checkout` if it was made before"
-    try:
-        ap = read_json(report)[split][0]["ap"]
-    except FileNotFoundError:
-        raise UserError(f"{report}: no such file; {fix}") from None
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{report}: is damaged, or tells no ceiling of {split} ({error!r}); {fix}") from None
-    if ap is None:
-        return None
-    if type(ap) in (int, float) and 0 <= ap <= 1:
-        return float(ap)
-    raise UserError(f"{report}: the AP of {split} is {ap!r}; allowed: 0 to 1, or null; {fix}")

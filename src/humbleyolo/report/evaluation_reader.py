@@ -81,7 +81,7 @@ class Evaluation:
 
     Attributes:
         metrics: Contents of `metrics.json`, by name.
-        advice: Sentences of `next_steps.json`: warnings under the floor, and next steps.
+        advice: Sentences of `next_steps.json`: warnings, and next steps.
         detections: D rows, in the order of the file.
         judgements: Mistakes at `metrics["threshold"]`.
         confidence: (N, R, S, B) float32, the network's confidence in each box of each cell; a memory map. None
