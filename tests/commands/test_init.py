@@ -219,12 +219,12 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
     assert init(make.folder(files)) == 0
     assert "2160 of 2160 boxes are of nearly one size" in " ".join(capsys.readouterr().out.split())
     model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
-    assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", False)
+    assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", True)
     assert evaluate.mirrored == "both"
 
 
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:
-    earlier = {"include_val: false": "include_val: true", "class_weights: {}": "class_weights: {cat: 3.0}"}
+    earlier = {"patience: 0": "patience: 3", "class_weights: {}": "class_weights: {cat: 3.0}"}
     text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25")
     for old, new in earlier.items():
         assert old in text
@@ -233,7 +233,7 @@ def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -
     subprocess.run(COMMIT, check=True)
     assert init(make.folder(photographs(20))) == 0
     model, loss, train = load_params(Path("params.yaml"), "model", "loss", "train")
-    assert (model.width, loss.class_weights, train.include_val) == (1.0, {}, False)
+    assert (model.width, loss.class_weights, train.patience) == (1.0, {}, 0)
 
 
 def test_classes_without_a_box_and_tiny_pictures_are_no_hurdle(make: Maker, project: Path) -> None:
@@ -251,5 +251,13 @@ def test_recipes_name_the_same_values_so_that_one_can_follow_the_other() -> None
     for name in ("photographs", "bccd"):
         file = ROOT / f"examples/{name}.yaml"
         found = {one.key for one in example_values(file.read_text(), str(file))}
-        keys.append({key for key in found if key[0] != "dataset"} - {("train", "include_val")})
+        keys.append({key for key in found if key[0] != "dataset"})
     assert keys[0] == keys[1]
+
+
+def test_of_many_images_val_is_left_to_choose(make: Maker, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("humbleyolo.check.first_training._FEW_IMAGES", 17)
+    for images, expected in ((19, True), (20, False)):
+        assert init(make.folder(photographs(images)), "--force") == 0
+        (train,) = load_params(Path("params.yaml"), "train")
+        assert train.include_val is expected

@@ -146,13 +146,13 @@ def test_minutes_become_epochs_that_are_written_down(
     splits: list[EncodedSplit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folds, "_run_fold", lambda *_: np.zeros((0, 7)))
-    monkeypatch.setattr(folds, "measure_step", lambda *_: StepTime(1.0, 0.0, 1.0))
+    monkeypatch.setattr(folds, "measure_step", lambda *_: StepTime(1.0, 0.0, 0.0, 1.0))
     # 12 images are three steps, and there are three folds: 9 s an epoch of all.
     held = detect_by_folds(SETTINGS, splits, Length(0.31, None), tmp_path)
     assert (held.epochs, held.why) == (2, "0.31 minutes at 1 s a step, as measured here")
     monkeypatch.setattr(folds, "measure_step", None)
     assert detect_by_folds(SETTINGS, splits, Length(0.31, None), tmp_path).epochs == 2
-    monkeypatch.setattr(folds, "measure_step", lambda *_: StepTime(1.0, 0.0, 1.0))
+    monkeypatch.setattr(folds, "measure_step", lambda *_: StepTime(1.0, 0.0, 0.0, 1.0))
     assert detect_by_folds(SETTINGS, splits, Length(100.0, None), tmp_path).epochs == PLAIN.epochs
     assert detect_by_folds(SETTINGS, splits, Length(0.1, None), tmp_path).epochs == 1
 

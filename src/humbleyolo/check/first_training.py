@@ -6,6 +6,8 @@ data, is here.
 **Which network.** `lite` with pretrained weights is for few pictures, or objects that are near and far. Many boxes of
 nearly one size, as under a microscope or a fixed camera, are learned better by `compact` from random weights. Many is
 2,000. Those of a class are of one size if 18 in 20 lie within a factor of 2; half of all must be of such classes.
+
+**Which images.** Each of a few images teaches much, so that those of val are learned from too. Few is under 1,000.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,15 +35,15 @@ MARK = "init"
 
 _FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md)
 _LEAST_STEPS = 4  # per epoch
+_FEW_IMAGES = 1000
 _MANY_BOXES = 2000
 _ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
-_WARMUP = ("train", "warmup_epochs")
+_WARMUP, _INCLUDE_VAL = ("train", "warmup_epochs"), ("train", "include_val")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
-    ("train", "include_val"): ("false", "val chooses the epoch that is kept"),
     ("train", "patience"): ("0", "the rate falls until the last epoch"),
     ("model", "width"): ("1.0", "as the recipes were measured"),
     ("loss", "class_weights"): ("{}", "all classes alike at first"),
@@ -92,7 +94,10 @@ class Plan:
     @property
     def steps(self) -> int:
         """Number of steps in an epoch."""
-        return len(self.division.splits["train"]) // int(self.values[_BATCH][0])
+        images = len(self.division.splits["train"])
+        if self.values[_INCLUDE_VAL][0] == "true":
+            images += len(self.division.splits["val"])
+        return images // int(self.values[_BATCH][0])
 
     def with_epochs(self, epochs: int, why: str) -> "Plan":
         """Return the plan with its epochs, and lines that tell them."""
@@ -163,6 +168,7 @@ def plan(
         raise UserError(f"{folder}: {kept}; label more, or correct its lists")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
+    values[_INCLUDE_VAL] = _include_val(*(len(division.splits[split]) for split in ("train", "val")))
     lines = tuple(_lines(checked.best, values, flips, division))
     return replace(first, values=values, division=division, lines=lines)
 
@@ -231,6 +237,12 @@ def _batch(images: int, recipe: int) -> tuple[str, str]:
     return str(fitting), few if fitting < recipe else "as measured on such pictures"
 
 
+def _include_val(train: int, val: int) -> tuple[str, str]:
+    if train + val >= _FEW_IMAGES:
+        return "false", "val chooses the epoch that is kept"
+    return "true", f"{train} images are few, so the {val} of val teach too; false lets val compare your values"
+
+
 def _lines(choice: Choice, values: Values, flips: Values, division: Division) -> Iterator[str]:
     """Yield what was chosen."""
     counts = ", ".join(f"{split} {len(images)}" for split, images in division.splits.items())
@@ -245,3 +257,4 @@ def _lines(choice: Choice, values: Values, flips: Values, division: Division) ->
         chosen = ", ".join(f"{dotted(key)} {value}" for key, (value, _) in flips.items())
         yield f"{chosen}: {next(iter(flips.values()))[1]}"
     yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"
+    yield f"include_val {values[_INCLUDE_VAL][0]}: {values[_INCLUDE_VAL][1]}"

@@ -99,7 +99,7 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     params = chosen.params
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
-    epochs = max(1, min(_MOST_EPOCHS, int(60 * parsed.minutes / epoch)))
+    epochs = max(1, min(_MOST_EPOCHS, int((60 * parsed.minutes - time.start) / epoch)))
     why = f"{parsed.minutes:g} minutes at {time.step:.2f} s a step, as measured here"
     if time.clock > _BUSY * time.step:
         why += f" for an idle machine (it is busy: {time.clock:.2f} s)"

@@ -213,7 +213,7 @@ def _costs_of_training(lacking: float, history: Sequence[Row]) -> Iterator[Cost]
         yield Cost(
             lacking * (1.0 - train / val),
             "too few images",
-            "add images, or augment more (train.augment)",
+            "add images, augment more (train.augment), or learn from val too (train.include_val)",
             f"the loss on val is {val / train:.1f} x train's",
             is_guess=True,
         )

@@ -188,7 +188,7 @@ def _fit(settings: FoldSettings, split: EncodedSplit, folds: Ints, length: Lengt
     time = measure_step(settings.runtime, settings.model, settings.loss, train, split.grid)
     sizes = len(folds) - np.bincount(folds)
     epoch = float((sizes // train.batch).sum()) * time.step + settings.folds * _SCORED * time.image
-    fits = int((60 * length.minutes - len(folds) * time.image) / epoch)
+    fits = int((60 * length.minutes - settings.folds * time.start - len(folds) * time.image) / epoch)
     if fits >= train.epochs:
         return train.epochs, "train.epochs of params.yaml"
     why = f"{length.minutes:g} minutes at {time.step:.2g} s a step, as measured here"

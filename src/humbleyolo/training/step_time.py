@@ -19,10 +19,11 @@ _STEPS = 4
 
 
 class StepTime(NamedTuple):
-    """Seconds of a step, and of an image of val, on an idle machine; and those that the clock showed of a step."""
+    """Seconds on an idle machine: of a step, of an image of val, of the start; and those of a step by the clock."""
 
     step: float
     image: float
+    start: float
     clock: float
 
 
@@ -36,11 +37,13 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
         UserError: If the network does not fit the grid.
     """
     start_runtime(runtime)
+    started = time.process_time()
     trainer = build_trainer(1, runtime, model, loss, train, _random_split(grid, train.batch))
     chosen = np.arange(train.batch)
     times, clocks = [], []
     threads = min(runtime.intra_op_threads, os.cpu_count() or 1)
     trainer.step(0, trainer.inputs(0, chosen))  # compiles
+    start = (time.process_time() - started) / threads
     for step in range(1, 1 + _STEPS):
         begun, computed = time.perf_counter(), time.process_time()
         trainer.step(step, trainer.inputs(0, chosen))
@@ -53,7 +56,7 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
     image = (time.perf_counter() - begun) / train.batch
     clock = float(np.median(clocks))
     idle = clock if tf.config.list_physical_devices("GPU") else min(clock, float(np.median(times)))
-    return StepTime(idle, image * idle / clock, clock)
+    return StepTime(idle, image * idle / clock, start, clock)
 
 
 def _random_split(grid: Grid, images: int) -> EncodedSplit:
