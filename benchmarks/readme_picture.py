@@ -1,10 +1,10 @@
-"""The picture at the top of the README: detections on a photograph, beside detections on drawn words.
+"""The picture at the top of the README: detections on photographs, beside detections on drawn words.
 
-    python -m benchmarks.readme_picture PHOTOGRAPHS
+    python -m benchmarks.readme_picture CLONE
 
-PHOTOGRAPHS is a clone in which the example `bccd` was run. The words are those of this checkout's run. Both need
+CLONE is one in which photographs of playing cards were learned, as `benchmarks/photographs.py --keep` leaves it. The words are those of this checkout's run. Both need
 `data/dataset/test.zip` and `data/evaluation/detections.json`, which `dvc repro` makes. The picture goes to
-`docs/detections.png`, in 256 colours, so that it stays under 300 KB.
+`docs/detections.png`, in 128 colours, so that it stays under 300 KB.
 """
 
 import argparse
@@ -39,14 +39,14 @@ def draw_detections(run: Path, images: Sequence[int], scale: int) -> Iterator[Im
 def main() -> None:
     """Draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photographs", type=Path, help="clone in which the example bccd was run")
-    parser.add_argument("--photograph", type=int, default=64, help="test image that is drawn, from 0")
+    parser.add_argument("clone", type=Path, help="clone in which photographs were learned")
+    parser.add_argument("--photographs", type=int, nargs=2, default=[30, 53], help="test images to draw, from 0")
     parser.add_argument("--words", type=int, nargs=6, default=[0, 1, 2, 4, 5, 7], help="likewise, of words")
     parsed = parser.parse_args()
-    (photograph,) = draw_detections(parsed.photographs, [parsed.photograph], scale=1)
+    photographs = contact_sheet(list(draw_detections(parsed.clone, parsed.photographs, scale=1)), columns=2)
     words = contact_sheet(list(draw_detections(ROOT, parsed.words, scale=2)), columns=2)
-    picture = side_by_side([photograph, words], ["photograph of blood cells", "drawn words"])
-    save_png(picture.quantize(256, dither=Image.Dither.NONE), PICTURE)
+    picture = side_by_side([photographs, words], ["photographs of playing cards", "drawn words"])
+    save_png(picture.quantize(128, dither=Image.Dither.NONE), PICTURE)
     print(f"{PICTURE}: {picture.width} x {picture.height} pixels, {PICTURE.stat().st_size:,} bytes")
 
 

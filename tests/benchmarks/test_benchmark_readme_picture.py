@@ -14,7 +14,7 @@ def test_it_shows_test_images_of_both_runs(tmp_path, monkeypatch, capsys):
         make_project(tmp_path / run / "data", images=9)
     monkeypatch.setattr(readme_picture, "ROOT", tmp_path / "words")
     monkeypatch.setattr(readme_picture, "PICTURE", tmp_path / "picture.png")
-    monkeypatch.setattr(sys, "argv", ["readme_picture", str(tmp_path / "photographs"), "--photograph", "3"])
+    monkeypatch.setattr(sys, "argv", ["readme_picture", str(tmp_path / "photographs"), "--photographs", "3", "5"])
     readme_picture.main()
     with Image.open(tmp_path / "picture.png") as picture:
         assert f"{picture.width} x {picture.height} pixels" in capsys.readouterr().out
