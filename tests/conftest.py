@@ -1,10 +1,13 @@
 """Settings of all tests, and the project in miniature that the slow ones run DVC in."""
 
+import json
 import shutil
 import signal
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from tiny_project import Project, Ran
 
@@ -18,14 +21,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="session")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Ran]:
-    """A tiny project in which the whole chain has run once, and what DVC said; copy it, do not change it."""
+def first_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Project, Ran]:
+    """A tiny project in which the whole chain has run once, and what DVC said; copy it, do not change it.
+
+    All processes of pytest-xdist have one: it costs as much as three trainings.
+    """
     if shutil.which("git") is None:
         pytest.skip("needs git")
-    project = Project.create(tmp_path_factory.mktemp("tiny"))
-    said = project.repro()
-    project.commit("Run it")
-    return project, said
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    path, said = shared / "tiny", shared / "tiny.json"  # what DVC said, once all is done
+    with FileLock(shared / "tiny.lock"):
+        if not said.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            project = Project.create(path)
+            ran = project.repro()
+            project.commit("Run it")
+            said.write_text(json.dumps(asdict(ran)))
+    return Project(path), Ran(**json.loads(said.read_text()))
 
 
 @pytest.fixture

@@ -50,21 +50,16 @@ def edits(name, change):
     return lambda project: project.edit(name, change)
 
 
-CHANGED = ["params.yaml", "README.md", "src/humbleyolo/training/losses.py", "tests/params/test_sections.py"]
-CHANGED += [f"stages/{stage}.py" for stage in ALL]
+# tests/chain/test_cache.py holds which stages each value and each file makes stale; here is what runs after them.
+CHANGED = ["params.yaml", "README.md", "src/humbleyolo/synthetic/painter.py", "stages/encode.py"]
 TABLE = [
-    (sets("seed", 2), ALL),
     (sets("dataset.synthetic.images.test", 5), ["generate", "encode", "evaluate", "render"]),
-    (sets("encode.cols", 4), ["encode", "train", "evaluate", "render"]),
     (sets("train.learning_rate", 0.002), ["train", "evaluate", "render"]),
-    (sets("evaluate.min_score", 0.999), ["evaluate", "render"]),
     (sets("render.scale", 2), ["render"]),
-    (edits("src/humbleyolo/training/losses.py", lambda text: text + "# A comment.\n"), ["train"]),
-    *((edits(f"stages/{stage}.py", lambda text: text + "# A comment.\n"), [stage]) for stage in ALL),
+    (edits("src/humbleyolo/synthetic/painter.py", lambda text: text + "# A comment.\n"), ["generate"]),
+    (edits("stages/encode.py", lambda text: text + "# A comment.\n"), ["encode"]),
     (edits("README.md", lambda text: text + "More.\n"), []),
-    (edits("tests/params/test_sections.py", lambda text: text + "# More.\n"), []),
-    (edits("params.yaml", reverse_keys), []),
-    (edits("params.yaml", lambda text: "# A comment.\n" + text.replace("seed: 2", "seed: 2 # of all")), []),
+    (edits("params.yaml", lambda text: "# More.\n" + reverse_keys(text.replace("seed: 1", "seed: 1 # of all"))), []),
 ]
 
 
@@ -100,19 +95,25 @@ def test_a_clone_elsewhere_and_under_other_circumstances_builds_the_same_bytes(f
     assert clone.repro().skipped == ALL
 
 
+@pytest.fixture(scope="module")
+def labelled_run(first_run, tmp_path_factory):
+    project = first_run[0].copy(tmp_path_factory.mktemp("labelled") / "project")
+    label_images(project.path / "data/labelled/bccd")
+    project.lay_over("bccd")
+    for key, value in TINY_LABELLED.items():
+        project.set(key, value)
+    assert project.repro().run == ALL
+    return project
+
+
 class TestLabelledImages:
     """Of a folder in `data/labelled`, with the ready-made parameters."""
 
     @pytest.fixture
-    def labelled(self, project):
-        label_images(project.path / "data/labelled/bccd")
-        project.lay_over("bccd")
-        for key, value in TINY_LABELLED.items():
-            project.set(key, value)
-        return project
+    def labelled(self, labelled_run, tmp_path):
+        return labelled_run.copy(tmp_path / "project")
 
     def test_the_chain_runs_and_a_label_changed_runs_it_again(self, labelled):
-        assert labelled.repro().run == ALL
         assert labelled.repro().run == []
         before = labelled.outputs()
         label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
@@ -125,7 +126,6 @@ class TestLabelledImages:
         assert labelled.outputs() == before
 
     def test_a_mistake_in_a_label_leaves_everything_as_it_was(self, labelled):
-        labelled.repro()
         before = labelled.outputs()
         labelled.set("dataset.labelled.on_problem", "error")
         label = labelled.path / "data/labelled/bccd/Annotations/0.xml"
@@ -141,7 +141,7 @@ class TestLabelledImages:
         status = labelled.git("status", "--porcelain", "--untracked-files=all")
         assert "?? data/labelled/bccd.dvc" in status
         assert "data/labelled/bccd/" not in status
-        assert labelled.repro().run == ALL
+        assert labelled.repro().run == []
         labelled.commit("Keep it")
         before = labelled.outputs()
         apart = labelled.dvc("exp", "run", "--temp", "-S", "render.scale=2").stdout

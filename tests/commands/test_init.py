@@ -1,9 +1,13 @@
 """`humbleyolo init`: from a labelled folder to a params.yaml that trains it, each value with its reason."""
 
+import re
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from repository import ROOT
 
 from humbleyolo.check.first_training import MARK
 from humbleyolo.cli import main
+from humbleyolo.commands.init import _with_epochs
 from humbleyolo.params.loader import load_params, read_sections
 from humbleyolo.params.overlay import example_values
 from humbleyolo.params.yaml_edits import YamlText
@@ -192,19 +197,34 @@ def test_a_folder_whose_name_dvc_cannot_take_is_an_error(
 
 def test_500_classes_are_no_hurdle(make: Maker, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert init(make.folder(photographs(40, classes=tuple(f"thing{number}" for number in range(500))))) == 0
-    assert "40 boxes of 40 classes" in capsys.readouterr().out
+    assert "40 boxes of 40 classes" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "step", "image", "epochs"),
+    [(1, 0.5, 0.0, 24), (4, 0.5, 0.0, 96), (600, 0.5, 0.0, 300), (1, 0.0, 0.5, 13), (1, 0.5, 0.5, 8), (0.1, 9, 9, 1)],
+)
+def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
+    minutes: float, step: float, image: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from humbleyolo.training import step_time  # imports TensorFlow
+
+    monkeypatch.setattr(step_time, "measure_step", lambda *_: step_time.StepTime(step, image, step))
+    chosen: Any = Mock(steps=5)
+    chosen.division.splits = {"val": range(9)}
+    _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))
+    assert chosen.with_epochs.call_args.args[0] == epochs
 
 
 @pytest.mark.slow
-def test_minutes_become_epochs_by_a_measured_step(make: Maker, project: Path) -> None:
-    folder = make.folder(photographs(60))
-    epochs = []
-    for minutes in ("1", "4"):  # processes of their own: TensorFlow's threads are set once in each
-        command = [sys.executable, "-m", "humbleyolo", "init", str(folder), "--minutes", minutes, "--force"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        assert f"{minutes} minutes at " in " ".join(done.stdout.split())
-        epochs.append(load_params(Path("params.yaml"), "train")[0].epochs)
-    assert 2 * epochs[0] < epochs[1] < 8 * epochs[0] or epochs[1] == 300
+def test_the_time_of_a_step_is_measured(make: Maker, project: Path) -> None:
+    """In a process of its own, since TensorFlow's threads are set once in each."""
+    command = [sys.executable, "-m", "humbleyolo", "init", str(make.folder(photographs(60))), "--minutes", "1"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured = re.search(r"1 minutes at (\d+\.\d\d) s a step", " ".join(done.stdout.split()))
+    assert measured
+    (train,) = load_params(Path("params.yaml"), "train")
+    assert 1 <= train.epochs <= 300
 
 
 def test_many_boxes_of_one_size_are_learned_from_random_weights(

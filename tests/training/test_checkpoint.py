@@ -391,7 +391,7 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_six_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     """The stage itself, killed by -9 at drawn moments, in the middle of writing a checkpoint too."""
     for name, images in (("train", 65), ("val", 9)):
         encode_split(tmp_path / name, TINY, images)
@@ -404,13 +404,13 @@ def test_killed_twenty_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     assert train_stage(tmp_path, "whole").returncode == 0
     draw = random.Random(3)
     continued = 0
-    for number in range(20):
-        killed = train_stage(tmp_path, "cut", steps=draw.randint(2, 14), half=number % 4 == 0, checkpoint="kept")
+    for number in range(6):
+        killed = train_stage(tmp_path, "cut", steps=draw.randint(2, 14), half=number % 3 == 0, checkpoint="kept")
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         continued += "continues from epoch " in killed.stderr
         assert "damaged" not in killed.stderr
         assert (tmp_path / "kept").exists()
-    assert continued == 19
+    assert continued == 5
     done = train_stage(tmp_path, "cut", checkpoint="kept")
     assert done.returncode == 0, done.stderr
     assert "continues from epoch " in done.stderr

@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import Mapping
-from functools import reduce
+from copy import deepcopy
+from functools import cached_property, reduce
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -48,7 +49,11 @@ class YamlText:
         """Return the value at a key in one line, as it is written if that is one line."""
         node = self._items[key][1]
         written = self.text[node.start_mark.index : self._end(node)]
-        return written if _in_line(node) and "\n" not in written else one_line(_at(_load(self.text), key))
+        return written if _in_line(node) and "\n" not in written else one_line(_at(self._values, key))
+
+    @cached_property
+    def _values(self) -> Any:
+        return _load(self.text)
 
     def replace(self, changes: Mapping[Key, str]) -> str:
         """Return the text with other values, YAML of one line each, at keys that it has.
@@ -149,7 +154,7 @@ class YamlText:
 
     def _checked(self, text: str, values: Mapping[Key, str]) -> str:
         """Return an edited text, once it is sure that these values are all that differs."""
-        expected = _load(self.text)
+        expected = deepcopy(self._values)
         for key, value in values.items():
             _at(expected, key[:-1])[key[-1]] = _load(value)
         try:

@@ -23,7 +23,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Key, int], list[Problem]]
     yaml.allow_duplicate_keys = True
     try:
         node = yaml.compose(text)
-        values = yaml.load(text)
+        values = None if node is None else yaml.constructor.construct_document(node)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

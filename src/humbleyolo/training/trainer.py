@@ -68,10 +68,12 @@ class Trainer:
         self._step = tf.function(
             self._augmented_step if self._augments else self._one_step,
             input_signature=[*rates, targets, tf.TensorSpec((train.batch, *pixels), tf.uint8), *changes],
+            autograph=False,  # no branch depends on a tensor; to look for one takes a fifth of the start
         )
         self._predict = tf.function(
             lambda images: average(images, training=False),
             input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
+            autograph=False,
         )
 
     def run_epoch(self, epoch: int, first: int = 0) -> Iterator[Floats32]:
