@@ -99,12 +99,15 @@ class Source(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def first(self, names: Iterable[str], fits: Callable[[bytes], bool], limit: int = LABEL_BYTES) -> str:
-        """Return the first of some files whose bytes fit; empty if none does. Files that cannot be read do not."""
+    def first(self, names: Iterable[str], fits: Callable[[bytes], bool], limit: int = HEAD_BYTES) -> str:
+        """Return the first of some files whose first `limit` bytes fit; empty if none does.
+
+        Files that cannot be read do not fit.
+        """
         for name in names:
             with suppress(BadInput):
                 data = self.head(name)
-                if fits(data if len(data) < HEAD_BYTES else self.read(name, limit)):
+                if fits(self.start(name, limit) if len(data) == HEAD_BYTES < limit else data):
                     return name
         return ""
 
