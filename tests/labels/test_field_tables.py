@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from humbleyolo.errors import UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.folder import HEAD_BYTES, open_source
 from humbleyolo.labels.formats.registry import FORMATS
@@ -477,3 +478,22 @@ def test_detection_reads_little(make: Maker, monkeypatch: pytest.MonkeyPatch) ->
         fits = [name for name, row in FORMATS.items() if row.module.detect(source)]
     assert fits == ["yolo"]
     assert len(opened) == len({*opened}) <= 31
+
+
+def test_regions_without_a_place_and_broken_lines_are_losses(make: Maker) -> None:
+    bare = {"type": "rectanglelabels", "value": {"rectanglelabels": ["cat"]}}
+    files: Files = {"a.png": picture(), "e.json": json.dumps([task(drawn(rectangle(BOX, "cat"), bare))])}
+    lines = via_csv([BOX], "cat")["via_export_csv.csv"]
+    broken: Files = {"a.png": picture(), "v.csv": f'{lines}a.png,1,"{{}}",1,1,"{{","{{}}"\na.png,1\n'}
+    for some, kind in ((files, "not-a-box"), (broken, "json")):
+        assert kind in [row.kind for row in make.findings(some) if row.severity == "error"]
+        with pytest.raises(UserError, match="problem"):
+            make.read(some, on_problem="error")
+        assert make.read(some, on_problem="skip").images == []
+        assert make.read(some, on_problem="skip_box").images[0].labels == ("cat",)
+
+
+def test_words_in_labels_do_not_hide_a_format(make: Maker) -> None:
+    """Fields tell a format, whatever classes are called; a first task may be larger than what detection reads."""
+    data = read_studio(make, task(drawn(*(rectangle((1, 1, 2 + n / 999, 3), "items") for n in range(500)))))
+    assert (data.format, {*data.images[0].labels}) == ("label_studio", {"items"})

@@ -55,6 +55,7 @@ _LISTS = {  # one column with four numbers
     "bboxxyxy": ("corners",),
     "bboxcxcywh": ("centre",),
 }
+_MOST = 0.9  # of a column's values decide what it holds; the others are mistakes of their lines
 _LOOK_AT = 1000  # rows that decide what a column holds
 _RENAME = "name the columns xmin,ymin,xmax,ymax, or left,top,width,height, or x_center,y_center,width,height"
 _RENAME_LIST = "name the column bbox_ltwh, bbox_xyxy or bbox_cxcywh"
@@ -199,9 +200,10 @@ def _kind(values: Iterable[str]) -> str:
     some = [value for value in values if value]
     if not some:
         return "e"
-    if all(map(is_image, some)):
+    most = _MOST * len(some)
+    if sum(map(is_image, some)) >= most:
         return "i"
-    return "n" if all(re.fullmatch(r"-?[\d.]+(?:e-?\d+)?", value) for value in some) else "t"
+    return "n" if sum(bool(re.fullmatch(r"-?[\d.]+(?:e-?\d+)?", value)) for value in some) >= most else "t"
 
 
 def settle(columns: Columns, boxes: Floats, sizes: Callable[[], Floats]) -> None:

@@ -77,9 +77,10 @@ def read(reader: SourceReader) -> UncheckedSet:
     for name in tables:
         with reader.ledger.reporting(name, "file dropped"):
             text = reader.text(name, LABEL_BYTES)
-            columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2])
-            if columns:
-                result.images += _Table(reader, name, columns, names).read(text)
+            columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2].rpartition("\n")[0])
+            if columns is None:
+                raise BadInput("csv", "other columns further down", "each line must have the columns of the first")
+            result.images += _Table(reader, name, columns, names).read(text)
     labels = {box.label for image in result.images for box in image.boxes}
     if names and labels <= {*names.values()}:
         result.classes = tuple(names.values())
@@ -88,9 +89,11 @@ def read(reader: SourceReader) -> UncheckedSet:
 
 def _class_table(text: str) -> dict[str, str]:
     """Return the names by number of a table of two columns, in the order of the numbers; empty if it is none."""
-    pairs = [
-        row if row[0].strip().isdecimal() else row[::-1] for row in csv.reader(io.StringIO(text)) if len(row) == 2
-    ]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == 2]
+    except csv.Error as error:
+        raise BadInput("csv", shorten(str(error)), "must be CSV: a name and a number a line") from None
+    pairs = [row if row[0].strip().isdecimal() else row[::-1] for row in rows]
     found = {number.strip(): name.strip() for number, name in pairs if number.strip().isdecimal()}
     return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0])))
 
@@ -173,7 +176,7 @@ class _Table:
             if row.get(key) and row[key] != known:
                 why = f"{image.where} says {shorten(known)}; an image has one"
                 raise BadInput("csv", f"{key} {shorten(row[key])}", why)
-        label = row[self.columns.label] if self.columns.label else self.names["0"]
+        label = row[self.columns.label] if self.columns.label else next(iter(self.names.values()))
         texts = self.columns.texts(row)
         if not any(texts) and (not label or not self.columns.label):
             return

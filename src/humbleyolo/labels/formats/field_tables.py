@@ -1,6 +1,7 @@
 """JSON formats that differ by the names of their fields and the geometry of a box: what they share."""
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ class Entry:
         size: Height and width, if the file says.
         splits: Lists that hold it.
         relative: Corners are fractions of its width and height.
+        lost: Shapes that could not be read.
     """
 
     image: str
@@ -37,6 +39,7 @@ class Entry:
     folders: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
     relative: bool = False
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -89,7 +92,8 @@ class FieldTable:
     """A format: the words by which its files are known, its images, and the box of a shape.
 
     Attributes:
-        words: Words that the first bytes of a file hold, all of them; `but`: none of these.
+        words: Keys or columns in a file's first bytes that make it one: all of one text (`a b`), of several texts.
+        but: Keys that none has.
         entries: Function that yields a file's images.
         shape: Function that returns a shape's box and its group, or None if it has no area.
         background: Fix for an image without objects.
@@ -98,25 +102,25 @@ class FieldTable:
         find: Function that returns the path of an entry's image.
     """
 
-    words: tuple[bytes, ...]
+    words: tuple[str, ...]
     entries: Entries
     shape: Shape
     background: str
     opens: bytes = b"{"
-    but: tuple[bytes, ...] = ()
+    but: str = ""
     endings: tuple[str, ...] = (".json",)
     find: Callable[[LabelFile, Entry], str] = _find
 
     def _fits(self, head: bytes) -> bool:
         start = head[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-        known = all(word in head for word in self.words) and not any(word in head for word in self.but)
-        return start.startswith(self.opens) and known
+        known = any(all(_holds(head, word) for word in some.split()) for some in self.words)
+        return start.startswith(self.opens) and known and not any(_holds(head, word) for word in self.but.split())
 
     def detect(self, source: Source) -> str:
         """Return the evidence that a source is in this format; empty if it is not."""
         for name in source.ending(*self.endings)[:_LOOK_AT]:
             if self._fits(source.head(name)):
-                return f"{name} has {' and '.join(word.decode() for word in self.words)}"
+                return f"{name} has {' and '.join(self.words[0].split())}"
         return ""
 
     def read(self, reader: SourceReader) -> UncheckedSet:
@@ -124,7 +128,7 @@ class FieldTable:
         result = UncheckedSet(background=self.background)
         for name in reader.source.ending(*self.endings):
             if not self._fits(reader.source.head(name)):
-                error = BadInput("not-read", name, f"has not {' and '.join(word.decode() for word in self.words)}")
+                error = BadInput("not-read", name, f"has not {' and '.join(self.words[0].split())}")
                 reader.ledger.note(name, error, "not read")
                 continue
             with reader.ledger.reporting(name, "file dropped"):
@@ -140,6 +144,7 @@ class FieldTable:
             path = self.find(file, entry)
             image = UncheckedImage(file.name, path, entry.where, splits=entry.splits or splits_in(file.name))
             image.height, image.width = entry.size
+            image.lost = entry.lost
             image.relative, image.slack = entry.relative, 1e-6 * entry.relative
             boxes: list[tuple[UncheckedBox, int | None]] = []
             for record, where in entry.shapes:
@@ -148,6 +153,11 @@ class FieldTable:
                         boxes.append(box)
             image.boxes = one_box_per_group(boxes, file.name, ledger)
             yield image
+
+
+def _holds(head: bytes, word: str) -> bool:
+    """Tell if a file's beginning has a key of JSON, or a column."""
+    return word.encode() in head and bool(re.search(rf'"{word}"\s*:|(?:^|,){word}(?=[,\r\n])'.encode(), head))
 
 
 def first(record: Any, keys: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:

@@ -156,29 +156,29 @@ def _supervisely_shape(file: LabelFile, shape: Any, where: str) -> tuple[Uncheck
 
 
 CREATEML = FieldTable(
-    words=(b'"image"', b'"annotations"'),
-    but=(b'"data"', b'"categories"', b'"items"'),
+    words=("image annotations",),
+    but="data result categories items",
     opens=b"[",
     entries=_createml,
     shape=_createml_shape,
     background="an entry whose annotations are []",
 )
 IMAGEFOLDER = FieldTable(
-    words=(b'"file_name"', b'"objects"'),
+    words=("file_name objects",),
     entries=_imagefolder,
     shape=_imagefolder_shape,
     background="a line whose objects have no bbox",
     endings=(".jsonl",),
 )
 DATUMARO = FieldTable(
-    words=(b'"categories"', b'"items"'),
-    but=(b'"images"',),
+    words=("categories items", "dm_format_version items"),
+    but="images",
     entries=_datumaro,
     shape=_datumaro_shape,
     background="an item whose annotations are []",
 )
 SUPERVISELY = FieldTable(
-    words=(b'"objects"', b'"size"', b'"tags"'),
+    words=("objects size tags",),
     entries=_supervisely,
     shape=_supervisely_shape,
     background="a JSON file whose objects are []",

@@ -9,7 +9,6 @@ Predictions are not labels. Uploaded images have a hash before their name here, 
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.folder import Source
+from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
@@ -34,14 +33,14 @@ from humbleyolo.labels.formats.field_tables import (
 )
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_turned
 from humbleyolo.labels.image_lookup import without_hash
-from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedSet
+from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size
-from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
 _MARKS = ("ground_truth", "updated_at", "created_at")  # of the annotation that is read, best last
+_PLACED = {"x", "y", "height", "radiusX", "points", "rle", "vertices"}  # fields of a region's place
 _Annotation = tuple[dict[str, Any], list[Any], str]  # with its results and its place
 
 
@@ -69,7 +68,7 @@ def _entries(file: LabelFile) -> Iterator[Entry]:
 def _image_name(data: Any, where: str) -> str:
     """Return the name of the image that a task is about: the one value that is an image's, or `image`."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    names = {key: name for key, value in texts.items() if re.search(r"\.\w{3,4}$", name := _path_of(value))}
+    names = {key: name for key, value in texts.items() if is_image(name := _path_of(value))}
     chosen = names.get("image") or names.get("img") or (next(iter(names.values())) if len(names) == 1 else "")
     if not chosen:
         found = shorten(", ".join(texts)) if texts else "no text"
@@ -123,6 +122,7 @@ def _entry(file: LabelFile, name: str, splits: tuple[str, ...], results: list[An
     """Return an image with its regions: those results that have a place. The label may be a result of its own."""
     labels: dict[Any, list[Any]] = {}
     regions: dict[Any, tuple[Any, str]] = {}
+    unplaced: dict[Any, tuple[Any, str]] = {}  # a class without a place: a mistake, unless its region has the same id
     others = 0
     for index, result in enumerate(results):
         value = result.get("value") if isinstance(result, dict) else None
@@ -133,14 +133,16 @@ def _entry(file: LabelFile, name: str, splits: tuple[str, ...], results: list[An
         found = next((value[field] for field in value if field.endswith("labels")), None)
         if isinstance(found, list):
             labels[key] = found
-        if {"x", "points", "rle", "vertices"} & value.keys():
+        if _PLACED & value.keys():
             regions.setdefault(key, (result, f"{where}[{index}]"))
+        elif found is None:
+            others += 1
         else:
-            others += found is None
+            unplaced.setdefault(key, (result, f"{where}[{index}]"))
     if others:
         error = BadInput("no-region", f"{others} results", "they have no place in the image", where)
         file.reader.ledger.note(file.name, error, "not read")
-    shapes = [({**result, "labels": labels.get(key)}, place) for key, (result, place) in regions.items()]
+    shapes = [({**result, "labels": labels.get(key)}, place) for key, (result, place) in (unplaced | regions).items()]
     sizes = [(one.get("original_height"), one.get("original_width")) for one, _ in shapes]
     size = next((pair for pair in sizes if all(type(side) is int for side in pair)), (None, None))
     return Entry(name, where, shapes, size, splits=splits, relative=True)
@@ -160,9 +162,11 @@ def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None]
     elif "height" in value:
         x, y, width, height = numbers(value, "x y width height", where)
         corners = _turned(file, shape, where, from_ltwh(x, y, width, height))
-    else:
+    elif "x" in value and "width" in value:
         note_no_area("keypoint", where, file.name, ledger)
         return None
+    else:
+        raise no_rule(f"a region with {', '.join(value)}", "rectangle, ellipse, polygon", where)
     labels = get(shape, "labels", list, where, [])
     if len(labels) != 1 or not isinstance(labels[0], str):
         why = "a region must have one class; choose one"
@@ -209,25 +213,15 @@ def _find(file: LabelFile, entry: Entry) -> str:
 
 
 _BACKGROUND = "an annotation whose result is []"
-_JSON = FieldTable(
-    (b'"data"', b'"annotations"'), _entries, _shape, _BACKGROUND, opens=b"", but=(b'"items"', b'"images"'), find=_find
+_WORDS = (
+    "annotations result",
+    "annotations data",
+    "completions data",
+    "annotation_id annotator",
+    "original_width label",
 )
-_OLD = FieldTable((b'"data"', b'"completions"'), _entries, _shape, _BACKGROUND, opens=b"", find=_find)
-_MIN = FieldTable((b'"annotation_id"', b'"annotator"'), _entries, _shape, _BACKGROUND, opens=b"", find=_find)
-
-
-def _table(source: Source) -> FieldTable:
-    return next((table for table in (_JSON, _OLD, _MIN) if table.detect(source)), _JSON)
-
-
-def detect(source: Source) -> str:
-    """Return the evidence that a source is in this format; empty if it is not."""
-    return _table(source).detect(source)
-
-
-def read(reader: SourceReader) -> UncheckedSet:
-    """Return the images of every export; see `registry.Format`."""
-    return _table(reader.source).read(reader)
+_TABLE = FieldTable(_WORDS, _entries, _shape, _BACKGROUND, opens=b"", but="items images categories", find=_find)
+detect, read = _TABLE.detect, _TABLE.read
 
 
 def write(out: WrittenSet) -> None:

@@ -106,7 +106,7 @@ def _via_class(file: LabelFile, shape: Any, where: str) -> str:
     return value
 
 
-_VIA_COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
+_VIA_COLUMNS = ("region_shape_attributes", "region_attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +137,31 @@ def _via_csv(file: LabelFile) -> Iterator[Entry]:
         where = f"line {line}"
         name = row.get("filename", row.get("#filename", ""))
         entry = entries.setdefault(name, Entry(name, where, []))
-        shape, attributes = (parse(row[key].encode() or b"{}") for key in _VIA_COLUMNS[1:])
+        try:
+            shape, attributes = (parse(row.get(key, "").encode() or b"{}") for key in _VIA_COLUMNS)
+        except BadInput:
+            entry.lost += 1
+            raise
         if shape:
             entry.shapes.append(({"shape_attributes": shape, "region_attributes": attributes}, where))
 
-    take_rows(decode(file.root), file.name, file.reader.ledger, take, lambda _row: None)
+    def lose(row: Row) -> None:
+        if entry := entries.get(row.get("filename", row.get("#filename", ""))):
+            entry.lost += 1
+
+    take_rows(decode(file.root), file.name, file.reader.ledger, take, lose)
     yield from _with_via_class(file, list(entries.values()))
 
 
 VIA = _Via(
     FieldTable(
-        words=(b'"filename"', b'"regions"'),
+        words=("filename regions", "filename base64_img_data"),
         entries=_via,
         shape=_via_shape,
         background="an entry whose regions are []",
     ),
     FieldTable(
-        words=(b"region_shape_attributes", b"region_attributes"),
+        words=("region_shape_attributes",),
         entries=_via_csv,
         shape=_via_shape,
         background="a line without a region",
