@@ -8,7 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from folders import GOOD, Files, Maker, picture, read_labelled, voc
+from folders import GOOD, PATHS, Files, Maker, picture, read_labelled, voc
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -105,7 +105,7 @@ def test_round_trips(tmp_path_factory: pytest.TempPathFactory, data: list, way: 
 @pytest.mark.parametrize("to", WRITABLE)
 def test_any_format_to_any_other(make: Maker, tmp_path: Path, name: str, to: str) -> None:
     file, text = GOOD[name]
-    here = make.folder({"a.png": picture(), file: text})
+    here = make.folder({PATHS.get(name, "a.png"): picture(), file: text})
     if name == "cvat":  # images or video
         (here / file).write_text(re.sub("<track.*</track>", "", text))
     options = ReadOptions(
@@ -219,7 +219,8 @@ def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp
     options = ReadOptions(classes=("cat", "dog"))
     lost = {to: {row.kind for row in convert(here, tmp_path / to, to, options).rows} for to in WRITABLE}
     group, unused = "group-lost", "class-lost"
-    assert lost == {"csv": {unused}, "voc": {group, unused}, "yolo": {group}, "coco": {group}, "cvat": {group}}
+    both = {to: {group, unused} for to in ("voc", "labelme", "label_studio")}
+    assert lost == {"csv": {unused}, "yolo": {group}, "coco": {group}, "cvat": {group}} | both
     assert [record.group for record in make.open(tmp_path / "csv").images] == ["s1", None]
     assert make.open(tmp_path / "coco").classes == ("cat", "dog")
 

@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from folders import GOOD, Files, Maker, picture
+from folders import GOOD, PATHS, Files, Maker, picture
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -50,7 +50,7 @@ def test_label_files(tmp_path_factory: pytest.TempPathFactory, name: str) -> Non
     @given(mutated(good.encode()), st.booleans(), st.sampled_from(["error", "skip", "clip"]))
     def check(data: bytes, auto: bool, policy: str) -> None:
         make = Maker(tmp_path_factory.mktemp("fuzz"))
-        files: Files = {file: data, "a.png": PICTURE}
+        files: Files = {file: data, PATHS.get(name, "a.png"): PICTURE}
         started = time.monotonic()
         try:
             read = make.open(

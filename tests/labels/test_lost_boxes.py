@@ -24,6 +24,20 @@ SPOILED = {
     .replace("</image>", '<box label="c" xtl="1"/></image></annotations>'),
     "bbox_label_tool": "2\n1 2 3 4 cat\n5 6 7 x cat\n",
     "labelme": GOOD["labelme"][1].replace('"shapes": [', '"shapes": [{"label": "c", "points": [[1, "x"]]}, '),
+    "label_studio": GOOD["label_studio"][1].replace(
+        '"result": [',
+        '"result": [{"value": {"x": 1, "y": 2, "width": 3, "height": "x", "rectanglelabels": ["cat"]}}, ',
+    ),
+    "via": GOOD["via"][1].replace('"regions": [', '"regions": [{"shape_attributes": {"name": "rect"}}, '),
+    "createml": GOOD["createml"][1].replace('"annotations": [', '"annotations": [{"label": "cat"}, '),
+    "datumaro": GOOD["datumaro"][1].replace(
+        '"annotations": [', '"annotations": [{"type": "bbox", "label_id": 0, "bbox": [1]}, '
+    ),
+    "supervisely": GOOD["supervisely"][1].replace('"objects": [', '"objects": [{"geometryType": "bitmap"}, '),
+    "imagefolder": GOOD["imagefolder"][1].replace(
+        '[[1, 2, 3, 4]], "categories": [', '[[1], [1, 2, 3, 4]], "categories": ["cat", '
+    ),
+    "kitti": GOOD["kitti"][1].partition("DontCare")[0] + "cat 0 0 0 1 2 x 4 1 1 1 1 1 1 1\n",
     "open_images": GOOD["open_images"][1] + "a,/m/1,0.1,0.2,0.3,x\n",
     "csv": GOOD["csv"][1] + "a.png,cat,1,2,3,x,train\n",
     "article": GOOD["article"][1].replace("---", "1 0 0\n20 10 4 x\n1\n---"),

@@ -103,10 +103,49 @@ GOOD: dict[str, tuple[str, str]] = {
         '{"imagePath": "a.png", "imageHeight": 20, "imageWidth": 40, "shapes": [{"label": "c", "shape_type": '
         '"rectangle", "points": [[1, 2], [3, 4]], "flags": {}}]}',
     ),
+    "label_studio": (
+        "a.json",
+        '[{"id": 1, "data": {"image": "/data/upload/1/a.png"}, "annotations": [{"id": 1, "was_cancelled": '
+        'false, "result": [{"id": "x", "type": "rectanglelabels", "original_width": 40, "original_height": 20, '
+        '"value": {"x": 25, "y": 50, "width": 25, "height": 25, "rotation": 0, "rectanglelabels": ["cat"]}}]}]}]',
+    ),
+    "via": (
+        "a.json",
+        '{"a.png9": {"filename": "a.png", "size": 9, "regions": [{"shape_attributes": {"name": "rect", "x": 1, '
+        '"y": 2, "width": 3, "height": 4}, "region_attributes": {"class": "cat"}}], "file_attributes": {}}}',
+    ),
+    "createml": (
+        "a.json",
+        '[{"image": "a.png", "annotations": [{"label": "cat", "coordinates": '
+        '{"x": 5, "y": 6, "width": 4, "height": 2}}]}]',
+    ),
+    "datumaro": (
+        "a.json",
+        '{"dm_format_version": "1.0", "categories": {"label": {"labels": [{"name": "cat", "parent": ""}]}}, "items": '
+        '[{"id": "a", "annotations": [{"id": 0, "type": "bbox", "attributes": {"occluded": true}, "group": 0, '
+        '"label_id": 0, "bbox": [1, 2, 3, 4]}], "image": {"path": "a.png", "size": [20, 40]}}]}',
+    ),
+    "supervisely": (
+        "a.png.json",
+        '{"description": "", "tags": [], "size": {"height": 20, "width": 40}, "objects": [{"classTitle": "cat",'
+        ' "geometryType": "rectangle", "tags": [], "points": {"exterior": [[1, 2], [5, 6]], "interior": []}}]}',
+    ),
+    "imagefolder": (
+        "metadata.jsonl",
+        '{"file_name": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "categories": ["cat"]}}\n',
+    ),
+    "kitti": (
+        "a.txt",
+        "cat 0.00 1 -1.57 1.00 2.00 30.50 14.00 1.5 1.6 3.7 -16.5 2.3 58.4 -1.57\n"
+        "DontCare -1 -1 -10 5.00 6.00 7.00 8.00 -1 -1 -1 -1000 -1000 -1000 -10\n",
+    ),
+    "mot": ("gt/gt.txt", "1,1,1,2,3,4,1,1,1.0\n1,2,5,6,7,8,0,2,0.0\n"),
+    "oidv4": ("Label/a.txt", "Human face 1.5 2.0 10.25 12.0\nApple 3 4 9 9\n"),
     "open_images": ("a.csv", "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0.1,0.2,0.3,0.4\n"),
     "csv": ("a.csv", "image,label,xmin,ymin,xmax,ymax,split\na.png,cat,1,2,3,4,train\n"),
     "article": ("a.txt", "1 0 0\n10 10 4 4\n1\n0 0 1\n1 1 1 1\n0\n---\n"),
 }
+PATHS = {"mot": "img1/000001.png"}  # of that image in a folder of a format, if it is not `a.png`
 
 
 def read_labelled(path: Path, options: ReadOptions | None = None) -> LabelledSet:

@@ -11,7 +11,8 @@ from typing import Self
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.folder import IMAGE_BYTES, IMAGE_FORMATS, FolderSource, Source, ZipSource
+from humbleyolo.labels.file_names import IMAGE_FORMATS
+from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.ledger import BadInput
 
 

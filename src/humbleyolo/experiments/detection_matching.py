@@ -16,7 +16,8 @@ import numpy as np
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
 from humbleyolo.experiments.scored_labels import ScoredLabels
-from humbleyolo.labels.folder import LABEL_BYTES, is_image
+from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.folder import LABEL_BYTES
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse

@@ -76,7 +76,7 @@ def _note_losses(to: str, labelled: LabelledSet, ledger: Ledger) -> None:
         lost += [("flag-lost", f"{count} boxes are {flag}") for flag, count in sorted(flags.items())]
     if to != "csv" and groups:
         lost.append(("group-lost", f"{len(groups)} groups of images"))
-    if to in ("csv", "voc"):
+    if to in ("csv", "voc", "labelme", "label_studio"):
         lost += [("class-lost", f"class {name} has no box") for name in labelled.classes if name not in used]
     for kind, found in lost:
         ledger.note(".", BadInput(kind, found, f"{to} has no place for it"), "not written")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from humbleyolo.labels.agreement import same_boxes
-from humbleyolo.labels.folder import is_correction
+from humbleyolo.labels.file_names import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates

@@ -6,40 +6,37 @@ path in a label file leads out of it.
 
 import lzma
 import os
-import posixpath
-import re
 import stat
 import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
+from humbleyolo.labels.file_names import (
+    IMAGE_FORMATS,
+    about_all_of,
+    is_archive,
+    is_correction,
+    is_image,
+    is_labelled,
+    suffix,
+)
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.class_names import is_one_line
 
 LABEL_BYTES = 512 * 2**20  # the largest label file read; COCO's own train file is 448 MiB
 IMAGE_BYTES = 512 * 2**20
+HEAD_BYTES = 2**16  # of a file, by which formats know it
+_MOST_HEADS = 500  # kept at a time
 
-IMAGE_FORMATS = {
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".jpeg": "JPEG",
-    ".jpg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-
-_LABEL_ENDINGS = (".csv", ".data", ".json", ".names", ".txt", ".xml", ".yaml", ".yml")
-_ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
-_OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
 
@@ -61,14 +58,37 @@ class Source(ABC):
         self.left_out: list[tuple[str, str]] = []
         self.unread: frozenset[str] = frozenset()
         self.archives: tuple[str, ...] = ()
+        self._heads: dict[str, bytes] = {}
 
     @abstractmethod
+    def start(self, name: str, count: int) -> bytes:
+        """Return a file's first `count` bytes, or all if it has fewer.
+
+        Raises:
+            BadInput: If it cannot be read.
+        """
+
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
-        """Return a file's bytes.
+        """Return a file's bytes. Never takes or unpacks more than `limit`.
 
         Raises:
             BadInput: If it cannot be read, or holds more than `limit` bytes.
         """
+        data = self.start(name, limit + 1)
+        if len(data) > limit:
+            raise BadInput("too-large", f"more than {limit:,} bytes", "larger files are not read; split or shrink it")
+        return data
+
+    def head(self, name: str) -> bytes:
+        """Return a file's first `HEAD_BYTES`, kept for the next format that asks; empty if it cannot be read."""
+        if name not in self._heads:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            try:
+                self._heads[name] = self.start(name, HEAD_BYTES)
+            except BadInput:
+                self._heads[name] = b""
+        return self._heads[name]
 
     def close(self) -> None:  # noqa: B027  (a folder has nothing to close)
         """Let go of what was opened."""
@@ -79,21 +99,32 @@ class Source(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def first(self, names: Iterable[str], fits: Callable[[bytes], bool], limit: int = LABEL_BYTES) -> str:
-        """Return the first of some files whose bytes fit; empty if none does. Files that cannot be read do not."""
+    def first(self, names: Iterable[str], fits: Callable[[bytes], bool], limit: int = HEAD_BYTES) -> str:
+        """Return the first of some files whose first `limit` bytes fit; empty if none does.
+
+        Files that cannot be read do not fit.
+        """
         for name in names:
             with suppress(BadInput):
-                if fits(self.read(name, limit)):
+                data = self.head(name)
+                if fits(self.start(name, limit) if len(data) == HEAD_BYTES < limit else data):
                     return name
         return ""
 
+    @cached_property
+    def _by_suffix(self) -> dict[str, list[str]]:
+        result: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            result[suffix(name)].append(name)
+        return result
+
     def images(self) -> list[str]:
         """Names that end like an image's, sorted."""
-        return list(filter(is_image, self.names))
+        return self.ending(*IMAGE_FORMATS)
 
     def ending(self, *endings: str) -> list[str]:
         """Names with one of the extensions given (lower case, with the dot), sorted."""
-        return [name for name in self.names if suffix(name) in endings]
+        return sorted(name for one in endings for name in self._by_suffix.get(one, ()))
 
 
 def open_source(path: Path) -> Source:
@@ -127,7 +158,7 @@ def _join(path: Path, folder: "FolderSource", archives: dict[str, str]) -> Sourc
     """Return a folder with those of its archives that are read; None if none is."""
     splits = {split: f"{split}.zip" for split in SPLITS if f"{split}.zip" in archives}
     corrections = {name: name for name in archives if is_correction(name)}
-    about_all = _about_all(folder.names)
+    about_all = about_all_of(folder.names)
     separate = not about_all
     if about_all:
         why = "makes all beside it one set without archives; put that set into a sub-folder, or take the archive away"
@@ -137,47 +168,6 @@ def _join(path: Path, folder: "FolderSource", archives: dict[str, str]) -> Sourc
         return _JoinedSource(path, splits | corrections, folder, beside=False)
     chosen = archives if separate else corrections
     return _JoinedSource(path, chosen, folder, beside=True) if chosen else None
-
-
-def is_archive(name: str) -> bool:
-    """Tell a zip archive by its name."""
-    return suffix(name) == ".zip"
-
-
-def is_correction(name: str) -> bool:
-    """Tell a sub-folder or archive of corrected labels by its name."""
-    return name.lower().startswith("corrections")
-
-
-def is_image(name: str) -> bool:
-    """Tell an image by its name."""
-    return suffix(name) in IMAGE_FORMATS
-
-
-def is_labelled(name: str) -> bool:
-    """Tell by its name if a file may be an image or speak of one."""
-    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.fullmatch(posixpath.basename(name)))
-
-
-def is_about_all(name: str) -> bool:
-    """Tell by its name if a file beside sub-folders is an image, or a label file that may speak of theirs."""
-    about_one = suffix(name) in (".txt", ".yaml", ".yml") and not _OF_ALL.fullmatch(posixpath.basename(name))
-    return is_labelled(name) and not about_one
-
-
-def _about_all(names: Iterable[str]) -> str:
-    """Return the first file that makes all folders one set: one beside them, or in a folder of labels alone."""
-    alone: dict[str, str] = {}  # folder: its first label file
-    with_images = set()
-    for name in filter(is_labelled, names):
-        folder, slash, _ = name.partition("/")
-        if not slash and is_about_all(name):
-            return name
-        if slash and is_image(name):
-            with_images.add(folder)
-        elif slash:
-            alone.setdefault(folder, name)
-    return next((name for folder, name in alone.items() if folder not in with_images), "")
 
 
 class FolderSource(Source):
@@ -226,15 +216,14 @@ class FolderSource(Source):
         except OSError as error:
             self.left_out.append((name, f"cannot be looked at: {error.strerror}"))
 
-    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
-        """Return a file's bytes; see `Source.read`."""
+    def start(self, name: str, count: int) -> bytes:
+        """Return a file's first bytes; see `Source.start`."""
         try:
             with (self._path / name).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size  # asked for more, Python sets that much memory aside
-                data = file.read(min(size, limit) + 1)
+                return file.read(min(size + 1, count))
         except OSError as error:
             raise BadInput("unreadable", error.strerror or "error", "the file must be readable") from None
-        return _bounded(data, limit)
 
     def path_of(self, name: str) -> Path:
         """Return a file's absolute path."""
@@ -273,15 +262,14 @@ class ZipSource(Source):
             return "a second file of the same name; only the first is read"
         return _unsafe(name) or (_NESTED if is_archive(name) else "")
 
-    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
-        """Return a file's bytes; see `Source.read`. Never unpacks more than `limit`."""
+    def start(self, name: str, count: int) -> bytes:
+        """Return a file's first bytes; see `Source.start`."""
         try:
             with self._lock, self._zip.open(self._entries[name]) as file:
-                data = file.read(limit + 1)
+                return file.read(count)
         except _DAMAGED as error:
             why = "the archive is damaged here; export it again"
             raise BadInput("unreadable", shorten(str(error)), why) from None
-        return _bounded(data, limit)
 
     def close(self) -> None:
         """Close the archive."""
@@ -307,9 +295,11 @@ class _JoinedSource(Source):
         self.unread = folder.unread - {*archives.values()}
         self.archives = tuple(archives) if beside else ()
 
-    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
+    def start(self, name: str, count: int) -> bytes:
         first, _, file = name.partition("/")
-        return self._archives[first].read(file, limit) if first in self._archives else self._folder.read(name, limit)
+        return (
+            self._archives[first].start(file, count) if first in self._archives else self._folder.start(name, count)
+        )
 
     def close(self) -> None:
         for archive in self._archives.values():
@@ -321,17 +311,6 @@ def _has_labels(path: Path) -> bool:
     with suppress(zipfile.BadZipFile, OSError, ValueError, NotImplementedError), zipfile.ZipFile(path) as file:
         return any(is_labelled(name) and not is_image(name) for name in file.namelist())
     return False
-
-
-def suffix(name: str) -> str:
-    """Return a name's extension in lower case, with its dot."""
-    return posixpath.splitext(name)[1].lower()
-
-
-def _bounded(data: bytes, limit: int) -> bytes:
-    if len(data) > limit:
-        raise BadInput("too-large", f"more than {limit:,} bytes", "larger files are not read; split or shrink it")
-    return data
 
 
 def _unsafe(name: str) -> str:

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from humbleyolo.geometry.image_decoder import MAX_PIXELS, declared_white, to_8_bit
-from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.value_types import Exif
 from humbleyolo.storage.array_types import Uint8s

@@ -2,11 +2,12 @@
 
 import difflib
 import posixpath
+import re
 import unicodedata
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.folder import IMAGE_FORMATS, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
@@ -141,3 +142,9 @@ def _unique_composed(paths: list[str]) -> dict[str, str]:
     for path in paths:
         result[unicodedata.normalize("NFC", path)].append(path)
     return {composed: some[0] for composed, some in result.items() if len(some) == 1}
+
+
+def without_hash(path: str) -> str:
+    """Return a path whose name may begin with the hash that Label Studio puts before it: `1a2b3c4d-a.jpg`."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + re.sub(r"^[0-9a-f]{8}-(?=.)", "", name)

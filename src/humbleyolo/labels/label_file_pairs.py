@@ -7,19 +7,22 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from itertools import islice
 
-from humbleyolo.labels.folder import Source, is_image, is_labelled
+from humbleyolo.labels.file_names import is_image, is_labelled
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.image_lookup import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
+_FOLDERS |= {"image_2": "label_2"}  # KITTI
 _OTHER_FOLDERS = ("labels", "Labels", "annotations", "Annotations")  # likewise, if there is no such label
 _OTHER_TEXT = re.compile(r"((predefined_)?classes|train|valid|val|test|trainval)\.txt", re.I)
 _LOOK_AT = 200  # label files that detection opens
 
 
 def label_names(image: str) -> list[str]:
-    """Return the places where an image's label may lie: in the folder beside `images`, or with the image."""
+    """Return the places where an image's label may lie: beside `images`, with the image, or in `Label` below it."""
     stem = posixpath.splitext(image)[0]
     parts = stem.split("/")
     names = []
@@ -28,7 +31,8 @@ def label_names(image: str) -> list[str]:
             folders = dict.fromkeys([_FOLDERS[parts[place]], *_OTHER_FOLDERS])
             names = ["/".join([*parts[:place], folder, *parts[place + 1 :]]) + ".txt" for folder in folders]
             break
-    return [*names[:1], f"{stem}.txt", *names[1:]]
+    folder, slash, name = stem.rpartition("/")
+    return [*names[:1], f"{stem}.txt", *names[1:], f"{folder}{slash}Label/{name}.txt"]
 
 
 def first_label(source: Source, fits: Callable[[str], bool]) -> str:
@@ -36,8 +40,11 @@ def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     names = frozenset(source.ending(".txt"))
     if not names:
         return ""
-    labels = (label for image in source.images() if (label := _label_of(image, names)))
-    return source.first(islice(labels, _LOOK_AT), lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20)
+    labels = [*islice((label for image in source.images() if (label := _label_of(image, names))), _LOOK_AT)]
+    if not labels:
+        hashed = _hashed(names)
+        labels = [some[0] for image in source.images() for name in label_names(image) if (some := hashed.get(name))]
+    return source.first(labels[:_LOOK_AT], lambda data: fits(data.decode("utf-8-sig", "replace")), 2**20)
 
 
 def read_pairs(
@@ -60,14 +67,28 @@ def read_pairs(
 def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str, str]]:
     """Return (image, label file) for each image that has one.
 
-    An image without a label file, two images with one, and a label file without an image are mistakes.
+    An image without a label file, two images with one, and a label file without an image are mistakes. A label whose
+    name begins with a hash, as Label Studio exports them, is that of the image without, if it is the only one.
     """
     names = frozenset(reader.source.names)
     found: list[tuple[str, str]] = []
     owner: dict[str, str] = {}
     missing = []
+    hashed: dict[str, list[str]] | None = None
+    paired = 0
     for image in reader.images.paths:
         label = _label_of(image, names)
+        if label is None:
+            hashed = _hashed(names) if hashed is None else hashed
+            some = [one for name in label_names(image) for one in hashed.get(name, ()) if one not in owner]
+            if len(some) > 1:
+                why = f"may be of {', '.join(some[:3])}; take the hash off the right one's name"
+                reader.ledger.problem(
+                    image, BadInput("label-ambiguous", "no label file of its name", why), "image dropped"
+                )
+                continue
+            label = some[0] if some else None
+            paired += len(some)
         if label is None:
             missing.append(image)
         elif label in owner:
@@ -76,6 +97,9 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
         else:
             owner[label] = image
             found.append((image, label))
+    if paired:
+        why = "their names begin with a hash, which those of the images do not"
+        reader.ledger.note(".", BadInput("hash-in-name", f"{paired} label files", why), "paired by the rest")
     folders = {posixpath.dirname(label) for label in owner}
     for image in missing:
         places = label_names(image)  # best where other labels lie
@@ -112,3 +136,12 @@ def _without_image(
 
 def _label_of(image: str, names: frozenset[str]) -> str | None:
     return next((name for name in label_names(image) if name in names), None)
+
+
+def _hashed(names: frozenset[str]) -> dict[str, list[str]]:
+    """Return the labels whose names begin with a hash, by their names without it."""
+    result: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        if (rest := without_hash(name)) != name:
+            result[rest].append(name)
+    return result

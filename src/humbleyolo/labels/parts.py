@@ -8,15 +8,8 @@ from functools import partial
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.corrections import merge_copies, place_unlabelled
-from humbleyolo.labels.folder import (
-    IMAGE_BYTES,
-    LABEL_BYTES,
-    Source,
-    is_about_all,
-    is_correction,
-    is_image,
-    is_labelled,
-)
+from humbleyolo.labels.file_names import is_about_all, is_correction, is_image, is_labelled
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Ledger
@@ -70,9 +63,13 @@ class SubSource(Source):
         self.unread = frozenset(name.removeprefix(self._prefix) for name in source.unread)
         self.archives = () if folder else tuple(name for name in source.archives if f"{name}/" not in others)
 
-    def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
-        """Return a file's bytes; see `Source.read`."""
-        return self._source.read(self._prefix + name, limit)
+    def start(self, name: str, count: int) -> bytes:
+        """Return a file's first bytes; see `Source.start`."""
+        return self._source.start(self._prefix + name, count)
+
+    def head(self, name: str) -> bytes:
+        """Return a file's first bytes, kept in the whole source; see `Source.head`."""
+        return self._source.head(self._prefix + name)
 
 
 def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], Evidence]) -> list[Part]:

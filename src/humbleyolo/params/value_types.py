@@ -14,8 +14,9 @@ Name = Annotated[str, Field(min_length=1)]
 Strength = Annotated[float, Field(ge=0, lt=1)]
 Mirrored = Literal["none", "horizontal", "both"]
 LabelFormat = Literal[
-    "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "open_images", "csv", "article"
-]  # each has a row in `labels/formats/registry.py`
+    "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "label_studio", "via", "createml", "datumaro",
+    "supervisely", "imagefolder", "kitti", "mot", "oidv4", "open_images", "csv", "article"
+]  # fmt: skip  # each has a row in `labels/formats/registry.py`
 ArticleMistake = Literal[
     "size_from_prediction", "empty_untaught", "square_for_abs", "mixed_units", "iou_gradient", "none_responsible"
 ]  # fmt: skip

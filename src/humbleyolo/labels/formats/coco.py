@@ -29,7 +29,7 @@ _OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(_files(source), lambda data: b'"images"' in data and b'"categories"' in data)
+    name = source.first(_files(source), lambda data: b'"images"' in data and b'"categories"' in data, LABEL_BYTES)
     return f"{name} is JSON with images and categories" if name else ""
 
 

@@ -1,12 +1,13 @@
-"""A plain CSV: a line a box, corners in pixels.
+"""CSV tables of boxes: a line a box.
 
     image,label,xmin,ymin,xmax,ymax
     a.jpg,cat,10,20,30.5,40
     empty.jpg,,,,,              background, declared
 
-More columns are read if they are there: `width`, `height`, `split`, `group`, and the flags `crowd`,
-`difficult`, `occluded`, `truncated`; others are ignored. `filename` stands for `image`, and `class` for
-`label`, as TensorFlow's tools write them.
+These are the project's own columns. More are read if they are there: `width`, `height`, `split`, `group`, and the
+flags `crowd`, `difficult`, `occluded`, `truncated`; others are ignored. `filename` stands for `image`, and `class`
+for `label`, as TensorFlow's tools write them. `csv_columns` knows other tables; a note says how they are read. A
+table of two columns, a name and a number, orders the classes or names their numbers.
 """
 
 import csv
@@ -14,98 +15,195 @@ import io
 import posixpath
 from collections import Counter
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
+from humbleyolo.labels.formats.csv_columns import OWN, Columns, map_columns, settle, to_corners
+from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
-from humbleyolo.labels.parsing.text import parse_flag, parse_number, parse_size
+from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
+from humbleyolo.storage.array_types import Floats
 
 IMAGES = "images"
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_NEEDED = ("image", "label", *_CORNERS)
-_ALIASES = {"filename": "image", "class": "label"}
+_MOST_OPENED = 50  # images opened to tell two readings apart
 
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(
-        source.ending(".csv"), lambda data: {*_NEEDED} <= {_ALIASES.get(one, one) for one in header_of(data)}
-    )
-    return f"{name} has the columns {', '.join(_NEEDED)}" if name else ""
+    for name in source.ending(".csv"):
+        if columns := _columns_of(source.head(name)):
+            return f"{name} has the columns {', '.join(OWN)}" if columns.own else f"{name} has columns of boxes"
+    return ""
+
+
+def _columns_of(head: bytes) -> Columns | None:
+    """Return the columns of a table of boxes, also of one that leaves two readings."""
+    text = head.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    if len(head) >= HEAD_BYTES:
+        text = text.rpartition("\n")[0]
+    try:
+        return map_columns(text)
+    except BadInput:
+        return Columns("", "", (), ())
 
 
 def read(reader: SourceReader) -> UncheckedSet:
     """Return the images of every such table; see `registry.Format`."""
-    images: dict[tuple[str, str], UncheckedImage] = {}
-    lost: Counter[tuple[str, str]] = Counter()
+    result = UncheckedSet(background="a line that holds its name alone: name,,,,,")
+    tables: list[str] = []
+    names: dict[str, str] = {}  # by number
     for name in reader.source.ending(".csv"):
+        if _columns_of(reader.source.head(name)):
+            tables.append(name)
+        elif len(header := header_of(reader.source.head(name))) == 2:
+            with reader.ledger.reporting(name, "file dropped"):
+                names |= _class_table(reader.text(name, LABEL_BYTES))
+        elif "xmin" in ",".join(header):
+            with reader.ledger.reporting(name, "file dropped", "line 1"):
+                missing = [key for key in OWN if key not in header]
+                hint = "; separate by commas" if any(mark in "".join(header) for mark in ";\t") else ""
+                raise BadInput("csv", f"no column {', '.join(missing)}", f"needed: {','.join(OWN)}{hint}")
+        else:
+            found = f"columns {shorten(', '.join(header))}"
+            reader.ledger.note(name, BadInput("csv", found, "no image with a box is among them"), "not read")
+    for name in tables:
         with reader.ledger.reporting(name, "file dropped"):
             text = reader.text(name, LABEL_BYTES)
-            if "xmin" in text.split("\n", 1)[0]:
-                take = partial(_take, reader, name, images, lost)
-                take_rows(text, name, reader.ledger, take, partial(_lose, reader, name, lost))
-    for key, image in images.items():
-        image.lost = lost[key]
-    return UncheckedSet(list(images.values()), background="a line that holds its name alone: name,,,,,")
+            columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2].rpartition("\n")[0])
+            if columns is None:
+                raise BadInput("csv", "other columns further down", "each line must have the columns of the first")
+            result.images += _Table(reader, name, columns, names).read(text)
+    labels = {box.label for image in result.images for box in image.boxes}
+    if names and labels <= {*names.values()}:
+        result.classes = tuple(names.values())
+    return result
 
 
-def _named(reader: SourceReader, name: str, row: Row) -> str:
-    here = posixpath.dirname(name)
-    return reader.images.find(row["image"], here, f"{here}/images".strip("/"))
-
-
-def _lose(reader: SourceReader, name: str, lost: Counter[tuple[str, str]], raw: Row) -> None:
-    """Count the box of a line that cannot be read, if its image is known."""
-    row = {_ALIASES.get(key, key): value for key, value in raw.items()}
-    with suppress(BadInput, KeyError):
-        lost[name, _named(reader, name, row)] += 1
-
-
-def _take(
-    reader: SourceReader,
-    name: str,
-    images: dict[tuple[str, str], UncheckedImage],
-    lost: Counter[tuple[str, str]],
-    line: int,
-    raw: Row,
-) -> None:
+def _class_table(text: str) -> dict[str, str]:
+    """Return the names by number of a table of two columns, in the order of the numbers; empty if it is none."""
     try:
-        _add(reader, name, images, line, {_ALIASES.get(key, key): value for key, value in raw.items()})
-    except BadInput:
-        _lose(reader, name, lost, raw)
-        raise
+        rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == 2]
+    except csv.Error as error:
+        raise BadInput("csv", shorten(str(error)), "must be CSV: a name and a number a line") from None
+    pairs = [row if row[0].strip().isdecimal() else row[::-1] for row in rows]
+    found = {number.strip(): name.strip() for number, name in pairs if number.strip().isdecimal()}
+    return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0])))
 
 
-def _add(reader: SourceReader, name: str, images: dict[tuple[str, str], UncheckedImage], line: int, row: Row) -> None:
-    missing = [key for key in _NEEDED if key not in row]
-    if missing:
-        raise BadInput("csv", f"no column {', '.join(missing)}", f"needed: {','.join(_NEEDED)}")
-    path = _named(reader, name, row)
-    image = images.get((name, path))
-    if image is None:
-        image = images[name, path] = UncheckedImage(name, path, f"line {line}")
-        image.width, image.height = (
-            parse_size(row[key], key) if row.get(key) else None for key in ("width", "height")
-        )
-        image.group = row.get("group") or None
-        splits = (row["split"],) if row.get("split") else splits_in(name)
-        if splits and splits[0] not in SPLITS:
-            raise BadInput("unknown-split", shorten(splits[0]), "split must be train, val or test")
-        image.splits = splits
-    for key, known in (("split", image.splits[0] if image.splits else None), ("group", image.group)):
-        if row.get(key) and row[key] != known:
-            why = f"{image.where} says {shorten(known)}; an image has one"
-            raise BadInput("csv", f"{key} {shorten(row[key])}", why)
-    if not row["label"] and not any(row[key] for key in _CORNERS):
-        return
-    left, top, right, bottom = (parse_number(row[key].strip(), key) for key in _CORNERS)
-    flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
-    image.boxes.append(UncheckedBox(f"line {line}", row["label"], (left, top, right, bottom), flags))
+@dataclass(slots=True)
+class _Line:
+    """A box as its line says."""
+
+    image: UncheckedImage
+    box: UncheckedBox
+    numbers: list[float]
+
+
+class _Table:
+    """One table of boxes. `names` are those of class numbers, if another table has them."""
+
+    def __init__(self, reader: SourceReader, name: str, columns: Columns, names: dict[str, str]) -> None:
+        self.reader, self.name, self.columns = reader, name, columns
+        self.here = posixpath.dirname(name)
+        told = reader.options.classes
+        self.names = dict(zip(map(str, range(len(told))), told, strict=True)) or names
+        self.images: dict[str, UncheckedImage] = {}
+        self.lost: Counter[str] = Counter()
+        self.lines: list[_Line] = []
+
+    def read(self, text: str) -> list[UncheckedImage]:
+        """Return the images.
+
+        Raises:
+            BadInput: If the classes have no names, or the numbers two readings.
+        """
+        columns = self.columns
+        if (not columns.label and len(self.names) != 1) or (columns.numbered and not self.names):
+            found = "only class numbers" if columns.numbered else "no column of classes"
+            fix = "give classes in the order of the numbers" if columns.numbered else "give its one class in classes"
+            raise BadInput("no-class-names", found, fix)
+        take_rows(text, self.name, self.reader.ledger, self._take, self._lose, columns.header)
+        boxes = np.array([line.numbers for line in self.lines], np.float64).reshape(-1, 4)
+        settle(columns, boxes, self._sizes)
+        if not columns.own:
+            why = "known by their names, or by what they hold"
+            self.reader.ledger.note(self.name, BadInput("csv-columns", str(columns), why), "read so")
+        for line, corners in zip(self.lines, to_corners(boxes, columns.readings[0]).tolist(), strict=True):
+            line.image.boxes.append(replace(line.box, corners=tuple(corners)))
+        for path, image in self.images.items():
+            image.lost, image.relative, image.slack = self.lost[path], columns.relative, 1e-6 * columns.relative
+        return list(self.images.values())
+
+    def _named(self, row: Row) -> str:
+        wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))
+        if self.columns.own or "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS:
+            return self.reader.images.find(wanted, *folders, moved=not self.columns.own)
+        return self.reader.images.stem(wanted, *folders)
+
+    def _lose(self, row: Row) -> None:
+        """Count the box of a line that cannot be read, if its image is known."""
+        with suppress(BadInput, KeyError):
+            self.lost[self._named(row)] += 1
+
+    def _take(self, line: int, row: Row) -> None:
+        try:
+            self._add(line, row)
+        except BadInput:
+            self._lose(row)
+            raise
+
+    def _add(self, line: int, row: Row) -> None:
+        path = self._named(row)
+        image = self.images.get(path)
+        if image is None:
+            image = self.images[path] = UncheckedImage(self.name, path, f"line {line}")
+            width, height = self.columns.size or ("", "")
+            image.width = parse_size(row[width], width) if row.get(width) else None
+            image.height = parse_size(row[height], height) if row.get(height) else None
+            image.group = row.get("group") or None
+            image.splits = (row["split"],) if row.get("split") else splits_in(self.name)
+            if image.splits and image.splits[0] not in SPLITS:
+                raise BadInput("unknown-split", shorten(image.splits[0]), "split must be train, val or test")
+        for key, known in (("split", image.splits[0] if image.splits else None), ("group", image.group)):
+            if row.get(key) and row[key] != known:
+                why = f"{image.where} says {shorten(known)}; an image has one"
+                raise BadInput("csv", f"{key} {shorten(row[key])}", why)
+        label = row[self.columns.label] if self.columns.label else next(iter(self.names.values()))
+        texts = self.columns.texts(row)
+        if not any(texts) and (not label or not self.columns.label):
+            return
+        flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
+        box = UncheckedBox(f"line {line}", self._class_name(label), (0.0, 0.0, 0.0, 0.0), flags)
+        self.lines.append(_Line(image, box, self.columns.numbers(texts)))
+
+    def _class_name(self, label: str) -> str:
+        if not self.columns.numbered:
+            return label
+        number = label.strip().removesuffix(".0")
+        if number not in self.names:
+            allowed = f"0 to {len(self.names) - 1}: {shorten(', '.join(self.names.values()))}"
+            raise BadInput("unknown-class", f"class {shorten(label)}", f"allowed: {allowed}")
+        return self.names[number]
+
+    def _sizes(self) -> Floats:
+        """Return the width and height of each box's image, (M, 2); NaN for those that are not known or opened."""
+        opened: dict[str, tuple[float, float]] = {}
+        for image in {line.image.path: line.image for line in self.lines}.values():
+            opened[image.path] = image.width or np.nan, image.height or np.nan
+            if not (image.width and image.height) and len(opened) <= _MOST_OPENED:
+                with suppress(BadInput):
+                    data = self.reader.source.read(image.path, IMAGE_BYTES)
+                    height, width = upright_size(data, self.reader.options.exif)
+                    opened[image.path] = width or np.nan, height or np.nan
+        return np.array([opened[line.image.path] for line in self.lines], np.float64)
 
 
 def write(out: WrittenSet) -> None:
@@ -114,7 +212,7 @@ def write(out: WrittenSet) -> None:
     group = ["group"] if any(item.image.group for item in out.items) else []
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*_NEEDED, "width", "height", "split", *group, *flags])
+    writer.writerow([*OWN, "width", "height", "split", *group, *flags])
     for item in out.items:
         image = item.image
         tail = [image.width, image.height, item.split or "", *(image.group or "" for _ in group)]

@@ -1,10 +1,9 @@
 """CVAT's shapes, in images and in tracks alike, and the boxes around them."""
 
-import math
 import re
 
 from humbleyolo.labels.formats.masks import points_corners
-from humbleyolo.labels.formats.shapes import around_turned, note_turned
+from humbleyolo.labels.formats.shapes import around_ellipse, around_turned, note_no_area, note_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.text import parse_number
@@ -36,8 +35,7 @@ def read_corners(shape: Element, file: str, reader: SourceReader) -> Corners | N
         closed = len(points) > 6 and points[:2] == points[-2:]
         if shape.tag == "polygon" or closed:
             return points_corners(points, shape.where)
-        why = "has no area; only shapes with one are read"
-        reader.ledger.note(file, BadInput("not-a-box", f"<{shape.tag}>", why, shape.where), "not read")
+        note_no_area(f"<{shape.tag}>", shape.where, file, reader.ledger)
         return None
     if shape.tag == "ellipse":
         return _around_ellipse(shape, angle, file, reader)
@@ -63,9 +61,7 @@ def _around_ellipse(shape: Element, angle: float, file: str, reader: SourceReade
     x, y, across, down = (shape.number(name) for name in ("cx", "cy", "rx", "ry"))
     if angle:
         note_turned(f"rotation {angle:g}", shape.where, file, reader.ledger)
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    across, down = math.hypot(across * cos, down * sin), math.hypot(across * sin, down * cos)
-    return x - across, y - down, x + across, y + down
+    return around_ellipse(x, y, across, down, angle)
 
 
 def read_flags(box: Element) -> frozenset[str]:

@@ -7,18 +7,22 @@ files. Points and lines have no area: they are left out, with a note; other shap
 through `..` as long as it stays inside the folder.
 """
 
+import json
 import math
 import posixpath
 from typing import Any
 
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.masks import points_corners
-from humbleyolo.labels.formats.shapes import note_turned, one_box_per_group
+from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_per_group
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
+from humbleyolo.labels.writing import WrittenSet
 
+IMAGES = "images"
+_VERSION = "5.4.1"  # of LabelMe, whose fields are written
 _TURNED = ("oriented_rectangle", "rotation", "quadrilateral")
 _BOXED = ("rectangle", "polygon", "circle", "mask", *_TURNED)
 _NO_AREA = ("point", "points", "line", "linestrip")
@@ -28,7 +32,7 @@ _LOOK_AT = 5  # files that detection opens
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
     names = source.ending(".json")[:_LOOK_AT]
-    name = source.first(names, lambda data: b'"shapes"' in data and b'"imagePath"' in data)
+    name = source.first(names, lambda data: b'"shapes"' in data and b'"imagePath"' in data, IMAGE_BYTES)
     return f"{name} is JSON with shapes and imagePath" if name else ""
 
 
@@ -44,10 +48,9 @@ def read(reader: SourceReader) -> UncheckedSet:
 
 def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
     where = "the file"
-    wanted = get(root, "imagePath", str, where)
     image = UncheckedImage(
         label_file=name,
-        path=reader.images.find_own(wanted, name, posixpath.dirname(name), "images"),
+        path=_path(reader, name, root),
         height=get_size(root, "imageHeight", where),
         width=get_size(root, "imageWidth", where),
         splits=splits_of_folder(name),
@@ -58,14 +61,27 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
         with reader.ledger.reporting(name, "box dropped", place), image.losing():
             kind = get(shape, "shape_type", str, place, "polygon")
             if kind in _NO_AREA:
-                why = "has no area; only shapes with one are read"
-                reader.ledger.note(name, BadInput("not-a-box", shorten(kind), why, place), "not read")
+                note_no_area(shorten(kind), place, name, reader.ledger)
                 continue
             shapes.append((_box(kind, shape, place), get(shape, "group_id", (int, str), place, None)))
             if kind in _TURNED:
                 note_turned(kind, place, name, reader.ledger)
     image.boxes = one_box_per_group(shapes, name, reader.ledger)
     return image
+
+
+def _path(reader: SourceReader, name: str, root: Any) -> str:
+    """Return the path of the image. A path of the machine where it was labelled counts by its last name."""
+    wanted = get(root, "imagePath", str, "the file").replace("\\", "/")
+    if wanted.startswith("/") or wanted[1:2] == ":":
+        wanted = posixpath.basename(wanted)
+    try:
+        return reader.images.find_own(wanted, name, posixpath.dirname(name), "images")
+    except BadInput as error:
+        if error.kind != "image-missing" or not root.get("imageData"):
+            raise
+        why = "its picture is inside the JSON alone (imageData): let `labelme_export_json` write it, or save it as"
+        raise BadInput(error.kind, error.what, f"{why} {posixpath.basename(wanted)} beside the JSON") from None
 
 
 def _box(kind: str, shape: Any, place: str) -> UncheckedBox:
@@ -89,3 +105,29 @@ def _corners(kind: str, points: list[Any], where: str) -> Corners:
     (x, y), (on_x, on_y) = points
     radius = math.hypot(on_x - x, on_y - y)
     return x - radius, y - radius, x + radius, y + radius
+
+
+def write(out: WrittenSet) -> None:
+    """Write a JSON file an image: beside the images, or in a folder with the name of their split."""
+    for item in out.items:
+        image, folder = item.image, item.split or IMAGES
+        shapes = [
+            {
+                "label": label,
+                "points": [box[:2], box[2:]],
+                "group_id": None,
+                "shape_type": "rectangle",
+                "flags": dict.fromkeys(sorted(flags), True),
+            }
+            for box, label, flags in zip(image.boxes.tolist(), image.labels, image.flags, strict=True)
+        ]
+        path = f"../{IMAGES}/{item.name}" if item.split else item.name
+        content: dict[str, Any] = {
+            "version": _VERSION,
+            "flags": {},
+            "shapes": shapes,
+            "imagePath": path,
+            "imageData": None,
+        }
+        content |= {"imageHeight": image.height, "imageWidth": image.width}
+        out.text(f"{folder}/{item.stem}.json", json.dumps(content, ensure_ascii=False, indent=1) + "\n")

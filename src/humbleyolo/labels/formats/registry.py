@@ -4,11 +4,26 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from humbleyolo.errors import UserError
 from humbleyolo.labels.agreement import agreed, read_set
 from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.formats import article, bbox_label_tool, coco, csv_table, cvat, labelme, open_images, voc, yolo
+from humbleyolo.labels.formats import (
+    article,
+    bbox_label_tool,
+    coco,
+    csv_table,
+    cvat,
+    json_formats,
+    label_studio,
+    labelme,
+    mot,
+    open_images,
+    text_tables,
+    via,
+    voc,
+    yolo,
+)
+from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import find_parts, names_for, refuse_unlabelled, unite
@@ -55,25 +70,33 @@ FORMATS: dict[str, Row] = {
     "cvat": Row("CVAT for images 1.1 and for video 1.1 XML", cvat),
     "bbox_label_tool": Row("BBox-Label-Tool text", bbox_label_tool),
     "labelme": Row("LabelMe JSON", labelme),
+    "label_studio": Row("Label Studio JSON and JSON-MIN", label_studio),
+    "via": Row("VIA JSON and CSV", via.VIA),
+    "createml": Row("CreateML JSON", json_formats.CREATEML),
+    "datumaro": Row("Datumaro JSON", json_formats.DATUMARO),
+    "supervisely": Row("Supervisely's ann/ and img/", json_formats.SUPERVISELY),
+    "imagefolder": Row("Hugging Face imagefolder: metadata.jsonl with objects", json_formats.IMAGEFOLDER),
+    "kitti": Row("KITTI text: image_2/ and label_2/", text_tables.KITTI),
+    "mot": Row("MOT: gt/gt.txt and img1/", mot),
+    "oidv4": Row("OIDv4 ToolKit's Label/", text_tables.OIDV4),
     "open_images": Row("Open Images CSV", open_images),
-    "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax", csv_table),
+    "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax, and others by their columns", csv_table),
     "article": Row("the article's Images/ and Labels/", article),
 }
-WRITABLE: dict[str, WritableFormat] = {"voc": voc, "yolo": yolo, "coco": coco, "cvat": cvat, "csv": csv_table}
+WRITABLE: dict[str, WritableFormat] = {
+    "voc": voc,
+    "yolo": yolo,
+    "coco": coco,
+    "cvat": cvat,
+    "csv": csv_table,
+    "labelme": labelme,
+    "label_studio": label_studio,
+}
 
 
 def _detect(source: Source) -> dict[str, str]:
     """Return the formats that the source fits, and the evidence for each."""
     return {name: why for name, row in FORMATS.items() if (why := row.module.detect(source))}
-
-
-def _unknown(source: Source) -> UserError:
-    counts = f"{len(source.names)} files, {len(source.images())} of them images"
-    if source.left_out:
-        name, reason = source.left_out[0]
-        counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
-    known = "\n  ".join(f"{name}: {row.title}" for name, row in FORMATS.items())
-    return UserError(f"{source.name}: no known labels among {counts}. Known formats:\n  {known}")
 
 
 def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet:
@@ -107,7 +130,7 @@ def _read(
     """Read a source that is one labelled set; `names` are those of its class numbers, if the person gave any."""
     reading = replace(options, classes=names)
     if not fits:
-        raise _unknown(source)
+        raise unknown(source, {name: row.title for name, row in FORMATS.items()})
     if len(fits) > 1:
         sets = [read_set(name, why, FORMATS[name].module.read, source, reading) for name, why in fits.items()]
         one = agreed(source, sets, options, ledger)

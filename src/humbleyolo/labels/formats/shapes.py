@@ -24,6 +24,19 @@ def around_turned(corners: Corners, degrees: float, where: str, file: str, ledge
     return x - across, y - down, x + across, y + down
 
 
+def around_ellipse(x: float, y: float, across: float, down: float, degrees: float = 0.0) -> Corners:
+    """Return the box around an ellipse by its centre, its radii, and the turn about its centre."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    wide, high = math.hypot(across * cos, down * sin), math.hypot(across * sin, down * cos)
+    return x - wide, y - high, x + wide, y + high
+
+
+def note_no_area(kind: str, where: str, file: str, ledger: Ledger) -> None:
+    """Note that a shape, such as a point, is left out because it has no area."""
+    why = "has no area; only shapes with one are read"
+    ledger.note(file, BadInput("not-a-box", kind, why, where), "not read")
+
+
 def note_turned(found: str, where: str, file: str, ledger: Ledger) -> None:
     """Note that a box is not upright in its label file."""
     ledger.note(file, BadInput("rotated-box", found, "boxes here are upright", where), "the box around it taken")

@@ -39,7 +39,7 @@ _LOOK_AT = 5  # files that detection opens
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: bool(_ROOT.search(data[:4096])), TEXT_BYTES)
+    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: bool(_ROOT.search(data[:4096])))
     return f"{name} is XML with <annotation>" if name else ""
 
 

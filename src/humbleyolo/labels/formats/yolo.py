@@ -21,7 +21,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
-from humbleyolo.labels.folder import Source, suffix
+from humbleyolo.labels.file_names import suffix
+from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs

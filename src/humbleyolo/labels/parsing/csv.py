@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 
@@ -12,16 +12,22 @@ _FIELD = 10_000  # characters in one field
 
 
 def take_rows(
-    text: str, file: str, ledger: Ledger, take: Callable[[int, Row], None], lose: Callable[[Row], None]
+    text: str,
+    file: str,
+    ledger: Ledger,
+    take: Callable[[int, Row], None],
+    lose: Callable[[Row], None],
+    header: Sequence[str] = (),
 ) -> None:
     """Give each row to `take`, with its line; report what is wrong, and rows for which it raises BadInput.
 
     `lose` gets the row, as far as it goes, in place of `take` if its columns are too many or too few.
     Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
-    that is missing or names a column twice, and quotes that do not end, drop the rest of the file.
+    that is missing or names a column twice, and quotes that do not end, drop the rest of the file. `header` names
+    the columns of a file whose first line does not.
     """
     with ledger.reporting(file, "rest of the file dropped"):
-        for line, row, error in _rows(text):
+        for line, row, error in _rows(text, header):
             with ledger.reporting(file, "line dropped", f"line {line}"):
                 if error:
                     lose(row)
@@ -29,11 +35,11 @@ def take_rows(
                 take(line, row)
 
 
-def _rows(text: str) -> Iterator[tuple[int, Row, BadInput | None]]:
+def _rows(text: str, given: Sequence[str]) -> Iterator[tuple[int, Row, BadInput | None]]:
     reader = csv.reader(io.StringIO(text), strict=True)
     csv.field_size_limit(_FIELD)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = list(given) or [name.strip() for name in next(reader, [])]
         if len(header) < 2:
             hint = "; separate by commas" if any(mark in "".join(header) for mark in ";\t") else ""
             raise BadInput("csv", shorten(",".join(header)), f"the first line must name the columns{hint}", "line 1")

@@ -1,0 +1,66 @@
+"""Images, label files and archives, told by their names."""
+
+import posixpath
+import re
+from collections.abc import Iterable
+
+IMAGE_FORMATS = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+
+_LABEL_ENDINGS = (".csv", ".data", ".json", ".jsonl", ".names", ".txt", ".xml", ".yaml", ".yml")
+_ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
+_OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
+
+
+def suffix(name: str) -> str:
+    """Return a name's extension in lower case, with its dot."""
+    return posixpath.splitext(name)[1].lower()
+
+
+def is_archive(name: str) -> bool:
+    """Tell a zip archive by its name."""
+    return suffix(name) == ".zip"
+
+
+def is_correction(name: str) -> bool:
+    """Tell a sub-folder or archive of corrected labels by its name."""
+    return name.lower().startswith("corrections")
+
+
+def is_image(name: str) -> bool:
+    """Tell an image by its name."""
+    return suffix(name) in IMAGE_FORMATS
+
+
+def is_labelled(name: str) -> bool:
+    """Tell by its name if a file may be an image or speak of one."""
+    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.fullmatch(posixpath.basename(name)))
+
+
+def is_about_all(name: str) -> bool:
+    """Tell by its name if a file beside sub-folders is an image, or a label file that may speak of theirs."""
+    about_one = suffix(name) in (".txt", ".yaml", ".yml") and not _OF_ALL.fullmatch(posixpath.basename(name))
+    return is_labelled(name) and not about_one
+
+
+def about_all_of(names: Iterable[str]) -> str:
+    """Return the first file that makes all folders one set: one beside them, or in a folder of labels alone."""
+    alone: dict[str, str] = {}  # folder: its first label file
+    with_images = set()
+    for name in filter(is_labelled, names):
+        folder, slash, _ = name.partition("/")
+        if not slash and is_about_all(name):
+            return name
+        if slash and is_image(name):
+            with_images.add(folder)
+        elif slash:
+            alone.setdefault(folder, name)
+    return next((name for folder, name in alone.items() if folder not in with_images), "")

@@ -1,0 +1,76 @@
+"""The message for a folder in no known format: files that may be labels, and the format that is nearest."""
+
+import re
+from collections.abc import Mapping
+
+from humbleyolo.errors import UserError
+from humbleyolo.labels.file_names import is_image, is_labelled, suffix
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.csv_columns import fold
+from humbleyolo.labels.label_file_pairs import label_names
+from humbleyolo.labels.ledger import shorten
+from humbleyolo.labels.parsing.csv import header_of
+
+_SHOWN = 5  # files, and words of each
+_SIGNS: dict[str, str] = {  # words that files of a format hold
+    "coco": "images categories annotations image_id category_id bbox file_name",
+    "labelme": "shapes imagePath imageData shape_type points",
+    "label_studio": "annotations data result value rectanglelabels annotation_id annotator",
+    "via": "filename regions shape_attributes region_attributes region_shape_attributes",
+    "createml": "image annotations coordinates label",
+    "datumaro": "items categories label_id dm_format_version annotations",
+    "supervisely": "objects classTitle geometryType exterior size tags",
+    "imagefolder": "file_name objects bbox categories",
+    "voc": "annotation object bndbox xmin filename",
+    "cvat": "annotations track box xtl image meta",
+    "open_images": "ImageID LabelName XMin XMax YMin YMax",
+    "csv": "image filename label class xmin ymin xmax ymax bbox",
+}
+_KINDS = {".xml": ("voc", "cvat"), ".csv": ("csv", "open_images", "via"), ".jsonl": ("imagefolder",)}
+
+
+def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
+    """Return the error for a source in none of the formats, whose titles are given by name."""
+    images = source.images()
+    counts = f"{len(source.names)} files, {len(images)} of them images"
+    if source.left_out:
+        name, reason = source.left_out[0]
+        counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
+    lines = [f"{source.name}: no known labels among {counts}."]
+    found = [name for name in source.names if is_labelled(name) and not is_image(name)]
+    words = {name: _words(source, name) for name in found[:_SHOWN]}
+    if found:
+        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        shown = (f"{name} ({some[0]})" for name, some in words.items())
+        lines.append(f"  Files that may be labels: {'; '.join(shown)}{more}.")
+    if images:
+        lines.append(f"  A text of {images[0]} was looked for in {', '.join(label_names(images[0]))}.")
+    if near := _nearest(words):
+        lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
+    lines.append("  Export the labels as COCO, Pascal VOC or YOLO, or say the format with `format`. Known formats:")
+    return UserError("\n".join([*lines, *(f"  {name}: {title}" for name, title in titles.items())]))
+
+
+def _words(source: Source, name: str) -> tuple[str, set[str]]:
+    """Return what a message shows of a file, and the words in its beginning."""
+    head = source.head(name)
+    if suffix(name) == ".csv":
+        columns = header_of(head)
+        return f"columns {shorten(', '.join(columns))}", {fold(column) for column in columns}
+    text = head.decode("utf-8-sig", "replace")
+    if suffix(name) in (".json", ".jsonl"):
+        keys = dict.fromkeys(re.findall(r'"([\w-]{1,40})"\s*:', text))
+        return f"keys {', '.join([*keys][: 2 * _SHOWN]) or 'none'}", {fold(key) for key in keys}
+    return f"begins with {shorten(text[:60])}", {fold(word) for word in re.findall(r"[\w-]{1,40}", text)}
+
+
+def _nearest(words: Mapping[str, tuple[str, set[str]]]) -> str:
+    """Return the format most of whose words the files hold; empty if none holds two."""
+    best = (1.0, "")
+    for name, (_, some) in words.items():
+        kinds = _KINDS.get(suffix(name)) or (() if suffix(name) != ".json" else tuple(_SIGNS))
+        for kind in kinds:
+            signs = {fold(sign) for sign in _SIGNS[kind].split()}
+            if len(signs & some) >= 2:
+                best = max(best, (1 + len(signs & some) / len(signs), kind))
+    return best[1]

@@ -1,0 +1,168 @@
+"""CSV tables of other tools: columns known by name and by content."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from humbleyolo.errors import ProblemsError
+
+PICTURES: Files = {"images/a.png": picture(0), "images/b.png": picture(1)}  # 40 x 20
+GEOMETRIES = {
+    "corners": lambda b: [*b],
+    "ltwh": lambda b: [b[0], b[1], b[2] - b[0], b[3] - b[1]],
+    "centre": lambda b: [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]],
+}
+NAMED = [
+    ("x_min,y_min,x_max,y_max", "corners"),
+    ("XMin,YMin,XMax,YMax", "corners"),
+    ("x1,y1,x2,y2", "corners"),
+    ("left,top,right,bottom", "corners"),
+    ("bbox_x,bbox_y,bbox_width,bbox_height", "ltwh"),
+    ("left,top,width,height", "ltwh"),
+    ("x_min,y_min,w,h", "ltwh"),
+    ("x_center,y_center,width,height", "centre"),
+    ("cx,cy,w,h", "centre"),
+    ("x,y,w,h", "ltwh"),
+    ("x,y,width,height", "centre"),
+    ("bbox", "ltwh"),
+    ("bbox", "corners"),
+    ("bbox_cxcywh", "centre"),
+]
+# One box in the upper left corner, one in the lower right: no other reading of them fits.
+CORNERS = [(0.0, 0.0, 4.0, 3.0), (30.0, 12.0, 40.0, 20.0)]
+
+
+def mistake(make: Maker, files: Files, **options: object) -> str:
+    """The kind of the one mistake."""
+    [row] = [row for row in make.findings(files, **options) if row.severity == "error"]
+    return row.kind
+
+
+def table(header: str, rows: Sequence[Sequence[object]]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([header.split(","), *rows] if header else rows)
+    return file.getvalue()
+
+
+def rows_of(names: str, geometry: str, boxes: Sequence[Sequence[float]], scale: Sequence[float] = (1, 1)) -> list:
+    places = [GEOMETRIES[geometry](np.array(box) / [*scale, *scale]) for box in boxes]
+    return [[str([float(x) for x in place])] if "," not in names else [float(x) for x in place] for place in places]
+
+
+@pytest.mark.parametrize("image", ["image_id", "filename", "image_path"])
+@pytest.mark.parametrize(("names", "geometry"), NAMED)
+def test_columns_by_name(make: Maker, names: str, geometry: str, image: str) -> None:
+    name = "a" if image == "image_id" else "data/far/images/a.png"
+    rows = [[name, *place, "cat"] for place in rows_of(names, geometry, CORNERS)]
+    data = make.read({**PICTURES, "l.csv": table(f"{image},{names},class_name", [*rows, ["b.png", *rows[0][1:]]])})
+    assert data.format == "csv"
+    assert np.allclose(data.images[0].boxes, CORNERS)
+    assert [row.kind for row in data.ledger.rows] == ["csv-columns"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([one for one in NAMED if one[0] not in ("x,y,w,h", "x,y,width,height", "bbox")]),
+    st.lists(st.tuples(*[st.floats(0.01, 0.49)] * 4), min_size=1, max_size=4, unique=True),
+    st.booleans(),
+)
+def test_any_boxes_in_pixels_or_fractions(
+    tmp_path_factory: pytest.TempPathFactory, named: tuple[str, str], some: list, fractions: bool
+) -> None:
+    names, geometry = named
+    boxes = [(x * 40, y * 20, 40 * (0.5 + z), 20 * (0.5 + w)) for x, y, z, w in some]
+    rows = rows_of(names, geometry, boxes, (40, 20) if fractions else (1, 1))
+    text = table(f"file_name,{names},label", [["a.png", *place, "cat"] for place in rows])
+    data = Maker(tmp_path_factory.mktemp("csv")).read({"a.png": picture(), "l.csv": text})
+    assert np.allclose(data.images[0].boxes, boxes, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "box", "readings"),
+    [
+        ("x,y,w,h", [15, 8, 4, 4], ["left, top, width, height", "centre x, y, width, height"]),
+        ("bbox", ["[5, 4, 12, 10]"], ["left, top, width, height", "left, top, right, bottom"]),
+    ],
+)
+def test_two_readings_are_asked_about(make: Maker, names: str, box: list, readings: list[str]) -> None:
+    files = {"a.png": picture(), "l.csv": table(f"image_name,{names},class", [["a.png", *box, "cat"]])}
+    with pytest.raises(ProblemsError) as caught:
+        make.read(files)
+    assert all(reading in str(caught.value) for reading in [*readings, "name the column"])
+    assert make.findings(files, on_problem="skip")[0].kind == "csv-ambiguous"
+
+
+def test_the_image_decides_between_readings(make: Maker) -> None:
+    """A box that would leave its image, whose size no column tells, can only be a centre and lengths."""
+    text = table("image_name,x,y,w,h,class", [["a.png", 35, 15, 8, 8, "cat"]])
+    assert make.read({"a.png": picture(), "l.csv": text}).images[0].boxes.tolist() == [[31, 11, 39, 19]]
+
+
+def test_keras_retinanet_without_header(make: Maker) -> None:
+    lines = "images/a.png,2,3,10,12,cat\n/home/me/images/a.png,20,4,39,19,dog\nimages/b.png,,,,,\n"
+    data = make.read({**PICTURES, "annotations.csv": lines, "classes.csv": "dog,0\ncat,1\n"})
+    assert data.images[0].boxes.tolist() == [[2, 3, 10, 12], [20, 4, 39, 19]]
+    assert data.images[0].labels == ("cat", "dog")
+    assert data.images[1].labels == ()
+    assert data.classes == ("dog", "cat")
+
+
+def test_makesense_without_header(make: Maker) -> None:
+    rows = "cat,2,3,8,9,a.png,40,20\nbig dog,20,4,19,15,b.png,40,20\n"
+    data = make.read({**PICTURES, "labels_my-project.csv": rows})
+    assert [one.boxes.tolist() for one in data.images] == [[[2, 3, 10, 12]], [[20, 4, 39, 19]]]
+    wrong = make.findings({**PICTURES, "l.csv": rows.replace("40,20", "41,20")}, on_problem="skip")
+    assert [row.kind for row in wrong].count("size-differs") == 2
+
+
+def test_one_class_that_no_column_names(make: Maker) -> None:
+    """As in Kaggle's wheat: `bbox` with left, top, width, height, and other numbers that are the image's size."""
+    rows = [["a", 40, 20, "[2.0, 3.0, 8.0, 9.0]"], ["a", 40, 20, "[30, 4, 9, 15]"], ["b", 40, 20, ""]]
+    files: Files = {**PICTURES, "train.csv": table("image_id,width,height,bbox", rows)}
+    data = make.read(files, classes=("wheat",))
+    assert data.images[0].boxes.tolist() == [[2, 3, 10, 12], [30, 4, 39, 19]]
+    assert {*data.images[0].labels} == {"wheat"}
+    assert data.images[1].labels == ()
+    assert mistake(make, files) == "no-class-names"
+
+
+def test_numbers_of_classes_need_names(make: Maker) -> None:
+    files: Files = {"a.png": picture(), "l.csv": table("image,class_id,x1,y1,x2,y2", [["a.png", 1, 2, 3, 4, 5]])}
+    assert mistake(make, files) == "no-class-names"
+    assert make.read(files, classes=("cat", "dog")).images[0].labels == ("dog",)
+    assert make.read({**files, "names.csv": "0,cat\n1,dog\n"}).images[0].labels == ("dog",)
+    assert mistake(make, files, classes=("cat",)) == "unknown-class"
+
+
+def test_two_columns_of_classes_are_asked_about(make: Maker) -> None:
+    rows = [["a.png", "cat", "pet", 2, 3, 4, 5]]
+    assert (
+        mistake(make, {"a.png": picture(), "l.csv": table("image,class,category,x1,y1,x2,y2", rows)})
+        == "csv-ambiguous"
+    )
+
+
+def test_a_table_without_boxes_is_told(make: Maker) -> None:
+    text = table("image,x1,y1,x2,y2,label", [["a.png", 2, 3, 4, 5, "cat"]])
+    data = make.read(
+        {"a.png": picture(), "l.csv": text, "sample_submission.csv": "image_id,PredictionString,score\n"}
+    )
+    assert ("sample_submission.csv", "not read") in [(row.file, row.done) for row in data.ledger.rows]
+
+
+def test_broken_numbers_are_losses(make: Maker) -> None:
+    rows = [["a.png", "[1, 2, 3]", "cat"], ["b.png", "[1, 2, 3, x]", "cat"], ["b.png", "[1, 2, 3, 4]", "cat"]]
+    data = make.findings({**PICTURES, "l.csv": table("image,bbox_ltwh,class", rows)}, on_problem="skip")
+    assert [row.kind for row in data if row.severity == "error"] == ["columns", "not-a-number"]
+    left = make.read(
+        {**PICTURES, "l.csv": table("image,bbox_ltwh,class", [*rows, ["a.png", "[1,2,3,4]", "x"]])},
+        on_problem="skip_box",
+    )
+    assert [len(one.labels) for one in left.images] == [1, 1]
