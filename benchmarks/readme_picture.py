@@ -2,7 +2,8 @@
 
     python -m benchmarks.readme_picture CLONE
 
-CLONE is one in which photographs of playing cards were learned, as `benchmarks/photographs.py --keep` leaves it. The words are those of this checkout's run. Both need
+CLONE is one in which photographs of playing cards were learned, as `benchmarks/photographs.py --keep` leaves it. The
+words are those of this checkout's run. Both need
 `data/dataset/test.zip` and `data/evaluation/detections.json`, which `dvc repro` makes. The picture goes to
 `docs/detections.png`, in 128 colours, so that it stays under 300 KB.
 """
