@@ -1,12 +1,10 @@
 """`humbleyolo audit`: the table, the page and the corrections of planted mistakes, as a user calls it."""
 
 import csv
-import io
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +12,13 @@ import numpy as np
 import pytest
 from folders import read_labelled
 from params_text import DEFAULT
-from PIL import Image
+from rectangle_project import NAMES, Labels, objects, write_project
 from repository import ROOT
 from ruamel.yaml import YAML
 
 from humbleyolo.cli import main
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
-from humbleyolo.geometry.grid import Grid
-from humbleyolo.training import folds
-
-GRID = Grid(height=48, width=64, rows=3, cols=4, boxes=1, classes=2)
-NAMES = ("<b>cat</b>", "dog")
-IMAGES = {"train": 24, "val": 8}
-Labels = list[tuple[list[float], int]]
-
-
-def objects(number: int) -> Labels:
-    """Three objects of an image, one below the other in the first image of `train`."""
-    rng = np.random.default_rng(number)
-    return [([8.0 + rng.integers(4), 4.0 + 30 * row, 30.0, 20.0], int(rng.integers(2))) for row in range(3)]
-
-
-def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lambda _, __, labels: labels) -> None:
-    """Write parameters, archives and arrays; `edit` changes the labels of an image of a split."""
-    yaml = YAML()
-    params = yaml.load(DEFAULT)
-    params["encode"] |= {"height": 48, "width": 64, "rows": 3, "cols": 4}
-    params["train"]["batch"] = 4
-    params["dataset"] |= {"source": "labelled", "inputs": "data/labelled/cats"}
-    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
-    (folder / "data/dataset").mkdir(parents=True)
-    number = 0
-    for split, images in IMAGES.items():
-        with ArchiveWriter(folder / f"data/dataset/{split}.zip", NAMES) as archive:
-            for place in range(images):
-                labels = edit(split, place, objects(number))
-                boxes, classes = [box for box, _ in labels], [label for _, label in labels]
-                archive.add(f"{split}/{place:02}.jpg", picture(number), 96, 128, np.reshape(boxes, (-1, 4)), classes,
-                            [{"iscrowd": 0, "attributes": {"occluded": True}}] * len(boxes))  # fmt: skip
-                number += 1
-        list(encode_archive(folder / f"data/dataset/{split}.zip", GRID, 0, folder / f"data/grid/{split}"))
-
-
-def picture(number: int) -> bytes:
-    pixels = np.random.default_rng(number).integers(0, 60, (96, 128, 3), np.uint8)
-    for (left, top, width, height), label in objects(number):
-        pixels[int(top) : int(top + height), int(left) : int(left + width)] = (250, 120 * label, 40)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG")
-    return file.getvalue()
+from humbleyolo.training import planned_runs
 
 
 def plant(split: str, place: int, labels: Labels) -> Labels:
@@ -90,18 +44,18 @@ def oracle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     """Networks that know the objects, with `found` of them; in place of a training."""
     known: dict[str, Any] = {"found": 1.0}
 
-    def run_fold(settings: Any, plan: Any, split: Any, of: np.ndarray, fold: int, folder: Path) -> np.ndarray:
-        rng = np.random.default_rng(fold)
+    def detect(settings: Any, run: Any, epochs: int, split: Any, network: Any, folder: Path) -> np.ndarray:
+        rng = np.random.default_rng(int(network.name.removeprefix("fold-")))
         rows = [
             [image, label, rng.uniform(0.9, 1), *(box + rng.uniform(-1, 1, 4))]
-            for image in np.flatnonzero(of == fold).tolist()
+            for image in network.shown.tolist()
             for box, label in objects(image)
             if rng.uniform() < known["found"]
         ]
         return np.array(rows).reshape(-1, 7)
 
-    monkeypatch.setattr(folds, "_run_fold", run_fold)
-    monkeypatch.setattr(folds, "start_runtime", lambda _: None)
+    monkeypatch.setattr(planned_runs, "train_and_detect", detect)
+    monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
     monkeypatch.chdir(tmp_path)
     return known
 
@@ -201,21 +155,21 @@ def test_a_run_killed_between_folds_ends_with_the_same_bytes(
 ) -> None:
     write_project(tmp_path, plant)
     assert audit("--output", "whole") == 0
-    run_fold, keep = folds._run_fold, folds.write_array
+    detect, keep = planned_runs.train_and_detect, planned_runs.write_array
 
     def stopped(*given: Any) -> np.ndarray:
-        if given[4] == 2:
+        if given[4].name == "fold-3":
             raise KeyboardInterrupt
-        found = run_fold(*given)
-        keep(given[5] / f"fold-{given[4] + 1}.npy", found)
+        found = detect(*given)
+        keep(given[5] / f"{given[4].name}.npy", found)
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(folds, "_run_fold", stopped)
+        patched.setattr(planned_runs, "train_and_detect", stopped)
         assert audit() == 130
     assert "the same command resumes here" in capsys.readouterr().err
     assert sorted(path.name for path in Path("audit").iterdir()) == ["fold-1.npy", "fold-2.npy", "plan.json"]
-    monkeypatch.setattr(folds, "_run_fold", lambda *given: given[4] == 2 and run_fold(*given))
+    monkeypatch.setattr(planned_runs, "train_and_detect", lambda *given: given[4].name == "fold-3" and detect(*given))
     assert audit() == 0
     for name in ("audit.csv", "audit.html"):
         assert Path("audit", name).read_bytes() == Path("whole", name).read_bytes()
@@ -358,7 +312,7 @@ def test_twelve_boxes_taken_out_of_drawn_words_are_found(tmp_path: Path, monkeyp
             time.sleep(0.1)
         killed.kill()
     done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
-    assert "fold 1 of 2" not in done.stderr
+    assert "network 1 of 2" not in done.stderr
     found = rows()
     missing = [(row["split"], row["image"]) for row in found if row["kind"] == "missing"]
     assert len(removed) == 12

@@ -209,7 +209,7 @@ def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
 ) -> None:
     from humbleyolo.training import step_time  # imports TensorFlow
 
-    monkeypatch.setattr(step_time, "measure_step", lambda *_: step_time.StepTime(step, image, step))
+    monkeypatch.setattr(step_time, "measure_step", lambda *_: step_time.StepTime(step, image, 0.0, step))
     chosen: Any = Mock(steps=5)
     chosen.division.splits = {"val": range(9)}
     _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))

@@ -1,4 +1,4 @@
-"""The dataset that an audit is about, its encoded splits beside their archives; and the table of its doubts.
+"""The dataset of an audit or a learning curve: encoded splits beside their archives; and the table of doubts.
 
 Images are counted through all splits, in their order.
 """

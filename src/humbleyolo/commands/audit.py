@@ -8,7 +8,6 @@ Examples:
 
 import argparse
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from humbleyolo.params.sections import Dataset
     from humbleyolo.training.folds import HeldOut
 
-_WIDTH = 80
 _SPLITS = ("train", "val", "test")
 _MINUTES, _FOLDS, _MOST_FOLDS = 20.0, 3, 20
 _LEAST = 0.2  # of the boxes that the networks confirm, to judge by them
@@ -36,15 +34,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", nargs="+", choices=_SPLITS, default=["train", "val"], metavar="S",
         help="splits to judge: train, val, test; default: train val")  # fmt: skip
     add("--folds", type=int, metavar="K", default=_FOLDS, help="parts of the images; default: %(default)s")
+    add_length(parser, "part")
+    add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
+    add("--to", choices=sorted(WRITABLE),
+        help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool")  # fmt: skip
+
+
+def add_length(parser: argparse.ArgumentParser, each: str) -> None:
+    """Add the options of the length of several trainings; `each` is the word for what is trained."""
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--minutes", type=float, metavar="M", default=_MINUTES,
         help="longest training in all, by a step measured here; default: %(default)g, or train.epochs if less",
     )  # fmt: skip
-    length.add_argument("--epochs", type=int, metavar="N", help="epochs for each part; nothing is measured then")
-    add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
-    add("--to", choices=sorted(WRITABLE),
-        help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool")  # fmt: skip
+    length.add_argument("--epochs", type=int, metavar="N", help=f"epochs for each {each}; nothing is measured then")
+
+
+def check_numbers(parsed: argparse.Namespace, **limits: tuple[float, float]) -> None:
+    """Refuse a length, or another number of the arguments, beyond its least and most."""
+    from humbleyolo.errors import UserError
+
+    for name, (least, most) in (limits | {"minutes": (0.1, 100_000), "epochs": (1, 100_000)}).items():
+        value = getattr(parsed, name)
+        if value is not None and not least <= value <= most:
+            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to {most}")
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -58,7 +71,9 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.audited_dataset import AuditedDataset
     from humbleyolo.check.label_doubts import judge_labels
     from humbleyolo.params.loader import load_params
-    from humbleyolo.training.folds import FoldSettings, Length, detect_by_folds
+    from humbleyolo.process.exits import wrapped
+    from humbleyolo.training.folds import detect_by_folds
+    from humbleyolo.training.planned_runs import Length, RunSettings
 
     corrections: Path = parsed.output / "corrections"
     _check(parsed, corrections)
@@ -67,11 +82,12 @@ def run(parsed: argparse.Namespace) -> int:
     _check_format(parsed.to, dataset)
     names = [name for name in _SPLITS if name in parsed.split]
     with AuditedDataset(Path("data/grid"), Path("data/dataset"), names, encode) as data:
-        settings = FoldSettings(seed, runtime, model, loss, train, evaluate, parsed.folds)
+        settings = RunSettings(seed, runtime, model, loss, train, evaluate)
+        length = Length(parsed.minutes, parsed.epochs)
         for name in ("audit.csv", "audit.html"):  # maybe of other data
             (parsed.output / name).unlink(missing_ok=True)
         try:
-            held = detect_by_folds(settings, data.splits, Length(parsed.minutes, parsed.epochs), parsed.output)
+            held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output)
         except KeyboardInterrupt:
             print("the same command resumes here", file=sys.stderr)
             raise
@@ -80,10 +96,10 @@ def run(parsed: argparse.Namespace) -> int:
         facts = _facts(judged, held, data.categories)
         data.write_doubts(parsed.output / "audit.csv", judged.doubts, held.detections)
         write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
-        _print(*facts)
+        print(*map(wrapped, facts), sep="\n")
         for kind, count in judged.counts().items():
             print(f"  {kind:<10}{count:>6}")
-        _print(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}")
+        print(wrapped(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}"))
         step = "look at the page"
         if parsed.to and judged.doubts:
             images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
@@ -93,17 +109,14 @@ def run(parsed: argparse.Namespace) -> int:
                 step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
         elif judged.doubts:
             step += ", then give --to for labels to correct"
-        _print(f"next: {step}" if judged.doubts else "next: nothing; no label is doubted")
+        print(wrapped(f"next: {step}" if judged.doubts else "next: nothing; no label is doubted"))
     return 0
 
 
 def _check(parsed: argparse.Namespace, corrections: Path) -> None:
     from humbleyolo.errors import UserError
 
-    for name, least, most in (("folds", 2, _MOST_FOLDS), ("minutes", 0.1, 100_000), ("epochs", 1, 100_000)):
-        value = getattr(parsed, name)
-        if value is not None and not least <= value <= most:
-            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to {most}")
+    check_numbers(parsed, folds=(2, _MOST_FOLDS))
     if parsed.to and corrections.exists():
         raise UserError(f"{corrections}: is there already, maybe corrected; move it, or give another --output")
 
@@ -143,8 +156,3 @@ def _facts(judged: "Judged", held: "HeldOut", categories: tuple[str, ...]) -> li
     if rare := [name for name, few in zip(categories, held.ever_unlearned, strict=True) if few]:
         lines.append(f"note: too few boxes to learn, so not judged everywhere: {', '.join(rare)}")
     return lines
-
-
-def _print(*lines: str) -> None:
-    for line in lines:
-        print(textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))

@@ -8,7 +8,6 @@ Examples:
 
 import argparse
 import itertools
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +17,9 @@ from humbleyolo.labels.command_options import add_reading_arguments, read_option
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
 
-_WIDTH = 80
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
-_BUSY = 1.5  # times the seconds of an idle step
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
+    from humbleyolo.process.exits import wrapped
 
     for name, least in (("minutes", 0.1), ("epochs", 1)):
         value = getattr(parsed, name)
@@ -77,16 +75,16 @@ def run(parsed: argparse.Namespace) -> int:
         raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
     checked = check(parsed.source, replace(options, on_problem="skip"))
-    _print(f"{parsed.source}: {counted_findings(checked)}")
+    print(wrapped(f"{parsed.source}: {counted_findings(checked)}"))
     source = _RECIPES / f"{choose_recipe(checked)[0]}.yaml"
     recipe = list(example_values(read_text(source), str(source)))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
     for line in chosen.lines:
-        _print(f"  {line}")
+        print(wrapped(f"  {line}"))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
     kept = f" (as it was: {backup})" if backup else ""
-    _print(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
+    print(wrapped(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`"))
     return 0
 
 
@@ -100,10 +98,7 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
     epochs = max(1, min(_MOST_EPOCHS, int((60 * parsed.minutes - time.start) / epoch)))
-    why = f"{parsed.minutes:g} minutes at {time.step:.2f} s a step, as measured here"
-    if time.clock > _BUSY * time.step:
-        why += f" for an idle machine (it is busy: {time.clock:.2f} s)"
-    return chosen.with_epochs(epochs, why)
+    return chosen.with_epochs(epochs, time.told(parsed.minutes))
 
 
 def _copy(file: Path) -> Path:
@@ -115,8 +110,3 @@ def _copy(file: Path) -> Path:
     with atomic_write(copy) as out:
         out.write(file.read_bytes())
     return copy
-
-
-def _print(text: str) -> None:
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    print(textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))

@@ -9,17 +9,21 @@ better or worse falls out of the difference.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from humbleyolo.errors import UserError
 from humbleyolo.evaluation.calibration import bin_of
+from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve, Weights
 from humbleyolo.metrics.coco import AREA_RANGES, IOUS
-from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match_at_each
-from humbleyolo.metrics.nearest_ground_truth import Nearest
+from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match, match_at_each
+from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
 from humbleyolo.metrics.voc import voc_right
+from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
 CONFIDENCE = 0.95
@@ -74,6 +78,22 @@ class Weighable:
         ]
         self._sums = self._sum_by_image(truths, detections, matches, nearest, taken, bins)
         self._bins = bins
+
+    @classmethod
+    def of_run(
+        cls, truths: TruthTable, detections: DetectionTable, class_count: int, settings: Evaluate,
+        threshold: float | None = None,
+    ) -> Self:  # fmt: skip
+        """Match the detections of a run; of scores under the threshold none counts, without one none does."""
+        matches = match(truths, detections, class_count, settings.match_iou)
+        return cls(
+            truths, detections, class_count,
+            matches=matches,
+            nearest=nearest_truths(truths, detections),
+            taken=taken_at(detections, matches, threshold),
+            voc_iou=settings.voc_iou,
+            bins=settings.bins,
+        )  # fmt: skip
 
     def _sum_by_image(
         self,
@@ -165,6 +185,12 @@ class Weighable:
             "calibration_error_iou": ratio(np.abs(sums["iou_gap"]).sum(axis=1), sums["counted"]),
             "calibration_error_right": ratio(np.abs(sums["right_gap"]).sum(axis=1), sums["counted"]),
         }
+
+
+def require_resamples(settings: Evaluate) -> None:
+    """Raise a `UserError` if params.yaml asks for no intervals."""
+    if not settings.resamples:
+        raise UserError("params.yaml: evaluate.resamples is 0, so chance cannot be told; allowed here: 1 or more")
 
 
 def draw(image_count: int, resamples: int, seed: int, width: int) -> Iterator[Weights]:

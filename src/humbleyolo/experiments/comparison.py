@@ -5,11 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, resample
-from humbleyolo.evaluation.thresholds import taken_at
-from humbleyolo.metrics.matching import match
-from humbleyolo.metrics.nearest_ground_truth import nearest_truths
+from humbleyolo.errors import ProblemsError
+from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, require_resamples, resample
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
 
@@ -74,9 +71,10 @@ def compare(a: Run, b: Run, settings: Evaluate) -> dict[str, Difference]:
         UserError: If the settings ask for no resampling.
     """
     _check_pair(a, b)
-    if not settings.resamples:
-        raise UserError("params.yaml: evaluate.resamples is 0, so chance cannot be told; allowed here: 1 or more")
-    runs = [_weighable(run, settings) for run in (a, b)]
+    require_resamples(settings)
+    runs = [
+        Weighable.of_run(run.truths, run.detections, len(run.categories), settings, run.threshold) for run in (a, b)
+    ]
     once = np.ones((1, a.truths.image_count), np.int64)
     value_a, value_b = (run.measure(once) for run in runs)
     drawn_a, drawn_b = resample(runs, settings.resamples, settings.bootstrap_seed)
@@ -127,18 +125,6 @@ def _check_pair(a: Run, b: Run) -> None:
             f"{a.name} and {b.name} were tested on different data, so that they cannot be paired",
             [*problems, "evaluate both models on one test split"],
         )
-
-
-def _weighable(run: Run, settings: Evaluate) -> Weighable:
-    matches = match(run.truths, run.detections, len(run.categories), settings.match_iou)
-    return Weighable(
-        run.truths, run.detections, len(run.categories),
-        matches=matches,
-        nearest=nearest_truths(run.truths, run.detections),
-        taken=taken_at(run.detections, matches, run.threshold),
-        voc_iou=settings.voc_iou,
-        bins=settings.bins,
-    )  # fmt: skip
 
 
 def _defined(value: float) -> float | None:

@@ -16,6 +16,7 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.training.trainer import build_trainer
 
 _STEPS = 4
+_BUSY = 1.5  # times the seconds of an idle step
 
 
 class StepTime(NamedTuple):
@@ -25,6 +26,12 @@ class StepTime(NamedTuple):
     image: float
     start: float
     clock: float
+
+    def told(self, minutes: float) -> str:
+        """Return the reason for a number of epochs that fits into the minutes."""
+        why = f"{minutes:g} minutes at {self.step:.2g} s a step, as measured here"
+        busy = f" for an idle machine (it is busy: {self.clock:.2g} s)"
+        return why + busy if self.clock > _BUSY * self.step else why
 
 
 def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid: Grid) -> StepTime:

@@ -1,0 +1,94 @@
+"""`humbleyolo curve`: tell what more labelled images would be worth, by training on a quarter, half and all.
+
+Examples:
+  humbleyolo curve
+  humbleyolo curve --minutes 60
+  humbleyolo curve --epochs 40 --output curve-2
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humbleyolo.commands.audit import add_length, check_numbers
+
+if TYPE_CHECKING:
+    from humbleyolo.evaluation.learning_gain import LearningGain
+    from humbleyolo.params.sections import Train
+    from humbleyolo.training.learning_curve import Learned
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Run it after `dvc repro encode`. Trains the network of params.yaml on a quarter, half and all images of "
+        "train, with as many steps each, and scores it on val. Says what half as many images again would gain, with "
+        "the interval that chance leaves. Stopped, it resumes when it is run again."
+    )
+    add_length(parser, "network")
+    parser.add_argument("--output", type=Path, metavar="DIR", default=Path("curve"), help="default: %(default)s")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Train, print what more images are worth and where the curve is, and return the exit code 0.
+
+    Raises:
+        UserError: If the data, the parameters or the options do not allow it, or the networks learned too little.
+    """
+    from humbleyolo.check.audited_dataset import AuditedDataset
+    from humbleyolo.evaluation.bootstrap import require_resamples
+    from humbleyolo.evaluation.learning_gain import measure_gain
+    from humbleyolo.params.loader import load_params
+    from humbleyolo.process.exits import wrapped
+    from humbleyolo.report.curve_page import NUMBERS, PAGE, TABLE, write_curve
+    from humbleyolo.training.learning_curve import learn_parts
+    from humbleyolo.training.planned_runs import Length, RunSettings
+
+    check_numbers(parsed)
+    sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode")
+    seed, runtime, model, loss, train, evaluate, encode = load_params(Path("params.yaml"), *sections)
+    require_resamples(evaluate)
+    with AuditedDataset(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
+        settings = RunSettings(seed, runtime, model, loss, train, evaluate)
+        for name in (PAGE, TABLE, NUMBERS):  # maybe of other data
+            (parsed.output / name).unlink(missing_ok=True)
+        try:
+            learned = learn_parts(
+                settings, data.splits[0], data.splits[1], Length(parsed.minutes, parsed.epochs), parsed.output
+            )
+        except KeyboardInterrupt:
+            print("the same command resumes here", file=sys.stderr)
+            raise
+        first, images = len(data.splits[0]), sum(map(len, data.splits))
+        truths = data.truths.take(data.truths.images >= first).of_images(first, images)
+        gain = measure_gain(truths, learned.found, len(data.categories), evaluate)
+    facts = _facts(learned, train, len(truths), images - first)
+    write_curve(parsed.output, gain, facts)
+    print(*map(wrapped, facts), sep="\n")
+    print(f"{'images':>10}{'AP on val':>12}   95 % interval")
+    for one in gain.points:
+        ends = "none" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
+        print(f"{one.images:>10,}{one.ap:>12.3f}   {ends}")
+    print(wrapped(str(gain)))
+    page, table, numbers = (parsed.output / name for name in (PAGE, TABLE, NUMBERS))
+    print(wrapped(f"page: {page}; table: {table}; all numbers: {numbers}"))
+    print(wrapped(f"next: {_next_step(gain)}"))
+    return 0
+
+
+def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[str]:
+    """Return lines about the networks."""
+    lines = [
+        f"{len(learned.found)} networks of {learned.epochs} epochs of as many steps ({learned.why}), scored on "
+        f"{boxes:,} boxes on {images:,} images of val"
+    ]
+    if learned.epochs < train.epochs:
+        lines.append(f"note: that is less than train.epochs, {train.epochs}; the real training may end higher")
+    return lines
+
+
+def _next_step(gain: "LearningGain") -> str:
+    if gain.promises:
+        return f"label {gain.more:,} more images, if that is worth it"
+    return "look at the mistakes in data/render/report.html before you label more of the same"

@@ -1,0 +1,101 @@
+"""The gain of AP by more images, from networks that learned from a quarter, half and all of them.
+
+AP is taken as a line over the logarithm of the number of images, through the last two of these numbers. As curves of
+learning bend down, the line promises rather too much than too little. The interval is that of the paired bootstrap
+over the images of val. It knows nothing of another training, or of other images to learn from.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation.bootstrap import Interval, Weighable, interval, resample
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.sections import Evaluate
+
+_ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)  # times a power of ten
+_LEAST_AP = 0.02  # of the network that learned from all images, for its curve to say anything
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """AP on val of a network that learned from so many images, with its 95 % interval."""
+
+    images: int
+    ap: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LearningGain:
+    """A learning curve and what it promises.
+
+    Attributes:
+        points: The measured points, the fewest images first.
+        more: A round number of images, about half of those there are.
+        gain: AP that so many more images are worth.
+        low: Lower end of its 95 % interval.
+        high: Upper end of this interval.
+    """
+
+    points: tuple[Point, ...]
+    more: int
+    gain: float
+    low: float | None
+    high: float | None
+
+    @property
+    def promises(self) -> bool:
+        """True if the gain is more than chance."""
+        return self.low is not None and self.low > 0
+
+    def __str__(self) -> str:
+        ends = "no interval" if self.low is None or self.high is None else f"{self.low:.2f} to {self.high:.2f}"
+        text = f"{self.more:,} more images are worth about {self.gain:.2f} AP ({ends})"
+        return text if self.promises else f"{text}, which is no more than chance: more images may gain nothing"
+
+
+def measure_gain(
+    truths: TruthTable, found: Sequence[tuple[int, DetectionTable]], class_count: int, settings: Evaluate
+) -> LearningGain:
+    """Measure AP of two or more networks on the same images, and the gain of about half as many images again.
+
+    `found` are the images that each network learned, the fewest first, and its detections. `settings` must pass
+    `require_resamples`.
+
+    Raises:
+        UserError: If the networks learned too little.
+    """
+    runs = [Weighable.of_run(truths, detections, class_count, settings) for _, detections in found]
+    once = np.ones((1, truths.image_count), np.int64)
+    values = [float(run.measure(once)["ap"][0]) for run in runs]
+    if not values[-1] >= _LEAST_AP:  # NaN too
+        raise UserError(
+            f"nothing can be told: AP on val is {values[-1]:.3f} with all images, and it takes {_LEAST_AP}; give "
+            "more --minutes or --epochs, or look at what `dvc repro` says of the model"
+        )
+    draws = [drawn["ap"] for drawn in resample(runs, settings.resamples, settings.bootstrap_seed)]
+    sizes = [images for images, _ in found]
+    more = half_of(sizes[-1])
+    times = math.log(1 + more / sizes[-1]) / math.log(sizes[-1] / sizes[-2])
+    gain = min(times * (values[-1] - values[-2]), 1 - values[-1])
+    ends = interval(np.minimum(times * (draws[-1] - draws[-2]), 1 - draws[-1]), truths.image_count)
+    limits = [interval(drawn, truths.image_count) for drawn in draws]
+    points = tuple(_point(*one) for one in zip(sizes, values, limits, strict=True))
+    return LearningGain(points, more, round(gain, 12), ends.low, ends.high)
+
+
+def half_of(images: int) -> int:
+    """Return the round number that is nearest to half of so many images, 1 at least: 60 of 120, 300 of 687."""
+    half = max(images / 2, 1)
+    power = int(10 ** math.floor(math.log10(half)))
+    candidates = [round(factor * power) for factor in _ROUND if float(factor * power).is_integer()]
+    return min(candidates, key=lambda number: (abs(number - half), number))
+
+
+def _point(images: int, ap: float, ends: Interval) -> Point:
+    return Point(images, round(ap, 12), ends.low, ends.high)

@@ -1,0 +1,86 @@
+"""The worth of more images: a line over the logarithm of their number, with the interval of paired draws."""
+
+import math
+
+import numpy as np
+import pytest
+from repository import ROOT
+
+from humbleyolo.errors import UserError
+from humbleyolo.evaluation.learning_gain import LearningGain, Point, half_of, measure_gain
+from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.loader import load_params
+
+(EVALUATE,) = load_params(ROOT / "params.yaml", "evaluate")
+IMAGES = 200
+
+
+def truths(images: int = IMAGES) -> TruthTable:
+    boxes = np.tile([10.0, 10.0, 40.0, 40.0], (images, 1))
+    return TruthTable(images, np.arange(images), boxes, np.zeros(images, np.int64), np.zeros(images, bool))
+
+
+def finding(part: float, images: int = IMAGES) -> DetectionTable:
+    """Detections, all right, on the first part of the images."""
+    all_of = truths(images)
+    rows = np.arange(round(part * images))
+    return DetectionTable(images, rows, all_of.boxes_ltwh[rows], all_of.labels[rows], np.full(len(rows), 0.9))
+
+
+def test_the_gain_is_that_of_the_line_through_the_last_two_points() -> None:
+    found = [(30, finding(0.1)), (60, finding(0.5)), (120, finding(0.6))]
+    gain = measure_gain(truths(), found, 1, EVALUATE)
+    expected = [score(truths(), one, ["a"])["ap"] for _, one in found]
+    assert [one.ap for one in gain.points] == pytest.approx(expected)
+    assert [one.images for one in gain.points] == [30, 60, 120]
+    assert gain.more == 60
+    assert gain.gain == pytest.approx((expected[2] - expected[1]) * math.log2(180 / 120))
+    assert gain.low is not None
+    assert gain.high is not None
+    assert 0 < gain.low < gain.gain < gain.high
+    assert gain.promises
+    assert str(gain) == f"60 more images are worth about 0.06 AP ({gain.low:.2f} to {gain.high:.2f})"
+
+
+def test_draws_are_paired_so_that_hard_images_alone_widen_nothing() -> None:
+    """A network that finds the same as another gains exactly nothing on every draw."""
+    gain = measure_gain(truths(), [(60, finding(0.5)), (120, finding(0.5))], 1, EVALUATE)
+    assert (gain.gain, gain.low, gain.high) == (0, 0, 0)
+    assert not gain.promises
+    assert "no more than chance: more images may gain nothing" in str(gain)
+    low, high = gain.points[-1].low, gain.points[-1].high
+    assert low is not None
+    assert high is not None
+    assert high - low > 0.05
+
+
+def test_nothing_is_promised_beyond_an_ap_of_1() -> None:
+    gain = measure_gain(truths(), [(60, finding(0.2)), (120, finding(0.98))], 1, EVALUATE)
+    assert gain.points[-1].ap + gain.gain <= 1
+    assert gain.high is not None
+    assert gain.high < 0.06
+
+
+def test_without_an_interval_nothing_is_promised() -> None:
+    gain = measure_gain(truths(1), [(60, finding(1, 1)), (120, finding(1, 1))], 1, EVALUATE)
+    assert gain.low is None
+    assert "(no interval)" in str(gain)
+    assert not gain.promises
+
+
+def test_networks_that_learned_nothing_say_nothing() -> None:
+    with pytest.raises(UserError, match=r"nothing can be told: AP on val is 0.000 with all images.*--minutes"):
+        measure_gain(truths(), [(60, finding(0)), (120, finding(0))], 1, EVALUATE)
+
+
+@pytest.mark.parametrize(
+    ("images", "half"), [(1, 1), (4, 2), (53, 25), (120, 60), (687, 300), (1000, 500), (2990, 1500), (10_001, 5000)]
+)
+def test_half_of_the_images_is_a_round_number(images: int, half: int) -> None:
+    assert half_of(images) == half
+
+
+def test_a_loss_is_told_as_nothing_to_gain() -> None:
+    loss = LearningGain((Point(60, 0.5, 0.4, 0.6), Point(120, 0.4, 0.3, 0.5)), 60, -0.06, -0.09, -0.02)
+    assert "may gain nothing" in str(loss)
