@@ -109,7 +109,7 @@ def make_project(
     )
     ceiling = {"objects": len(truths), "shared": 1, "lost": 1, "ap": 0.97, "ap50": 0.98, "recall": 0.99}
     ceilings = [{"rows": rows, "cols": cols, **ceiling}, {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0}]
-    (path / "grid/report.json").write_text(json.dumps({"test": ceilings}))
+    (path / "grid/report.json").write_text(json.dumps({"test": ceilings, "train_objects": dict.fromkeys(names, 9)}))
     (path / "model/model.json").write_text(json.dumps({"format": 1, "model": {"name": "compact", "width": 1.0}}))
     (path / "model/weights.npz").write_bytes(b"weights")
     history = [[epoch, 3 / epoch, 3.2 / epoch, 1 - 1 / epoch, 1 - 0.5 / epoch] for epoch in range(1, 9)]
