@@ -52,15 +52,26 @@ def lay_out(name: str, folder: Path, out: Path) -> None:
     if name == "bccd":
         shutil.copytree(source, out)
         return
+    write_lists(divide(name, source), out)
+
+
+def write_lists(lists: Lists, out: Path) -> None:
+    """Copy label files and their images into `out` as Pascal VOC with lists."""
     for part in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (out / part).mkdir(parents=True)
-    for split, labels in divide(name, source).items():
+    for split, labels in lists.items():
         (out / "ImageSets/Main" / f"{split}.txt").write_text("".join(f"{path.stem}\n" for path in labels))
         for path in labels:
-            (image,) = (other for other in path.parent.glob(f"{path.stem}.*") if other != path)
+            image = image_of(path)
             shutil.copyfile(image, out / "JPEGImages" / image.name)
             text = re.sub("<filename>.*?</filename>", f"<filename>{image.name}</filename>", path.read_text())
             (out / "Annotations" / path.name).write_text(text)
+
+
+def image_of(labels: Path) -> Path:
+    """Return the image beside a label file."""
+    (image,) = (other for other in labels.parent.glob(f"{labels.stem}.*") if other != labels)
+    return image
 
 
 def begin(clone: Path, folder: str, length: list[str], changes: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from humbleyolo.commands import (
     serve,
     verify,
 )
+from humbleyolo.commands import next as next_images
 from humbleyolo.process.exits import exit_with
 
 COMMANDS = {
@@ -31,6 +32,7 @@ COMMANDS = {
     "convert": convert,
     "audit": audit,
     "curve": curve,
+    "next": next_images,
     "compare": compare,
     "search": search,
     "predict": predict,

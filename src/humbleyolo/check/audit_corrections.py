@@ -1,6 +1,7 @@
 """Images with doubted labels, and their labels as the networks would have them, for a labelling tool."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,10 @@ from humbleyolo.check.audited_dataset import AuditedDataset
 from humbleyolo.check.label_doubts import Doubt
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.formats.coco import read_flags
-from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.writing import WrittenSet, name_images, new_folder
+from humbleyolo.labels.pre_labels import write_pre_labels
+from humbleyolo.labels.writing import new_folder
 from humbleyolo.metrics.tables import DetectionTable
 
 
@@ -34,17 +34,17 @@ def write_corrections(
     by_image: dict[int, list[Doubt]] = {}
     for doubt in doubts:
         by_image.setdefault(doubt.image, []).append(doubt)
-    ledger, chosen = Ledger("error"), WRITABLE[to]
-    corrected = {image: _corrected(image, data, by_image[image], detections) for image in sorted(by_image)}
-    numbers = {id(labelled): image for image, labelled in corrected.items()}
-    items = name_images(list(corrected.values()), ledger)
-    with new_folder(folder) as partial:
-        (partial / chosen.IMAGES).mkdir(parents=True, exist_ok=True)
-        for item in items:
-            _, record = data.read(numbers[id(item.image)])
-            (partial / chosen.IMAGES / item.name).write_bytes(record.image_bytes)
-        chosen.write(WrittenSet(items, data.categories, partial))
-    return len(items), [f"{row} ({row.done})" for row in ledger.rows]
+    proposals = [
+        (_corrected(image, data, by_image[image], detections), partial(_read, data, image))
+        for image in sorted(by_image)
+    ]
+    with new_folder(folder) as unfinished:
+        items, notes = write_pre_labels(unfinished, to, proposals, data.categories)
+    return len(items), notes
+
+
+def _read(data: AuditedDataset, image: int) -> bytes:
+    return data.read(image)[1].image_bytes
 
 
 def _corrected(

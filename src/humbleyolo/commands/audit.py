@@ -51,11 +51,11 @@ def add_length(parser: argparse.ArgumentParser, each: str) -> None:
 
 
 def check_numbers(parsed: argparse.Namespace, **limits: tuple[float, float]) -> None:
-    """Refuse a length, or another number of the arguments, beyond its least and most."""
+    """Refuse the length of a training, and other numbers of the arguments, beyond their least and most."""
     from humbleyolo.errors import UserError
 
     for name, (least, most) in (limits | {"minutes": (0.1, 100_000), "epochs": (1, 100_000)}).items():
-        value = getattr(parsed, name)
+        value = getattr(parsed, name, None)
         if value is not None and not least <= value <= most:
             raise UserError(f"--{name} {value} is not allowed; allowed: {least} to {most}")
 

@@ -90,5 +90,5 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 
 def _next_step(gain: "LearningGain") -> str:
     if gain.promises:
-        return f"label {gain.more:,} more images, if that is worth it"
+        return f"label {gain.more:,} more images; `humbleyolo next` says which"
     return "look at the mistakes in data/render/report.html before you label more of the same"

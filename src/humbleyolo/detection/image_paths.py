@@ -11,7 +11,7 @@ from typing import Self
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.ledger import BadInput
 
@@ -41,6 +41,7 @@ class NamedImages:
     Attributes:
         items: The images.
         left_out: (path, reason) of files that cannot be read, such as links to folders.
+        label_files: Files beside the images, in folders and archives, that may be labels. They are not read.
 
     Raises:
         ProblemsError: With every path that does not exist or holds no images.
@@ -49,6 +50,7 @@ class NamedImages:
     def __init__(self, paths: Sequence[str]) -> None:
         self.items: list[NamedImage] = []
         self.left_out: list[tuple[str, str]] = []
+        self.label_files: list[str] = []
         self._seen: set[str] = set()
         problems = []
         with ExitStack() as stack:
@@ -91,6 +93,7 @@ class NamedImages:
                 f"{', '.join(IMAGE_FORMATS)}"
             )
         self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]
+        self.label_files += [name for name in source.names if is_labelled(name) and not is_image(name)]
         for name in names:
             shown = (Path(source.name) / name).as_posix()
             if self._is_new(shown):

@@ -1,0 +1,183 @@
+"""`humbleyolo next POOL`: choose the unlabelled images whose labels would teach most, with boxes to correct.
+
+Examples:
+  humbleyolo next photos --count 20
+  humbleyolo next photos.zip --count 50 --to cvat --output next-2
+  humbleyolo next photos --model exports/model.onnx --threshold 0.4
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from humbleyolo.commands.audit import check_numbers
+from humbleyolo.labels.formats.registry import WRITABLE
+
+if TYPE_CHECKING:
+    from humbleyolo.detection.detector import Detector
+    from humbleyolo.detection.image_paths import NamedImages
+    from humbleyolo.detection.next_images import ChosenImage, ChosenImages, LabelledImages
+
+_TO_CORRECT, _BY_EYE = "to-correct", "nothing-found"
+_PAGE, _TABLE = "next.html", "next.csv"
+_SHOWN = 5  # notes of one kind on the terminal
+_DATASET = Path("data/dataset")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.description = (
+        "Looks at unlabelled images with a model, and copies those that it is least certain about, rare classes "
+        "first and no two alike, into a new folder: with the boxes it found, for a labelling tool. Images on which "
+        "it found nothing get no label file. Exit code: 0; 1 if some images could not be read."
+    )
+    add = parser.add_argument
+    add("pool", nargs="+", metavar="POOL", help="folders, zip archives, images, or patterns; labels are not read")
+    add("--count", type=int, metavar="N", default=20, help="images to choose; default: %(default)s")
+    add("--model", default="data/model", metavar="M", help="as for `predict`; default: %(default)s")
+    add("--threshold", type=float, metavar="T", help="lowest score of a box to correct; default: as for `predict`")
+    add("--to", choices=sorted(WRITABLE), default="voc", help="format of the labels; default: %(default)s (LabelImg)")
+    add("--output", type=Path, metavar="DIR", default=Path("next"), help="a new folder; default: %(default)s")
+    add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Choose, write, print what was written and what to do next, and return the exit code: 1 if an image failed.
+
+    Raises:
+        UserError: If there is no model or no image, or the folder is there already or cannot be written.
+    """
+    from humbleyolo.detection.detector import Detector
+    from humbleyolo.detection.image_paths import NamedImages
+    from humbleyolo.detection.next_images import LabelledImages, choose_images
+    from humbleyolo.errors import UserError
+    from humbleyolo.labels.writing import new_folder
+    from humbleyolo.process.exits import wrapped
+
+    check_numbers(parsed, count=(1, 100_000))
+    with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
+        detector = Detector.load(parsed.model, threshold=parsed.threshold, threads=parsed.threads)
+        labelled = LabelledImages.read(_DATASET)
+        done = choose_images(detector, pool.items, labelled, parsed.count)
+        _tell_left_out(pool, done, labelled)
+        if not done.chosen:
+            raise UserError(f"{', '.join(parsed.pool)}: holds no image to choose; see above")
+        facts = _facts(parsed, done, detector)
+        places, notes = _write_images(folder, parsed.to, done.chosen, detector.names)
+        _write_tables(folder, done.chosen, places, detector.names, facts)
+    print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    print(*map(wrapped, facts), sep="\n")
+    print(*map(wrapped, _next_steps(parsed, done.chosen)), sep="\n")
+    return 1 if done.failed else 0
+
+
+def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "LabelledImages") -> None:
+    """Tell on standard error what of the pool is not looked at, or not chosen, and why."""
+    from humbleyolo.process.exits import wrapped
+
+    lines = [f"note: {path}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
+    more = len(lines) - _SHOWN
+    print(*map(wrapped, lines[: _SHOWN if more > 1 else None]), sep="\n", end="\n" * bool(lines), file=sys.stderr)
+    if more > 1:
+        print(f"note: {more} more images are left out for such reasons", file=sys.stderr)
+    if pool.label_files:
+        text = f"note: {len(pool.label_files)} label files are not read, such as {pool.label_files[0]}"
+        print(wrapped(text), file=sys.stderr)
+    if not labelled.infos:
+        print(wrapped(f"note: {_DATASET} holds no dataset, so that what is labelled is not known"), file=sys.stderr)
+
+
+def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
+    """Return lines about the choice."""
+    why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
+    boxes = sum(len(one.found) for one in done.chosen)
+    lines = [
+        f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {parsed.model}; {boxes:,} boxes proposed, from "
+        f"{detector.threshold:g} on ({why})"
+    ]
+    if few := parsed.count - len(done.chosen):
+        lines.append(f"note: there are {few:,} images fewer than --count {parsed.count:,}")
+    if blind := sum(not len(one.found) for one in done.chosen):
+        lines.append(
+            f"nothing was found on {blind} of the {len(done.chosen)}: label them by eye; they are not written as "
+            "background"
+        )
+    if alike := sum(one.alike for one in done.chosen):
+        lines.append(f"note: {alike} of them look like labelled or chosen ones; there were no others left")
+    return lines
+
+
+def _write_images(
+    folder: Path, to: str, chosen: "list[ChosenImage]", names: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """Write the images, those with boxes as labels to correct; return the place of each, and notes on new names."""
+    from humbleyolo.labels.labelled_image import LabelledImage
+    from humbleyolo.labels.pre_labels import write_images, write_pre_labels
+
+    proposals = [
+        (
+            LabelledImage(
+                label_file="", path=one.item.name, height=one.found.height, width=one.found.width,
+                boxes=one.found.boxes, labels=tuple(one.found.class_names.tolist()),
+                flags=(frozenset(),) * len(one.found), where=("",) * len(one.found), splits=(), group=None,
+                info=one.info,
+            ),
+            one.item.read,
+        )
+        for one in chosen
+    ]  # fmt: skip
+    places: dict[int, str] = {}
+    notes: list[str] = []
+    if found := [one for one in proposals if len(one[0].boxes)]:
+        items, told = write_pre_labels(folder / _TO_CORRECT, to, found, names)
+        inside = Path(_TO_CORRECT, WRITABLE[to].IMAGES)
+        places |= {id(item.image): (inside / item.name).as_posix() for item in items}
+        notes += told
+    if blind := [one for one in proposals if not len(one[0].boxes)]:
+        items, told = write_images(folder / _BY_EYE, blind)
+        places |= {id(item.image): f"{_BY_EYE}/{item.name}" for item in items}
+        notes += told
+    return [places[id(image)] for image, _ in proposals], notes
+
+
+def _write_tables(
+    folder: Path, chosen: "list[ChosenImage]", places: list[str], names: tuple[str, ...], facts: list[str]
+) -> None:
+    """Write the page, and a row for each image: rank, value, name, place, boxes, and if it looks like another."""
+    import pandas as pd
+
+    from humbleyolo.check.next_page import MOST, Proposed, describe, write_page
+    from humbleyolo.detection.image_input import decode_image
+    from humbleyolo.geometry.image_decoder import MAX_PIXELS
+    from humbleyolo.storage.csv import write_table
+
+    rows = [
+        (rank, f"{one.value:.4f}", one.item.shown, place, len(one.found), describe(one.found, names), one.alike)
+        for rank, (one, place) in enumerate(zip(chosen, places, strict=True), 1)
+    ]
+    columns = ["rank", "value", "image", "place", "boxes", "found", "alike"]
+    write_table(folder / _TABLE, pd.DataFrame(rows, columns=columns))
+    shown = (
+        Proposed(
+            one.item.shown, decode_image(one.item.read(), one.item.shown, MAX_PIXELS), one.found,
+            "looks like another" if one.alike else "",
+        )
+        for one in chosen[:MOST]
+    )  # fmt: skip
+    write_page(folder / _PAGE, shown, names, facts)
+
+
+def _next_steps(parsed: argparse.Namespace, chosen: "list[ChosenImage]") -> list[str]:
+    """Return the last lines: where the results are, and what to do with them."""
+    output: Path = parsed.output
+    blind = sum(not len(one.found) for one in chosen)
+    steps = []
+    if len(chosen) > blind:
+        steps.append(f"correct {output / _TO_CORRECT} ({len(chosen) - blind} images, {parsed.to})")
+    if blind:
+        steps.append(f"label {output / _BY_EYE} ({blind} images)")
+    return [
+        f"page: {output / _PAGE}; table: {output / _TABLE}",
+        f"next: {' and '.join(steps)}, put them into your labelled folder, and run `uv run dvc repro`",
+    ]

@@ -1,0 +1,130 @@
+"""`humbleyolo next`: the images to label next and the boxes to correct, as a user calls it."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import read_labelled
+from PIL import Image
+from stub_models import NAMES, RedFinder
+
+from humbleyolo.cli import main
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.errors import UserError
+
+REDS = {"sure.png": 250, "doubted.png": 140, "under.png": 120, "blind.png": 0}  # scores of 0.98, 0.55, 0.47, none
+
+
+@pytest.fixture(autouse=True)
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("humbleyolo.detection.detector.open_model", lambda *_: RedFinder())
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    for number, (name, red) in enumerate(REDS.items()):
+        pixels = np.random.default_rng(number).integers(0, 9, (32, 64, 3), np.uint8)
+        pixels[8:24, 10 + 8 * number : 24 + 8 * number, 0] = red
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def choose(*options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["next", *(options or ("pool",))])
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def rows(folder: str = "next") -> list[dict[str, str]]:
+    with Path(folder, "next.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_least_certain_come_first_and_the_last_lines_say_what_to_do(
+    pool: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in pool.iterdir()}
+    assert choose("pool", "--count", "3", "--to", "cvat") == 0
+    assert [row["image"] for row in rows()] == [f"pool/{name}.png" for name in ("under", "doubted", "sure")]
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    said = " ".join(" ".join(lines).split())
+    assert "3 of 4 images chosen by data/model; 2 boxes proposed, from 0.5 on (a test)" in said
+    assert "nothing was found on 1 of the 3: label them by eye; they are not written as background" in said
+    assert "page: next/next.html; table: next/next.csv next: correct next/to-correct (2 images, cvat)" in said
+    assert "and label next/nothing-found (1 images), put them into your labelled folder" in said
+    assert {path: path.read_bytes() for path in pool.iterdir()} == before
+    page = Path("next/next.html").read_text()
+    assert page.count("<figure>") == 3
+    assert "<script" not in page
+    for row in rows():
+        assert Path("next", row["place"]).read_bytes() == Path(row["image"]).read_bytes()
+
+
+@pytest.mark.parametrize("to", ["voc", "cvat", "yolo", "coco", "csv"])
+def test_the_proposed_boxes_are_read_back_and_no_image_without_one_is_background(to: str) -> None:
+    assert choose("pool", "--to", to) == 0
+    labelled = read_labelled(Path("next/to-correct"))
+    assert {Path(image.path).name for image in labelled.images} == {"sure.png", "doubted.png"}
+    assert all(image.labels == (NAMES[1],) for image in labelled.images)
+    sure = next(image for image in labelled.images if image.path.endswith("sure.png"))
+    np.testing.assert_allclose(sure.boxes, [[10, 8, 24, 24]], atol=1)
+    assert sorted(path.name for path in Path("next/nothing-found").iterdir()) == ["blind.png", "under.png"]
+    if to == "yolo":  # each image has a label of its own
+        with pytest.raises(UserError, match="nothing-found"):
+            read_labelled(Path("next"))
+        return
+    whole = read_labelled(Path("next"))
+    assert {image.path for image in whole.images} == {f"to-correct/{image.path}" for image in labelled.images}
+    assert any("nothing-found: 2 images" in str(row) for row in whole.ledger.rows)
+
+
+def test_what_is_labelled_or_a_copy_is_left_out_with_a_word(pool: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("data/dataset").mkdir(parents=True)
+    with ArchiveWriter(Path("data/dataset/train.zip"), NAMES) as archive:
+        archive.add("mine.png", (pool / "doubted.png").read_bytes(), 32, 64, [[1, 1, 5, 5]], [0])
+    (pool / "twin.png").write_bytes((pool / "sure.png").read_bytes())
+    (pool / "sure.xml").write_text("<annotation/>")
+    (pool / "broken.png").write_bytes(b"torn")
+    assert choose() == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "note: pool/doubted.png: left out: is labelled already (train: mine.png)" in said
+    assert "note: pool/twin.png: left out: is the same as pool/sure.png" in said
+    assert "note: pool/broken.png: left out: cannot be read" in said
+    assert "note: 1 label files are not read, such as sure.xml" in said
+    assert {row["image"] for row in rows()} == {f"pool/{name}.png" for name in ("sure", "under", "blind")}
+
+
+def test_fewer_images_than_asked_for_and_look_alikes_are_told(pool: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Image.open(pool / "sure.png") as image:
+        image.resize((128, 64)).save(pool / "larger.png")
+    assert choose() == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note: there are 15 images fewer than --count 20" in said
+    assert [row["alike"] for row in rows()].count("True") == int(re.findall(r"note: (\d) of them look like", said)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("pool", "--count", "0"), "--count 0 is not allowed; allowed: 1 to 100000"),
+        (("pool", "--output", "pool"), "pool: is there already; give a folder that does not exist"),
+        (("nowhere",), "nowhere: no such file or folder"),
+        (("pool", "--threshold", "2"), "threshold is 2.0; it must be 0 to 1"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], options: tuple[str, ...], said: str
+) -> None:
+    assert choose(*options) == 2
+    assert said in capsys.readouterr().err
+    assert {path.name for path in Path().iterdir()} == {"pool"}
+
+
+def test_the_help_fits_80_columns_and_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert choose("--help") == 0
+    shown = capsys.readouterr().out
+    assert "humbleyolo next photos --count 20" in shown
+    assert all(len(line) <= 80 for line in shown.splitlines())
