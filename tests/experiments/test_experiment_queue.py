@@ -42,12 +42,12 @@ class Reader:
 
     def wait_for(self, *names: str) -> None:
         """Wait for experiments of the queue, as the document says: without asking, and starting again."""
-        until, again = time.monotonic() + 1500, time.monotonic() + 100
+        until, again = time.monotonic() + 1500, time.monotonic() + 40
         while not set(names) <= set(self.experiments()):
             assert time.monotonic() < until, self.project.dvc("queue", "status").stdout
             if time.monotonic() > again:
                 self.project.dvc("queue", "start", "--jobs", "2")
-                again = time.monotonic() + 100
+                again = time.monotonic() + 40
             time.sleep(1)
 
     def read(self, name: str, file: str) -> dict:
