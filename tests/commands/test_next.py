@@ -63,7 +63,17 @@ def test_the_least_certain_come_first_and_the_last_lines_say_what_to_do(
         assert Path("next", row["place"]).read_bytes() == Path(row["image"]).read_bytes()
 
 
-@pytest.mark.parametrize("to", ["voc", "cvat", "yolo", "coco", "csv"])
+def test_a_page_that_has_not_all_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("humbleyolo.check.next_page.MOST", 2)
+    assert choose() == 0
+    told = "note: the page shows the first 2 of them; next.csv has all"
+    assert told in " ".join(capsys.readouterr().out.split())
+    page = Path("next/next.html").read_text()
+    assert told in page
+    assert (page.count("<figure>"), len(rows())) == (2, 4)
+
+
+@pytest.mark.parametrize("to", ["voc", "cvat", "yolo", "coco", "csv", "label_studio", "labelme"])
 def test_the_proposed_boxes_are_read_back_and_no_image_without_one_is_background(to: str) -> None:
     assert choose("pool", "--to", to) == 0
     labelled = read_labelled(Path("next/to-correct"))

@@ -357,7 +357,7 @@ def test_datumaro_shapes(make: Maker, annotation: dict, expected: list) -> None:
 
 
 def test_datumaro_what_is_no_box(make: Maker) -> None:
-    for kind in ("points", "polyline"):
+    for kind in ("points", "polyline", "label", "caption"):
         data = make.read({"a.png": picture(), **datumaro([BOX], "cat", type=kind)})
         assert (kinds(data), data.images[0].labels) == (["not-a-box"], ())
     for more, expected in (({"type": "cuboid_3d"}, "not-a-box"), ({"label_id": 9}, "unknown-class")):

@@ -15,6 +15,7 @@ from humbleyolo.models.build import build_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Model, Train
 from humbleyolo.storage.png import encode_png
+from humbleyolo.training.planned_runs import RunSettings
 from humbleyolo.training.trainer import Trainer
 
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=1, classes=2)
@@ -25,6 +26,14 @@ PLAIN = load_params(ROOT / "params.yaml", "train")[0].model_copy(
 )  # fmt: skip
 IOU = loss_section("iou")
 HUMBLE = model_section("humble")
+RUN = RunSettings(
+    1,
+    *load_params(ROOT / "params.yaml", "runtime"),
+    HUMBLE,
+    IOU,
+    PLAIN,
+    *load_params(ROOT / "params.yaml", "evaluate"),
+)
 
 
 def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> EncodedSplit:

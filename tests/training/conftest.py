@@ -4,6 +4,7 @@ import pytest
 from small_training import ODD, TINY, draw_split
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.training import planned_runs
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +15,14 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
     return draw_split(tmp_path_factory.mktemp("tiny"), TINY, 10, objects=1)
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that TensorFlow has in this process, which it cannot change once it has computed."""
+    monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def splits(tmp_path_factory: pytest.TempPathFactory) -> list[EncodedSplit]:
+    return [draw_split(tmp_path_factory.mktemp("split"), TINY, images, objects=1) for images in (11, 7)]

@@ -5,30 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from repository import ROOT
-from small_training import HUMBLE, IOU, PLAIN, TINY, draw_split
+from small_training import PLAIN, RUN
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.params.loader import load_params
 from humbleyolo.training import planned_runs
 from humbleyolo.training.folds import detect_by_folds, divide
-from humbleyolo.training.planned_runs import Length, RunSettings
+from humbleyolo.training.planned_runs import Length
 
-RUNTIME, EVALUATE = load_params(ROOT / "params.yaml", "runtime", "evaluate")
-SETTINGS = RunSettings(1, RUNTIME, HUMBLE, IOU, PLAIN, EVALUATE)
 TWO = Length(1.0, 2)
 
-
-@pytest.fixture(autouse=True)
-def threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that TensorFlow has in this process, which it cannot change once it has computed."""
-    monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
-
-
-@pytest.fixture(scope="module")
-def splits(tmp_path_factory: pytest.TempPathFactory) -> list[EncodedSplit]:
-    return [draw_split(tmp_path_factory.mktemp("split"), TINY, images, objects=1) for images in (11, 7)]
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.mark.parametrize(("images", "count"), [(18, 3), (20, 3), (7, 7), (100, 2)])
@@ -64,7 +51,7 @@ def test_no_network_sees_what_it_judges(
         return trainer
 
     monkeypatch.setattr(planned_runs, "build_trainer", watched)
-    held = detect_by_folds(SETTINGS, splits, 3, TWO, tmp_path)
+    held = detect_by_folds(RUN, splits, 3, TWO, tmp_path)
     every = {image.tobytes() for split in splits for image in split.images}
     assert len(seen) == 3
     for own, others in zip(judged, seen, strict=True):
@@ -76,7 +63,7 @@ def test_no_network_sees_what_it_judges(
 
 
 def test_too_few_images_or_boxes_are_refused_with_what_to_do(splits: list[EncodedSplit], tmp_path: Path) -> None:
-    large = replace(SETTINGS, train=PLAIN.model_copy(update={"batch": 13}))
+    large = replace(RUN, train=PLAIN.model_copy(update={"batch": 13}))
     with pytest.raises(
         UserError, match=r"18 images in 3 folds leave 12 to train on, fewer than train.batch 13; lower"
     ):
@@ -85,7 +72,7 @@ def test_too_few_images_or_boxes_are_refused_with_what_to_do(splits: list[Encode
         replace(split, boxes=split.boxes[:0], labels=split.labels[:0], offsets=split.offsets * 0) for split in splits
     ]
     with pytest.raises(UserError, match="no boxes"):
-        detect_by_folds(SETTINGS, empty, 3, TWO, tmp_path)
+        detect_by_folds(RUN, empty, 3, TWO, tmp_path)
 
 
 def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
@@ -94,6 +81,6 @@ def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
     monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: np.zeros((0, 7)))
     rare = [replace(split, labels=np.zeros_like(split.labels)) for split in splits]
     rare[0].labels[:1] = 1
-    held = detect_by_folds(SETTINGS, rare, 3, TWO, tmp_path)
+    held = detect_by_folds(RUN, rare, 3, TWO, tmp_path)
     assert held.ever_unlearned == [False, True]
     assert held.judged(np.array([0, 0]), np.array([0, 1])).tolist() == [True, False]

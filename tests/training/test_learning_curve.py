@@ -7,25 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from repository import ROOT
-from small_training import HUMBLE, IOU, PLAIN, TINY, draw_split
+from small_training import PLAIN, RUN, TINY, draw_split
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.params.loader import load_params
 from humbleyolo.training import planned_runs
 from humbleyolo.training.learning_curve import learn_parts, nested_parts
-from humbleyolo.training.planned_runs import Length, RunSettings
+from humbleyolo.training.planned_runs import Length
 
-RUNTIME, EVALUATE = load_params(ROOT / "params.yaml", "runtime", "evaluate")
-SETTINGS = RunSettings(1, RUNTIME, HUMBLE, IOU, PLAIN, EVALUATE)
 TWO = Length(1.0, 2)
 
-
-@pytest.fixture(autouse=True)
-def threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that TensorFlow has in this process, which it cannot change once it has computed."""
-    monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +61,7 @@ def test_each_network_learns_its_part_for_as_many_steps_and_is_scored_on_val(
         return trainer
 
     monkeypatch.setattr(planned_runs, "build_trainer", watched)
-    learned = learn_parts(SETTINGS, train, val, TWO, tmp_path)
+    learned = learn_parts(RUN, train, val, TWO, tmp_path)
     assert [images for images, _ in learned.found] == [4, 9, 18]
     assert all(found.image_count == len(val) for _, found in learned.found)
     assert [len(set(images)) for images in seen] == [4, 9, 18]
@@ -83,13 +75,13 @@ def test_each_network_learns_its_part_for_as_many_steps_and_is_scored_on_val(
 
 def test_what_cannot_work_is_refused_with_what_to_do(splits: list[EncodedSplit], tmp_path: Path) -> None:
     train, val = splits
-    large = replace(SETTINGS, train=PLAIN.model_copy(update={"batch": 5}))
+    large = replace(RUN, train=PLAIN.model_copy(update={"batch": 5}))
     said = r"a quarter of the 18 images of train is 4, fewer than train.batch 5; lower train.batch to 4 or less"
     with pytest.raises(UserError, match=said):
         learn_parts(large, train, val, TWO, tmp_path)
     empty = replace(val, boxes=val.boxes[:0], labels=val.labels[:0], offsets=val.offsets * 0)
     with pytest.raises(UserError, match="val holds no boxes, so that nothing can be scored"):
-        learn_parts(SETTINGS, train, empty, TWO, tmp_path)
+        learn_parts(RUN, train, empty, TWO, tmp_path)
     with pytest.raises(UserError, match="train holds no boxes, so that nothing can be learned"):
-        learn_parts(SETTINGS, empty, val, TWO, tmp_path)
+        learn_parts(RUN, empty, val, TWO, tmp_path)
     assert not list(tmp_path.iterdir())

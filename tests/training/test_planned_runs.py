@@ -6,17 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from repository import ROOT
-from small_training import HUMBLE, IOU, PLAIN, TINY, draw_split
+from small_training import PLAIN, RUN
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
-from humbleyolo.params.loader import load_params
 from humbleyolo.training import planned_runs
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 from humbleyolo.training.step_time import StepTime
 
-RUNTIME, EVALUATE = load_params(ROOT / "params.yaml", "runtime", "evaluate")
-SETTINGS = RunSettings(1, RUNTIME, HUMBLE, IOU, PLAIN, EVALUATE)
 NETWORKS = [
     PlannedNetwork("part-1", np.arange(12), np.arange(12, 18)),
     PlannedNetwork("part-2", np.arange(12), np.arange(12, 18)),
@@ -24,21 +20,10 @@ NETWORKS = [
 ]
 TWO = Length(1.0, 2)
 
-
-@pytest.fixture(autouse=True)
-def threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that TensorFlow has in this process, which it cannot change once it has computed."""
-    monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
+pytestmark = pytest.mark.usefixtures("threads")
 
 
-@pytest.fixture(scope="module")
-def splits(tmp_path_factory: pytest.TempPathFactory) -> list[EncodedSplit]:
-    return [draw_split(tmp_path_factory.mktemp("split"), TINY, images, objects=1) for images in (11, 7)]
-
-
-def plan(
-    splits: list[EncodedSplit], folder: Path, settings: RunSettings = SETTINGS, length: Length = TWO
-) -> PlannedRun:
+def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = TWO) -> PlannedRun:
     return PlannedRun(settings, splits, NETWORKS, length, folder, "audit")
 
 
@@ -83,9 +68,9 @@ def test_another_run_in_the_folder_starts_anew_and_says_so(
     splits: list[EncodedSplit], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan(splits, tmp_path)
-    other = replace(SETTINGS, train=PLAIN.model_copy(update={"learning_rate": 0.02}))
+    other = replace(RUN, train=PLAIN.model_copy(update={"learning_rate": 0.02}))
     for settings, data, differ in (
-        (SETTINGS, splits, "arguments"),
+        (RUN, splits, "arguments"),
         (other, splits, "parameters"),
         (other, splits[::-1], "data"),
     ):
@@ -101,10 +86,10 @@ def test_another_run_in_the_folder_starts_anew_and_says_so(
 
 
 def test_a_model_of_one_s_own_is_no_start(capsys: pytest.CaptureFixture[str]) -> None:
-    own = replace(SETTINGS, train=PLAIN.model_copy(update={"start": "own"}))
+    own = replace(RUN, train=PLAIN.model_copy(update={"start": "own"}))
     assert own.begin_unseeing("audit").train.start == "scratch"
     assert "a model that may have seen the images; the audit begins scratch" in capsys.readouterr().err
-    assert SETTINGS.begin_unseeing("audit") is SETTINGS
+    assert RUN.begin_unseeing("audit") is RUN
 
 
 def test_minutes_become_epochs_that_are_written_down(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.label_doubts import Judged
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from humbleyolo.training.folds import HeldOut
 
 _SPLITS = ("train", "val", "test")
-_MINUTES, _FOLDS, _MOST_FOLDS = 20.0, 3, 20
+_FOLDS, _MOST_FOLDS = 3, 20
 _LEAST = 0.2  # of the boxes that the networks confirm, to judge by them
 
 
@@ -38,26 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
     add("--to", choices=sorted(WRITABLE),
         help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool")  # fmt: skip
-
-
-def add_length(parser: argparse.ArgumentParser, each: str) -> None:
-    """Add the options of the length of several trainings; `each` is the word for what is trained."""
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument(
-        "--minutes", type=float, metavar="M", default=_MINUTES,
-        help="longest training in all, by a step measured here; default: %(default)g, or train.epochs if less",
-    )  # fmt: skip
-    length.add_argument("--epochs", type=int, metavar="N", help=f"epochs for each {each}; nothing is measured then")
-
-
-def check_numbers(parsed: argparse.Namespace, **limits: tuple[float, float]) -> None:
-    """Refuse the length of a training, and other numbers of the arguments, beyond their least and most."""
-    from humbleyolo.errors import UserError
-
-    for name, (least, most) in (limits | {"minutes": (0.1, 100_000), "epochs": (1, 100_000)}).items():
-        value = getattr(parsed, name, None)
-        if value is not None and not least <= value <= most:
-            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to {most}")
 
 
 def run(parsed: argparse.Namespace) -> int:

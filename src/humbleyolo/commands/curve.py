@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.commands.audit import add_length, check_numbers
+from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.evaluation.learning_gain import LearningGain

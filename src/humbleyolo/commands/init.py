@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
@@ -58,10 +59,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.exits import wrapped
 
-    for name, least in (("minutes", 0.1), ("epochs", 1)):
-        value = getattr(parsed, name)
-        if value is not None and not least <= value <= 100_000:
-            raise UserError(f"--{name} {value} is not allowed; allowed: {least} to 100000")
+    check_numbers(parsed)
     for file in (_PARAMS, _RECIPES):
         if not file.exists():
             raise UserError(f"{file}: no such file; run this in a clone of the project")

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.commands.audit import check_numbers
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
@@ -48,6 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If there is no model or no image, or the folder is there already or cannot be written.
     """
+    from humbleyolo.check.next_page import MOST
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import LabelledImages, choose_images
@@ -64,6 +65,8 @@ def run(parsed: argparse.Namespace) -> int:
         if not done.chosen:
             raise UserError(f"{', '.join(parsed.pool)}: holds no image to choose; see above")
         facts = _facts(parsed, done, detector)
+        if len(done.chosen) > MOST:
+            facts.append(f"note: the page shows the first {MOST} of them; {_TABLE} has all")
         places, notes = _write_images(folder, parsed.to, done.chosen, detector.names)
         _write_tables(folder, done.chosen, places, detector.names, facts)
     print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)

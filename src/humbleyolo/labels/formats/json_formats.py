@@ -38,7 +38,7 @@ from humbleyolo.labels.parsing.text import decode
 from humbleyolo.labels.source_reader import splits_in, splits_of_folder
 
 _NO_AREA = ("point", "points", "polyline", "line", "graph")
-_NO_SHAPES = ("label", "caption", "hash_key", "tabular", "feature_vector")  # Datumaro: of the whole image
+_OF_ALL = ("label", "caption", "hash_key", "tabular", "feature_vector")  # Datumaro: of the whole image
 
 
 def _createml(file: LabelFile) -> Iterator[Entry]:
@@ -105,9 +105,7 @@ def _datumaro(file: LabelFile) -> Iterator[Entry]:
 def _datumaro_shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, int | None] | None:
     kind, ledger = get(shape, "type", str, where), file.reader.ledger
     attributes = get(shape, "attributes", dict, where, {})
-    if kind in _NO_SHAPES:
-        return None
-    if kind in _NO_AREA:
+    if kind in (*_NO_AREA, *_OF_ALL):
         note_no_area(shorten(kind), where, file.name, ledger)
         return None
     if kind == "bbox":
