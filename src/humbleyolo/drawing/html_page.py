@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -30,7 +30,7 @@ def render_page(room: str, template: str, style: str, script: str = "", **values
     policy += f"script-src {_hash(code)}; " if script else ""
     policy += "base-uri 'none'; form-action 'none'"
     own = {"policy": policy, "style": Markup(css), "script": Markup(code)}  # noqa: S704 - our own files
-    return _template(room, template).render(own, **values)
+    return _templates().get_template(f"{room}/{template}").render(own, **values)
 
 
 def encode_picture(picture: Image.Image, kind: str, **options: Any) -> bytes:
@@ -45,9 +45,11 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-@lru_cache(maxsize=4)
-def _template(room: str, name: str) -> Template:
-    return Environment(autoescape=True, undefined=StrictUndefined).from_string(_file(room, name))
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    """Return the templates, named by room and file: all extend `drawing/page.html`, which has the head."""
+    loader = FunctionLoader(lambda name: _file(*name.split("/")))
+    return Environment(autoescape=True, undefined=StrictUndefined, loader=loader)
 
 
 def _file(room: str, name: str) -> str:
