@@ -75,13 +75,25 @@ def test_a_gain_that_may_be_chance_is_told_as_such(
 ) -> None:
     oracle["found"] = {6: 0.3, 12: 0.8, 24: 0.8}
     write_project(tmp_path)
-    assert curve("--output", "elsewhere") == 0
+    assert curve("--epochs", "10", "--output", "elsewhere") == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
     said = " ".join(" ".join(lines).split())
-    assert "10 more images are worth about 0.00 AP (0.00 to 0.00), which is no more than chance: more" in said
+    assert "10 more images are worth about 0.00 AP (0.00 to 0.00): more images of the same" in said
     assert "next: look at the mistakes in data/render/report.html before you label more of the same" in said
     assert Path("elsewhere/curve.html").exists()
+
+
+def test_trainings_that_are_too_short_say_nothing_but_how_long_it_takes(
+    tmp_path: Path, oracle: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    oracle["found"] = {6: 0.3, 12: 0.8, 24: 0.7}
+    write_project(tmp_path)
+    assert curve() == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "what more images are worth cannot be told: 15% of train.epochs is too short a training" in said
+    assert "next: give --epochs 20, or --minutes 134" in said
+    assert "more images are worth about" not in said + Path("curve/curve.html").read_text()
 
 
 def test_networks_that_learned_nothing_leave_no_old_page(

@@ -48,7 +48,7 @@ def test_draws_are_paired_so_that_hard_images_alone_widen_nothing() -> None:
     gain = measure_gain(truths(), [(60, finding(0.5)), (120, finding(0.5))], 1, EVALUATE)
     assert (gain.gain, gain.low, gain.high) == (0, 0, 0)
     assert not gain.promises
-    assert "no more than chance: more images may gain nothing" in str(gain)
+    assert "(0.00 to 0.00): more images of the same kind may gain nothing" in str(gain)
     low, high = gain.points[-1].low, gain.points[-1].high
     assert low is not None
     assert high is not None
@@ -84,3 +84,13 @@ def test_half_of_the_images_is_a_round_number(images: int, half: int) -> None:
 def test_a_loss_is_told_as_nothing_to_gain() -> None:
     loss = LearningGain((Point(60, 0.5, 0.4, 0.6), Point(120, 0.4, 0.3, 0.5)), 60, -0.06, -0.09, -0.02)
     assert "may gain nothing" in str(loss)
+
+
+@pytest.mark.parametrize(
+    ("trained", "told"), [(0.125, "12% of train.epochs is too short"), (0.5, "may gain nothing")]
+)
+def test_of_too_short_trainings_a_curve_that_does_not_rise_says_nothing(trained: float, told: str) -> None:
+    found = [(60, finding(0.5)), (120, finding(0.4))]
+    assert told in str(measure_gain(truths(), found, 1, EVALUATE, trained))
+    rising = measure_gain(truths(), [(60, finding(0.4)), (120, finding(0.5))], 1, EVALUATE, trained)
+    assert not rising.too_short

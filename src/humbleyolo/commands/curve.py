@@ -7,6 +7,7 @@ Examples:
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
             raise
         first, images = len(data.splits[0]), sum(map(len, data.splits))
         truths = data.truths.take(data.truths.images >= first).of_images(first, images)
-        gain = measure_gain(truths, learned.found, len(data.categories), evaluate)
+        gain = measure_gain(truths, learned.found, len(data.categories), evaluate, learned.epochs / train.epochs)
     facts = _facts(learned, train, len(truths), images - first)
     write_curve(parsed.output, gain, facts)
     print(*map(wrapped, facts), sep="\n")
@@ -73,7 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
     print(wrapped(str(gain)))
     page, table, numbers = (parsed.output / name for name in (PAGE, TABLE, NUMBERS))
     print(wrapped(f"page: {page}; table: {table}; all numbers: {numbers}"))
-    print(wrapped(f"next: {_next_step(gain)}"))
+    print(wrapped(f"next: {_next_step(gain, learned, parsed)}"))
     return 0
 
 
@@ -88,7 +89,10 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
     return lines
 
 
-def _next_step(gain: "LearningGain") -> str:
+def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
+    if gain.too_short:
+        longer = 1 / gain.trained
+        return f"give --epochs {round(learned.epochs * longer)}, or --minutes {math.ceil(parsed.minutes * longer)}"
     if gain.promises:
         return f"label {gain.more:,} more images; `humbleyolo next` says which"
     return "look at the mistakes in data/render/report.html before you label more of the same"

@@ -17,6 +17,7 @@ from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
 
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)  # times a power of ten
+_ENOUGH = 0.5  # of the real training's epochs, for a curve that does not rise to say anything
 _LEAST_AP = 0.02  # of the network that learned from all images, for its curve to say anything
 
 
@@ -40,6 +41,7 @@ class LearningGain:
         gain: AP that so many more images are worth.
         low: Lower end of its 95 % interval.
         high: Upper end of this interval.
+        trained: Part of the real training's epochs that the networks had.
     """
 
     points: tuple[Point, ...]
@@ -47,25 +49,38 @@ class LearningGain:
     gain: float
     low: float | None
     high: float | None
+    trained: float = 1.0
 
     @property
     def promises(self) -> bool:
         """True if the gain is more than chance."""
         return self.low is not None and self.low > 0
 
+    @property
+    def too_short(self) -> bool:
+        """True if more images gain nothing after so short a training that a longer one may say otherwise."""
+        return not self.promises and self.trained < _ENOUGH
+
     def __str__(self) -> str:
+        if self.too_short:
+            part = f"{self.trained:.0%} of train.epochs"
+            return f"what more images are worth cannot be told: {part} is too short a training"
         ends = "no interval" if self.low is None or self.high is None else f"{self.low:.2f} to {self.high:.2f}"
         text = f"{self.more:,} more images are worth about {self.gain:.2f} AP ({ends})"
-        return text if self.promises else f"{text}, which is no more than chance: more images may gain nothing"
+        return text if self.promises else f"{text}: more images of the same kind may gain nothing"
 
 
 def measure_gain(
-    truths: TruthTable, found: Sequence[tuple[int, DetectionTable]], class_count: int, settings: Evaluate
+    truths: TruthTable,
+    found: Sequence[tuple[int, DetectionTable]],
+    class_count: int,
+    settings: Evaluate,
+    trained: float = 1.0,
 ) -> LearningGain:
     """Measure AP of two or more networks on the same images, and the gain of about half as many images again.
 
     `found` are the images that each network learned, the fewest first, and its detections. `settings` must pass
-    `require_resamples`.
+    `require_resamples`. `trained` is the part of the real training's epochs that the networks had.
 
     Raises:
         UserError: If the networks learned too little.
@@ -86,7 +101,7 @@ def measure_gain(
     ends = interval(np.minimum(times * (draws[-1] - draws[-2]), 1 - draws[-1]), truths.image_count)
     limits = [interval(drawn, truths.image_count) for drawn in draws]
     points = tuple(_point(*one) for one in zip(sizes, values, limits, strict=True))
-    return LearningGain(points, more, round(gain, 12), ends.low, ends.high)
+    return LearningGain(points, more, round(gain, 12), ends.low, ends.high, trained)
 
 
 def half_of(images: int) -> int:

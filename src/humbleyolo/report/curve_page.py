@@ -48,11 +48,17 @@ def curve_chart(gain: LearningGain) -> Markup:
     ahead = last.images + gain.more
     low, high = (None if end is None else last.ap + end for end in (gain.low, gain.high))
     ends: list[tuple[float, float | None]] = []
-    for one in (*gain.points, Point(ahead, last.ap + gain.gain, low, high)):
+    promised = [] if gain.too_short else [Point(ahead, last.ap + gain.gain, low, high)]
+    for one in (*gain.points, *promised):
         ends += [(one.images, one.low), (one.images, one.high), (one.images, None)]
     lines = [
         Line("AP on val", points, style=0, dots=[_DOT] * len(points)),
-        Line("promised", [(last.images, last.ap), (ahead, last.ap + gain.gain)], style=1, dots=[0.0, _DOT]),
+        Line(
+            "promised",
+            [(one.images, one.ap) for one in (last, *promised)],
+            style=1,
+            dots=[0.0] + [_DOT] * len(promised),
+        ),
         Line("95 % interval", ends, style=5),
     ]
     shown = [value for line in lines for _, value in line.points if value is not None]
