@@ -53,13 +53,11 @@ def curve_chart(gain: LearningGain) -> Markup:
         ends += [(one.images, one.low), (one.images, one.high), (one.images, None)]
     lines = [
         Line("AP on val", points, style=0, dots=[_DOT] * len(points)),
-        Line(
-            "promised",
-            [(one.images, one.ap) for one in (last, *promised)],
-            style=1,
-            dots=[0.0] + [_DOT] * len(promised),
-        ),
         Line("95 % interval", ends, style=5),
+        *(
+            Line("promised", [(last.images, last.ap), (one.images, one.ap)], style=1, dots=[0.0, _DOT])
+            for one in promised
+        ),
     ]
     shown = [value for line in lines for _, value in line.points if value is not None]
     margin = max(0.02, 0.1 * (max(shown) - min(shown)))
