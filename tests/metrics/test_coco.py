@@ -87,8 +87,8 @@ def test_equal_to_pycocotools_on_random_cases() -> None:
 
 
 @pytest.mark.slow
-def test_equal_to_pycocotools_on_ten_thousand_random_cases() -> None:
-    for seed in range(10_000):
+def test_equal_to_pycocotools_on_two_thousand_more() -> None:
+    for seed in range(300, 2_300):
         assert_equal_to_pycocotools(seed)
 
 
