@@ -1,7 +1,8 @@
 """Train on photographs of others as a user would: python -m benchmarks.photographs FOLDER cards [boards ...].
 
 Options: --minutes 9 or --epochs N (of training), --seeds 1 2 3, --set KEY=VALUE ... (other values than those of
-`init`), --json FILE, --keep FOLDER (for the clones, which go otherwise).
+`init`), --json FILE, --keep FOLDER (for the clones, which go otherwise), --rungs (the recipe built up: one thing
+after another is added to a network that begins at random, until it is what `init` wrote).
 
 FOLDER holds the sets as their authors give them: `cards` and `boards`, with images, XML and CSV below `images`, and
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
@@ -17,6 +18,7 @@ more. Changes that are not committed are not measured.
 """
 
 import argparse
+import itertools
 import json
 import re
 import resource
@@ -35,6 +37,13 @@ from benchmarks.ladder import read_results, spread
 
 SETS = ("cards", "quarter", "boards", "bccd")
 Lists = dict[str, list[Path]]
+PLAIN = {f"train.augment.{name}": 0.0 for name in ("scale", "translate", "brightness", "contrast", "saturation")}
+RUNGS: dict[str, dict[str, Any]] = {
+    "random weights": {"train.start": "scratch", "loss.name": "iou", **PLAIN},
+    "several cells an object": {"train.start": "scratch", **PLAIN},
+    "augmentation": {"train.start": "scratch"},
+    "pretrained weights": {},
+}
 
 
 def divide(name: str, source: Path) -> Lists:
@@ -121,23 +130,25 @@ def main() -> None:
     parser.add_argument("--minutes", default="9")
     parser.add_argument("--epochs")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--rungs", action="store_true")
     parsed, changes = parse_options(parser)
     length = ["--epochs", parsed.epochs] if parsed.epochs else ["--minutes", parsed.minutes]
+    rungs = RUNGS if parsed.rungs else {"": {}}
     found: dict[str, dict[int, Any]] = {}
     with (
         tempfile.TemporaryDirectory() if parsed.keep is None else nullcontext(parsed.keep) as folder,
-        tqdm(total=len(parsed.sets) * len(parsed.seeds), unit=" runs") as bar,
+        tqdm(total=len(parsed.sets) * len(rungs) * len(parsed.seeds), unit=" runs") as bar,
     ):
         for name in parsed.sets:
             clone = Path(folder) / name
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
             lay_out(name, parsed.folder, clone / "data/labelled" / name)
             text = begin(clone, f"data/labelled/{name}", length, changes)
-            found[name] = {}
-            for seed in parsed.seeds:
-                (clone / "params.yaml").write_text(with_values(text, {"seed": seed}))
-                found[name][seed] = run(clone)
-                bar.write(f"{name}, seed {seed}: {json.dumps(found[name][seed])}", file=sys.stderr)
+            for (rung, values), seed in itertools.product(rungs.items(), parsed.seeds):
+                (clone / "params.yaml").write_text(with_values(text, {**values, "seed": seed}))
+                runs = found.setdefault(f"{name}, {rung}" if rung else name, {})
+                runs[seed] = run(clone)
+                bar.write(f"{name}, {rung}, seed {seed}: {json.dumps(runs[seed])}", file=sys.stderr)
                 bar.update()
     print("| Set | AP50 | AP50:95 | Training, s | CPU seconds / 2 |\n|---|---|---|---|---|")
     for name, runs in found.items():

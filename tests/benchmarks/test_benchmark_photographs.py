@@ -1,11 +1,14 @@
 """The sets of photographs: their lists and their layout."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from repository import ROOT
+from ruamel.yaml import YAML
 
-from benchmarks.photographs import divide, lay_out
+from benchmarks.photographs import PLAIN, RUNGS, divide, lay_out
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -54,3 +57,12 @@ def test_what_is_laid_out_is_read_with_every_box_and_list(shared: Path, tmp_path
     assert not ledger.errors
     assert len(labelled.images) == 76
     assert all(len(image.boxes) == len(image.splits) == 1 for image in labelled.images)
+
+
+def test_each_rung_adds_one_thing_and_the_last_is_the_recipe_itself() -> None:
+    keys = [set(values) for values in RUNGS.values()]
+    assert all(more > fewer for more, fewer in pairwise(keys))
+    assert keys[-1] == set()
+    written = YAML(typ="safe").load((ROOT / "examples/photographs.yaml").read_text())
+    strengths = {f"train.augment.{name}" for name, value in written["train"]["augment"].items() if value}
+    assert strengths - {"train.augment.flip"} == set(PLAIN)
