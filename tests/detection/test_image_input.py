@@ -101,6 +101,19 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         read(opened)
 
 
+def test_no_other_format_is_opened_whatever_the_name_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("a program was started"))
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "PPM")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n0.5 setgray 0 0 64 64 rectfill\nshowpage\n"
+    for data in (eps, file.getvalue()):
+        (tmp_path / "a.png").write_bytes(data)
+        with pytest.raises(UserError, match=r"a\.png: cannot be read as an image: it is none of BMP, GIF, JPEG, PNG"):
+            read(tmp_path / "a.png")
+        with pytest.raises(UserError, match="cannot be read as an image"):
+            decode_rgb(data, "a.png")
+
+
 def declared_png(width: int, height: int) -> bytes:
     import struct
     import zlib
@@ -139,7 +152,7 @@ def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
 
 def test_other_formats_are_refused_where_few_are_accepted() -> None:
     file = io.BytesIO()
-    Image.fromarray(PIXELS).save(file, "PPM")
+    Image.fromarray(PIXELS).save(file, "TIFF")
     assert decode_image(file.getvalue(), "a", 100).shape == PIXELS.shape
-    with pytest.raises(UserError, match="not a whole image of these formats: PNG, JPEG"):
+    with pytest.raises(UserError, match="it is none of PNG, JPEG"):
         decode_image(file.getvalue(), "a", 100, ("PNG", "JPEG"))

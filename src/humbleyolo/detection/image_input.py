@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.image_decoder import decode_rgb, grey_to_rgb, pillow_to_rgb
+from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, decode_rgb, grey_to_rgb, pillow_to_rgb
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
@@ -56,14 +56,14 @@ def read_file(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None = None) -> Rgb:
+def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] = FORMATS) -> Rgb:
     """Return the image in a file, upright and in RGB, (H, W, 3) uint8.
 
     Args:
         data: Bytes of the file.
         name: Name of the file in errors.
         max_pixels: Largest number of pixels, checked before decoding.
-        formats: Pillow's names of the formats that are accepted; None: all.
+        formats: Pillow's names of the formats that are opened, whatever the name says.
 
     Raises:
         UserError: If the bytes are not a whole image of these formats, or it is too large.
@@ -76,13 +76,12 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
         try:
             with Image.open(io.BytesIO(data), formats=formats) as image:
                 size = image.size
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if formats is not None:
-                raise UserError(f"{name}: is not a whole image of these formats: {', '.join(formats)}") from None
-            if isinstance(error, UnidentifiedImageError):  # its text has a memory address in it
-                raise UserError(
-                    f"{name}: cannot be read as an image: it is of no format that is known, or damaged at its start"
-                ) from None
+        except UnidentifiedImageError:  # its text has a memory address in it
+            raise UserError(
+                f"{name}: cannot be read as an image: it is none of {', '.join(formats)}, or damaged at its start"
+            ) from None
+        except (*BROKEN, Image.DecompressionBombError):
+            pass  # told when it is decoded
     if size:
         _check_pixels(*size[::-1], max_pixels, name)
     return decode_rgb(data, name)  # its error tells of a header that could not be read

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from PIL import Image
 from tqdm import tqdm
 
 from humbleyolo.detection.backend import BATCH
@@ -57,6 +58,7 @@ def predict(
             try:
                 if isinstance(outcome, UserError):
                     raise outcome
+                drawing = None if drawings is None else _drawing(item, outcome, max_pixels)
                 writer.add(item, outcome)
             except UserError as error:
                 bar.write(f"error: {error}", file=sys.stderr)
@@ -65,8 +67,10 @@ def predict(
             else:
                 counts.images += 1
                 counts.detections += len(outcome)
-                if drawings is not None:
-                    _draw(item, outcome, drawings / names[item.shown], max_pixels)
+                if drawings is not None and drawing is not None:
+                    path = drawings / names[item.shown]
+                    make_folder(path.parent)
+                    save_png(drawing, path)
             bar.update()
     return counts
 
@@ -109,11 +113,11 @@ def _prepared(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _draw(item: NamedImage, result: Result, path: Path, max_pixels: int) -> None:
+def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
+    """Return a drawing of the boxes on the image, which is read once more."""
     pixels, boxes = shrink(decode_image(item.read(), item.shown, max_pixels), result.boxes, _LONGEST_PX)
     scale = max(1, round(_SMALL_PX / max(pixels.shape[:2])))
-    make_folder(path.parent)
-    save_png(draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores), path)
+    return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores)
 
 
 def _drawing_names(items: list[NamedImage]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Any image as an upright array of 8-bit RGB."""
 
 import io
+import struct
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -11,11 +12,13 @@ from humbleyolo.storage.array_types import Rgb, Uint8s
 MAX_PIXELS = 89_000_000  # of one image, refused before decoding; Pillow's own warning comes at 89,478,485
 _WHITE = 65535.0  # of 16 bits
 _BITS, _MAX_SAMPLE = 258, 281  # tags of a TIFF
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # opened whatever a name says; others may start programs
+BROKEN = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_UNREADABLE = (*BROKEN, Image.DecompressionBombError)
 
 
 def decode_rgb(data: bytes, name: str) -> Rgb:
-    """Return the pixels (H, W, 3) of an image file, upright.
+    """Return the pixels (H, W, 3) of an image file of one of `FORMATS`, upright.
 
     The EXIF orientation is applied. `to_8_bit` tells how other modes become RGB.
 
@@ -27,7 +30,7 @@ def decode_rgb(data: bytes, name: str) -> Rgb:
         UserError: The bytes are not a whole image.
     """
     try:
-        file = Image.open(io.BytesIO(data))
+        file = Image.open(io.BytesIO(data), formats=FORMATS)
     except _UNREADABLE as error:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
     with file:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import re
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from humbleyolo.geometry.image_decoder import MAX_PIXELS, declared_white, to_8_bit
+from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, MAX_PIXELS, declared_white, to_8_bit
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.value_types import Exif
@@ -22,7 +21,6 @@ from humbleyolo.storage.array_types import Uint8s
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
 _ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
-_BROKEN = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def bombs_refused() -> Iterator[None]:
 def inspect_image(data: bytes) -> ImageInfo:
     """Return the facts about an image file, having decoded all of it.
 
-    The file is opened only as one of `IMAGE_FORMATS`; its bytes say which.
+    The file is opened only as one of `FORMATS`; its bytes say which.
 
     Raises:
         BadInput: If it is empty, is none of those, is cut off or damaged, moves, or declares more than
@@ -95,7 +93,7 @@ def inspect_image(data: bytes) -> ImageInfo:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(f"{int(pixels.group()):,} pixels" if pixels else str(error)) from None
-    except _BROKEN as error:
+    except BROKEN as error:
         raise BadInput("image-damaged", shorten(str(error)), f"must be {_ALLOWED}; copy or export it again") from None
     return ImageInfo(
         kind=kind,
@@ -120,7 +118,7 @@ def upright_size(data: bytes, exif: Exif) -> tuple[int, int]:
         with _open(data) as image:
             width, height = image.size
             turned = exif != "stored" and int(image.getexif().get(_ORIENTATION, 1)) >= 5
-    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (*BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInput("image-damaged", shorten(str(error)), f"must be {_ALLOWED}") from None
     return (width, height) if turned else (height, width)
 
@@ -135,7 +133,7 @@ def check_ending(name: str, info: ImageInfo) -> BadInput | None:
 
 def _open(data: bytes) -> ImageFile:
     """Read the header."""
-    image = Image.open(io.BytesIO(data), formats=sorted(set(IMAGE_FORMATS.values())))
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
     if image.size[0] * image.size[1] > MAX_PIXELS:
         image.close()
         raise _too_large(f"{image.size[0] * image.size[1]:,} pixels")
