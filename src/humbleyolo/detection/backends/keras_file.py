@@ -6,7 +6,10 @@ from humbleyolo.models.tensorflow_setup import set_threads  # before all else th
 from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
+import io
 import zipfile
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,9 +18,18 @@ import tensorflow as tf
 from humbleyolo.detection.backends.metadata import ExportedModel, Outputs, damaged, metadata_in_zip
 from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.detection.image_input import read_file
+from humbleyolo.errors import UserError
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
 from humbleyolo.models.mirrored import MeanOfViews, MirrorImages
+from humbleyolo.storage.json import MOST_BYTES, parse_json
 
+# Objects of the configuration. No layer among them reads a file or runs code.
+_OBJECTS = (
+    "Activation Add BatchNormalization Concatenate Conv2D DTypePolicy Dense DepthwiseConv DetectionHead Dropout "
+    "EdgesHead Flatten Functional GlobalAveragePooling2D GlorotUniform HeNormal InputLayer LeakyReLU MaxPooling2D "
+    "MeanOfViews MirrorImages Multiply Ones RandomNormal ReLU Rescaling Reshape SelectDetections SpaceToDepth Zeros "
+    "__keras_tensor__"
+)
 _LAYERS = {
     f"humbleyolo>{layer.__name__}": layer
     for layer in (SelectDetections, DetectionHead, SpaceToDepth, MirrorImages, MeanOfViews)
@@ -26,7 +38,9 @@ _LAYERS = {
 
 def open_keras(path: Path, threads: int | None) -> ExportedModel:
     """Open a `.keras` file; see `open_exported`. Keras' safe mode is on: no code in the file is run."""
-    metadata = metadata_in_zip(read_file(path), path)
+    data = read_file(path)
+    metadata = metadata_in_zip(data, path)
+    _check_objects(data, path)
     if threads is not None:
         set_threads(threads)
     try:
@@ -42,3 +56,24 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
         return {name: np.asarray(values) for name, values in call(tf.constant(images)).items()}
 
     return ExportedModel(metadata, run)
+
+
+def _check_objects(data: bytes, path: Path) -> None:
+    """Refuse a file with a layer or another object that no export has: some read files, as a vocabulary is."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("config.json") as file:
+            found = sorted(set(_class_names(parse_json(file.read(MOST_BYTES)))) - set(_OBJECTS.split()))
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise damaged(path, error) from None
+    if found:
+        raise UserError(f"{path}: is not loaded: it has {', '.join(found[:5])}, which no export of this project has")
+
+
+def _class_names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield str(value["class_name"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _class_names(one)

@@ -9,6 +9,7 @@ from humbleyolo.storage.array_types import Uint8s
 import numpy as np
 import tensorflow as tf
 
+from humbleyolo.detection.backends.allowed_operations import check_operations
 from humbleyolo.detection.backends.metadata import METADATA, ExportedModel, Outputs, damaged, parse_metadata
 from humbleyolo.errors import UserError
 
@@ -16,12 +17,13 @@ EXTRA = Path("assets.extra") / METADATA  # the place that TensorFlow leaves for 
 
 
 def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
-    """Open a SavedModel; see `open_exported`."""
+    """Open a SavedModel that does nothing but compute; see `open_exported`."""
     try:
         text = (path / EXTRA).read_bytes()
     except OSError:
         raise UserError(f"{path}: was not written by `humbleyolo export`: it has no {EXTRA}") from None
     metadata = parse_metadata(text, path)
+    check_operations(path)
     if threads is not None:
         set_threads(threads)
     try:
