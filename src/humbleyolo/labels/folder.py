@@ -13,10 +13,10 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import IO, Self
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
@@ -32,7 +32,8 @@ from humbleyolo.labels.file_names import (
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.class_names import is_one_line
 
-LABEL_BYTES = 512 * 2**20  # the largest label file read; COCO's own train file is 448 MiB
+LABEL_BYTES = 512 * 2**20  # the largest label file read whole
+STREAMED_BYTES = 2**31  # the largest that is read entry by entry; LVIS's train file is 1.1 GB
 IMAGE_BYTES = 512 * 2**20
 HEAD_BYTES = 2**16  # of a file, by which formats know it
 _MOST_HEADS = 500  # kept at a time
@@ -61,12 +62,21 @@ class Source(ABC):
         self._heads: dict[str, bytes] = {}
 
     @abstractmethod
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Open a file, to be read piece by piece.
+
+        Raises:
+            BadInput: If it cannot be opened; or read, while the context lasts.
+        """
+
     def start(self, name: str, count: int) -> bytes:
         """Return a file's first `count` bytes, or all if it has fewer.
 
         Raises:
             BadInput: If it cannot be read.
         """
+        with self.open(name) as file:
+            return file.read(count)
 
     def read(self, name: str, limit: int = LABEL_BYTES) -> bytes:
         """Return a file's bytes. Never takes or unpacks more than `limit`.
@@ -216,14 +226,20 @@ class FolderSource(Source):
         except OSError as error:
             self.left_out.append((name, f"cannot be looked at: {error.strerror}"))
 
-    def start(self, name: str, count: int) -> bytes:
-        """Return a file's first bytes; see `Source.start`."""
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file; see `Source.open`."""
         try:
             with (self._path / name).open("rb") as file:
-                size = os.fstat(file.fileno()).st_size  # asked for more, Python sets that much memory aside
-                return file.read(min(size + 1, count))
+                yield file
         except OSError as error:
             raise BadInput("unreadable", error.strerror or "error", "the file must be readable") from None
+
+    def start(self, name: str, count: int) -> bytes:
+        """Return a file's first bytes; see `Source.start`."""
+        with self.open(name) as file:
+            size = os.fstat(file.fileno()).st_size  # asked for more, Python sets that much memory aside
+            return file.read(min(size + 1, count))
 
     def path_of(self, name: str) -> Path:
         """Return a file's absolute path."""
@@ -262,11 +278,12 @@ class ZipSource(Source):
             return "a second file of the same name; only the first is read"
         return _unsafe(name) or (_NESTED if is_archive(name) else "")
 
-    def start(self, name: str, count: int) -> bytes:
-        """Return a file's first bytes; see `Source.start`."""
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file; see `Source.open`."""
         try:
             with self._lock, self._zip.open(self._entries[name]) as file:
-                return file.read(count)
+                yield file
         except _DAMAGED as error:
             why = "the archive is damaged here; export it again"
             raise BadInput("unreadable", shorten(str(error)), why) from None
@@ -295,11 +312,17 @@ class _JoinedSource(Source):
         self.unread = folder.unread - {*archives.values()}
         self.archives = tuple(archives) if beside else ()
 
-    def start(self, name: str, count: int) -> bytes:
+    def _place(self, name: str) -> tuple[Source, str]:
         first, _, file = name.partition("/")
-        return (
-            self._archives[first].start(file, count) if first in self._archives else self._folder.start(name, count)
-        )
+        return (self._archives[first], file) if first in self._archives else (self._folder, name)
+
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        source, file = self._place(name)
+        return source.open(file)
+
+    def start(self, name: str, count: int) -> bytes:
+        source, file = self._place(name)
+        return source.start(file, count)
 
     def close(self) -> None:
         for archive in self._archives.values():

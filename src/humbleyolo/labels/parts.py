@@ -3,8 +3,10 @@
 import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import IO
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.corrections import merge_copies, place_unlabelled
@@ -62,6 +64,10 @@ class SubSource(Source):
                 self.left_out.append((name.removeprefix(self._prefix), why))
         self.unread = frozenset(name.removeprefix(self._prefix) for name in source.unread)
         self.archives = () if folder else tuple(name for name in source.archives if f"{name}/" not in others)
+
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Open a file; see `Source.open`."""
+        return self._source.open(self._prefix + name)
 
     def start(self, name: str, count: int) -> bytes:
         """Return a file's first bytes; see `Source.start`."""

@@ -12,24 +12,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
+from humbleyolo.labels.parsing.json_stream import read_lists
 from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
 _SLACK = 0.01
+_WHOLE_BYTES = 2**24  # of a file that is parsed at once, so that a mistake has its line
+_MASK = "segmentation"
+_FIELDS = {  # that are read of each list's entries
+    "images": ("id", "file_name", "height", "width"),
+    "categories": ("id", "name"),
+    "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "attributes", _MASK),
+}
 _NUMBER = (int, float)
 _OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(_files(source), lambda data: b'"images"' in data and b'"categories"' in data, LABEL_BYTES)
+    name = first_holding(source, _files(source), (b'"images"', b'"categories"'), b'"annotations"')
     return f"{name} is JSON with images and categories" if name else ""
 
 
@@ -42,7 +51,7 @@ def read(reader: SourceReader) -> UncheckedSet:
     result = UncheckedSet(background="an entry in images and none in annotations")
     for name in _files(reader.source):
         with reader.ledger.reporting(name, "file dropped"):
-            _CocoFile(name, parse(reader.source.read(name, LABEL_BYTES)), reader).add_to(result)
+            _CocoFile(name, _lists(reader.source, name), reader).add_to(result)
     return result
 
 
@@ -52,19 +61,43 @@ def read_ids(reader: SourceReader, name: str) -> tuple[dict[int, str], dict[int,
     Raises:
         BadInput: If it is no such file.
     """
-    file = _CocoFile(name, parse(reader.source.read(name, LABEL_BYTES)), reader)
+    file = _CocoFile(name, _lists(reader.source, name, "images", "categories"), reader)
     file._read_images()
     return {key: image.path for key, image in file.images.items()}, file._categories()
+
+
+def _lists(source: Source, name: str, *wanted: str) -> dict[str, list[Any]]:
+    """Return the lists of a file, or those `wanted`: of a large one entry by entry, without what is not used.
+
+    Raises:
+        BadInput: If it is no JSON, or has not these lists.
+    """
+    result: dict[str, list[Any]] = {key: [] for key in wanted or _FIELDS}
+
+    def take(key: str, _number: int, entry: Any) -> None:
+        if key in result:
+            used = _FIELDS[key] if isinstance(entry, dict) else ()
+            boxed = isinstance(entry, dict) and entry.get("bbox")
+            kept = {field: entry[field] for field in used if field in entry and not (boxed and field == _MASK)}
+            result[key].append(kept if isinstance(entry, dict) else entry)
+
+    data = source.start(name, _WHOLE_BYTES + 1)
+    if len(data) <= _WHOLE_BYTES:
+        root = parse(data)
+        return {key: get(root, key, list, "the file") for key in result}
+    with source.open(name) as file:
+        root = read_lists(file, take)
+    for key in _FIELDS:
+        get(root, key, list, "the file")
+    return result
 
 
 class _CocoFile:
     """One COCO file."""
 
-    def __init__(self, name: str, root: Any, reader: SourceReader) -> None:
+    def __init__(self, name: str, lists: dict[str, list[Any]], reader: SourceReader) -> None:
         self.name, self.reader, self.report = name, reader, reader.ledger.reporting
-        self.lists: dict[str, list[Any]] = {
-            key: get(root, key, list, "the file") for key in ("images", "categories", "annotations")
-        }
+        self.lists = lists
         self.images: dict[int, UncheckedImage] = {}
         self.dropped: set[int] = set()
 
@@ -75,7 +108,9 @@ class _CocoFile:
         result.add(self.images.values(), names.values())
 
     def _entries(self, key: str) -> Iterator[tuple[Any, str]]:
-        for number, entry in enumerate(self.lists[key]):
+        entries = self.lists[key]
+        for number, entry in enumerate(entries):
+            entries[number] = None  # a million of them need not be held beside what is made of them
             yield entry, f"{key}[{number}]"
 
     def _categories(self) -> dict[int, str]:

@@ -19,6 +19,7 @@ from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
+from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenSet
 
 IMAGES = "images"
@@ -32,7 +33,7 @@ _LOOK_AT = 5  # files that detection opens
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
     names = source.ending(".json")[:_LOOK_AT]
-    name = source.first(names, lambda data: b'"shapes"' in data and b'"imagePath"' in data, IMAGE_BYTES)
+    name = first_holding(source, names, (b'"shapes"', b'"imagePath"'), b'"imageData"')
     return f"{name} is JSON with shapes and imagePath" if name else ""
 
 

@@ -11,15 +11,20 @@ _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00": "UTF-16 or UTF-
 _DIGITS = 400  # the longest number read
 
 
+def refuse_encoding(data: bytes) -> None:
+    """Raise BadInput for text that is not UTF-8 by its first bytes."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark) or (mark == b"\x00" and mark in data[:64]):
+            raise BadInput("encoding", f"{name} text", "must be UTF-8; save the file as UTF-8")
+
+
 def decode(data: bytes) -> str:
     """Return a file's text. UTF-8, with or without a byte order mark; line ends of any kind become one.
 
     Raises:
         BadInput: For any other encoding, with the line.
     """
-    for mark, name in _MARKS.items():
-        if data.startswith(mark) or (mark == b"\x00" and mark in data[:64]):
-            raise BadInput("encoding", f"{name} text", "must be UTF-8; save the file as UTF-8")
+    refuse_encoding(data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
