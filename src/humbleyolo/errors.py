@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+SCREEN = 12  # mistakes told at a time, where they may be very many
+
 
 class UserError(Exception):
     """Something outside the program is wrong: a parameter, a file, a folder.
@@ -18,10 +20,13 @@ class ProblemsError(UserError):
     Args:
         headline: Name of what was checked, for example `params.yaml`.
         problems: One line for each mistake.
+        rest: Way to see all, if only a screen of them is told; empty tells all.
     """
 
-    def __init__(self, headline: str, problems: Sequence[str]) -> None:
+    def __init__(self, headline: str, problems: Sequence[str], rest: str = "") -> None:
         self.headline = headline
         self.problems = tuple(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n  ".join([f"{headline}: {count}", *self.problems]))
+        told = self.problems[:SCREEN] if rest else self.problems
+        more = [f"and {len(self.problems) - len(told)} more; {rest}"] if len(told) < len(self.problems) else []
+        super().__init__("\n  ".join([f"{headline}: {count}", *told, *more]))

@@ -194,12 +194,14 @@ REFUSED: dict[str, tuple[Files, str]] = {
         "Annotations/a.xml: line 2, <filename>: '../../etc/a.png': leaves the folder; must be a path inside it",
     ),
     "absolute path in <filename>": (
-        xml(FILENAME.format("/etc/a.png")),
-        "Annotations/a.xml: line 2, <filename>: '/etc/a.png': must be a name or a path inside the folder",
+        xml(FILENAME.format("/etc/q.gif")),
+        "Annotations/a.xml: line 2, <filename>: '/etc/q.gif': no image has that name; add the image or correct the "
+        "name",
     ),
     "absolute path of Windows": (
-        xml(FILENAME.format(r"C:\a.png")),
-        r"Annotations/a.xml: line 2, <filename>: 'C:\\a.png': must be a name or a path inside the folder",
+        xml(FILENAME.format(r"C:\q.gif")),
+        r"Annotations/a.xml: line 2, <filename>: 'C:\\q.gif': no image has that name; add the image or correct the "
+        "name",
     ),
     "entity bomb": (
         xml('<!DOCTYPE a [<!ENTITY b "xxxxx"><!ENTITY c "&b;&b;">]>\n' + FILENAME.format("&c;")),

@@ -182,3 +182,19 @@ def test_paths_do_not_leave_the_folder(make: Maker) -> None:
     content["annotations"] = []
     row = make.findings({"deep/a.png": picture(), "a.json": json.dumps(content)})[0]
     assert row.kind == "unsafe-path"
+
+
+def test_an_image_that_is_not_there_is_one_line(make: Maker) -> None:
+    content = document()
+    content["images"].append({"id": 5, "file_name": "gone.png"})
+    content["annotations"] += [{"image_id": 5, "category_id": 0, "bbox": [1, 2, 3, 4]}] * 9
+    (row,) = make.findings(files(content))
+    assert (row.kind, row.where) == ("image-missing", "images[1]")
+
+
+def test_keypoints_have_boxes_which_are_read_once(make: Maker) -> None:
+    poses = files(document(keypoints=[1, 2, 2], num_keypoints=1), "annotations/person_keypoints_val2017.json")
+    for more in ({}, files(document(), "annotations/instances_val2017.json")):
+        data = make.read(poses | more)
+        assert [len(image.labels) for image in data.images] == [1]
+        assert not data.ledger.rows

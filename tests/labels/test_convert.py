@@ -1,5 +1,6 @@
 """Any format to any other and back: nothing lost."""
 
+import argparse
 import csv
 import io
 import re
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from repository import ROOT
 
+from humbleyolo.commands import convert as command
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.folder import open_source
@@ -238,3 +240,31 @@ def test_registry() -> None:
     assert set(WRITABLE) == {name for name, row in FORMATS.items() if hasattr(row.module, "write")}
     with open_source(Path(__file__).parent) as source, pytest.raises(BadInput):
         source.read("conftest.py", 3)
+
+
+@pytest.mark.parametrize("to", WRITABLE)
+def test_a_target_that_ends_in_zip_is_an_archive(make: Maker, tmp_path: Path, to: str) -> None:
+    """Tools take such exports as they are; nothing but the archive is left."""
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
+    (tmp_path / "out").mkdir()
+    convert(here, tmp_path / "out/x.ZIP", to, ReadOptions())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["x.ZIP"]
+    compare(make.open(here).images, make.open(tmp_path / "out/x.ZIP").images, flags=True)
+    with pytest.raises(UserError, match="no links"):
+        convert(here, tmp_path / "out/y.zip", to, ReadOptions(), "link")
+
+
+def test_a_change_that_many_images_share_is_one_line(
+    make: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    content: Files = {f"{folder}/{n}.png": picture(n) for folder in "ab" for n in range(30)}
+    here = make.folder(content | {path.replace(".png", ".xml"): voc(path.rpartition("/")[2]) for path in content})
+    ledger = tmp_path / "ledger.csv"
+    given = [str(here), str(tmp_path / "out"), "--to", "coco", "--ledger", str(ledger)]
+    assert command.run(parser.parse_args(given)) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.endswith("(named a_0.png), and 59 more renamed: --ledger writes them all")
+    assert "60 images" in last
+    assert len(ledger.read_text().splitlines()) == 61

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from humbleyolo.labels.ledger import BadInput, Finding, Ledger, write_ledger
+from humbleyolo.errors import SCREEN, ProblemsError
+from humbleyolo.labels.ledger import BadInput, Finding, Ledger, by_kind, write_ledger
 
 
 def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
@@ -26,3 +27,26 @@ def test_reporting_takes_bad_input_and_nothing_else() -> None:
     ]
     with pytest.raises(KeyError), ledger.reporting("a.txt", "file dropped"):
         raise KeyError
+
+
+def test_a_screen_is_told_and_some_of_each_kind(tmp_path: Path) -> None:
+    """However many the rows, and whichever comes first."""
+    for numbers in ([5000], [5000, 1], [2, 5000, 3], [3], [40, 40, 40, 40]):
+        counts = dict(zip("abcd", numbers, strict=False))
+        ledger = Ledger("error")
+        for kind, count in counts.items():
+            for number in range(count):
+                ledger.problem("f", BadInput(kind, str(number), "why"), "done")
+        total = sum(counts.values())
+        kinds = by_kind(ledger.rows)
+        assert [row for kind in kinds for row in (*kind.shown, *kind.hidden)] == ledger.rows
+        assert sum(len(kind.shown) for kind in kinds) == min(total, SCREEN)
+        assert all(kind.shown for kind in kinds)
+        with pytest.raises(ProblemsError) as caught:
+            ledger.stop_on_errors("data")
+        lines = str(caught.value).split("\n")
+        assert lines[0] == f"data: {total} problems"
+        assert len(caught.value.problems) == total
+        assert len(lines) == 1 + min(total, SCREEN) + (total > SCREEN)
+        if total > SCREEN:
+            assert lines[-1].startswith(f"  and {total - SCREEN} more; ")

@@ -282,3 +282,17 @@ def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
 def test_auto_says_what_it_looked_for(make: Maker) -> None:
     with pytest.raises(UserError, match="no known labels among 1 files"):
         make.read({"a.png": picture()})
+
+
+OI = "ImageID,LabelName,XMin,XMax,YMin,YMax\n"
+
+
+@pytest.mark.parametrize(("head", "line"), [(OI, "{},/m/1,0.1,0.2,0.3,0.4\n"), (HEAD, "{}.png,cat,1,2,3,4\n")])
+def test_lines_about_an_image_that_is_not_there_are_reported_once(make: Maker, head: str, line: str) -> None:
+    text = head + line.format("a") + (line.format("y") + line.format("z")) * 9 + line.format("b")
+    rows = make.findings({"t.csv": text, "a.png": picture()})
+    assert [(row.kind, row.where) for row in rows] == [
+        ("image-missing", "line 3 and 8 more"),
+        ("image-missing", "line 4 and 8 more"),
+        ("image-missing", "line 21"),
+    ]

@@ -6,6 +6,8 @@ import pytest
 from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
+from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats.yolo import detect
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 
@@ -290,3 +292,24 @@ def test_yolo_mark() -> None:
         ("rounding", "img/air4.txt", "line 9"),
     ]
     assert {record.splits for record in data.images} == {("train", "val")}
+
+
+def test_background_before_the_first_box_hides_no_labels(make: Maker) -> None:
+    names = [f"{number:04}" for number in range(260)]
+    content: Files = {f"images/{name}.png": picture() for name in names}
+    content |= {f"labels/{name}.txt": LINE if name == names[-1] else "" for name in names}
+    with open_source(make.folder(content | {"classes.txt": "cat\ndog\n"})) as source:
+        assert detect(source) == f"labels/{names[-1]}.txt has lines of a class index and four fractions"
+
+
+@pytest.mark.parametrize("split", ["test", "val", "train"])
+def test_a_list_that_was_not_exported(make: Maker, split: str) -> None:
+    """Roboflow names the three folders though one was not exported; without train there is nothing to learn from."""
+    folders = {"train": "train", "val": "valid", "test": "test"}
+    lists = "".join(f"{key}: ../{folder}/images\n" for key, folder in folders.items())
+    content: Files = {"data.yaml": f"{lists}names: [cat, dog]\n"}
+    for number, (key, folder) in enumerate(folders.items()):
+        if key != split:
+            content |= {f"{folder}/images/{number}.png": picture(number), f"{folder}/labels/{number}.txt": LINE}
+    (row,) = make.findings(content)
+    assert (row.kind, row.severity) == ("list-points-nowhere", "error" if split == "train" else "note")

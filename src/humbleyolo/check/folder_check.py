@@ -15,11 +15,10 @@ from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.params.value_types import OnProblem
 
-_SHOWN = 20  # findings of one kind in the text
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _WIDTH = 80  # of its lines, if no word is longer
 
@@ -160,12 +159,12 @@ def _lists(view: Overview) -> str:
 def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
     if not rows:
         yield "no findings"
-    for (severity, kind), some in grouped(rows).items():
-        yield f"{severity}: {kind}, {len(some)}"
-        for row in some[:_SHOWN]:
+    for shown, hidden in by_kind(rows):
+        yield f"{shown[0].severity}: {shown[0].kind}, {len(shown) + len(hidden)}"
+        for row in shown:
             yield from _wrapped(str(row), "  ")
-        if len(some) > _SHOWN:
-            yield f"  and {len(some) - _SHOWN} more; --ledger writes them all"
+        if hidden:
+            yield f"  and {len(hidden)} more; --ledger writes them all"
 
 
 def _doubt_lines(checked: Checked) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Examples:
   humbleyolo convert data/labelled/cats cats-yolo --to yolo
   humbleyolo convert data/dataset dataset-voc --to voc --images link
+  humbleyolo convert cats cats-for-cvat.zip --to cvat
 """
 
 import argparse
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     add_reading_arguments(parser)
-    add("target", type=Path, help="a folder that does not exist yet")
+    add("target", type=Path, help="a folder, or zip archive, that does not exist yet")
     add("--to", required=True, choices=WRITABLE, help="the format to write")
     add("--images", default="copy", choices=["copy", "link"], help="copy image files, or link to them")
     add_treatment_argument(parser)
@@ -32,12 +33,16 @@ def run(parsed: argparse.Namespace) -> int:
             source has mistakes.
     """
     from humbleyolo.labels.convert import convert
-    from humbleyolo.labels.ledger import write_ledger
+    from humbleyolo.labels.ledger import by_kind, write_ledger
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)
     done = convert(parsed.source, parsed.target, parsed.to, options, parsed.images)
-    for row in done.rows:
-        print(f"{row.severity}: {row} ({row.done})")
+    for shown, hidden in by_kind(done.rows):
+        told = shown if shown[0].severity != "note" else shown[:1]  # a change that many images share is a line
+        for row in told:
+            more = len(shown) - len(told) + len(hidden) if row is told[-1] else 0
+            more_text = f", and {more} more {row.kind}: --ledger writes them all" if more else ""
+            print(f"{row.severity}: {row} ({row.done}){more_text}")
     if parsed.ledger:
         write_ledger(parsed.ledger, done.rows)
     print(

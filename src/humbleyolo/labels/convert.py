@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.file_names import is_archive
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import WRITABLE, collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
@@ -36,7 +37,7 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
     Boxes keep every digit: reading the result gives coordinates that differ by less than 1e-6 pixels. Splits,
     classes and background images go along. Facts that the new format has no place for get a note. Boxes are
     those of the upright image. The source may be the folder of a generated dataset too. The target must be
-    missing or empty; `to` is one of `registry.WRITABLE`.
+    missing or empty. If its name ends in `.zip`, it becomes an archive; `to` is one of `registry.WRITABLE`.
 
     Raises:
         UserError: If the source cannot be read, the target not written, or the format is not known.
@@ -46,6 +47,8 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
         raise UserError(f"format {to!r} cannot be written; allowed: {', '.join(WRITABLE)}")
     if source.is_dir() and source.resolve() in target.resolve().parents:
         raise UserError(f"{target}: lies in {source}, which is read and never written to; give another place")
+    if how == "link" and is_archive(target.name):
+        raise UserError(f"{target}: an archive holds no links; copy the images, or give a folder")
     chosen = WRITABLE[to]
     ledger = Ledger(options.on_problem)
     with open_source(source) as opened:

@@ -25,6 +25,11 @@ def suffix(name: str) -> str:
     return posixpath.splitext(name)[1].lower()
 
 
+def stem_of(name: str) -> str:
+    """Return a name without folders and extension."""
+    return posixpath.splitext(posixpath.basename(name))[0]
+
+
 def is_archive(name: str) -> bool:
     """Tell a zip archive by its name."""
     return suffix(name) == ".zip"
@@ -40,9 +45,14 @@ def is_image(name: str) -> bool:
     return suffix(name) in IMAGE_FORMATS
 
 
+def is_label(name: str) -> bool:
+    """Tell by its name if a file may hold labels, or facts about them."""
+    return suffix(name) in _LABEL_ENDINGS
+
+
 def is_labelled(name: str) -> bool:
     """Tell by its name if a file may be an image or speak of one."""
-    return is_image(name) or (suffix(name) in _LABEL_ENDINGS and not _ABOUT.fullmatch(posixpath.basename(name)))
+    return is_image(name) or (is_label(name) and not _ABOUT.fullmatch(posixpath.basename(name)))
 
 
 def is_about_all(name: str) -> bool:

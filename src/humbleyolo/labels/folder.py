@@ -51,6 +51,7 @@ class Source(ABC):
         left_out: (name, reason) of files that are not read: links to folders, devices, unsafe names.
         unread: Names in `left_out` of archives that hold labels.
         archives: Archives among the files, each read as a folder with the archive's name.
+        texts: The first text labels that are not empty, once `label_file_pairs` has looked for them.
     """
 
     def __init__(self, name: str) -> None:
@@ -59,6 +60,7 @@ class Source(ABC):
         self.left_out: list[tuple[str, str]] = []
         self.unread: frozenset[str] = frozenset()
         self.archives: tuple[str, ...] = ()
+        self.texts: list[str] | None = None
         self._heads: dict[str, bytes] = {}
 
     @abstractmethod

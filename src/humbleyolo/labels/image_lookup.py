@@ -5,20 +5,28 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
 class ImageLookup:
-    """Images by path, by name and by name without extension."""
+    """Images by path, by name and by name without extension.
 
-    def __init__(self, paths: list[str]) -> None:
+    Args:
+        paths: Paths of images.
+        others: Paths of files that are neither images nor labels, for hints.
+    """
+
+    def __init__(self, paths: list[str], others: Iterable[str] = ()) -> None:
         self.paths = paths
+        self._others = {PurePosixPath(path).stem: path for path in others}
+        self._moved: dict[str, str] = {}
         self._known = set(self.paths)
         self._guesses = 0
         self._composed = _unique_composed(self.paths)
@@ -37,17 +45,17 @@ class ImageLookup:
         Args:
             wanted: The name or path written there; a backslash is read as `/`.
             folders: Folders where it may lie, best first; `""` is the top.
-            moved: Allow absolute paths of the machine where the list was written, and match their ends.
+            moved: Match the ends of a relative path too. An absolute one is of the machine where it was written.
 
         Raises:
-            BadInput: If no image or more than one fits, or the path leaves the source. Names that Unicode holds
-                to be the same text fit; names that differ by case alone do not.
+            BadInput: If no image or more than one fits, one fits two absolute paths, or the path leaves the source.
+                Names that Unicode holds to be the same text fit; names that differ by case alone do not.
         """
         path = wanted.replace("\\", "/")
-        absolute = path.startswith("/") or path[1:2] == ":"
-        if not path or (absolute and not moved):
+        if not path:
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
-        if moved:
+        absolute = path.startswith("/") or path[1:2] == ":"
+        if absolute:
             path = path.removeprefix(path[:2] if path[1:2] == ":" else "").lstrip("/")
         inside = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
         for one in inside:
@@ -55,9 +63,13 @@ class ImageLookup:
                 return one
             if (composed := unicodedata.normalize("NFC", one)) in self._composed:
                 return self._composed[composed]
-        if not moved and any(one == ".." or one.startswith("../") for one in inside):
+        if not (moved or absolute) and any(one == ".." or one.startswith("../") for one in inside):
             raise BadInput("unsafe-path", shorten(wanted), "leaves the folder; must be a path inside it")
-        return self._find_end(wanted, path, moved=moved)
+        found = self._find_end(wanted, path, moved=moved or absolute)
+        if absolute and not moved and self._moved.setdefault(found, path) != path:
+            why = f"{self._moved[found]} is {found} already; write paths inside the folder"
+            raise NoImage("image-ambiguous", shorten(wanted), why)
+        return found
 
     def _find_end(self, wanted: str, path: str, *, moved: bool) -> str:
         """Return the one image whose path ends like `path`, or if `moved` like the rest after some folders."""
@@ -71,7 +83,7 @@ class ImageLookup:
                 return fits[0]
             if fits:
                 why = f"may be {', '.join(fits[:3])}; write the path, not the name"
-                raise BadInput("image-ambiguous", shorten(wanted), why)
+                raise NoImage("image-ambiguous", shorten(wanted), why)
             tail = tail.partition("/")[2] if moved else ""
         raise self._missing(wanted, PurePosixPath(path).name)
 
@@ -88,7 +100,7 @@ class ImageLookup:
                 found = here
                 break
         if len(found) > 1:
-            raise BadInput("image-ambiguous", shorten(stem), f"may be {', '.join(found[:3])}; one must go")
+            raise NoImage("image-ambiguous", shorten(stem), f"may be {', '.join(found[:3])}; one must go")
         if not found:
             raise self._missing(stem, stem)
         return found[0]
@@ -115,9 +127,16 @@ class ImageLookup:
             raise BadInput("image-differs", f"names {found}", why)
         return found
 
-    def _missing(self, wanted: str, name: str) -> BadInput:
+    def unread(self, stem: str) -> str:
+        """Return a sentence about a file of that name that is no image here, such as `a.cr2`; empty without one."""
+        other = self._others.get(stem)
+        return f"{other} is there, but files that end so are not read as images; save it as PNG or JPEG" * bool(other)
+
+    def _missing(self, wanted: str, name: str) -> NoImage:
         folded = self._by_folded.get(fold_name(name), [])
         stem = self._by_stem.get(PurePosixPath(name).stem, [])
+        if not folded and not stem and (unread := self.unread(PurePosixPath(name).stem)):
+            return NoImage("image-format", shorten(wanted), unread)
         if folded:
             hint = f"{folded[0]} differs by case or folder alone"
         elif stem:
@@ -128,7 +147,7 @@ class ImageLookup:
             if self._guesses <= _MOST_GUESSES:
                 near = difflib.get_close_matches(name[:200], list(self._by_name)[:_MOST_COMPARED], n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
-        return BadInput("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
+        return NoImage("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
 
 
 def fold_name(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from itertools import islice
 
-from humbleyolo.labels.file_names import is_image, is_labelled
+from humbleyolo.labels.file_names import is_image, is_labelled, stem_of
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.image_lookup import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
@@ -40,7 +40,10 @@ def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     names = frozenset(source.ending(".txt"))
     if not names:
         return ""
-    labels = [*islice((label for image in source.images() if (label := _label_of(image, names))), _LOOK_AT)]
+    labels = source.texts
+    if labels is None:
+        found = (label for image in source.images() if (label := _label_of(image, names)))
+        labels = source.texts = [*islice((label for label in found if source.head(label).strip()), _LOOK_AT)]
     if not labels:
         hashed = _hashed(names)
         labels = [some[0] for image in source.images() for name in label_names(image) if (some := hashed.get(name))]
@@ -101,14 +104,18 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
         why = "their names begin with a hash, which those of the images do not"
         reader.ledger.note(".", BadInput("hash-in-name", f"{paired} label files", why), "paired by the rest")
     folders = {posixpath.dirname(label) for label in owner}
+    elsewhere = {stem_of(name): name for name in reader.source.ending(".txt") if name not in owner} if missing else {}
     for image in missing:
         places = label_names(image)  # best where other labels lie
         place = next((name for name in places if posixpath.dirname(name) in folders), places[0])
         why = f"label it, or declare it background with an empty {place}"
+        if other := elsewhere.get(stem_of(image)):
+            why = f"{other} has its name, where no label is looked for; if it is its label, move it to {place}"
         reader.ledger.problem(image, BadInput("label-missing", "no label file", why), "image dropped")
     for name in _without_image(reader.source, owner, folders, fits):
-        error = BadInput("image-missing", "a label file without an image", "add the image or delete the label file")
-        reader.ledger.problem(name, error, "file dropped")
+        unread = reader.images.unread(stem_of(name))
+        kind, why = "image-format" if unread else "image-missing", unread or "add the image or delete the label file"
+        reader.ledger.problem(name, BadInput(kind, "a label file without an image", why), "file dropped")
     return found
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from humbleyolo.errors import ProblemsError
+from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.storage.atomic import atomic_write
 
@@ -33,7 +33,11 @@ class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always a
 
     def at(self, where: str) -> "BadInput":
         """Return the same, said of another line or element."""
-        return BadInput(self.kind, self.what, self.why, where)
+        return type(self)(self.kind, self.what, self.why, where)
+
+
+class NoImage(BadInput):
+    """A name in a label file that is not that of one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,30 @@ class Ledger:
             ProblemsError: One line for each.
         """
         if self.on_problem == "error" and self.errors:
-            raise ProblemsError(headline, [str(row) for row in self.errors])
+            rows = self.errors
+            if len(rows) > SCREEN:  # some of each kind first
+                rows = [row for some in zip(*by_kind(rows), strict=True) for kind in some for row in kind]
+            rest = "`humbleyolo check` writes them all with --ledger"
+            raise ProblemsError(headline, [str(row) for row in rows], rest)
+
+
+class Kind(NamedTuple):
+    """Findings of one severity and kind: those that are told, if a screen holds all kinds, and the others."""
+
+    shown: list[Finding]
+    hidden: list[Finding]
+
+
+def by_kind(rows: Iterable[Finding]) -> list[Kind]:
+    """Return findings by severity and kind, in their order. Told of all kinds are a screen, or one of each."""
+    kinds: dict[tuple[str, str], list[Finding]] = {}
+    for row in rows:
+        kinds.setdefault((row.severity, row.kind), []).append(row)
+    room, shares = SCREEN, {}
+    for left, kind in zip(range(len(kinds), 0, -1), sorted(kinds, key=lambda kind: len(kinds[kind])), strict=True):
+        shares[kind] = min(max(room // left, 1), len(kinds[kind]))
+        room -= shares[kind]
+    return [Kind(some[: shares[kind]], some[shares[kind] :]) for kind, some in kinds.items()]
 
 
 def write_ledger(path: Path, rows: Iterable[Finding]) -> None:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from humbleyolo.labels.file_names import is_image, is_label
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -34,7 +35,8 @@ class SourceReader:
     @cached_property
     def images(self) -> ImageLookup:
         """The source's images."""
-        return ImageLookup(self.source.images())
+        others = (name for name in self.source.names if not is_image(name) and not is_label(name))
+        return ImageLookup(self.source.images(), others)
 
     def text(self, name: str, limit: int = TEXT_BYTES) -> str:
         """Return a label file's text.

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels import box_rules
+from humbleyolo.labels.file_names import is_label, stem_of
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
@@ -95,11 +96,15 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
     claimed = {one.path for one in images}
     folders = {posixpath.dirname(name) for name in claimed}
     others: Counter[str] = Counter()
+    used = {one.label_file for one in images}
+    unused = {stem_of(name): name for name in source.names if is_label(name) and name not in used}
     for name in source.images():
         if name in claimed:
             continue
         if posixpath.dirname(name) in folders:
             why = f"no label file speaks of it; label it, or {declare}"
+            if other := unused.get(stem_of(name)):
+                why = f"no label file speaks of it, but {other} has its name; if that is its label, mend or move it"
             ledger.problem(name, BadInput("label-missing", "an image without a label", why), "image dropped")
         else:
             others[posixpath.dirname(name) or "."] += 1

@@ -12,7 +12,7 @@ from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, suffix
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
@@ -127,18 +127,27 @@ def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, ho
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `path` if the block ends without an error, and else goes away.
 
+    If `path` ends in `.zip`, what was written becomes an archive of that name.
+
     Raises:
         UserError: If something is at `path` already, or it cannot be written.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path}: is there already; give a folder that does not exist, or remove it")
+        raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.mkdir(parents=True)
         yield partial
         if path.exists():
             path.rmdir()
-        partial.rename(path)
+        if is_archive(path.name):
+            packed = Path(shutil.make_archive(f"{partial}", "zip", partial))
+            try:
+                packed.rename(path)
+            finally:
+                packed.unlink(missing_ok=True)
+        else:
+            partial.rename(path)
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:

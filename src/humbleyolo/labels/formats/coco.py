@@ -33,7 +33,8 @@ _FIELDS = {  # that are read of each list's entries
     "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "attributes", _MASK),
 }
 _NUMBER = (int, float)
-_OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
+_OTHERS = ("captions_", "stuff_", "panoptic_", "image_info_")
+_POSES = "person_keypoints_"
 
 
 def detect(source: Source) -> str:
@@ -43,7 +44,10 @@ def detect(source: Source) -> str:
 
 
 def _files(source: Source) -> list[str]:
-    return [name for name in source.ending(".json") if not posixpath.basename(name).startswith(_OTHERS)]
+    """Return the JSON files but COCO's own without boxes, and those of keypoints whose boxes another file has."""
+    names = [name for name in source.ending(".json") if not posixpath.basename(name).startswith(_OTHERS)]
+    boxed = {*names}
+    return [name for name in names if (other := name.replace(_POSES, "instances_")) == name or other not in boxed]
 
 
 def read(reader: SourceReader) -> UncheckedSet:
@@ -162,9 +166,9 @@ class _CocoFile:
                     ids[key] += 1
                 image = get(entry, "image_id", int, where)
                 if image not in self.images:
-                    why = "no image has that id; correct it or delete the annotation"
                     if image in self.dropped:
-                        why = "its image was dropped; see that row"
+                        continue  # the row of its image tells it
+                    why = "no image has that id; correct it or delete the annotation"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))

@@ -217,7 +217,11 @@ def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: D
             return
     under = f" under {root}" if root else ""
     why = f"no such list or folder here{under}; correct the path"
-    reader.ledger.problem(name, BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why), "list dropped")
+    error = BadInput("list-points-nowhere", f"{split}: {shorten(entry)}", why)
+    if split == "train":
+        reader.ledger.problem(name, error, "list dropped")
+    else:  # tools name what was not exported; `split_rules` takes it from train, or divides anew
+        reader.ledger.note(name, error, "list dropped")
 
 
 def _tails(path: str) -> list[str]:

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
+from humbleyolo.labels.ledger import BadInput, Ledger, NoImage, shorten
 
 Row = dict[str, str]
 _FIELD = 10_000  # characters in one field
@@ -24,15 +24,22 @@ def take_rows(
     `lose` gets the row, as far as it goes, in place of `take` if its columns are too many or too few.
     Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
     that is missing or names a column twice, and quotes that do not end, drop the rest of the file. `header` names
-    the columns of a file whose first line does not.
+    the columns of a file whose first line does not. Lines about an image that is not there are reported once.
     """
+    absent: dict[str, tuple[NoImage, list[int]]] = {}  # by the name: their lines
     with ledger.reporting(file, "rest of the file dropped"):
         for line, row, error in _rows(text, header):
             with ledger.reporting(file, "line dropped", f"line {line}"):
                 if error:
                     lose(row)
                     raise error
-                take(line, row)
+                try:
+                    take(line, row)
+                except NoImage as missing:
+                    absent.setdefault(missing.what, (missing, []))[1].append(line)
+    for error, lines in absent.values():
+        more = f" and {len(lines) - 1} more" if lines[1:] else ""
+        ledger.problem(file, error.at(f"line {lines[0]}{more}"), f"line{'s' * bool(more)} dropped")
 
 
 def _rows(text: str, given: Sequence[str]) -> Iterator[tuple[int, Row, BadInput | None]]:

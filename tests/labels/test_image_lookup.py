@@ -1,0 +1,64 @@
+"""Names of images as other tools and other machines write them."""
+
+import json
+
+import pytest
+from folders import GOOD, Files, Maker, picture, voc
+
+LINE = "0 0.5 0.5 0.5 0.5\n"
+HEAD = "image,label,xmin,ymin,xmax,ymax\n"
+PATHS = ["/home/u/set/a.png", "C:\\Users\\u\\a.png", "/data/img/a.png"]
+NAMED = {
+    "csv": ("t.csv", HEAD + "{},cat,1,2,3,4\n"),
+    "coco": ("t.json", GOOD["coco"][1].replace("a.png", "{}")),
+    "voc": ("a.xml", voc("{}", "cat 1 2 3 4")),
+    "createml": ("t.json", GOOD["createml"][1].replace("a.png", "{}")),
+}
+
+
+def naming(path: str, form: str) -> Files:
+    file, text = NAMED[form]
+    return {file: text.replace("{}", json.dumps(path)[1:-1] if file.endswith("json") else path)}
+
+
+@pytest.mark.parametrize("form", NAMED)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_of_another_machine_is_found_by_its_end(make: Maker, path: str, form: str) -> None:
+    images = {"img/a.png": picture(), "b.png": picture(1)}
+    assert {image.path for image in make.read(naming(path, form) | images).images} == {"img/a.png"}
+    rows = make.findings(naming(path, form) | images | {"other/a.png": picture(2)}, format=form)
+    fits = "/img/" in path  # the longest end decides
+    assert [row.kind for row in rows if row.severity == "error"] == ([] if fits else ["image-ambiguous"])
+    gone = naming(path, form) | {"b.png": picture()}
+    assert [row.kind for row in make.findings(gone, format=form) if row.severity == "error"] == ["image-missing"]
+
+
+def test_two_paths_of_another_machine_are_two_images(make: Maker) -> None:
+    """Boxes of both would be on the one that is here."""
+    lines = "/x/day1/a.png,cat,1,2,3,4\n/x/day1/a.png,cat,5,6,7,8\n/x/day2/a.png,cat,2,2,9,9\n"
+    (row,) = make.findings({"t.csv": HEAD + lines, "a.png": picture()})
+    assert (row.kind, row.where) == ("image-ambiguous", "line 4")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("a.txt", LINE), ("a.xml", voc("a.cr2")), ("t.csv", HEAD + "a.cr2,c,1,2,3,4\n")]
+)
+def test_a_picture_in_a_format_that_is_not_read_is_named(make: Maker, file: str, text: str) -> None:
+    """It lies there, so that nobody is asked to add it."""
+    own = {"b.txt": text, "classes.txt": "cat\n"} if file.endswith("txt") else {}
+    rows = make.findings({file: text, "a.cr2": b"raw", "b.png": picture()} | own)
+    assert [row.kind for row in rows if row.severity == "error"] == ["image-format"]
+    assert "a.cr2 is there" in str(rows[0])
+
+
+def test_a_label_that_lies_elsewhere_is_named(make: Maker) -> None:
+    """An image is never to be declared background while a label has its name."""
+    rows = make.findings(
+        {"images/a.png": picture(), "images/b.png": picture(1), "classes.txt": "cat\n"}
+        | {"labels/b.txt": LINE, "old/a.txt": LINE}
+    )
+    assert "old/a.txt has its name" in str(next(row for row in rows if row.kind == "label-missing"))
+    rows = make.findings({"a.png": picture(), "b.png": picture(1), "a.xml": "<annotation>", "b.xml": voc("b.png")})
+    told = str(next(row for row in rows if row.kind == "label-missing"))
+    assert "a.xml has its name" in told
+    assert "background" not in told
