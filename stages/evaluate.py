@@ -32,7 +32,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     network, selection = Network.load(model, settings.mirrored), Selection.from_section(settings)
     categories = network.info.categories
     report = read_report(grid, categories)
-    val, test = run_network(network, selection, grid, dataset, ("val", "test"))
+    val, test = run_network(network, selection, grid, dataset, ("val", "test"), model)
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from humbleyolo.pipeline import environment
 from humbleyolo.pipeline.environment import (
     PACKAGES,
     RECORDS,
@@ -17,6 +16,7 @@ from humbleyolo.pipeline.environment import (
     record_environment,
     recorded_environment,
 )
+from humbleyolo.process import versions
 from humbleyolo.storage.hashes import digest_of
 
 
@@ -38,7 +38,7 @@ def test_linux_tells_of_the_first_core(
     text: str, processor: str, features: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(environment, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(versions, "_CPUINFO", tmp_path / "cpuinfo")
     told = describe_environment()
     assert (told["processor"], told["features"]) == (processor, features)
 
@@ -46,7 +46,7 @@ def test_linux_tells_of_the_first_core(
 def test_where_the_system_does_not_tell_there_are_no_features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_CPUINFO", tmp_path / "none")
+    monkeypatch.setattr(versions, "_CPUINFO", tmp_path / "none")
     assert describe_environment()["features"] == ""
 
 

@@ -221,9 +221,9 @@ def test_other_splits_and_more_images_change_nothing() -> None:
 
 def test_the_cut_into_shards_and_processes_changes_nothing() -> None:
     params = synthetic(images={"train": 1, "val": 1, "test": 50}, rotation_deg=20.0, noise=0.05)
-    whole = draw_shard(params, FONTS, 3, ("test", 0, 50))
+    whole = draw_shard(params, 3, FONTS, ("test", 0, 50))
     for cuts in ([0, 50], [0, 1, 2, 50], [0, 17, 33, 50]):
-        parts = [draw_shard(params, FONTS, 3, ("test", *cut)) for cut in itertools.pairwise(cuts)]
+        parts = [draw_shard(params, 3, FONTS, ("test", *cut)) for cut in itertools.pairwise(cuts)]
         assert list(itertools.chain.from_iterable(parts)) == whole
     assert list(draw_splits(params, FONTS, 3, ["test"])) == whole
 
@@ -405,7 +405,7 @@ def test_words_larger_than_the_image_are_not_drawn_where_too_little_would_show()
 
 def test_encoded_samples_decode_to_the_pixels() -> None:
     for params in (synthetic(), synthetic(ink=["#ff8000"], noise=0.1)):
-        for sample, encoded in zip(draw(params, 20), draw_shard(params, FONTS, 1, ("test", 0, 20)), strict=True):
+        for sample, encoded in zip(draw(params, 20), draw_shard(params, 1, FONTS, ("test", 0, 20)), strict=True):
             with Image.open(io.BytesIO(encoded.image_bytes)) as image:
                 np.testing.assert_array_equal(np.asarray(image), sample.pixels)
             assert encoded.boxes_ltwh == [word.box_ltwh for word in sample.words]

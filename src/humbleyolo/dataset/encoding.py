@@ -1,8 +1,13 @@
-"""The encoding of a split, shard by shard, into the files of an `EncodedSplit`."""
+"""The encoding of a split, shard by shard, into the files of an `EncodedSplit`.
+
+Processes of this machine write their rows themselves. Workers of a cluster send them back: many disks that are
+shared lose rows that two machines write side by side.
+"""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +21,7 @@ from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import cannot_write, make_folder
@@ -38,6 +44,9 @@ class _Shard:
     fill: int
     images: Path  # a reserved array of the whole split
     targets: Path  # likewise
+
+
+_Sent = tuple[_Shard, list[ArchivedImage] | None]  # None: the worker reads them
 
 
 class _Small(NamedTuple):
@@ -77,15 +86,14 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
         reserved_array(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
         reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
     ):
-        length = max(-(-count // _SHARDS), _SHARD_IMAGES)
-        tasks = [
-            _Shard(archive, start, min(start + length, count), grid, fill, images, targets)
-            for start in range(0, count, length)
-        ]
+        whole = _Shard(archive, 0, count, grid, fill, images, targets)
+        cluster = find_cluster()
+        finished = _encode_elsewhere(whole, cluster) if cluster else map_in_order(_encode_shard, _cut(whole))
         shards = []
-        for shard in map_in_order(_encode_shard, tasks):
-            shards.append(shard)
-            yield len(shard.sizes)
+        with closing(finished):
+            for shard in finished:
+                shards.append(shard)
+                yield len(shard.sizes)
     small = _join(shards)
     write_array(folder / "boxes.npy", small.boxes)
     write_array(folder / "labels.npy", small.labels)
@@ -101,11 +109,55 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
     write_json(folder / "split.json", info)
 
 
+def _cut(whole: _Shard) -> list[_Shard]:
+    length = max(-(-whole.stop // _SHARDS), _SHARD_IMAGES)
+    return [
+        replace(whole, start=start, stop=min(start + length, whole.stop)) for start in range(0, whole.stop, length)
+    ]
+
+
+def _block_length(grid: Grid) -> int:
+    image_bytes = 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
+    return max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
+
+
+def _encode_elsewhere(whole: _Shard, cluster: Cluster) -> Generator[_Small]:
+    """Encode a split, block by block, on a cluster; write the rows here, and yield the rest of each block."""
+    length, shared = _block_length(whole.grid), cluster.shares(whole.archive)
+    blocks = [
+        replace(whole, start=start, stop=min(start + length, whole.stop), archive=whole.archive.resolve())
+        for start in range(0, whole.stop, length)
+    ]
+    sent = ((block, None) for block in blocks) if shared else _with_records(whole.archive, blocks)
+    with closing(cluster.map_in_order(_encode_sent, sent)) as encoded:
+        for block, (images, targets, small) in zip(blocks, encoded, strict=True):
+            write_rows(whole.images, block.start, images)
+            write_rows(whole.targets, block.start, targets)
+            yield small
+
+
+def _with_records(path: Path, blocks: Sequence[_Shard]) -> Iterator[_Sent]:
+    """Yield each block with the images that it is made of, for workers that do not see the archive."""
+    with Archive(path) as archive:
+        records = archive.images()
+        for block in blocks:
+            some = islice(records, block.stop - block.start)
+            yield replace(block, archive=path), [replace(record, annotations=()) for record in some]
+        next(records, None)  # lets the archive check what follows its last image
+
+
+def _encode_sent(sent: _Sent) -> tuple[Uint8s, Floats32, _Small]:
+    """Encode a block on a worker, of images that came along, or of the archive where the worker sees it."""
+    block, records = sent
+    if records is None:
+        with Archive(block.archive) as archive:
+            records = list(archive.images(block.start, block.stop))
+    return _encode_block(iter(records), block.stop - block.start, block)
+
+
 def _encode_shard(shard: _Shard) -> _Small:
     """Write the shard's rows of images and targets, block by block; return the rest."""
-    image_bytes = 3 * shard.grid.height * shard.grid.width + 4 * math.prod(shard.grid.shape)
-    length = max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
-    blocks = []
+    length, blocks = _block_length(shard.grid), []
     with Archive(shard.archive) as archive:
         records = archive.images(shard.start, shard.stop)
         for start in range(shard.start, shard.stop, length):

@@ -1,23 +1,47 @@
 """Inference: a network run over splits, its detections beside their ground truths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from humbleyolo.models.tensorflow_setup import RuntimeInForce, adopt_runtime, runtime_in_force  # before TensorFlow
+
+# isort: split
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
+from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, select_detections
-from humbleyolo.storage.array_types import Floats32, Ints32
+from humbleyolo.params.value_types import Mirrored
+from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
+from humbleyolo.storage.npy import open_array
 
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch of n images for a worker of a cluster.
+
+    Attributes:
+        images: (n, H, W, 3), or the array's file and the rows to read where the worker sees it.
+        sizes: (n, 2) height and width of each image before the letterbox.
+    """
+
+    images: Uint8s | tuple[Path, int, int]
+    sizes: Ints32
+    selection: Selection
+    mirrored: Mirrored
+    runtime: RuntimeInForce
 
 
 class DetectedBatch(NamedTuple):
@@ -61,11 +85,48 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
     Boxes are clipped to the image; one that lies in the letterbox padding alone is dropped.
     """
     for start in range(0, len(split), _BATCH):
-        predictions = network.predict(np.asarray(split.images[start : start + _BATCH]))
-        selected = enumerate(select_detections(predictions, split.grid, selection), start)
-        original = (split.letterbox(image).undo(one, selection.whole_pixels) for image, one in selected)
-        confidence = split_parts(predictions, split.grid.classes).confidence.copy()  # not a view that holds the rest
-        yield DetectedBatch(DetectionTable.from_detections(original), confidence)
+        rows = slice(start, start + _BATCH)
+        yield _detect_batch(network, np.asarray(split.images[rows]), split.sizes[rows], selection)
+
+
+def _detect_batch(network: Network, images: Uint8s, sizes: Ints32, selection: Selection) -> DetectedBatch:
+    grid, predictions = network.info.grid, network.predict(images)
+    letterboxes = (Letterbox(height, width, grid.height, grid.width) for height, width in sizes.tolist())
+    selected = zip(letterboxes, select_detections(predictions, grid, selection), strict=True)
+    original = (letterbox.undo(one, selection.whole_pixels) for letterbox, one in selected)
+    confidence = split_parts(predictions, grid.classes).confidence.copy()  # not a view that holds the rest
+    return DetectedBatch(DetectionTable.from_detections(original), confidence)
+
+
+def _detect_elsewhere(
+    cluster: Cluster, model: Path, network: Network, selection: Selection, split: EncodedSplit, folder: Path
+) -> Iterator[DetectedBatch]:
+    """Yield what `detect` does, computed on a cluster whose workers get the model's files once."""
+
+    def batches() -> Iterable[_Batch]:
+        file, runtime = (folder / "images.npy").resolve(), runtime_in_force()
+        shared = cluster.shares(file)
+        for start in range(0, len(split), _BATCH):
+            stop = min(start + _BATCH, len(split))
+            images = (file, start, stop) if shared else np.asarray(split.images[start:stop])
+            yield _Batch(images, np.asarray(split.sizes[start:stop]), selection, network.mirrored, runtime)
+
+    return cluster.map_in_order(_detect_sent, batches(), model, ("weights.npz", "model.json"))
+
+
+def _detect_sent(model: Path, batch: _Batch) -> DetectedBatch:
+    """Detect on a worker, in images that came along or that it reads itself."""
+    adopt_runtime(batch.runtime)
+    images = batch.images
+    if isinstance(images, tuple):
+        path, start, stop = images
+        images = np.asarray(open_array(path)[start:stop])
+    return _detect_batch(_network(model, batch.mirrored), images, batch.sizes, batch.selection)
+
+
+@lru_cache(2)
+def _network(model: Path, mirrored: Mirrored) -> Network:
+    return Network.load(model, mirrored)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +147,17 @@ class EvaluatedSplit:
 
 
 def run_network(
-    network: Network, selection: Selection, grid: Path, dataset: Path, splits: Sequence[str]
+    network: Network,
+    selection: Selection,
+    grid: Path,
+    dataset: Path,
+    splits: Sequence[str],
+    model: Path | None = None,
 ) -> list[EvaluatedSplit]:
     """Check all splits by name, then run a network over each with a progress bar.
 
-    `grid` is the folder of the encoded splits, `dataset` that of their archives.
+    `grid` is the folder of the encoded splits, `dataset` that of their archives; `model` is the network's own, for a
+    cluster, if there is one.
 
     Raises:
         UserError: If a split is missing or damaged.
@@ -102,11 +169,15 @@ def run_network(
         with Archive(dataset / f"{name}.zip") as archive:
             check_match(network, split, archive)
             truths.append(TruthTable.from_archive(archive))
-    results = []
+    results, cluster = [], find_cluster() if model else None
     for name, split, known in zip(splits, opened, truths, strict=True):
         batches = []
+        if cluster and model:
+            found_batches = _detect_elsewhere(cluster, model, network, selection, split, grid / name)
+        else:
+            found_batches = detect(network, split, selection)
         with tqdm(desc=name, total=len(split), unit=" images", disable=None, leave=False) as bar:
-            for batch in detect(network, split, selection):
+            for batch in found_batches:
                 batches.append(batch)
                 bar.update(len(batch.confidence))
         detections, confidence = zip(*batches, strict=True)

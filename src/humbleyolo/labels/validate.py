@@ -1,11 +1,15 @@
 """The rules that hold for every format: from the content of label files to images that can be trained on."""
 
 import difflib
+import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import lru_cache
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -13,7 +17,7 @@ from tqdm import tqdm
 from humbleyolo.errors import UserError
 from humbleyolo.labels import box_rules
 from humbleyolo.labels.file_names import is_label, stem_of
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
     LabelledImage,
@@ -25,11 +29,15 @@ from humbleyolo.labels.labelled_image import (
 )
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
+from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.storage.array_types import Floats
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
 _AHEAD = 64  # images decoded before they are asked for
+_SENT_BYTES = 1 << 24  # of images sent to a worker at a time, if one alone is not more
+
+_SentFile = bytes | Path | BadInput
 
 
 def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger) -> LabelledSet:
@@ -114,7 +122,12 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
 
 
 def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
-    """Yield each image with the facts about its file, in order; a few are decoded ahead."""
+    """Yield each image with the facts about its file, in order; some are decoded ahead, here or on a cluster."""
+    if cluster := find_cluster():
+        groups = cluster.map_in_order(_inspect_sent, _files_to_send(source, images, cluster))
+        with closing(groups), tqdm(images, desc="images", disable=None, leave=False) as bar:
+            yield from zip(bar, chain.from_iterable(groups), strict=True)
+        return
 
     def look(one: UncheckedImage) -> ImageInfo | BadInput:
         try:
@@ -126,6 +139,39 @@ def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[U
         for start in tqdm(range(0, len(images), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False):
             some = images[start : start + _AHEAD]
             yield from zip(some, pool.map(look, some), strict=True)
+
+
+def _files_to_send(source: Source, images: list[UncheckedImage], cluster: Cluster) -> Iterator[list[_SentFile]]:
+    """Yield groups of files for workers: a path where they see the folder, else the contents."""
+    group, held = list[_SentFile](), 0
+    for one in images:
+        path = source.path_of(one.path) if isinstance(source, FolderSource) else None
+        try:
+            seen = path is not None and cluster.shares(path) and os.access(path, os.R_OK)
+            group.append(
+                path if path and seen and path.stat().st_size <= IMAGE_BYTES else source.read(one.path, IMAGE_BYTES)
+            )
+        except BadInput as error:
+            group.append(error)
+        held += len(group[-1]) if isinstance(group[-1], bytes) else 0
+        if len(group) >= _AHEAD or held > _SENT_BYTES:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
+
+
+def _inspect_sent(files: Sequence[_SentFile]) -> list[ImageInfo | BadInput]:
+    found: list[ImageInfo | BadInput] = []
+    with bombs_refused():
+        for file in files:
+            try:
+                if isinstance(file, BadInput):
+                    raise file
+                found.append(inspect_image(file.read_bytes() if isinstance(file, Path) else file))
+            except BadInput as error:
+                found.append(error)
+    return found
 
 
 def _checked(

@@ -1,12 +1,15 @@
 """TensorFlow, started the same way everywhere: import this before any other module that needs TensorFlow."""
 
 import os
+import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Runtime
 from humbleyolo.process.stderr import hold_stderr
+from humbleyolo.process.versions import numeric_instructions
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
@@ -27,6 +30,51 @@ def start_runtime(runtime: Runtime) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(runtime.intra_op_threads)
     tf.config.threading.set_inter_op_parallelism_threads(runtime.inter_op_threads)
     tf.config.experimental.enable_op_determinism()
+
+
+class RuntimeInForce(NamedTuple):
+    """Threads, graphics cards and instructions of TensorFlow in a process, on which the last bits depend."""
+
+    intra_op_threads: int
+    inter_op_threads: int
+    gpus: tuple[str, ...]
+    instructions: str
+
+
+def runtime_in_force() -> RuntimeInForce:
+    """Return what TensorFlow computes with here."""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    return RuntimeInForce(
+        tf.config.threading.get_intra_op_parallelism_threads(),
+        tf.config.threading.get_inter_op_parallelism_threads(),
+        tuple(str(gpu.get("device_name", "GPU")) for gpu in gpus[:1]),
+        numeric_instructions(),
+    )
+
+
+def adopt_runtime(wanted: RuntimeInForce) -> None:
+    """Have this process, a worker of a cluster, compute as another does.
+
+    Raises:
+        UserError: If it cannot: another processor or GPU, or other threads that it has computed with already.
+    """
+    tf.config.experimental.enable_op_determinism()
+    if runtime_in_force() == wanted:
+        return
+    with suppress(RuntimeError):  # told below
+        tf.config.threading.set_intra_op_parallelism_threads(wanted.intra_op_threads)
+        tf.config.threading.set_inter_op_parallelism_threads(wanted.inter_op_threads)
+    have = runtime_in_force()
+    if have != wanted:
+        told = [
+            f"{name} {mine!r}, not {its!r}"
+            for name, mine, its in zip(have._fields, have, wanted, strict=True)
+            if mine != its
+        ]
+        raise UserError(
+            f"a worker on {platform.node()} computes with {', '.join(told)}, which may change the last bits; start "
+            "that worker again for other threads, take machines of one kind, or unset DASK_SCHEDULER_ADDRESS"
+        )
 
 
 @contextmanager

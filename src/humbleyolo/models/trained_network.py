@@ -43,8 +43,8 @@ def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -
 class Network:
     """A trained network, ready for use; its `model` is (N, H, W, 3) -> (N, R, S, K)."""
 
-    def __init__(self, info: ModelInfo, model: keras.Model) -> None:
-        self.info, self.model = info, model
+    def __init__(self, info: ModelInfo, model: keras.Model, mirrored: Mirrored = "none") -> None:
+        self.info, self.model, self.mirrored = info, model, mirrored
         grid = info.grid
         self._predict = tf.function(  # compiled once, however many images come at a time
             lambda images: model(images, training=False),
@@ -68,7 +68,7 @@ class Network:
         for variable in model.weights:
             variable.assign(weights[variable.path])
         try:
-            return cls(info, with_mirrored(model, info.grid, mirrored))
+            return cls(info, with_mirrored(model, info.grid, mirrored), mirrored)
         except ValueError as error:
             raise UserError(f"evaluate.mirrored is {mirrored}: {error}; set it to none") from None
 

@@ -8,20 +8,17 @@ from importlib import metadata
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.versions import PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.hashes import digest_of
 from humbleyolo.storage.json import write_json
-
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow", "pandas", "hotcoco", "jinja2", "fonttools", "dvc")
 
 RECORDS = Path(".humbleyolo/environment")
 """Folder of the records, one file per stage; no output, and not in git."""
 
 NO_MATTER = frozenset({"cores"})
 """Names that decide no bytes: the number of threads is a parameter."""
-
-_CPUINFO = Path("/proc/cpuinfo")
 
 # Beginnings of environment variables that choose other code or threads in the libraries that compute. Not all of TF_:
 # Terraform's begin with it too, and hold secrets.
@@ -37,7 +34,7 @@ def describe_environment() -> dict[str, str]:
     It holds versions of Python and packages, the system, the processor, and the cores that this process may use.
     Each variable that has libraries compute otherwise is there; so are threads and GPUs of a loaded TensorFlow.
     """
-    processor = _processor()
+    processor = processor_facts()
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
@@ -101,13 +98,3 @@ def _tensorflow() -> dict[str, str]:
         "inter_op_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
         "gpus": ", ".join(gpus) or "none",
     }
-
-
-def _processor() -> dict[str, str]:
-    """Return facts of the first core, from Linux; nothing elsewhere."""
-    try:
-        first = _CPUINFO.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}

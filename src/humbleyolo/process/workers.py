@@ -1,6 +1,7 @@
-"""A process pool for work cut into shards; little work is done in this process.
+"""Workers for work cut into shards: those of a cluster where there is one, else a process pool.
 
-Results come in the order of the tasks and do not depend on the process that computed them; so no bytes do.
+Results come in the order of the tasks and do not depend on the process that computed them; so no bytes do. Little
+work is done in this process.
 """
 
 import multiprocessing
@@ -11,14 +12,17 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import TypeVar
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.cluster import find_cluster
 from humbleyolo.process.parent_watch import WATCH
 
 Task = TypeVar("Task")
@@ -39,21 +43,28 @@ def available_cores() -> int:
 
 
 def map_in_order(
-    work: Callable[[Task], Result],
+    work: Callable[..., Result],
     tasks: Sequence[Task],
     *,
     processes: int | None = None,
     patience_s: float | None = None,
-) -> Iterator[Result]:
+    folder: Path | None = None,
+    names: Sequence[str] = (),
+) -> Generator[Result]:
     """Yield `work(task)` for each task, in order, holding three results per process at most.
 
-    `work` is a pure function, and tasks are small values; both can be pickled. At most `processes` are used; None:
-    one per available core. This process works alone for `patience_s` seconds first; None: as long as processes take
-    to start.
+    `work` is a pure function, and tasks are small values; both can be pickled. With a folder, each call is
+    `work(folder, task)`, and reads only its files `names`. At most `processes` of this machine are used; None: the
+    cluster that Dask's convention names, else one per available core. This process works alone for `patience_s`
+    seconds first; None: as long as processes take to start.
 
     Raises:
-        UserError: If a process was killed from outside, for example because memory ran out.
+        UserError: If a process was killed from outside, for example because memory ran out; see also `find_cluster`.
     """
+    if processes is None and (cluster := find_cluster()):
+        yield from cluster.map_in_order(work, tasks, folder, names)
+        return
+    work = work if folder is None else partial(work, folder)
     processes = available_cores() if processes is None else processes
     method = _start_method()
     patience_s = _PATIENCE_S[method] if patience_s is None else patience_s

@@ -1,4 +1,4 @@
-"""Splits of drawn images: cut into shards, drawn on all cores, written to an archive."""
+"""Splits of drawn images: cut into shards, drawn on all cores or a cluster, written to an archive."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -41,7 +41,7 @@ class EncodedSample(NamedTuple):
 Shard = tuple[str, int, int]  # split, first index, index behind the last
 
 
-def draw_shard(params: Synthetic, folder: Path, seed: int, shard: Shard) -> list[EncodedSample]:
+def draw_shard(params: Synthetic, seed: int, folder: Path, shard: Shard) -> list[EncodedSample]:
     """Draw and encode the images of a shard."""
     split, start, stop = shard
     painter = Painter(params, folder, seed)
@@ -68,7 +68,8 @@ def draw_splits(
     for split in splits:
         count = getattr(params.images, split)
         shards += [(split, start, min(start + step, count)) for start in range(0, count, step)]
-    for samples in map_in_order(partial(draw_shard, params, folder, seed), shards, processes=processes):
+    work = partial(draw_shard, params, seed)
+    for samples in map_in_order(work, shards, processes=processes, folder=folder, names=params.fonts):
         yield from samples
 
 

@@ -1,0 +1,284 @@
+"""Work on a Dask cluster, where Dask's own convention names one: shards go to its workers, results come in order.
+
+`DASK_SCHEDULER_ADDRESS`, or `scheduler-address` of Dask's configuration, decides. That is no parameter: bytes do not
+depend on it. The workers need no disk in common with this machine; docs/cluster.md says how to start them.
+"""
+
+import importlib.util
+import logging
+import os
+import pickle
+import secrets
+import sys
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
+from humbleyolo.process.versions import describe_installation, numeric_instructions
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+VARIABLE = "DASK_SCHEDULER_ADDRESS"
+
+_PER_WORKER = 3  # shards sent and results held, per worker
+_SENT_BYTES = 1 << 29  # and of what was sent, at most, unless one shard alone is more
+_TRIES = 3  # of a shard that fails for another reason than its input
+_LOOK_S = 1.0
+_NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
+_CONNECT_S = 10.0
+_TOKENS = Path(".humbleyolo")  # of the project, and not in git
+_CONFIGURED = ("/etc/dask", f"{sys.prefix}/etc/dask", "~/.config/dask")
+
+
+def cluster_address() -> str | None:
+    """Return the scheduler's address where Dask's convention names one; None: work stays on this machine.
+
+    Raises:
+        UserError: If it is named, but Dask is not installed.
+    """
+    named = os.environ.get(VARIABLE)
+    files = [Path(os.environ.get("DASK_CONFIG") or "~/.config/dask"), *map(Path, _CONFIGURED)]
+    if not named and not any(path.expanduser().exists() for path in files):
+        return None  # without the time that an import of Dask takes
+    if importlib.util.find_spec("distributed") is None:
+        if not named:
+            return None
+        raise UserError(
+            f"{VARIABLE} is {named}, but the package distributed is missing; install it with `pip install "
+            "'humbleyolo[cluster]'`, in a clone with `uv sync --extra cluster`, or unset the variable"
+        )
+    if named:
+        return named
+    import dask.config
+
+    address = dask.config.get("scheduler-address", None)
+    return str(address) if address else None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A connection to a scheduler whose workers have the same versions as this process.
+
+    Attributes:
+        address: The scheduler's address.
+        client: Dask's client.
+        shared: The workers see the project's folder as this machine does.
+        unlike: Workers whose processors compute floats with other instructions, in words; empty if there are none.
+    """
+
+    address: str
+    client: Any
+    shared: bool
+    unlike: str
+
+    def shares(self, path: Path) -> bool:
+        """Tell if the workers can read a file themselves: it lies in the project's folder, which they share."""
+        return self.shared and path.resolve().is_relative_to(Path.cwd())
+
+    def workers(self) -> int:
+        """Return the number of workers now."""
+        return len(self.client.nthreads())
+
+    def map_in_order(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[Task],
+        folder: Path | None = None,
+        names: Iterable[str] = (),
+    ) -> Generator[Result]:
+        """Yield `work(task)` for each task, in order; tasks are taken as workers get free, three ahead of each.
+
+        With a folder, each call is `work(copy, task)`: its files `names` are sent to each worker once. Shards of a
+        worker that dies are computed anew by another.
+
+        Raises:
+            UserError: As `work` does; if the scheduler is gone, no worker is left, or a shard kills its workers.
+        """
+        client, versions = self.client, describe_installation()
+        contents = {name: (folder / name).read_bytes() for name in names} if folder is not None else {}
+        sent, waiting, held = pickle.dumps(work), deque[tuple[Any, int]](), 0
+        try:
+            with self._scheduler_there():
+                files = self._submit(hold, contents) if folder is not None else None
+                limit, looked = _PER_WORKER * max(self.workers(), 1), time.monotonic()
+                for task in tasks:
+                    packed = pickle.dumps(task)
+                    waiting.append(
+                        (self._submit(run_shard, sent, packed, versions, files, retries=_TRIES - 1), len(packed))
+                    )
+                    held += len(packed)
+                    if time.monotonic() - looked > _LOOK_S:
+                        limit, looked = _PER_WORKER * max(self.workers(), 1), time.monotonic()
+                    while len(waiting) >= limit or (held > _SENT_BYTES and len(waiting) > 1):
+                        future, length = waiting.popleft()
+                        yield self._result(future)
+                        held -= length
+                while waiting:
+                    yield self._result(waiting.popleft()[0])
+        finally:
+            if waiting and client.status == "running":
+                with suppress(Exception):  # it may be gone; then there is nothing to cancel
+                    client.cancel([future for future, _ in waiting], force=True)
+
+    def _submit(self, *arguments: Any, **options: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")  # a shard holds what it reads
+            return self.client.submit(*arguments, pure=False, **options)
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a shard, and return its result; say so while there is no worker."""
+        from distributed import KilledWorker, wait
+
+        alone_since = None
+        while True:
+            with self.client.as_current(), suppress(TimeoutError):
+                wait(future, timeout=_LOOK_S)
+            if future.done():
+                break
+            if self.workers():
+                alone_since = None
+            elif alone_since is None:
+                alone_since = time.monotonic()
+                _say(f"{self.address} has no worker left; waiting for one")
+            elif time.monotonic() - alone_since > _patience_s():
+                raise UserError(
+                    f"{self.address}: no worker came in {_patience_s():.0f} s; start some with `dask worker "
+                    f"{self.address}`, or unset {VARIABLE}"
+                )
+        if future.status == "error":
+            error = future.exception()
+            if isinstance(error, KilledWorker):
+                raise UserError(
+                    f"{self.address}: {error.allowed_failures + 1} workers died at one shard, as they do if memory "
+                    "runs out; give them more (`dask worker --memory-limit`), or make the images smaller"
+                ) from None
+            if isinstance(error, OSError):
+                raise UserError(f"{self.address}: a worker failed {_TRIES} times at one shard: {error}") from None
+        result = future.result()
+        if isinstance(result, Refused):
+            raise result.error
+        return result
+
+    @contextmanager
+    def _scheduler_there(self) -> Iterator[None]:
+        """Turn Dask's errors about a scheduler that is gone into words."""
+        from distributed import CancelledError
+        from distributed.comm import CommClosedError
+
+        try:
+            yield
+        except (CancelledError, OSError, ValueError, TypeError) as error:
+            if self.client.status == "running" and not isinstance(error, CancelledError | CommClosedError):
+                raise
+            raise UserError(
+                f"{self.address}: the scheduler is gone, and with it what the workers had not yet sent; start it "
+                f"again, or unset {VARIABLE}; `dvc repro` goes on with the stage that was stopped"
+            ) from None
+
+
+def find_cluster() -> Cluster | None:
+    """Return the cluster that Dask's convention names, connected and checked once per process; None without one.
+
+    Raises:
+        UserError: If the scheduler does not answer, or no worker comes.
+        ProblemsError: With each worker that has other versions than this process.
+    """
+    address = cluster_address()
+    return None if address is None else _connect(address)
+
+
+@cache
+def _connect(address: str) -> Cluster:
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # its errors are told here, in words
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=True)
+    except (OSError, TimeoutError, ValueError, ImportError) as error:
+        raise UserError(
+            f"{VARIABLE} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
+            "unset the variable"
+        ) from None
+    if not client.nthreads():
+        _say(f"{address} has no worker yet; waiting for one")
+    try:
+        client.wait_for_workers(1, timeout=_patience_s())
+    except TimeoutError:
+        raise UserError(
+            f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or unset "
+            f"{VARIABLE}"
+        ) from None
+    with _token() as token:
+        found = client.run(describe_worker, str(token), on_error="return")
+        try:
+            scheduler = client.run_on_scheduler(describe_worker, str(token))
+        except Exception as error:  # noqa: BLE001 - it is the scheduler's, of any kind
+            scheduler = error
+    _refuse_others(address, {"the scheduler": scheduler, **{f"worker {name}": one for name, one in found.items()}})
+    shared = all(one["shared"] == "yes" for one in found.values())
+    here = numeric_instructions()
+    unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
+    threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
+    reads = "they read the project's files themselves" if shared else "what they read is sent to them"
+    _say(f"work runs on the cluster {address}: {len(found)} worker{'s' * (len(found) > 1)}; {reads}")
+    if threads:
+        more = f" and {len(threads) - 1} more" if threads[1:] else ""
+        _say(f"note: worker {threads[0]}{more} has several threads, of which one is used; start one process per core")
+    return Cluster(address, client, shared, ", ".join(unlike[:3]))
+
+
+def _refuse_others(address: str, found: dict[str, Any]) -> None:
+    """Refuse machines whose package or libraries differ from this process'.
+
+    Raises:
+        ProblemsError: With each of them.
+    """
+    here, problems = describe_installation(), []
+    for name, there in sorted(found.items()):
+        if isinstance(there, Exception):
+            problems.append(f"{name} cannot run this package: {there}; install it there, of this version")
+        elif differing := differences(here, there):
+            problems.append(f"{name} has {differing}; install what this machine has there, and start it again")
+    if problems:
+        raise ProblemsError(f"{address}: machines of other versions, which may make other bytes", problems)
+
+
+@contextmanager
+def _token() -> Iterator[Path]:
+    """Make a file in the project's folder for a moment: a worker that sees it shares the folder."""
+    path = (_TOKENS / f"shared-{secrets.token_hex(8)}").resolve()
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    except OSError:  # a folder that cannot be written is not shared
+        pass
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()  # only if it is empty
+
+
+def _patience_s() -> float:
+    import dask
+    from dask.utils import parse_timedelta
+
+    configured = dask.config.get("distributed.scheduler.no-workers-timeout", None)
+    return float(parse_timedelta(configured)) if configured else _NO_WORKER_S
+
+
+def _say(text: str) -> None:
+    """Print a line to standard error, above a progress bar where one is shown."""
+    tqdm.write(text, file=sys.stderr)

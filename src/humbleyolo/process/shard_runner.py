@@ -1,0 +1,77 @@
+"""The part of a cluster's work that runs on its workers: one shard at a time per process, errors as values."""
+
+import hashlib
+import os
+import pickle
+import tempfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from humbleyolo.errors import UserError
+from humbleyolo.process.versions import describe_installation, numeric_instructions
+
+Files = dict[str, bytes]  # relative name -> contents
+
+_ALONE = threading.Lock()  # filters of warnings, and TensorFlow's threads, belong to the whole process
+_FOLDERS: OrderedDict[str, tempfile.TemporaryDirectory[str]] = OrderedDict()  # by the hash of the files in them
+_KEPT_FOLDERS = 4
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A shard's `UserError`; as a value it is not tried again."""
+
+    error: UserError
+
+
+def describe_worker(token: str) -> dict[str, str]:
+    """Return versions and processor of this process, and if it sees the file `token` of whoever asks."""
+    shared = "yes" if Path(token).is_file() else "no"
+    return describe_installation() | {"instructions": numeric_instructions(), "shared": shared}
+
+
+def hold(files: Files) -> Files:
+    """Return files as they came: a result on a cluster, which moves to each worker once and is made anew if lost."""
+    return files
+
+
+def run_shard(work: bytes, task: bytes, versions: dict[str, str], files: Files | None = None) -> object:
+    """Return `work(task)`, both pickled here; with `files`, `work(folder, task)` of a folder that holds them."""
+    if differing := differences(versions, describe_installation()):
+        return Refused(UserError(f"a worker on {os.uname().nodename} came later, and has {differing}"))
+    with _ALONE:
+        try:
+            function, value = pickle.loads(work), pickle.loads(task)  # noqa: S301 - a cluster runs what it is sent
+            return function(value) if files is None else function(_folder_of(files), value)
+        except UserError as error:
+            return Refused(UserError(str(error)))
+
+
+def differences(here: dict[str, str], there: dict[str, str]) -> str:
+    """Return the versions that differ, in words; empty if none does."""
+    return ", ".join(
+        f"{name} {there.get(name, 'none')} (here {wanted})"
+        for name, wanted in here.items()
+        if there.get(name) != wanted
+    )
+
+
+def _folder_of(files: Files) -> Path:
+    """Return a folder of this process that holds the files; the last few are kept."""
+    digest = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    key = digest.hexdigest()
+    if key not in _FOLDERS:
+        folder = tempfile.TemporaryDirectory(prefix="humbleyolo-shard-")
+        for name, content in files.items():
+            path = Path(folder.name) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        _FOLDERS[key] = folder
+        if len(_FOLDERS) > _KEPT_FOLDERS:
+            _FOLDERS.popitem(last=False)[1].cleanup()
+    _FOLDERS.move_to_end(key)
+    return Path(_FOLDERS[key].name)

@@ -1,0 +1,207 @@
+"""Work on a Dask cluster: found by Dask's convention, refused if it differs, in order, and with deaths survived.
+
+Workers run functions of Python and of the package alone: they do not see the tests.
+"""
+
+import importlib.util
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from cluster import LoopbackCluster, kill_tree, loopback_cluster, worker_processes
+
+from humbleyolo.detection.image_input import read_file
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.process import cluster
+from humbleyolo.process.cluster import VARIABLE, Cluster, cluster_address, find_cluster
+from humbleyolo.process.shard_runner import differences
+from humbleyolo.process.workers import map_in_order
+
+
+@pytest.fixture
+def no_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let nothing on this machine name a cluster."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "none"))
+    monkeypatch.setattr(cluster, "_CONFIGURED", ())
+
+
+def test_without_an_address_work_stays_here_and_dask_is_not_imported(no_dask: None) -> None:
+    assert cluster_address() is None
+    code = (
+        "import sys; from humbleyolo.process import cluster; cluster._CONFIGURED = ()\n"
+        "assert cluster.cluster_address() is None and 'dask' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_missing_extra_is_said(no_dask: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "tcp://10.0.0.1:8786")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"tcp://10.0.0.1:8786, .* missing; .*humbleyolo\[cluster\].* unset"):
+        list(map_in_order(math.sqrt, [1, 2]))
+
+
+def test_versions_that_differ_are_named() -> None:
+    here = {"numpy": "2.1", "pillow": "12.0"}
+    assert differences(here, here) == ""
+    assert differences(here, {"numpy": "2.0"}) == "numpy 2.0 (here 2.1), pillow none (here 12.0)"
+
+
+def test_machines_of_other_versions_are_refused_together() -> None:
+    there = cluster.describe_installation() | {"numpy": "1.0"}
+    found = {"worker b": there, "worker a": ModuleNotFoundError("No module named 'humbleyolo'"), "worker c": here()}
+    with pytest.raises(ProblemsError) as caught:
+        cluster._refuse_others("tcp://10.0.0.1:8786", found)
+    first, second = caught.value.problems
+    assert first.startswith("worker a cannot run this package: No module named 'humbleyolo'; install")
+    assert second.startswith(f"worker b has numpy 1.0 (here {here()['numpy']}); install")
+
+
+def here() -> dict[str, str]:
+    return cluster.describe_installation()
+
+
+@pytest.mark.slow
+def test_dask_s_configuration_names_a_cluster_too(no_dask: None, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/a.yaml").write_text("scheduler-address: tcp://10.0.0.7:8786\n")
+    code = "from humbleyolo.process.cluster import cluster_address; print(cluster_address())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "tcp://10.0.0.7:8786\n"
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_does_not_answer_is_said(no_dask: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "tcp://127.0.0.1:9")
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9, but no scheduler answers there .*start it .* or unset"):
+        list(map_in_order(math.sqrt, [1, 2]))
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
+    with loopback_cluster(tmp_path_factory.mktemp("cluster"), 2) as started:
+        yield started
+
+
+@pytest.fixture
+def connected(
+    two_workers: LoopbackCluster, no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Cluster:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, two_workers.address)
+    found = find_cluster()
+    assert found is not None
+    return found
+
+
+@pytest.mark.slow
+def test_the_start_says_where_work_runs(
+    connected: Cluster, two_workers: LoopbackCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster._connect.cache_clear()
+    find_cluster()
+    expected = (
+        f"work runs on the cluster {two_workers.address}: 2 workers; they read the project's files themselves\n"
+    )
+    assert capsys.readouterr().err == expected
+    assert list(Path().iterdir()) == []  # the file by which that was found is gone
+
+
+@pytest.mark.slow
+def test_results_come_in_order_and_tasks_are_taken_as_they_are_needed(connected: Cluster) -> None:
+    taken = []
+
+    def tasks() -> Iterator[int]:
+        for number in range(200):
+            taken.append(number)
+            yield number
+
+    results = connected.map_in_order(math.factorial, tasks())
+    for number in range(3):
+        assert next(results) == math.factorial(number)
+        assert len(taken) <= 3 + 6
+    results.close()
+    assert list(map_in_order(math.sqrt, range(40))) == [math.sqrt(number) for number in range(40)]
+
+
+@pytest.mark.slow
+def test_the_error_of_a_shard_arrives_as_it_is(connected: Cluster, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"^{tmp_path}/none.png: no such file$"):
+        list(map_in_order(read_file, [tmp_path / "none.png"]))
+
+
+@pytest.mark.slow
+def test_files_are_sent_along(connected: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("12")
+    copies = list(map_in_order(os.path.join, ["a.txt"] * 3, folder=tmp_path, names=["a.txt"]))
+    for copy in map(Path, copies):
+        assert copy.parent != tmp_path
+        assert copy.read_text() == "12"
+
+
+@pytest.mark.slow
+def test_other_versions_stop_the_start(connected: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = here() | {"numpy": "1.0"}
+    monkeypatch.setattr(cluster, "describe_installation", lambda: other)
+    cluster._connect.cache_clear()
+    with pytest.raises(ProblemsError) as caught:
+        find_cluster()
+    told = sorted(problem.split(" has ")[0].split(" tcp")[0] for problem in caught.value.problems)
+    assert told == ["the scheduler", "worker", "worker"]
+    with pytest.raises(UserError, match=r"a worker on .* came later, and has numpy .* \(here 1\.0\)"):
+        list(connected.map_in_order(math.sqrt, [1]))
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced_and_results_are_the_same(
+    connected: Cluster, two_workers: LoopbackCluster
+) -> None:
+    expected = [math.factorial(number) for number in range(2000, 2060)]
+    results = connected.map_in_order(math.factorial, range(2000, 2060))
+    found = [next(results)]
+    [victim] = worker_processes(two_workers.workers[0])
+    victim.send_signal(signal.SIGKILL)
+    assert found + list(results) == expected
+    until = time.monotonic() + 30
+    while not (anew := worker_processes(two_workers.workers[0])) or anew[0].pid == victim.pid:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    while connected.workers() < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_its_workers_is_said(connected: Cluster) -> None:
+    with pytest.raises(UserError, match=r"2 workers died at one shard, .* memory .*--memory-limit"):
+        list(map_in_order(signal.raise_signal, [signal.SIGKILL]))
+
+
+@pytest.mark.slow
+def test_a_cluster_that_ends_is_told(no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "_NO_WORKER_S", 1.0)
+    with loopback_cluster(tmp_path / "cluster", 0) as started:
+        monkeypatch.setenv(VARIABLE, started.address)
+        with pytest.raises(UserError, match=r"no worker came in 1 s; start some with `dask worker tcp://"):
+            find_cluster()
+        started.add_worker(("--nthreads", "1", "--no-nanny"))
+        results = map_in_order(time.sleep, [0, 60, 60])
+        assert next(results) is None
+        kill_tree(started.workers[0].pid)
+        with pytest.raises(UserError, match="no worker came in 1 s"):
+            next(results)
+        results = map_in_order(time.sleep, [0, 60, 60])
+        kill_tree(started.scheduler.pid)
+        with pytest.raises(UserError, match=r"the scheduler is gone, .* start it again, or unset .* goes on"):
+            next(results)
+    assert not psutil.pid_exists(started.scheduler.pid)
