@@ -1,7 +1,6 @@
 """A labelled folder, or the zip archive that a tool exported, read through one interface and never written to.
 
-Nothing is unpacked or written. Only names that were listed when the source was opened can be read, so that no
-path in a label file leads out of it.
+Nothing is unpacked or written. Only names that were listed as it was opened can be read: no path leads out of it.
 """
 
 import lzma
@@ -340,8 +339,7 @@ def _has_labels(path: Path) -> bool:
 
 def _unsafe(name: str) -> str:
     """Return the reason not to use a file's name; empty if it is used."""
-    parts = name.split("/")
-    if name.startswith("/") or ".." in parts or "\\" in name or parts[0].endswith(":"):
+    if name.startswith("/") or ".." in name.split("/") or "\\" in name or name.partition("/")[0].endswith(":"):
         return "a path that leaves the folder; only relative paths with / are read"
     if not is_one_line(name):
         return "a name with characters that cannot be kept in one line or are not UTF-8; rename the file"
