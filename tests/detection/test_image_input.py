@@ -108,7 +108,9 @@ def test_no_other_format_is_opened_whatever_the_name_says(tmp_path: Path, monkey
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n0.5 setgray 0 0 64 64 rectfill\nshowpage\n"
     for data in (eps, file.getvalue()):
         (tmp_path / "a.png").write_bytes(data)
-        with pytest.raises(UserError, match=r"a\.png: cannot be read as an image: it is none of BMP, GIF, JPEG, PNG"):
+        with pytest.raises(
+            UserError, match=r"a\.png: cannot be read as an image: it is none of AVIF, BMP, GIF, HEIF, JPEG"
+        ):
             read(tmp_path / "a.png")
         with pytest.raises(UserError, match="cannot be read as an image"):
             decode_rgb(data, "a.png")

@@ -127,7 +127,7 @@ def test_a_transparent_colour_lies_on_black(mode: str) -> None:
     assert decode_rgb(data, mode).tolist() == grey([[0, 200, 0]]).tolist()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000"])
 def test_a_file_cut_short_is_refused_by_name(kind: str) -> None:
     data = file_bytes(Image.fromarray(np.tile(RGB, (9, 9, 1))), kind)
     assert decode_rgb(data, "whole").shape == (45, 63, 3)

@@ -2,14 +2,14 @@
 
 import time
 import tracemalloc
-from collections.abc import Callable
 
 import pytest
-from folders import GOOD, PATHS, Files, Maker, picture
+from folders import GOOD, HEIC, PATHS, Files, Maker, picture
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.file_names import IMAGE_FORMATS
 from humbleyolo.labels.formats.registry import FORMATS
 from humbleyolo.labels.image_info import bombs_refused, inspect_image
 from humbleyolo.labels.ledger import BadInput
@@ -83,11 +83,9 @@ def test_files_about_a_yolo_dataset(tmp_path_factory: pytest.TempPathFactory, fi
     check()
 
 
-@pytest.mark.parametrize(
-    "make", [lambda kind=kind: picture(kind=kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")]
-)
-def test_images(make: Callable[[], bytes]) -> None:
-    good = make()
+@pytest.mark.parametrize("kind", sorted(set(IMAGE_FORMATS.values())))
+def test_images(kind: str) -> None:
+    good = HEIC if kind == "HEIF" else picture(kind=kind)
 
     @settings(RUN, max_examples=150)
     @given(mutated(good))

@@ -1,5 +1,6 @@
 """Small labelled folders, made for each test."""
 
+import base64
 import io
 import struct
 import zipfile
@@ -31,6 +32,18 @@ def encoded(image: Image.Image, kind: str = "PNG", **save: object) -> bytes:
     file = io.BytesIO()
     image.save(file, kind, **save)
     return file.getvalue()
+
+
+# 32 x 16 pixels, the left half (200, 40, 30), the right half (20, 60, 220)
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAAAA"
+    "AERAAAEAAQAAAAABoAABAAAAAAAAAHAAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADc"
+    "aXBjbwAAAHVodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAA"
+    "AwAeoCCBBZbqrprm4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFw"
+    "AAAAIAAAAAEAAAAQAAAAAf///+AAAAAC////0AAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAeG1kYXQAAABs"
+    "KAGvEyGcnPj1JyL//0nyf+zVJ/2R3dF/7w0+/JLi/8roGpxvQMLo4IhADzEhdbwUfr/igmAPFKH6PewfgbwXOd8itcZQHSJWjFCscKqqqY1SlDGj"
+    "S8TArkg65t5Al91l/4DoVpoi/BDdQynA"
+)
 
 
 def photo(seed: int) -> Image.Image:

@@ -1,6 +1,5 @@
 """An image in any form that programs hold one in, as an upright RGB array."""
 
-import io
 import os
 import threading
 import warnings
@@ -10,7 +9,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
-from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, decode_rgb, grey_to_rgb, pillow_to_rgb
+from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, decode_rgb, grey_to_rgb, open_image, pillow_to_rgb
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
@@ -74,12 +73,13 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
     with _warnings_changed, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(data), formats=formats) as image:
+            with open_image(data, formats) as image:
                 size = image.size
-        except UnidentifiedImageError:  # its text has a memory address in it
-            raise UserError(
-                f"{name}: cannot be read as an image: it is none of {', '.join(formats)}, or damaged at its start"
-            ) from None
+        except UnidentifiedImageError as error:  # its text has a memory address in it, unless a fix is known
+            known = (
+                str(error) if "; " in str(error) else f"it is none of {', '.join(formats)}, or damaged at its start"
+            )
+            raise UserError(f"{name}: cannot be read as an image: {known}") from None
         except (*BROKEN, Image.DecompressionBombError):
             pass  # told when it is decoded
     if size:

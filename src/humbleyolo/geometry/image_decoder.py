@@ -2,18 +2,27 @@
 
 import io
 import struct
+from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 MAX_PIXELS = 89_000_000  # of one image, refused before decoding; Pillow's own warning comes at 89,478,485
 _WHITE = 65535.0  # of 16 bits
-_BITS, _MAX_SAMPLE = 258, 281  # tags of a TIFF
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # opened whatever a name says; others may start programs
-BROKEN = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, KeyError, TypeError, OverflowError)
+_BITS, _SAMPLES, _MAX_SAMPLE = 258, 277, 281  # tags of a TIFF
+FORMATS = ("AVIF", "BMP", "GIF", "HEIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+"""Those that are opened, whatever a name says; others may start programs."""
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")  # brands
+BROKEN = (
+    OSError, SyntaxError, ValueError, RuntimeError, struct.error, EOFError, IndexError, KeyError, TypeError,
+    OverflowError,
+)  # fmt: skip
 _UNREADABLE = (*BROKEN, Image.DecompressionBombError)
 
 
@@ -30,11 +39,58 @@ def decode_rgb(data: bytes, name: str) -> Rgb:
         UserError: The bytes are not a whole image.
     """
     try:
-        file = Image.open(io.BytesIO(data), formats=FORMATS)
+        file = open_image(data)
     except _UNREADABLE as error:
         raise UserError(f"{name}: cannot be read as an image: {error}") from None
     with file:
         return pillow_to_rgb(file, name)
+
+
+def open_image(data: bytes, formats: Iterable[str] = FORMATS) -> ImageFile:
+    """Read the header of an image file as one of Pillow's formats; HEIF needs the package pi-heif.
+
+    Raises:
+        UnidentifiedImageError: If it is in none of them. The text has the reason, if one is known.
+    """
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    known = brand in _HEIC and _heif_is_known()
+    try:
+        return Image.open(io.BytesIO(data), formats=[one for one in formats if one != "HEIF" or known])
+    except UnidentifiedImageError:
+        if brand in _HEIC and not known:
+            text = (
+                "a HEIC file, for which the package pi_heif is missing; `pip install 'humbleyolo[heif]'`, in a clone "
+            )
+            raise UnidentifiedImageError(f"{text}`uv sync --extra heif`, or save it as JPEG") from None
+        if text := _odd_tiff(data):
+            raise UnidentifiedImageError(text) from None
+        raise
+
+
+@lru_cache
+def _heif_is_known() -> bool:
+    """Have Pillow open HEIF, if pi-heif is there, and return if it is."""
+    try:
+        import pi_heif
+    except ImportError:
+        return False
+    pi_heif.register_heif_opener()
+    return True
+
+
+def _odd_tiff(data: bytes) -> str:
+    """Return the bands and bits of a TIFF that Pillow has no mode for, and the fix; empty if it is none."""
+    try:
+        directory = ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        bands, bits = directory.get(_SAMPLES, 1), directory.get(_BITS, (1,))
+        odd = bands > 4 or max(bits) > (8 if bands > 1 else 32)
+    except BROKEN:
+        return ""
+    found = f"a TIFF of {bands} bands of {'/'.join(map(str, dict.fromkeys(bits)))} bits"
+    return f"{found}; save it in 1 band of at most 16 bits, or 3 or 4 of 8 bits" * odd
 
 
 def pillow_to_rgb(image: Image.Image, name: str) -> Rgb:

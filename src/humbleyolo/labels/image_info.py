@@ -1,7 +1,6 @@
 """The facts about an image file: damage, size, rotation, and what finds its near-duplicates."""
 
 import hashlib
-import io
 import re
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
-from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, MAX_PIXELS, declared_white, to_8_bit
+from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, MAX_PIXELS, declared_white, open_image, to_8_bit
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.value_types import Exif
@@ -20,7 +19,8 @@ from humbleyolo.storage.array_types import Uint8s
 
 _THUMB = 32  # pixels each way of the small grey picture that near-duplicates are compared by
 _ORIENTATION = 0x0112  # EXIF tag
-_ALLOWED = "one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole"
+_SUBFILE = 254  # TIFF tag, whose first bit marks a smaller copy of another page
+_ALLOWED = f"one of {', '.join(FORMATS)}, whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,10 @@ def inspect_image(data: bytes) -> ImageInfo:
         with _open(data) as image:
             width, height = image.size
             kind = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a telephone's JPEG and more
-            frames: int = getattr(image, "n_frames", 1)
-            if kind != "JPEG" and frames > 1:
-                raise BadInput("image-animated", f"{frames} frames", "must be one picture; save each frame")
+            frames = _pictures(image, kind)
+            if frames > 1:
+                thing = "page" if kind == "TIFF" else "frame"
+                raise BadInput("image-animated", f"{frames} {thing}s", f"must be one picture; save each {thing}")
             orientation = image.getexif().get(_ORIENTATION, 1)
             image.draft("L", (4 * _THUMB, 4 * _THUMB))  # JPEG: all bytes are read, fewer pixels made of them
             image.load()
@@ -87,9 +88,11 @@ def inspect_image(data: bytes) -> ImageInfo:
         if kind == "PNG":  # decoding passes over the CRC of the pixels, verifying does not
             with _open(data) as image:
                 image.verify()
-    except UnidentifiedImageError:
-        found = f"starts with {shorten(data[:16])}"
-        raise BadInput("image-unreadable", found, f"must be {_ALLOWED}; copy or export it again") from None
+    except UnidentifiedImageError as error:
+        found, _, why = str(error).partition("; ")
+        if not why:
+            found, why = f"starts with {shorten(data[:16])}", "copy or export it again"
+        raise BadInput("image-unreadable", found, f"must be {_ALLOWED}; {why}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\d+", str(error))
         raise _too_large(f"{int(pixels.group()):,} pixels" if pixels else str(error)) from None
@@ -106,6 +109,20 @@ def inspect_image(data: bytes) -> ImageInfo:
         greys=(darkest, lightest),
         below_zero=isinstance(low, int | float) and low < 0,
     )
+
+
+def _pictures(image: ImageFile, kind: str) -> int:
+    """Return the number of different pictures in a file. A telephone's JPEG and HEIC have a first one that counts."""
+    frames: int = getattr(image, "n_frames", 1)
+    if kind in ("JPEG", "HEIF") or frames == 1:
+        return 1
+    if kind != "TIFF":
+        return frames
+    pages = 0
+    for frame in reversed(range(frames)):  # so that it ends at the first page
+        image.seek(frame)
+        pages += not frame or not getattr(image, "tag_v2", {}).get(_SUBFILE, 0) & 1
+    return pages
 
 
 def upright_size(data: bytes, exif: Exif) -> tuple[int, int]:
@@ -133,7 +150,7 @@ def check_ending(name: str, info: ImageInfo) -> BadInput | None:
 
 def _open(data: bytes) -> ImageFile:
     """Read the header."""
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image = open_image(data)
     if image.size[0] * image.size[1] > MAX_PIXELS:
         image.close()
         raise _too_large(f"{image.size[0] * image.size[1]:,} pixels")

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
@@ -25,7 +25,7 @@ class ImageLookup:
 
     def __init__(self, paths: list[str], others: Iterable[str] = ()) -> None:
         self.paths = paths
-        self._others = {PurePosixPath(path).stem: path for path in others}
+        self._others = {stem_of(path): path for path in others}
         self._moved: dict[str, str] = {}
         self._known = set(self.paths)
         self._guesses = 0
@@ -134,8 +134,8 @@ class ImageLookup:
 
     def _missing(self, wanted: str, name: str) -> NoImage:
         folded = self._by_folded.get(fold_name(name), [])
-        stem = self._by_stem.get(PurePosixPath(name).stem, [])
-        if not folded and not stem and (unread := self.unread(PurePosixPath(name).stem)):
+        stem = self._by_stem.get(stem_of(name), [])
+        if not folded and not stem and (unread := self.unread(stem_of(name))):
             return NoImage("image-format", shorten(wanted), unread)
         if folded:
             hint = f"{folded[0]} differs by case or folder alone"

@@ -21,7 +21,8 @@ from humbleyolo.labels.split_rules import first_split
 from humbleyolo.storage.atomic import cannot_write
 
 Placement = Literal["copy", "link"]
-_EXTENSIONS = {"BMP": ".bmp", "GIF": ".gif", "JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp"}
+_EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}
+_EXTENSIONS |= {"HEIF": ".heic", "JPEG": ".jpg", "JPEG2000": ".jp2", "TIFF": ".tif"}
 
 
 @dataclass(frozen=True, slots=True)

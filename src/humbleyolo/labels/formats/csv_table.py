@@ -25,7 +25,7 @@ from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Sourc
 from humbleyolo.labels.formats.csv_columns import OWN, Columns, map_columns, settle, to_corners
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
 from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
@@ -156,6 +156,8 @@ class _Table:
     def _take(self, line: int, row: Row) -> None:
         try:
             self._add(line, row)
+        except NoImage:
+            raise
         except BadInput:
             self._lose(row)
             raise

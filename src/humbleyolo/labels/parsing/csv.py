@@ -36,7 +36,9 @@ def take_rows(
                 try:
                     take(line, row)
                 except NoImage as missing:
-                    absent.setdefault(missing.what, (missing, []))[1].append(line)
+                    if missing.what not in absent:
+                        absent[missing.what] = missing.at(""), []  # a copy, without the traceback
+                    absent[missing.what][1].append(line)
     for error, lines in absent.values():
         more = f" and {len(lines) - 1} more" if lines[1:] else ""
         ledger.problem(file, error.at(f"line {lines[0]}{more}"), f"line{'s' * bool(more)} dropped")
