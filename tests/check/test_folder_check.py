@@ -190,6 +190,27 @@ def test_memory_does_not_grow_with_the_square_of_an_images_boxes(make: Maker) ->
     assert len(pairs) == len(set(pairs))
 
 
+def test_many_classes_stay_within_a_screen_and_a_page(make: Maker, tmp_path: Path) -> None:
+    """Those with most boxes are shown, and how many are not is told; as many sheets as asked for are made."""
+    rows = [
+        f"a.png,c{n:03},{n % 20 * 2},{n // 20},{n % 20 * 2 + 1 + k},{n // 20 + 8}" for n in range(120) for k in (0, 1)
+    ]
+    path = make.folder({"a.png": picture(), "l.csv": "image,label,xmin,ymin,xmax,ymax\n" + "\n".join(rows[:-1])})
+    checked = check(path, ReadOptions())
+    lines = [*report_lines(checked)]
+    assert sum(line.startswith(("c0", "c1")) for line in lines) == 20
+    assert "  and 100 classes of fewer boxes; --html shows all" in lines
+    assert len(checked.sheets) == 100
+    assert "c119" not in checked.sheets
+    write_page(tmp_path / "p.html", checked, "t")
+    page = (tmp_path / "p.html").read_text()
+    assert page.count('alt="Boxes of') == 100
+    assert "Sheets of 100 of 120 classes" in page
+    assert "<td>c119</td>" in page
+    assert not check(path, ReadOptions(), sheets=0).sheets
+    assert len(check(path, ReadOptions(), sheets=1000).sheets) == 120
+
+
 def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
     """What the model has never seen, it cannot judge: it doubted all of them."""
     rows = "".join(f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8))

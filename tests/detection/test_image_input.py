@@ -109,7 +109,7 @@ def test_no_other_format_is_opened_whatever_the_name_says(tmp_path: Path, monkey
     for data in (eps, file.getvalue()):
         (tmp_path / "a.png").write_bytes(data)
         with pytest.raises(
-            UserError, match=r"a\.png: cannot be read as an image: it is none of AVIF, BMP, GIF, HEIF, JPEG"
+            UserError, match=r"a\.png: cannot be read as an image: it is none of AVIF, BMP, GIF, HEIF"
         ):
             read(tmp_path / "a.png")
         with pytest.raises(UserError, match="cannot be read as an image"):

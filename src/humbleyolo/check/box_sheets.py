@@ -1,7 +1,9 @@
 """Contact sheets of boxes: those of each class side by side, and those that a person should look at."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -15,6 +17,7 @@ from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Finding
 from humbleyolo.storage.array_types import Floats, Rgb
 
+MOST_CLASSES = 100  # whose sheets a page can hold
 _COLUMNS, _MOST = 12, 96
 _SIDE = 72  # pixels of a crop's longer side, at most
 _MARGIN = 0.15  # of the box, shown around it
@@ -27,16 +30,25 @@ _DOUBTED_COLUMNS, _MOST_DOUBTED = 7, 42
 _DOUBTED_SIDE = 168  # pixels
 
 
-def class_sheets(records: Sequence[LabelledImage], classes: Sequence[str], source: Source) -> dict[str, Image.Image]:
+def class_sheets(
+    records: Sequence[LabelledImage], classes: Sequence[str], source: Source, most: int = MOST_CLASSES
+) -> dict[str, Image.Image]:
     """Return one sheet per class that has boxes, of up to 96 of them, picked by a hash.
 
-    Each image is read once, however many of its boxes are shown.
+    Those of the classes with most boxes are made, `most` of them. Each image is read once, however many of its boxes
+    are shown.
     """
-    hashed: dict[str, list[tuple[str, int, int]]] = {name: [] for name in classes}  # hash, image, box
+    counts = Counter(label for record in records for label in record.labels)
+    shown = {name for name, _ in counts.most_common(most)}
+    hashed: dict[str, list[tuple[str, int, int]]] = {
+        name: [] for name in classes if name in shown
+    }  # hash, image, box
     for place, record in enumerate(records):
         for index, label in enumerate(record.labels):
-            hashed[label].append((hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest(), place, index))
-    picked = {name: sorted(own)[:_MOST] for name, own in hashed.items() if own}
+            if label in shown:
+                key = hashlib.sha256(f"{record.info.sha256}:{index}".encode()).hexdigest()
+                hashed[label].append((key, place, index))  # hash, image, box
+    picked = {name: sorted(own)[:_MOST] for name, own in hashed.items()}
     wanted: dict[int, list[int]] = {}
     for _, place, index in sorted(one for own in picked.values() for one in own):
         wanted.setdefault(place, []).append(index)
@@ -65,6 +77,11 @@ def doubted_sheets(
     places = {
         (record.label_file, where): (record, index) for record in records for index, where in enumerate(record.where)
     }
+
+    @lru_cache(maxsize=1)
+    def decoded(path: str) -> Rgb:
+        return decode_rgb(source.read(path, IMAGE_BYTES), path)
+
     sheets = {}
     for kind, title in _DOUBTS.items():
         own = [row for row in rows if row.kind == kind and (row.file, row.where) in places]
@@ -73,8 +90,7 @@ def doubted_sheets(
         pictures, captions = [], []
         for row in own[:_MOST_DOUBTED]:
             record, index = places[row.file, row.where]
-            image = decode_rgb(source.read(record.path, IMAGE_BYTES), record.path)
-            pictures.append(_outlined(image, record.boxes[index]))
+            pictures.append(_outlined(decoded(record.path), record.boxes[index]))
             captions.append(f"{record.labels[index]}, {PurePosixPath(record.path).stem}")
         heading = f"{title}: {len(pictures)} of {len(own)}"
         sheets[kind] = contact_sheet(pictures, columns=_DOUBTED_COLUMNS, captions=captions, title=heading)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from humbleyolo.check.box_sheets import MOST_CLASSES
 from humbleyolo.check.folder_check import Checked, choice_rows, grouped, summary, table_rows
 from humbleyolo.drawing.html_page import data_uri, encode_picture, render_page
 from humbleyolo.storage.atomic import atomic_write
@@ -23,7 +24,9 @@ def write_page(path: Path, checked: Checked, title: str) -> None:
     page = render_page(
         "check", "template.html", "style.css", title=title, checked=checked, summary=summary(checked),
         classes=table_rows(checked.overview), findings=findings, choices=choice_rows(checked),
-        data_uri=lambda sheet: data_uri(encode_picture(sheet, "png", compress_level=9), "png"),
+        sheets=[*checked.sheets.items()][:MOST_CLASSES],
+        labelled=sum(one.boxes > 0 for one in checked.overview.tables),
+        data_uri=lambda sheet: data_uri(encode_picture(sheet, "png"), "png"),
     )  # fmt: skip
     with atomic_write(path) as file:
         file.write(page.encode())

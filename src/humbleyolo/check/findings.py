@@ -1,7 +1,7 @@
 """Warnings about labels that need no model: tiny boxes, near-duplicates, rare classes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import Division, others
 from humbleyolo.labels.write_dataset import NO_BOX
+from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 500  # examples a class, the article's advice
 TINY_PX = 4.0  # a box with a side shorter than this
@@ -54,15 +55,28 @@ def _nearly_one_grey(record: LabelledImage, ledger: Ledger) -> None:
 
 
 def _nearly_twice(record: LabelledImage, ledger: Ledger) -> None:
-    boxes = record.boxes
-    for start in range(0, len(boxes), _ROWS):
+    for first, second, overlap in sorted(_near_pairs(record.boxes)):
+        found = f"{record.labels[first]} and {record.labels[second]}, IoU {overlap:.2f}"
+        why = f"nearly the same box as {record.where[first]}; one object has one box"
+        ledger.warn(record.label_file, BadInput("nearly-twice", found, why, record.where[second]))
+
+
+def _near_pairs(boxes: Floats) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs of boxes whose IoU is over `NEARLY`: two rows, the lower first, and the IoU.
+
+    Their left edges are apart by less than 1 - `NEARLY` of the left one's width. So each box is compared with few.
+    """
+    order = np.argsort(boxes[:, 0], kind="stable")
+    own = boxes[order]
+    reach = own[:, 0] + (1 - NEARLY) * (own[:, 2] - own[:, 0])
+    for start in range(0, len(own), _ROWS):
+        rows = slice(start, start + _ROWS)
+        stop = int(np.searchsorted(own[:, 0], reach[rows].max(), "right"))
         # (rows, columns), both from `start` on: each box with those after it alone
-        overlaps = np.triu(pairwise_iou(boxes[start : start + _ROWS], boxes[start:]), 1)
+        overlaps = np.triu(pairwise_iou(own[rows], own[start:stop]), 1)
         for row, column in np.argwhere(overlaps > NEARLY).tolist():
-            first, second = start + row, start + column
-            found = f"{record.labels[first]} and {record.labels[second]}, IoU {overlaps[row, column]:.2f}"
-            why = f"nearly the same box as {record.where[first]}; one object has one box"
-            ledger.warn(record.label_file, BadInput("nearly-twice", found, why, record.where[second]))
+            first, second = sorted(order[[start + row, start + column]].tolist())
+            yield first, second, float(overlaps[row, column])
 
 
 def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from humbleyolo.check.box_sheets import class_sheets, doubted_sheets
+from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
@@ -19,6 +19,7 @@ from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.params.value_types import OnProblem
 
+_CLASSES_SHOWN = 20
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _WIDTH = 80  # of its lines, if no word is longer
 
@@ -54,8 +55,12 @@ class Checked:
         return sorted(self.labelled.ledger.rows, key=lambda row: order[row.severity])
 
 
-def check(folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED) -> Checked:
+def check(
+    folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED, sheets: int = MOST_CLASSES
+) -> Checked:
     """Read a labelled folder or archive, and look for everything that may be wrong with it, under a split.
+
+    Contact sheets are those of the classes with most boxes, `sheets` of them; with 0 there are none of doubts either.
 
     Raises:
         UserError: If it cannot be read at all.
@@ -68,10 +73,10 @@ def check(folder: Path, options: ReadOptions, split: SplitInForce = NOT_JUDGED) 
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
         choices, best = advise(labelled.images, labelled.classes)
-        sheets = class_sheets(labelled.images, labelled.classes, source)
-        doubted = doubted_sheets(ledger.rows, labelled.images, source)
+        shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
+        doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, overview(labelled), lines, choices, best, judged, sheets, doubted)
+    return Checked(labelled, overview(labelled), lines, choices, best, judged, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -85,7 +90,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
     yield checked.split[0]
     yield from (f"  {line}" for line in checked.split[1:])
     yield ""
-    yield from _aligned(table_rows(view))
+    yield from _class_lines(view)
     yield ""
     yield from _finding_lines([row for row in checked.rows if row.kind not in DOUBTS])
     if checked.best is not None:
@@ -146,6 +151,14 @@ def choice_rows(checked: Checked) -> list[list[str]]:
         grid = f"{ceiling.rows} x {ceiling.cols}"
         rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, *values])
     return rows
+
+
+def _class_lines(view: Overview) -> Iterator[str]:
+    """Yield the table of classes; of many, those with most boxes."""
+    most = sorted(view.tables, key=lambda one: -one.boxes)[:_CLASSES_SHOWN]
+    yield from _aligned(table_rows(replace(view, tables=[one for one in view.tables if one in most])))
+    if rest := len(view.tables) - len(most):
+        yield f"  and {rest:,} classes of fewer boxes; --html shows all"
 
 
 def _images(view: Overview) -> str:

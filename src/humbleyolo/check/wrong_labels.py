@@ -6,7 +6,7 @@ It needs 20 boxes per class and 60 in all, and enough boxes of each class outsid
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -45,14 +45,15 @@ class _Crops:
 
 def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
     """Add warnings about labels that look wrong; return the number of boxes judged."""
-    counts = sum((_counts(one, classes) for one in records), np.zeros(len(classes), np.int64))
+    places = {name: place for place, name in enumerate(classes)}
+    counts = sum((_counts(one, places) for one in records), np.zeros(len(classes), np.int64))
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
         return 0
     step = max(1, -(-int(counts.sum()) // _MOST_BOXES))
     some = sorted(records, key=lambda one: one.info.sha256)[::step]
-    if _fewest_to_learn_from(some, classes) < _FEWEST // 2:
+    if _fewest_to_learn_from(some, places) < _FEWEST // 2:
         return 0
-    images = [_cut(one, image, classes) for one, image in decoded(some, source, "crops")]
+    images = [_cut(one, image, places) for one, image in decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
     crops, lengths = (np.concatenate([getattr(one, key) for one in images]) for key in ("crops", "lengths"))
     features = describe(crops, lengths)
@@ -62,17 +63,17 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     return int(labelled.sum())
 
 
-def _fewest_to_learn_from(records: Sequence[LabelledImage], classes: Sequence[str]) -> int:
+def _fewest_to_learn_from(records: Sequence[LabelledImage], places: Mapping[str, int]) -> int:
     """Return the least number of boxes of a class from which the classifier learns before it judges a fold."""
-    counts = np.zeros((_FOLDS, len(classes)), np.int64)
+    counts = np.zeros((_FOLDS, len(places)), np.int64)
     for one in records:
-        counts[fold_of(one)] += _counts(one, classes)
+        counts[fold_of(one)] += _counts(one, places)
     asked = counts.any(axis=1)  # folds with boxes to judge
     return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
 
 
-def _counts(record: LabelledImage, classes: Sequence[str]) -> Ints:
-    return np.bincount([classes.index(label) for label in record.labels], minlength=len(classes))
+def _counts(record: LabelledImage, places: Mapping[str, int]) -> Ints:
+    return np.bincount([places[label] for label in record.labels], minlength=len(places))
 
 
 def fold_of(record: LabelledImage) -> int:
@@ -94,11 +95,11 @@ def decoded(records: Sequence[LabelledImage], source: Source, title: str) -> Ite
                 bar.update()
 
 
-def _cut(record: LabelledImage, image: Rgb, classes: Sequence[str]) -> _Crops:
+def _cut(record: LabelledImage, image: Rgb, places: Mapping[str, int]) -> _Crops:
     """Crop the labelled boxes, the same boxes moved, and background of the same sizes."""
     rng = np.random.default_rng(int(record.info.sha256[:12], 16))
     boxes = record.boxes
-    kinds = [classes.index(label) for label in record.labels]
+    kinds = [places[label] for label in record.labels]
     copies = np.tile(boxes, (_COPIES, 1))
     lengths = np.tile(copies[:, 2:] - copies[:, :2], 2)  # (copies, 4)
     angle = rng.uniform(0, 2 * np.pi, len(copies))
@@ -109,7 +110,7 @@ def _cut(record: LabelledImage, image: Rgb, classes: Sequence[str]) -> _Crops:
     return _Crops(
         crops=crop_boxes(image, every),
         lengths=every[:, 2:] - every[:, :2],
-        kinds=np.array(kinds + [len(classes) + 1] * len(moved) + [len(classes)] * len(free), np.int64),
+        kinds=np.array(kinds + [len(places) + 1] * len(moved) + [len(places)] * len(free), np.int64),
     )
 
 

@@ -6,6 +6,7 @@ Examples:
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
@@ -26,6 +27,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If the source cannot be read at all, or a file cannot be written.
     """
+    from humbleyolo.check.box_sheets import MOST_CLASSES
     from humbleyolo.check.check_page import write_page
     from humbleyolo.check.folder_check import check, report_lines
     from humbleyolo.drawing.canvas import save_png
@@ -34,7 +36,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.storage.atomic import make_folder
 
     split = read_split(Path("params.yaml"), parsed.source)
-    checked = check(parsed.source, read_options(parsed, split.options), split)
+    most = sys.maxsize if parsed.sheets else MOST_CLASSES if parsed.html else 0
+    checked = check(parsed.source, read_options(parsed, split.options), split, most)
     for line in report_lines(checked):
         print(line)
     if parsed.html:

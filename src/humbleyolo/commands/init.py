@@ -72,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     if mistakes := find_mistakes(YamlText(text, str(_PARAMS)).replace(named), str(_PARAMS)):
         raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
-    checked = check(parsed.source, replace(options, on_problem="skip"))
+    checked = check(parsed.source, replace(options, on_problem="skip"), sheets=0)
     print(wrapped(f"{parsed.source}: {counted_findings(checked)}"))
     source = _RECIPES / f"{choose_recipe(checked)[0]}.yaml"
     recipe = list(example_values(read_text(source), str(source)))

@@ -117,18 +117,22 @@ def _own_cells(boxes: Floats, image_index: AnyInts, encoded: Encoded, grid: Grid
         answering = answering_cells(boxes[low:high], grid).reshape(high - low, -1)  # (M', A)
         places = encoded.place[low:high] // grid.boxes
         owner = {cell: one for one, cell in enumerate(places.tolist()) if cell >= 0}
+        closed: set[int] = set()
         for new in np.flatnonzero(places < 0).tolist():
-            kept[low + new] = _take_cell(new, answering, owner)
+            kept[low + new] = _take_cell(new, answering, owner, closed)
     return kept
 
 
-def _take_cell(new: int, answering: Bools, owner: dict[int, int]) -> bool:
-    """Find a cell for one more object; return False if there is none, however the others move."""
+def _take_cell(new: int, answering: Bools, owner: dict[int, int], closed: set[int]) -> bool:
+    """Find a cell for one more object; return False if there is none, however the others move.
+
+    The cells that were then looked at are `closed`: from them no way leads to a free one, nor will any.
+    """
     asking: dict[int, int] = {}  # the object that asked for each cell that was looked at
     waiting = [new]
     for one in waiting:
         for cell in np.flatnonzero(answering[one]).tolist():
-            if cell in asking:
+            if cell in asking or cell in closed:
                 continue
             asking[cell] = one
             if cell in owner:
@@ -140,6 +144,7 @@ def _take_cell(new: int, answering: Bools, owner: dict[int, int]) -> bool:
                 cell = held[asking[cell]]
             owner[cell] = new
             return True
+    closed.update(asking)
     return False
 
 
