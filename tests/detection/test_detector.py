@@ -1,9 +1,13 @@
 """Any picture in, boxes in its own pixels out."""
 
 import json
+import os
+import pickle
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from stub_models import NAMES, RedFinder, save_network
+from stub_models import NAMES, RedFinder, facts, save_network
 
 import humbleyolo
 from humbleyolo import Detector, Result, UserError
+from humbleyolo.geometry.detections import Detections
 
 
 def scene(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -101,6 +106,79 @@ def test_tiles_find_what_is_too_small_in_the_whole() -> None:
         Detector(RedFinder(), tile=3)
 
 
+class Dots:
+    """Finds each red pixel, but no more than it has to: the first of them."""
+
+    def __init__(self, most: int) -> None:
+        self.facts = replace(facts(64, 64), max_detections=most)
+
+    def detect(self, images: np.ndarray, min_score: float) -> list[Detections]:
+        """Return a box of 2 x 2 pixels for each dot."""
+        found = []
+        for image in images:
+            rows, cols = np.nonzero(image[..., 0] == 255)
+            corners = np.stack([cols, rows, cols + 2, rows + 2], axis=1).astype(float)[: self.facts.max_detections]
+            found.append(Detections(corners, np.full(len(corners), 0.9), np.zeros(len(corners), np.int64)))
+        return found
+
+
+def test_the_limit_is_of_each_tile_and_a_reached_one_is_told() -> None:
+    image = np.zeros((256, 256, 3), np.uint8)
+    image[5:250:10, 5:250:10, 0] = 255  # 25 x 25 dots, up to 49 on a tile
+    found = Detector(Dots(50), tile=64)(image)
+    assert len(found) == 625
+    assert not found.limit_reached
+    with pytest.warns(UserWarning, match="image: 20 boxes are found on it, or on a tile of it, which is the most"):
+        cut = Detector(Dots(20), tile=64)(image)
+    assert cut.limit_reached
+    assert 20 < len(cut) < 625
+
+
+def test_further_pages_are_told(tmp_path: Path) -> None:
+    page = Image.new("RGB", (64, 32))
+    page.save(tmp_path / "a.tiff", save_all=True, append_images=[page] * 4)
+    with pytest.warns(UserWarning, match=r"a\.tiff: has 5 pages or frames; only the first is looked at"):
+        assert Detector(RedFinder())(tmp_path / "a.tiff").frames == 5
+
+
+def test_a_detector_is_pickled_as_its_arguments(
+    network_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(network_folder.parent)
+    detector = Detector.load(network_folder.name, threshold=0.02, nms_iou=0.3, max_detections=61)
+    monkeypatch.chdir(tmp_path)
+    data = pickle.dumps(detector)
+    assert len(data) < 1000  # no weights
+    again = pickle.loads(data)
+    assert again.facts == detector.facts
+    assert (again.threshold, again.facts.max_detections) == (0.02, 61)
+    image = np.random.default_rng(0).integers(0, 256, (48, 80, 3), np.uint8)
+    np.testing.assert_array_equal(again(image).boxes, detector(image).boxes)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_of_a_used_detector_says_what_to_do_and_does_not_hang(network_folder: Path) -> None:
+    detector = Detector.load(network_folder)
+    detector(image := np.zeros((48, 80, 3), np.uint8))
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own doubts about a fork with threads
+        child = os.fork()
+    if not child:
+        for use in (lambda: detector(image), lambda: Detector.load(network_folder)):
+            try:
+                use()
+            except UserError as error:
+                os.write(writing, f"{error}\n".encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    lines = os.read(reading, 4096).decode().splitlines()
+    os.close(reading)
+    assert len(lines) == 2
+    assert all("was forked from one in which TensorFlow computes already" in line for line in lines)
+
+
 def test_huge_images_are_refused_by_parameter() -> None:
     detector = Detector(RedFinder(), max_pixels=100)
     with pytest.raises(UserError, match="11 x 10 pixels, more than the 100 allowed"):
@@ -149,7 +227,7 @@ def test_what_is_no_model_is_refused(network_folder: Path, tmp_path: Path) -> No
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(UserError, match="is no model; give a folder"):
         Detector.load(tmp_path / "a.txt")
-    for wrong in ({"nms_iou": 2}, {"threads": 0}, {"threshold": 7}):
+    for wrong in ({"nms_iou": 2}, {"threads": 0}, {"threshold": 7}, {"max_detections": 0}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             Detector.load(network_folder, **wrong)
 

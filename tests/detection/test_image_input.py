@@ -1,5 +1,6 @@
 """A picture is the same picture in whatever form it comes."""
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
@@ -16,7 +17,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 9, 3), np.uint8)
 
 
 def read(picture: object) -> np.ndarray:
-    return read_image(picture, MAX_PIXELS)  # type: ignore[arg-type]
+    return read_image(picture, MAX_PIXELS).pixels  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F", "HSV"])
@@ -147,7 +148,7 @@ def test_what_is_wrong_with_a_file_is_told_in_the_same_words_every_time(tmp_path
 def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png")
     for form in (PIXELS, Image.fromarray(PIXELS), tmp_path / "a.png"):
-        assert read_image(form, 45).shape == PIXELS.shape
+        assert read_image(form, 45).pixels.shape == PIXELS.shape
         with pytest.raises(UserError, match="9 x 5 pixels, more than the 44 allowed"):
             read_image(form, 44)
 
@@ -155,6 +156,46 @@ def test_the_limit_is_in_pixels_for_every_form(tmp_path: Path) -> None:
 def test_other_formats_are_refused_where_few_are_accepted() -> None:
     file = io.BytesIO()
     Image.fromarray(PIXELS).save(file, "TIFF")
-    assert decode_image(file.getvalue(), "a", 100).shape == PIXELS.shape
+    assert decode_image(file.getvalue(), "a", 100).pixels.shape == PIXELS.shape
     with pytest.raises(UserError, match="it is none of PNG, JPEG"):
         decode_image(file.getvalue(), "a", 100, ("PNG", "JPEG"))
+
+
+def frames_of(path: Path) -> int:
+    return read_image(path, 10**6).frames
+
+
+@pytest.mark.parametrize("ending", ["tiff", "gif", "webp", "png"])
+def test_pages_and_frames_are_counted(ending: str, tmp_path: Path) -> None:
+    first, *others = [Image.new("RGB", (9, 5), colour) for colour in ("red", "green", "blue")]
+    first.save(path := tmp_path / f"a.{ending}", save_all=True, append_images=others)
+    assert frames_of(path) == 3
+    first.save(path)
+    assert frames_of(path) == 1
+
+
+def test_a_page_that_was_chosen_is_one_picture(tmp_path: Path) -> None:
+    first, other = Image.new("RGB", (9, 5), "red"), Image.new("RGB", (9, 5), "blue")
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[other])
+    with Image.open(tmp_path / "a.tiff") as image:
+        assert read_image(image, 100).frames == 2
+        image.seek(1)
+        pixels, frames = read_image(image, 100)
+    assert frames == 1
+    np.testing.assert_array_equal(pixels, np.asarray(other))
+
+
+def test_a_jpeg_with_a_preview_in_it_is_one_picture(tmp_path: Path) -> None:
+    image = Image.new("RGB", (9, 5), "red")
+    image.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[image])
+    assert frames_of(tmp_path / "a.jpg") == 1
+
+
+def test_pages_that_are_damaged_behind_the_first_cost_nothing(tmp_path: Path) -> None:
+    first, other = Image.new("L", (9, 5)), Image.new("L", (9, 5))
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[other])
+    whole = (tmp_path / "a.tiff").read_bytes()
+    for length in range(len(whole) - 1, len(whole) // 2, -7):
+        (tmp_path / "a.tiff").write_bytes(whole[:length])
+        with contextlib.suppress(UserError):
+            assert frames_of(tmp_path / "a.tiff") in (1, 2)

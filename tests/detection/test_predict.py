@@ -219,6 +219,65 @@ def test_one_broken_among_a_thousand(tmp_path: Path) -> None:
     assert all(len(image["detections"]) == 1 for image in document["images"])
 
 
+def test_what_is_left_out_of_a_folder_is_counted_and_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.avif", "d.heic", "deep/plain", "a.xml", "classes.txt", "README.md"):
+        (folder / name).write_text("x")
+    page = Image.new("RGB", (64, 32))
+    page.save(folder / "pages.tiff", save_all=True, append_images=[page] * 4)
+    assert run("photos", "--model", "red") == 0
+    out, err = capsys.readouterr()
+    assert len(files(out)) == 6
+    assert "note: 3 left out: no picture of a known kind (.bmp, " in err
+    assert "): photos/b.avif, photos/d.heic, photos/deep/plain\n" in err
+    assert "note: photos/pages.tiff: has 5 pages or frames; only the first is looked at" in err
+    assert [one["file"] for one in json.loads(out)["left_out"]] == [
+        "photos/b.avif", "photos/d.heic", "photos/deep/plain"
+    ]  # fmt: skip
+    assert run("photos/*", "--model", "red") == 0
+    assert "note: 2 left out: no picture of a known kind" in capsys.readouterr().err
+
+
+def test_many_notes_are_cut_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = Image.new("RGB", (64, 32))
+    page.save("00.gif", save_all=True, append_images=[Image.new("RGB", (64, 32), "red")])
+    for number in range(1, 23):
+        shutil.copyfile("00.gif", f"{number:02}.gif")
+        Path(f"{number:02}.heic").touch()
+    assert run(".", "--model", "red", "--format", "csv") == 0
+    err = capsys.readouterr().err
+    assert err.count("note: ") == 22
+    assert "note: and 3 more such notes" in err
+    assert "20.heic, and 2 more\n" in err
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo", "voc", "cvat"])
+def test_pictures_where_nothing_was_found_are_listed_for_a_person(
+    to: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(folder, "--model", "red", "--format", to, "--output", out, "--threshold", "0.9") == 0
+    err = capsys.readouterr().err
+    where = f"{folder}/{EMPTY}" if to == "coco" else str(out / "nothing_found.md")
+    assert "note: nothing was found on 1 of 5 images; labels without a box call them background" in err
+    assert f"look at them before you train: {where}\n" in err
+    if to == "coco":
+        return
+    assert f"\n- {EMPTY}\n" in (out / "nothing_found.md").read_text()
+    if to == "voc":
+        roots = {one.stem: ET.parse(one).getroot() for one in (out / "Annotations").rglob("*.xml")}
+        assert {name for name, root in roots.items() if root.get("verified") == "no"} == {"empty"}
+    (folder / EMPTY).unlink()
+    assert run(folder, "--model", "red", "--format", to, "--output", tmp_path / "all") == 0
+    assert "nothing was found" not in capsys.readouterr().err
+    assert not (tmp_path / "all/nothing_found.md").exists()
+
+
 def test_two_pictures_whose_labels_would_be_one_file(folder: Path, tmp_path: Path) -> None:
     shutil.copyfile(folder / "b.jpg", folder / "A.jpg")
     assert run(folder, "--model", "red", "--format", "voc", "--output", tmp_path / "out") == 1

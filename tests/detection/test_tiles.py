@@ -40,23 +40,22 @@ PLACES = np.array([[0, 0, 64, 64], [48, 0, 112, 64]])
 def test_the_whole_box_wins_over_the_one_that_a_tile_cuts() -> None:
     left = one((40, 10, 64, 20), scores=[0.9], labels=[0])  # cut at x = 64
     right = one((49, 10, 75, 20), (100, 5, 112, 9), scores=[0.8, 0.7], labels=[0, 0])
-    joined = join_tiles([left, right], PLACES, 64, 112, 0.5, 100)
+    joined = join_tiles([left, right], PLACES, 64, 112, 0.5)
     # the second is near the inner edge at 48 as well, so the better score wins; at the image's edge is no cut
     np.testing.assert_array_equal(joined.boxes, [(40, 10, 64, 20), (100, 5, 112, 9)])
     right = one((52, 10, 75, 20), scores=[0.8], labels=[0])
-    joined = join_tiles([left, right], PLACES, 64, 112, 0.4, 100)
+    joined = join_tiles([left, right], PLACES, 64, 112, 0.4)
     np.testing.assert_array_equal(joined.boxes, [(52, 10, 75, 20)])
 
 
 def test_other_classes_and_neighbours_are_kept_and_the_best_come_first() -> None:
     left = one((50, 10, 60, 20), (50, 30, 60, 40), scores=[0.3, 0.9], labels=[0, 1])
     right = one((51, 10, 61, 20), (50, 10, 60, 20), scores=[0.6, 0.5], labels=[0, 1])
-    joined = join_tiles([left, right], PLACES, 64, 112, 0.5, 100)
+    joined = join_tiles([left, right], PLACES, 64, 112, 0.5)
     assert joined.scores.tolist() == [0.9, 0.6, 0.5]
     assert joined.labels.tolist() == [1, 0, 1]
-    assert join_tiles([left, right], PLACES, 64, 112, 0.5, 2).scores.tolist() == [0.9, 0.6]
 
 
 def test_nothing_found_is_nothing() -> None:
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
-    assert len(join_tiles([nothing, nothing], PLACES, 64, 112, 0.5, 100).scores) == 0
+    assert len(join_tiles([nothing, nothing], PLACES, 64, 112, 0.5).scores) == 0

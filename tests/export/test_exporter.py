@@ -253,6 +253,7 @@ def test_eight_bits_that_cost_too_much_are_not_written(data: Path, tmp_path: Pat
         ("litert", {"nms_iou": 1.5}, "m.tflite", "nms_iou is 1.5"),
         ("litert", {"threshold": -1.0}, "m.tflite", "threshold is -1.0"),
         ("litert", {"threads": 0}, "m.tflite", "threads is 0"),
+        ("litert", {"max_detections": 0}, "m.tflite", "max_detections is 0; it must be 1 to 10,000"),
         ("savedmodel", {}, "there", "there: is already there|there: is there already"),
         ("keras", {}, "folder.keras", "a folder stands where the file is needed"),
         ("keras", {}, "file/m.keras", "a file stands where a folder is needed"),

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--threshold", type=float, metavar="T", help="lowest score to keep in the file; default: as `predict` has it")
     add("--nms-iou", type=float, metavar="I", help="IoU of the suppression inside; default: as evaluated, else 0.5")
+    add("--max-detections", type=int, metavar="N", help="most boxes on an image; default: as evaluated, else 100")
     add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
 
@@ -47,7 +48,9 @@ def run(parsed: argparse.Namespace) -> int:
         output = Path("exports") / (f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel")
     from humbleyolo.export.exporter import Settings, export
 
-    settings = Settings(parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads)
+    settings = Settings(
+        parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads, parsed.max_detections
+    )
     parity = export(parsed.model, output, parsed.data, settings)
     print(f"{output}, card {output}.md; {parity}")
     return 0

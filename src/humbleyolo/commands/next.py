@@ -163,7 +163,7 @@ def _write_tables(
     write_table(folder / _TABLE, pd.DataFrame(rows, columns=columns))
     shown = (
         Proposed(
-            one.item.shown, decode_image(one.item.read(), one.item.shown, MAX_PIXELS), one.found,
+            one.item.shown, decode_image(one.item.read(), one.item.shown, MAX_PIXELS).pixels, one.found,
             "looks like another" if one.alike else "",
         )
         for one in chosen[:MOST]

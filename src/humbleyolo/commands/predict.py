@@ -8,9 +8,11 @@ Examples:
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _FORMATS = ("json", "csv", "coco", "yolo", "voc", "cvat")
+_SHOWN = 20  # notes, and files of a note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
     add("--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG per image")
     add("--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side")
+    add("--max-detections", type=int, metavar="N", help="most boxes on an image, or a tile; default: as evaluated")
     add("--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million")
     add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
@@ -48,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import predict
-    from humbleyolo.detection.writers import make_writer
+    from humbleyolo.detection.writers import LABELS, NOTHING_FOUND, make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.storage.atomic import make_folder
 
@@ -58,11 +61,14 @@ def run(parsed: argparse.Namespace) -> int:
             parsed.model,
             revision=parsed.revision,
             threshold=parsed.threshold,
+            max_detections=parsed.max_detections,
             threads=parsed.threads,
             tile=parsed.tile,
             max_pixels=max_pixels,
         )
+        left_out = [{"file": path, "reason": reason} for path, reason in pictures.left_out]
         head = {"model": parsed.model, "threshold": detector.threshold, "classes": detector.names}
+        head |= {"left_out": left_out}
         writer = make_writer(parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images)
         if parsed.save_images is not None:
             make_folder(parsed.save_images)
@@ -70,8 +76,32 @@ def run(parsed: argparse.Namespace) -> int:
             done = predict(detector, pictures, writer, parsed.save_images, max_pixels)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     told = [f"{done.images} images, {done.detections} detections from {detector.threshold:g} on ({why})"]
-    told += [f"note: {path}: left out: {reason}" for path, reason in pictures.left_out]
+    told += _notes(done.remarks) + _left_out(pictures.left_out)
+    if parsed.format in LABELS and done.empty:
+        where = parsed.output / NOTHING_FOUND if parsed.format != "coco" else ", ".join(_some(done.empty))
+        background = "labels without a box call them background; look at them before you train"
+        told.append(f"note: nothing was found on {len(done.empty)} of {done.images} images; {background}: {where}")
     if done.failed:
         told.append(f"{done.failed} of {len(pictures.items)} pictures failed; see above")
     print(*told, sep="\n", file=sys.stderr)
     return 1 if done.failed else 0
+
+
+def _notes(lines: Sequence[str]) -> list[str]:
+    more = [f"note: and {len(lines) - _SHOWN} more such notes"] if len(lines) > _SHOWN else []
+    return [f"note: {line}" for line in lines[:_SHOWN]] + more
+
+
+def _left_out(files: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a note for each reason, with the files."""
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in files:
+        by_reason.setdefault(reason, []).append(path)
+    notes = []
+    for reason, paths in by_reason.items():
+        notes.append(f"note: {len(paths)} left out: {reason}: {', '.join(_some(paths))}")
+    return notes
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    return [*names[:_SHOWN], *([f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]

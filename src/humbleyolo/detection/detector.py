@@ -1,18 +1,20 @@
 """`Detector`: a trained model that takes images of any kind and shape, and gives boxes in their own pixels."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from PIL import Image
 
 from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
 from humbleyolo.detection.backends.open_model import open_model
-from humbleyolo.detection.image_input import ImageLike, read_image
+from humbleyolo.detection.image_input import ImageLike, ReadImage, read_image
+from humbleyolo.detection.model_from_url import is_remote
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
@@ -33,6 +35,7 @@ class PreparedImage:
         height: Height of the upright image, pixels.
         width: Width of the upright image, pixels.
         file: Path of the image, where it was read from one.
+        frames: Number of pages or frames in the file, of which this is the first.
     """
 
     pixels: Uint8s
@@ -40,10 +43,14 @@ class PreparedImage:
     height: int
     width: int
     file: str | None
+    frames: int
 
 
 class Detector:
     """A trained model, ready for use. Any number of threads may share one.
+
+    One that was loaded can be pickled, and is loaded anew in the other process. TensorFlow does not work in processes
+    that were forked after its use: a detector that runs in it is refused there.
 
     Make one with `Detector.load`, then call it with an image, or a list of them.
 
@@ -72,7 +79,7 @@ class Detector:
             raise UserError(f"tile is {tile}; it must be 16 pixels or more")
         if max_pixels < 1:
             raise UserError(f"max_pixels is {max_pixels}; it must be 1 or more")
-        self._model = model
+        self._model, self._loading = model, dict[str, Any]()
         self._tile, self._max_pixels = tile, max_pixels
         self._selection = model.facts.override(threshold=threshold, whole_pixels=whole_pixels)
         self.threshold = float(self._selection.threshold)
@@ -86,6 +93,7 @@ class Detector:
         threshold: float | None = None,
         nms_iou: float | None = None,
         whole_pixels: bool | None = None,
+        max_detections: int | None = None,
         threads: int | None = None,
         tile: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -102,6 +110,8 @@ class Detector:
                 as in the evaluation beside the model, else 0.5. An export has its own built in.
             whole_pixels: Rounding of edges to whole pixels of the image. None: as in the evaluation beside the
                 model, else not; an export knows its own.
+            max_detections: Largest number of detections on an image, or on each tile; the best stay. None: as in the
+                evaluation beside the model, else 100. An export has its own built in.
             threads: Threads that compute; None: the runtime's choice. TensorFlow has one number for the process.
             tile: See `Detector`.
             max_pixels: See `Detector`.
@@ -110,8 +120,20 @@ class Detector:
             UserError: If there is no whole model, it is of a newer version, its runtime is not installed,
                 or a number is out of range.
         """
-        opened = open_model(model, revision, nms_iou, threads)
-        return cls(opened, threshold=threshold, whole_pixels=whole_pixels, tile=tile, max_pixels=max_pixels)
+        opened = open_model(model, revision, nms_iou, threads, max_detections)
+        detector = cls(opened, threshold=threshold, whole_pixels=whole_pixels, tile=tile, max_pixels=max_pixels)
+        local = revision is None and not is_remote(str(model))
+        place = os.path.abspath(model) if local else model  # noqa: PTH100 - links stay as they are
+        detector._loading = {
+            "model": place, "revision": revision, "threshold": threshold, "nms_iou": nms_iou,
+            "whole_pixels": whole_pixels, "max_detections": max_detections, "threads": threads, "tile": tile,
+            "max_pixels": max_pixels,
+        }  # fmt: skip
+        return detector
+
+    def __reduce__(self) -> Any:
+        """Have a detector that was loaded pickled as its arguments."""
+        return (_load_anew, (type(self), self._loading)) if self._loading else super().__reduce__()
 
     @property
     def facts(self) -> ModelFacts:
@@ -137,8 +159,9 @@ class Detector:
         """Find objects.
 
         Args:
-            images: A path; a Pillow image; an array of uint8, (H, W, 3), grey (H, W) or with alpha (H, W, 4).
-                Or a list of them, of any shapes. EXIF orientations are applied, once.
+            images: A path; a Pillow image; an array of uint8, (H, W, 3) RGB, grey (H, W) or with alpha (H, W, 4).
+                OpenCV's arrays are BGR: give `array[..., ::-1]`. Or a list of them, of any shapes. EXIF orientations
+                are applied, once.
             threshold: Lowest score, in place of the detector's own.
 
         Returns:
@@ -154,24 +177,29 @@ class Detector:
     def stream(self, images: Iterable[ImageLike], *, threshold: float | None = None) -> Iterator[Result]:
         """Yield a result for each image, in order, holding no more than 32 of them at a time.
 
+        A warning tells of files with further pages or frames, and of images with as many detections as there can be.
+
         Raises:
             UserError: As from a call, when that image's turn comes.
         """
         waiting = iter(images)
         while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
-            yield from self.detect(batch, threshold=threshold)
+            for result in self.detect(batch, threshold=threshold):
+                for told in remarks(result, self.facts.max_detections):
+                    warnings.warn(told, stacklevel=2)
+                yield result
 
-    def prepare(self, image: ImageLike, file: str | None = None) -> PreparedImage:
+    def prepare(self, image: ImageLike | ReadImage, file: str | None = None) -> PreparedImage:
         """Read an image and fit it to the network; `detect` does the rest.
 
         Args:
-            image: One of the kinds that a call takes.
+            image: One of the kinds that a call takes, or one that was read.
             file: `Result.file`; None: the path, where the image is one.
 
         Raises:
             UserError: If it cannot be read, is too large or of a wrong type.
         """
-        pixels = read_image(image, self._max_pixels)
+        pixels, frames = image if isinstance(image, ReadImage) else read_image(image, self._max_pixels)
         if file is None and isinstance(image, str | os.PathLike):
             file = str(Path(image))
         height, width = pixels.shape[:2]
@@ -179,7 +207,7 @@ class Detector:
         places = tile_places(height, width, max(side, 1))
         facts = self._model.facts
         letterboxed = [_letterbox(place, facts).apply(_crop(pixels, place), facts.fill) for place in places]
-        return PreparedImage(np.stack(letterboxed), places, height, width, file)
+        return PreparedImage(np.stack(letterboxed), places, height, width, file, frames)
 
     def detect(self, images: Sequence[PreparedImage], *, threshold: float | None = None) -> list[Result]:
         """Return the results for prepared images; their tiles are computed 32 at a time."""
@@ -194,9 +222,24 @@ class Detector:
         placed = [_to_image(one, place, facts) for one, place in zip(tiles, image.places, strict=True)]
         whole = placed[0]
         if len(placed) > 1:
-            whole = join_tiles(placed, image.places, height, width, facts.nms_iou, facts.max_detections)
+            whole = join_tiles(placed, image.places, height, width, facts.nms_iou)
         boxes = to_whole_pixels(whole.boxes) if self._selection.whole_pixels else whole.boxes
-        return Result(boxes, whole.scores, whole.labels, facts.names, height, width, image.file)
+        full = any(len(one) >= facts.max_detections for one in tiles)
+        return Result(boxes, whole.scores, whole.labels, facts.names, height, width, image.file, full, image.frames)
+
+
+def remarks(result: Result, max_detections: int) -> Iterator[str]:
+    """Yield facts about a result that a person should know: a limit was reached, pages were left out."""
+    name = result.file or "the image"
+    if result.limit_reached:
+        told = f"{max_detections} boxes are found on it, or on a tile of it, which is the most"
+        yield f"{name}: {told}; there may be more: raise max_detections"
+    if result.frames > 1:
+        yield f"{name}: has {result.frames} pages or frames; only the first is looked at"
+
+
+def _load_anew(kind: type[Detector], loading: dict[str, Any]) -> Detector:
+    return kind.load(**loading)
 
 
 def _crop(pixels: Rgb, place: Ints) -> Rgb:

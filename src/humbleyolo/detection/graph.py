@@ -19,7 +19,7 @@ from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.models.selection import Selection
 
 OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
-_MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared with each other
+_MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared, or twice as many as it may have detections
 
 
 @keras.saving.register_keras_serializable("humbleyolo")
@@ -29,7 +29,8 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
     Suppression is the greedy rule: a box goes if a better one of its class that stays overlaps it by more than
     `nms_iou`. For all boxes at once, that rule has one solution, which it reaches when it is applied to a guess over
     and over. The steps are as many as the longest chain of boxes, each of which removes the next. So matrices take
-    the place of a loop over boxes. The best 1,024 pairs of box and class take part.
+    the place of a loop over boxes. The best 1,024 pairs of box and class take part, or twice
+    `max_detections` if that is more.
 
     Args:
         grid: Fields of `Grid`.
@@ -49,7 +50,7 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         """Return the outputs named at the top of this module for predictions (N, R, S, K)."""
         grid = self.grid
         pairs = grid.rows * grid.cols * grid.boxes * grid.classes
-        candidates = min(pairs, _MOST_CANDIDATES)
+        candidates = min(pairs, max(_MOST_CANDIDATES, 2 * self.max_detections))
         boxes, scores = decode_tensor(predictions, grid, tf)  # (N, A, 4), (N, A, C)
         boxes = tf.clip_by_value(boxes, 0.0, tf.constant(2 * [grid.width, grid.height], tf.float32))
         lengths = boxes[..., 2:] - boxes[..., :2]

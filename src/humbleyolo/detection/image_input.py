@@ -3,7 +3,9 @@
 import os
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -14,25 +16,40 @@ from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
 
+_WITH_FRAMES = ("TIFF", "GIF", "WEBP", "PNG")
+
 _warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
 
 
-def read_image(image: ImageLike, max_pixels: int) -> Rgb:
-    """Return an image upright and in RGB, (H, W, 3) uint8; transparent pixels lie on black.
+class ReadImage(NamedTuple):
+    """An image, read.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB, upright.
+        frames: Number of pages or frames in its file, of which this is the first; 1 for an array.
+    """
+
+    pixels: Rgb
+    frames: int
+
+
+def read_image(image: ImageLike, max_pixels: int) -> ReadImage:
+    """Return an image upright and in RGB; transparent pixels lie on black.
 
     Args:
         image: A path; a Pillow image, whose EXIF orientation is applied; or an array of uint8. Shapes of arrays:
-            (H, W) or (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGB and alpha.
+            (H, W) or (H, W, 1) grey, (H, W, 3) RGB (not OpenCV's BGR), (H, W, 4) RGB and alpha.
         max_pixels: Largest number of pixels, checked before decoding.
 
     Raises:
         UserError: If it cannot be read, is too large, or is no image.
     """
     if isinstance(image, np.ndarray):
-        return _from_array(image, max_pixels)
+        return ReadImage(_from_array(image, max_pixels), 1)
     if isinstance(image, Image.Image):
         _check_pixels(*image.size[::-1], max_pixels, "the image")
-        return pillow_to_rgb(image, "the image")
+        frames = _count_frames(image) if not getattr(image, "tell", int)() else 1  # a later one was chosen
+        return ReadImage(pillow_to_rgb(image, "the image"), frames)
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         return decode_image(read_file(path), str(path), max_pixels)
@@ -55,8 +72,8 @@ def read_file(path: Path) -> bytes:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] = FORMATS) -> Rgb:
-    """Return the image in a file, upright and in RGB, (H, W, 3) uint8.
+def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] = FORMATS) -> ReadImage:
+    """Return the image in a file, upright and in RGB.
 
     Args:
         data: Bytes of the file.
@@ -69,22 +86,28 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
     """
     if not data:
         raise UserError(f"{name}: cannot be read as an image: it is empty")
-    size = None
+    size, frames = None, 1
     with _warnings_changed, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # of decompression bombs, of damage behind the first page
         try:
             with open_image(data, formats) as image:
-                size = image.size
+                size, frames = image.size, _count_frames(image)
         except UnidentifiedImageError as error:  # its text has a memory address in it, unless a fix is known
-            known = (
-                str(error) if "; " in str(error) else f"it is none of {', '.join(formats)}, or damaged at its start"
-            )
-            raise UserError(f"{name}: cannot be read as an image: {known}") from None
+            none_of = f"it is none of {', '.join(formats)}, or damaged at its start"
+            why = str(error) if "; " in str(error) else none_of
+            raise UserError(f"{name}: cannot be read as an image: {why}") from None
         except (*BROKEN, Image.DecompressionBombError):
             pass  # told when it is decoded
     if size:
         _check_pixels(*size[::-1], max_pixels, name)
-    return decode_rgb(data, name)  # its error tells of a header that could not be read
+    return ReadImage(decode_rgb(data, name), frames)  # its error tells of a header that could not be read
+
+
+def _count_frames(image: Image.Image) -> int:
+    """Return the number of pages or frames that people know of: a JPEG may have thumbnails as such."""
+    with suppress(OSError, SyntaxError, ValueError, EOFError, TypeError):  # those behind the first are damaged
+        return int(getattr(image, "n_frames", 1)) if image.format in _WITH_FRAMES else 1
+    return 1
 
 
 def _check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:

@@ -11,9 +11,11 @@ from typing import Self
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.ledger import BadInput
+
+_NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class NamedImages:
 
     Attributes:
         items: The images.
-        left_out: (path, reason) of files that cannot be read, such as links to folders.
+        left_out: (path, reason) of files that are no pictures of a known kind, or cannot be read, such as links to
+            folders. Label files are in `label_files`.
         label_files: Files beside the images, in folders and archives, that may be labels. They are not read.
 
     Raises:
@@ -72,9 +75,10 @@ class NamedImages:
     def _add(self, path: str, stack: ExitStack) -> None:
         if not os.path.lexists(path) and glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - any path, absolute ones too
-            pictures = [one for one in matches if Path(one).suffix.lower() in IMAGE_FORMATS]
+            pictures = [one for one in matches if is_image(one)]
             if not pictures:
                 raise UserError(f"{path}: matches {len(matches)} files, none of them a picture")
+            self._leave_out(one for one in matches if Path(one).is_file())
             self._add_files(pictures)
         elif Path(path).is_dir():
             self._add_source(FolderSource(Path(path)))
@@ -94,6 +98,7 @@ class NamedImages:
             )
         self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]
         self.label_files += [name for name in source.names if is_labelled(name) and not is_image(name)]
+        self._leave_out((Path(source.name) / name).as_posix() for name in source.names)
         for name in names:
             shown = (Path(source.name) / name).as_posix()
             if self._is_new(shown):
@@ -104,6 +109,10 @@ class NamedImages:
             if self._is_new(path):
                 shown = Path(path).as_posix()
                 self.items.append(NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(path))))
+
+    def _leave_out(self, files: Iterable[str]) -> None:
+        """Note the files that are neither pictures of a known kind nor, by their names, labels."""
+        self.left_out += [(file, _NO_PICTURE) for file in files if not is_image(file) and not is_text(file)]
 
     def _is_new(self, path: str) -> bool:
         place = os.path.abspath(path)  # noqa: PTH100 - inside an archive too; links stay as they are

@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from humbleyolo.detection.backend import BATCH
-from humbleyolo.detection.detector import Detector, PreparedImage
+from humbleyolo.detection.detector import Detector, PreparedImage, remarks
 from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.result import Result
@@ -36,11 +36,15 @@ class Counts:
         images: Images with a result.
         detections: Detections on them.
         failed: Images that could not be read, or whose result could not be written.
+        remarks: Facts about single images that a person should know.
+        empty: Names of the images where nothing was found.
     """
 
     images: int = 0
     detections: int = 0
     failed: int = 0
+    remarks: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
 
 def predict(
@@ -67,6 +71,8 @@ def predict(
             else:
                 counts.images += 1
                 counts.detections += len(outcome)
+                counts.remarks += remarks(outcome, detector.facts.max_detections)
+                counts.empty += [] if len(outcome) else [item.shown]
                 if drawings is not None and drawing is not None:
                     path = drawings / names[item.shown]
                     make_folder(path.parent)
@@ -115,7 +121,8 @@ def _prepared(
 
 def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
     """Return a drawing of the boxes on the image, which is read once more."""
-    pixels, boxes = shrink(decode_image(item.read(), item.shown, max_pixels), result.boxes, _LONGEST_PX)
+    image = decode_image(item.read(), item.shown, max_pixels).pixels
+    pixels, boxes = shrink(image, result.boxes, _LONGEST_PX)
     scale = max(1, round(_SMALL_PX / max(pixels.shape[:2])))
     return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores)
 

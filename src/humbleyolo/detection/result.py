@@ -21,12 +21,17 @@ class Result(Detections):
         height: Height of the upright image, pixels.
         width: Width of the upright image, pixels.
         file: Path of the image, where it was read from one.
+        limit_reached: True if the image, or a tile of it, has as many detections as the model gives at most
+            (`max_detections`): there may be more.
+        frames: Number of pages or frames in the file; the first was looked at.
     """
 
     names: tuple[str, ...]
     height: int
     width: int
     file: str | None = None
+    limit_reached: bool = False
+    frames: int = 1
 
     @property
     def class_names(self) -> NDArray[np.str_]:

@@ -33,22 +33,20 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(number * (length - side) / (count - 1)) for number in range(count)]
 
 
-def join_tiles(
-    tiles: Sequence[Detections], places: Ints, height: int, width: int, iou: float, most: int
-) -> Detections:
+def join_tiles(tiles: Sequence[Detections], places: Ints, height: int, width: int, iou: float) -> Detections:
     """Return the detections on the tiles of an image as those of the image.
 
     Of two boxes of one class that share more than `iou` of the smaller one, one is kept. A box that no inner edge
     of a tile cuts goes first, then the higher score.
 
     Boxes, height and width are in pixels of the image, and so are `places`, (T, 4) xyxy of the T tiles. `iou` is 0 to
-    1. At most `most` detections are returned.
+    1.
     """
     every = Detections.join(tiles)
     cut = _is_cut(every.boxes, np.repeat(places, [len(one) for one in tiles], axis=0), height, width)
     order = np.lexsort((-every.scores, cut))
     kept = suppress(every.boxes, every.labels, order, iou, pairwise_share)
-    return every.take(kept[np.argsort(-every.scores[kept], kind="stable")][:most])
+    return every.take(kept[np.argsort(-every.scores[kept], kind="stable")])
 
 
 def _is_cut(boxes: Floats, tiles: Ints, height: int, width: int) -> Bools:

@@ -36,6 +36,12 @@ from humbleyolo.storage.atomic import atomic_write
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
 _FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
 FORMATS = ("json", "csv", "coco", *_FOLDERS)
+LABELS = ("coco", *_FOLDERS)  # an image without a box is background there
+NOTHING_FOUND = "nothing_found.md"
+_LOOK = (
+    "Nothing was found on these images. Their labels have no box, which says that nothing is there. Look at each "
+    "before you train on it."
+)
 
 
 class Writer:
@@ -184,6 +190,8 @@ class _FolderWriter(Writer):
         _FOLDERS[self._to].write(written)
         if self._to == "yolo":
             written.text("labels/classes.txt", "".join(f"{name}\n" for name in self._classes))
+        if unseen := [item.name for item in images if item.unseen]:
+            written.text(NOTHING_FOUND, "\n".join([_LOOK, "", *(f"- {name}" for name in unseen), ""]))
 
     def add(self, image: NamedImage, result: Result) -> None:
         stem = str(PurePosixPath(image.name).with_suffix("")).casefold()
@@ -208,7 +216,7 @@ def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenIm
         flags=(frozenset(),) * count, where=("",) * count, splits=(), group=None,
         info=ImageInfo("", height, width, 1, "", 0, np.zeros((0, 0), np.uint8)),  # the size alone is written
     )  # fmt: skip
-    return WrittenImage(labelled, image.name, split)
+    return WrittenImage(labelled, image.name, split, unseen=not count)
 
 
 def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:

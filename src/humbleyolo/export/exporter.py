@@ -47,6 +47,7 @@ class Settings:
         threshold: Threshold in the metadata; None: the best on val if the evaluation says so, else 0.5.
         nms_iou: Highest overlap of two detections of one class, built in; None: as evaluated, else 0.5.
         threads: Threads that compute; None: the runtimes' choice.
+        max_detections: Largest number of detections on an image, built in; None: as evaluated, else 100.
     """
 
     to: str
@@ -54,6 +55,7 @@ class Settings:
     threshold: float | None
     nms_iou: float | None
     threads: int | None
+    max_detections: int | None = None
 
 
 def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
@@ -73,7 +75,8 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
             Nothing is written then.
     """
     _check(output, settings)
-    selection = selection_of(model).override(threshold=settings.threshold, nms_iou=settings.nms_iou)
+    given = {name: getattr(settings, name) for name in ("threshold", "nms_iou", "max_detections")}
+    selection = selection_of(model).override(**given)
     if settings.threshold is not None:
         selection = replace(selection, threshold_from="as told when it was exported")
     if settings.threads is not None:

@@ -63,6 +63,11 @@ def is_labelled(name: str) -> bool:
     return is_image(name) or (is_label(name) and not _ABOUT.fullmatch(posixpath.basename(name)))
 
 
+def is_text(name: str) -> bool:
+    """Tell by its name if a file is a label file, or text about the images."""
+    return suffix(name) in (*_LABEL_ENDINGS, ".md")
+
+
 def is_about_all(name: str) -> bool:
     """Tell by its name if a file beside sub-folders is an image, or a label file that may speak of theirs."""
     about_one = suffix(name) in (".txt", ".yaml", ".yml") and not _OF_ALL.fullmatch(posixpath.basename(name))

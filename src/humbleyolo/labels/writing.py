@@ -33,11 +33,13 @@ class WrittenImage:
         image: The image in its source.
         name: File name in the new folder: no folders, and its stem is nobody else's.
         split: `train`, `val`, `test`, or None.
+        unseen: True if a program found nothing on it, and no person has looked: Pascal VOC marks it as not verified.
     """
 
     image: LabelledImage
     name: str
     split: str | None
+    unseen: bool = False
 
     @property
     def stem(self) -> str:

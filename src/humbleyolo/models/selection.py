@@ -20,6 +20,7 @@ from humbleyolo.storage.json import read_json
 NAME = "selection.json"
 _FORMAT = 2  # 1 had no `mirrored`
 _MOST_BYTES = 1 << 16
+MOST_DETECTIONS = 10_000  # that `max_detections` may be
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Selection:
     Attributes:
         min_score: Lowest score of a detection. An export holds none of lower scores.
         nms_iou: Highest overlap that two detections of one class may have.
-        max_detections: Largest number of detections on an image; the best stay.
+        max_detections: Largest number of detections on an image, or a tile of it; the best stay.
         whole_pixels: Rounding of edges to whole pixels of the image as it was before the letterbox, as in labels.
             Code that takes boxes back through the letterbox does it.
         mirrored: Mirror images that the network sees besides the image. An export has them in its graph.
@@ -55,12 +56,14 @@ class Selection:
         """Replace fields by values that are not None.
 
         Raises:
-            UserError: On a threshold or an overlap that is not 0 to 1.
+            UserError: On a threshold or an overlap that is not 0 to 1, or a limit that is not 1 to 10,000.
         """
         given = {name: value for name, value in values.items() if value is not None}
         for name in ("threshold", "nms_iou"):
             if not 0 <= given.get(name, 0) <= 1:  # NaN too
                 raise UserError(f"{name} is {given[name]}; it must be 0 to 1")
+        if not 1 <= given.get("max_detections", 1) <= MOST_DETECTIONS:
+            raise UserError(f"max_detections is {given['max_detections']}; it must be 1 to {MOST_DETECTIONS:,}")
         return replace(self, **given)
 
 
@@ -75,7 +78,7 @@ class _SelectionFile(Section):
     threshold: Fraction | None
     min_score: Fraction
     nms_iou: Fraction
-    max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    max_detections: Annotated[int, Field(ge=1, le=MOST_DETECTIONS)]
     mirrored: Mirrored
     whole_pixels: bool
 

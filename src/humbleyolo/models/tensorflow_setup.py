@@ -21,6 +21,24 @@ with hold_stderr():  # the import tells of missing GPUs and of instruction sets,
     import tensorflow as tf
 
 
+_process: list[int] = []  # id of the process that computes
+
+
+def claim_process() -> None:
+    """Note the process that computes; to be called before a model is read, and before it is run.
+
+    Raises:
+        UserError: It was forked from one that computes. A fork has none of TensorFlow's threads, and waits for ever.
+    """
+    if not _process:
+        _process.append(os.getpid())
+    if os.getpid() not in _process:
+        raise UserError(
+            "this process was forked from one in which TensorFlow computes already, and would wait for it for ever; "
+            "load the model in the forked processes alone, or start them anew: multiprocessing.get_context('spawn')"
+        )
+
+
 def start_runtime(runtime: Runtime) -> None:
     """Set TensorFlow's threads, and make its operations deterministic.
 

@@ -53,7 +53,7 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
 
     @app.post("/detect")
     def detect() -> Response:
-        pixels = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS)
+        pixels = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS).pixels
         return jsonify(_answer(detector, detector(pixels, threshold=DEFAULT.min_score)))
 
     @app.errorhandler(UserError)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.models.tensorflow_setup import claim_process, set_threads  # before all else that imports TensorFlow
 from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
@@ -41,6 +41,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
     data = read_file(path)
     metadata = metadata_in_zip(data, path)
     _check_objects(data, path)
+    claim_process()
     if threads is not None:
         set_threads(threads)
     try:
@@ -53,6 +54,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
     )
 
     def run(images: Uint8s) -> Outputs:
+        claim_process()
         return {name: np.asarray(values) for name, values in call(tf.constant(images)).items()}
 
     return ExportedModel(metadata, run)

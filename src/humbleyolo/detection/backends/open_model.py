@@ -29,6 +29,7 @@ def open_model(
     revision: str | None = None,
     nms_iou: float | None = None,
     threads: int | None = None,
+    max_detections: int | None = None,
 ) -> Backend:
     """Open a model of any kind; see `Detector.load`.
 
@@ -41,23 +42,24 @@ def open_model(
 
     if is_remote(str(model)) or revision is not None:
         with tempfile.TemporaryDirectory(prefix="humbleyolo-") as folder:
-            return _open_trained(fetch_model(str(model), revision, Path(folder)), nms_iou, threads)
+            return _open_trained(fetch_model(str(model), revision, Path(folder)), nms_iou, threads, max_detections)
     path = Path(model)
     if not path.exists():
         raise UserError(f"{path}: no such model; give {_KINDS}")
     if path.is_dir() and not (path / _SAVEDMODEL).is_file():
         if not (path / "model.json").is_file():
             raise UserError(f"{path}: is no model; give {_KINDS}")
-        return _open_trained(path, nms_iou, threads)
-    if nms_iou is not None:
-        raise UserError(f"{path}: the overlap of its suppression is built in; export it with another")
+        return _open_trained(path, nms_iou, threads, max_detections)
+    for name, value in (("nms_iou", nms_iou), ("max_detections", max_detections)):
+        if value is not None:
+            raise UserError(f"{path}: its {name} is built in; export it with another")
     return open_exported(path, threads)
 
 
-def _open_trained(folder: Path, nms_iou: float | None, threads: int | None) -> Backend:
+def _open_trained(folder: Path, nms_iou: float | None, threads: int | None, max_detections: int | None) -> Backend:
     from humbleyolo.detection.backends.trained_model import TrainedModel
 
-    return TrainedModel(folder, nms_iou, threads)
+    return TrainedModel(folder, nms_iou, threads, max_detections)
 
 
 def open_exported(path: Path, threads: int | None = None) -> ExportedModel:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
+from humbleyolo.models.tensorflow_setup import claim_process, set_threads  # before all else that imports TensorFlow
 from humbleyolo.storage.array_types import Uint8s
 
 # isort: split
@@ -24,6 +24,7 @@ def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
         raise UserError(f"{path}: was not written by `humbleyolo export`: it has no {EXTRA}") from None
     metadata = parse_metadata(text, path)
     check_operations(path)
+    claim_process()
     if threads is not None:
         set_threads(threads)
     try:
@@ -33,6 +34,7 @@ def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
         raise damaged(path, error) from None
 
     def run(images: Uint8s) -> Outputs:
+        claim_process()
         _ = loaded  # the variables live as long as it does
         return {name: np.asarray(values) for name, values in call(pixels=tf.constant(images)).items()}
 

@@ -138,7 +138,8 @@ def write(out: WrittenSet) -> None:
 
 def _to_xml(item: WrittenImage) -> str:
     image = item.image
-    lines = ["<annotation>", f"\t<folder>{IMAGES}</folder>", f"\t<filename>{escape(item.name)}</filename>"]
+    root = '<annotation verified="no">' if item.unseen else "<annotation>"
+    lines = [root, f"\t<folder>{IMAGES}</folder>", f"\t<filename>{escape(item.name)}</filename>"]
     lines += [f"\t<size><width>{image.width}</width><height>{image.height}</height><depth>3</depth></size>"]
     lines += ["\t<segmented>0</segmented>"]
     for box, label, flags in zip(image.boxes.tolist(), image.labels, image.flags, strict=True):
