@@ -13,6 +13,7 @@ from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.geometry.grid import Grid
+from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
 from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
@@ -24,7 +25,7 @@ tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` coul
 
 def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Made:
     """Write each split's arrays and the report into `out`; `cells` may answer for an object."""
-    ceilings = {}
+    ceilings, texts = {}, list[str]()
     for split in SPLITS:
         with Archive(dataset / f"{split}.zip") as archive:
             total, categories = len(archive), archive.categories
@@ -32,12 +33,14 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
         with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
-        ceilings[split] = measure_ceilings(open_encoded(out / split), params.finer, cells)
+        encoded = open_encoded(out / split)
+        ceilings[split] = measure_ceilings(encoded, params.finer, cells)
+        texts += advise(split, ceilings[split], params.min_ceiling, cells)
+        texts += many_objects(split, encoded.most_objects)
     write_report(out, ceilings, categories, open_encoded(out / "train").labels)
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())
-    texts = [text for split, found in ceilings.items() if (text := advise(split, found, params.min_ceiling, cells))]
     return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}", texts)
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
 # isort: split
+import numpy as np
+
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import advise
 from humbleyolo.evaluation.thresholds import find_thresholds
+from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.history import read_history
@@ -36,7 +39,9 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
-    advice = advise(found.metrics, found.tables, read_history(model / "history.csv"))
+    most = int(np.bincount(test.truths.images).max(initial=0))
+    crowded = many_objects("test", most, {KEYS[1]: settings.max_detections})
+    advice = advise(found.metrics, found.tables, read_history(model / "history.csv"), crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)
     write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)

@@ -45,7 +45,8 @@ def train(
     if checkpoint:
         checkpoint.remove()
     epochs = f"kept of {len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
-    return Made(f"{model.name} trained", out, epochs, doubts(trained, trainer.steps_an_epoch, train))
+    warnings = doubts(trained, trainer.steps_an_epoch, train, splits[1].most_objects)
+    return Made(f"{model.name} trained", out, epochs, warnings)
 
 
 def main() -> Made:

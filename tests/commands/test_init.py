@@ -241,6 +241,7 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
     model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
     assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", True)
     assert evaluate.mirrored == "both"
+    assert (train.validation.max_detections, evaluate.max_detections) == (180, 180)  # of an image
 
 
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:

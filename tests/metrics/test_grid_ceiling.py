@@ -98,6 +98,10 @@ def test_of_one_class_in_an_image_100_count() -> None:
     assert (one.lost, one.recall, one.ap) == (0, round(100 / 120, 12), round(84 / 101, 12))
     two = measure_ceiling(boxes, np.arange(120) % 2, np.zeros(120, int), 1, Grid(60, 100, 12, 20, 1, 2))
     assert (two.lost, two.recall, two.ap) == (0, 1, 1)
+    assert (one.kept_ap, two.kept_ap) == (1, 1)
+    (text,) = advise("val", [one], 0.95)
+    assert "val: no detector can pass AP 0.832 on any grid: COCO counts 100 detections of a class" in text
+    assert "12 x 20 cells lose 0 of 120, AP 1.000 without that limit" in text
 
 
 def test_a_box_that_comes_back_as_another_is_lost() -> None:
@@ -146,8 +150,8 @@ def test_several_cells_may_answer_in_each_image_by_itself() -> None:
 def test_a_split_without_objects_has_no_ap() -> None:
     none = np.zeros(0, int)
     found = measure_ceiling(np.zeros((0, 4)), none, none, 2, GRID)
-    assert found == Ceiling(3, 5, 0, 0, 0, None, None, None)
-    assert advise("test", [found], 1.0) is None
+    assert found == Ceiling(3, 5, 0, 0, 0, None, None, None, None)
+    assert advise("test", [found], 1.0) == []
 
 
 def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> None:
@@ -171,14 +175,13 @@ def test_both_sides_of_a_finer_cell_are_multiples_of_4_pixels(tmp_path: Path) ->
 
 
 def ceilings(*aps: float) -> list[Ceiling]:
-    return [Ceiling(3 * (n + 1), 5 * (n + 1), 8, 4, 2, ap, ap, ap) for n, ap in enumerate(aps)]
+    return [Ceiling(3 * (n + 1), 5 * (n + 1), 8, 4, 2, ap, ap, ap, ap) for n, ap in enumerate(aps)]
 
 
 def test_the_advice_names_the_coarsest_grid_that_does() -> None:
-    assert advise("val", ceilings(0.96, 1.0), 0.95) is None
-    assert advise("val", ceilings(0.95), 0.95) is None
-    text = advise("val", ceilings(0.5, 0.7, 0.97, 1.0), 0.95)
-    assert text is not None
+    assert advise("val", ceilings(0.96, 1.0), 0.95) == []
+    assert advise("val", ceilings(0.95), 0.95) == []
+    (text,) = advise("val", ceilings(0.5, 0.7, 0.97, 1.0), 0.95)
     assert "val: no detector can pass AP 0.500 on a grid of 3 x 5 cells: 2 of 8 objects are lost" in text
     assert "encode.rows: 9 and encode.cols: 15 (AP 0.970 at most)" in text
 
@@ -187,3 +190,11 @@ def test_where_none_does_the_advice_names_the_best() -> None:
     assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
+
+
+def test_a_grid_and_a_limit_that_are_both_too_small_are_told_apart() -> None:
+    both = [Ceiling(3, 5, 400, 300, 100, 0.25, 0.25, 0.25, 0.7), Ceiling(6, 10, 400, 0, 0, 0.25, 0.25, 0.25, 1.0)]
+    measure, grid = advise("val", both, 0.95)
+    assert "no detector can pass AP 0.250 on any grid" in measure
+    assert "no detector can pass AP 0.700 on a grid of 3 x 5 cells: 100 of 400 objects are lost" in grid
+    assert "set encode.rows: 6 and encode.cols: 10 (AP 1.000 at most)" in grid

@@ -15,7 +15,7 @@ NAMES = ("chat", "rat")
 
 
 def ceiling(ap: float | None) -> Ceiling:
-    return Ceiling(2, 2, 5, 0, 0, ap, ap, ap)
+    return Ceiling(2, 2, 5, 0, 0, ap, ap, ap, ap)
 
 
 @pytest.mark.parametrize("ap", [0.75, 0, None])
@@ -23,7 +23,9 @@ def test_the_grid_in_use_and_the_objects_of_train_are_read_again(tmp_path: Path,
     ceilings = {"train": [ceiling(0.1)], "test": [ceiling(ap), ceiling(1.0)]}
     write_report(tmp_path, ceilings, NAMES, np.array([0, 0, 0]))
     assert read_report(tmp_path, NAMES) == GridReport(ap, (3, 0))
-    assert json.loads((tmp_path / "report.json").read_text())["train_objects"] == {"chat": 3, "rat": 0}
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["train_objects"] == {"chat": 3, "rat": 0}
+    assert [*content["test"][0]] == ["rows", "cols", "objects", "shared", "lost", "ap", "ap50", "recall"]
 
 
 def test_a_class_that_the_report_does_not_know_is_told(tmp_path: Path) -> None:

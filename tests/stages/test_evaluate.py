@@ -238,6 +238,11 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
                 archive.add(f"{number}.png", encode_png(np.zeros((16, 32, 3), np.uint8)), 16, 32, [[1, 2, 3, 4]], [0])
         list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}"))
     made = evaluate(ALL, other / "model", other / "grid", other / "dataset", tmp_path / "out")
+    fewer = evaluate(
+        ALL.model_copy(update={"max_detections": 1}), project / "model", project / "grid", project / "dataset",
+        tmp_path / "fewer",
+    )  # fmt: skip
+    assert "test: an image has 2 objects, but evaluate.max_detections is 1" in fewer.warnings[0]
     assert len(made.warnings) == 2
     assert all(text.startswith("under the floor: ") for text in made.warnings)
     assert made.next_steps[0].startswith("too few images cost about ")

@@ -103,9 +103,12 @@ def test_a_run_that_was_too_short_is_doubted(
     tiny: EncodedSplit, found: list[int], steps: int, told: list[str]
 ) -> None:
     train = PLAIN.model_copy(update={"epochs": len(found)})
-    texts = doubts(pretend(tiny, found)[0], steps, train)
+    texts = doubts(pretend(tiny, found)[0], steps, train, 1)
     assert len(texts) == len(told)
     assert all(part in text for part, text in zip(told, texts, strict=True))
+    many = doubts(pretend(tiny, found)[0], steps, train, most := train.validation.max_detections + 1)
+    assert f"val: an image has {most} objects, but train.validation.max_detections is {most - 1}" in many[0]
+    assert many[1:] == texts
 
 
 def test_where_val_has_no_objects_the_last_epoch_is_kept(tiny: EncodedSplit) -> None:

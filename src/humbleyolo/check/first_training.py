@@ -24,6 +24,8 @@ from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide
+from humbleyolo.metrics.detection_limits import KEYS
+from humbleyolo.metrics.matching import MOST_DETECTIONS
 from humbleyolo.params.keys import Key, dotted
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
@@ -154,6 +156,7 @@ def plan(
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
     values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
+    values |= _limits(checked.overview.most_objects)
     values["model", "name"] = values["model", "name"][0], choose_recipe(checked)[1]
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
@@ -207,6 +210,12 @@ def _encode(choice: Choice) -> Values:
         ("encode", "rows"): (str(choice.ceiling.rows), cells),
         ("encode", "cols"): (str(choice.ceiling.cols), cells),
     }
+
+
+def _limits(most: int) -> Values:
+    """Let all objects be found, if an image has more than the usual limit of 100."""
+    keys = [(*key.split("."),) for key in KEYS]
+    return {key: (str(most), f"an image has {most} objects") for key in keys} if most > MOST_DETECTIONS else {}
 
 
 def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:

@@ -17,6 +17,7 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
+from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.params.value_types import OnProblem
 
 _CLASSES_SHOWN = 20
@@ -99,6 +100,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
         best, grid = checked.best, checked.best.ceiling
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
         yield from _wrapped(f"since {best.reason}; `humbleyolo init` writes it, and all else, into params.yaml", "  ")
+        for text in many_objects("warning", view.most_objects):
+            yield from _wrapped(text)
     yield ""
     yield from _doubt_lines(checked)
 
@@ -143,13 +146,13 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def choice_rows(checked: Checked) -> list[list[str]]:
     """Return the table of input sizes and grids, header first."""
-    rows = [["input (h x w)", "grid", "smallest side", "cells shared", "ceiling AP50", "ceiling AP"]]
+    rows = [["input (h x w)", "grid", "smallest side", "cells shared", "lost", "ceiling AP"]]
     for one in checked.choices:
         ceiling = one.ceiling
-        values = [f"{value:.3f}" if value is not None else "-" for value in (ceiling.ap50, ceiling.ap)]
+        held = f"{ceiling.kept_ap:.3f}" if ceiling.kept_ap is not None else "-"
         shared = f"{ceiling.shared} of {ceiling.objects}"
         grid = f"{ceiling.rows} x {ceiling.cols}"
-        rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, *values])
+        rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, str(ceiling.lost), held])
     return rows
 
 

@@ -42,6 +42,7 @@ class Overview:
         images: Number of usable images.
         background: Number of images without a box.
         tables: One per class, in the order of the classes.
+        most_objects: Number of boxes of the image that has most.
         sizes: ((height, width), number of images of that size), most frequent first.
         splits: Number of images per split, if the labels name splits.
     """
@@ -49,6 +50,7 @@ class Overview:
     images: int
     background: int
     tables: list[ClassTable]
+    most_objects: int
     sizes: list[tuple[tuple[int, int], int]]
     splits: dict[str, int] = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ def overview(labelled: LabelledSet) -> Overview:
         images=len(records),
         background=sum(not record.labels for record in records),
         tables=[_table(name, boxes[name], images[name]) for name in labelled.classes],
+        most_objects=max((len(record.labels) for record in records), default=0),
         sizes=Counter((record.height, record.width) for record in records).most_common(),
         splits={name: lists[name] for name in SPLITS if lists[name]},
     )

@@ -67,6 +67,11 @@ class EncodedSplit:
         """(M,) index of the image of each box."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
 
+    @property
+    def most_objects(self) -> int:
+        """Number of objects of the image that has most."""
+        return int(np.diff(self.offsets).max(initial=0))
+
     def responsible(self, image: int) -> Bools:
         """Return the cells, (R, S) bool, that hold the centre of an object of one image."""
         return np.asarray(split_parts(self.targets[image], self.grid.classes).confidence.max(axis=-1) > 0)

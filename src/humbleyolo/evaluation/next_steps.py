@@ -83,9 +83,17 @@ class Advice:
         write_json(folder / NAME, asdict(self))
 
 
-def advise(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]) -> Advice:
-    """Return the advice that the numbers of an assessment, its tables, and the epochs of the training give."""
-    return Advice([*not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, history))
+def advise(
+    metrics: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    history: Sequence[Row],
+    warnings: Sequence[str] = (),
+) -> Advice:
+    """Return the advice that the numbers of an assessment, its tables, and the epochs of the training give.
+
+    `warnings` are others, which come first.
+    """
+    return Advice([*warnings, *not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, history))
 
 
 def not_learned(metrics: Mapping[str, Any]) -> list[str]:

@@ -39,6 +39,7 @@ class Ceiling:
         ap: COCO AP of the decoded targets, None without objects.
         ap50: COCO AP at IoU 0.5, likewise.
         recall: COCO AR with up to 100 detections per image, likewise.
+        kept_ap: AP of the objects that the grid holds, without COCO's limit of 100 detections of a class and image.
     """
 
     rows: int
@@ -49,6 +50,7 @@ class Ceiling:
     ap: float | None
     ap50: float | None
     recall: float | None
+    kept_ap: float | None
 
 
 def measure_ceiling(
@@ -69,7 +71,7 @@ def measure_ceiling(
         cells: Number of cells that may answer for an object.
     """
     shared = lost = 0
-    found = np.zeros((len(IOUS), grid.classes), np.int64)  # decoded objects, at each threshold
+    found = np.zeros((2, len(IOUS), grid.classes), np.int64)  # decoded objects, at each threshold: COCO's, and all
     chunk = max(1, _CHUNK_NUMBERS // math.prod(grid.shape))
     for start in range(0, images, chunk):
         count = min(chunk, images - start)
@@ -84,9 +86,10 @@ def measure_ceiling(
         found += _count_found(iou, (objects[2] * grid.classes + objects[1])[kept], count, grid.classes)
     per_class = np.bincount(labels, minlength=grid.classes)
     known = per_class > 0
-    recall = found[:, known] / per_class[known]  # (T, C')
-    reached = (recall[..., None] >= COCO_RECALLS) & (recall[..., None] > 0)  # (T, C', 101)
-    return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, _mean(reached), _mean(reached[:1]), _mean(recall))
+    recall = found[..., known] / per_class[known]  # (2, T, C')
+    reached = (recall[..., None] >= COCO_RECALLS) & (recall[..., None] > 0)  # (2, T, C', 101)
+    measured = (_mean(reached[0]), _mean(reached[0, :1]), _mean(recall[0]), _mean(reached[1]))
+    return Ceiling(grid.rows, grid.cols, len(labels), shared, lost, *measured)
 
 
 def _decoded_iou(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Floats:
@@ -99,10 +102,14 @@ def _decoded_iou(boxes: Floats, labels: AnyInts, image_index: AnyInts, encoded: 
 
 
 def _count_found(iou: Floats, group: Ints, images: int, classes: int) -> Ints:
-    """Count the decoded objects of each class, (T, C), by COCO's thresholds of IoU; `group` is image x C + class."""
-    counts = [np.bincount(group[iou >= least], minlength=images * classes) for least in IOUS]
-    counting = np.minimum(counts, MOST_DETECTIONS)  # for an image and class
-    return np.asarray(counting.reshape(len(IOUS), images, classes).sum(axis=1))
+    """Count the decoded objects of each class by COCO's thresholds of IoU; `group` is image x C + class.
+
+    Returns:
+        (2, T, C): at most 100 of an image and class, as COCO has it, and all.
+    """
+    every = np.array([np.bincount(group[iou >= least], minlength=images * classes) for least in IOUS])
+    counts = np.stack([np.minimum(every, MOST_DETECTIONS), every])  # (2, T, images x C)
+    return np.asarray(counts.reshape(2, len(IOUS), images, classes).sum(axis=2))
 
 
 def _own_cells(boxes: Floats, image_index: AnyInts, encoded: Encoded, grid: Grid) -> Bools:
@@ -163,18 +170,29 @@ def measure_ceilings(split: EncodedSplit, factors: Sequence[int], cells: CellsAn
     return [measure_ceiling(*known, grid, cells) for grid in (split.grid, *fitting)]
 
 
-def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAnObject = "one") -> str | None:
-    """Return a warning if the grid in use, the first, holds AP under the limit, else None."""
+def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAnObject = "one") -> list[str]:
+    """Return warnings if AP under the limit is the best that the grid in use, the first, or COCO's limit allows."""
     own = ceilings[0]
-    if own.ap is None or own.ap >= limit:
-        return None
-    best = max(ceilings, key=lambda ceiling: ceiling.ap or 0)
-    enough = next((ceiling for ceiling in ceilings if (ceiling.ap or 0) >= limit), best)
+    if own.ap is None or own.kept_ap is None:
+        return []
+    warnings = []
+    if own.ap < min(limit, own.kept_ap):
+        counted = f"COCO counts {MOST_DETECTIONS} detections of a class on an image, and there are more objects"
+        kept = (
+            f"{own.rows} x {own.cols} cells lose {own.lost} of {own.objects}, AP {own.kept_ap:.3f} without that limit"
+        )
+        fix = "cut such images into smaller ones to measure all"
+        warnings.append(f"{split}: no detector can pass AP {own.ap:.3f} on any grid: {counted}. {kept}; {fix}")
+    if own.kept_ap >= limit:
+        return warnings
+    best = max(ceilings, key=lambda ceiling: ceiling.kept_ap or 0)
+    enough = next((ceiling for ceiling in ceilings if (ceiling.kept_ap or 0) >= limit), best)
     text = (
-        f"{split}: no detector can pass AP {own.ap:.3f} on a grid of {own.rows} x {own.cols} cells: "
+        f"{split}: no detector can pass AP {own.kept_ap:.3f} on a grid of {own.rows} x {own.cols} cells: "
         f"{own.lost} of {own.objects} objects are lost in shared cells"
     )
     if enough is own:
         more = "encode.boxes, or " if cells == "one" else ""
-        return f"{text}; raise {more}encode.height and encode.width with a finer grid"
-    return f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.ap:.3f} at most)"
+        return [*warnings, f"{text}; raise {more}encode.height and encode.width with a finer grid"]
+    best_ap = f"AP {enough.kept_ap:.3f} at most"
+    return [*warnings, f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} ({best_ap})"]

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,9 @@ def write_report(
     Raises:
         UserError: If it cannot be written.
     """
-    report = {split: [*map(asdict, found)] for split, found in ceilings.items()}
+    report: dict[str, Any] = {split: [*map(asdict, found)] for split, found in ceilings.items()}
+    for one in chain.from_iterable(report.values()):
+        del one["kept_ap"]  # for advice alone
     counts = np.bincount(learned, minlength=len(categories)).tolist()
     write_json(folder / NAME, report | {_LEARNED: dict(zip(categories, counts, strict=True))})
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
+from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
@@ -176,9 +177,9 @@ class _Run:
         return Trained(self._best, self.best_epoch, self._history, why)
 
 
-def doubts(trained: Trained, steps_an_epoch: int, train: Train) -> list[str]:
-    """Return warnings about a run that was too short, each with the fix."""
-    found: list[str] = []
+def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: int) -> list[str]:
+    """Return warnings about a run that was too short, or cannot find all of the `most_objects` of an image of val."""
+    found = many_objects("val", most_objects, {KEYS[0]: train.validation.max_detections})
     if (steps := len(trained.history) * steps_an_epoch) < _FEW_STEPS:
         found.append(f"{steps} steps in all are few to learn from; raise train.epochs, or lower train.batch")
     if trained.history[-1]["val_ap"] is None or train.include_val:
