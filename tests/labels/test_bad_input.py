@@ -62,7 +62,7 @@ FILENAME = "<annotation>\n<filename>{}</filename></annotation>"
 OUTSIDE = "draw it again, or set on_problem: clip"
 NUMBER = "must be a finite decimal number such as 12 or 0.5"
 DTD = "Annotations/a.xml: line 1: a DTD: label files have none, and it may hide a bomb; remove <!DOCTYPE ...>"
-ONE_OF = "must be one of PNG, JPEG, BMP, WEBP, GIF, TIFF, whole; copy or export it again"
+ONE_OF = "must be one of AVIF, BMP, GIF, HEIF, JPEG, JPEG2000, PNG, TIFF, WEBP, whole; copy or export it again"
 JSON = "mend the file or export it again"
 
 # What is wrong: the files, and all that is said about them.

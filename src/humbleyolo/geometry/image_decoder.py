@@ -86,7 +86,7 @@ def _odd_tiff(data: bytes) -> str:
         file.seek(directory.next)
         directory.load(file)
         bands, bits = directory.get(_SAMPLES, 1), directory.get(_BITS, (1,))
-        odd = bands > 4 or max(bits) > (8 if bands > 1 else 32)
+        odd = bool(bands > 4 or max(bits) > (8 if bands > 1 else 32))
     except BROKEN:
         return ""
     found = f"a TIFF of {bands} bands of {'/'.join(map(str, dict.fromkeys(bits)))} bits"

@@ -49,7 +49,7 @@ def cluster_address() -> str | None:
     """
     named = os.environ.get(VARIABLE)
     files = [Path(os.environ.get("DASK_CONFIG") or "~/.config/dask"), *map(Path, _CONFIGURED)]
-    if not named and not any(path.expanduser().exists() for path in files):
+    if not named and not any(os.access(path.expanduser(), os.R_OK) for path in files):
         return None  # without the time that an import of Dask takes
     if importlib.util.find_spec("distributed") is None:
         if not named:

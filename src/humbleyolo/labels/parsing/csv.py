@@ -26,7 +26,7 @@ def take_rows(
     that is missing or names a column twice, and quotes that do not end, drop the rest of the file. `header` names
     the columns of a file whose first line does not. Lines about an image that is not there are reported once.
     """
-    absent: dict[str, tuple[NoImage, list[int]]] = {}  # by the name: their lines
+    absent: dict[str, tuple[BadInput, list[int]]] = {}  # by the name: their lines
     with ledger.reporting(file, "rest of the file dropped"):
         for line, row, error in _rows(text, header):
             with ledger.reporting(file, "line dropped", f"line {line}"):
