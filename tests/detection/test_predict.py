@@ -223,18 +223,18 @@ def test_what_is_left_out_of_a_folder_is_counted_and_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("b.avif", "d.heic", "deep/plain", "a.xml", "classes.txt", "README.md"):
+    for name in ("b.psd", "d.dng", "deep/plain", "a.xml", "classes.txt", "README.md"):
         (folder / name).write_text("x")
     page = Image.new("RGB", (64, 32))
     page.save(folder / "pages.tiff", save_all=True, append_images=[page] * 4)
     assert run("photos", "--model", "red") == 0
     out, err = capsys.readouterr()
     assert len(files(out)) == 6
-    assert "note: 3 left out: no picture of a known kind (.bmp, " in err
-    assert "): photos/b.avif, photos/d.heic, photos/deep/plain\n" in err
+    assert "note: 3 left out: no picture of a known kind (.avif, " in err
+    assert "): photos/b.psd, photos/d.dng, photos/deep/plain\n" in err
     assert "note: photos/pages.tiff: has 5 pages or frames; only the first is looked at" in err
     assert [one["file"] for one in json.loads(out)["left_out"]] == [
-        "photos/b.avif", "photos/d.heic", "photos/deep/plain"
+        "photos/b.psd", "photos/d.dng", "photos/deep/plain"
     ]  # fmt: skip
     assert run("photos/*", "--model", "red") == 0
     assert "note: 2 left out: no picture of a known kind" in capsys.readouterr().err
@@ -248,12 +248,12 @@ def test_many_notes_are_cut_and_counted(
     page.save("00.gif", save_all=True, append_images=[Image.new("RGB", (64, 32), "red")])
     for number in range(1, 23):
         shutil.copyfile("00.gif", f"{number:02}.gif")
-        Path(f"{number:02}.heic").touch()
+        Path(f"{number:02}.psd").touch()
     assert run(".", "--model", "red", "--format", "csv") == 0
     err = capsys.readouterr().err
     assert err.count("note: ") == 22
     assert "note: and 3 more such notes" in err
-    assert "20.heic, and 2 more\n" in err
+    assert "20.psd, and 2 more\n" in err
 
 
 @pytest.mark.parametrize("to", ["coco", "yolo", "voc", "cvat"])
