@@ -35,6 +35,7 @@ EVERY: list[tuple[str, Precision]] = [
     ("onnx", "float32"),
 ]
 QUICK_FIRST = [EVERY[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in EVERY[1:])]
+BESIDE = ("md", "json", "labels.txt")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the converters
 
 
@@ -64,7 +65,9 @@ class Exports(dict[tuple[str, str], Path]):
             assert parity.export_ap > parity.ap - 0.005
         self[key] = path
         written = sorted(one.name for one in self.folder.iterdir())
-        assert written == sorted(name for one in self.values() for name in (one.name, f"{one.name}.md"))
+        assert written == sorted(
+            name for one in self.values() for name in (one.name, *(f"{one.name}.{end}" for end in BESIDE))
+        )
         return path
 
 
@@ -143,6 +146,10 @@ def test_every_export_knows_what_it_is(exports: Exports) -> None:
     for (_, precision), path in exports.items():
         assert found[path].precision == precision
         assert (found[path].nms_iou, found[path].min_score) == (0.5, 0.01)
+        beside = Path(f"{path}.json").read_text()
+        assert json.loads(beside) == json.loads(found[path].model_dump_json())
+        assert "RGB" in beside
+        assert Path(f"{path}.labels.txt").read_text() == "chat\nrat\n"
     assert len(found) == 6
     assert len({one.weights_sha256 for one in found.values()}) == 1
 
@@ -333,10 +340,10 @@ def test_files_of_others_and_of_newer_versions_are_refused(exports: Exports, tmp
     newer = tmp_path / "newer"
     shutil.copytree(exports["savedmodel", "float32"], newer)
     file = newer / "assets.extra" / METADATA
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3}))
-    with pytest.raises(UserError, match=r"format 3 is not 2, .*use the version of humbleyolo that wrote it"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4}))
+    with pytest.raises(UserError, match=r"format 4 is not 3, .*use the version of humbleyolo that wrote it"):
         Detector.load(newer)
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 2, "names": 7}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3, "names": 7}))
     with pytest.raises(UserError, match=r"humbleyolo\.json is damaged"):
         Detector.load(newer)
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
@@ -384,4 +391,6 @@ def test_the_command(data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("exports/model.tflite, card exports/model.tflite.md; 40 test images: largest")
     assert done.stderr == ""
-    assert {path.name for path in (tmp_path / "exports").iterdir()} == {"model.tflite", "model.tflite.md"}
+    assert {path.name for path in (tmp_path / "exports").iterdir()} == {
+        "model.tflite", *(f"model.tflite.{end}" for end in BESIDE)
+    }  # fmt: skip

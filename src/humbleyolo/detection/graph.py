@@ -18,7 +18,6 @@ from humbleyolo.geometry.grid import Grid, decode_tensor
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.models.selection import Selection
 
-OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
 _MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared, or twice as many as it may have detections
 
 

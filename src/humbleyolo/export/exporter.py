@@ -59,7 +59,9 @@ class Settings:
 
 
 def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
-    """Write a model in another format, and its card beside it as `<output>.md`.
+    """Write a model in another format. Beside it lie `<output>.md`, `<output>.json` and `<output>.labels.txt`.
+
+    They are its card, its metadata and its class names, a line each, for runtimes that cannot read metadata.
 
     Args:
         model: The folder that `train` wrote.
@@ -101,10 +103,16 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
                 f"{output}: not written: {parity.problem}. {parity}; try another precision or format, or a model "
                 "trained longer"
             )
-        card = folder / f"{output.name}.md"
-        card.write_text(model_card(info, model, written, output.name, facts, parity), encoding="utf-8", newline="\n")
+        beside = {
+            "md": model_card(info, model, written, output.name, facts, parity),
+            "json": f"{facts.model_dump_json(indent=2)}\n",
+            "labels.txt": "".join(f"{name}\n" for name in facts.names),
+        }
         written.replace(output)
-        card.replace(output.with_name(card.name))
+        for ending, text in beside.items():
+            part = folder / f"{output.name}.{ending}"
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(output.with_name(part.name))
     return parity
 
 

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.detection.backends.metadata import METADATA, Metadata, runtime_missing, zip_of_metadata
-from humbleyolo.detection.graph import OUTPUTS
+from humbleyolo.detection.backends.metadata import METADATA, OUTPUTS, Metadata, runtime_missing, zip_of_metadata
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 

@@ -57,7 +57,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
         claim_process()
         return {name: np.asarray(values) for name, values in call(tf.constant(images)).items()}
 
-    return ExportedModel(metadata, run)
+    return ExportedModel(metadata, run, path)
 
 
 def _check_objects(data: bytes, path: Path) -> None:

@@ -32,4 +32,4 @@ def open_litert(path: Path, threads: int | None) -> ExportedModel:
             outputs: Outputs = runner(pixels=images)
             return outputs
 
-    return ExportedModel(metadata, run)
+    return ExportedModel(metadata, run, path)

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 from pydantic import Field
@@ -22,8 +22,11 @@ from humbleyolo.storage.array_types import Array, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 METADATA = "humbleyolo.json"
-FORMAT = 2  # 1 had no `whole_pixels`
+FORMAT = 3  # 2 did not say how to make the input
 _FIX = "write it again with `humbleyolo export`"
+
+OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
+_TOLD = ("input", "orientation", "resampling", "place", "boxes")  # for programs that are not this one
 
 Outputs = Mapping[str, Array]
 Run = Callable[[Uint8s], Outputs]
@@ -48,12 +51,18 @@ class Metadata(Section):
     whole_pixels: bool
     precision: Literal["float32", "float16", "int8"]
     weights_sha256: str  # hash of the weights.npz that it was made from
+    input: Literal["pixels: uint8, N x height x width x 3, RGB"]
+    orientation: Literal["upright: EXIF applied, transparent on black"]
+    resampling: Literal["Pillow BILINEAR: a triangle, wider where it shrinks"]
+    place: Literal["centre: left = (width - scaled width) // 2, top likewise; the rest is fill"]
+    boxes: Literal["left, top, right, bottom in pixels of the letterboxed image"]
 
     @classmethod
     def of(cls, facts: ModelFacts, **more: str) -> Self:
         """Join the facts of a model with the other fields."""
         known = {name: value for name, value in asdict(facts).items() if name in cls.model_fields}
-        return cls(format=FORMAT, **known | more)
+        told = {name: get_args(cls.model_fields[name].annotation)[0] for name in _TOLD}
+        return cls(format=FORMAT, **known | told | more)
 
 
 def parse_metadata(text: str | bytes, path: Path) -> Metadata:
@@ -115,15 +124,47 @@ class ExportedModel:
     Args:
         metadata: Its metadata.
         run: Function of letterboxed images (N, H, W, 3) that gives the outputs, from any thread.
+        path: Its file or folder.
     """
 
-    def __init__(self, metadata: Metadata, run: Run) -> None:
-        self.metadata, self.run = metadata, run
+    def __init__(self, metadata: Metadata, run: Run, path: Path) -> None:
+        self.metadata, self.run, self.path = metadata, run, path
         self.facts = ModelFacts.from_section(metadata)
 
     def detect(self, images: Uint8s, min_score: float) -> list[Detections]:
-        """Return N detections on letterboxed images (N, H, W, 3)."""
-        return detections_in(self.run(images), min_score)
+        """Return N detections on letterboxed images (N, H, W, 3).
+
+        Raises:
+            UserError: If its runtime cannot run it, or the answer cannot be true.
+        """
+        try:
+            outputs = self.run(images)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the runtimes' exceptions have no other class in common
+            raise damaged(self.path, error) from None
+        if wrong := _mistake(outputs, len(images), len(self.facts.names)):
+            raise UserError(f"{self.path}: gives an answer that cannot be true: {wrong}; {_FIX}")
+        return detections_in(outputs, min_score)
+
+
+def _mistake(outputs: Outputs, images: int, classes: int) -> str:
+    """Return the mistake in an export's outputs for N images; empty if there is none."""
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        return f"it has no {', '.join(missing)}"
+    boxes, scores, labels, count, grid = (np.asarray(outputs[name]) for name in OUTPUTS)
+    most = scores.shape[1] if scores.ndim == 2 else -1
+    shapes = {"boxes": (images, most, 4), "scores": (images, most), "labels": (images, most), "count": (images,)}
+    for name, shape in shapes.items():
+        if np.shape(outputs[name]) != shape:
+            return f"{name} are of shape {np.shape(outputs[name])}"
+    if not all(np.isfinite(one).all() for one in (boxes, scores, grid)):
+        return "numbers that are not finite"
+    if not ((count >= 0) & (count <= most)).all():
+        return f"a count that is not 0 to {most}"
+    if not ((labels >= 0) & (labels < classes)).all():
+        return f"a label that is none of its {classes} names"
+    return ""
 
 
 def detections_in(outputs: Outputs, min_score: float) -> list[Detections]:

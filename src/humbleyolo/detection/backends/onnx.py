@@ -38,4 +38,4 @@ def open_onnx(path: Path, threads: int | None) -> ExportedModel:
     def run(images: Uint8s) -> Outputs:
         return dict(zip(names, session.run(names, {"pixels": images}), strict=True))
 
-    return ExportedModel(parse_metadata(text, path), run)
+    return ExportedModel(parse_metadata(text, path), run, path)

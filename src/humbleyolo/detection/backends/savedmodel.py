@@ -38,4 +38,4 @@ def open_savedmodel(path: Path, threads: int | None) -> ExportedModel:
         _ = loaded  # the variables live as long as it does
         return {name: np.asarray(values) for name, values in call(pixels=tf.constant(images)).items()}
 
-    return ExportedModel(metadata, run)
+    return ExportedModel(metadata, run, path)
