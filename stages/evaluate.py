@@ -2,8 +2,8 @@
 
 Reads the model with its history, the encoded splits val and test with their report, and both archives for the ground
 truth. Sections: `runtime` and `evaluate` of params.yaml. The threshold and the floor are of val, and applied to test.
-Writes `metrics.json`, `headline.json`, `next_steps.json`, `selection.json` (for those who use the model),
-`detections.json`, `confidence.npy` and a CSV file for each table.
+Writes `metrics.json`, `headline.json`, `next_steps.json`, `detections.json`, `confidence.npy` and a CSV file for each
+table; and `selection.json` into the model's folder, for those who use it.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ from humbleyolo.storage.npy import write_array
 
 
 def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
-    """Write the evaluation's files into `out`."""
+    """Write the evaluation's files into `out`, and the selection of boxes into the model's folder."""
     network, selection = Network.load(model, settings.mirrored), Selection.from_section(settings)
     categories = network.info.categories
     report = read_report(grid, categories)
@@ -44,7 +44,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     advice = advise(found.metrics, found.tables, read_history(model / "history.csv"), crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)
-    write_selection(out / NAME, selection, model / "weights.npz", thresholds.overall)
+    write_selection(model / NAME, selection, model / "weights.npz", thresholds.overall)
     found.write(out, test.detections)
     advice.write(out)
     numbers = found.metrics

@@ -232,7 +232,9 @@ class TestABucket:
         done = team.run(block, third)
         assert ran(done.stdout) == ["evaluate", "render"]
 
-        made = {path for path in before if path.startswith(("data/evaluation/", "data/render/"))}
+        made = {
+            path for path in before if path.startswith(("data/evaluation/", "data/model/selection", "data/render/"))
+        }
         reads = needed(third, "evaluate", "render")
         assert {path for path in before if (third / path).exists()} == reads | made
         names = {"weights.npz", "model.json", "history.csv", "report.json", "summary.json", "val", "test"}

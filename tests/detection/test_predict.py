@@ -355,12 +355,11 @@ def test_a_model_is_fetched_from_a_git_repository(
     repository, remote = tmp_path / "repository", tmp_path / "remote"
     (repository / "data").mkdir(parents=True)
     shutil.copytree(network_folder, repository / "data/model")
-    (repository / "data/evaluation").mkdir()
     evaluated = {"format": 2, "threshold": 0.02, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
     evaluated |= {"mirrored": "none", "whole_pixels": False, "weights_sha256": sha256(network_folder / "weights.npz")}
-    (repository / "data/evaluation/selection.json").write_text(json.dumps(evaluated))
+    (repository / "data/model/selection.json").write_text(json.dumps(evaluated))
 
-    added = ("data/model/weights.npz", "data/model/model.json", "data/evaluation/selection.json")
+    added = ("data/model/weights.npz", "data/model/model.json", "data/model/selection.json")
 
     def call(*command: str) -> None:
         subprocess.run(command, cwd=repository, check=True, capture_output=True)

@@ -116,10 +116,9 @@ def test_an_export_sees_mirror_images_where_the_evaluation_did(to: str, tmp_path
     data, alone = tmp_path / "data", save_network(tmp_path / "alone/model", boxes=1)
     data.mkdir()
     make_data(alone, data)
-    (data / "evaluation").mkdir()
     evaluated = {"format": 2, "mirrored": "both", "weights_sha256": sha256(data / "model/weights.npz")}
     evaluated |= {"threshold": 0.2, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
-    (data / "evaluation/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
+    (data / "model/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
     path = tmp_path / f"mirrored{SUFFIX[to]}"
     parity = export(data / "model", path, data, settings(to, "float32"))
     assert parity.difference < 1e-4
@@ -172,7 +171,7 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
         "threshold": 0.41,
     }
     evaluated |= {"min_score": 0.02, "nms_iou": 0.4, "max_detections": 60, "whole_pixels": True}
-    (rich / "evaluation/selection.json").write_text(json.dumps(evaluated))
+    (rich / "model/selection.json").write_text(json.dumps(evaluated))
     (rich / "evaluation/intervals.csv").write_text("metric,value,low,high\nap,0.9123,0.9,0.925\n")
     (rich / "dataset/summary.json").write_text(
         json.dumps({"train": {"images": 7, "objects": 9, "classes": {"chat": 4, "rat": 5}}})

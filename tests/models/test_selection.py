@@ -39,10 +39,9 @@ def test_a_model_is_used_as_it_was_evaluated(
     (tmp_path / "model").mkdir()
     (tmp_path / "model/weights.npz").write_bytes(b"weights")
     if change is not None:
-        (tmp_path / "evaluation").mkdir()
         whole = EVALUATED | {"weights_sha256": hashlib.sha256(b"weights").hexdigest()}
         text = change if isinstance(change, str) else json.dumps(whole | change)
-        (tmp_path / "evaluation/selection.json").write_text(text)
+        (tmp_path / "model/selection.json").write_text(text)
     found = selection_of(tmp_path / "model")
     assert expected == (
         found.threshold, found.min_score, found.nms_iou, found.max_detections, found.whole_pixels

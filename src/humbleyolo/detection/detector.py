@@ -104,10 +104,10 @@ class Detector:
             model: The folder that `train` wrote (`data/model`), or a file or folder that `humbleyolo export`
                 wrote. Or the URL of a git repository of this kind, whose model is fetched through DVC.
             revision: Branch, tag or commit of the repository.
-            threshold: Lowest score of a detection, 0 to 1. None: the best on val if the evaluation beside the
-                model says so, else 0.5; an export knows its own.
+            threshold: Lowest score of a detection, 0 to 1. None: the best on val if it was evaluated,
+                else 0.5; an export knows its own.
             nms_iou: Highest overlap of two detections of one class; of others the lower score is left out. None:
-                as in the evaluation beside the model, else 0.5. An export has its own built in.
+                as in its evaluation, else 0.5. An export has its own built in.
             whole_pixels: Rounding of edges to whole pixels of the image. None: as in the evaluation beside the
                 model, else not; an export knows its own.
             max_detections: Largest number of detections on an image, or on each tile; the best stay. None: as in the

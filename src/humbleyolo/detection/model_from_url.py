@@ -9,7 +9,6 @@ from humbleyolo.models.selection import NAME as SELECTION
 
 _MODEL = "data/model"  # in every repository of this kind
 _FILES = ("model.json", "weights.npz")
-_EVALUATION = "data/evaluation"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|.*\.git/?$", re.IGNORECASE)
 
 
@@ -40,9 +39,8 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
         with closing(DVCFileSystem(url, rev=revision)) as system:
             for name in _FILES:
                 system.get_file(f"{_MODEL}/{name}", str(model / name))
-            (folder / "evaluation").mkdir()
             with suppress(OSError, DvcException):  # without it, the defaults are used and said to be
-                system.get_file(f"{_EVALUATION}/{SELECTION}", str(folder / "evaluation" / SELECTION))
+                system.get_file(f"{_MODEL}/{SELECTION}", str(model / SELECTION))
     except FileNotFoundError as error:
         raise UserError(
             f"{at}: has no {_MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "

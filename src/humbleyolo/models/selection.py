@@ -1,6 +1,6 @@
-"""The selection of a model's boxes, and its file `data/evaluation/selection.json`.
+"""The selection of a model's boxes, and its file `data/model/selection.json`.
 
-`evaluate` writes the file; programs that use the model read it, so that what is used is what was measured.
+`evaluate` writes the file into the model's folder, so that the folder alone is used as it was measured.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
         found = _SelectionFile.model_validate_json(json.dumps(content, allow_nan=False))
         own = _sha256(weights)
     except FileNotFoundError as error:
-        raise UserError(f"there is no {Path(error.filename).name} beside the model") from None
+        raise UserError(f"there is no {Path(error.filename).name} in the model's folder") from None
     except (OSError, ValueError, KeyError, TypeError):  # pydantic's errors are ValueErrors
         raise UserError(f"{path.name} is damaged") from None
     if found.weights_sha256 != own:
@@ -121,12 +121,12 @@ def read_selection(path: Path, weights: Path) -> Selection:
 
 
 def selection_of(model: Path) -> Selection:
-    """Return the selection that the evaluation beside a model's folder measured.
+    """Return the selection that the evaluation of a model measured, from its folder.
 
     It is the default if there is none of these very weights; `threshold_from` says why.
     """
     try:
-        return read_selection(model.parent / "evaluation" / NAME, model / "weights.npz")
+        return read_selection(model / NAME, model / "weights.npz")
     except UserError as error:
         return replace(DEFAULT, threshold_from=f"the default, since {error}")
 
