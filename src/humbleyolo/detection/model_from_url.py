@@ -1,11 +1,15 @@
 """A model from a git repository, fetched through DVC."""
 
+import os
 import re
+import subprocess
+import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME as SELECTION
+from humbleyolo.process.exits import exit_with
 
 _MODEL = "data/model"  # in every repository of this kind
 _FILES = ("model.json", "weights.npz")
@@ -20,7 +24,8 @@ def is_remote(model: str) -> bool:
 def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     """Fetch `data/model` of a git repository, from its DVC remote or cache, into an existing folder.
 
-    The selection that its evaluation measured comes along if there is one.
+    The selection that its evaluation measured comes along if there is one. A process of its own does it, whose
+    temporary clones lie in `folder` too.
 
     `revision` is a branch, tag or commit; None: the repository's HEAD. `folder` is that for the model's own folder,
     which is returned.
@@ -28,15 +33,28 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     Raises:
         UserError: If the repository, the revision or the model cannot be had.
     """
+    command = [sys.executable, "-m", __name__, url, revision or "", str(folder)]
+    environment = os.environ | {"TMPDIR": str(folder), "TEMP": str(folder)}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - this module
+    if done.returncode:
+        text = done.stderr.decode(errors="replace").strip()
+        before, _, told = f"\n{text}".partition("\nerror: ")
+        raise UserError(told or f"{url}: cannot be fetched: {before.rpartition(chr(10))[2]}")
+    return folder / "model"
+
+
+def _fetch(url: str, revision: str, folder: Path) -> None:
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
-    from dvc.scm import SCMError
 
-    model = folder / "model"
-    model.mkdir()
     at = f"{url} at {revision}" if revision else url
+    name = _FILES[0]
     try:
-        with closing(DVCFileSystem(url, rev=revision)) as system:
+        with closing(DVCFileSystem(url, rev=revision or None)) as system:
+            _ = system.repo  # the clone, from the host that the user named
+            if not Path(url).exists():
+                _refuse_ssh()
+            (model := folder / "model").mkdir()
             for name in _FILES:
                 system.get_file(f"{_MODEL}/{name}", str(model / name))
             with suppress(OSError, DvcException):  # without it, the defaults are used and said to be
@@ -46,6 +64,26 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
             f"{at}: has no {_MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "
             "another revision"
         ) from None
-    except (DvcException, SCMError, OSError) as error:
-        raise UserError(f"{at}: cannot be fetched: {error.__cause__ or error}") from None
-    return model
+    except Exception as error:  # noqa: BLE001 - each kind of remote has exceptions of its own
+        cause = error.__cause__ or error
+        reason = str(cause).strip() or type(cause).__name__
+        if isinstance(cause, ImportError) and cause.name:  # DVC's package for this kind of remote
+            reason = f"its remote needs the package {cause.name.replace('_', '-')}, which is not installed"
+        raise UserError(f"{at}: cannot be fetched: {reason}") from None
+
+
+def _refuse_ssh() -> None:
+    """Connect to no host by SSH from here on: the repository would name it, and get the keys of this user offered."""
+    import asyncssh
+
+    def refuse(host: str = "", *_: object, **__: object) -> None:
+        raise PermissionError(
+            f"the repository names {host} for its data, over SSH, and no key of yours is offered there; clone it "
+            "and `dvc pull` if you trust it, and give the clone"
+        )
+
+    asyncssh.connect = refuse  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    exit_with(lambda: _fetch(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

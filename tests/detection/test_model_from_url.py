@@ -1,0 +1,58 @@
+"""A model of a stranger's repository, whose remotes are anywhere or nowhere."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from humbleyolo.detection.model_from_url import fetch_model
+from humbleyolo.errors import UserError
+
+FILES = ("data/model/model.json", "data/model/weights.npz")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a model that DVC keeps."""
+    folder = tmp_path_factory.mktemp("theirs")
+    (folder / "data/model").mkdir(parents=True)
+    for file in FILES:
+        (folder / file).write_text(file)
+    for command in (("git", "init", "--quiet"), ("dvc", "init", "--quiet"), ("dvc", "add", "--quiet", *FILES)):
+        program = command[:1] if command[0] == "git" else (sys.executable, "-m", "dvc")
+        subprocess.run([*program, *command[1:]], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("remote", "says"),
+    [
+        ("ssh://127.0.0.1:{port}/srv", "names 127.0.0.1 for its data, over SSH, and no key of yours is"),
+        ("gs://bucket/models", "its remote needs the package dvc-gs, which is not installed"),
+        ("/nowhere/to/be/found", "has no data/model/model.json that can be fetched"),
+    ],
+)
+def test_a_remote_that_cannot_be_used_is_told_in_words(
+    repository: Path, remote: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if remote.startswith("ssh"):
+        pytest.importorskip("dvc_ssh", reason="needs the extra ssh")
+    temporary, fetched = tmp_path / "temporary", tmp_path / "fetched"
+    temporary.mkdir()
+    fetched.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = remote.format(port=listener.getsockname()[1])
+        (repository / ".dvc/config").write_text(f"[core]\n    remote = r\n['remote \"r\"']\n    url = {address}\n")
+        who = ("-c", "user.email=a@b.c", "-c", "user.name=A")
+        for command in (("add", "."), ("commit", "--quiet", "-m", "A model")):
+            subprocess.run(["git", *who, *command], cwd=repository, check=True)
+        with pytest.raises(UserError, match=says):
+            fetch_model(f"file://{repository}", None, fetched)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            listener.accept()
+    assert not list(temporary.iterdir())  # its clones lie in the folder that open_model removes
