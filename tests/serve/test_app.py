@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,16 @@ def test_other_sites_cannot_use_it(headers: dict[str, str], client: Any) -> None
     assert client.post("/detect", data=picture(), headers={"Origin": "http://127.0.0.1:8000"}).status_code == 200
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """A running server."""
+@pytest.mark.parametrize("headers", [{"Origin": "http://["}, {"Origin": "http://[::1"}])
+def test_malformed_names_are_no_fault_of_the_server(headers: dict[str, str], client: Any) -> None:
+    response = client.post("/detect", data=picture(), headers=headers)
+    assert response.status_code == 400
+    assert "error" in response.get_json()
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run a server, and yield its URL."""
     server = make_server(Detector(RedFinder(), threshold=0.3), 0, 1)
 
     def run() -> None:
@@ -113,6 +120,13 @@ def url() -> Iterator[str]:
     threading.Thread(target=run, daemon=True).start()
     yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
     server.close()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A running server."""
+    with running() as address:
+        yield address
 
 
 def post(url: str, data: bytes) -> tuple[int, Any]:
@@ -131,6 +145,17 @@ def test_fifty_requests_at_once_are_all_served_right(url: str) -> None:
     for box, (status, answer) in zip(boxes, answers, strict=True):
         assert status == 200
         np.testing.assert_allclose(answer["detections"][0]["box"], box, atol=2)
+
+
+def test_half_open_uploads_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("humbleyolo.serve.server.CONNECTIONS", 4)
+    monkeypatch.setattr("humbleyolo.serve.server.IDLE_S", 1)
+    with running() as url, ExitStack() as stack:
+        port = int(url.rpartition(":")[2])
+        for _ in range(8):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            half.sendall(b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
+        assert post(url, picture())[0] == 200
 
 
 def test_an_oversized_upload_does_not_reach_the_application(url: str) -> None:

@@ -70,8 +70,12 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
 
 def _refuse_other_sites() -> tuple[Response, int] | None:
     origin = request.headers.get("Origin")
-    names = [request.host, *([urlsplit(origin).netloc] if origin else [])]
-    if any(urlsplit(f"//{name}").hostname not in _HOSTS for name in names):
+    try:
+        names = [request.host, *([urlsplit(origin).netloc] if origin else [])]
+        hosts = [urlsplit(f"//{name}").hostname for name in names]
+    except ValueError:
+        return _error("the header Origin or Host is malformed", 400)
+    if any(host not in _HOSTS for host in hosts):
         return _error("this page is for the machine that it runs on; open http://127.0.0.1", 403)
     return None
 

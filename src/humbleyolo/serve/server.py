@@ -5,7 +5,7 @@ from typing import Any
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.errors import UserError
-from humbleyolo.serve.limits import CONNECTIONS, IMAGE_PIXELS, MOST_UPLOAD_MIB, THREADS
+from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, MOST_UPLOAD_MIB, THREADS
 
 
 def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
@@ -41,6 +41,8 @@ def make_server(detector: Detector, port: int, max_upload_mib: int) -> Any:
         sockets=[listener],
         threads=THREADS,
         connection_limit=CONNECTIONS,
+        channel_timeout=IDLE_S,
+        cleanup_interval=1,
         max_request_body_size=max_bytes + 2**20,  # the application refuses smaller excess, in words
         ident=None,
     )
