@@ -1,10 +1,17 @@
 """`humbleyolo compare` on runs that git and DVC remember. Slow: each run is DVC's."""
 
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from humbleyolo.commands import compare
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.experiments.revisions import read_run
 
 pytestmark = pytest.mark.slow
 
@@ -65,3 +72,21 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
     assert "No storage files available" in told("HEAD~1")
     (project.path / "params.yaml").unlink()
     assert told("HEAD").startswith("error: params.yaml: no such file")
+
+
+def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "ours/detector"
+    folder.mkdir(parents=True)
+    with ArchiveWriter(folder / "test.zip", ("cat",)) as archive:
+        archive.add("a.png", b"", 10, 10, np.zeros((0, 4)), np.zeros(0, np.int64))
+    (folder / "detections.json").write_text("[]")
+    (folder / "metrics.json").write_text(json.dumps({"threshold": 0.25}))
+    outs = "[detections.json: {cache: false}, metrics.json: {cache: false}]"
+    (folder / "dvc.yaml").write_text(f"stages: {{evaluate: {{cmd: 'true', deps: [test.zip], outs: {outs}}}}}\n")
+    git = ("git", "-c", "user.name=A", "-c", "user.email=a@b.c")
+    dvc = (sys.executable, "-m", "dvc", "init", "--quiet", "--subdir")
+    for command in ((*git, "init", "-q"), dvc, (*git, "add", "."), (*git, "commit", "-qm", "A project")):
+        subprocess.run(command, cwd=folder, check=True)
+    (folder / "metrics.json").write_text(json.dumps({"threshold": 0.5}))
+    monkeypatch.chdir(folder)
+    assert [read_run(one).threshold for one in ("HEAD", None)] == [0.25, 0.5]

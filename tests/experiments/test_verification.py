@@ -87,12 +87,16 @@ def test_of_a_long_list_only_what_the_other_has_not_is_told(judge: Any, capsys: 
     )
 
 
+@pytest.mark.parametrize("inside", ["", "a/project"])
 def test_bytes_that_the_same_environment_does_not_make_again_fail(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    root = tmp_path / inside
+    (root / "docs").mkdir(parents=True)
     lock = "stages: {train: {cmd: train, outs: [{path: weights.npz, md5: %s}]}}\n"
-    (tmp_path / "params.yaml").write_text("dataset: {inputs: params.yaml}\n")
-    weights = tmp_path / "weights.npz"
+    (root / "params.yaml").write_text("dataset: {inputs: params.yaml}\n")
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    weights = root / "weights.npz"
     weights.write_text("of this environment")
     made, claimed = digest_of(weights), "a" * 32
 
@@ -110,11 +114,11 @@ def test_bytes_that_the_same_environment_does_not_make_again_fail(
     monkeypatch.setattr(verification, "_rebuild", rebuild)
     git(tmp_path, "init", "--quiet")
     for digest, code in ((made, 0), (claimed, 1)):
-        (tmp_path / "dvc.lock").write_text(lock % digest)
-        write_record(tmp_path, digest)
-        git(tmp_path, "add", "dvc.lock", "params.yaml")
-        git(tmp_path, "-c", "user.name=Test", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", "Claim")
-        assert verify(tmp_path) == code
+        (root / "dvc.lock").write_text(lock % digest)
+        write_record(root, digest)
+        git(root, "add", "dvc.lock", "params.yaml", "dvc.yaml")
+        git(root, "-c", "user.name=Test", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", "Claim")
+        assert verify(root / "docs") == code
     told = capsys.readouterr().out
     assert "all 1 outputs of 1 stages have the committed hashes\n" in told
     assert "train: weights.npz: differs; `dvc pull`" in told  # what lies here is not the committed one

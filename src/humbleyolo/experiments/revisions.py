@@ -5,6 +5,9 @@ from pathlib import Path, PurePosixPath
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc.fs import GitFileSystem
+from dvc.repo import Repo
+from dvc.scm import SCM
 
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
@@ -42,11 +45,21 @@ def read_run(revision: str | None) -> Run:
             ) from None
 
 
+def _open(revision: str | None) -> DVCFileSystem:
+    """Open a revision of the project, which may lie in a folder of a repository: DVC would look at the top alone."""
+    if revision is None:
+        return DVCFileSystem()
+    scm = SCM(".")
+    inside = Path(Repo.find_root()).resolve().relative_to(Path(scm.root_dir).resolve())
+    files = GitFileSystem(scm=scm, rev=revision)
+    return DVCFileSystem(Repo(str(PurePosixPath("/", inside.as_posix())), fs=files, scm=scm))
+
+
 def _fetch(revision: str | None, folder: Path) -> None:
     """Copy the files of a revision that are compared into a folder."""
-    files = DVCFileSystem(rev=revision)
-    stage = files.repo.stage.load_one(name="evaluate")
+    files = _open(revision)
     root = Path(files.repo.root_dir)
+    stage = files.repo.stage.load_one(str(root / "dvc.yaml"), name="evaluate")
     paths = {Path(one.fs_path).name: Path(one.fs_path) for one in [*stage.deps, *stage.outs]}
     for file in _FILES:
         if file not in paths:

@@ -33,17 +33,20 @@ def verify(root: Path | None = None) -> int:
     Raises:
         UserError: If there is nothing to compare with, or the chain does not run.
     """
+    root = root or Path.cwd()
     try:
-        root = Path(git(root or Path.cwd(), "rev-parse", "--show-toplevel").strip())
-        lock = git(root, "show", "HEAD:dvc.lock")
+        top, inside = (git(root, "rev-parse", f"--show-{what}").strip() for what in ("toplevel", "prefix"))
+        while inside and not (root / "dvc.yaml").is_file():  # from a folder of the project, such as docs
+            root, inside = root.parent, str(Path(inside).parent).removeprefix(".")
+        lock = git(root, "show", "HEAD:./dvc.lock")
     except UserError as error:
         raise UserError(f"{error}; run this in a clone with a committed dvc.lock") from None
     committed = read_lock(lock, "HEAD:dvc.lock")
-    if git(root, "status", "--porcelain"):
+    if git(root, "status", "--porcelain", "."):
         print("the working tree has changes; what is verified is the last commit, without them")
     with tempfile.TemporaryDirectory(prefix="humbleyolo-verify-") as folder:
-        clone = Path(folder) / "clone"
-        git(root, "clone", "--quiet", "--no-hardlinks", str(root), str(clone))
+        git(root, "clone", "--quiet", "--no-hardlinks", top, f"{folder}/clone")
+        clone = Path(folder) / "clone" / inside
         check_sources(committed, clone)
         inputs = _bring_inputs(root, clone)
         _rebuild(clone)
@@ -123,7 +126,7 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
     if metrics is None:
         print("the metrics are the committed ones")
         return 0
-    old = json.loads(git(root, "show", f"HEAD:{metrics}"))
+    old = json.loads(git(root, "show", f"HEAD:./{metrics}"))
     new = json.loads((clone / metrics).read_text(encoding="utf-8"))
     within = [_within(name, old.get(name), new.get(name)) for name in TOLERANCE]
     return 0 if all(within) else 1
