@@ -15,7 +15,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # the default; an environment could change it, and the bits with it
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # a GPU's memory as it is needed, not all of it
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["KERAS_HOME"] = os.devnull  # ~/.keras/keras.json could turn images around and change every number's width
+# ~/.keras/keras.json could turn images around and change every number's width. A file is there and is no folder, so
+# that Keras neither finds nor makes one.
+os.environ["KERAS_HOME"] = __file__
 with hold_stderr():  # the import tells of missing GPUs and of instruction sets, whatever the log level
     import keras
     import tensorflow as tf
