@@ -16,7 +16,7 @@ from humbleyolo.labels.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.storage.atomic import make_folder
+from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.synthetic import drawn_split
 
 
@@ -24,7 +24,8 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
     """Write the dataset's files into `out`."""
     if dataset.source == "synthetic":
         counts = drawn_split.write_splits(make_folder(out), dataset.synthetic, inputs, seed)
-        write_ledger(out / "ledger.csv", [])
+        with atomic_write(out / "ledger.csv") as file:
+            write_ledger(file, [])
         not_drawn = sum(count.not_drawn for count in counts.values())
         verb, more = "drawn", f"{not_drawn} words found no place, see summary.json" if not_drawn else ""
     else:

@@ -1,7 +1,7 @@
 """The ledger's rows, as they are written and as mistakes become them."""
 
 import csv
-from pathlib import Path
+import io
 
 import pytest
 
@@ -9,10 +9,16 @@ from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger, by_kind, write_ledger
 
 
-def test_an_empty_ledger_has_its_header(tmp_path: Path) -> None:
-    write_ledger(tmp_path / "ledger.csv", [])
-    with (tmp_path / "ledger.csv").open(newline="") as file:
-        assert list(csv.reader(file)) == [["file", "where", "what", "why", "done", "kind", "severity"]]
+def test_an_empty_ledger_has_its_header() -> None:
+    file = io.BytesIO()
+    write_ledger(file, [])
+    rows = list(csv.reader(io.StringIO(file.getvalue().decode())))
+    assert rows == [["file", "where", "what", "why", "done", "kind", "severity"]]
+
+
+def test_a_name_with_controls_is_shown_and_not_sent() -> None:
+    shown = str(Finding("a\x1b[2J\nb.png", "", "x", "y", "", "k", "note"))
+    assert shown == r"a\x1b[2J\nb.png: x: y"
 
 
 def test_reporting_takes_bad_input_and_nothing_else() -> None:

@@ -14,7 +14,7 @@ import pytest
 from small_disk import SmallDisk, small_disk
 
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.atomic import atomic_write, make_folder, write_output
 
 
 @pytest.fixture
@@ -35,6 +35,33 @@ def test_the_file_holds_what_was_written_and_nothing_lies_beside_it(tmp_path: Pa
         assert not (tmp_path / "a.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_bytes() == b"whole"
+
+
+def test_an_output_goes_through_links_pipes_and_devices(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link, pipe = tmp_path / "link.csv", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "far/target.csv")
+    for content in (b"new", b"newer"):
+        with write_output(link) as file:
+            file.write(content)
+        assert link.is_symlink()
+        assert (tmp_path / "far/target.csv").read_bytes() == content
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with write_output(pipe) as file:
+        file.write(b"piped")
+    assert os.read(reader, 9) == b"piped"
+    os.close(reader)
+    assert pipe.is_fifo()
+    with write_output(Path(os.devnull)) as file:
+        file.write(b"gone")
+    assert Path(os.devnull).is_char_device()
+    with write_output(tmp_path / "plain") as file:
+        file.write(b"whole")
+        assert not (tmp_path / "plain").exists()
+    with pytest.raises(UserError, match="a folder stands where the file is needed"), write_output(tmp_path / "far"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["far", "link.csv", "pipe", "plain"]
 
 
 def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:

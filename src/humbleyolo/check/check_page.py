@@ -5,7 +5,7 @@ from pathlib import Path
 from humbleyolo.check.box_sheets import MOST_CLASSES
 from humbleyolo.check.folder_check import Checked, choice_rows, grouped, summary, table_rows
 from humbleyolo.drawing.html_page import data_uri, encode_picture, render_page
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.atomic import write_output
 
 _MOST_ROWS = 2000  # of one kind on the page
 
@@ -28,5 +28,5 @@ def write_page(path: Path, checked: Checked, title: str) -> None:
         labelled=sum(one.boxes > 0 for one in checked.overview.tables),
         data_uri=lambda sheet: data_uri(encode_picture(sheet, "png"), "png"),
     )  # fmt: skip
-    with atomic_write(path) as file:
+    with write_output(path) as file:
         file.write(page.encode())

@@ -33,18 +33,20 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.drawing.canvas import save_png
     from humbleyolo.labels.ledger import write_ledger
     from humbleyolo.labels.split_in_force import read_split
-    from humbleyolo.storage.atomic import make_folder
+    from humbleyolo.process.exits import printable
+    from humbleyolo.storage.atomic import make_folder, write_output
 
     split = read_split(Path("params.yaml"), parsed.source)
     most = sys.maxsize if parsed.sheets else MOST_CLASSES if parsed.html else 0
     checked = check(parsed.source, read_options(parsed, split.options), split, most)
     for line in report_lines(checked):
-        print(line)
+        print(printable(line))
     if parsed.html:
         write_page(parsed.html, checked, f"Check of {parsed.source}")
         print(f"page: {parsed.html}")
     if parsed.ledger:
-        write_ledger(parsed.ledger, checked.rows)
+        with write_output(parsed.ledger) as file:
+            write_ledger(file, checked.rows)
         print(f"findings: {parsed.ledger}")
     if parsed.sheets:
         make_folder(parsed.sheets)

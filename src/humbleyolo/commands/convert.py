@@ -34,6 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.labels.convert import convert
     from humbleyolo.labels.ledger import by_kind, write_ledger
+    from humbleyolo.storage.atomic import write_output
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)
     done = convert(parsed.source, parsed.target, parsed.to, options, parsed.images)
@@ -44,7 +45,8 @@ def run(parsed: argparse.Namespace) -> int:
             more_text = f", and {more} more {row.kind}: --ledger writes them all" if more else ""
             print(f"{row.severity}: {row} ({row.done}){more_text}")
     if parsed.ledger:
-        write_ledger(parsed.ledger, done.rows)
+        with write_output(parsed.ledger) as file:
+            write_ledger(file, done.rows)
     print(
         f"{done.images} images, {done.boxes} boxes: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}"
     )

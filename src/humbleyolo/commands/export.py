@@ -48,6 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
         output = Path("exports") / (f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel")
     from humbleyolo.export.exporter import Settings, export
 
+    output = output.resolve() if output.is_symlink() else output  # the link stays
     settings = Settings(
         parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads, parsed.max_detections
     )

@@ -53,6 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.predict import predict
     from humbleyolo.detection.writers import LABELS, NOTHING_FOUND, make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
+    from humbleyolo.process.exits import printable
     from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
@@ -83,7 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
         told.append(f"note: nothing was found on {len(done.empty)} of {done.images} images; {background}: {where}")
     if done.failed:
         told.append(f"{done.failed} of {len(pictures.items)} pictures failed; see above")
-    print(*told, sep="\n", file=sys.stderr)
+    print(*map(printable, told), sep="\n", file=sys.stderr)
     return 1 if done.failed else 0
 
 

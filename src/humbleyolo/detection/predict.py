@@ -20,6 +20,7 @@ from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
+from humbleyolo.process.exits import printable
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes
@@ -65,7 +66,7 @@ def predict(
                 drawing = None if drawings is None else _drawing(item, outcome, max_pixels)
                 writer.add(item, outcome)
             except UserError as error:
-                bar.write(f"error: {error}", file=sys.stderr)
+                bar.write(printable(f"error: {error}"), file=sys.stderr)
                 writer.fail(item, str(error))
                 counts.failed += 1
             else:

@@ -31,7 +31,7 @@ from humbleyolo.labels.formats import cvat, voc, yolo
 from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, new_folder
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.atomic import write_output
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
 _FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
@@ -113,7 +113,7 @@ class _FileWriter(Writer):
 
     def start(self) -> None:
         if self._output is not None:
-            self._file = self._stack.enter_context(atomic_write(self._output))
+            self._file = self._stack.enter_context(write_output(self._output))
 
     def end(self) -> None:
         self._file.flush()

@@ -6,12 +6,11 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.params.value_types import OnProblem
-from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.process.exits import printable
 
 Severity = Literal["error", "warning", "note"]
 SHORT = 80  # characters of a value that a message shows
@@ -65,7 +64,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.where}" if self.where else self.file
-        return f"{place}: {self.what}: {self.why}"
+        return printable(f"{place}: {self.what}: {self.why}")
 
 
 _SHORT = reprlib.Repr()  # looks at a few of a list's values, so that aliases of YAML cannot multiply
@@ -162,11 +161,10 @@ def by_kind(rows: Iterable[Finding]) -> list[Kind]:
     return [Kind(some[: shares[kind]], some[shares[kind] :]) for kind, some in kinds.items()]
 
 
-def write_ledger(path: Path, rows: Iterable[Finding]) -> None:
+def write_ledger(file: BinaryIO, rows: Iterable[Finding]) -> None:
     """Write the rows as CSV (UTF-8), the first line naming the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(Finding))
     writer.writerows(astuple(row) for row in rows)
-    with atomic_write(path) as file:
-        file.write(text.getvalue().encode())
+    file.write(text.getvalue().encode())

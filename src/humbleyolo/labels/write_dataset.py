@@ -15,7 +15,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.split_rules import divide
 from humbleyolo.params.sections import Labelled
-from humbleyolo.storage.atomic import make_folder
+from humbleyolo.storage.atomic import atomic_write, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)
             for name in SPLITS
         }
-    write_ledger(out / "ledger.csv", ledger.rows)
+    with atomic_write(out / "ledger.csv") as file:
+        write_ledger(file, ledger.rows)
     return Written(labelled.format, labelled.why, counts, division.lines(), ledger.rows)
 
 

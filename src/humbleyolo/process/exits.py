@@ -17,6 +17,8 @@ _COLUMNS = 80
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
 _TENSORFLOWS = "ResourceExhaustedError"
 _PLACE = re.compile(r"\{\{.*?\}\}\s*| on /job:.*| by allocator.*|\[Op:.*")  # in its graph and in the machine
+# C0, C1, surrogates, and what turns the direction of writing
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 _SHORTAGES: dict[int | None, str] = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -88,12 +90,19 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    print("\n".join(map(wrapped, text.splitlines())) if sys.stderr.isatty() else text, file=sys.stderr)
+    lines = map(wrapped if sys.stderr.isatty() else printable, text.split("\n"))
+    print(*lines, sep="\n", file=sys.stderr)
     raise SystemExit(code)
+
+
+def printable(text: str) -> str:
+    """Return a line with its control characters shown as escapes: a file's name could move the cursor by them."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def wrapped(text: str) -> str:
     """Return a text in lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
+    text = "\n".join(map(printable, text.split("\n")))
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     return textwrap.fill(text, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 

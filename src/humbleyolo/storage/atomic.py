@@ -75,6 +75,27 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def write_output(path: Path) -> Iterator[BinaryIO]:
+    """Open the file that a user names: the target of a link, a device and a pipe are written to as they are.
+
+    Any other file appears as with `atomic_write`, which would replace these.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    if path.parent in (Path("/dev"), Path("/dev/fd")) or (path.exists() and not (path.is_file() or path.is_dir())):
+        try:
+            through = path.open("wb")
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        with through:
+            yield through
+    else:
+        with atomic_write(path.resolve() if path.is_symlink() else path) as file:
+            yield file
+
+
 def make_folder(path: Path) -> Path:
     """Make `path` and missing folders above it, and return it once a file can be made in it.
 
