@@ -26,6 +26,7 @@ from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.npy import write_array
 
@@ -48,8 +49,9 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     found.write(out, test.detections)
     advice.write(out)
     numbers = found.metrics
-    what = f"{numbers['detections']} detections on {numbers['images']} images written"
-    return Made(what, out, f"AP {numbers['ap']}, AP50 {numbers['ap50']}", advice.warnings, advice.next_steps)
+    what = f"{counted(numbers['detections'], 'detection')} on {counted(numbers['images'], 'image')} written"
+    ap, ap50 = ("undefined" if (value := numbers[name]) is None else f"{value:.3f}" for name in ("ap", "ap50"))
+    return Made(what, out, f"AP {ap}, AP50 {ap50}", advice.warnings, advice.next_steps)
 
 
 def main() -> Made:

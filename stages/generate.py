@@ -16,6 +16,7 @@ from humbleyolo.labels.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.synthetic import drawn_split
 
@@ -37,7 +38,7 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
     write_summary(out / "summary.json", counts)
     with Archive(out / "train.zip") as archive:
         write_preview(out / "preview.png", archive)
-    return Made(f"{sum(count.images for count in counts.values())} images {verb}", out, more)
+    return Made(f"{counted(sum(count.images for count in counts.values()), 'image')} {verb}", out, more)
 
 
 def main() -> Made:

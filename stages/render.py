@@ -41,7 +41,8 @@ def render(params: dict[str, Any], dataset: Path, grid: Path, model: Path, evalu
         save_png(picture, make_folder(out) / name)
     with atomic_write(out / "report.html") as file:
         file.write(page)
-    return Made(f"report.html of {len(page) / 1e6:.1f} MB and {len(pictures)} pictures drawn", out)
+    what = f"report.html of {len(page) / 1e6:.1f} MB and {len(pictures)} pictures drawn"
+    return Made(what, out, next_steps=[f"open {out / 'report.html'} in a browser"])
 
 
 def main() -> Made:

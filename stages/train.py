@@ -24,6 +24,8 @@ from humbleyolo.training.loop import doubts, train_network
 from humbleyolo.training.progress_bar import TrainingProgress
 from humbleyolo.training.trainer import build_trainer
 
+AP_NOTE = "val AP is of boxes before `evaluate` rounds them to whole pixels, if it does"
+
 
 def train(
     seed: int, runtime: Runtime, model: Model, loss: Loss, train: Train, data: Path, val: Path, out: Path,
@@ -35,7 +37,7 @@ def train(
     make_folder(out)
     images, objects = trainer.examples()
     write_changed(out / "augmented.png", images, *objects, both.categories)
-    print(f"{out / 'augmented.png'} shows the pictures as training changes them", file=sys.stderr)
+    print(f"{out / 'augmented.png'} shows the pictures as training changes them\n{AP_NOTE}", file=sys.stderr)
     run = describe_run(splits, trainer.start, seed=seed, runtime=runtime, model=model, loss=loss, train=train)
     checkpoint = Checkpoint(kept, run) if kept else None
     with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress:

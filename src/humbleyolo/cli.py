@@ -42,6 +42,13 @@ COMMANDS = {
     "verify": verify,
 }
 
+_EXAMPLES = """Examples, in a clone:
+  humbleyolo check data/labelled/cats
+  humbleyolo init data/labelled/cats
+  humbleyolo predict photos --save-images drawn
+  humbleyolo COMMAND --help
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name; without one, list the commands.
@@ -52,7 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: With the command's exit code; 2 for a wrong argument or another mistake that a user can mend.
     """
-    parser = argparse.ArgumentParser(prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"])
+    parser = argparse.ArgumentParser(
+        prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"], epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('humbleyolo')}")
     commands = parser.add_subparsers(metavar="command", title="commands")
     for name, module in COMMANDS.items():

@@ -92,7 +92,7 @@ def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -
     again = Started(long)
     again.wait_for(lambda: "continues from epoch " in again.said())
     before = kept.stat().st_mtime_ns
-    again.wait_for(lambda: "images/s" in again.said())
+    again.wait_for(lambda: "img/s" in again.said())
     os.killpg(again.process.pid, signal.SIGINT)
     said = again.end()
     assert again.process.returncode != 0
@@ -105,7 +105,7 @@ def test_dvc_killed_and_the_next_run_goes_on_and_stops_in_words(long: Project) -
 
     other = Started(long)
     long.set("train.epochs", 20_001)
-    other.wait_for(lambda: "continues from epoch " in other.said() or "images/s" in other.said())
+    other.wait_for(lambda: "continues from epoch " in other.said() or "img/s" in other.said())
     (pid,) = other.stages()
     os.kill(pid, signal.SIGTERM)  # a scheduler's way
     assert "stopped; `dvc repro` goes on with train" in other.end()

@@ -10,7 +10,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import Aftermath, exit_with
+from humbleyolo.process.exits import Aftermath, coloured, counted, exit_with, printable
 
 
 def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +23,22 @@ def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "error: a.yaml: is empty\n"
 
 
+def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coloured("error: x", sys.stderr) == "error: x"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert coloured("error: x", sys.stderr) == "\x1b[1;31merror:\x1b[0m x"
+    assert coloured("a.png: x", sys.stderr) == "a.png: x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured("error: x", sys.stderr) == "error: x"
+
+
+def test_controls_are_shown_and_numbers_agree_with_their_nouns() -> None:
+    assert printable("a\x1b[2J\n\u202eb\x9b é\u200c") == r"a\x1b[2J\n\u202eb\x9b" + " é\u200c"
+    assert [counted(one, "image") for one in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert counted(2, "box", "boxes") == "2 boxes"
+
+
 def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,6 +49,7 @@ def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
         raise UserError(said)
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
     with pytest.raises(SystemExit):
         exit_with(fail)
     shown = capsys.readouterr().err

@@ -59,7 +59,7 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
     shown = f"{tmp_path / 'model/augmented.png'} shows the pictures as training changes them"
     assert [line.split(":")[0] for line in said.splitlines()] == [shown, "epoch 1/2", "epoch 2/2"]
-    assert "images/s" in said
+    assert "img/s" in said
     assert "xy " in said
 
 

@@ -34,6 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.labels.convert import convert
     from humbleyolo.labels.ledger import by_kind, write_ledger
+    from humbleyolo.process.exits import counted
     from humbleyolo.storage.atomic import write_output
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)
@@ -47,7 +48,6 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.ledger:
         with write_output(parsed.ledger) as file:
             write_ledger(file, done.rows)
-    print(
-        f"{done.images} images, {done.boxes} boxes: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}"
-    )
+    what = f"{counted(done.images, 'image')}, {counted(done.boxes, 'box', 'boxes')}"
+    print(f"{what}: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}")
     return 0

@@ -53,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.predict import predict
     from humbleyolo.detection.writers import LABELS, NOTHING_FOUND, make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
-    from humbleyolo.process.exits import printable
+    from humbleyolo.process.exits import counted, printable
     from humbleyolo.storage.atomic import make_folder
 
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
@@ -76,14 +76,15 @@ def run(parsed: argparse.Namespace) -> int:
         with writer:
             done = predict(detector, pictures, writer, parsed.save_images, max_pixels)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
-    told = [f"{done.images} images, {done.detections} detections from {detector.threshold:g} on ({why})"]
+    what = f"{counted(done.images, 'image')}, {counted(done.detections, 'detection')}"
+    told = [f"{what} from {detector.threshold:g} on ({why})"]
     told += _notes(done.remarks) + _left_out(pictures.left_out)
     if parsed.format in LABELS and done.empty:
         where = parsed.output / NOTHING_FOUND if parsed.format != "coco" else ", ".join(_some(done.empty))
         background = "labels without a box call them background; look at them before you train"
-        told.append(f"note: nothing was found on {len(done.empty)} of {done.images} images; {background}: {where}")
+        told.append(f"note: nothing was found on {len(done.empty)} of {counted(done.images, 'image')}; {background}: {where}")
     if done.failed:
-        told.append(f"{done.failed} of {len(pictures.items)} pictures failed; see above")
+        told.append(f"{done.failed} of {counted(len(pictures.items), 'picture')} failed; see above")
     print(*map(printable, told), sep="\n", file=sys.stderr)
     return 1 if done.failed else 0
 

@@ -15,6 +15,7 @@ from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.trained_network import Network, select_detections
+from humbleyolo.process.exits import counted
 
 TOLERANCE = 1e-4  # float32: of every number of the grid (all are fractions or probabilities), and of AP
 ROUNDED_AP = 0.005  # float16 and int8, whose weights are rounded on purpose: largest loss of AP
@@ -56,7 +57,7 @@ class Parity:
         aps = "no objects, so no AP"
         if self.ap is not None and self.export_ap is not None:
             aps = f"AP {self.export_ap:.6f}, the model's {self.ap:.6f}, edges as they leave the network"
-        return f"{self.images} test images: largest difference {self.difference:.2g}; {aps}"
+        return f"{counted(self.images, 'test image')}: largest difference {self.difference:.2g}; {aps}"
 
 
 def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:

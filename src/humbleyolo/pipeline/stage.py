@@ -13,7 +13,7 @@ from typing import NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
-from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with, wrapped
+from humbleyolo.process.exits import Aftermath, coloured, end_at_signals, exit_with, wrapped
 from humbleyolo.process.parent_watch import end_with_parents
 
 _SHOWN_CHANGES = 5
@@ -77,7 +77,7 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         made = main()
         seconds = time.monotonic() - started
         for text in made.warnings:
-            print(wrapped(f"warning: {text}"), file=sys.stderr)
+            print(coloured(wrapped(f"warning: {text}"), sys.stderr), file=sys.stderr)
         done = f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else "")
         print(wrapped(done) if sys.stdout.isatty() else done)
         for text in made.next_steps:

@@ -8,17 +8,18 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from humbleyolo.errors import UserError
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-_COLUMNS = 80
+COLUMNS = 80
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
 _TENSORFLOWS = "ResourceExhaustedError"
 _PLACE = re.compile(r"\{\{.*?\}\}\s*| on /job:.*| by allocator.*|\[Op:.*")  # in its graph and in the machine
 # C0, C1, surrogates, and what turns the direction of writing
 _CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+_COLOURS = {"error": "1;31", "warning": "1;33"}  # red, yellow; bold
 _SHORTAGES: dict[int | None, str] = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
@@ -90,8 +91,8 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    lines = map(wrapped if sys.stderr.isatty() else printable, text.split("\n"))
-    print(*lines, sep="\n", file=sys.stderr)
+    shown = "\n".join(map(wrapped if sys.stderr.isatty() else printable, text.split("\n")))
+    print(coloured(shown, sys.stderr), file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -100,11 +101,24 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def coloured(line: str, stream: TextIO) -> str:
+    """Return a line whose first word, `error:` or `warning:`, is coloured on a terminal, unless NO_COLOR is set."""
+    word, colon, rest = line.partition(":")
+    if word not in _COLOURS or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return line
+    return f"\x1b[{_COLOURS[word]}m{word}{colon}\x1b[0m{rest}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: `1 image`, `2 images`."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def wrapped(text: str) -> str:
     """Return a text in lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
     text = "\n".join(map(printable, text.split("\n")))
     indent = " " * (len(text) - len(text.lstrip()) + 2)
-    return textwrap.fill(text, _COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _heeded() -> list[signal.Signals]:

@@ -7,6 +7,7 @@ from typing import Self
 from tqdm import tqdm
 
 from humbleyolo.metrics.history import Row
+from humbleyolo.process.exits import COLUMNS
 
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 
@@ -53,10 +54,11 @@ class TrainingProgress:
         number = int(row["epoch"] or 0)
         speed = (number * self._images_an_epoch - self._before) / (time.monotonic() - self._started)
         terms = " ".join(
-            f"{name.removeprefix('train_')} {value:.3f}"
+            f"{name.removeprefix('train_')} {value:.2f}"
             for name, value in row.items()
             if name.startswith("train_") and name != "train_total" and value is not None
         )
         score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
-        line = f"epoch {number}/{self._epochs}: {score}; {terms}; {speed:.0f} images/s"
-        self._bar.write(line, file=sys.stderr)
+        line = f"epoch {number}/{self._epochs}: {score}; {terms}"
+        rate = f"; {speed:.0f} img/s"
+        self._bar.write(line + rate * (len(line + rate) <= COLUMNS), file=sys.stderr)
