@@ -29,6 +29,13 @@ _FLOOR_ROWS = (  # title, keys of metrics.json; none stands empty
     ("floor: a box per class", ("floor_ap", "floor_ap50", *("",) * len(_ANY_CLASS))),
 )
 
+_COUNTS = {
+    "objects_per_image": "images with so many objects: {}",
+    "classes": "objects of class {}",
+    "areas": "{} objects, as COCO has the word",
+    "area_px": "area of an object in square pixels, {}",
+}
+
 
 def build_page(
     report: Report, archive: Images, truths: TruthTable, split: EncodedSplit | None, settings: Render
@@ -75,11 +82,19 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         summary_keys=list(dict.fromkeys(key for counts in report.summary.values() for key in counts)),
         kinds=KINDS[1:],
         has_cells=report.evaluation.confidence is not None,
-        slider=f"{int(100 * (report.threshold or 0) + 1e-9) / 100:.2f}",
+        slider=f"{report.threshold or 0:.2f}",
+        count_words=_count_words,
         shown=len(gallery["images"]),
         gallery=script_json(gallery),
     )  # fmt: skip
     return html.encode("utf-8", "replace")
+
+
+def _count_words(key: str) -> str:
+    """Return a key of `summary.json` in words: `classes.cat` is `objects of class cat`."""
+    head, _, tail = key.partition(".")
+    words = _COUNTS.get(head, head.replace("_", " ") + " {}")
+    return words.format(tail.replace("_", " ") if head == "area_px" else tail).strip()
 
 
 def script_json(values: Any) -> Markup:

@@ -154,7 +154,8 @@
     return {
       label: controls["of-class"].value === "" ? null : Number(controls["of-class"].value),
       kind: controls["of-kind"].value,
-      least: Number(controls.least.value),
+      // the threshold itself, until the slider is moved: it has two digits alone
+      least: Number(controls.least.value === controls.least.defaultValue ? controls.least.dataset.exact : controls.least.value),
       byClass: controls.colours.value === "class",
       truth: controls["with-truth"].checked,
       cells: controls["with-cells"].checked,
@@ -222,11 +223,15 @@
       writeCells(drawing, image, unit);
     } else if (found.length <= 40) {
       const high = 12 * unit;
+      const tags = []; // their places, so that none is written over another on a thumbnail
       for (const one of found) {
         if (one[6] === UNJUDGED && px < 400) continue;
         const text = `${isolate(cut(data.names[one[4]], 16))} ${one[5].toFixed(2)}`;
         const left = Math.max(0, Math.min(one[0], image.w - lengthOf(text) * high));
         const top = one[1] > high * 1.1 ? one[1] - 0.25 * high : Math.min(one[1] + one[3] + high, image.h - 0.2 * high);
+        const right = left + lengthOf(text) * high;
+        if (px < 400 && tags.some((tag) => left < tag.right && tag.left < right && Math.abs(tag.top - top) < high)) continue;
+        tags.push({ left, right, top });
         drawing.append(svg("text", { class: "tag", x: left, y: top, "font-size": high, "stroke-width": 3 * unit }, text));
       }
     }
@@ -332,7 +337,9 @@
     for (const truth of truths) add("ground truth", data.names[truth[4]], "", "", data.fates[truth[5]]);
     const holder = html("div", "wide");
     holder.append(table);
-    const parts = [view(image, choice, 600), holder];
+    const large = view(image, choice, 600);
+    if (image.w > 200) large.style.maxWidth = `${1.5 * image.w}px`; // more would blur a photograph
+    const parts = [large, holder];
     if (image.more) parts.push(html("p", "note", `${image.more.toLocaleString("en")} less confident detections are left out.`));
     if (choice.cells && !image.cells) parts.push(html("p", "note", "The grid has too many cells to be drawn."));
     find("large-body").replaceChildren(...parts);

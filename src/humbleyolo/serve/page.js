@@ -51,7 +51,8 @@ function show() {
     return;
   }
   if (find("grid").checked) showGrid(scale);
-  const least = Number(find("threshold").value);
+  const slider = find("threshold"); // of two digits; the model's own threshold counts until it is moved
+  const least = slider.dataset.moved ? Number(slider.value) : model.threshold;
   const shown = answer.detections.filter((one) => one.score >= least);
   for (const one of [...shown].reverse()) showBox(one, scale);
   for (const one of shown) {
@@ -212,6 +213,7 @@ async function start() {
 }
 
 find("threshold").addEventListener("input", (event) => {
+  event.target.dataset.moved = "yes";
   find("threshold-shown").textContent = Number(event.target.value).toFixed(2);
   show();
 });
