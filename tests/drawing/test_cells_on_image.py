@@ -18,7 +18,7 @@ def inside(picture: Image.Image) -> np.ndarray[Any, Any]:
     return np.asarray(picture)[MARGIN_Y:-MARGIN_Y, MARGIN_X:-MARGIN_X]
 
 
-def test_cells_are_the_more_orange_the_surer_they_are() -> None:
+def test_cells_are_the_more_tinted_the_surer_they_are() -> None:
     confidence = np.array([[0.0, 0.5, 1.0], [0.25, np.nan, 7.0]])  # what is no confidence is shown as the nearest
     picture = inside(draw_cells(BLACK, confidence, np.zeros((2, 3), bool), [], scale=6)).astype(int)
     height, width = picture.shape[:2]
@@ -36,11 +36,11 @@ def test_a_responsible_cell_has_an_edge_and_its_object_a_dot() -> None:
     height, width = BLACK.shape[:2]
     centre = [1.5 * width / 5, 2.7 * height / 3]
     picture = inside(draw_cells(BLACK, np.zeros((3, 5)), responsible, [centre], scale=6))
-    blue = (picture == RESPONSIBLE).all(axis=-1)
-    rows, cols = np.nonzero(blue)
+    edges = (picture == RESPONSIBLE).all(axis=-1)
+    rows, cols = np.nonzero(edges)
     assert picture.shape[0] * 2 / 3 <= rows.min() <= rows.max() < picture.shape[0]
     assert picture.shape[1] * 1 / 5 <= cols.min() <= cols.max() < picture.shape[1] * 2 / 5
-    assert blue[round(centre[1] * 6), round(centre[0] * 6)]
+    assert edges[round(centre[1] * 6), round(centre[0] * 6)]
     without = inside(draw_cells(BLACK, np.zeros((3, 5)), np.zeros((3, 5), bool), [], scale=6))
     assert not (without == RESPONSIBLE).all(axis=-1).any()
 

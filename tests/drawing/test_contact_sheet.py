@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from humbleyolo.drawing.contact_sheet import contact_sheet, stack
+from humbleyolo.drawing.contact_sheet import contact_sheet, one_size, stack
 
 
 def test_a_sheet_has_room_for_all() -> None:
@@ -18,6 +18,15 @@ def test_a_sheet_has_room_for_all() -> None:
         arguments: dict[str, Any] = {"pictures": pictures, "columns": 2, "captions": None} | wrong
         with pytest.raises(ValueError, match="columns"):
             contact_sheet(arguments["pictures"], columns=arguments["columns"], captions=arguments["captions"])
+
+
+def test_tiles_of_one_size_hold_each_picture_in_their_middle() -> None:
+    pictures = [Image.new("RGB", size, (255, 0, 0)) for size in ((30, 10), (20, 40))]
+    tiles = one_size(pictures)
+    assert [tile.size for tile in tiles] == [(30, 40), (30, 40)]
+    assert tiles[0].crop((0, 15, 30, 25)).tobytes() == pictures[0].tobytes()
+    assert tiles[1].crop((5, 0, 25, 40)).tobytes() == pictures[1].tobytes()
+    assert one_size([]) == []
 
 
 def test_sheets_are_laid_under_each_other() -> None:

@@ -20,7 +20,7 @@ from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import printable
+from humbleyolo.process.exits import coloured, printable
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes
@@ -66,7 +66,7 @@ def predict(
                 drawing = None if drawings is None else _drawing(item, outcome, max_pixels)
                 writer.add(item, outcome)
             except UserError as error:
-                bar.write(printable(f"error: {error}"), file=sys.stderr)
+                bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
                 writer.fail(item, str(error))
                 counts.failed += 1
             else:
@@ -125,7 +125,7 @@ def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
     image = decode_image(item.read(), item.shown, max_pixels).pixels
     pixels, boxes = shrink(image, result.boxes, _LONGEST_PX)
     scale = max(1, round(_SMALL_PX / max(pixels.shape[:2])))
-    return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores)
+    return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores, margins=(0, 0))
 
 
 def _drawing_names(items: list[NamedImage]) -> dict[str, str]:

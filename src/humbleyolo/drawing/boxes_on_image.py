@@ -12,6 +12,7 @@ from humbleyolo.drawing.palette import INK, Colour, class_colour
 from humbleyolo.storage.array_types import Floats, Ints, Uint8s
 
 _THICK_FROM_PX = 100  # shorter side of a picture whose outlines are two pixels thick
+_UNIT_PX = 800  # longer side of a picture from which lines and letters grow with it
 _MOST_TAGS = 200  # on one image; more could not be read
 
 
@@ -25,12 +26,13 @@ def draw_boxes(
     scores: npt.ArrayLike | None = None,
     grid: tuple[int, int] | None = None,
     grid_extent: Sequence[float] | None = None,
+    margins: tuple[int, int] = (MARGIN_X, MARGIN_Y),
 ) -> Image.Image:
     """Draw labelled boxes on an enlarged image, with the frame of `canvas.framed` around it.
 
     The outline lies outside the box, so that the object stays in sight. Its tag covers as little of any box as
     it can. Boxes that reach beyond the picture are cut at the frame's edge. All boxes are outlined; the 200 of the
-    best score are tagged, or of the largest area if there are no scores.
+    best score are tagged, or of the largest area if there are no scores. Lines and letters grow with the picture.
 
     Args:
         image: (H, W, 3) RGB.
@@ -41,6 +43,7 @@ def draw_boxes(
         scores: (M,) confidences, written behind the names.
         grid: (rows, cols) of a grid to draw faintly.
         grid_extent: Extent of the grid, xyxy pixels of `image`; the image itself if None.
+        margins: Width and height of the frame; (0, 0) for none.
 
     Raises:
         ValueError: On another shape, a label that is no index into `names`, or a number that is not finite.
@@ -55,16 +58,17 @@ def draw_boxes(
         left, top, right, bottom = grid_extent or (0.0, 0.0, width / scale, height / scale)
         xs, ys = np.linspace(left, right, grid[1] + 1), np.linspace(top, bottom, grid[0] + 1)
         draw_grid(picture, xs * scale, ys * scale)
-    canvas = framed(picture)
+    canvas = framed(picture, margins)
     rank = (corners[:, 2:] - corners[:, :2]).prod(axis=1) if confidences is None else confidences
     worst_first = np.argsort(rank, kind="stable").tolist()
     colours = [class_colour(label) for label in classes.tolist()]
-    inner = _on_canvas(corners, scale, canvas.size)  # (M, 4)
+    unit = max(1.0, max(height, width) / _UNIT_PX)
+    line = round(2 * unit) if min(height, width) >= _THICK_FROM_PX else 1
+    inner = _on_canvas(corners, scale, canvas.size, margins, max(line, 2) + 1)  # (M, 4)
     brush = ImageDraw.Draw(canvas)
-    line = 2 if min(height, width) >= _THICK_FROM_PX else 1
     for index in worst_first:
         _outline(brush, inner[index], colours[index], line)
-    tags = NameTags(canvas, inner, line)
+    tags = NameTags(canvas, inner, line, unit)
     for index in worst_first[::-1][:_MOST_TAGS]:
         score = None if confidences is None else float(confidences[index])
         tags.write(index, names[classes[index]], score, colours[index])
@@ -85,13 +89,13 @@ def _check(
         raise ValueError("a box or a score is not a finite number")
 
 
-def _on_canvas(corners: Floats, scale: int, size: tuple[int, int]) -> Ints:
-    """Return (M, 4) whole pixels of the canvas that hold the boxes, cut so that their outlines stay on it."""
-    shift = np.array([MARGIN_X, MARGIN_Y])
+def _on_canvas(corners: Floats, scale: int, size: tuple[int, int], margins: tuple[int, int], edge: int) -> Ints:
+    """Return (M, 4) whole pixels of the canvas that hold the boxes, cut so that outlines of `edge` stay on it."""
+    shift = np.array(margins)
     first = np.floor(corners[:, :2] * scale) + shift
     last = np.ceil(corners[:, 2:] * scale) + shift
-    limit = np.array(size) - 3
-    whole = np.concatenate([np.clip(first, 3, limit - 1), np.clip(last, 4, limit)], axis=1).astype(np.int64)
+    limit = np.array(size) - edge
+    whole = np.concatenate([np.clip(first, edge, limit - 1), np.clip(last, edge + 1, limit)], axis=1).astype(np.int64)
     whole[:, 2:] = np.maximum(whole[:, 2:], whole[:, :2] + 1)  # a box without an inside is still drawn
     return whole
 

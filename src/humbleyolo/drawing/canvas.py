@@ -17,11 +17,11 @@ def enlarge(image: Uint8s, scale: int) -> Uint8s:
     return np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
 
 
-def framed(picture: Uint8s) -> Image.Image:
-    """Return an (H, W, 3) picture with a frame around it, `MARGIN_X` and `MARGIN_Y` pixels wide."""
+def framed(picture: Uint8s, margins: tuple[int, int] = (MARGIN_X, MARGIN_Y)) -> Image.Image:
+    """Return an (H, W, 3) picture with a frame around it; `margins` are its pixels beside and above the picture."""
     height, width = picture.shape[:2]
-    canvas = Image.new("RGB", (width + 2 * MARGIN_X, height + 2 * MARGIN_Y), FRAME)
-    canvas.paste(Image.fromarray(picture), (MARGIN_X, MARGIN_Y))
+    canvas = Image.new("RGB", (width + 2 * margins[0], height + 2 * margins[1]), FRAME)
+    canvas.paste(Image.fromarray(picture), margins)
     return canvas
 
 

@@ -16,10 +16,10 @@ from humbleyolo.storage.array_types import Bools, Floats, Ints, Uint8s
 def draw_cells(
     image: Uint8s, confidence: npt.ArrayLike, responsible: npt.ArrayLike, centres: npt.ArrayLike, *, scale: int
 ) -> Image.Image:
-    """Tint each cell of the grid by its confidence, from nothing at 0 to orange at 1.
+    """Tint each cell of the grid by its confidence, from nothing at 0 to violet at 1.
 
-    The confidence is written into cells with room for it. Cells that are responsible for an object have a blue
-    edge; the object's centre, which makes them so, is a blue dot. The picture is as large as that of `draw_boxes`.
+    The confidence is written into cells with room for it. Cells that are responsible for an object have a pink
+    edge; the object's centre, which makes them so, is a pink dot. The picture is as large as that of `draw_boxes`.
 
     Args:
         image: (H, W, 3) RGB, as the network sees it: the grid covers the whole of it.

@@ -53,6 +53,15 @@ def contact_sheet(
     return sheet
 
 
+def one_size(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """Return pictures in the middle of tiles of one size: as wide as the widest, as high as the highest."""
+    size = max((one.width for one in pictures), default=0), max((one.height for one in pictures), default=0)
+    tiles = [Image.new("RGB", size, FRAME) for _ in pictures]
+    for tile, one in zip(tiles, pictures, strict=True):
+        tile.paste(one, ((size[0] - one.width) // 2, (size[1] - one.height) // 2))
+    return tiles
+
+
 def side_by_side(pictures: Sequence[Image.Image], headings: Sequence[str]) -> Image.Image:
     """Join pictures of one height, each under its heading, three pixels apart."""
     over = _CAPTION_PX + 8

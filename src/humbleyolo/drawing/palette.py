@@ -25,8 +25,9 @@ CORRECT = _SKY_BLUE  # a detection; so are the next two
 WRONG: Colour = (255, 122, 26)
 UNJUDGED: Colour = (185, 185, 185)
 
-CONFIDENT = _ORANGE  # tint of a cell of the grid with a high confidence
-RESPONSIBLE = _SKY_BLUE  # edge of a cell that holds an object's centre
+# No class has these two.
+CONFIDENT: Colour = (140, 90, 255)  # tint of a cell of the grid with a high confidence
+RESPONSIBLE: Colour = (255, 60, 200)  # edge of a cell that holds an object's centre
 
 DOUBTED: Colour = (200, 30, 30)  # a box that `check` warns of
 OUTSIDE: Colour = (128, 128, 128)  # beyond an image's edge

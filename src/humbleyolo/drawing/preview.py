@@ -6,13 +6,14 @@ from pathlib import Path
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
-from humbleyolo.drawing.contact_sheet import contact_sheet
+from humbleyolo.drawing.contact_sheet import contact_sheet, one_size
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.storage.array_types import Floats, Ints, Ints32, Uint8s
 
 _IMAGES, _COLUMNS = 24, 6
-_PX = 210  # about the longer side of an image
+_PX = 210  # about the longer side of a small image, enlarged
+_MOST_PX = 300  # longer side of a large one: a row of them fits a screen
 _CHANGED_COLUMNS, _CHANGED_PX = 4, 256  # of images as training changes them: 1,134 pixels in all
 
 
@@ -21,12 +22,12 @@ def write_preview(path: Path, archive: Archive) -> None:
     pictures, captions = [], []
     for record in archive.images(0, _IMAGES):
         pixels = decode_rgb(record.image_bytes, record.file_name)
-        pixels, boxes = shrink(pixels, ltwh_to_xyxy(record.boxes_ltwh), 2 * _PX)
+        pixels, boxes = shrink(pixels, ltwh_to_xyxy(record.boxes_ltwh), _MOST_PX)
         scale = max(round(_PX / max(pixels.shape[:2])), 1)
         pictures.append(draw_boxes(pixels, boxes, record.labels, archive.categories, scale=scale))
         captions.append(record.file_name)
     title = f"{archive.path.name}: the first {len(pictures)} of {len(archive)} images"
-    save_png(contact_sheet(pictures, columns=_COLUMNS, captions=captions, title=title), path)
+    save_png(contact_sheet(one_size(pictures), columns=_COLUMNS, captions=captions, title=title), path)
 
 
 def write_changed(

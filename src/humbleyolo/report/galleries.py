@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL.Image import Image
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import shrink
+from humbleyolo.drawing.canvas import MARGIN_X, shrink
 from humbleyolo.drawing.cells_on_image import draw_cells
-from humbleyolo.drawing.contact_sheet import contact_sheet, heading, side_by_side, stack
+from humbleyolo.drawing.contact_sheet import contact_sheet, heading, one_size, side_by_side, stack
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
@@ -30,6 +31,8 @@ from humbleyolo.report.gallery_examples import (
 from humbleyolo.report.page_contents import Report
 
 _LONGEST_PX = 640  # of one picture; larger images are drawn smaller
+_ROW_PX = 1920  # of the pictures side by side, so that a row is legible on a screen
+_LEAST_PX = 160  # of one picture, however many are side by side
 _MOST_PIXELS = 100_000_000  # of a gallery's pictures together, so that viewers open it
 
 
@@ -78,10 +81,12 @@ def truth_and_predictions(
     """Draw each example twice, side by side: its ground truth, and its detections with their confidence.
 
     The grid is drawn faintly over each image, through its letterbox. `scale` enlarges pictures, but none beyond 640
-    pixels, nor the gallery beyond 100 million.
+    pixels, nor a row of them beyond the width of a screen, nor the gallery beyond 100 million.
     """
-    longest_px = _longest_px(2 * len(examples))
-    pairs = [_pair(one, f"predictions ({len(one.labels)})", names, grid, scale, longest_px) for one in examples]
+    longest_px = _longest_px(2 * len(examples), 2 * columns)
+    pairs = _join(
+        [_pair(one, f"predictions ({len(one.labels)})", names, grid, scale, longest_px) for one in examples]
+    )
     shown = {int(label) for example in examples for label in (*example.truth_labels, *example.labels)}
     legend = [(names[label], class_colour(label)) for label in sorted(shown)]
     captions = [example.caption for example in examples]
@@ -97,12 +102,14 @@ def worst_mistakes(
     `threshold` is the confidence at which they are mistakes.
     """
     judged = "no threshold" if threshold is None else f"confidence {threshold:.3f} or more"
-    longest_px = _longest_px(2 * sum(len(kind.examples) for kind in kinds))
+    every = [one for kind in kinds for one in kind.examples]
+    longest_px = _longest_px(2 * len(every), 2 * columns)
+    words = ["missed" if one.scores is None else "the mistake" for one in every]
+    drawn = iter(_join([_pair(*one, names, grid, scale, longest_px) for one in zip(every, words, strict=True)]))
     sheets = []
     for title, examples in kinds:
         if examples:
-            words = ["missed" if one.scores is None else "the mistake" for one in examples]
-            pairs = [_pair(*one, names, grid, scale, longest_px) for one in zip(examples, words, strict=True)]
+            pairs = list(islice(drawn, len(examples)))
             captions = [one.caption for one in examples]
             sheets.append(contact_sheet(pairs, columns=columns, captions=captions, subtitle=title))
     width = max((sheet.width for sheet in sheets), default=_LONGEST_PX)
@@ -116,9 +123,9 @@ def cells_and_confidence(cells: Sequence[Cells], names: Sequence[str], *, column
 
     See `truth_and_predictions`.
     """
-    longest_px = _longest_px(3 * len(cells))
+    longest_px = _longest_px(3 * len(cells), 3 * columns)
     return contact_sheet(
-        [_triple(one, names, scale, longest_px) for one in cells],
+        _join([_triple(one, names, scale, longest_px) for one in cells]),
         columns=columns,
         captions=[one.example.caption for one in cells],
         title="How the network thinks: how sure each cell is that it holds the centre of an object",
@@ -127,9 +134,16 @@ def cells_and_confidence(cells: Sequence[Cells], names: Sequence[str], *, column
     )
 
 
-def _longest_px(pictures: int) -> int:
-    """Return the longest side of so many pictures that a gallery of them can be opened."""
-    return min(_LONGEST_PX, math.isqrt(_MOST_PIXELS // max(pictures, 1)))
+def _longest_px(pictures: int, in_a_row: int) -> int:
+    """Return the longest side of so many pictures that a gallery of them can be opened, and a row seen as a whole."""
+    fitting = max(_ROW_PX // in_a_row - 2 * MARGIN_X, _LEAST_PX)
+    return min(_LONGEST_PX, fitting, math.isqrt(_MOST_PIXELS // max(pictures, 1)))
+
+
+def _join(panels: Sequence[tuple[list[Image], list[str]]]) -> list[Image]:
+    """Join each entry's panels side by side under their headings; all panels get one size."""
+    tiles = iter(one_size([one for drawn, _ in panels for one in drawn]))
+    return [side_by_side(list(islice(tiles, len(headings))), headings) for _, headings in panels]
 
 
 def _shrink(example: Example, longest_px: int, scale: int) -> tuple[Example, int]:
@@ -141,12 +155,12 @@ def _shrink(example: Example, longest_px: int, scale: int) -> tuple[Example, int
     return example._replace(image=image, truth_boxes=truths, boxes=found), fitting
 
 
-def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> Image:
+def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> tuple[list[Image], list[str]]:
     one, fitting = _shrink(cells.example, longest_px, scale)
     rows, cols = cells.confidence.shape
     draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=(rows, cols))
     centres = (one.truth_boxes[:, :2] + one.truth_boxes[:, 2:]) / 2
-    return side_by_side(
+    return (
         [
             draw(one.truth_boxes, one.truth_labels),
             draw_cells(one.image, cells.confidence, cells.responsible, centres, scale=fitting),
@@ -158,14 +172,14 @@ def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> 
 
 def _pair(
     example: Example, heading_right: str, names: Sequence[str], grid: Grid, scale: int, longest_px: int
-) -> Image:
+) -> tuple[list[Image], list[str]]:
     one, fitting = _shrink(example, longest_px, scale)
     height, width = example.image.shape[:2]
     extent = Letterbox(height, width, grid.height, grid.width).extent
     extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
     cells = (grid.rows, grid.cols)
     draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=cells, grid_extent=extent.tolist())
-    return side_by_side(
+    return (
         [draw(one.truth_boxes, one.truth_labels), draw(one.boxes, one.labels, scores=one.scores)],
         [f"truth ({len(one.truth_labels)})", heading_right],
     )
