@@ -70,7 +70,7 @@ def test_every_import_in_a_document_s_code_exists(name):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("humbleyolo"):
                 source = Path(importlib.util.find_spec(node.module).origin).read_text(encoding="utf-8")
                 for alias in node.names:
-                    defined = rf"^(?:def|class) {alias.name}\b|^{alias.name} =|^    \"{alias.name}\": "
+                    defined = rf"^(?:def|class) {alias.name}\b|^{alias.name}(?:: \w+)? =|^    \"{alias.name}\": "
                     assert re.search(defined, source, re.MULTILINE), f"{node.module}.{alias.name}"
 
 
@@ -91,8 +91,8 @@ def test_every_document_is_reached_from_the_readme():
 
 
 def sentences(text):
-    """Yield the sentences of prose and of tables' cells; code blocks are no prose."""
-    text = re.sub(r"^```.*?^```$", "\n", text, flags=re.MULTILINE | re.DOTALL)
+    """Yield the sentences of prose and of tables' cells; code blocks and formulas are no prose."""
+    text = re.sub(r"^```.*?^```$|^\$\$.*?\$\$$", "\n", text, flags=re.MULTILINE | re.DOTALL)
     paragraph = []
     for line in [*text.splitlines(), ""]:
         apart = not line.strip() or line.startswith(("|", "#", "    ", "<", "!"))
@@ -108,7 +108,7 @@ def sentences(text):
 
 def words(sentence):
     """Count the words outside code spans, addresses and the targets of links."""
-    prose = re.sub(r"``?[^`]+``?|https?://\S+|\]\([^)]*\)|<[^>]*>", "", sentence)
+    prose = re.sub(r"``?[^`]+``?|\$[^$]+\$|https?://\S+|\]\([^)]*\)|<[^>]*>", "", sentence)
     return len(re.findall(r"[^\W\d_][\w'-]*", prose))
 
 

@@ -1,50 +1,101 @@
-"""The tutorial runs from top to bottom and prints what it says it does."""
+"""The tutorial up to its training runs twice in one session; the build of the site runs all of it, and compares."""
 
-import contextlib
-import io
 import re
+import runpy
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from repository import ROOT
 
-PAGES = ROOT / "docs/tutorial.md"
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+NOTEBOOKS = runpy.run_path(str(ROOT / "docs/notebooks.py"))
+SMALL = """# Title
+
+```python
+print(1 + 1)
+```
+
+```text
+2
+```
+
+Prose.
+
+```python
+picture(0.25)
+```
+
+```text about
+near 0.3
+```
+
+![A picture](tutorial/small.png)
+"""
 
 
-def snippets() -> list[tuple[str, str | None]]:
-    """Return each snippet with the output that stands behind it, if any does."""
-    blocks = BLOCK.findall(PAGES.read_text(encoding="utf-8"))
-    found: list[tuple[str, str | None]] = []
-    for kind, text in blocks:
-        if kind == "python":
-            found.append((text, None))
-        else:
-            assert found[-1][1] is None
-            found[-1] = (found[-1][0], text)
-    return found
+def made(*outputs: tuple[str, bytes]) -> list[object]:
+    return [NOTEBOOKS["Outcome"](*output) for output in outputs]
+
+
+def test_a_page_becomes_a_notebook_without_what_the_run_makes(tmp_path: Path) -> None:
+    notebook = NOTEBOOKS["as_notebook"](SMALL, "small", tmp_path)
+    assert notebook.count("```{code-cell} ipython3\n") == 3  # the first goes to the folder
+    assert f"%cd -q {tmp_path}" in notebook
+    assert "Prose." in notebook
+    assert 'href="small.ipynb"' in notebook
+    assert 'alt: "A picture"' in notebook
+    assert "```text" not in notebook
+    assert "small.png" not in notebook
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wrong"),
+    [
+        ([("2\n", b""), ("near 0.71\n", b"png")], []),  # only the words count
+        ([("3\n", b""), ("near 0.3\n", b"png")], ["line 3"]),
+        ([("2\n", b""), ("far 0.3\n", b"png")], ["line 13"]),
+        ([("2\n", b""), ("near 0.3\n", b"")], ["line 13"]),
+        ([("2\n", b"png"), ("near 0.3\n", b"png")], ["line 3"]),
+        ([("2\n", b"")], ["2 blocks, but 1 ran"]),
+    ],
+)
+def test_what_a_page_shows_is_compared_with_what_it_makes(outputs: list[tuple[str, bytes]], wrong: list[str]) -> None:
+    assert [line.split(":")[0] for line in NOTEBOOKS["differences"](SMALL, made(*outputs))] == wrong
+
+
+def test_a_recorded_page_shows_what_it_makes(tmp_path: Path) -> None:
+    (tmp_path / "tutorial").mkdir()
+    outputs = made(("3\n", b""), ("far 0.7\n", b"png"))
+    page = NOTEBOOKS["record"](SMALL, outputs, tmp_path)
+    assert not list(NOTEBOOKS["differences"](page, outputs))
+    assert (tmp_path / "tutorial/small.png").read_bytes() == b"png"
+    assert NOTEBOOKS["record"](page, outputs, tmp_path) == page
+
+
+def test_every_output_stands_behind_a_block() -> None:
+    blocks = [match[0] for match in NOTEBOOKS["_CODE"].finditer(PAGE)]
+    for kind in (r"^```python$", r"^```text", r"\]\(tutorial/"):
+        assert len(re.findall(kind, PAGE, re.MULTILINE)) == sum(
+            len(re.findall(kind, block, re.MULTILINE)) for block in blocks
+        )
+
+
+def test_every_picture_is_shown() -> None:
+    shown = set(re.findall(r"\]\(tutorial/([\w-]+\.png)\)", PAGE))
+    assert shown == {path.name for path in (ROOT / "docs/tutorial").iterdir()}
 
 
 @pytest.mark.slow
-def test_every_snippet_runs_and_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_runs_twice_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
     shutil.copytree(ROOT / "data/fonts", tmp_path / "data/fonts")
+    before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
+    until_training = PAGE[: PAGE.index("## 9. Training")]
+    blocks = re.findall(r"^```python\n(.*?)^```$", until_training, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 12
     names: dict[str, object] = {}
-    for number, (code, expected) in enumerate(snippets(), 1):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"snippet {number}", "exec"), names)
-        assert printed.getvalue() == (expected or ""), f"snippet {number} prints\n{printed.getvalue()}"
-    with Image.open("picture.png") as drawn, Image.open(ROOT / "docs/tutorial/picture.png") as shown:
-        np.testing.assert_array_equal(np.asarray(drawn), np.asarray(shown))
-
-
-def test_its_pictures_and_links_are_there() -> None:
-    targets = re.findall(r"\]\(([^)]+)\)", PAGES.read_text(encoding="utf-8"))
-    assert len(targets) >= 4
-    for target in targets:
-        assert (PAGES.parent / target).is_file(), target
+    for code in [*blocks, *blocks]:
+        exec(compile(code, "docs/tutorial.md", "exec"), names)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,73 @@
+"""The site: uv run --group docs sphinx-build -W docs site/html.
+
+With `-D record=1`, the pages that run get what they print and draw written into them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.writers.html5 import HTML5Translator
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent / "src")]
+
+import notebooks  # noqa: E402
+
+project = "humbleyolo"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["**/.*"]
+html_theme = "furo"
+html_title = project
+html_copy_source = False
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_timeout = 1200
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+EXECUTED = ["tutorial"]
+
+
+def run_pages(_app: Sphinx, name: str, source: list[str]) -> None:
+    """Make notebooks of the pages that run, and have links to README lead to the first page."""
+    if name in EXECUTED:
+        source[0] = notebooks.as_notebook(source[0], name, DOCS.parent)
+    source[0] = source[0].replace("](../README.md)", "](index.rst)")
+
+
+def compare_pages(app: Sphinx, error: Exception | None) -> None:
+    """Compare what the pages made with what they show, or record it."""
+    for name in [] if error else EXECUTED:
+        page, out = DOCS / f"{name}.md", Path(app.outdir)
+        ran = json.loads((out.parent / f"jupyter_execute/{name}.ipynb").read_text(encoding="utf-8"))
+        notebook = notebooks.without_folder(ran)
+        (out / f"{name}.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+        text, made = page.read_text(encoding="utf-8"), notebooks.outcomes(notebook)
+        if app.config.record:
+            page.write_text(notebooks.record(text, made, DOCS), encoding="utf-8")
+        elif found := list(notebooks.differences(text, made)):
+            raise ExtensionError(f"{page}:\n" + "\n".join(found) + "\nfix: see them, then build with -D record=1")
+
+
+def write_formula(writer: HTML5Translator, node: nodes.Element) -> None:
+    """Write a formula as MathML, which browsers show without a program from elsewhere."""
+    block = isinstance(node, nodes.math_block)
+    formula = tex2mathml(node.astext(), as_block=block)
+    writer.body.append(f"<div>{formula}</div>" if block else formula)
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the above."""
+    app.add_config_value("record", False, "", bool)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
+    app.connect("source-read", run_pages)
+    app.connect("build-finished", compare_pages)
