@@ -67,7 +67,7 @@ def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:
         assert not re.findall(r"(?:https?:)?//[\w.-]+\.\w", response.get_data(as_text=True))
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert client.get("/").content_type == "text/html; charset=utf-8"
-    assert {path.name for path in resources.files("humbleyolo.serve").iterdir()} >= {"page.js", "page.css"}
+    assert {path.name for path in resources.files("humbleyolo.detection").iterdir()} >= {"page.js", "page.css"}
 
 
 @pytest.mark.parametrize("data", [b"", b"text", picture()[:90], b"P6 1 1 255 abc", b"GIF89a"])

@@ -1,4 +1,4 @@
-"""`humbleyolo export --to FORMAT`: write the model as SavedModel, LiteRT, ONNX or Keras, and compare the two.
+"""`humbleyolo export --to FORMAT`: write the model in another format, and compare the two.
 
 Examples:
   humbleyolo export --to onnx
@@ -8,7 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
-_SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
+_SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,12 +29,13 @@ from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.atomic import cannot_write, make_folder
 
 Precision = Literal["float32", "float16", "int8"]
-SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras"}
+SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 # Packages of a target, as they are imported and as they are installed; the extra has the target's name.
 _NEEDS = {
     "litert": (("ai_edge_litert", "ai-edge-litert"),),
     "onnx": (("tf2onnx", "tf2onnx"), ("onnxruntime", "onnxruntime")),
 }
+_NEEDS["html"] = _NEEDS["onnx"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _check(output: Path, settings: Settings) -> None:
         raise UserError(f"threads is {settings.threads}; it must be 1 or more")
     for module, package in _NEEDS.get(settings.to, ()):
         if importlib.util.find_spec(module) is None:
-            raise runtime_missing(output, package, settings.to)
+            raise runtime_missing(output, package, "litert" if settings.to == "litert" else "onnx")
 
 
 @contextmanager

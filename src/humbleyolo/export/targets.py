@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.detection.backends.metadata import METADATA, OUTPUTS, Metadata, runtime_missing, zip_of_metadata
+from humbleyolo.export.model_page import html_page
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
@@ -53,6 +54,16 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | N
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA, metadata.model_dump_json()
     path.write_bytes(proto.SerializeToString())
+
+
+def write_html(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
+    """Write a page that holds the ONNX export and its runtime.
+
+    Raises:
+        UserError: If the converter is not installed.
+    """
+    write_onnx(model, metadata, path, None)
+    path.write_text(html_page(path.read_bytes(), metadata), encoding="utf-8", newline="\n")
 
 
 def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration: Uint8s | None) -> None:
@@ -127,7 +138,8 @@ def _function(model: keras.Model) -> Any:
 
 Write = Callable[[keras.Model, Metadata, Path, Uint8s | None], None]
 WRITE: dict[str, Write] = {
-    "savedmodel": write_savedmodel, "keras": write_keras, "onnx": write_onnx, "litert": write_litert
+    "savedmodel": write_savedmodel, "keras": write_keras, "onnx": write_onnx, "litert": write_litert,
+    "html": write_html,
 }  # fmt: skip
 
 

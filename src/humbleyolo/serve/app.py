@@ -32,7 +32,7 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
     app.before_request(_refuse_other_sites)
     app.after_request(_guard)
-    files = {name: (resources.files(__package__) / name).read_text("utf-8") for name in _FILES}
+    files = {name: (resources.files("humbleyolo.detection") / name).read_text("utf-8") for name in _FILES}
     files["page.css"] = css_properties() + files["page.css"]
 
     @app.get("/")

@@ -17,7 +17,15 @@ from humbleyolo.storage.array_types import Uint8s
 
 def open_onnx(path: Path, threads: int | None) -> ExportedModel:
     """Open an `.onnx` file; see `open_exported`."""
-    data = read_file(path)
+    return run_onnx(read_file(path), path, threads)
+
+
+def run_onnx(data: bytes, path: Path, threads: int | None) -> ExportedModel:
+    """Open the content of an ONNX file that lies at or in `path`.
+
+    Raises:
+        UserError: If it is damaged, is no export, or onnxruntime is not installed.
+    """
     try:
         import onnxruntime
     except ImportError:

@@ -10,7 +10,7 @@ from humbleyolo.errors import UserError
 
 _KINDS = (
     "a folder that `train` wrote (with model.json), or what `humbleyolo export` wrote: a folder with "
-    "saved_model.pb, or a file .tflite, .onnx or .keras"
+    "saved_model.pb, or a file .tflite, .onnx, .keras or .html"
 )
 _SAVEDMODEL = "saved_model.pb"  # in its folder
 
@@ -20,7 +20,7 @@ def is_model(model: str) -> bool:
     from humbleyolo.detection.model_from_url import is_remote
 
     path = Path(model)
-    exported = path.suffix in (".tflite", ".onnx", ".keras")
+    exported = path.suffix in (".tflite", ".onnx", ".keras", ".html")
     return exported or is_remote(model) or any((path / file).is_file() for file in ("model.json", _SAVEDMODEL))
 
 
@@ -76,6 +76,10 @@ def open_exported(path: Path, threads: int | None = None) -> ExportedModel:
         from humbleyolo.detection.backends.onnx import open_onnx
 
         return open_onnx(path, threads)
+    if path.suffix == ".html":
+        from humbleyolo.detection.backends.page_file import open_html
+
+        return open_html(path, threads)
     if path.suffix == ".keras":
         from humbleyolo.detection.backends.keras_file import open_keras
 

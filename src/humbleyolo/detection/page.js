@@ -2,6 +2,17 @@
 
 const SHOWN_PX = 512; // the longer side of what is shown, at least
 
+// The answers come from `humbleyolo serve`, or from a model in the page itself (`humbleyolo export --to html`).
+const source = globalThis.humbleyolo ?? {
+  silent: "The server does not answer; is `humbleyolo serve` still running?",
+  facts: async () => (await fetch("model")).json(),
+  detect: async (body) => {
+    const response = await fetch("detect", { method: "POST", body });
+    const told = await response.json();
+    return response.ok ? told : { error: told.error };
+  },
+};
+
 const find = (id) => document.getElementById(id);
 const canvas = find("canvas");
 const brush = canvas.getContext("2d");
@@ -69,6 +80,7 @@ function show() {
 
 function showGrid(scale) {
   const [left, top, right, bottom] = answer.grid.extent.map((value) => value * scale);
+  showConfidence(left, top, (right - left) / answer.grid.cols, (bottom - top) / answer.grid.rows);
   brush.strokeStyle = "rgba(128, 128, 128, 0.8)";
   brush.lineWidth = 1;
   brush.setLineDash([4, 4]);
@@ -85,6 +97,18 @@ function showGrid(scale) {
   }
   brush.stroke();
   brush.setLineDash([]);
+}
+
+function showConfidence(left, top, wide, high) {
+  for (const [cell, value] of (answer.grid.confidence ?? []).entries()) {
+    const x = left + (cell % answer.grid.cols) * wide, y = top + Math.floor(cell / answer.grid.cols) * high;
+    brush.fillStyle = `rgba(230, 159, 0, ${0.5 * value})`;
+    brush.fillRect(x, y, wide, high);
+    if (wide < 40) continue; // no room for the number
+    brush.fillStyle = "#fff";
+    brush.font = "12px system-ui, sans-serif";
+    brush.fillText(value.toFixed(2), x + 4, y + 14);
+  }
 }
 
 function showBox(one, scale) {
@@ -108,10 +132,9 @@ async function ask(body) {
   const number = ++asked;
   say("Looking …");
   try {
-    const response = await fetch("detect", { method: "POST", body });
-    const told = await response.json();
+    const told = await source.detect(body, picture);
     if (number !== asked) return false;
-    if (!response.ok) {
+    if (told.error) {
       say(told.error, true);
       return false;
     }
@@ -120,7 +143,7 @@ async function ask(body) {
     show();
     return true;
   } catch (error) {
-    if (number === asked) say("The server does not answer; is `humbleyolo serve` still running?", true);
+    if (number === asked) say(source.silent, true);
     return false;
   }
 }
@@ -199,9 +222,9 @@ function release() {
 
 async function start() {
   try {
-    model = await (await fetch("model")).json();
+    model = await source.facts();
   } catch (error) {
-    say("The server does not answer; is `humbleyolo serve` still running?", true);
+    say(source.silent, true);
     return;
   }
   find("model").textContent = `Finds ${model.names.join(", ")} on ${model.width} x ${model.height} pixels`;
