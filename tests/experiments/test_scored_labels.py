@@ -1,6 +1,7 @@
 """Labels as detections are scored against."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,19 @@ from PIL import Image
 from scoring_cases import table_of_truths
 
 NAMES = ["chat", "rat"]
-TRUTHS = table_of_truths(
-    3, [(0, [32.02, 20.57, 32, 32], 0, False), (0, [1, 2, 30, 40], 1, True), (2, [5, 6, 70, 80], 1, False)]
+TRUTHS = replace(
+    table_of_truths(
+        3, [(0, [32.02, 20.57, 32, 32], 0, False), (0, [1, 2, 30, 40], 1, True), (2, [5, 6, 70, 80], 1, False)]
+    ),
+    difficult=np.array([False, False, True]),
+    areas=np.array([np.nan, 700.25, 900]),
 )
 
 
 def test_boxes_are_those_of_the_file_to_the_last_digit(tmp_path: Path) -> None:
     assert (32.02 + 32) - 32.02 > 32  # so that an area of 32 x 32 would not be small
     with labels_in(write_coco(tmp_path / "labels", TRUTHS, NAMES)) as labels:
-        for column in ("images", "labels", "crowd", "boxes_ltwh"):
+        for column in ("images", "labels", "crowd", "difficult", "areas", "boxes_ltwh"):
             assert np.array_equal(getattr(labels.truths, column), getattr(TRUTHS, column)), column
     assert labels.names == tuple(map(name_of, range(3)))
     assert labels.ids.images == {image_id_of(image): image for image in range(3)}

@@ -48,6 +48,7 @@ def numbers(found: dict[str, object]) -> list[float | None]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_form_of_the_same_detections_has_the_numbers_of_pycocotools(seed: int, tmp_path: Path) -> None:
     truths, detections, names = random_case(seed)
+    truths = replace(truths, areas=truths.areas * np.random.default_rng(seed).uniform(0, 1, len(truths)))  # of masks
     folder = write_coco(tmp_path / "labels", truths, names)
     expected = pycocotools_scores(truths, detections, len(names))
     order = np.random.default_rng(seed).permutation(len(detections))
@@ -110,6 +111,7 @@ def test_low_scores_that_were_left_out_are_told(tmp_path: Path) -> None:
 
 def test_a_result_is_read_back_as_the_run_that_was_measured(tmp_path: Path) -> None:
     truths, detections, names = case()
+    truths = replace(truths, areas=truths.areas / 3, difficult=np.arange(len(truths)) % 3 == 0)
     one = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", detections))
     (tmp_path / "out").mkdir()
     write_result(tmp_path / "out", one)
@@ -117,7 +119,7 @@ def test_a_result_is_read_back_as_the_run_that_was_measured(tmp_path: Path) -> N
     assert run.categories == tuple(names)
     assert run.file_names == tuple(map(name_of, range(truths.image_count)))
     assert run.threshold == one.found.metrics["threshold"]
-    for column in ("images", "labels", "crowd", "boxes_ltwh"):
+    for column in ("images", "labels", "crowd", "difficult", "areas", "boxes_ltwh"):
         assert np.array_equal(getattr(run.truths, column), getattr(one.labels.truths, column))
     assert json.loads((tmp_path / "out/metrics.json").read_text())["ap"] == one.found.metrics["ap"]
     (tmp_path / "out/labels.json").write_text('{"images": [], "categories": [], "annotations": [{}]}')

@@ -49,10 +49,10 @@ def write_coco(folder: Path, truths: TruthTable, names: Sequence[str], split: st
         "categories": [{"id": category_id_of(label), "name": name} for label, name in enumerate(names)],
         "annotations": [
             {"id": number, "image_id": image_id_of(image), "category_id": category_id_of(label), "bbox": box,
-             "iscrowd": int(crowd), "area": box[2] * box[3]}
-            for number, (image, label, crowd, box) in enumerate(
-                zip(truths.images.tolist(), truths.labels.tolist(), truths.crowd.tolist(), truths.boxes_ltwh.tolist(),
-                    strict=True), 1)
+             "iscrowd": int(crowd), "area": area, "attributes": {"difficult": difficult}}
+            for number, (image, label, crowd, difficult, area, box) in enumerate(
+                zip(*(getattr(truths, name).tolist() for name in
+                      ("images", "labels", "crowd", "difficult", "areas", "boxes_ltwh")), strict=True), 1)
         ],
     }  # fmt: skip
     (folder / f"annotations{split}.json").write_text(json.dumps(content))

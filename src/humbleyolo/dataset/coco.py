@@ -89,12 +89,13 @@ class CocoWriter:
         for box, label, more in zip(boxes, labels, fields or repeat(None), strict=False):
             self._annotation_count += 1
             left, top, width, height = map(float, box)
-            rest = b'"iscrowd":0' if more is None else to_json({"iscrowd": 0, **more})[1:-1]
+            known = {"area": width * height, "iscrowd": 0, **(more or {})}
+            rest = b'"area":%r,"iscrowd":0' % known["area"] if not more else to_json(known)[1:-1]
             self._annotations.write(
-                b'%s{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%r,%r,%r,%r],"area":%r,%s}'
+                b'%s{"id":%d,"image_id":%d,"category_id":%d,"bbox":[%r,%r,%r,%r],%s}'
                 % (
                     b",\n" if self._annotation_count > 1 else b"\n", self._annotation_count, self._image_count,
-                    label + 1, left, top, width, height, width * height, rest,
+                    label + 1, left, top, width, height, rest,
                 )
             )  # fmt: skip
 

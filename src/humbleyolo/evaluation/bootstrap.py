@@ -22,7 +22,7 @@ from humbleyolo.metrics.coco import AREA_RANGES, IOUS
 from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match, match_at_each
 from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
-from humbleyolo.metrics.voc import voc_right
+from humbleyolo.metrics.voc import voc_positives, voc_right
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 
@@ -70,9 +70,10 @@ class Weighable:
         self._of_class = [np.flatnonzero(labels == label) for label in range(class_count)]
         right, ignored = match_at_each(truths, detections, class_count, IOUS, AREA_RANGES)
         self._right, self._ignored = right[..., order], ignored[..., order]  # (A, T, D)
-        self._voc_right = voc_right(detections, nearest, voc_iou)[order]
+        self._voc_right, self._voc_counted = (rows[order] for rows in voc_right(truths, detections, nearest, voc_iou))
         self._rank = _ranks(self._images, labels)
-        self._voc_truths = [_images_of(truths, label, (-np.inf, np.inf)) for label in range(class_count)]
+        wanted = voc_positives(truths)
+        self._voc_truths = [truths.images[wanted & (truths.labels == label)] for label in range(class_count)]
         self._truths = [
             [_images_of(truths, label, limits) for limits in AREA_RANGES.values()] for label in range(class_count)
         ]
@@ -147,7 +148,7 @@ class Weighable:
             own = weights[:, self._images[rows]]  # (W, d)
             if len(self._voc_truths[label]):
                 positives = weights[:, self._voc_truths[label]].sum(axis=1)
-                curve = Curve(self._voc_right[rows], own, positives)
+                curve = Curve(self._voc_right[rows], np.where(self._voc_counted[rows], own, 0), positives)
                 voc[label], voc11[label] = curve.area(), curve.mean_at(VOC_RECALLS)
             for area in range(areas):
                 if not len(self._truths[label][area]):
@@ -244,8 +245,8 @@ def _ranks(images: Ints, labels: Ints) -> Ints:
 
 def _images_of(truths: TruthTable, label: int, limits: tuple[float, float]) -> Ints:
     """Return the image of each ground truth of a class whose area is within limits, crowds left out."""
-    area = truths.boxes_ltwh[:, 2] * truths.boxes_ltwh[:, 3]
-    wanted = ~truths.crowd & (truths.labels == label) & (area >= limits[0]) & (area <= limits[1])
+    inside = (truths.areas >= limits[0]) & (truths.areas <= limits[1])
+    wanted = ~truths.crowd & (truths.labels == label) & inside
     images: Ints = truths.images[wanted]
     return images
 

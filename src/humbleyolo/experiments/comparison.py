@@ -14,7 +14,7 @@ COMPARED = (
     "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
     "calibration_error_right",
 )  # fmt: skip
-_TRUTHS = ("images", "labels", "crowd")  # columns that runs must share, beside the boxes
+_TRUTHS = ("images", "labels", "crowd", "difficult")  # columns that runs must share, beside the boxes
 _SAME_PX = 1e-6  # between equal boxes of two files
 
 

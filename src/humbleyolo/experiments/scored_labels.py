@@ -23,6 +23,7 @@ from humbleyolo.labels.write_dataset import short_names
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.storage.atomic import atomic_write
 
+_FLAGS = ("crowd", "difficult")  # that scores depend on
 _DIGITS = 9  # of a pixel: left + width - left is width again, to the digits that labels have
 
 
@@ -118,7 +119,11 @@ class ScoredLabels:
             coco = CocoWriter(self.classes, {"description": "humbleyolo score"}, file, annotations)
             for number, image in enumerate(self.items):
                 own = self._rows_of(number)
-                fields = [flag_fields(frozenset({"crowd"} if crowd else ())) for crowd in truths.crowd[own]]
+                flags = zip(truths.crowd[own].tolist(), truths.difficult[own].tolist(), strict=True)
+                fields = [
+                    flag_fields(frozenset(name for name, on in zip(_FLAGS, some, strict=True) if on)) | {"area": area}
+                    for some, area in zip(flags, truths.areas[own].tolist(), strict=True)
+                ]
                 boxes, labels = truths.boxes_ltwh[own].tolist(), truths.labels[own].tolist()
                 coco.add(self.names[number], boxes, labels, fields, height=image.height, width=image.width)
             coco.end()
@@ -148,7 +153,8 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         (
             np.round(image.boxes_ltwh, _DIGITS),
             [label_of[name] for name in image.labels],
-            ["crowd" in flags for flags in image.flags],
+            *([flag in flags for flags in image.flags] for flag in _FLAGS),
+            image.areas or [np.nan] * len(image.labels),
         )
         for image in images
     )

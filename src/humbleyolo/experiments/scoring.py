@@ -155,6 +155,8 @@ def read_result(folder: Path) -> Run:
             np.array([one["bbox"] for one in objects], np.float64).reshape(-1, 4),
             np.array([one["category_id"] - 1 for one in objects], np.int64),
             np.array([one["iscrowd"] for one in objects], np.bool_),
+            np.array([one.get("attributes", {}).get("difficult", False) for one in objects], np.bool_),
+            np.array([one["area"] for one in objects], np.float64),
         )
         truths.check_labels(len(classes))
     except (OSError, ValueError, KeyError, TypeError) as error:

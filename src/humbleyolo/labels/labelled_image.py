@@ -1,5 +1,6 @@
 """Images and their boxes: as label files say (`Unchecked...`), and after every check (`Labelled...`)."""
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,12 +53,14 @@ class UncheckedBox:
         label: Class name.
         corners: Pixels, or fractions of the image if the image is `relative`.
         flags: Some of `FLAGS`.
+        area: Square pixels of the object itself, as COCO's `area`; NaN if the labels do not say.
     """
 
     where: str
     label: str
     corners: Corners
     flags: frozenset[str] = frozenset()
+    area: float = math.nan
 
 
 class Losing:
@@ -147,6 +150,7 @@ class LabelledImage:
         splits: Lists of the source that hold the image.
         group: Name of the images that stay together, if the source says.
         info: Facts about the image file.
+        areas: (M,) square pixels of the objects themselves, NaN where labels do not say; empty if they never do.
     """
 
     label_file: str
@@ -160,6 +164,7 @@ class LabelledImage:
     splits: tuple[str, ...]
     group: str | None
     info: ImageInfo
+    areas: tuple[float, ...] = ()
 
     @property
     def boxes_ltwh(self) -> Floats:

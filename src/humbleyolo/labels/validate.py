@@ -1,6 +1,7 @@
 """The rules that hold for every format: from the content of label files to images that can be trained on."""
 
 import difflib
+import math
 import os
 import posixpath
 from collections import Counter
@@ -211,6 +212,9 @@ def _checked(
         splits=image.splits,
         group=image.group,
         info=info,
+        areas=()
+        if all(math.isnan(box.area) for box, _ in kept.values())
+        else tuple(box.area for box, _ in kept.values()),
     )
 
 

@@ -81,6 +81,7 @@ def evaluator(
         truths.boxes_ltwh[rows],
         ids=np.arange(1, len(rows) + 1),
         iscrowd=truths.crowd[rows].astype(np.int64),
+        area=truths.areas[rows],
     )
     best_first = detections.take(detections.order())
     found = known.load_res(

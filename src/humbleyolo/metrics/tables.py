@@ -6,7 +6,7 @@ Images and classes are indices from 0. Boxes are `ltwh`: left, top, width, heigh
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, ClassVar, Self
@@ -25,6 +25,8 @@ _KINDS: dict[str, tuple[type[Any], tuple[int, ...]]] = {  # of each column: type
     "boxes_ltwh": (np.float64, (4,)),
     "labels": (np.int64, ()),
     "crowd": (np.bool_, ()),
+    "difficult": (np.bool_, ()),
+    "areas": (np.float64, ()),
     "scores": (np.float64, ()),
 }
 
@@ -63,7 +65,7 @@ class BoxTable:
 
     @classmethod
     def _columns(cls) -> list[str]:
-        return [field.name for field in fields(cls) if field.name != "image_count"]
+        return [one.name for one in fields(cls) if one.name != "image_count"]
 
     def _refuse(self, wrong: Any, column: str, reason: str) -> None:
         if wrong.any():
@@ -75,21 +77,19 @@ class BoxTable:
         """Join the rows of images, taken in order.
 
         Args:
-            images: Columns of each image: boxes_ltwh (M, 4), labels (M,), then crowd or scores (M,).
+            images: Columns of each image: boxes_ltwh (M, 4), labels (M,), then crowd or scores (M,), and any others.
         """
+        names = cls._columns()[1:]
         rows = [
             [
                 np.asarray(column, _KINDS[name][0]).reshape(-1, *_KINDS[name][1])
-                for name, column in zip(cls._columns()[1:], image, strict=True)
+                for name, column in zip(names, image, strict=False)
             ]
             for image in images
         ]
-        numbers = np.repeat(np.arange(len(rows), dtype=np.int64), [len(labels) for _, labels, _ in rows])
-        return cls(
-            len(rows),
-            numbers,
-            *(_join(name, [row[at] for row in rows]) for at, name in enumerate(cls._columns()[1:])),
-        )
+        numbers = np.repeat(np.arange(len(rows), dtype=np.int64), [len(row[1]) for row in rows])
+        given = names[: len(rows[0])] if rows else names[:3]
+        return cls(len(rows), numbers, *(_join(name, [row[at] for row in rows]) for at, name in enumerate(given)))
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
@@ -129,16 +129,26 @@ class TruthTable(BoxTable):
 
     Attributes:
         crowd: (M,) bool. A crowd region need not be found, and detections in it are not counted.
+        difficult: (M,) bool. Pascal VOC's AP leaves such objects out; none if they are not given.
+        areas: (M,) float64 square pixels, by which COCO tells small from large: the labels' own; the box's where it
+            is NaN or not given.
 
     Raises:
         ValueError: Also if a box has no area.
     """
 
     crowd: Bools
+    difficult: Bools = field(default_factory=lambda: np.zeros(0, np.bool_))
+    areas: Floats = field(default_factory=lambda: np.zeros(0))
     _row = "ground truth"
 
     def __post_init__(self) -> None:
+        for name, absent in (("difficult", False), ("areas", np.nan)):
+            if not len(getattr(self, name)):
+                object.__setattr__(self, name, np.full(len(self.images), absent))
         super().__post_init__()
+        own = np.where(np.isnan(self.areas), self.boxes_ltwh[:, 2] * self.boxes_ltwh[:, 3], self.areas)
+        object.__setattr__(self, "areas", own)
         self._refuse((self.boxes_ltwh[:, 2:] <= 0).any(axis=1), "boxes_ltwh", "a box without area")
 
     @classmethod
@@ -149,13 +159,20 @@ class TruthTable(BoxTable):
             UserError: If the archive is damaged.
         """
         return cls.gather(
-            (image.boxes_ltwh, image.labels, [annotation.get("iscrowd", 0) for annotation in image.annotations])
+            (
+                image.boxes_ltwh,
+                image.labels,
+                [annotation.get("iscrowd", 0) for annotation in image.annotations],
+                [annotation.get("attributes", {}).get("difficult", False) for annotation in image.annotations],
+            )
             for image in archive.truths()
         )
 
     def order(self) -> Ints:
         """Return the (M,) rows sorted by image, class and box, so that their order elsewhere is no matter."""
-        return np.lexsort((*self.boxes_ltwh.T[::-1], self.crowd, self.labels, self.images)).astype(np.int64)
+        return np.lexsort(
+            (self.areas, self.difficult, *self.boxes_ltwh.T[::-1], self.crowd, self.labels, self.images)
+        ).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ own files have two decimals: a box's edge may be up to 0.01 pixels beyond the bo
 """
 
 import json
+import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ _MASK = "segmentation"
 _FIELDS = {  # that are read of each list's entries
     "images": ("id", "file_name", "height", "width"),
     "categories": ("id", "name"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "attributes", _MASK),
+    "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "area", "attributes", _MASK),
 }
 _NUMBER = (int, float)
 _OTHERS = ("captions_", "stuff_", "panoptic_", "image_info_")
@@ -182,7 +183,8 @@ class _CocoFile:
             allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
             why = f"no category has that id; there are {allowed}; correct it"
             raise BadInput("unknown-class", f"category_id {category}", why)
-        return UncheckedBox(where, names[category], self._upright(entry, where), read_flags(entry, where))
+        area = float(entry["area"]) if type(entry.get("area")) in _NUMBER else math.nan
+        return UncheckedBox(where, names[category], self._upright(entry, where), read_flags(entry, where), area)
 
     def _upright(self, entry: dict[str, Any], where: str) -> Corners:
         """Return an annotation's corners. CVAT's `bbox` of a turned box is that before the turn, by `rotation`."""
