@@ -82,7 +82,8 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.format in LABELS and done.empty:
         where = parsed.output / NOTHING_FOUND if parsed.format != "coco" else ", ".join(_some(done.empty))
         background = "labels without a box call them background; look at them before you train"
-        told.append(f"note: nothing was found on {len(done.empty)} of {counted(done.images, 'image')}; {background}: {where}")
+        of = f"{len(done.empty)} of {counted(done.images, 'image')}"
+        told.append(f"note: nothing was found on {of}; {background}: {where}")
     if done.failed:
         told.append(f"{done.failed} of {counted(len(pictures.items), 'picture')} failed; see above")
     print(*map(printable, told), sep="\n", file=sys.stderr)
