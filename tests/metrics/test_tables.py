@@ -1,5 +1,6 @@
 """Nothing that would make a score meaningless gets into a table."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 
@@ -123,3 +126,23 @@ def test_joined_tables_are_those_of_all_images_one_after_the_other() -> None:
     assert joined.image_count == 4
     for name in ("images", "boxes_ltwh", "labels", "scores"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+
+
+def test_archives_keep_crowds_and_difficult_objects(tmp_path: Path) -> None:
+    flags = [{"crowd"}, {"difficult", "occluded"}, set()]
+    with ArchiveWriter(tmp_path / "a.zip", ["cat"]) as archive:
+        fields = [flag_fields(frozenset(some)) for some in flags]
+        archive.add("a.png", b"", 20, 40, [[1, 2, 3, 4], [5, 6, 7, 8], [2, 2, 2, 2]], [0, 0, 0], fields)
+        archive.add("b.png", b"", 20, 40, [[1, 2, 3, 4]], [0])
+    with Archive(tmp_path / "a.zip") as archive:
+        truths = TruthTable.from_archive(archive)
+    assert truths.crowd.tolist() == [True, False, False, False]
+    assert truths.difficult.tolist() == [False, True, False, False]
+    assert truths.areas.tolist() == [12, 56, 4, 12]
+
+
+def test_areas_that_labels_do_not_say_are_those_of_the_boxes() -> None:
+    given = TruthTable.gather([([[1, 2, 3, 4], [5, 6, 7, 8]], [1, 0], [0, 1], [1, 0], [5.5, np.nan])])
+    assert given.areas.tolist() == [5.5, 56]
+    assert given.difficult.tolist() == [True, False]
+    assert TruthTable.join([given, given]).take(np.array([2, 0])).areas.tolist() == [5.5, 5.5]

@@ -40,6 +40,12 @@ def annotation_entry(
     return {**one, "area": box[2] * box[3], "iscrowd": 0, **(fields or {})}
 
 
+def is_difficult(annotation: Mapping[str, Any]) -> bool:
+    """Tell if an annotation is flagged as difficult, as CVAT and this project write it."""
+    attributes = annotation.get("attributes")
+    return isinstance(attributes, dict) and attributes.get("difficult") is True
+
+
 def result_entry(image_id: int, label: int, box: Sequence[float], score: float) -> dict[str, Any]:
     """Return a detection as an entry of results."""
     return dict(zip(RESULT_FIELDS, (image_id, label + 1, box, score), strict=True))

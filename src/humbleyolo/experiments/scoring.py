@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import Assessment, assess
 from humbleyolo.evaluation.next_steps import Advice
@@ -155,7 +156,7 @@ def read_result(folder: Path) -> Run:
             np.array([one["bbox"] for one in objects], np.float64).reshape(-1, 4),
             np.array([one["category_id"] - 1 for one in objects], np.int64),
             np.array([one["iscrowd"] for one in objects], np.bool_),
-            np.array([one.get("attributes", {}).get("difficult", False) for one in objects], np.bool_),
+            np.array([*map(is_difficult, objects)], np.bool_),
             np.array([one["area"] for one in objects], np.float64),
         )
         truths.check_labels(len(classes))

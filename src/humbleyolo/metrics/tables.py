@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
@@ -163,7 +164,7 @@ class TruthTable(BoxTable):
                 image.boxes_ltwh,
                 image.labels,
                 [annotation.get("iscrowd", 0) for annotation in image.annotations],
-                [annotation.get("attributes", {}).get("difficult", False) for annotation in image.annotations],
+                [*map(is_difficult, image.annotations)],
             )
             for image in archive.truths()
         )
