@@ -126,12 +126,32 @@ def mot(boxes: list[Box], label: str) -> Files:
     return {"gt/gt.txt": "".join(lines), "gt/labels.txt": f"{label}\n", "seqinfo.ini": info}
 
 
+def via_3(boxes: list[Box], label: str) -> Files:
+    return via_3_of(*({"xy": [2, *ltwh(box)], "av": {"1": "k"}} for box in boxes), label=label)
+
+
+def via_3_of(*records: dict, label: str = "cat", **parts: dict) -> Files:
+    """A project of VIA 3, whose classes are options of a menu by their ids."""
+    files = {"1": {"fid": "1", "fname": "a.png", "type": 2, "loc": 1, "src": ""}}
+    attribute = {"1": {"aname": "class", "anchor_id": "FILE1_Z0_XY1", "type": 4, "options": {"k": label, "l": "dog"}}}
+    content = {
+        "project": {"pid": "x", "data_format_version": "3.1.1", "vid_list": ["1"]},
+        "config": {"file": {"loc_prefix": {"1": ""}}},
+        "attribute": attribute,
+        "file": files,
+        "metadata": {f"1_{n}": {"vid": "1", "flg": 0, "z": [], **one} for n, one in enumerate(records)},
+        "view": {"1": {"fid_list": ["1"]}},
+    }
+    return {"via_project.json": json.dumps(content | parts)}
+
+
 BUILDERS: dict[str, tuple[str, Callable[[list[Box], str], Files]]] = {
     "label_studio": ("label_studio", label_studio),
     "label_studio_min": ("label_studio", label_studio_min),
     "via": ("via", via),
     "via_1": ("via", via_1),
     "via_csv": ("via", via_csv),
+    "via_3": ("via", via_3),
     "createml": ("createml", createml),
     "datumaro": ("datumaro", datumaro),
     "supervisely": ("supervisely", supervisely),
@@ -336,6 +356,55 @@ def test_via_shapes_and_classes(make: Maker) -> None:
     for attributes in ({"a": "x", "b": "y"}, {"class": "x", "type": "y"}):
         rows = make.findings(via_of(region(BOX, "x") | {"region_attributes": attributes}))
         assert rows[0].kind == "via-ambiguous"
+
+
+def test_via_3_shapes_and_classes(make: Maker) -> None:
+    """Numbers of shapes as its annotator writes them; texts, options, ticked boxes; regions of the whole image."""
+    shapes = [
+        [7, 4, 2, 20, 3, 12, 16],
+        [3, 20, 10, 4.5],
+        [4, 20, 10, 8, 2],
+        [8, 4, 9, 12, 2, 20, 5, 11, 16],
+        [2, 30, 10, 10.001, 5],
+        [1, 5, 5],
+        [6, 1, 1, 5, 5],
+        [],
+    ]
+    values = ["k", "dog", "k", "l", "k", "k", "k", "k"]
+    some = [{"xy": xy, "av": {"1": value}} for xy, value in zip(shapes, values, strict=True)]
+    data = make.read({"a.png": picture(), **via_3_of(*some)})
+    expected = [[4, 2, 20, 16], [15.5, 5.5, 24.5, 14.5], [12, 8, 28, 12], [4, 2, 20, 16], [30, 10, 40, 15]]
+    assert np.allclose(data.images[0].boxes, expected)
+    assert data.images[0].labels == ("cat", "dog", "cat", "dog", "cat")
+    assert kinds(data) == ["not-a-box", "not-a-box", "rounding"]
+    ticks = {"1": {"aname": "kind", "type": 2, "options": {"k": "cat", "l": "dog"}}}
+    ticked = via_3_of({"xy": [2, 1, 2, 3, 4], "av": {"1": "l"}}, attribute=ticks)
+    assert make.read({"a.png": picture(), **ticked}).images[0].labels == ("dog",)
+
+
+@pytest.mark.parametrize(
+    ("record", "parts", "kind"),
+    [
+        ({"xy": [2, 1, 2, 3]}, {}, "columns"),
+        ({"xy": [9, 1, 2, 3, 4, 5, 6]}, {}, "not-a-box"),
+        ({"xy": [2, 1, 2, 3, 4], "av": {"7": "x"}}, {}, "json"),
+        (
+            {"xy": [2, 1, 2, 3, 4], "av": {"1": "k,l"}},
+            {"attribute": {"1": {"aname": "c", "type": 2, "options": {"k": "cat", "l": "dog"}}}},
+            "no-class-names",
+        ),
+        ({"xy": [2, 1, 2, 3, 4], "av": {}}, {}, "no-class-names"),
+        ({"xy": [2, 1, 2, 3, 4], "vid": "8"}, {}, "json"),
+        ({"xy": [2, 1, 2, 3, 4]}, {"view": {"1": {"fid_list": ["1", "2"]}}}, "image-ambiguous"),
+        ({"xy": [2, 1, 2, 3, 4]}, {"view": {"1": {"fid_list": [2]}}}, "points-nowhere"),
+        ({"xy": [2, 1, 2, 3, 4]}, {"file": {"1": {"fname": "a.mp4", "type": 4}}}, "not-an-image"),
+        ({"xy": [2, 1, 2, 3, 4]}, {"metadata": []}, "json"),
+    ],
+)
+def test_what_via_3_may_not_say(make: Maker, record: dict, parts: dict, kind: str) -> None:
+    files = via_3_of({"av": {"1": "k"}, **record}, **parts)
+    rows = [row for row in make.findings({"a.png": picture(), **files}, format="via") if row.severity == "error"]
+    assert rows[0].kind == kind
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,17 @@ RUN = settings(
 )
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
-def test_label_files(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
-    file, good = GOOD[name]
+VIA_3 = (
+    '{"project": {"data_format_version": "3.1.1", "vid_list": ["1"]}, "attribute": {"1": {"aname": "class", '
+    '"type": 4, "options": {"0": "cat"}}}, "file": {"1": {"fname": "a.png", "type": 2}}, "view": {"1": '
+    '{"fid_list": ["1"]}}, "metadata": {"1_x": {"vid": "1", "z": [], "xy": [2, 1, 2, 3, 4], "av": {"1": "0"}}}}'
+)
+
+
+@pytest.mark.parametrize("kind", [*sorted(FORMATS), "via 3"])
+def test_label_files(tmp_path_factory: pytest.TempPathFactory, kind: str) -> None:
+    name = kind.removesuffix(" 3")
+    file, good = ("a.json", VIA_3) if kind != name else GOOD[name]
 
     @RUN
     @given(mutated(good.encode()), st.booleans(), st.sampled_from(["error", "skip", "clip"]))

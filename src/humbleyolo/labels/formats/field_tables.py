@@ -30,6 +30,7 @@ class Entry:
         splits: Lists that hold it.
         relative: Corners are fractions of its width and height.
         lost: Shapes that could not be read.
+        slack: Pixels that a box may cross the border by, because the format's digits are few.
     """
 
     image: str
@@ -40,6 +41,7 @@ class Entry:
     splits: tuple[str, ...] = ()
     relative: bool = False
     lost: int = 0
+    slack: float = 0.0
 
 
 @dataclass(slots=True)
@@ -145,7 +147,7 @@ class FieldTable:
             image = UncheckedImage(file.name, path, entry.where, splits=entry.splits or splits_in(file.name))
             image.height, image.width = entry.size
             image.lost = entry.lost
-            image.relative, image.slack = entry.relative, 1e-6 * entry.relative
+            image.relative, image.slack = entry.relative, entry.slack or 1e-6 * entry.relative
             boxes: list[tuple[UncheckedBox, int | None]] = []
             for record, where in entry.shapes:
                 with ledger.reporting(file.name, "box dropped", where), image.losing():

@@ -16,7 +16,7 @@ _SIGNS: dict[str, str] = {  # words that files of a format hold
     "coco": "images categories annotations image_id category_id bbox file_name",
     "labelme": "shapes imagePath imageData shape_type points",
     "label_studio": "annotations data result value rectanglelabels annotation_id annotator",
-    "via": "filename regions shape_attributes region_attributes region_shape_attributes",
+    "via": "filename regions shape_attributes region_attributes region_shape_attributes vid_list fid_list",
     "createml": "image annotations coordinates label",
     "datumaro": "items categories label_id dm_format_version annotations",
     "supervisely": "objects classTitle geometryType exterior size tags",

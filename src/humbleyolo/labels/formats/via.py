@@ -1,16 +1,22 @@
-"""VIA (VGG Image Annotator, 1 and 2): JSON, a project or its regions, and CSV with JSON in its columns.
+"""VIA (VGG Image Annotator): JSON, a project or its regions, and CSV with JSON in its columns; projects of VIA 3.
 
-    {"a.jpg12": {"filename": "a.jpg", "regions": [{"shape_attributes": {"name": "rect", "x", "y", "width", "height"},
-        "region_attributes": {"class": "cat"}}]}}
+    1, 2    {"a.jpg12": {"filename": "a.jpg", "regions": [{"shape_attributes": {"name": "rect", "x", "y", "width",
+            "height"}, "region_attributes": {"class": "cat"}}]}}
+    3       {"project", "attribute": {"1": {"aname": "class", "type", "options"}}, "file": {"1": {"fname": "a.jpg"}},
+            "view": {"1": {"fid_list": ["1"]}}, "metadata": {"1_x": {"vid": "1", "xy": [2, x, y, width, height],
+            "av": {"1": "cat"}}}}, with three decimals, a shape's number first
 
 The class is the region attribute `class`, `label`, `category`, `name`, `type` or `object`, or the only one there is:
 a text, or one box that is ticked. Polygons, circles and ellipses give the box around them.
 """
 
 import math
+import posixpath
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.field_tables import (
@@ -106,24 +112,105 @@ def _via_class(file: LabelFile, shape: Any, where: str) -> str:
     return value
 
 
+_SHAPES_3: dict[int, tuple[str, str]] = {  # VIA 3's numbers of shapes: name and fields of VIA 2
+    1: ("point", "cx cy"),
+    2: ("rect", "x y width height"),
+    3: ("circle", "cx cy r"),
+    4: ("ellipse", "cx cy rx ry"),
+    5: ("polyline", ""),
+    6: ("polyline", ""),
+    7: ("polygon", ""),
+    8: ("polygon", ""),  # four extreme points of a rectangle
+}
+_IMAGE_3, _CHECKBOX_3 = 2, 2  # types of a file and of an attribute
+_DIGITS_3 = 0.002  # pixels, of a corner and a length that are both rounded to three decimals
+
+
+def _via_3(file: LabelFile) -> Iterator[Entry]:
+    """Yield the images of a project of VIA 3; other files and temporal segments have no boxes of images."""
+    parts = {key: get(file.root, key, dict, "the file") for key in ("attribute", "file", "view", "metadata")}
+    entries: dict[str, Entry] = {}
+    for key, item in parts["file"].items():
+        with file.reader.ledger.reporting(file.name, "image dropped", where := f"file {shorten(key)}"):
+            if (kind := get(item, "type", int, where, _IMAGE_3)) != _IMAGE_3:
+                raise BadInput("not-an-image", f"type {kind}", "only images (2) are read; save the frames as images")
+            name = get(item, "fname", str, where)
+            name = posixpath.basename(urlsplit(name).path) if "://" in name else name
+            entries[key] = Entry(name, where, [], slack=_DIGITS_3)
+    for key, item in parts["metadata"].items():
+        with file.reader.ledger.reporting(file.name, "box dropped", where := f"metadata {shorten(key)}"):
+            if not (points := get(item, "xy", list, where, [])):
+                continue  # about the whole image, or a time
+            view = get(parts["view"], str(get(item, "vid", (str, int), where)), dict, where)
+            shown = [str(one) for one in get(view, "fid_list", list, where)]
+            if len(shown) != 1:
+                raise BadInput("image-ambiguous", f"a view of {len(shown)} files", "a box is of one image")
+            if shown[0] not in parts["file"]:
+                raise BadInput("points-nowhere", f"file {shorten(shown[0])}", "no file of the project has that id")
+            if entry := entries.get(shown[0]):
+                with _losing(entry):
+                    shape = {
+                        "shape_attributes": _shape_3(points),
+                        "region_attributes": _classes_3(parts, item, where),
+                    }
+                    entry.shapes.append((shape, where))
+    yield from _with_via_class(file, list(entries.values()))
+
+
+@contextmanager
+def _losing(entry: Entry) -> Iterator[None]:
+    """Count the shape that a BadInput keeps out."""
+    try:
+        yield
+    except BadInput:
+        entry.lost += 1
+        raise
+
+
+def _shape_3(points: list[Any]) -> dict[str, Any]:
+    """Return a shape of VIA 3 as VIA 2 writes it."""
+    name, fields = _SHAPES_3.get(points[0] if type(points[0]) is int else 0, (f"shape {shorten(points[0])}", ""))
+    values = points[1:]
+    if not fields:
+        return {"name": name, "all_points_x": values[::2], "all_points_y": values[1::2]}
+    if len(values) != len(fields.split()):
+        raise BadInput("columns", f"xy {shorten(points)}", f"{name} is [{points[0]}, {fields.replace(' ', ', ')}]")
+    return {"name": name, **dict(zip(fields.split(), values, strict=True))}
+
+
+def _classes_3(parts: dict[str, Any], item: Any, where: str) -> dict[str, Any]:
+    """Return the values of a region by the names of their attributes; options by their names."""
+    result: dict[str, Any] = {}
+    for key, value in get(item, "av", dict, where, {}).items():
+        attribute = get(parts["attribute"], key, dict, where)
+        options = get(attribute, "options", (dict, list), where, {})
+        if isinstance(value, str) and options and isinstance(options, dict):
+            chosen = value.split(",") if get(attribute, "type", int, where, 0) == _CHECKBOX_3 else [value]
+            if len(chosen) == 1:
+                value = options.get(value, value)
+            else:
+                value = dict.fromkeys((str(options.get(one, one)) for one in chosen), True)
+        result[get(attribute, "aname", str, where)] = value
+    return result
+
+
 _VIA_COLUMNS = ("region_shape_attributes", "region_attributes")
 
 
 @dataclass(frozen=True, slots=True)
 class _Via:
-    """VIA's two kinds of files: JSON, and CSV with JSON in its columns."""
+    """VIA's kinds of files: JSON, CSV with JSON in its columns, and projects of VIA 3."""
 
-    json: FieldTable
-    csv: FieldTable
+    tables: tuple[FieldTable, ...]
 
     def detect(self, source: Source) -> str:
         """Return the evidence that a source is in this format; empty if it is not."""
-        return self.json.detect(source) or self.csv.detect(source)
+        return next((why for table in self.tables if (why := table.detect(source))), "")
 
     def read(self, reader: SourceReader) -> UncheckedSet:
-        """Return the images of both; see `registry.Format`."""
-        tables = [table for table in (self.json, self.csv) if table.detect(reader.source)] or [self.json]
-        result = UncheckedSet(background=self.json.background)
+        """Return the images of all; see `registry.Format`."""
+        tables = [table for table in self.tables if table.detect(reader.source)] or [self.tables[0]]
+        result = UncheckedSet(background=self.tables[0].background)
         for table in tables:
             result.add(table.read(reader).images, ())
         return result
@@ -154,18 +241,26 @@ def _via_csv(file: LabelFile) -> Iterator[Entry]:
 
 
 VIA = _Via(
-    FieldTable(
-        words=("filename regions", "filename base64_img_data"),
-        entries=_via,
-        shape=_via_shape,
-        background="an entry whose regions are []",
-    ),
-    FieldTable(
-        words=("region_shape_attributes",),
-        entries=_via_csv,
-        shape=_via_shape,
-        background="a line without a region",
-        opens=b"",
-        endings=(".csv",),
-    ),
+    (
+        FieldTable(
+            words=("filename regions", "filename base64_img_data"),
+            entries=_via,
+            shape=_via_shape,
+            background="an entry whose regions are []",
+        ),
+        FieldTable(
+            words=("region_shape_attributes",),
+            entries=_via_csv,
+            shape=_via_shape,
+            background="a line without a region",
+            opens=b"",
+            endings=(".csv",),
+        ),
+        FieldTable(
+            words=("data_format_version vid_list",),
+            entries=_via_3,
+            shape=_via_shape,
+            background="a file without regions",
+        ),
+    )
 )
