@@ -12,11 +12,10 @@ from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, decode_rgb, grey_to_rgb, open_image, pillow_to_rgb
+from humbleyolo.labels.image_info import count_pictures
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
-
-_WITH_FRAMES = ("TIFF", "GIF", "WEBP", "PNG")
 
 _warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
 
@@ -26,7 +25,7 @@ class ReadImage(NamedTuple):
 
     Attributes:
         pixels: (H, W, 3) uint8 RGB, upright.
-        frames: Number of pages or frames in its file, of which this is the first; 1 for an array.
+        frames: Number of pages or frames in its file, of which this is the first; 1 for an array or a Pillow image.
     """
 
     pixels: Rgb
@@ -48,8 +47,7 @@ def read_image(image: ImageLike, max_pixels: int) -> ReadImage:
         return ReadImage(_from_array(image, max_pixels), 1)
     if isinstance(image, Image.Image):
         _check_pixels(*image.size[::-1], max_pixels, "the image")
-        frames = _count_frames(image) if not getattr(image, "tell", int)() else 1  # a later one was chosen
-        return ReadImage(pillow_to_rgb(image, "the image"), frames)
+        return ReadImage(pillow_to_rgb(image, "the image"), 1)  # to count, it would be read anew, edits lost
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         return decode_image(read_file(path), str(path), max_pixels)
@@ -91,7 +89,9 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
         warnings.simplefilter("ignore")  # of decompression bombs, of damage behind the first page
         try:
             with open_image(data, formats) as image:
-                size, frames = image.size, _count_frames(image)
+                size = image.size
+                with suppress(*BROKEN):  # those behind the first are damaged
+                    frames = count_pictures(image)
         except UnidentifiedImageError as error:  # its text has a memory address in it, unless a fix is known
             none_of = f"it is none of {', '.join(formats)}, or damaged at its start"
             why = str(error) if "; " in str(error) else none_of
@@ -101,13 +101,6 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
     if size:
         _check_pixels(*size[::-1], max_pixels, name)
     return ReadImage(decode_rgb(data, name), frames)  # its error tells of a header that could not be read
-
-
-def _count_frames(image: Image.Image) -> int:
-    """Return the number of pages or frames that people know of: a JPEG may have thumbnails as such."""
-    with suppress(OSError, SyntaxError, ValueError, EOFError, TypeError):  # those behind the first are damaged
-        return int(getattr(image, "n_frames", 1)) if image.format in _WITH_FRAMES else 1
-    return 1
 
 
 def _check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:

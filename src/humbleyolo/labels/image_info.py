@@ -74,7 +74,7 @@ def inspect_image(data: bytes) -> ImageInfo:
         with _open(data) as image:
             width, height = image.size
             kind = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a telephone's JPEG and more
-            frames = _pictures(image, kind)
+            frames = count_pictures(image)
             if frames > 1:
                 thing = "page" if kind == "TIFF" else "frame"
                 raise BadInput("image-animated", f"{frames} {thing}s", f"must be one picture; save each {thing}")
@@ -111,12 +111,12 @@ def inspect_image(data: bytes) -> ImageInfo:
     )
 
 
-def _pictures(image: ImageFile, kind: str) -> int:
+def count_pictures(image: ImageFile) -> int:
     """Return the number of different pictures in a file. A telephone's JPEG and HEIC have a first one that counts."""
     frames: int = getattr(image, "n_frames", 1)
-    if kind in ("JPEG", "HEIF") or frames == 1:
+    if image.format in ("JPEG", "MPO", "HEIF") or frames == 1:
         return 1
-    if kind != "TIFF":
+    if image.format != "TIFF":
         return frames
     pages = 0
     for frame in reversed(range(frames)):  # so that it ends at the first page
