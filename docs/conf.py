@@ -24,6 +24,7 @@ exclude_patterns = ["**/.*"]
 html_theme = "furo"
 html_title = project
 html_copy_source = False
+html_show_search_summary = False  # it would be fetched, which a page in a file may not
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -32,7 +33,6 @@ nb_execution_timeout = 1200
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
 EXECUTED = ["tutorial"]
 
 
@@ -61,7 +61,8 @@ def write_formula(writer: HTML5Translator, node: nodes.Element) -> None:
     """Write a formula as MathML, which browsers show without a program from elsewhere."""
     block = isinstance(node, nodes.math_block)
     formula = tex2mathml(node.astext(), as_block=block)
-    writer.body.append(f"<div>{formula}</div>" if block else formula)
+    formula = formula.replace("<mtd>", '<mtd style="text-align: left">')
+    writer.body.append(f'<div style="margin: 1rem 0">{formula}</div>' if block else formula)
     raise nodes.SkipNode
 
 
