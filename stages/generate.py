@@ -43,7 +43,7 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
 
 def main() -> Made:
     """Run `python -m stages.generate <fonts or labelled folder> <dataset>`."""
-    paths = read_paths("generate", __doc__, "inputs", "out")
+    paths = read_paths("generate", __doc__, "inputs...", "out")
     seed, dataset = load_params(
         Path("params.yaml"), "seed", "dataset", check=lambda dataset: find_problems(dataset, paths.inputs)
     )
@@ -52,4 +52,4 @@ def main() -> Made:
 
 if __name__ == "__main__":
     advice = "make the images smaller, or use one core: `taskset -c 0 dvc repro`"
-    run_stage("generate", main, advice, inputs=sys.argv[1:2])
+    run_stage("generate", main, advice, inputs=[" ".join(sys.argv[1:-1])])

@@ -18,6 +18,7 @@ from humbleyolo.check.folder_check import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.dataset_inputs import find_problems
 from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.formats import unknown
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.params.loader import load_params
 
@@ -436,3 +437,12 @@ def test_a_file_that_cannot_be_read(make: Maker, request: pytest.FixtureRequest)
     request.getfixturevalue("nobody")
     with pytest.raises(ProblemsError, match=r"img/a.txt: Permission denied: the file must be readable"):
         make.open(root, format="yolo")
+
+
+def test_a_file_over_the_bound_is_told_under_auto(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if nothing in its beginning says what it is."""
+    monkeypatch.setattr(unknown, "LABEL_BYTES", 100)
+    for files in ({"a.json": f'{{"info": "{"x" * 200}"}}'}, {"a.xml": "<a>" + " " * 200}):
+        for path in (make.folder(files | {"a.png": picture()}), make.archive(files | {"a.png": picture()})):
+            with pytest.raises(UserError, match=r"more than 100 bytes, which are not read"):
+                make.open(path)

@@ -226,3 +226,17 @@ def test_bccd_has_two_boxes_without_area() -> None:
     splits = [split for record in data.images for split in record.splits]
     assert {split: splits.count(split) for split in splits} == {"train": 205, "val": 87, "test": 72}
     assert np.isfinite(np.concatenate([record.boxes for record in data.images])).all()
+
+
+def test_supervision_adds_1_to_all_corners(make: Maker) -> None:
+    """The folder is empty in Roboflow's own export, which adds nothing."""
+    source = "<source><database>roboflow.ai</database></source>"
+    text = voc("a.png", "cat 1 1 41 21")
+    ours = text.replace("<filename>", f"<folder>VOC</folder>{source}<filename>")
+    data = make.read({"a.xml": ours, "a.png": picture()}, one_based=False)
+    assert data.images[0].boxes.tolist() == [[0, 0, 40, 20]]
+    assert [(row.kind, row.severity) for row in data.ledger.rows] == [("one-based", "note")]
+    export = voc("a.png", "cat 1 1 40 20").replace("<filename>", f"<folder></folder>{source}<filename>")
+    data = make.read({"a.xml": export, "a.png": picture()})
+    assert data.images[0].boxes.tolist() == [[1, 1, 40, 20]]
+    assert not data.ledger.rows

@@ -26,6 +26,11 @@ def test_a_section_is_frozen():
 S = "dataset.synthetic"
 L = "dataset.labelled"
 
+IN_PATHS = (
+    "a path of letters, digits, single spaces and _ . / : , + @ = - alone, not - in front, since a command line "
+    "holds it; rename the folder or archive"
+)
+
 # What is wrong, the value as YAML text, as it is shown, and what is allowed.
 WRONG_VALUES = [
     # wrong type
@@ -49,18 +54,9 @@ WRONG_VALUES = [
     (f"{S}.images", "5000", "5000", "a section with keys"),
     ("train", "[1, 2]", "[1, 2]", "a section with keys"),
     ("dataset.source", "drawn", "'drawn'", None),
-    ("dataset.inputs", "''", "''", "a path of letters, digits and _ . / : - alone, since a command line holds it"),
-    (
-        "dataset.inputs",
-        "data/my fonts",
-        "'data/my fonts'",
-        "a path of letters, digits and _ . / : - alone, since a command line holds it",
-    ),
-    (
-        "dataset.inputs",
-        "a;b",
-        "'a;b'",
-        "a path of letters, digits and _ . / : - alone, since a command line holds it",
+    *(
+        ("dataset.inputs", repr(value), repr(value), IN_PATHS)
+        for value in ("", "a;b", "a  b", " a", "a ", "-x", "a (1).zip", "a[1]", "a'b", "$(a)", "a&b", "~/a", "a#b")
     ),
     # not a number, not finite
     ("train.learning_rate", ".nan", "nan", "a finite number"),
@@ -259,3 +255,10 @@ def test_no_other_value_is_empty():
                 yield from empty(value, (*way, name))
 
     assert set(empty(YAML(typ="safe").load(DEFAULT))) == set(EMPTY)
+
+
+def test_the_name_of_a_download_is_an_input(tmp_path):
+    for name in ("My Project.v1i.yolov8.zip", "data/labelled/caf\u00e9 2024, set+1"):
+        (tmp_path / "params.yaml").write_text(changed(("dataset.inputs", repr(name))))
+        (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
+        assert dataset.inputs == name

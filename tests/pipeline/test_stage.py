@@ -2,15 +2,19 @@
 
 import os
 import re
+import shlex
 import signal
+import sys
 from pathlib import Path
 
 import pytest
+from repository import ROOT
+from ruamel.yaml import YAML
 
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline import stage
 from humbleyolo.pipeline.environment import RECORDS, describe_environment, recorded_environment
-from humbleyolo.pipeline.stage import Made, run_stage
+from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.storage.hashes import digest_of
 
 
@@ -113,3 +117,14 @@ def test_a_stage_of_dvc_whose_dependencies_changed_fails(
         "this run; `dvc repro` runs it again\n"
     )
     assert not (out.parent / RECORDS).exists()
+
+
+@pytest.mark.parametrize("inputs", ["data/fonts", "My Project.v1i.yolov8.zip"])
+def test_a_path_with_spaces_comes_in_the_words_that_a_shell_makes_of_it(
+    inputs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["generate"]["cmd"]
+    words = shlex.split(command.replace("${dataset.inputs}", inputs))
+    monkeypatch.setattr(sys, "argv", words[2:])
+    paths = read_paths("generate", None, "inputs...", "out")
+    assert (paths.inputs, paths.out) == (Path(inputs), Path("data/dataset"))

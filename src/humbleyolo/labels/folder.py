@@ -19,6 +19,7 @@ from typing import IO, Self
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
+from humbleyolo.labels.archive_names import names_of
 from humbleyolo.labels.file_names import (
     IMAGE_FORMATS,
     about_all_of,
@@ -259,8 +260,7 @@ class ZipSource(Source):
             fix = "copy or export it again, or take it away"
             raise UserError(f"{path}: cannot be read as a zip archive: {error}; {fix}") from None
         self._entries: dict[str, zipfile.ZipInfo] = {}
-        for entry in self._zip.infolist():
-            name = entry.filename.replace("\\", "/")  # as some programs of Windows write it
+        for entry, name in names_of(self._zip.infolist()):
             if name.endswith("/") or name.startswith("__MACOSX/") or PurePosixPath(name).name.startswith("."):
                 continue
             if reason := self._refused(entry, name):

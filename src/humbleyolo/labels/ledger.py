@@ -6,7 +6,8 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
-from typing import BinaryIO, Literal, NamedTuple
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple, Self
 
 from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.params.value_types import OnProblem
@@ -30,7 +31,7 @@ class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always a
         super().__init__(kind, what, why, where)
         self.kind, self.what, self.why, self.where = kind, what, why, where
 
-    def at(self, where: str) -> "BadInput":
+    def at(self, where: str) -> Self:
         """Return the same, said of another line or element."""
         return type(self)(self.kind, self.what, self.why, where)
 

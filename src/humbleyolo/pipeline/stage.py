@@ -48,15 +48,19 @@ def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
     """Return the paths on a stage's command line by name; None for an option that is not there.
 
     `doc` is the text for `--help`. `names` are those of the paths, in order, and of options, which begin with two
-    dashes.
+    dashes. A path whose name ends in `...` may have spaces, at which a shell divided it.
 
     Raises:
         SystemExit: As for `argparse`.
     """
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=doc)
+    divided = [name.removesuffix("...") for name in names if name.endswith("...")]
     for name in names:
-        parser.add_argument(name, type=Path)
-    return parser.parse_args()
+        parser.add_argument(name.removesuffix("..."), nargs="+" if name.endswith("...") else None, type=Path)
+    parsed = parser.parse_args()
+    for name in divided:
+        setattr(parsed, name, Path(" ".join(map(str, getattr(parsed, name)))))
+    return parsed
 
 
 def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: list[str] | None = None) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_image, is_labelled, suffix
-from humbleyolo.labels.folder import Source
+from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
-from humbleyolo.labels.ledger import shorten
+from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
 
 _SHOWN = 5  # files, and words of each
@@ -53,7 +53,14 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
 
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
     """Return what a message shows of a file, and the words in its beginning."""
-    head = source.head(name)
+    try:
+        head = source.start(name, HEAD_BYTES)
+        with source.open(name) as file:
+            file.seek(LABEL_BYTES)
+            if file.read(1):
+                return f"more than {LABEL_BYTES:,} bytes, which are not read; split it", set()
+    except BadInput as error:
+        return f"cannot be read: {error.what}: {error.why}", set()
     if suffix(name) == ".csv":
         columns = header_of(head)
         return f"columns {shorten(', '.join(columns))}", {fold(column) for column in columns}

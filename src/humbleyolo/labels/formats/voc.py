@@ -74,8 +74,18 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         if (deleted := item.find("deleted")) and deleted.text == "1":  # LabelMe of the MIT keeps such objects
             continue
         with reader.ledger.reporting(name, "box dropped"), image.losing():
-            image.boxes.append(_box(number, item, name, reader))
+            image.boxes.append(_box(number, item, name, reader, by_supervision=_is_by_supervision(root)))
+    if image.boxes and _is_by_supervision(root):
+        found = f"{len(image.boxes)} boxes by supervision"
+        reader.ledger.note(name, BadInput("one-based", found, "it adds 1 to all corners"), "1 taken off")
     return image
+
+
+def _is_by_supervision(root: Element) -> bool:
+    """Tell files of the library supervision by folder and database; Roboflow's own export has no folder."""
+    folder, source = root.find("folder"), root.find("source")
+    database = source.find("database") if source else None
+    return bool(folder and database and folder.text == "VOC" and database.text == "roboflow.ai")
 
 
 def _mirrored(folder: str) -> list[str]:
@@ -84,14 +94,15 @@ def _mirrored(folder: str) -> list[str]:
     return ["/".join([*parts[:i], name, *parts[i + 1 :]]) for i in range(len(parts) - 1) for name in _IMAGES]
 
 
-def _box(number: int, item: Element, file: str, reader: SourceReader) -> UncheckedBox:
+def _box(number: int, item: Element, file: str, reader: SourceReader, *, by_supervision: bool) -> UncheckedBox:
     where = f"object {number} (line {item.line})"
     corners, polygon = item.find("bndbox"), item.find("polygon")
     if corners is None and polygon is not None:
         points = [point.child(tag).number() for point in polygon.all("pt") for tag in ("x", "y")]
         return UncheckedBox(where, item.child("name").text, points_corners(points, where))
     left, top, right, bottom = (item.child("bndbox").child(tag).number() for tag in _CORNERS)
-    shift = 1.0 if reader.options.one_based else 0.0
+    shift = 1.0 if reader.options.one_based or by_supervision else 0.0
+    right, bottom = right - by_supervision, bottom - by_supervision
     flags = frozenset(tag for tag in FLAGS if (flag := item.find(tag)) and flag.text and flag.flag())
     around = (left - shift, top - shift, right, bottom)
     for attribute in (one for parent in item.all("attributes") for one in parent.all("attribute")):
