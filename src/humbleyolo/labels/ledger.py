@@ -6,7 +6,6 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Self
 
 from humbleyolo.errors import SCREEN, ProblemsError
