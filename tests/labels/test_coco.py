@@ -198,3 +198,16 @@ def test_keypoints_have_boxes_which_are_read_once(make: Maker) -> None:
         data = make.read(poses | more)
         assert [len(image.labels) for image in data.images] == [1]
         assert not data.ledger.rows
+
+
+def test_a_list_of_all_beside_the_lists_of_splits(make: Maker) -> None:
+    """What says the same is read once, with the splits; what says otherwise is a mistake."""
+    for box, kinds in ([3, 4.25, 7, 8], {"note"}), ([3, 4.25, 7, 9], {"error"}):
+        content = files(document(), "annotations/train.json") | files(document(bbox=box), "annotations/all.json")
+        ledger = make.findings(content)
+        assert {(row.kind, row.severity) for row in ledger} == {("labelled-twice", *kinds)}
+    (image,) = make.read(
+        files(document(), "annotations/train.json") | files(document(), "annotations/all.json")
+    ).images
+    assert image.splits == ("train",)
+    assert len(image.labels) == 1

@@ -240,3 +240,17 @@ def test_many_parts_are_told_in_short(make: Maker) -> None:
     assert data.why.endswith("day07 (yolo), and 4 more")
     assert len(data.images) == len(data.classes) == 12
     assert all(np.array_equal(one.boxes, data.images[0].boxes) for one in data.images)
+
+
+@pytest.mark.parametrize(
+    "stray", [("stats.json", "{}"), ("who.csv", "who,when\nme,now\n"), ("project.xml", "<project/>")]
+)
+def test_a_file_without_labels_beside_folders_makes_them_no_one_set(make: Maker, stray: tuple[str, str]) -> None:
+    """A label file beside them does, and is not read as none."""
+    two: Files = {"day1/a.png": picture(), "day1/a.txt": "0 0.5 0.5 0.5 0.5\n", "day1/classes.txt": "cat\n"}
+    two |= {"day2/b.png": picture(1), "day2/b.xml": voc("b.png", "dog 1 2 30 14")}
+    data = make.read(two | {stray[0]: stray[1]})
+    assert [image.labels for image in data.images] == [("cat",), ("dog",)]
+    assert [(row.kind, row.file, row.severity) for row in data.ledger.rows] == [("not-read", stray[0], "note")]
+    with pytest.raises(UserError, match="differ"):
+        make.read(two | {"t.csv": "image,label,xmin,ymin,xmax,ymax\nday1/a.png,cat,1,2,3,4\n"})

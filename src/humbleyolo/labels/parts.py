@@ -104,6 +104,8 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
     found = {
         folder: names for folder, names in folders.items() if any(map(is_labelled if folder else is_about_all, names))
     }
+    if "" in found and options.format == "auto" and _strays(source, folders[""], detect):
+        del found[""]
     corrections, rest = _corrections(source.names)
     if corrections and any(map(is_labelled, rest)):
         parts = [part("", rest, corrections), *(part(folder, names) for folder, names in corrections.items())]
@@ -125,6 +127,13 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
         if len(formats) < 2 and len(named) < 2:
             return []
     return [each for one in parts for each in inner(one)]
+
+
+def _strays(source: Source, names: Iterable[str], detect: Callable[[Source], Evidence]) -> list[str]:
+    """Return JSON, CSV and XML files beside sub-folders, if all that is there is such and holds no labels."""
+    about = [name for name in names if is_about_all(name)]
+    plain = all(name.lower().endswith((".json", ".csv", ".xml")) for name in about)
+    return about if plain and not detect(SubSource(source, "", about)) else []
 
 
 def _corrections(names: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -177,6 +186,10 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
     """
     inside = tuple(f"{part.name}/" if part.name else "" for part, _ in parts)
     report_left_out(source, ledger, inside)
+    for name in source.names:
+        if "/" not in name and is_about_all(name) and not any(part.name == "" for part, _ in parts):
+            why = "it is in none of the formats, so that the folders beside it are read one by one"
+            ledger.note(name, BadInput("not-read", name, why), "not read")
     images: list[tuple[str, LabelledImage]] = []
     unlabelled = []
     for part, labelled in parts:

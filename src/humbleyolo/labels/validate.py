@@ -21,6 +21,7 @@ from humbleyolo.labels.file_names import is_label, stem_of
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
+    Corners,
     LabelledImage,
     LabelledSet,
     ReadOptions,
@@ -86,17 +87,31 @@ def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -
 
 
 def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:
-    """Sort by path; an image that two label files claim is a mistake, and the first is kept."""
+    """Sort by path. An image that two label files claim is kept once: a mistake, unless both say the same.
+
+    So a list of all images may lie beside those of train, val and test, whose splits are kept.
+    """
     kept: dict[str, UncheckedImage] = {}
     for one in images:
         first = kept.setdefault(one.path, one)
-        if first is not one:
+        if first is one:
+            continue
+        if first.label_file != one.label_file and _says(first) == _says(one) and not first.lost + one.lost:
+            why = f"{first.label_file} says the same of it"
+            ledger.note(one.label_file, BadInput("labelled-twice", one.path, why, one.where), "read once")
+            first.splits = tuple(sorted({*first.splits, *one.splits}))
+        else:
             why = f"is labelled in {first.label_file} {first.where}".rstrip() + " already; keep one"
             error = BadInput("labelled-twice", one.path, why, one.where)
             ledger.problem(one.label_file, error, "these labels dropped")
             known = {(box.label, box.corners) for box in first.boxes}
             first.lost += one.lost + sum((box.label, box.corners) not in known for box in one.boxes)
     return [kept[name] for name in sorted(kept)]
+
+
+def _says(image: UncheckedImage) -> tuple[bool, list[tuple[str, Corners]]]:
+    """Return all that a label file says of an image's boxes, but for flags."""
+    return image.relative, sorted((box.label, box.corners) for box in image.boxes)
 
 
 def _report_unlabelled(source: Source, images: list[UncheckedImage], background: str, ledger: Ledger) -> None:
