@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, photo, voc
+from folders import Files, Maker, encoded, photo, voc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository import ROOT
@@ -375,3 +375,16 @@ def test_leaks_within_a_split_are_none() -> None:
     division = divided(records, "lists", ledger=ledger)
     assert not ledger.rows
     assert division.alike == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_list_whose_images_were_all_left_out_is_not_taken_from_train(
+    make: Maker, tmp_path: Path, split: str
+) -> None:
+    """Other images would be in its place, and nobody told."""
+    content: Files = {}
+    for number, owner in enumerate(["train"] * 8 + ["val", "test"]):
+        content[f"{owner}/{number}.png"] = b"damaged" if owner == split else encoded(photo(number))
+        content[f"{owner}/{number}.xml"] = voc(f"{number}.png", "cat 1 2 30 40", width=120, height=90)
+    with pytest.raises(UserError, match=f"no image is left for {split}: all images in the list of {split} were left"):
+        write_splits(tmp_path / "out", section(on_problem="skip"), make.folder(content), 0)

@@ -165,7 +165,8 @@ def plan(
     if mistakes := find_mistakes(first.text, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
     ledger = Ledger("skip")
-    division = divide(labelled.images, first.params.dataset.labelled.split, first.params.seed, ledger)
+    rule = first.params.dataset.labelled.split
+    division = divide(labelled.images, rule, first.params.seed, ledger, labelled.listed)
     if empty := [split for split, images in division.splits.items() if not images]:
         kept = f"{len(labelled.images)} images, and no image is left for {' and '.join(empty)}"
         raise UserError(f"{folder}: {kept}; label more, or correct its lists")

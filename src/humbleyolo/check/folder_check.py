@@ -70,7 +70,7 @@ def check(
     ledger = Ledger(policy)
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem=policy), ledger)
-        division = split.judge(labelled.images, ledger)
+        division = split.judge(labelled.images, ledger, labelled.listed)
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
         choices, best = advise(labelled.images, labelled.classes)

@@ -181,6 +181,7 @@ class LabelledSet:
         classes: Class names in the order of their indices.
         ledger: Findings on the way.
         images_seen: Number of images before any was dropped.
+        listed: Splits that lists of the source name, also of images that were dropped.
         format: Name of the format read; `why`: the evidence for it.
     """
 
@@ -188,5 +189,6 @@ class LabelledSet:
     classes: tuple[str, ...]
     ledger: Ledger
     images_seen: int
+    listed: frozenset[str] = frozenset()
     format: str = ""
     why: str = ""

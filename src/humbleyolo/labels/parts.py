@@ -209,6 +209,7 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
         classes=tuple(dict.fromkeys(name for _, labelled in parts for name in labelled.classes)),
         ledger=ledger,
         images_seen=sum(labelled.images_seen for _, labelled in parts),
+        listed=frozenset(split for part, labelled in parts for split in labelled.listed or splits_in(part.name)),
         format=", ".join(dict.fromkeys(labelled.format for _, labelled in parts)),
         why=f"it has {_evidence(parts)}",
     )

@@ -1,6 +1,6 @@
 """The rule that `generate` would divide a labelled folder by, as the params.yaml of the project says."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,12 +25,12 @@ class SplitInForce(NamedTuple):
     on_problem: OnProblem = "skip"
     options: ReadOptions | None = None  # the facts that params.yaml states of the folder, if it is the project's
 
-    def judge(self, images: Sequence[LabelledImage], ledger: Ledger) -> Division:
-        """Divide images as `generate` would."""
+    def judge(self, images: Sequence[LabelledImage], ledger: Ledger, listed: Container[str] = ()) -> Division:
+        """Divide images as `generate` would; see `divide`."""
         if self.rule is None:
             return divide_by_lists_alone(images, ledger)
         own = Ledger(self.on_problem)
-        division = divide(images, self.rule, self.seed, own)
+        division = divide(images, self.rule, self.seed, own, listed)
         ledger.rows += own.rows
         return division
 

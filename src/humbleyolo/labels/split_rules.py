@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -51,23 +51,27 @@ class Division:
         return [_counted(self.chosen), *self.notes]
 
 
-def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger) -> Division:
+def divide(
+    images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledger, listed: Container[str] = ()
+) -> Division:
     """Divide images by the rule.
 
-    `by: lists` follows the folder's lists; val and test, if no image is listed so, are taken from train as by
-    `hash`. `hash` sorts images by their content and the seed, and cuts them at the fractions. `group` does the same
-    with groups: the first bracket of the pattern in an image's path, or without a pattern the labels' own group.
+    `by: lists` follows the folder's lists. Val and test, if no image is listed so, are taken from train as by `hash`.
+    Splits in `listed`, whose images were left out, are not. `hash` sorts images by their content and the seed,
+    and cuts them at the fractions. `group` does the same with groups: the first bracket of the pattern in an image's
+    path, or without a pattern the labels' own group.
     `near_duplicates: together` makes one unit of images that look alike; see `split_units.cut`.
 
     Images in no list or in two, images without a group, near-duplicates in two splits, and a split without an image
     go to the ledger. A class that train lacks gets a warning. Of near-duplicates those in test stay, before those in
     val, so that scores stay honest.
     """
-    infos = [image.info for image in images]
+    infos, lost = [image.info for image in images], []
     alike = find_copies(infos) if rule.near_duplicates == "ignore" else find_near_duplicates(infos)
     if rule.by == "lists":
         result = Division(images, _by_lists(images, ledger), alike)
-        parts = ["train", *(split for split in ("val", "test") if split not in result.chosen)]
+        lost = [split for split in ("val", "test") if split in listed and split not in result.chosen]
+        parts = ["train", *(split for split in ("val", "test") if split not in (*result.chosen, *lost))]
         keys = {i: images[i].info.sha256 for i, split in enumerate(result.chosen) if split == "train" and parts[1:]}
     else:
         result, parts = Division(images, [None] * len(images), alike), list(SPLITS)
@@ -78,7 +82,8 @@ def divide(images: Sequence[LabelledImage], rule: Split, seed: int, ledger: Ledg
     _drop_leaks(result, rule.by, ledger)
     empty = [split for split in SPLITS if split not in result.chosen]
     if empty and any(result.chosen) and not (ledger.on_problem == "error" and ledger.errors):
-        why = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
+        why = f"all images in the list of {' and '.join(lost)} were left out; mend them, or take the list away"
+        why = why if lost else _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
         ledger.problem(".", BadInput("split-empty", f"no image is left for {' and '.join(empty)}", why), "stopped")
     if not empty:
         _warn_of_untaught(result, ledger)

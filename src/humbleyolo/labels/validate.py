@@ -74,7 +74,8 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
                 images.append(checked)
     if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
-    return LabelledSet(images, classes, ledger, images_seen=len(once))
+    listed = frozenset(split for one in once for split in one.splits)
+    return LabelledSet(images, classes, ledger, images_seen=len(once), listed=listed)
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:

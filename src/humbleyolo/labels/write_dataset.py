@@ -54,7 +54,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
     ledger = Ledger(options.on_problem)
     with open_source(folder) as source:
         labelled = collect(source, options, ledger)
-        division = divide(labelled.images, params.split, seed, ledger)
+        division = divide(labelled.images, params.split, seed, ledger, labelled.listed)
         ledger.stop_on_errors(source.name)
         splits = division.splits
         if empty := [name for name in SPLITS if not splits[name]]:
