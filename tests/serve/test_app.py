@@ -51,6 +51,8 @@ def test_boxes_come_in_the_picture_s_pixels_with_the_grid(client: Any) -> None:
     np.testing.assert_allclose(one["box"], (20, 10, 60, 40), atol=2)
     assert one["label"] == "rat"
     # 96 x 64 in 64 x 32 has bars at both sides: the grid reaches beyond the picture
+    cells = answer["grid"].pop("confidence")
+    assert cells == [0.75, *[0.0] * 14]  # row by row
     assert answer["grid"] == {"rows": 3, "cols": 5, "extent": [-16.0, 0.0, 112.0, 64.0]}
 
 
@@ -58,6 +60,13 @@ def test_classes_have_the_colours_that_pictures_give_them(client: Any) -> None:
     model = client.get("/model").get_json()
     assert model["colours"] == class_colours(len(model["names"]))
     assert css_properties() in client.get("/page.css").get_data(as_text=True)
+
+
+def test_the_page_opens_on_a_picture_of_the_model_s_kind(client: Any) -> None:
+    own = create_app(Detector(RedFinder()), max_bytes=1000, max_pixels=1000, sample=picture()).test_client()
+    assert own.get("/model").get_json()["has_sample"]
+    assert own.get("/sample").data == picture()
+    assert not client.get("/model").get_json()["has_sample"]
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:

@@ -34,6 +34,12 @@ class RedFinder:
         self.batches.append(len(images))
         return [self._look(image.astype(int), min_score) for image in images]
 
+    def confidence(self, images: np.ndarray) -> np.ndarray:
+        """Return 0.75 in the first cell, and 0 in the others."""
+        cells = np.zeros((len(images), self.facts.rows, self.facts.cols), np.float32)
+        cells[:, 0, 0] = 0.75
+        return cells
+
     def _look(self, image: np.ndarray, min_score: float) -> Detections:
         red = image[..., 0] - image[..., 1:].max(axis=-1)
         rows, cols = np.nonzero(red > 100)

@@ -6,8 +6,11 @@ Examples:
 """
 
 import argparse
+from pathlib import Path
 
 from humbleyolo.serve.limits import UPLOAD_MIB
+
+_TEST, _LOOKED_AT = Path("data/dataset/test.zip"), 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +38,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.serve.server import make_server
 
-    server = make_server(Detector.load(parsed.model, threads=parsed.threads), parsed.port, parsed.max_upload_mib)
+    detector = Detector.load(parsed.model, threads=parsed.threads)
+    server = make_server(detector, parsed.port, parsed.max_upload_mib, _sample(detector.names))
     url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
     print(f"{url} (Ctrl-C ends it)", flush=True)
     if not parsed.no_open:
@@ -49,3 +53,22 @@ def run(parsed: argparse.Namespace) -> int:
     finally:
         server.close()
     return 0
+
+
+def _sample(names: tuple[str, ...]) -> bytes | None:
+    """Return a PNG of the first test image with objects, if the dataset here has the model's classes."""
+    from humbleyolo.dataset.archive import Archive
+    from humbleyolo.errors import UserError
+    from humbleyolo.geometry.image_decoder import decode_rgb
+    from humbleyolo.storage.png import encode_png
+
+    if not _TEST.is_file():
+        return None
+    try:
+        with Archive(_TEST) as archive:
+            found = next((one for one in archive.images(0, _LOOKED_AT) if len(one.labels)), None)
+            if found is None or tuple(archive.categories) != names:
+                return None
+            return encode_png(decode_rgb(found.image_bytes, found.file_name))
+    except UserError:  # a damaged dataset is told by others; the page opens on black
+        return None

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.geometry.grid import split_parts
 from humbleyolo.models.selection import Selection
-from humbleyolo.storage.array_types import Uint8s
+from humbleyolo.storage.array_types import Floats32, Uint8s
 
 BATCH = 32  # images that a network sees at a time
 
@@ -40,3 +43,12 @@ class Backend(Protocol):
 
     def detect(self, images: Uint8s, min_score: float) -> list[Detections]:
         """Return N detections on letterboxed images (N, H, W, 3), with scores of `min_score` and more."""
+
+    def confidence(self, images: Uint8s) -> Floats32:
+        """Return the highest confidence of each cell's boxes, (N, R, S), for letterboxed images (N, H, W, 3)."""
+
+
+def highest_confidence(predictions: Floats32, classes: int) -> Floats32:
+    """Return the highest confidence of each cell's boxes (N, R, S), 0 to 1, in a network's output (N, R, S, K)."""
+    highest = np.clip(np.nan_to_num(split_parts(predictions, classes).confidence.max(axis=-1)), 0, 1)
+    return np.asarray(highest, np.float32)

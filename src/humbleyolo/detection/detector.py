@@ -22,7 +22,7 @@ from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.storage.array_types import Ints, Rgb, Uint8s
+from humbleyolo.storage.array_types import Floats32, Ints, Rgb, Uint8s
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +216,11 @@ class Detector:
         batches = (np.stack(tiles[start : start + BATCH]) for start in range(0, len(tiles), BATCH))
         detections = chain.from_iterable(self._model.detect(batch, at_least) for batch in batches)
         return [self._result(image, list(islice(detections, len(image.pixels)))) for image in images]
+
+    def confidence(self, image: PreparedImage) -> Floats32:
+        """Return the highest confidence of each cell's boxes (R, S) on a prepared image of one tile."""
+        (confidence,) = self._model.confidence(image.pixels[:1])
+        return np.asarray(confidence)
 
     def _result(self, image: PreparedImage, tiles: list[Detections]) -> Result:
         facts, height, width = self._model.facts, image.height, image.width

@@ -102,7 +102,7 @@ function showGrid(scale) {
 function showConfidence(left, top, wide, high) {
   for (const [cell, value] of (answer.grid.confidence ?? []).entries()) {
     const x = left + (cell % answer.grid.cols) * wide, y = top + Math.floor(cell / answer.grid.cols) * high;
-    brush.fillStyle = `rgba(230, 159, 0, ${0.5 * value})`;
+    brush.fillStyle = `rgba(140, 90, 255, ${0.5 * value})`; // no class has it
     brush.fillRect(x, y, wide, high);
     if (wide < 40) continue; // no room for the number
     brush.fillStyle = "#fff";
@@ -232,6 +232,7 @@ async function start() {
   find("threshold").title = `${model.threshold}: ${model.threshold_from}`;
   find("threshold-shown").textContent = Number(find("threshold").value).toFixed(2);
   blank();
+  if (model.has_sample) await open(await (await fetch("sample")).blob());
   document.body.dataset.ready = "yes";
 }
 

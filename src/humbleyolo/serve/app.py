@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -18,6 +19,7 @@ from humbleyolo.drawing.palette import INK, class_colours, css_properties, hex_c
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.models.selection import DEFAULT
+from humbleyolo.storage.array_types import Floats32
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # images that a browser shows, too
 _HOSTS = ("127.0.0.1", "localhost")
@@ -25,8 +27,11 @@ _FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "t
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
 
 
-def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
-    """Return the application; all threads share the detector. An upload has `max_bytes` and `max_pixels` at most."""
+def create_app(detector: Detector, *, max_bytes: int, max_pixels: int, sample: bytes | None = None) -> Flask:
+    """Return the application; all threads share the detector. An upload has `max_bytes` and `max_pixels` at most.
+
+    `sample` is a PNG of the model's own kind, which the page opens on; None: it opens on black.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the usual provider
@@ -48,13 +53,20 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int) -> Flask:
         return jsonify(
             names=facts.names, colours=class_colours(len(facts.names)), ink=hex_colour(INK),
             height=facts.height, width=facts.width,
+            has_sample=sample is not None,
             threshold=detector.threshold, threshold_from=facts.threshold_from, max_bytes=max_bytes,
         )  # fmt: skip
+
+    @app.get("/sample")
+    def own_kind() -> Response:
+        return Response(sample or b"", content_type="image/png")
 
     @app.post("/detect")
     def detect() -> Response:
         pixels = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS).pixels
-        return jsonify(_answer(detector, detector(pixels, threshold=DEFAULT.min_score)))
+        prepared = detector.prepare(pixels)
+        (result,) = detector.detect([prepared], threshold=DEFAULT.min_score)
+        return jsonify(_answer(detector, result, detector.confidence(prepared)))
 
     @app.errorhandler(UserError)
     def wrong(error: UserError) -> tuple[Response, int]:
@@ -87,15 +99,20 @@ def _guard(response: Response) -> Response:
     return response
 
 
-def _answer(detector: Detector, result: Result) -> dict[str, Any]:
-    """Return every detection, however low its score, and the place of the network's grid on the image."""
+def _answer(detector: Detector, result: Result, confidence: Floats32) -> dict[str, Any]:
+    """Return every detection, however low its score, and the grid with the confidence of its cells, row by row."""
     facts = detector.facts
     letterbox = Letterbox(result.height, result.width, facts.height, facts.width)
     rows = zip(result.class_names.tolist(), result.scores.tolist(), result.boxes.tolist(), strict=True)
     return {
         "width": result.width,
         "height": result.height,
-        "grid": {"rows": facts.rows, "cols": facts.cols, "extent": letterbox.extent.tolist()},
+        "grid": {
+            "rows": facts.rows,
+            "cols": facts.cols,
+            "extent": letterbox.extent.tolist(),
+            "confidence": confidence.astype(np.float64).round(3).ravel().tolist(),
+        },
         "detections": [{"label": label, "score": score, "box": box} for label, score, box in rows],
     }
 

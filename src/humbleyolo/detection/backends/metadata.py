@@ -13,12 +13,12 @@ from typing import Annotated, Literal, Self, get_args
 import numpy as np
 from pydantic import Field
 
-from humbleyolo.detection.backend import ModelFacts
+from humbleyolo.detection.backend import ModelFacts, highest_confidence
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.params.sections import Section
 from humbleyolo.params.value_types import Count, Fraction, Pixels
-from humbleyolo.storage.array_types import Array, Uint8s
+from humbleyolo.storage.array_types import Array, Floats32, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 METADATA = "humbleyolo.json"
@@ -146,6 +146,10 @@ class ExportedModel:
         if wrong := _mistake(outputs, len(images), len(self.facts.names)):
             raise UserError(f"{self.path}: gives an answer that cannot be true: {wrong}; {_FIX}")
         return detections_in(outputs, min_score)
+
+    def confidence(self, images: Uint8s) -> Floats32:
+        """Return the highest confidence of each cell's boxes, (N, R, S)."""
+        return highest_confidence(np.asarray(self.run(images)["grid"], np.float32), len(self.facts.names))
 
 
 def _mistake(outputs: Outputs, images: int, classes: int) -> str:

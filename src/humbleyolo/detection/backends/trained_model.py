@@ -4,11 +4,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import claim_process, set_threads  # before all else that imports TensorFlow
-from humbleyolo.storage.array_types import Uint8s
+from humbleyolo.storage.array_types import Floats32, Uint8s
 
 # isort: split
 
-from humbleyolo.detection.backend import ModelFacts
+from humbleyolo.detection.backend import ModelFacts, highest_confidence
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.models.artifact import ModelInfo
 from humbleyolo.models.selection import Selection, selection_of
@@ -47,6 +47,10 @@ class TrainedModel:
         """Return N detections on letterboxed images (N, H, W, 3)."""
         claim_process()
         return self._network.detect_batch(images, replace(self.facts, min_score=min_score))
+
+    def confidence(self, images: Uint8s) -> Floats32:
+        """Return the highest confidence of each cell's boxes, (N, R, S)."""
+        return highest_confidence(self._network.predict(images), len(self.facts.names))
 
 
 def facts_of(info: ModelInfo, selection: Selection) -> ModelFacts:
