@@ -19,7 +19,7 @@ from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.training import checkpoint
 from humbleyolo.training.progress_bar import TrainingProgress
-from stages.train import train
+from stages.train import AP_NOTE, train
 
 GRID = Grid(height=16, width=24, rows=1, cols=2, boxes=2, classes=2)
 RUNTIME, PARAMS = load_params(ROOT / "params.yaml", "runtime", "train")
@@ -58,7 +58,8 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     assert re.match("kept of 2 epochs is [12], ", made.more)
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
     shown = f"{tmp_path / 'model/augmented.png'} shows the pictures as training changes them"
-    assert [line.split(":")[0] for line in said.splitlines()] == [shown, "epoch 1/2", "epoch 2/2"]
+    assert [line.split(":")[0] for line in said.splitlines()] == [shown, AP_NOTE, "epoch 1/2", "epoch 2/2"]
+    assert all(len(line) <= 80 for line in said.splitlines()[1:])
     assert "img/s" in said
     assert "xy " in said
 
@@ -81,7 +82,7 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     assert kept.exists()
     capsys.readouterr()
     train(1, RUNTIME, MODEL, LOSS, PARAMS, split, val, tmp_path / "cut", kept)
-    assert capsys.readouterr().err.splitlines()[1] == "continues from epoch 1/2, step 2 of 2"
+    assert capsys.readouterr().err.splitlines()[2] == "continues from epoch 1/2, step 2 of 2"
     assert not list(kept.parent.iterdir())
     for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
