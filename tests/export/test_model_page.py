@@ -71,4 +71,8 @@ def test_a_browser_finds_what_python_finds(data: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose([one["score"] for one in answer["detections"]], own.scores, atol=1e-4)
             np.testing.assert_allclose([one["box"] for one in answer["detections"]], own.boxes, atol=0.01)
             assert len(answer["grid"]["confidence"]) == detector.facts.rows * detector.facts.cols
+        (tmp_path / "broken.png").write_bytes(b"no picture")
+        page.locator("#file").set_input_files(tmp_path / "broken.png")
+        page.wait_for_function("() => document.getElementById('message').classList.contains('wrong')")
+        assert page.locator("#message").inner_text().startswith("the picture: cannot be read")
     assert told == []

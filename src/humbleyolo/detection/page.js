@@ -128,11 +128,11 @@ function showBox(one, scale) {
   brush.fillText(text, start + 3 * unit, above + 13.5 * unit);
 }
 
-async function ask(body) {
+async function ask(body, shown = picture) {
   const number = ++asked;
   say("Looking …");
   try {
-    const told = await source.detect(body, picture);
+    const told = await source.detect(body, shown);
     if (number !== asked) return false;
     if (told.error) {
       say(told.error, true);
@@ -158,7 +158,7 @@ async function open(file) {
   try {
     image = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch (error) {
-    await ask(file); // the server says what is wrong with it
+    await ask(file, null); // the answer says what is wrong with it
     return;
   }
   setPicture(image.width, image.height);

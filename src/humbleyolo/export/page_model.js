@@ -75,6 +75,7 @@ globalThis.humbleyolo = (() => {
   }
 
   async function detect(_body, picture) {
+    if (!picture) return { error: "the picture: cannot be read; give PNG, JPEG, WebP, GIF or BMP" };
     const { ort, session } = await (ready ??= begin());
     const { width, height } = picture;
     const box = letterbox(width, height);
