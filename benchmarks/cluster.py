@@ -1,10 +1,9 @@
 """Measure the chain on a cluster of this machine beside the process pool: python benchmarks/cluster.py [--workers 2].
 
 Clones the last commit twice, and runs `dvc repro` without any cache in both. The first runs in processes of this
-machine, the second on a scheduler and workers on loopback, each in a folder of its own. Prints the seconds of both
-and of each stage, the cost of the cluster in percent, and if the outputs are the committed bytes. With --stages,
-only those are run (after `dvc pull` or in a clone that has the others' outputs). The exit code is 0 if all bytes
-are equal.
+machine, the second on a scheduler and workers on loopback, each in a folder of its own. Prints the seconds of each
+stage and of all, the cost of the cluster in percent, and if the outputs are the committed bytes. With --stages, only
+those are run, on data that is pulled before. The exit code is 0 if all bytes are equal.
 """
 
 import argparse

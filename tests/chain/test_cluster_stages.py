@@ -144,3 +144,24 @@ def test_evaluation_with_a_worker_that_dies_has_the_same_bytes(
     assert "work runs on the cluster" in ran.stderr
     assert not victim.is_running()
     assert project.outputs() == before
+
+
+def test_predict_has_the_same_bytes(project: Project, workers: LoopbackCluster) -> None:
+    script = """
+import os, sys
+from humbleyolo.cli import main
+for out in ("here.json", "there.json"):
+    try:
+        options = ["--list", "list.txt", "--threshold", "0.01", "--output", out]
+        main(["predict", "data/dataset/test.zip", "missing.png", *options])
+    except SystemExit as ended:
+        assert ended.code == 1
+    os.environ["DASK_SCHEDULER_ADDRESS"] = sys.argv[1]
+"""
+    (project.path / "missing.png").write_bytes(b"no picture")
+    (project.path / "list.txt").write_text("data/render/gallery.png\n")
+    said = project.command(sys.executable, "-c", script, workers.address, check=True).stderr
+    assert said.count("work runs on the cluster") == 1
+    here, there = ((project.path / name).read_bytes() for name in ("here.json", "there.json"))
+    assert here == there
+    assert here.count(b'"score"') > 5

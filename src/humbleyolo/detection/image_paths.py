@@ -1,13 +1,14 @@
-"""The images that a command line names: files, folders, patterns and zip archives."""
+"""The images that a command line names: files, folders, patterns, zip archives, and lists of files."""
 
 import glob
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import Self, overload
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
@@ -18,7 +19,7 @@ from humbleyolo.labels.ledger import BadInput
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NamedImage:
     """An image file that a path named.
 
@@ -33,12 +34,51 @@ class NamedImage:
     read: Callable[[], bytes]
 
 
+class _Images(Sequence[NamedImage]):
+    """Images made from their names as they are asked for, so that a million take the memory of their names."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Source | None, list[str]]] = []
+        self._ends: list[int] = []
+
+    def add(self, source: Source | None, names: list[str]) -> None:
+        """Append files of a source, or of the disk if it is None."""
+        if names:
+            self._parts.append((source, names))
+            self._ends.append(len(self) + len(names))
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    @overload
+    def __getitem__(self, index: int) -> NamedImage: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[NamedImage]: ...
+
+    def __getitem__(self, index: int | slice) -> NamedImage | list[NamedImage]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        part = bisect_right(self._ends, index)
+        source, names = self._parts[part]
+        name = names[index - (self._ends[part - 1] if part else 0)]
+        if source is None:
+            shown = Path(name).as_posix()
+            return NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(name)))
+        shown = _shown_in(source, name)
+        return NamedImage(shown, name, partial(_read_from, source, name, shown))
+
+
 class NamedImages:
     """All images under some paths, sorted within each path. A context manager: archives stay open inside.
 
     Args:
         paths: Files, folders (with the folders in them), zip archives, or patterns such as `photos/**/*.jpg`.
             An image that is named twice is there once.
+        listed: A file with the path of an image per line; they are looked for when they are read.
 
     Attributes:
         items: The images.
@@ -50,16 +90,21 @@ class NamedImages:
         ProblemsError: With every path that does not exist or holds no images.
     """
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.items: list[NamedImage] = []
+    def __init__(self, paths: Sequence[str], listed: Path | None = None) -> None:
+        self.items = _Images()
         self.left_out: list[tuple[str, str]] = []
         self.label_files: list[str] = []
-        self._seen: set[str] = set()
+        self._seen: set[str] | None = set() if len(paths) + bool(listed) > 1 else None
         problems = []
         with ExitStack() as stack:
             for path in paths:
                 try:
                     self._add(path, stack)
+                except UserError as error:
+                    problems.append(str(error))
+            if listed:
+                try:
+                    self._add_list(listed)
                 except UserError as error:
                     problems.append(str(error))
             if problems:
@@ -99,26 +144,34 @@ class NamedImages:
         self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]
         self.label_files += [name for name in source.names if is_labelled(name) and not is_image(name)]
         self._leave_out((Path(source.name) / name).as_posix() for name in source.names)
-        for name in names:
-            shown = (Path(source.name) / name).as_posix()
-            if self._is_new(shown):
-                self.items.append(NamedImage(shown, name, partial(_read_from, source, name, shown)))
+        self.items.add(source, [name for name in names if self._is_new(_shown_in(source, name))])
+
+    def _add_list(self, listed: Path) -> None:
+        text = read_file(listed).decode("utf-8", "surrogateescape")
+        paths = [line for line in text.splitlines() if line.strip()]
+        if not paths:
+            raise UserError(f"{listed}: names no image; it holds the path of one per line")
+        self._seen = set() if self._seen is None else self._seen  # a list can name one twice
+        self._add_files(paths)
 
     def _add_files(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            if self._is_new(path):
-                shown = Path(path).as_posix()
-                self.items.append(NamedImage(shown, PurePosixPath(shown).name, partial(read_file, Path(path))))
+        self.items.add(None, [path for path in paths if self._is_new(path)])
 
     def _leave_out(self, files: Iterable[str]) -> None:
         """Note the files that are neither pictures of a known kind nor, by their names, labels."""
         self.left_out += [(file, _NO_PICTURE) for file in files if not is_image(file) and not is_text(file)]
 
     def _is_new(self, path: str) -> bool:
+        if self._seen is None:  # a folder or an archive by itself names nothing twice
+            return True
         place = os.path.abspath(path)  # noqa: PTH100 - inside an archive too; links stay as they are
         new = place not in self._seen
         self._seen.add(place)
         return new
+
+
+def _shown_in(source: Source, name: str) -> str:
+    return (Path(source.name) / name).as_posix()
 
 
 def _read_from(source: Source, name: str, shown: str) -> bytes:

@@ -2,11 +2,12 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from PIL import Image
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.detector import Detector, PreparedImage, remarks
 from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
+from humbleyolo.detection.line_files import Detect, LineFiles, Outcomes
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
@@ -47,33 +49,42 @@ class Counts:
     remarks: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
+    def add(self, item: NamedImage, result: Result, most: int) -> None:
+        """Count an image with a result; `most` is the largest number of detections on one."""
+        self.images += 1
+        self.detections += len(result)
+        self.remarks += remarks(result, most)
+        self.empty += [] if len(result) else [item.shown]
+
+    def fail(self, error: UserError, bar: "tqdm[NoReturn]") -> None:
+        """Count an image without one, and tell why above the bar."""
+        bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
+        self.failed += 1
+
 
 def predict(
-    detector: Detector, images: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int
+    detect: Detect, images: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int, most: int
 ) -> Counts:
     """Detect objects on every image, in order, and write the results. A progress bar is shown on a terminal.
 
-    An image that fails is told on standard error; the others are done. `drawings` is an existing folder for the
-    images with their boxes; with None they are not drawn. `max_pixels` is the largest number of pixels of an image.
+    An image that fails is told on standard error; the others are done. `detect` yields each image with its result or
+    its error. `drawings` is an existing folder for the images with their boxes; with None they are not drawn.
+    `max_pixels` is the largest number of pixels of an image that is drawn, `most` that of detections on one.
     """
     counts = Counts()
-    names = _drawing_names(images.items)
+    names = _drawing_names(images.items) if drawings else {}
     with tqdm(total=len(images.items), unit=" images", disable=None, leave=False) as bar:
-        for item, outcome in detect_all(detector, images.items, max_pixels):
+        for item, outcome in detect(images.items):
             try:
                 if isinstance(outcome, UserError):
                     raise outcome
                 drawing = None if drawings is None else _drawing(item, outcome, max_pixels)
                 writer.add(item, outcome)
             except UserError as error:
-                bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
                 writer.fail(item, str(error))
-                counts.failed += 1
+                counts.fail(error, bar)
             else:
-                counts.images += 1
-                counts.detections += len(outcome)
-                counts.remarks += remarks(outcome, detector.facts.max_detections)
-                counts.empty += [] if len(outcome) else [item.shown]
+                counts.add(item, outcome, most)
                 if drawings is not None and drawing is not None:
                     path = drawings / names[item.shown]
                     make_folder(path.parent)
@@ -82,9 +93,22 @@ def predict(
     return counts
 
 
+def predict_lines(detect: Detect, lines: LineFiles, most: int) -> Counts:
+    """Detect objects on every image without a result yet, and write them as JSON lines; else as `predict`."""
+    counts = Counts()
+    with tqdm(total=lines.total, initial=lines.done, unit=" images", disable=None, leave=False) as bar:
+        for item, outcome in lines.write(detect):
+            if isinstance(outcome, UserError):
+                counts.fail(outcome, bar)
+            else:
+                counts.add(item, outcome, most)
+            bar.update()
+    return counts
+
+
 def detect_all(
-    detector: Detector, items: list[NamedImage], max_pixels: int, threshold: float | None = None
-) -> Iterator[tuple[NamedImage, Result | UserError]]:
+    detector: Detector, items: Iterable[NamedImage], max_pixels: int, threshold: float | None = None
+) -> Outcomes:
     """Yield each image with its result or its error, in order; `threshold` stands for the detector's own."""
     prepared = _prepared(detector, items, max_pixels)
     while batch := list(islice(prepared, BATCH)):
@@ -95,7 +119,7 @@ def detect_all(
 
 
 def _prepared(
-    detector: Detector, items: list[NamedImage], max_pixels: int
+    detector: Detector, items: Iterable[NamedImage], max_pixels: int
 ) -> Iterator[tuple[NamedImage, PreparedImage | UserError]]:
     """Yield each image as the network sees it, or its error, in order; some are read ahead."""
 
@@ -128,7 +152,7 @@ def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
     return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores, margins=(0, 0))
 
 
-def _drawing_names(items: list[NamedImage]) -> dict[str, str]:
+def _drawing_names(items: Iterable[NamedImage]) -> dict[str, str]:
     """Return the PNG's name for each image: its own, with its old extension in it if two would be alike."""
     names: dict[str, str] = {}
     taken: set[str] = set()

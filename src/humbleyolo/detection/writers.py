@@ -1,5 +1,6 @@
 """Detections as files: JSON, CSV, COCO, and labels for a person to correct in a labelling tool.
 
+    jsonl   a folder of files of lines: see `line_files`
     json    {"images": [{"file", "width", "height", "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
     csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box for an image without detections
     coco    a COCO dataset, with the score of each annotation beside it
@@ -126,9 +127,7 @@ class _JsonWriter(_FileWriter):
         self._file.write(to_json(self._head)[:-1] + b',"images":[')
 
     def add(self, image: NamedImage, result: Result) -> None:
-        detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
-        one = {"file": image.shown, "width": result.width, "height": result.height, "detections": detections}
-        self._file.write(self._between + to_json(one))
+        self._file.write(self._between + to_json({"file": image.shown, **result_fields(result)}))
         self._between = b",\n"
 
     def fail(self, image: NamedImage, reason: str) -> None:
@@ -217,6 +216,12 @@ def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenIm
         info=ImageInfo("", height, width, 1, "", 0, np.zeros((0, 0), np.uint8)),  # the size alone is written
     )  # fmt: skip
     return WrittenImage(labelled, image.name, split, unseen=not count)
+
+
+def result_fields(result: Result) -> dict[str, Any]:
+    """Return `width`, `height` and `detections` of a result, rounded, for JSON."""
+    detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
+    return {"width": result.width, "height": result.height, "detections": detections}
 
 
 def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:

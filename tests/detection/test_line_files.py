@@ -1,0 +1,143 @@
+"""Results as files of JSON lines: whole, in order, and gone on with by a second run, whatever stopped the first."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from stub_models import RedFinder
+
+from humbleyolo.cli import main
+from humbleyolo.detection import line_files
+from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.image_paths import NamedImage, NamedImages
+from humbleyolo.detection.line_files import LineFiles, Outcomes
+from humbleyolo.detection.predict import detect_all
+
+COUNT = 11
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eleven pictures with a red box, one of them damaged, in files of four."""
+    monkeypatch.setattr(line_files, "PART_IMAGES", 4)
+    monkeypatch.setattr("humbleyolo.detection.detector.open_model", lambda *_: RedFinder())
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(COUNT):
+        pixels = np.zeros((20 + number, 30, 3), np.uint8)
+        pixels[5:, 10:, 0] = 255
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    (folder / "05.png").write_bytes(b"no picture")
+    return folder
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", "--model", "red", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def test_each_image_has_its_line_in_order(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "--format", "jsonl", "--output", tmp_path / "out") == 1
+    names = ["part-000000.jsonl", "part-000001.jsonl", "part-000002.jsonl", "run.json"]
+    assert [path.name for path in sorted((tmp_path / "out").iterdir())] == names
+    lines = [json.loads(line) for name in names[:3] for line in (tmp_path / "out" / name).read_text().splitlines()]
+    assert run(folder, "--output", tmp_path / "all.json") == 1
+    whole = json.loads((tmp_path / "all.json").read_text())
+    assert [line for line in lines if "error" not in line] == whole["images"]
+    assert [line for line in lines if "error" in line] == whole["errors"]
+    assert [line["file"] for line in lines] == [f"{folder}/{number:02}.png" for number in range(COUNT)]
+
+
+@pytest.mark.parametrize("stop", range(0, COUNT, 2))
+def test_a_run_that_was_stopped_is_gone_on_with(stop: int, folder: Path, tmp_path: Path) -> None:
+    detector, seen = Detector(RedFinder()), []
+
+    def detect(items: Iterable[NamedImage]) -> Outcomes:
+        for item, outcome in detect_all(detector, items, 10_000):
+            if len(seen) == stop:
+                raise KeyboardInterrupt
+            seen.append(item.shown)
+            yield item, outcome
+
+    images = NamedImages([str(folder)]).items
+    list(
+        LineFiles(tmp_path / "whole", images, {"threshold": 0.5}).write(
+            lambda some: detect_all(detector, some, 10_000)
+        )
+    )
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        list(LineFiles(out, images, {"threshold": 0.5}).write(detect))
+    assert not list(out.glob("*.partial"))
+    again = LineFiles(out, images, {"threshold": 0.5})
+    assert (again.done, again.total) == (stop // 4 * 4, COUNT)
+    seen.append("")  # past where it stopped
+    list(again.write(detect))
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_second_run_does_nothing_and_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(folder, "--format", "jsonl", "--output", tmp_path / "out")
+    before = contents(tmp_path / "out")
+    capsys.readouterr()
+    assert run(folder, "--format", "jsonl", "--output", tmp_path / "out") == 0
+    assert "note: 11 images had results of an earlier run" in capsys.readouterr().err
+    assert contents(tmp_path / "out") == before
+
+
+def test_another_run_s_folder_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    run(folder, "--format", "jsonl", "--output", out)
+    (folder / "05.png").unlink()
+    assert run(folder, "--format", "jsonl", "--output", out, "--threshold", "0.25") == 2
+    said = capsys.readouterr().err
+    assert "threshold was 0.5 and is 0.25, images was 11 and is 10" in said.replace("\n", " ")
+    assert run(folder, "--format", "jsonl", "--output", folder) == 2
+    assert f"{folder}: holds other files" in capsys.readouterr().err
+    assert run(folder, "--format", "jsonl") == 2
+    assert "give --output FOLDER alone" in capsys.readouterr().err
+
+
+def test_a_list_names_images_once_and_in_its_order(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [folder / "03.png", folder / "none.png", folder / "01.png", folder / "03.png"]
+    (tmp_path / "list.txt").write_text("".join(f"{name}\n" for name in names) + "\n")
+    assert run("--list", tmp_path / "list.txt") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [image["file"] for image in found["images"]] == [str(folder / "03.png"), str(folder / "01.png")]
+    assert [error["file"] for error in found["errors"]] == [str(folder / "none.png")]
+    (tmp_path / "list.txt").write_text("\n")
+    assert run("--list", tmp_path / "list.txt") == 2
+    assert "names no image; it holds the path of one per line" in capsys.readouterr().err
+    assert run() == 2
+    assert "give paths, or a --list FILE" in capsys.readouterr().err
+
+
+@given(parts=st.lists(st.lists(st.text("ab/", min_size=1), max_size=4), max_size=4), index=st.integers(-20, 20))
+def test_images_are_made_as_they_are_asked_for(parts: list[list[str]], index: int) -> None:
+    from humbleyolo.detection.image_paths import _Images
+
+    images, flat = _Images(), [Path(name).as_posix() for part in parts for name in part]
+    for part in parts:
+        images.add(None, part)
+    assert len(images) == len(flat)
+    assert [image.shown for image in images] == flat
+    assert [image.shown for image in images[index:]] == flat[index:]
+    if -len(flat) <= index < len(flat):
+        assert images[index].shown == flat[index]
+    else:
+        with pytest.raises(IndexError):
+            images[index]
