@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_archive, image_bytes
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
@@ -19,18 +19,21 @@ from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
+from humbleyolo.storage.atomic import make_folder, require_space
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
 
 
 def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Made:
     """Write each split's arrays and the report into `out`; `cells` may answer for an object."""
-    ceilings, texts = {}, list[str]()
+    ceilings, totals, texts = {}, {}, list[str]()
     for split in SPLITS:
         with Archive(dataset / f"{split}.zip") as archive:
-            total, categories = len(archive), archive.categories
-        grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
-        with tqdm(total=total, desc=split, unit=" images", disable=None, leave=False) as bar:
+            totals[split], categories = len(archive), archive.categories
+    grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
+    require_space(make_folder(out), sum(totals.values()) * image_bytes(grid))
+    for split in SPLITS:
+        with tqdm(total=totals[split], desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
                 bar.update(done)
         encoded = open_encoded(out / split)

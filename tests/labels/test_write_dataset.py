@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from ruamel.yaml import YAML
 from tiny_project import lay_example
 
 from humbleyolo.dataset.archive import Archive
+from humbleyolo.errors import UserError
+from humbleyolo.labels.write_dataset import write_splits
+from humbleyolo.params.loader import load_params
 
 BCCD = ROOT.parent / "shared/data/bccd"
 FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "val.zip"]
@@ -180,3 +184,22 @@ def test_bccd_with_its_own_lists(tmp_path: Path) -> None:
     summary = json.loads((out / "summary.json").read_text())
     assert sum(counts["objects"] for counts in summary.values()) == 4886
     assert list(summary["train"]["classes"]) == ["Platelets", "RBC", "WBC"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_disk_is_counted_before_an_archive_is_written(
+    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_params(tmp_path)
+    seed, dataset = load_params(tmp_path / "params.yaml", "seed", "dataset")
+    folder = labelled_folder(tmp_path / "photos")
+    needed = sum(path.stat().st_size for path in folder.glob("*.jpg"))
+    if packed:
+        folder = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    params = dataset.labelled.model_copy(update={"exif": "displayed"})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
+    with pytest.raises(UserError, match=r"out: the work needs .* are free"):
+        write_splits(tmp_path / "out", params, folder, seed)
+    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed))
+    write_splits(tmp_path / "out", params, folder, seed)

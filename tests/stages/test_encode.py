@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,3 +83,15 @@ def test_started_as_dvc_starts_it(dataset: Path, tmp_path: Path) -> None:
     assert again.returncode == 2
     assert again.stderr.splitlines()[-1].startswith("error: dataset/test.zip: ")
     assert "Traceback" not in again.stderr
+
+
+def test_the_disk_is_counted_for_all_splits_before_the_first(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = (3 + 4 + 5) * (64 * 64 * 3 + 2 * 2 * 7 * 4)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
+    with pytest.raises(UserError, match=r"grid: the work needs 0\.1 MB, and 0\.1 MB are free"):
+        encode(PARAMS, "one", dataset, tmp_path / "grid")
+    assert list((tmp_path / "grid").iterdir()) == []
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed))
+    encode(PARAMS, "one", dataset, tmp_path / "grid")

@@ -12,6 +12,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from repository import ROOT
 from ruamel.yaml import YAML
 
 from humbleyolo.dataset.archive import Archive
+from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
+from humbleyolo.synthetic.drawn_split import write_splits
 from humbleyolo.synthetic.painter import Painter
 
 FONTS = ROOT / "data" / "fonts"
@@ -216,3 +219,18 @@ def test_a_full_disk_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
     assert "train.zip: cannot be written: the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(small_disk.iterdir()) == []
+
+
+def test_the_disk_is_counted_before_a_word_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_params(tmp_path, {})
+    seed, dataset = load_params(tmp_path / "params.yaml", "seed", "dataset")
+    write_splits(tmp_path, dataset.synthetic, FONTS, seed)
+    written = 0
+    for name in ("train", "val", "test"):
+        with Archive(tmp_path / f"{name}.zip") as archive:
+            written += sum(len(image.image_bytes) for image in archive)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=written // 2))
+    with pytest.raises(UserError, match=r"the work needs .* are free on its disk; free some space"):
+        write_splits(tmp_path, dataset.synthetic, FONTS, seed)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=written))
+    write_splits(tmp_path, dataset.synthetic, FONTS, seed)

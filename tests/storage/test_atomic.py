@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_disk import SmallDisk, small_disk
 
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, make_folder, write_output
+from humbleyolo.storage.atomic import atomic_write, make_folder, require_space, write_output
 
 
 @pytest.fixture
@@ -149,3 +150,11 @@ def test_a_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> No
     with pytest.raises(UserError, match="a file stands where a folder is needed"):
         make_folder(tmp_path / "file" / "below")
     shutil.rmtree(tmp_path / "a")
+
+
+def test_room_is_counted_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = SimpleNamespace(free=20_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: free)
+    require_space(tmp_path, 20_000_000_000)
+    with pytest.raises(UserError, match=rf"^{tmp_path}: the work needs 74\.0 GB, and 20\.0 GB are free .* free some"):
+        require_space(tmp_path, 74_000_000_000)

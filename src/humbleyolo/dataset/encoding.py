@@ -116,9 +116,13 @@ def _cut(whole: _Shard) -> list[_Shard]:
     ]
 
 
+def image_bytes(grid: Grid) -> int:
+    """Return the bytes that an image and its targets take on the disk; its boxes take few more."""
+    return 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
+
+
 def _block_length(grid: Grid) -> int:
-    image_bytes = 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
-    return max(min(_BLOCK_BYTES // image_bytes, _SHARD_IMAGES), 1)
+    return max(min(_BLOCK_BYTES // image_bytes(grid), _SHARD_IMAGES), 1)
 
 
 def _encode_elsewhere(whole: _Shard, cluster: Cluster) -> Generator[_Small]:

@@ -36,6 +36,7 @@ class ImageInfo:
         thumb: (32, 32) uint8 grey, the whole picture.
         greys: Darkest and lightest grey.
         below_zero: It has pixels under 0, which become black.
+        length: Bytes of the file.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class ImageInfo:
     thumb: Uint8s
     greys: tuple[int, int] = (0, 255)
     below_zero: bool = False
+    length: int = 0
 
 
 @contextmanager
@@ -108,6 +110,7 @@ def inspect_image(data: bytes) -> ImageInfo:
         thumb=thumb,
         greys=(darkest, lightest),
         below_zero=isinstance(low, int | float) and low < 0,
+        length=len(data),
     )
 
 

@@ -15,7 +15,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.split_rules import divide
 from humbleyolo.params.sections import Labelled
-from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.atomic import atomic_write, make_folder, require_space
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
         make_folder(out)
         if not any(image.labels for image in labelled.images):
             raise UserError(f"{source.name}: no image has a box; {NO_BOX}")
+        require_space(out, sum(image.info.length for image in labelled.images))
         names = short_names(labelled.images)
         counts = {
             name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)

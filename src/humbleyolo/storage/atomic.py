@@ -4,6 +4,7 @@ import errno
 import glob
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -110,6 +111,24 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise cannot_write(path, error) from None
     return path
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Make sure, before any work, that the disk of a folder has room for so many bytes.
+
+    Raises:
+        UserError: If it has not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder}: the work needs {_sized(needed)}, and {_sized(free)} are free on its disk; free some space. "
+            "DVC's cache needs as much again, unless it links (`dvc config cache.type`)"
+        )
+
+
+def _sized(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

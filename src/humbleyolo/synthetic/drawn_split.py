@@ -13,6 +13,7 @@ from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.params.sections import Synthetic
 from humbleyolo.process.workers import map_in_order
+from humbleyolo.storage.atomic import require_space
 from humbleyolo.storage.png import encode_png
 from humbleyolo.synthetic.painter import Painter
 from humbleyolo.synthetic.word_layout import Box
@@ -20,6 +21,7 @@ from humbleyolo.synthetic.word_layout import Box
 # Most images, and most pixels, of a shard: few enough to hold, many enough to be worth it.
 _SHARD_IMAGES = 256
 _SHARD_PIXELS = 1 << 22
+_SAMPLED = 16  # images from whose size that of all is estimated
 
 
 class EncodedSample(NamedTuple):
@@ -92,6 +94,7 @@ def write_splits(
     Raises:
         UserError: If an archive cannot be written; see also `Painter.draw`.
     """
+    require_space(out, _estimate_bytes(params, folder, seed, splits))
     counts = {split: SplitCounts(params.words) for split in splits}
     with closing(draw_splits(params, folder, seed, splits, processes=processes)) as samples:
         for split, count in counts.items():
@@ -106,6 +109,14 @@ def write_splits(
                     )  # fmt: skip
                     count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
     return counts
+
+
+def _estimate_bytes(params: Synthetic, folder: Path, seed: int, splits: Sequence[str]) -> int:
+    """Return about the bytes of all images, a fifth less for safety, from the first few of a split."""
+    few = min(getattr(params.images, splits[0]), _SAMPLED)
+    drawn = sum(len(sample.image_bytes) for sample in draw_shard(params, seed, folder, (splits[0], 0, few)))
+    total = sum(getattr(params.images, split) for split in splits)
+    return int(0.8 * drawn / max(few, 1) * total)
 
 
 class _Bar(tqdm):  # type: ignore[type-arg] # tqdm takes one in its stubs alone
