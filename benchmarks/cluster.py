@@ -3,7 +3,8 @@
 Clones the last commit twice, and runs `dvc repro` without any cache in both. The first runs in processes of this
 machine, the second on a scheduler and workers on loopback, each in a folder of its own. Prints the seconds of each
 stage and of all, the cost of the cluster in percent, and if the outputs are the committed bytes. With --stages, only
-those are run: the first ones, such as generate and encode. The exit code is 0 if all bytes are equal.
+those are run: the first ones, such as generate and encode. The exit code is 0 if all bytes are equal. The
+working tree must be that commit: workers have its code.
 """
 
 import argparse

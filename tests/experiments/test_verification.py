@@ -3,7 +3,9 @@
 import json
 import re
 import runpy
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,19 @@ METRICS = dict.fromkeys(TOLERANCE, 0.5)
 def test_the_tolerance_is_that_of_the_project_s_own_checks() -> None:
     theirs = runpy.run_path(str(ROOT / ".ci/compare_metrics.py"))["TOLERANCE"]
     assert {name: allowed for name, allowed in theirs.items() if allowed} == TOLERANCE
+
+
+def test_the_clone_is_built_on_the_cluster_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environments: list[dict[str, str]] = []
+
+    def run(*_: object, env: dict[str, str], **__: object) -> SimpleNamespace:
+        environments.append(env)
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "tcp://10.0.0.1:8786")
+    monkeypatch.setattr(subprocess, "run", run)
+    verification._rebuild(tmp_path)
+    assert [one["DASK_SCHEDULER_ADDRESS"] for one in environments] == 2 * ["tcp://10.0.0.1:8786"]
 
 
 HERE = {"keras": "3.0", "features": " ".join(f"f{number}" for number in range(30)), "cores": "2"}

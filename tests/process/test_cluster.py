@@ -6,6 +6,8 @@ Workers run functions of Python and of the package alone: they do not see the te
 import importlib.util
 import math
 import os
+import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process import cluster
 from humbleyolo.process.cluster import VARIABLE, Cluster, cluster_address, find_cluster
-from humbleyolo.process.shard_runner import differences
+from humbleyolo.process.shard_runner import Refused, differences, run_shard
 from humbleyolo.process.workers import map_in_order
 
 
@@ -33,6 +35,7 @@ def no_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cluster, "_CONFIGURED", ())
 
 
+@pytest.mark.slow
 def test_without_an_address_work_stays_here_and_dask_is_not_imported(no_dask: None) -> None:
     assert cluster_address() is None
     code = (
@@ -65,6 +68,18 @@ def test_machines_of_other_versions_are_refused_together() -> None:
     assert second.startswith(f"worker b has numpy 1.0 (here {here()['numpy']}); install")
 
 
+def test_a_worker_that_comes_later_must_be_as_the_others(tmp_path: Path) -> None:
+    work, task = pickle.dumps(math.sqrt), pickle.dumps(4)
+    assert run_shard(work, task, (here(), None)) == run_shard(work, task, (here(), str(tmp_path))) == 2
+    for there, text in (
+        ((here(), str(tmp_path / "none")), rf"no folder {tmp_path}/none, which the others read from"),
+        ((here() | {"numpy": "1.0"}, None), rf"numpy {here()['numpy']} \(here 1\.0\)"),
+    ):
+        refused = run_shard(work, task, there)
+        assert isinstance(refused, Refused)
+        assert re.search(rf"a worker on .* came later, and has {text}; start all alike", str(refused.error))
+
+
 def here() -> dict[str, str]:
     return cluster.describe_installation()
 
@@ -83,6 +98,13 @@ def test_a_scheduler_that_does_not_answer_is_said(no_dask: None, monkeypatch: py
     monkeypatch.setenv(VARIABLE, "tcp://127.0.0.1:9")
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
     with pytest.raises(UserError, match=r"127\.0\.0\.1:9, but no scheduler answers there .*start it .* or unset"):
+        list(map_in_order(math.sqrt, [1, 2]))
+
+
+@pytest.mark.slow
+def test_an_address_with_tls_needs_certificates(no_dask: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "tls://127.0.0.1:9")
+    with pytest.raises(UserError, match=r"no scheduler answers there \(Dask's .* no certificates under distributed"):
         list(map_in_order(math.sqrt, [1, 2]))
 
 
@@ -187,7 +209,9 @@ def test_a_shard_that_kills_its_workers_is_said(connected: Cluster) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_that_ends_is_told(no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cluster_that_ends_is_told(
+    no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cluster, "_NO_WORKER_S", 1.0)
     with loopback_cluster(tmp_path / "cluster", 0) as started:
@@ -204,4 +228,5 @@ def test_a_cluster_that_ends_is_told(no_dask: None, monkeypatch: pytest.MonkeyPa
         kill_tree(started.scheduler.pid)
         with pytest.raises(UserError, match=r"the scheduler is gone, .* start it again, or unset .* goes on"):
             next(results)
+    assert "distributed" not in capfd.readouterr().err
     assert not psutil.pid_exists(started.scheduler.pid)

@@ -34,6 +34,7 @@ VARIABLE = "DASK_SCHEDULER_ADDRESS"
 _PER_WORKER = 3  # shards sent and results held, per worker
 _SENT_BYTES = 1 << 29  # and of what was sent, at most, unless one shard alone is more
 _TRIES = 3  # of a shard that fails for another reason than its input
+_TOLD = 10  # machines that are refused by name
 _LOOK_S = 1.0
 _NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
 _CONNECT_S = 10.0
@@ -105,8 +106,10 @@ class Cluster:
         Raises:
             UserError: As `work` does; if the scheduler is gone, no worker is left, or a shard kills its workers.
         """
-        client, versions = self.client, describe_installation()
-        contents = {name: (folder / name).read_bytes() for name in names} if folder is not None else {}
+        client, here = self.client, (describe_installation(), str(Path.cwd()) if self.shared else None)
+        paths = {name: folder / name for name in names} if folder is not None else {}
+        # Of missing ones `work` tells.
+        contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
         sent, waiting, held = pickle.dumps(work), deque[tuple[Any, int]](), 0
         try:
             with self._scheduler_there():
@@ -115,7 +118,7 @@ class Cluster:
                 for task in tasks:
                     packed = pickle.dumps(task)
                     waiting.append(
-                        (self._submit(run_shard, sent, packed, versions, files, retries=_TRIES - 1), len(packed))
+                        (self._submit(run_shard, sent, packed, here, files, retries=_TRIES - 1), len(packed))
                     )
                     held += len(packed)
                     if time.monotonic() - looked > _LOOK_S:
@@ -200,10 +203,14 @@ def find_cluster() -> Cluster | None:
 
 @cache
 def _connect(address: str) -> Cluster:
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # its errors are told here, in words
     from distributed import Client
+    from distributed.security import Security
 
+    for name in ("distributed", "distributed.client"):  # their errors are told here, in words
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
+        if address.startswith("tls://") and not Security().get_connection_args("client").get("ssl_context"):
+            raise ValueError("Dask's configuration names no certificates under distributed.comm.tls")
         client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=True)
     except (OSError, TimeoutError, ValueError, ImportError) as error:
         raise UserError(
@@ -251,7 +258,9 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
         elif differing := differences(here, there):
             problems.append(f"{name} has {differing}; install what this machine has there, and start it again")
     if problems:
-        raise ProblemsError(f"{address}: machines of other versions, which may make other bytes", problems)
+        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
+        head = f"{address}: machines of other versions, which may make other bytes"
+        raise ProblemsError(head, problems[:_TOLD] + more)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The part of a cluster's work that runs on its workers: one shard at a time per process, errors as values."""
 
 import hashlib
-import os
 import pickle
+import platform
 import tempfile
 import threading
 from collections import OrderedDict
@@ -37,10 +37,19 @@ def hold(files: Files) -> Files:
     return files
 
 
-def run_shard(work: bytes, task: bytes, versions: dict[str, str], files: Files | None = None) -> object:
-    """Return `work(task)`, both pickled here; with `files`, `work(folder, task)` of a folder that holds them."""
-    if differing := differences(versions, describe_installation()):
-        return Refused(UserError(f"a worker on {os.uname().nodename} came later, and has {differing}"))
+def run_shard(
+    work: bytes, task: bytes, here: tuple[dict[str, str], str | None], files: Files | None = None
+) -> object:
+    """Return `work(task)`, both pickled here; with `files`, `work(folder, task)` of a folder that holds them.
+
+    `here` has the versions of the process that asks, and the folder that all workers saw when it began.
+    """
+    versions, shared = here
+    problem = differences(versions, describe_installation())
+    if not problem and shared and not Path(shared).is_dir():
+        problem = f"no folder {shared}, which the others read from"
+    if problem:
+        return Refused(UserError(f"a worker on {platform.node()} came later, and has {problem}; start all alike"))
     with _ALONE:
         try:
             function, value = pickle.loads(work), pickle.loads(task)  # noqa: S301 - a cluster runs what it is sent
