@@ -47,7 +47,7 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 def test_each_image_has_its_line_in_order(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(folder, "--format", "jsonl", "--output", tmp_path / "out") == 1
+    assert run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out") == 1
     names = ["part-000000.jsonl", "part-000001.jsonl", "part-000002.jsonl", "run.json"]
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == names
     lines = [json.loads(line) for name in names[:3] for line in (tmp_path / "out" / name).read_text().splitlines()]
@@ -89,24 +89,24 @@ def test_a_run_that_was_stopped_is_gone_on_with(stop: int, folder: Path, tmp_pat
 def test_a_second_run_does_nothing_and_says_so(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(folder, "--format", "jsonl", "--output", tmp_path / "out")
+    run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out")
     before = contents(tmp_path / "out")
     capsys.readouterr()
-    assert run(folder, "--format", "jsonl", "--output", tmp_path / "out") == 0
+    assert run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out") == 0
     assert "note: 11 images had results of an earlier run" in capsys.readouterr().err
     assert contents(tmp_path / "out") == before
 
 
 def test_another_run_s_folder_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    run(folder, "--format", "jsonl", "--output", out)
+    run(folder, "--format", "jsonl-parts", "--output", out)
     (folder / "05.png").unlink()
-    assert run(folder, "--format", "jsonl", "--output", out, "--threshold", "0.25") == 2
+    assert run(folder, "--format", "jsonl-parts", "--output", out, "--threshold", "0.25") == 2
     said = capsys.readouterr().err
     assert "threshold was 0.5 and is 0.25, images was 11 and is 10" in said.replace("\n", " ")
-    assert run(folder, "--format", "jsonl", "--output", folder) == 2
+    assert run(folder, "--format", "jsonl-parts", "--output", folder) == 2
     assert f"{folder}: holds other files" in capsys.readouterr().err
-    assert run(folder, "--format", "jsonl") == 2
+    assert run(folder, "--format", "jsonl-parts") == 2
     assert "give --output FOLDER alone" in capsys.readouterr().err
 
 

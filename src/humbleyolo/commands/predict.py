@@ -1,24 +1,33 @@
-"""`humbleyolo predict PATHS...`: find objects in images; write JSON, CSV, COCO, or labels to correct.
+"""`humbleyolo predict PATHS...`: find objects in images and videos; write JSON, CSV, COCO, or labels to correct.
 
 Examples:
   humbleyolo predict photo.jpg
   humbleyolo predict photos --format csv --output boxes.csv --save-images drawn
   humbleyolo predict photos --format voc --output labels --copy-images
+  humbleyolo predict clip.mp4 --every 5 --save-video drawn.mp4
+  humbleyolo predict rtsp://camera/1
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_FORMATS = ("json", "jsonl", "csv", "coco", "yolo", "voc", "cvat")
+if TYPE_CHECKING:
+    from humbleyolo.detection.predict import Counts
+    from humbleyolo.detection.video.video_stream import VideoOptions
+
+_PARTS = "jsonl-parts"
+_FORMATS = ("json", "jsonl", _PARTS, "csv", "coco", "yolo", "voc", "cvat")
 _SHOWN = 20  # notes, and files of a note
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="images, folders, zip archives, or patterns like 'a/**/*.jpg'")
+    paths = "images, clips, folders, zip archives, or patterns like 'a/**/*.jpg'; an address; a camera's number"
+    add("paths", nargs="*", metavar="PATH", help=paths)
     add("--list", type=Path, metavar="FILE", help="a file with the path of an image per line")
     add(
         "--model",
@@ -33,15 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
     )
-    add("--format", default="json", choices=_FORMATS, help="default: %(default)s")
-    add(
-        "--output",
-        type=Path,
-        metavar="O",
-        help="a file (yolo, voc, cvat: a new folder; jsonl: a folder, whose run goes on); default: standard output",
-    )
+    add("--format", choices=_FORMATS, help="default: json; jsonl, a line per frame, if there are videos or addresses")
+    output = "a file (yolo, voc, cvat: a new folder; jsonl-parts: a folder that a run goes on with)"
+    add("--output", type=Path, metavar="O", help=f"{output}; default: standard output")
     add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
     add("--save-images", type=Path, metavar="FOLDER", help="draw the boxes, a PNG per image")
+    add("--save-video", type=Path, metavar="V", help="draw the boxes: a clip like out.mp4; of several, a folder")
+    add("--every", type=int, default=1, metavar="N", help="of a video, look at every Nth frame alone")
+    add("--max-seconds", type=float, metavar="S", help="end a video after S seconds; default: at its end, or Ctrl-C")
+    add("--timeout", type=float, default=30.0, metavar="S", help="most seconds between frames; default: %(default)g")
     add("--tile", type=int, metavar="PX", help="cut larger images into overlapping tiles with this side")
     add("--max-detections", type=int, metavar="N", help="most boxes on an image, or a tile; default: as evaluated")
     add("--max-pixels", type=int, metavar="N", help="refuse larger images; default: 89 million")
@@ -49,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Detect in every image, and return the exit code: 1 if some could not be read, else 0.
+    """Detect in every image and frame, and return the exit code.
+
+    It is 1 if some could not be read, 130 if Ctrl-C ended a video, else 0.
 
     Raises:
         UserError: If there is no model or no image, or the output cannot be written.
@@ -58,53 +69,83 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
     from humbleyolo.detection.predict import predict, predict_lines
-    from humbleyolo.detection.writers import LABELS, NOTHING_FOUND, make_writer
-    from humbleyolo.errors import UserError
+    from humbleyolo.detection.video.clip_paths import split_paths
+    from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
+    from humbleyolo.detection.writers import make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.process.exits import counted, printable
     from humbleyolo.storage.atomic import make_folder
 
-    if not parsed.paths and not parsed.list:
-        raise UserError("no pictures to look at: give paths, or a --list FILE of them")
-    lines = parsed.format == "jsonl"
-    if lines and (parsed.output is None or parsed.save_images or parsed.copy_images):
-        raise UserError("--format jsonl writes files into a folder, and no pictures: give --output FOLDER alone")
+    clips, paths = split_paths(parsed.paths)
+    options = _video_options(parsed, videos=bool(clips))
+    to = parsed.format or ("jsonl" if clips else "json")
+    _check_outputs(parsed, to, videos=bool(clips))
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
-    options = DetectorOptions(parsed.threshold, parsed.max_detections, parsed.threads, parsed.tile, max_pixels)
-    with (
-        NamedImages(parsed.paths, parsed.list) as pictures,
-        open_detector(parsed.model, parsed.revision, options) as found,
-    ):
+    loaded = DetectorOptions(parsed.threshold, parsed.max_detections, parsed.threads, parsed.tile, max_pixels)
+    with NamedImages(paths, parsed.list) as pictures, open_detector(parsed.model, parsed.revision, loaded) as found:
         detector, most = found.detector, found.detector.facts.max_detections
+        left_out = [one for one in pictures.left_out if one[0] not in {clip.shown for clip in clips}]
         head = {"model": parsed.model, "threshold": detector.threshold, "classes": detector.names}
-        if lines:
+        seen, there = ClipCounts(), 0
+        if to == _PARTS:
             facts = {**head, "classes": list(detector.names), "model_sha256": found.model_hash()}
             facts |= {"tile": parsed.tile, "max_detections": most, "max_pixels": max_pixels}
             files = LineFiles(parsed.output, pictures.items, facts)
             done, there = predict_lines(found.detect, files, most), files.done
         else:
-            head |= {"left_out": [{"file": path, "reason": reason} for path, reason in pictures.left_out]}
-            writer = make_writer(
-                parsed.format, parsed.output, sys.stdout.buffer, head, copy_images=parsed.copy_images
-            )
+            head |= {"left_out": [{"file": path, "reason": reason} for path, reason in left_out]}
+            out, copy = sys.stdout.buffer, parsed.copy_images
+            writer = make_writer(to, parsed.output, out, head, copy_images=copy, videos=bool(clips))
             if parsed.save_images is not None:
                 make_folder(parsed.save_images)
+            drawings = {} if parsed.save_video is None else drawing_places(clips, parsed.save_video)
             with writer:
-                done, there = predict(found.detect, pictures, writer, parsed.save_images, max_pixels, most), 0
+                done = predict(found.detect, pictures, writer, parsed.save_images, max_pixels, most)
+                if clips:
+                    seen = predict_clips(detector, clips, writer, options, max_pixels, drawings)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
-    what = f"{counted(done.images, 'image')}, {counted(done.detections, 'detection')}"
-    told = [f"{what} from {detector.threshold:g} on ({why})"]
-    told += [f"note: {there} images had results of an earlier run in {parsed.output}"] * bool(there)
-    told += _notes(done.remarks) + _left_out(pictures.left_out)
-    if parsed.format in LABELS and done.empty:
-        where = parsed.output / NOTHING_FOUND if parsed.format != "coco" else ", ".join(_some(done.empty))
-        background = "labels without a box call them background; look at them before you train"
-        of = f"{len(done.empty)} of {counted(done.images, 'image')}"
-        told.append(f"note: nothing was found on {of}; {background}: {where}")
+    what = [counted(done.images, "image")] if pictures.items or not clips else []
+    what += [counted(seen.frames, "frame")] if clips else []
+    what += [counted(done.detections + seen.detections, "detection")]
+    told = [f"{', '.join(what)} from {detector.threshold:g} on ({why})"]
+    told += [f"note: {counted(there, 'image')} had results of an earlier run in {parsed.output}"] * bool(there)
+    told += _notes(done.remarks + seen.notes) + _left_out(left_out) + _nothing_found(parsed, to, done)
     if done.failed:
         told.append(f"{done.failed} of {counted(len(pictures.items), 'picture')} failed; see above")
+    if seen.failed:
+        told.append(f"{seen.failed} of {counted(len(clips), 'video')} failed; see above")
+    if seen.stopped:
+        told.append("stopped; what was found until then is kept")
     print(*map(printable, told), sep="\n", file=sys.stderr)
-    return 1 if done.failed else 0
+    return 130 if seen.stopped else int(done.failed + seen.failed > 0)
+
+
+def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool) -> None:
+    """Check that there are pictures, and that the options of the output go together.
+
+    Raises:
+        UserError: If not.
+    """
+    from humbleyolo.errors import UserError
+
+    if not parsed.paths and not parsed.list:
+        raise UserError("no pictures to look at: give paths, or a --list FILE of them")
+    if to == _PARTS and videos:
+        raise UserError(f"--format {_PARTS} is of pictures; of videos and addresses it is jsonl, json or csv")
+    if to == _PARTS and (parsed.output is None or parsed.save_images or parsed.copy_images):
+        raise UserError(f"--format {_PARTS} writes files into a folder, and no pictures: give --output FOLDER alone")
+
+
+def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[str]:
+    """Return a note on the images whose labels say that nothing is there."""
+    from humbleyolo.detection.writers import LABELS, NOTHING_FOUND
+    from humbleyolo.process.exits import counted
+
+    if to not in LABELS or not done.empty:
+        return []
+    where = parsed.output / NOTHING_FOUND if to != "coco" else ", ".join(_some(done.empty))
+    background = "labels without a box call them background; look at them before you train"
+    return [f"note: nothing was found on {len(done.empty)} of {counted(done.images, 'image')}; {background}: {where}"]
 
 
 def _notes(lines: Sequence[str]) -> list[str]:
@@ -125,3 +166,18 @@ def _left_out(files: Sequence[tuple[str, str]]) -> list[str]:
 
 def _some(names: Sequence[str]) -> list[str]:
     return [*names[:_SHOWN], *([f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
+
+
+def _video_options(parsed: argparse.Namespace, *, videos: bool) -> "VideoOptions":
+    """Return the options of videos.
+
+    Raises:
+        UserError: If one is out of range, or there is no video for it.
+    """
+    from humbleyolo.detection.video.video_stream import VideoOptions
+    from humbleyolo.errors import UserError
+
+    options = VideoOptions(parsed.every, parsed.max_seconds, parsed.timeout)
+    if not videos and (options != VideoOptions() or parsed.save_video is not None):
+        raise UserError("--save-video, --every, --max-seconds and --timeout are of videos; no path is one")
+    return options

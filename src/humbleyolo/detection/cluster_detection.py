@@ -85,17 +85,15 @@ def open_detector(model: str, revision: str | None, options: DetectorOptions) ->
     with tempfile.TemporaryDirectory(prefix="humbleyolo-") as folder:
         fetched = is_remote(model) or revision is not None
         path = fetch_model(model, revision, Path(folder)) if fetched else Path(model)
-        # Not resolved: the evaluation lies beside a link to a model, not beside what it links to.
         yield OpenDetector(options.load(str(path)), Path.cwd() / path, options)
 
 
 def _model_files(model: Path) -> list[str]:
-    """Return the files of a model, and of the evaluation beside it, relative to the folder above the model."""
+    """Return the files of a model, relative to the folder above it."""
     above = model.parent
     files = [model] if model.is_file() else sorted(path for path in model.rglob("*") if path.is_file())
     if (model / "model.json").is_file():  # not the pictures and tables beside
-        files = [model / "model.json", model / "weights.npz"]
-        files += [path] if (path := above / "evaluation" / SELECTION).is_file() else []
+        files = [path for name in ("model.json", "weights.npz", SELECTION) if (path := model / name).is_file()]
     return [path.relative_to(above).as_posix() for path in files]
 
 

@@ -174,14 +174,41 @@ class Detector:
             return next(self.stream([images], threshold=threshold))
         return list(self.stream(images, threshold=threshold))
 
-    def stream(self, images: Iterable[ImageLike], *, threshold: float | None = None) -> Iterator[Result]:
-        """Yield a result for each image, in order, holding no more than 32 of them at a time.
+    def stream(
+        self,
+        source: Iterable[ImageLike] | str | os.PathLike[str] | int,
+        *,
+        threshold: float | None = None,
+        every: int = 1,
+        max_seconds: float | None = None,
+        timeout: float = 30.0,
+    ) -> Iterator[Result]:
+        """Return a generator of results, one by one, in memory that does not grow.
 
-        A warning tells of files with further pages or frames, and of images with as many detections as there can be.
+        A warning tells of images with further pages or frames, and with as many detections as there can be.
+
+        Args:
+            source: Images, of which at most 32 are held at a time. Or a video: the path of a clip, an address
+                (http, https, rtsp, rtsps), or the index of a camera; `Result.video_frame` is its frame.
+            threshold: Lowest score, in place of the detector's own.
+            every: Number of frames of a video, of which the first is looked at.
+            max_seconds: Seconds after which a video ends; None: its end, which a camera does not have.
+            timeout: Seconds in which a video's next frame must have come.
 
         Raises:
-            UserError: As from a call, when that image's turn comes.
+            UserError: As from a call, when that image's turn comes. If a video cannot be read, after the results
+                before. If an option is out of range.
         """
+        from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
+
+        options = VideoOptions(every, max_seconds, timeout)
+        if isinstance(source, str | os.PathLike | int):
+            return VideoStream(self, source, options, self._max_pixels).results(threshold)
+        if options != VideoOptions():
+            raise UserError("every, max_seconds and timeout are of a video; these are images")
+        return self._stream_images(source, threshold)
+
+    def _stream_images(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result]:
         waiting = iter(images)
         while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
             for result in self.detect(batch, threshold=threshold):

@@ -16,7 +16,7 @@ from humbleyolo.dataset.coco import to_json
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
-from humbleyolo.detection.writers import result_fields
+from humbleyolo.detection.writers import line_of
 from humbleyolo.errors import UserError
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.storage.json import read_json, write_json
@@ -70,8 +70,9 @@ class LineFiles:
         for start in self._missing:
             with atomic_write(self._path(start)) as file:
                 for item, outcome in islice(outcomes, len(self._range(start))):
-                    fields = {"error": str(outcome)} if isinstance(outcome, UserError) else result_fields(outcome)
-                    file.write(to_json({"file": item.shown, **fields}) + b"\n")
+                    failed = {"file": item.shown, "error": str(outcome)}
+                    line = failed if isinstance(outcome, UserError) else line_of(item, outcome)
+                    file.write(to_json(line) + b"\n")
                     yield item, outcome
 
     def _path(self, start: int) -> Path:

@@ -7,9 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.storage.array_types import Rgb
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrame:
+    """A frame of a clip, a camera or a stream.
+
+    Attributes:
+        number: Its number in the clip, from 0, counting those between that were not looked at.
+        seconds: Its time stamp, from the clip's start; of a camera, since it was opened.
+        pixels: (H, W, 3) uint8 RGB, upright.
+    """
+
+    number: int
+    seconds: float
+    pixels: Rgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +40,7 @@ class Result(Detections):
         limit_reached: True if the image, or a tile of it, has as many detections as the model gives at most
             (`max_detections`): there may be more.
         frames: Number of pages or frames in the file; the first was looked at.
+        video_frame: The frame, where it is of a clip, a camera or a stream.
     """
 
     names: tuple[str, ...]
@@ -32,6 +49,7 @@ class Result(Detections):
     file: str | None = None
     limit_reached: bool = False
     frames: int = 1
+    video_frame: VideoFrame | None = None
 
     @property
     def class_names(self) -> NDArray[np.str_]:

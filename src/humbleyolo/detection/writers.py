@@ -1,8 +1,9 @@
 """Detections as files: JSON, CSV, COCO, and labels for a person to correct in a labelling tool.
 
-    jsonl   a folder of files of lines: see `line_files`
     json    {"images": [{"file", "width", "height", "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
-    csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box for an image without detections
+    jsonl   an image or a frame per line: {"file", "frame", "seconds", "width", "height", "detections"}
+    csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box for an image without detections;
+            of videos the columns frame,seconds too
     coco    a COCO dataset, with the score of each annotation beside it
     yolo    a folder: labels/*.txt, classes.txt beside them (LabelImg), data.yaml and train.txt (Ultralytics)
     voc     a folder: Annotations/*.xml, ImageSets/Main (LabelImg, CVAT)
@@ -35,8 +36,10 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet, new_folder
 from humbleyolo.storage.atomic import write_output
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
+_OF_FRAMES = ("frame", "seconds")
 _FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
-FORMATS = ("json", "csv", "coco", *_FOLDERS)
+FRAME_FORMATS = ("json", "jsonl", "csv")
+FORMATS = (*FRAME_FORMATS, "coco", *_FOLDERS)
 LABELS = ("coco", *_FOLDERS)  # an image without a box is background there
 NOTHING_FOUND = "nothing_found.md"
 _LOOK = (
@@ -82,7 +85,13 @@ class Writer:
 
 
 def make_writer(
-    to: str, output: Path | None, stdout: BinaryIO, head: dict[str, Any], *, copy_images: bool = False
+    to: str,
+    output: Path | None,
+    stdout: BinaryIO,
+    head: dict[str, Any],
+    *,
+    copy_images: bool = False,
+    videos: bool = False,
 ) -> Writer:
     """Return the writer of a format.
 
@@ -92,17 +101,22 @@ def make_writer(
         stdout: Standard output, as bytes.
         head: Facts of the run for the JSON; `classes` are the class names.
         copy_images: Copies of the images beside the labels, for `yolo`, `voc` and `cvat`.
+        videos: Frames of videos among the images.
 
     Raises:
         UserError: If format, output and copies do not go together.
     """
+    if videos and to not in FRAME_FORMATS:
+        raise UserError(f"--format {to} is of pictures; of videos and addresses it is {', '.join(FRAME_FORMATS)}")
     if to in _FOLDERS:
         if output is None:
             raise UserError(f"--format {to} writes a folder; say where with --output FOLDER")
         return _FolderWriter(to, output, tuple(head["classes"]), copy_images=copy_images)
     if copy_images:
         raise UserError(f"--copy-images goes with {', '.join(_FOLDERS)}, not with {to}")
-    kind: type[_FileWriter] = {"json": _JsonWriter, "csv": _CsvWriter, "coco": _CocoWriter}[to]
+    if to == "csv":
+        return _CsvWriter(output, stdout, head, videos=videos)
+    kind: type[_FileWriter] = {"json": _JsonWriter, "jsonl": _JsonLinesWriter, "coco": _CocoWriter}[to]
     return kind(output, stdout, head)
 
 
@@ -127,7 +141,7 @@ class _JsonWriter(_FileWriter):
         self._file.write(to_json(self._head)[:-1] + b',"images":[')
 
     def add(self, image: NamedImage, result: Result) -> None:
-        self._file.write(self._between + to_json({"file": image.shown, **result_fields(result)}))
+        self._file.write(self._between + to_json(line_of(image, result)))
         self._between = b",\n"
 
     def fail(self, image: NamedImage, reason: str) -> None:
@@ -138,20 +152,42 @@ class _JsonWriter(_FileWriter):
         super().end()
 
 
+class _JsonLinesWriter(_FileWriter):
+    def add(self, image: NamedImage, result: Result) -> None:
+        self._line(line_of(image, result))
+
+    def fail(self, image: NamedImage, reason: str) -> None:
+        self._line({"file": image.shown, "error": reason})
+
+    def _line(self, one: dict[str, Any]) -> None:
+        self._file.write(to_json(one) + b"\n")
+        self._file.flush()  # who reads a camera's lines waits for them
+
+
 class _CsvWriter(_FileWriter):
+    def __init__(self, output: Path | None, stdout: BinaryIO, head: dict[str, Any], *, videos: bool) -> None:
+        super().__init__(output, stdout, head)
+        self._videos = videos
+
     def start(self) -> None:
         super().start()
-        self._write([_CSV_COLUMNS])
+        self._write([(*_CSV_COLUMNS, *(_OF_FRAMES if self._videos else ()))])
 
     def add(self, image: NamedImage, result: Result) -> None:
-        size = (result.width, result.height)
-        rows = [(image.shown, label, score, *box, *size) for label, score, box in _rounded_rows(result)]
-        self._write(rows or [(image.shown, *[""] * 6, *size)])
+        facts = (
+            result.width,
+            result.height,
+            *([_frame_of(result).get(one, "") for one in _OF_FRAMES] if self._videos else []),
+        )
+        rows = [(image.shown, label, score, *box, *facts) for label, score, box in _rounded_rows(result)]
+        self._write(rows or [(image.shown, *[""] * 6, *facts)])
 
     def _write(self, rows: Iterable[tuple[Any, ...]]) -> None:
         lines = io.StringIO()
         csv.writer(lines, lineterminator="\n").writerows(rows)
         self._file.write(lines.getvalue().encode("utf-8", "backslashreplace"))
+        if self._videos:
+            self._file.flush()
 
 
 class _CocoWriter(_FileWriter):
@@ -218,13 +254,20 @@ def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenIm
     return WrittenImage(labelled, image.name, split, unseen=not count)
 
 
-def result_fields(result: Result) -> dict[str, Any]:
-    """Return `width`, `height` and `detections` of a result, rounded, for JSON."""
-    detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
-    return {"width": result.width, "height": result.height, "detections": detections}
-
-
 def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:
     """Return D (class name, score, box)."""
     scores, boxes = np.round(result.scores, 6).tolist(), np.round(result.boxes, 3).tolist()
     return list(zip(result.class_names.tolist(), scores, boxes, strict=True))
+
+
+def line_of(image: NamedImage, result: Result) -> dict[str, Any]:
+    """Return a result as JSON has it."""
+    detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
+    size = {"width": result.width, "height": result.height}
+    return {"file": image.shown, **_frame_of(result), **size, "detections": detections}
+
+
+def _frame_of(result: Result) -> dict[str, Any]:
+    """Return number and time stamp of a video's frame; of an image nothing."""
+    frame = result.video_frame
+    return {} if frame is None else dict(zip(_OF_FRAMES, (frame.number, frame.seconds), strict=True))

@@ -1,0 +1,177 @@
+"""FFmpeg through OpenCV, the extra `video`: one container at a time, and nothing that it may open by itself."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from humbleyolo.detection.result import VideoFrame
+from humbleyolo.detection.video.byte_stream import ByteStream
+from humbleyolo.errors import UserError
+
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}  # errors are told in this package's words
+_RATES = (1.0, 240.0)  # frames per second that a clip may tell
+_ANY_RATE = 25.0
+_NEARLY_ALL = 0.9  # of the frames and of the time that a clip tells of; fewer mean that it was cut short
+_environment = threading.Lock()  # it belongs to the process, not to a thread
+
+
+def import_opencv(name: str) -> ModuleType:
+    """Return the module `cv2`; `name` is the clip in errors.
+
+    Raises:
+        UserError: If it is not installed, or too old.
+    """
+    for key, value in _QUIET.items():
+        os.environ.setdefault(key, value)
+    try:
+        import cv2
+    except ImportError:
+        raise UserError(
+            f"{name}: needs the package opencv-python-headless; install it with "
+            "`pip install 'humbleyolo[video]'`, in a clone with `uv sync --extra video`"
+        ) from None
+    if tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11) or not hasattr(cv2, "CAP_FFMPEG"):
+        raise UserError(f"{name}: needs OpenCV 4.11 or newer, with FFmpeg; this is {cv2.__version__}")
+    return cv2
+
+
+@contextmanager
+def _ffmpeg_options(**options: str) -> Iterator[None]:
+    """Set what OpenCV passes to FFmpeg's demuxer; OpenCV reads it from the environment alone."""
+    with _environment:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = "|".join(f"{key};{value}" for key, value in options.items())
+        try:
+            yield
+        finally:
+            del os.environ[_OPTIONS]
+            if before is not None:
+                os.environ[_OPTIONS] = before
+
+
+class Decoder:
+    """Decoded frames of a clip or a stream.
+
+    Call it from any thread but the main one: a signal there would raise in the middle of OpenCV.
+
+    Args:
+        name: The clip in errors.
+        max_pixels: Largest number of pixels of a frame.
+        timeout: Seconds in which a frame must have come.
+
+    Attributes:
+        fps: Frames per second that the clip tells, or a guess.
+    """
+
+    def __init__(self, name: str, max_pixels: int, timeout: float) -> None:
+        self._cv2: Any = import_opencv(name)
+        self._name, self._max_pixels, self._timeout = name, max_pixels, timeout
+        self._capture: Any = None
+        self._bytes: ByteStream | None = None
+        self._by_clock, self._stopped, self._deadline = False, False, 0.0
+        self.fps = _ANY_RATE
+
+    def open_bytes(self, stream: ByteStream, container: str) -> None:
+        """Open a clip whose bytes are given; FFmpeg opens nothing."""
+        self._bytes = stream
+        with _ffmpeg_options(input_format=container, format_whitelist=container, protocol_whitelist="none"):
+            self._open("it is damaged, or coded in a way that FFmpeg does not know", stream, self._cv2.CAP_FFMPEG, [])
+
+    def open_rtsp(self, address: str) -> None:
+        """Open an RTSP stream by the address of its relay; its pictures come through that one connection."""
+        limit = round(1000 * self._timeout)
+        limits = [self._cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, self._cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
+        only = {"input_format": "rtsp", "format_whitelist": "rtsp", "protocol_whitelist": "tcp"}
+        with _ffmpeg_options(**only, rtsp_transport="tcp"):
+            self._open("its pictures are coded in a way that is not known", address, self._cv2.CAP_FFMPEG, limits)
+
+    def open_camera(self, index: int) -> None:
+        """Open a camera of this machine."""
+        self._by_clock = True  # a camera's own time stamps are of no fixed meaning
+        self._open("no such camera, or another program has it", index, self._cv2.CAP_ANY)
+
+    def _open(self, why_not: str, *target: Any) -> None:
+        self._expect()
+        try:
+            self._capture = self._cv2.VideoCapture(*target)
+        except self._cv2.error as error:
+            raise UserError(f"{self._name}: cannot be opened: {str(error).strip().splitlines()[0]}") from None
+        if not self._capture.isOpened():
+            self._raise_reason()
+            raise UserError(f"{self._name}: cannot be opened: {why_not}")
+        self._capture.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4.11 does not by itself
+        self._check(self._get("FRAME_HEIGHT"), self._get("FRAME_WIDTH"))
+        if _RATES[0] <= self._get("FPS") <= _RATES[1]:
+            self.fps = self._get("FPS")
+
+    def frames(self, every: int) -> Iterator[VideoFrame]:
+        """Yield frames 0, `every`, 2 `every` and so on.
+
+        Raises:
+            UserError: If a frame is too large or does not come in time, or the clip is damaged or cut short.
+        """
+        number, seconds, start = 0, 0.0, time.monotonic()
+        while self._grab():
+            seconds = time.monotonic() - start if self._by_clock else max(0.0, self._get("POS_MSEC") / 1000)
+            if number % every == 0:
+                got, pixels = self._capture.retrieve()
+                if not got:
+                    break
+                self._check(*pixels.shape[:2])
+                yield VideoFrame(number, round(seconds, 6), self._cv2.cvtColor(pixels, self._cv2.COLOR_BGR2RGB))
+            number += 1
+        self._raise_reason()
+        told = self._get("FRAME_COUNT")
+        if number == 0:
+            raise UserError(f"{self._name}: holds no frame that can be decoded")
+        if self._bytes and number < _NEARLY_ALL * told and seconds + 2 / self.fps < _NEARLY_ALL * told / self.fps:
+            raise UserError(f"{self._name}: ends after {number:,} of about {told:,.0f} frames: damaged, or cut short")
+
+    def stop(self) -> None:
+        """End soon what another thread reads here."""
+        self._stopped = True
+        if self._bytes is not None:
+            self._bytes.deadline = 0.0
+
+    def _grab(self) -> bool:
+        self._expect()
+        return not self._stopped and bool(self._capture.grab())
+
+    def _expect(self) -> None:
+        self._deadline = time.monotonic() + self._timeout
+        if self._bytes is not None:
+            self._bytes.deadline = self._deadline
+
+    def _get(self, name: str) -> float:
+        return float(self._capture.get(getattr(self._cv2, f"CAP_PROP_{name}")))
+
+    def _check(self, height: float, width: float) -> None:
+        if height * width > self._max_pixels:
+            raise UserError(
+                f"{self._name}: frames of {width:.0f} x {height:.0f} pixels, more than the {self._max_pixels:,} "
+                "allowed; shrink it, or allow more (max_pixels, --max-pixels)"
+            )
+
+    def _raise_reason(self) -> None:
+        """Raise what ended the bytes, if it was not their end."""
+        error = self._bytes.error if self._bytes is not None else None
+        if isinstance(error, UserError):
+            raise error
+        if error is not None:
+            raise UserError(f"{self._name}: breaks off: {error or type(error).__name__}")
+        if time.monotonic() > self._deadline:
+            raise UserError(
+                f"{self._name}: gave no frame within {self._timeout:g} s; allow more (timeout, --timeout)"
+            )
+
+    def close(self) -> None:
+        """Let go of the clip."""
+        if self._capture is not None:
+            self._capture.release()
+        if self._bytes is not None:
+            self._bytes.close()

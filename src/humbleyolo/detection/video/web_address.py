@@ -1,0 +1,168 @@
+"""Addresses of pictures and streams: what may stand in one, and one answer from it, without redirects."""
+
+import http.client
+import re
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from humbleyolo.errors import UserError
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*):(//|[^\\/])", re.IGNORECASE)
+_PIECE_BYTES = 2**16
+SCHEMES = ("http", "https", "rtsp", "rtsps")
+
+
+def is_address(text: str) -> bool:
+    """Tell a URL by its scheme; a drive's letter is none."""
+    found = _ADDRESS.match(text)
+    return found is not None and found[2] == "//"
+
+
+def parse_address(text: str) -> SplitResult:
+    """Return the parts of an address.
+
+    Raises:
+        UserError: If its scheme is not one of `SCHEMES`, or it names no host.
+    """
+    try:
+        parts = urlsplit(text)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise UserError(f"{hide_password(text)}: is no address of the form scheme://host:port/path") from None
+    if parts.scheme.lower() not in SCHEMES:
+        raise UserError(f"{hide_password(text)}: {parts.scheme}:// is not opened; known are {', '.join(SCHEMES)}")
+    if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise UserError(f"{hide_password(text)!r}: is no address of the form scheme://host:port/path")
+    return parts
+
+
+def hide_password(text: str) -> str:
+    """Return an address without the password in it, for messages and results."""
+    return re.sub(r"(?<=//)([^/@:]*):[^/]*@", r"\1:***@", text)
+
+
+def user_of(parts: SplitResult) -> tuple[str, str] | None:
+    """Return the user and the password of an address, if it has one."""
+    return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Return nothing: the answer itself becomes the error."""
+
+
+class Answer:
+    """One answer from the web, read from its start, with a deadline over many small reads.
+
+    Args:
+        response: The answer.
+        name: Its address in errors.
+        timeout: Seconds from `begin` on until what is read must have come.
+    """
+
+    def __init__(self, response: http.client.HTTPResponse, name: str, timeout: float) -> None:
+        self._response, self._name, self._timeout = response, name, timeout
+        self._waiting = b""
+        self.size: int | None = response.length
+        kind = (response.headers.get("Content-Type") or "").partition(";")[0]
+        self.is_row_of_pictures = kind.strip().lower() == "multipart/x-mixed-replace"
+        self.begin()
+
+    def begin(self) -> None:
+        """Set the deadline anew."""
+        self._until = time.monotonic() + self._timeout
+
+    def read1(self, size: int = _PIECE_BYTES) -> bytes:
+        """Return what has come, `size` bytes at most; none at the end.
+
+        Raises:
+            UserError: If it breaks off.
+        """
+        if not self._waiting:
+            try:
+                self._waiting = self._response.read1(_PIECE_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                raise UserError(f"{self._name}: breaks off: {error or type(error).__name__}") from None
+        data, self._waiting = self._waiting[:size], self._waiting[size:]
+        return data
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes; fewer at the end alone.
+
+        Raises:
+            UserError: If it breaks off, or they do not come in time.
+        """
+        pieces = []
+        while size > 0 and (piece := self.read1(size)):
+            self._check_time()
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def readline(self, most: int) -> bytes:
+        """Return a line, or `most` bytes of it.
+
+        Raises:
+            UserError: If it breaks off, or does not come in time.
+        """
+        line = b""
+        while len(line) < most and not line.endswith(b"\n") and (piece := self.read1(most - len(line))):
+            self._check_time()
+            end = piece.find(b"\n") + 1 or len(piece)
+            line, self._waiting = line + piece[:end], piece[end:] + self._waiting
+        return line
+
+    def read_picture(self, head: bytes, most: int) -> bytes:
+        """Return all of it, of which `head` was read.
+
+        Raises:
+            UserError: If it is larger than `most`, breaks off, or does not come in time.
+        """
+        data = head + self.read(most + 1 - len(head))
+        if len(data) > most:
+            raise UserError(f"{self._name}: sends more than the {most:,} bytes that a picture may have")
+        if self.size is not None and len(data) < self.size:
+            raise UserError(f"{self._name}: breaks off after {len(data):,} of {self.size:,} bytes")
+        return data
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise UserError(
+                f"{self._name}: took more than {self._timeout:g} s; allow more (timeout, --timeout), or download it"
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._response.close()
+
+
+def open_address(text: str, timeout: float) -> Answer:
+    """Ask an HTTP or HTTPS address, and return the answer; the user and password in it are sent to it alone.
+
+    `timeout` is in seconds, of each wait for the network.
+
+    Raises:
+        UserError: If there is no answer, or another than the thing itself: errors, redirects.
+    """
+    parts, name = parse_address(text), hide_password(text)
+    address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    if user := user_of(parts):
+        passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        passwords.add_password(None, address, *user)
+        handlers += [urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)]
+    request = urllib.request.Request(address, headers={"User-Agent": "humbleyolo"})  # noqa: S310 - by `parse_address`
+    try:
+        return Answer(urllib.request.build_opener(*handlers).open(request, timeout=timeout), name, timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        to = hide_password(error.headers.get("Location") or "")
+        if 300 <= error.code < 400 and to:
+            raise UserError(f"{name}: redirects to {to!r}, which is not followed; name that address itself") from None
+        raise UserError(f"{name}: answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(f"{name}: cannot be reached: {reason or type(error).__name__}") from None

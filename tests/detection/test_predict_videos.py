@@ -1,0 +1,164 @@
+"""`humbleyolo predict` of clips, streams and addresses, and of pictures beside them."""
+
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import FPS, frame, make_clip, sending, web
+from PIL import Image
+from stub_models import RedFinder
+
+from humbleyolo.cli import main
+from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.video.predict_clips import SavedVideo
+
+pytest.importorskip("cv2", reason="needs the extra video")
+
+
+@pytest.fixture(autouse=True)
+def red_finder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("humbleyolo.detection.detector.open_model", lambda *_: RedFinder())
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4")
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_line_per_frame(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--every", 3) == 0
+    out, err = capsys.readouterr()
+    found, expected = lines(out), list(Detector(RedFinder()).stream(clip, every=3))
+    assert [one["frame"] for one in found] == [0, 3, 6, 9, 12, 15, 18]
+    for one, other in zip(found, expected, strict=True):
+        assert one["seconds"] == pytest.approx(one["frame"] / FPS)
+        assert (one["file"], one["width"], one["height"]) == (str(clip), other.width, other.height)
+        np.testing.assert_allclose([box["box"] for box in one["detections"]], other.boxes, atol=6e-4)
+    assert "7 frames, 7 detections from 0.5 on (a test)" in err
+
+
+def test_csv_and_json_have_the_time_too(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(frame(0)).save(tmp_path / "picture.png")
+    assert run(clip, tmp_path / "picture.png", "--every", 10, "--format", "csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["image"], row["frame"], row["seconds"]) for row in rows] == [
+        (str(tmp_path / "picture.png"), "", ""), (str(clip), "0", "0.0"), (str(clip), "10", "1.0"),
+    ]  # fmt: skip
+    assert run(clip, "--every", 10, "--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [one["seconds"] for one in document["images"]] == [0.0, 1.0]
+    assert run(tmp_path / "picture.png", "--format", "csv") == 0
+    assert "seconds" not in capsys.readouterr().out
+
+
+def test_a_folder_of_clips_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    make_clip(folder / "a.mp4", 4)
+    make_clip(folder / "deep/a.avi", 4)
+    assert run(folder, "--save-video", tmp_path / "drawn") == 0
+    names = [
+        (Path(one["file"]).relative_to(folder).as_posix(), one["frame"]) for one in lines(capsys.readouterr().out)
+    ]
+    assert names == [(name, number) for name in ("a.mp4", "deep/a.avi") for number in range(4)]
+    assert sorted(path.relative_to(tmp_path / "drawn").as_posix() for path in (tmp_path / "drawn").rglob("*.*")) == [
+        "a.mp4", "deep/a.mp4",
+    ]  # fmt: skip
+    Image.fromarray(frame(0)).save(folder / "picture.png")
+    assert run(folder, folder / "a.mp4") == 0
+    out, err = capsys.readouterr()
+    assert [one["file"] for one in lines(out)][:2] == [str(folder / "picture.png"), str(folder / "a.mp4")]
+    assert "1 image, 8 frames" in err
+    assert "left out" not in err
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(folder / "a.mp4", "a.mp4")
+        archive.write(folder / "picture.png", "picture.png")
+    assert run(tmp_path / "all.zip") == 0
+    out, err = capsys.readouterr()
+    assert "1 left out" in err
+    assert "all.zip/a.mp4" in err
+    assert run(folder / "*.mp4", folder / "deep/*") == 0
+    assert len(lines(capsys.readouterr().out)) == 8
+
+
+def test_a_broken_clip_is_told_and_the_others_are_done(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"#EXTM3U\nhttp://127.0.0.1:1/a.ts\n")
+    assert run(tmp_path / "bad.mp4", clip, "--every", 10) == 1
+    out, err = capsys.readouterr()
+    first, *rest = lines(out)
+    assert first["file"] == str(tmp_path / "bad.mp4")
+    assert "is a playlist" in first["error"]
+    assert len(rest) == 2
+    assert "1 of 2 videos failed" in err
+
+
+def test_save_video(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--save-video", tmp_path / "out.mp4", "--every", 2, "--output", tmp_path / "boxes.jsonl") == 0
+    back = list(Detector(RedFinder()).stream(tmp_path / "out.mp4"))
+    assert [one.video_frame.seconds for one in back] == pytest.approx(np.arange(10) / FPS * 2, abs=2e-3)
+    assert len(lines((tmp_path / "boxes.jsonl").read_text())) == 10
+    assert run(clip, clip.parent / "out.mp4", "--save-video", tmp_path / "both.mp4") == 2
+    assert "there are 2 clips; name a folder" in capsys.readouterr().err
+
+
+def test_a_picture_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    file = io.BytesIO()
+    Image.fromarray(frame(1)).save(file, "PNG")
+    with web(sending(file.getvalue(), "image/png")) as url:
+        assert run(f"{url}/a.png") == 0
+    (one,) = lines(capsys.readouterr().out)
+    assert (one["file"], "frame" in one) == (f"{url}/a.png", False)
+    assert one["detections"][0]["box"] == [16, 16, 48, 48]
+
+
+def test_ctrl_c_keeps_what_was_found(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = SavedVideo.add
+
+    def stop(self: SavedVideo, result: object, fps: float) -> None:
+        add(self, result, fps)
+        if result.video_frame.number == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(SavedVideo, "add", stop)
+    assert run(clip, "--save-video", tmp_path / "out.mp4", "--output", tmp_path / "boxes.jsonl") == 130
+    assert "stopped; what was found until then is kept" in capsys.readouterr().err
+    assert len(lines((tmp_path / "boxes.jsonl").read_text())) == 5
+    assert len(list(Detector(RedFinder()).stream(tmp_path / "out.mp4"))) == 5
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo", "voc", "cvat"])
+def test_labels_are_of_pictures(to: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--format", to, "--output", tmp_path / "out") == 2
+    assert f"--format {to} is of pictures; of videos and addresses it is json, jsonl, csv" in capsys.readouterr().err
+
+
+def test_options_of_videos_need_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(frame(0)).save(tmp_path / "a.png")
+    for option in (["--every", "2"], ["--save-video", "x.mp4"], ["--max-seconds", "1"]):
+        assert run(tmp_path / "a.png", *option) == 2
+        assert "are of videos; no path is one" in capsys.readouterr().err
+    assert run(tmp_path / "a.png", "--format", "jsonl") == 0
+    assert len(lines(capsys.readouterr().out)) == 1
+
+
+def test_a_number_is_a_camera_unless_a_file_has_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("93") == 1
+    assert lines(capsys.readouterr().out)[0]["file"] == "camera 93"

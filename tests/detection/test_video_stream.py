@@ -1,0 +1,212 @@
+"""Frames of clips: all of them, in order, upright, in RGB, with the clip's own time stamps."""
+
+import struct
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import CODES, FPS, HEIGHT, WIDTH, frame, make_clip
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stub_models import RedFinder
+
+from humbleyolo.detection.backend import BATCH
+from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.result import Result
+from humbleyolo.detection.video import decoder
+from humbleyolo.errors import UserError
+
+
+def results(path: object, **options: object) -> list[Result]:
+    return list(Detector(RedFinder()).stream(path, **options))
+
+
+def told(path: object, **options: object) -> tuple[list[Result], str]:
+    """What came before an error, and the error."""
+    found = []
+    with pytest.raises(UserError) as raised:  # noqa: PT012
+        for one in Detector(RedFinder()).stream(path, **options):
+            found.append(one)  # noqa: PERF402 - what came before the error counts
+    return found, str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.mark.parametrize("ending", CODES)
+def test_every_frame_in_order_with_its_time(ending: str, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / f"clip{ending}")
+    found = results(path)
+    assert [one.video_frame.number for one in found] == list(range(20))
+    assert [one.video_frame.seconds for one in found] == pytest.approx(np.arange(20) / FPS, abs=2e-3)
+    for number, one in enumerate(found):
+        assert (one.file, one.height, one.width) == (str(path), HEIGHT, WIDTH)
+        left = 8 + number % 5 * 8
+        np.testing.assert_allclose(one.boxes, [[left, 16, left + 32, 48]], atol=2)
+        away = np.abs(one.video_frame.pixels.astype(int) - frame(number))
+        assert np.median(away) < 10  # red, green and blue are told apart: each part has a colour of its own
+
+
+def test_a_frame_gives_what_its_picture_gives(clip: Path) -> None:
+    detector = Detector(RedFinder())
+    for one in detector.stream(clip, threshold=0.2):
+        alone = detector(one.video_frame.pixels, threshold=0.2)
+        np.testing.assert_array_equal(one.boxes, alone.boxes)
+        np.testing.assert_array_equal(one.scores, alone.scores)
+
+
+@pytest.mark.parametrize("every", [1, 3, 7, 50])
+def test_every_nth_frame_is_of_all_frames(every: int, clip: Path) -> None:
+    of_all, some = results(clip)[::every], results(clip, every=every)
+    assert [one.video_frame.number for one in some] == [one.video_frame.number for one in of_all]
+    assert [one.video_frame.seconds for one in some] == [one.video_frame.seconds for one in of_all]
+    for one, other in zip(some, of_all, strict=True):
+        np.testing.assert_array_equal(one.video_frame.pixels, other.video_frame.pixels)
+
+
+def test_time_stamps_are_the_clips_own(clip: Path, tmp_path: Path) -> None:
+    data = bytearray(clip.read_bytes())
+    table = data.index(b"stts") + 12  # (count, duration) of the samples: one row here
+    count, duration = struct.unpack_from(">II", data, table)
+    assert count == 20
+    struct.pack_into(">I", data, table + 4, duration // 2)  # twice as fast
+    (tmp_path / "fast.mp4").write_bytes(data)
+    seconds = [one.video_frame.seconds for one in results(tmp_path / "fast.mp4")]
+    assert seconds == pytest.approx(np.arange(20) / FPS / 2, abs=2e-3)
+
+
+def test_a_clip_is_turned_upright(clip: Path, tmp_path: Path) -> None:
+    """Phones write a clip as their sensor lies, and the turn into its header."""
+    data = bytearray(clip.read_bytes())
+    matrix = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)  # a quarter turn, clockwise
+    start = data.index(b"tkhd") + 44
+    data[start : start + 36] = matrix
+    (tmp_path / "turned.mp4").write_bytes(data)
+    found = results(tmp_path / "turned.mp4")[0]
+    assert (found.height, found.width) == (WIDTH, HEIGHT)
+    away = np.abs(found.video_frame.pixels.astype(int) - np.rot90(frame(0), -1))
+    assert np.median(away) < 10
+
+
+def test_memory_does_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive, most = weakref.WeakSet(), []
+
+    class Counted(decoder.VideoFrame):
+        def __init__(self, *values: object) -> None:
+            super().__init__(*values)
+            alive.add(self)
+            most.append(len(alive))
+
+    monkeypatch.setattr(decoder, "VideoFrame", Counted)
+    count = sum(1 for _ in Detector(RedFinder()).stream(make_clip(tmp_path / "long.avi", 200)))
+    assert count == len(most) == 200
+    assert max(most) <= 4 * BATCH  # one batch with the network, one ready, one being read
+
+
+def test_large_frames_are_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("humbleyolo.detection.video.video_stream._BATCH_BYTES", 4 * HEIGHT * WIDTH * 3)
+    model = RedFinder()
+    assert len(list(Detector(model).stream(make_clip(tmp_path / "clip.avi")))) == 20
+    assert model.batches == [4] * 5
+
+
+def test_who_stops_early_leaves_nothing_open(clip: Path) -> None:
+    for number, one in enumerate(Detector(RedFinder()).stream(clip)):
+        assert one.video_frame.number == number
+        if number == 3:
+            break
+    del one
+    deadline = time.monotonic() + 5
+    while [one for one in threading.enumerate() if one.name == "video"]:
+        assert time.monotonic() < deadline
+    some = Detector(RedFinder()).stream(clip)
+    next(some)
+    some.close()
+    assert not [one for one in threading.enumerate() if one.name == "video"]
+
+
+def test_max_seconds(clip: Path) -> None:
+    assert [one.video_frame.number for one in results(clip, max_seconds=0.35)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"every": 0}, "every is 0"), ({"max_seconds": -1}, "max_seconds"), ({"timeout": 0}, "timeout")],
+)
+def test_options_out_of_range_are_named(options: dict[str, object], word: str, clip: Path) -> None:
+    with pytest.raises(UserError, match=word):
+        Detector(RedFinder()).stream(clip, **options)
+
+
+def test_images_take_no_options_of_videos() -> None:
+    detector = Detector(RedFinder())
+    assert len(list(detector.stream([frame(0), frame(1)]))) == 2
+    with pytest.raises(UserError, match="of a video"):
+        detector.stream([frame(0)], every=2)
+
+
+def test_too_large_frames_are_refused(clip: Path) -> None:
+    with pytest.raises(UserError, match=f"{WIDTH} x {HEIGHT} pixels, more than the 6,000 allowed"):
+        list(Detector(RedFinder(), max_pixels=6000).stream(clip))
+
+
+def test_no_clips(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no clip")
+    assert "is empty" in told(tmp_path / "empty.mp4")[1]
+    assert "is no clip, or damaged" in told(tmp_path / "text.mp4")[1]
+    assert "no such file" in told(tmp_path / "none.mp4")[1]
+    assert "is no file" in told(tmp_path)[1]
+    assert "is no file" in told(Path("/dev/zero"))[1]
+    assert "camera 93: cannot be opened: no such camera" in told(93)[1]
+
+
+@pytest.mark.parametrize("ending", [".avi", ".mkv", ".webm"])
+def test_a_clip_that_is_cut_short_ends_in_words(ending: str, tmp_path: Path) -> None:
+    data = make_clip(tmp_path / f"whole{ending}").read_bytes()
+    short = tmp_path / f"short{ending}"
+    short.write_bytes(data[: len(data) * 6 // 10])
+    found, why = told(short)
+    assert f"{short}: ends after {len(found)} of about 20 frames: damaged, or cut short" in why
+    assert 0 < len(found) < 18  # what came before it is kept
+
+
+def test_a_clip_without_its_index(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.mp4").write_bytes(clip.read_bytes()[:1000])
+    assert "cannot be opened: it is damaged" in told(tmp_path / "short.mp4")[1]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_damage_ends_in_frames_or_words(data: st.DataObject, tmp_path: Path) -> None:
+    ending = data.draw(st.sampled_from(sorted(CODES)))
+    whole = tmp_path / f"whole{ending}"
+    clip = bytearray((whole if whole.exists() else make_clip(whole, 6)).read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(clip) - 1), min_size=1, max_size=30)):
+        clip[place] ^= data.draw(st.integers(1, 255))
+    path = tmp_path / f"damaged{ending}"
+    path.write_bytes(clip)
+    try:
+        found = results(path, timeout=10)
+    except UserError as error:
+        assert str(path) in str(error)  # noqa: PT017 - or there is none
+    else:
+        assert all(np.isfinite(one.video_frame.seconds) for one in found)
+
+
+def test_a_missing_extra_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert (
+        "needs the package opencv-python-headless; install it with `pip install 'humbleyolo[video]'`" in told(clip)[1]
+    )
+
+
+def test_an_old_opencv_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cv2.__version__", "4.10.0")
+    assert "needs OpenCV 4.11 or newer, with FFmpeg; this is 4.10.0" in told(clip)[1]

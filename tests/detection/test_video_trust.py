@@ -1,0 +1,312 @@
+"""Clips and streams of strangers open no file and no address of their own, and end in words."""
+
+import io
+import itertools
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import PLAYLISTS, Visits, frame, make_clip, rtsp_answers, sending, web
+from PIL import Image
+from stub_models import RedFinder
+
+from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.result import Result
+from humbleyolo.detection.video import byte_stream, open_video, web_address
+from humbleyolo.detection.video.byte_stream import ByteStream
+from humbleyolo.detection.video.decoder import Decoder
+from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
+from humbleyolo.errors import UserError
+
+cv2 = pytest.importorskip("cv2", reason="needs the extra video")
+
+
+def results(name: object, **options: object) -> list[Result]:
+    return list(Detector(RedFinder()).stream(name, **options))
+
+
+def told(name: object, **options: object) -> str:
+    with pytest.raises(UserError) as raised:
+        results(name, **options)
+    return str(raised.value)
+
+
+def jpeg(number: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(frame(number)).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_playlist_opens_nothing(kind: str, visits: Visits, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(PLAYLISTS[kind].replace(b"{}", visits.url.encode()))
+    assert f"{path}: is a playlist; what it names is not opened" in told(path)
+    with web(sending(path.read_bytes(), "video/mp4")) as url:
+        assert "is a playlist" in told(f"{url}/clip.mp4")
+    assert not visits.any()
+
+
+def test_a_playlist_would_open_something(visits: Visits) -> None:
+    """OpenCV by itself goes where a playlist says: else the tests beside this one show nothing."""
+    thread = threading.Thread(target=lambda: visits.seen.append(visits.any(5)))
+    thread.start()
+    with web(sending(PLAYLISTS["hls"].replace(b"{}", visits.url.encode()), "text/plain")) as url:
+        cv2.VideoCapture(f"{url}/clip.m3u8", cv2.CAP_FFMPEG).release()
+    thread.join()
+    assert visits.seen == [True]
+
+
+@pytest.mark.parametrize("container", ["hls", "concat", "dash", "mov"])
+def test_ffmpeg_may_open_nothing(container: str, visits: Visits, tmp_path: Path) -> None:
+    """The second lock: a list whose kind the first one did not see."""
+    clip = make_clip(tmp_path / "other.ts", 3)
+    for named in (visits.url, str(clip)):
+        data = PLAYLISTS.get(container, PLAYLISTS["hls"]).replace(b"{}", named.encode())
+        decoder = Decoder("clip", 10**6, 5)
+        with pytest.raises(UserError):  # noqa: PT012 - it may fail at once or at the first frame
+            decoder.open_bytes(ByteStream(io.BytesIO(data)), container)
+            list(decoder.frames(1))
+        decoder.close()
+    assert not visits.any()
+
+
+def test_options_of_ffmpeg_are_left_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = make_clip(tmp_path / "clip.avi", 3)
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "protocol_whitelist;none|input_format;hls")
+    assert len(results(clip)) == 3
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "protocol_whitelist;none|input_format;hls"
+    monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+    assert len(results(clip)) == 3
+    assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "name", ["file:///etc/passwd", "concat://a|b", "ftp://host/a.mp4", "udp://@:9", "gopher://a/b"]
+)
+def test_other_schemes_are_not_opened(name: str) -> None:
+    assert "is not opened; known are http, https, rtsp, rtsps" in told(name)
+
+
+def test_a_redirect_is_not_followed(visits: Visits) -> None:
+    def answer(request: object) -> None:
+        request.send_response(302)
+        request.send_header("Location", visits.url)
+        request.end_headers()
+
+    with web(answer) as url:
+        assert f"{url}/a: redirects to '{visits.url}', which is not followed" in told(f"{url}/a")
+    with rtsp_answers(lambda _: visits.moved) as url:
+        assert f"{url}: redirects to '{visits.rtsp}', which is not followed" in told(url)
+    assert not visits.any()
+
+
+def test_a_redirect_in_pieces_is_not_followed(visits: Visits) -> None:
+    """FFmpeg leaves out carriage returns, and skips pictures between the lines."""
+    sly = f"RTSP/1.0 302 Moved\r\nCSeq: {{seq}}\r\n$\0\0\4abc-LoCa\rTion: {visits.rtsp}\r\n\r\n".encode()
+    with rtsp_answers(lambda _: sly) as url:
+        assert "which is not followed" in told(url)
+    assert not visits.any()
+
+
+def test_a_redirect_of_rtsp_would_be_followed(visits: Visits) -> None:
+    thread = threading.Thread(target=lambda: visits.seen.append(visits.any(5)))
+    thread.start()
+    with rtsp_answers(lambda _: visits.moved) as url:
+        cv2.VideoCapture(url, cv2.CAP_FFMPEG).release()
+    thread.join()
+    assert visits.seen == [True]
+
+
+def test_an_address_in_a_description_is_not_opened(visits: Visits) -> None:
+    def answer(request: str) -> bytes:
+        body = PLAYLISTS["sdp"].replace(b"{}", visits.rtsp.encode()) if request.startswith("DESCRIBE") else b""
+        head = f"RTSP/1.0 200 OK\r\nCSeq: {{seq}}\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
+        return head.encode() + b"Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n" + body
+
+    with rtsp_answers(answer) as url:
+        assert f"{url}: " in told(url, timeout=1)
+    assert not visits.any()
+
+
+def test_refusals_in_words() -> None:
+    with rtsp_answers(lambda _: b"RTSP/1.0 404 Not Found\r\nCSeq: {seq}\r\n\r\n") as url:
+        assert f"{url}: answers 404 'Not Found'" in told(url)
+    with web(lambda request: request.send_error(404)) as url:
+        assert f"{url}/a: answers 404 Not Found" in told(f"{url}/a")
+    assert "cannot be reached" in told("rtsp://127.0.0.1:1/a")
+    assert "cannot be reached" in told("http://127.0.0.1:1/a")
+
+
+def test_passwords_are_not_shown() -> None:
+    for scheme in ("http", "rtsp"):
+        why = told(f"{scheme}://me:se:cret@127.0.0.1:1/a")
+        assert f"{scheme}://me:***@127.0.0.1:1/a" in why
+        assert "cret" not in why
+
+
+def test_a_password_goes_to_the_server_alone_that_asks() -> None:
+    asked = []
+
+    def answer(request: object) -> None:
+        asked.append(request.headers.get("Authorization"))
+        if asked[-1] is None:
+            request.send_response(401)
+            request.send_header("WWW-Authenticate", 'Basic realm="camera"')
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        else:
+            sending(jpeg(0), "image/jpeg")(request)
+
+    with web(answer) as url:
+        (found,) = results(url.replace("//", "//me:s%20t@"))
+    assert asked == [None, "Basic bWU6cyB0"]  # me:s t
+    assert found.file == url.replace("//", "//me:***@")
+
+
+def test_a_picture_by_its_address() -> None:
+    with web(sending(jpeg(2), "image/jpeg")) as url:
+        (found,) = results(f"{url}/a.jpg")
+    assert found.video_frame is None
+    np.testing.assert_allclose(found.boxes, [[24, 16, 56, 48]], atol=2)
+    with web(sending(b"<html>no picture</html>", "image/jpeg")) as url:
+        assert f"{url}: cannot be read as an image" in told(url)
+
+
+def test_too_much_and_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_video, "IMAGE_BYTES", 20_000)
+
+    def drip(request: object) -> None:
+        sending(b"", told=10_000)(request)
+        for byte in itertools.repeat(b"a", 50):
+            request.wfile.write(byte)
+            time.sleep(0.05)
+
+    with web(sending(bytes(10**6))) as url:
+        assert f"{url}: sends more than the 20,000 bytes" in told(url)
+    with web(sending(jpeg(0)[:500], told=600)) as url:
+        assert "breaks off after 500 of 600 bytes" in told(url)
+    started = time.monotonic()
+    with web(drip) as url:
+        assert f"{url}: took more than 0.3 s" in told(url, timeout=0.3)
+    with web(lambda _: time.sleep(1)) as url:
+        assert f"{url}: cannot be reached: timed out" in told(url, timeout=0.3)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".avi", ".webm", ".mkv", ".ts"])
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_clip_by_its_address(ending: str, sized: bool, tmp_path: Path) -> None:
+    path = make_clip(tmp_path / f"clip{ending}", 12)
+    if ending == ".mp4" and not sized:
+        return  # its index is at its end, which is not known
+    with web(sending(path.read_bytes(), told=None if sized else -1)) as url:
+        found = results(f"{url}/clip")
+    assert [one.video_frame.seconds for one in found] == [one.video_frame.seconds for one in results(path)]
+    for one, other in zip(found, results(path), strict=True):
+        np.testing.assert_array_equal(one.video_frame.pixels, other.video_frame.pixels)
+
+
+def test_an_endless_stream_of_nothing_ends() -> None:
+    packet = b"G" + bytes(187)
+
+    def answer(request: object) -> None:
+        sending(packet * 100, told=-1)(request)
+        while True:
+            request.wfile.write(packet * 1000)
+
+    with web(answer) as url:
+        why = told(url, timeout=1)
+    assert why.startswith(f"{url}: ")
+
+
+def test_of_an_endless_stream_a_part_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(byte_stream, "_WINDOW_BYTES", 1000)
+    data = bytes(range(250)) * 40
+
+    class Answer:
+        rest = io.BytesIO(data[10:])
+
+        def read1(self) -> bytes:
+            return self.rest.read(300)
+
+        def close(self) -> None:
+            pass
+
+    kept = byte_stream.Download(Answer(), data[:10], "it", None)
+    read = [kept.read(100)]
+    while read[-1]:
+        read.append(kept.read(100))
+        assert kept._file.seek(0, 2) <= 1600
+    assert b"".join(read) == data
+    kept.seek(-50, 1)
+    assert kept.read(100) == data[-50:]
+    with pytest.raises(ValueError, match="forwards"):
+        kept.seek(0)
+    kept.close()
+    Answer.rest.seek(0)
+    whole = byte_stream.Download(Answer(), b"", "it", len(data), most=1000)
+    whole.seek(-1, 2)
+    with pytest.raises(UserError, match="more than 1,000 bytes"):
+        whole.read(1)
+    whole.close()
+
+
+def pictures(count: int | None, *, length: bool = True, pause: float = 0.0) -> object:
+    """An answer of a camera; None: without an end."""
+
+    def answer(request: object) -> None:
+        sending(b"", "multipart/x-mixed-replace; boundary=b", told=-1)(request)
+        for number in itertools.count() if count is None else range(count):
+            data = jpeg(number)
+            told = f"Content-Length: {len(data)}\r\n" if length else ""
+            request.wfile.write(f"--b\r\nContent-Type: image/jpeg\r\n{told}\r\n".encode() + data + b"\r\n")
+            time.sleep(pause)
+
+    return answer
+
+
+def test_motion_jpeg() -> None:
+    with web(pictures(8, pause=0.02)) as url:
+        found = results(url)
+    numbers = [one.video_frame.number for one in found]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 7  # the last is always looked at
+    for one in found:
+        left = 8 + one.video_frame.number % 5 * 8
+        np.testing.assert_allclose(one.boxes, [[left, 16, left + 32, 48]], atol=2)
+        assert one.video_frame.seconds == pytest.approx(0.02 * one.video_frame.number, abs=2)
+    with web(pictures(None, pause=0.01)) as url:
+        assert 0 < results(url, max_seconds=0.3)[-1].video_frame.seconds < 0.3
+    with web(pictures(3, length=False)) as url:
+        assert "sends no picture with its Content-Length" in told(url)
+
+
+def test_who_is_slow_gets_the_newest_frame() -> None:
+    def slow(stream: VideoStream) -> Iterator[int]:
+        for one in stream.results(None):
+            yield one.video_frame.number
+            time.sleep(0.15)
+
+    with web(pictures(20, pause=0.02)) as url:
+        stream = VideoStream(Detector(RedFinder()), url, VideoOptions(), 10**6)
+        numbers = list(slow(stream))
+    assert len(numbers) < 20
+    assert len(numbers) + stream.skipped == 20
+    assert numbers[-1] == 19
+
+
+def test_a_picture_in_a_row_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_video, "IMAGE_BYTES", 100)
+    with web(pictures(1)) as url:
+        assert "1 to 100 are allowed" in told(url)
+
+
+@pytest.mark.parametrize("text", ["http://", "rtsp:///x", "http://a b/c", "http://[::1/x", "http://h:99999/"])
+def test_addresses_that_are_none(text: str) -> None:
+    with pytest.raises(UserError, match="is no address"):
+        web_address.parse_address(text)
