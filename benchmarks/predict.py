@@ -1,16 +1,21 @@
 """Measure milliseconds from letterboxed pixels to boxes in each format, and seconds to the first box.
 
-python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 300]
+python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 300] [--photographs]
 
-Write the exports first: `humbleyolo export --to litert`, and so on. Each measurement has a process of its own.
+Write the exports first: `humbleyolo export --to litert`, and so on. Each measurement has a process of its own. With
+--photographs the network of examples/photographs.yaml is measured: pretrained, and as LiteRT in float32 and int8.
+It was not trained, which changes its boxes and not its time.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +23,7 @@ import numpy as np
 THREADS = (1, 2)
 BATCHES = (1, 32)
 _WARM_UP = 20
+ROOT = Path(__file__).resolve().parents[1]
 
 START = """
 import sys
@@ -60,19 +66,67 @@ def start_up(path: Path, images: Path, times: int) -> list[float]:
     return sorted(taken)
 
 
+def write_photographs(folder: Path) -> tuple[Path, Path]:
+    """Write the network of examples/photographs.yaml and its LiteRT files; return the model and their folder."""
+    from humbleyolo.detection.backends.metadata import Metadata
+    from humbleyolo.detection.backends.trained_model import facts_of
+    from humbleyolo.detection.graph import detection_model
+    from humbleyolo.export.targets import silence, write_litert
+    from humbleyolo.geometry.grid import Grid
+    from humbleyolo.models.artifact import ModelInfo, save_model
+    from humbleyolo.models.build import build_model
+    from humbleyolo.models.selection import DEFAULT
+    from humbleyolo.params.loader import parse_params
+    from humbleyolo.params.overlay import lay_over
+    from humbleyolo.training.pretrained import STARTS, load_pretrained
+
+    example = ROOT / "examples/photographs.yaml"
+    text, _ = lay_over((ROOT / "params.yaml").read_text(), "params.yaml", example.read_text(), str(example))
+    params = parse_params(text, str(example))
+    to = params.encode
+    grid = Grid(to.height, to.width, to.rows, to.cols, to.boxes, 3)
+    info = ModelInfo(params.model, grid, ("a", "b", "c"), to.fill, STARTS["pretrained"])
+    network = build_model(info.model, grid, seed=1)
+    load_pretrained(network)
+    model, exports = folder / "photographs", folder / "exports"
+    for one in (model, exports):
+        one.mkdir()
+    save_model(model, info, {weight.path: np.asarray(weight) for weight in network.weights})
+    images = np.random.default_rng(0).integers(0, 256, (20, grid.height, grid.width, 3), np.uint8)
+    for precision in ("float32", "int8"):
+        facts = {"version": "0", "precision": precision, "weights_sha256": "0" * 64}
+        with silence():
+            whole = detection_model(network, grid, DEFAULT)
+            write_litert(
+                whole, Metadata.of(facts_of(info, DEFAULT), **facts), exports / f"{precision}.tflite", images
+            )
+    return model, exports
+
+
 def main() -> None:
-    """Measure every model, and print a table in Markdown."""
+    """Measure, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("data/model"))
     parser.add_argument("--exports", type=Path, default=Path("exports"))
     parser.add_argument("--images", type=Path, default=Path("data/grid/test/images.npy"))
     parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--photographs", action="store_true", help="measure the network of photographs")
     parser.add_argument("--one", nargs=3, metavar=("PATH", "THREADS", "BATCH"), help="measure this alone")
     given = parser.parse_args()
     if given.one:
         path, threads, batch = given.one
         print(json.dumps(measure(path, int(threads), int(batch), given.runs)))
         return
+    with ExitStack() as stack:
+        if given.photographs:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            given.model, given.exports = write_photographs(folder)
+        print(f"load average {os.getloadavg()[0]:.1f}")
+        print_table(given)
+
+
+def print_table(given: argparse.Namespace) -> None:
+    """Measure every model that the options name, and print a table in Markdown."""
     models = [given.model, *sorted(one for one in given.exports.glob("*") if one.suffix != ".md")]
     print(
         "| Model | Threads | Batch 1, ms: median (p95) | Batch 32, ms: median (p95) | Batch 32, images/s: median "
@@ -80,14 +134,14 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|")
     for path in models:
-        first = start_up(path, given.images, 5)
+        first = [] if given.photographs else start_up(path, given.images, 5)
         for threads in THREADS:
             found = {
                 batch: json.loads(apart(__file__, "--runs", given.runs, "--one", path, threads, batch))
                 for batch in BATCHES
             }
             one, many = found[1], found[32]
-            soon = f"{statistics.median(first):.2f} ({first[-1]:.2f})" if threads == THREADS[-1] else ""
+            soon = f"{statistics.median(first):.2f} ({first[-1]:.2f})" if first and threads == THREADS[-1] else ""
             print(
                 f"| {path.name} | {threads} | {one['median']:.2f} ({one['p95']:.2f}) "
                 f"| {many['median']:.2f} ({many['p95']:.2f}) "
