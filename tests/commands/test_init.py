@@ -189,7 +189,7 @@ def test_a_folder_whose_name_dvc_cannot_take_is_an_error(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = make.folder(photographs(3))
-    assert init(folder.rename(folder.with_name("my cats"))) == 2
+    assert init(folder.rename(folder.with_name("my (cats)"))) == 2
     said = capsys.readouterr()
     assert "dataset.inputs" in said.err
     assert not said.out

@@ -4,6 +4,7 @@ Examples:
   humbleyolo predict photo.jpg
   humbleyolo predict photos --format csv --output boxes.csv --save-images drawn
   humbleyolo predict photos --format voc --output labels --copy-images
+
   humbleyolo predict clip.mp4 --every 5 --save-video drawn.mp4
   humbleyolo predict rtsp://camera/1
 """
