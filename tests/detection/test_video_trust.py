@@ -62,10 +62,13 @@ def test_a_playlist_would_open_something(visits: Visits) -> None:
 
 
 @pytest.mark.parametrize("container", ["hls", "concat", "dash", "mov"])
-def test_ffmpeg_may_open_nothing(container: str, visits: Visits, tmp_path: Path) -> None:
+def test_ffmpeg_may_open_nothing(
+    container: str, visits: Visits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second lock: a list whose kind the first one did not see."""
     clip = make_clip(tmp_path / "other.ts", 3)
-    for named in (visits.url, str(clip)):
+    monkeypatch.chdir(tmp_path)
+    for named in (visits.url, str(clip), clip.name):
         data = PLAYLISTS.get(container, PLAYLISTS["hls"]).replace(b"{}", named.encode())
         decoder = Decoder("clip", 10**6, 5)
         with pytest.raises(UserError):  # noqa: PT012 - it may fail at once or at the first frame
