@@ -209,5 +209,5 @@ def test_a_missing_extra_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_old_opencv_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cv2.__version__", "4.10.0")
-    assert "needs OpenCV 4.11 or newer, with FFmpeg; this is 4.10.0" in told(clip)[1]
+    monkeypatch.setattr("cv2.__version__", "4.11.0")
+    assert "needs OpenCV 4.12 or newer, with FFmpeg; this is 4.11.0" in told(clip)[1]

@@ -12,6 +12,7 @@ from humbleyolo.detection.result import VideoFrame
 from humbleyolo.detection.video.byte_stream import ByteStream
 from humbleyolo.errors import UserError
 
+_OLDEST = (4, 12)  # 4.11 reads a stream of bytes too, but keeps FFmpeg's options from it: a playlist opens files
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}  # errors are told in this package's words
 _RATES = (1.0, 240.0)  # frames per second that a clip may tell
@@ -35,8 +36,10 @@ def import_opencv(name: str) -> ModuleType:
             f"{name}: needs the package opencv-python-headless; install it with "
             "`pip install 'humbleyolo[video]'`, in a clone with `uv sync --extra video`"
         ) from None
-    if tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 11) or not hasattr(cv2, "CAP_FFMPEG"):
-        raise UserError(f"{name}: needs OpenCV 4.11 or newer, with FFmpeg; this is {cv2.__version__}")
+    if tuple(map(int, cv2.__version__.split(".")[:2])) < _OLDEST or not hasattr(cv2, "CAP_FFMPEG"):
+        raise UserError(
+            f"{name}: needs OpenCV {'.'.join(map(str, _OLDEST))} or newer, with FFmpeg; this is {cv2.__version__}"
+        )
     return cv2
 
 
@@ -104,7 +107,6 @@ class Decoder:
         if not self._capture.isOpened():
             self._raise_reason()
             raise UserError(f"{self._name}: cannot be opened: {why_not}")
-        self._capture.set(self._cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4.11 does not by itself
         self._check(self._get("FRAME_HEIGHT"), self._get("FRAME_WIDTH"))
         if _RATES[0] <= self._get("FPS") <= _RATES[1]:
             self.fps = self._get("FPS")
