@@ -51,7 +51,7 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     numbers = found.metrics
     what = f"{counted(numbers['detections'], 'detection')} on {counted(numbers['images'], 'image')} written"
     ap, ap50 = ("undefined" if (value := numbers[name]) is None else f"{value:.3f}" for name in ("ap", "ap50"))
-    return Made(what, out, f"AP {ap}, AP50 {ap50}", advice.warnings, advice.next_steps)
+    return Made(what, out, f"AP {ap}, AP50 {ap50}", advice.warnings, advice.next_steps, (model / NAME,))
 
 
 def main() -> Made:

@@ -112,6 +112,18 @@ def test_a_record_is_of_the_bytes_that_were_made_and_of_no_others(made: Path) ->
     assert recorded_environment("encode", "data/grid/val", digest, made) is None
 
 
+def test_what_another_stage_wrote_there_is_not_recorded_and_what_is_beside_is(made: Path) -> None:
+    older, beside = made / "data/grid/older.json", made / "data/model/selection.json"
+    beside.parent.mkdir()
+    older.write_text("1")
+    beside.write_text("2")
+    os.utime(older, (1, 1))
+    record_environment("encode", Path("data/grid"), made, (Path("data/model/selection.json"),))
+    assert recorded_environment("encode", "data/grid/older.json", digest_of(older), made) is None
+    assert recorded_environment("encode", "data/model/selection.json", digest_of(beside), made)
+    assert recorded_environment("encode", "data/grid/train", digest_of(made / "data/grid/train"), made)
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"outputs": [], "environment": {}}', '{"outputs": {"a": "1"}}',
              '{"outputs": {"a": "1"}, "environment": []}', '{"outputs": {"a": "1"}, "environment": {"b": 1}}'],

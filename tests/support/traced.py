@@ -163,7 +163,7 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
         may_read.append(kept)
     # Python looks into the folders of its modules. A folder is opened to make what was renamed in it last.
     may_list = [*may_read, root / "src", root / "stages", kept, HERE]
-    parents = {root, folder, folder.parent, INSTALLED}
+    parents = {root, folder, folder.parent, INSTALLED, *(out.parent for out in outs)}
     may_write = [*outs, kept, folder, scratch / "tmp", scratch / "reads", Path("/dev"), Path("/proc")]
     names = {path.name for out in outs for path in (out, *out.rglob("*"))}
 
@@ -178,7 +178,7 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
     problems += [
         f"writes {path}"
         for path in trace.written
-        if not _within(path, may_write) or (_within(path, [folder]) and not declared(path))
+        if not (_within(path, may_write) or half_written(path)) or (_within(path, [folder]) and not declared(path))
     ]
     problems += [f"talks: {call}" for call in trace.talked]
     for dep in deps:

@@ -4,10 +4,12 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.pipeline.changed_dependencies import STARTED_NS
 from humbleyolo.process.versions import PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder
@@ -47,7 +49,7 @@ def describe_environment() -> dict[str, str]:
     }
 
 
-def record_environment(stage: str, out: Path, root: Path) -> None:
+def record_environment(stage: str, out: Path, root: Path, beside: Sequence[Path] = ()) -> None:
     """Write the environment of a stage into `RECORDS`; print a warning if that cannot be done.
 
     The record names the outputs by their hashes. So it is never taken for that of results from a cache, or from
@@ -55,11 +57,14 @@ def record_environment(stage: str, out: Path, root: Path) -> None:
 
     Args:
         stage: Name of the stage.
-        out: The folder that it wrote into, from `root`.
+        out: The folder that it wrote into, from `root`. What was there before this process is another stage's.
         root: The project's folder.
+        beside: Files that it wrote elsewhere, from `root`.
     """
     try:
-        outputs = {(out / path.name).as_posix(): digest_of(path) for path in sorted((root / out).iterdir())}
+        made = [path for path in sorted((root / out).iterdir()) if path.stat().st_mtime_ns >= STARTED_NS]
+        paths = [*(out / path.name for path in made), *beside]
+        outputs = {path.as_posix(): digest_of(root / path) for path in paths}
         record = {"environment": describe_environment(), "outputs": outputs}
         write_json(make_folder(root / RECORDS) / f"{stage}.json", record)
     except (UserError, OSError, metadata.PackageNotFoundError) as error:

@@ -28,6 +28,7 @@ class Made(NamedTuple):
         more: Further facts; empty if there are none.
         warnings: Doubts about the outcome, each with the fix, told before the last line.
         next_steps: Things to do next, told after it.
+        beside: Files that the stage wrote elsewhere.
     """
 
     what: str
@@ -35,6 +36,7 @@ class Made(NamedTuple):
     more: str = ""
     warnings: Sequence[str] = ()
     next_steps: Sequence[str] = ()
+    beside: Sequence[Path] = ()
 
 
 def begin_stage() -> None:
@@ -92,7 +94,7 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
                 f"{', '.join(changes[:_SHOWN_CHANGES])}{more}: edited while {name} ran, so that nothing is kept of "
                 "this run; `dvc repro` runs it again"
             )
-        record_environment(name, made.folder, Path())
+        record_environment(name, made.folder, Path(), made.beside)
 
     if _dvc_stage():
         end_with_parents()
