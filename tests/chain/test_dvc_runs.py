@@ -212,7 +212,7 @@ class TestExperimentsRunTheCodeTheyWereStartedWith:
         leave_mark("changed")
         project.edit(
             "stages/encode.py",
-            lambda text: text.replace("    ceilings =", '    print("as it was")\n    ceilings =', 1),
+            lambda text: text.replace("    ceilings, ", '    print("as it was")\n    ceilings, ', 1),
         )
         wait = f"""
 import time
