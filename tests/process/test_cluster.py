@@ -108,6 +108,28 @@ def test_an_address_with_tls_needs_certificates(no_dask: None, monkeypatch: pyte
         list(map_in_order(math.sqrt, [1, 2]))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1:9"])
+def test_an_address_without_tls_is_refused_where_encryption_is_required(
+    address: str, no_dask: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dask
+    import distributed
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("of Dask itself")
+
+    monkeypatch.setenv(VARIABLE, address)
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with pytest.raises(UserError, match=r"no scheduler answers there \(of Dask itself\)"):
+        find_cluster()
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        pytest.raises(UserError, match=rf"{address}, but .*require-encryption.* is true; .* tls://127\.0\.0\.1:9"),
+    ):
+        find_cluster()
+
+
 @pytest.fixture(scope="module")
 def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
     with loopback_cluster(tmp_path_factory.mktemp("cluster"), 2) as started:

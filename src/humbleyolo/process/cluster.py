@@ -204,15 +204,22 @@ def find_cluster() -> Cluster | None:
 @cache
 def _connect(address: str) -> Cluster:
     from distributed import Client
+    from distributed.comm import parse_address
     from distributed.security import Security
 
     for name in ("distributed", "distributed.client"):  # their errors are told here, in words
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    scheme, place = parse_address(address)
+    if scheme == "tcp" and Security().require_encryption:
+        raise UserError(
+            f"{VARIABLE} is {address}, but distributed.comm.require-encryption of Dask's configuration is true; a "
+            f"scheduler with TLS has an address such as tls://{place}"
+        )
     try:
-        if address.startswith("tls://") and not Security().get_connection_args("client").get("ssl_context"):
+        if scheme == "tls" and not Security().get_connection_args("client").get("ssl_context"):
             raise ValueError("Dask's configuration names no certificates under distributed.comm.tls")
         client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=True)
-    except (OSError, TimeoutError, ValueError, ImportError) as error:
+    except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:
         raise UserError(
             f"{VARIABLE} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
             "unset the variable"
