@@ -94,6 +94,30 @@ def test_dask_s_configuration_names_a_cluster_too(no_dask: None, tmp_path: Path)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "named", "said"),
+    [
+        ("a: [\n", "", r"none/a\.yaml.* is malformed"),
+        ("a: [\n", "tcp://127.0.0.1:9", r"none/a\.yaml.* is malformed"),
+        ("distributed: {admin: {tick: {limit: 5 ells}}}\n", "tcp://127.0.0.1:9", "Invalid time unit: ells"),
+    ],
+)
+def test_a_configuration_that_dask_cannot_read_is_said(
+    text: str, named: str, said: str, no_dask: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none/a.yaml").write_text(text)
+    monkeypatch.setenv(VARIABLE, named)
+    code = (
+        "from humbleyolo.process.cluster import find_cluster; from humbleyolo.process.exits import exit_with\n"
+        "exit_with(find_cluster)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(rf"error: {tmp_path}/none.*: Dask cannot read its .*{said}.*; mend .*\n", done.stderr)
+
+
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_said(no_dask: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "tcp://127.0.0.1:9")
     monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)

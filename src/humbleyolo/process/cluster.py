@@ -46,11 +46,10 @@ def cluster_address() -> str | None:
     """Return the scheduler's address where Dask's convention names one; None: work stays on this machine.
 
     Raises:
-        UserError: If it is named, but Dask is not installed.
+        UserError: If it is named, but Dask is not installed, or if Dask cannot read its configuration.
     """
     named = os.environ.get(VARIABLE)
-    files = [Path(os.environ.get("DASK_CONFIG") or "~/.config/dask"), *map(Path, _CONFIGURED)]
-    if not named and not any(os.access(path.expanduser(), os.R_OK) for path in files):
+    if not named and not _configurations():
         return None  # without the time that an import of Dask takes
     if importlib.util.find_spec("distributed") is None:
         if not named:
@@ -61,10 +60,31 @@ def cluster_address() -> str | None:
         )
     if named:
         return named
-    import dask.config
+    with _read_configuration():
+        import dask.config
 
     address = dask.config.get("scheduler-address", None)
     return str(address) if address else None
+
+
+def _configurations() -> list[str]:
+    """Return the files and folders of Dask's configuration that are there."""
+    named = os.environ.get("DASK_CONFIG") or "~/.config/dask"
+    paths = dict.fromkeys(Path(place).expanduser() for place in (named, *_CONFIGURED))
+    return [str(path) for path in paths if os.access(path, os.R_OK)]
+
+
+@contextmanager
+def _read_configuration() -> Iterator[None]:
+    """Turn an error of an import of Dask, which reads its configuration, into words."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a wrong value can raise any kind
+        places = ", ".join(_configurations()) or "the variables DASK_*"
+        raise UserError(
+            f"{places}: Dask cannot read its configuration: {' '.join(str(error).split())}; mend that file, or move "
+            "it away"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -203,9 +223,10 @@ def find_cluster() -> Cluster | None:
 
 @cache
 def _connect(address: str) -> Cluster:
-    from distributed import Client
-    from distributed.comm import parse_address
-    from distributed.security import Security
+    with _read_configuration():
+        from distributed import Client
+        from distributed.comm import parse_address
+        from distributed.security import Security
 
     for name in ("distributed", "distributed.client"):  # their errors are told here, in words
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
