@@ -38,6 +38,22 @@ def test_the_file_holds_what_was_written_and_nothing_lies_beside_it(tmp_path: Pa
     assert (tmp_path / "a.txt").read_bytes() == b"whole"
 
 
+def test_an_output_whose_name_cannot_be_looked_at_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, said in (("a" * 300, "the name is too long; choose a shorter one"), ("loop", "a link leads to itself")):
+        message = rf"^{tmp_path}/{name}: cannot be written: {said}$"
+        with pytest.raises(UserError, match=message), write_output(tmp_path / name):
+            pass
+
+    def closed(path: Path, **_: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:  # as root may look everywhere
+        patched.setattr(Path, "stat", closed)
+        with pytest.raises(UserError, match="no permission to write there"), write_output(tmp_path / "a"):
+            pass
+
+
 def test_an_output_goes_through_links_pipes_and_devices(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     link, pipe = tmp_path / "link.csv", tmp_path / "pipe"

@@ -24,6 +24,7 @@ _REASONS = {
     errno.ENOTDIR: "a file stands where a folder is needed",
     errno.EISDIR: "a folder stands where the file is needed",
     errno.EFBIG: "the file is larger than this disk allows",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 # Errors that can only come from writing; others in the body of `atomic_write` are the body's own.
 _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
@@ -85,15 +86,22 @@ def write_output(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: If it cannot be written.
     """
-    if path.parent in (Path("/dev"), Path("/dev/fd")) or (path.exists() and not (path.is_file() or path.is_dir())):
-        try:
+    through = None
+    try:
+        if path.parent in (Path("/dev"), Path("/dev/fd")) or (
+            path.exists() and not (path.is_file() or path.is_dir())
+        ):
             through = path.open("wb")
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        named = path.resolve() if path.is_symlink() else path
+    except OSError as error:  # also for a look at a name that is too long, or in a folder that is closed
+        raise cannot_write(path, error) from None
+    except RuntimeError:  # of `resolve`
+        raise UserError(f"{path}: cannot be written: a link leads to itself") from None
+    if through:
         with through:
             yield through
     else:
-        with atomic_write(path.resolve() if path.is_symlink() else path) as file:
+        with atomic_write(named) as file:
             yield file
 
 
