@@ -27,9 +27,14 @@ S = "dataset.synthetic"
 L = "dataset.labelled"
 
 IN_PATHS = (
-    "a path of letters, digits, single spaces and _ . / : , + @ = - alone, not - in front, since a command line "
-    "holds it; rename the folder or archive"
+    "a path of letters, digits, single spaces and _ . / : , + @ = - alone, no word with - in front, since a "
+    "command line holds it; rename the folder or archive"
 )
+
+NEED_QUOTES = [
+    "", "a;b", "a  b", " a", "a ", "-x", "a -x", "a --help", "a -- b", "a (1).zip", "a[1]", "a'b", "$(a)", "a&b",
+    "~/a", "a#b",
+]  # fmt: skip
 
 # What is wrong, the value as YAML text, as it is shown, and what is allowed.
 WRONG_VALUES = [
@@ -54,10 +59,7 @@ WRONG_VALUES = [
     (f"{S}.images", "5000", "5000", "a section with keys"),
     ("train", "[1, 2]", "[1, 2]", "a section with keys"),
     ("dataset.source", "drawn", "'drawn'", None),
-    *(
-        ("dataset.inputs", repr(value), repr(value), IN_PATHS)
-        for value in ("", "a;b", "a  b", " a", "a ", "-x", "a (1).zip", "a[1]", "a'b", "$(a)", "a&b", "~/a", "a#b")
-    ),
+    *(("dataset.inputs", repr(value), repr(value), IN_PATHS) for value in NEED_QUOTES),
     # not a number, not finite
     ("train.learning_rate", ".nan", "nan", "a finite number"),
     ("train.learning_rate", ".inf", "inf", "a finite number"),
@@ -258,7 +260,7 @@ def test_no_other_value_is_empty():
 
 
 def test_the_name_of_a_download_is_an_input(tmp_path):
-    for name in ("My Project.v1i.yolov8.zip", "data/labelled/caf\u00e9 2024, set+1"):
+    for name in ("My Project.v1i.yolov8.zip", "data/labelled/caf\u00e9 2024, set+1", "a-b c-"):
         (tmp_path / "params.yaml").write_text(changed(("dataset.inputs", repr(name))))
         (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
         assert dataset.inputs == name

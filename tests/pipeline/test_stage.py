@@ -119,7 +119,7 @@ def test_a_stage_of_dvc_whose_dependencies_changed_fails(
     assert not (out.parent / RECORDS).exists()
 
 
-@pytest.mark.parametrize("inputs", ["data/fonts", "My Project.v1i.yolov8.zip"])
+@pytest.mark.parametrize("inputs", ["data/fonts", "My Project.v1i.yolov8.zip", "photos/ 2024", "photos /2024/ a"])
 def test_a_path_with_spaces_comes_in_the_words_that_a_shell_makes_of_it(
     inputs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

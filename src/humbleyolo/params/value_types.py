@@ -34,8 +34,8 @@ Word = Annotated[str, AfterValidator(_leaves_ink)]
 
 
 def _needs_no_quotes(path: str) -> str:
-    if not re.fullmatch(r"(?![ -])[\w./:,+@=-]+( [\w./:,+@=-]+)*", path):
-        allowed = "letters, digits, single spaces and _ . / : , + @ = - alone, not - in front"
+    if not re.fullmatch(r"(?!-)[\w./:,+@=-]+( (?!-)[\w./:,+@=-]+)*", path):
+        allowed = "letters, digits, single spaces and _ . / : , + @ = - alone, no word with - in front"
         raise ValueError(f"a path of {allowed}, since a command line holds it; rename the folder or archive")
     return path
 

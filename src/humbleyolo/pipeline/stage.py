@@ -58,10 +58,13 @@ def read_paths(stage: str, doc: str | None, *names: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=doc)
     divided = [name.removesuffix("...") for name in names if name.endswith("...")]
     for name in names:
-        parser.add_argument(name.removesuffix("..."), nargs="+" if name.endswith("...") else None, type=Path)
+        if name.endswith("..."):
+            parser.add_argument(name.removesuffix("..."), nargs="+")
+        else:
+            parser.add_argument(name, type=Path)
     parsed = parser.parse_args()
     for name in divided:
-        setattr(parsed, name, Path(" ".join(map(str, getattr(parsed, name)))))
+        setattr(parsed, name, Path(" ".join(getattr(parsed, name))))
     return parsed
 
 
