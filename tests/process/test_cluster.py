@@ -70,9 +70,10 @@ def test_machines_of_other_versions_are_refused_together() -> None:
 
 def test_a_worker_that_comes_later_must_be_as_the_others(tmp_path: Path) -> None:
     work, task = pickle.dumps(math.sqrt), pickle.dumps(4)
-    assert run_shard(work, task, (here(), None)) == run_shard(work, task, (here(), str(tmp_path))) == 2
+    (tmp_path / "token").touch()
+    assert run_shard(work, task, (here(), None)) == run_shard(work, task, (here(), str(tmp_path / "token"))) == 2
     for there, text in (
-        ((here(), str(tmp_path / "none")), rf"no folder {tmp_path}/none, which the others read from"),
+        ((here(), str(tmp_path)), rf"no file {tmp_path}, as those have that share the project's folder"),
         ((here() | {"numpy": "1.0"}, None), rf"numpy {here()['numpy']} \(here 1\.0\)"),
     ):
         refused = run_shard(work, task, there)
@@ -176,12 +177,40 @@ def test_the_start_says_where_work_runs(
     connected: Cluster, two_workers: LoopbackCluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster._connect.cache_clear()
-    find_cluster()
+    anew = find_cluster()
+    assert anew is not None
     expected = (
         f"work runs on the cluster {two_workers.address}: 2 workers; they read the project's files themselves\n"
     )
     assert capsys.readouterr().err == expected
-    assert list(Path().iterdir()) == []  # the file by which that was found is gone
+    assert anew.shared in set(Path(".humbleyolo").resolve().iterdir())
+    work, task = pickle.dumps(math.sqrt), pickle.dumps(4)
+    assert run_shard(work, task, (here(), str(anew.shared))) == 2
+
+
+@pytest.mark.slow
+def test_a_worker_with_another_folder_at_the_same_path_is_refused(connected: Cluster) -> None:
+    assert connected.shared is not None
+    aside = connected.shared.with_name("aside")
+    connected.shared.rename(aside)  # as in an older clone on a node's own disk
+    try:
+        with pytest.raises(UserError, match=r"came later, and has no file .*/shared-.*, as those have that share"):
+            list(connected.map_in_order(math.sqrt, [1]))
+    finally:
+        aside.rename(connected.shared)
+
+
+@pytest.mark.slow
+def test_the_file_of_a_shared_folder_is_gone_when_the_process_ends(
+    connected: Cluster, two_workers: LoopbackCluster, tmp_path: Path
+) -> None:
+    code = "from humbleyolo.process.cluster import find_cluster; print(find_cluster().shared.is_file())"
+    there = tmp_path / "project"
+    there.mkdir()
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=there, capture_output=True, check=True).stdout == b"True\n"
+    )
+    assert list(there.iterdir()) == []
 
 
 @pytest.mark.slow

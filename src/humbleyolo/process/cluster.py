@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -94,18 +95,19 @@ class Cluster:
     Attributes:
         address: The scheduler's address.
         client: Dask's client.
-        shared: The workers see the project's folder as this machine does.
+        shared: A file of the project's folder that the workers see, as long as this connection lives; None if they
+            do not.
         unlike: Workers whose processors compute floats with other instructions, in words; empty if there are none.
     """
 
     address: str
     client: Any
-    shared: bool
+    shared: Path | None
     unlike: str
 
     def shares(self, path: Path) -> bool:
         """Tell if the workers can read a file themselves: it lies in the project's folder, which they share."""
-        return self.shared and path.resolve().is_relative_to(Path.cwd())
+        return self.shared is not None and path.resolve().is_relative_to(Path.cwd())
 
     def workers(self) -> int:
         """Return the number of workers now."""
@@ -126,7 +128,7 @@ class Cluster:
         Raises:
             UserError: As `work` does; if the scheduler is gone, no worker is left, or a shard kills its workers.
         """
-        client, here = self.client, (describe_installation(), str(Path.cwd()) if self.shared else None)
+        client, here = self.client, (describe_installation(), str(self.shared) if self.shared else None)
         paths = {name: folder / name for name in names} if folder is not None else {}
         # Of missing ones `work` tells.
         contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
@@ -254,14 +256,17 @@ def _connect(address: str) -> Cluster:
             f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or unset "
             f"{VARIABLE}"
         ) from None
-    with _token() as token:
-        found = client.run(describe_worker, str(token), on_error="return")
-        try:
-            scheduler = client.run_on_scheduler(describe_worker, str(token))
-        except Exception as error:  # noqa: BLE001 - it is the scheduler's, of any kind
-            scheduler = error
+    token = _make_token()
+    forget = weakref.finalize(client, _remove_token, token)  # also if this process ends
+    found = client.run(describe_worker, str(token), on_error="return")
+    try:
+        scheduler = client.run_on_scheduler(describe_worker, str(token))
+    except Exception as error:  # noqa: BLE001 - it is the scheduler's, of any kind
+        scheduler = error
     _refuse_others(address, {"the scheduler": scheduler, **{f"worker {name}": one for name, one in found.items()}})
     shared = all(one["shared"] == "yes" for one in found.values())
+    if not shared:
+        forget()
     here = numeric_instructions()
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
     threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
@@ -270,7 +275,7 @@ def _connect(address: str) -> Cluster:
     if threads:
         more = f" and {len(threads) - 1} more" if threads[1:] else ""
         _say(f"note: worker {threads[0]}{more} has several threads, of which one is used; start one process per core")
-    return Cluster(address, client, shared, ", ".join(unlike[:3]))
+    return Cluster(address, client, token if shared else None, ", ".join(unlike[:3]))
 
 
 def _refuse_others(address: str, found: dict[str, Any]) -> None:
@@ -291,21 +296,19 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
         raise ProblemsError(head, problems[:_TOLD] + more)
 
 
-@contextmanager
-def _token() -> Iterator[Path]:
-    """Make a file in the project's folder for a moment: a worker that sees it shares the folder."""
+def _make_token() -> Path:
+    """Make a file in the project's folder: a worker that sees it shares the folder."""
     path = (_TOKENS / f"shared-{secrets.token_hex(8)}").resolve()
-    try:
+    with suppress(OSError):  # a folder that cannot be written is not shared
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    except OSError:  # a folder that cannot be written is not shared
-        pass
-    try:
-        yield path
-    finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()  # only if it is empty
+    return path
+
+
+def _remove_token(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()  # only if it is empty
 
 
 def _patience_s() -> float:

@@ -42,12 +42,13 @@ def run_shard(
 ) -> object:
     """Return `work(task)`, both pickled here; with `files`, `work(folder, task)` of a folder that holds them.
 
-    `here` has the versions of the process that asks, and the folder that all workers saw when it began.
+    `here` has the versions of the process that asks, and its file that all workers saw when it began: another clone
+    of the project, at the same path, lacks it.
     """
     versions, shared = here
     problem = differences(versions, describe_installation())
-    if not problem and shared and not Path(shared).is_dir():
-        problem = f"no folder {shared}, which the others read from"
+    if not problem and shared and not Path(shared).is_file():
+        problem = f"no file {shared}, as those have that share the project's folder"
     if problem:
         return Refused(UserError(f"a worker on {platform.node()} came later, and has {problem}; start all alike"))
     with _ALONE:
