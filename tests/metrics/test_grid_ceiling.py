@@ -100,7 +100,7 @@ def test_of_one_class_in_an_image_100_count() -> None:
     assert (two.lost, two.recall, two.ap) == (0, 1, 1)
     assert (one.kept_ap, two.kept_ap) == (1, 1)
     (text,) = advise("val", [one], 0.95)
-    assert "val: no detector can pass AP 0.832 on any grid: COCO counts 100 detections of a class" in text
+    assert "val: no detector can pass AP 0.832 on any grid measured: COCO counts 100 detections of a class" in text
     assert "12 x 20 cells lose 0 of 120, AP 1.000 without that limit" in text
 
 
@@ -195,6 +195,12 @@ def test_where_none_does_the_advice_names_the_best() -> None:
 def test_a_grid_and_a_limit_that_are_both_too_small_are_told_apart() -> None:
     both = [Ceiling(3, 5, 400, 300, 100, 0.25, 0.25, 0.25, 0.7), Ceiling(6, 10, 400, 0, 0, 0.25, 0.25, 0.25, 1.0)]
     measure, grid = advise("val", both, 0.95)
-    assert "no detector can pass AP 0.250 on any grid" in measure
+    assert "no detector can pass AP 0.250 on any grid measured" in measure
     assert "no detector can pass AP 0.700 on a grid of 3 x 5 cells: 100 of 400 objects are lost" in grid
     assert "set encode.rows: 6 and encode.cols: 10 (AP 1.000 at most)" in grid
+
+
+def test_a_finer_grid_that_holds_more_in_spite_of_the_limit_is_told() -> None:
+    both = [Ceiling(3, 5, 400, 300, 100, 0.25, 0.25, 0.25, 0.7), Ceiling(6, 10, 400, 0, 0, 0.4, 0.4, 0.4, 1.0)]
+    measure, _ = advise("val", both, 0.95)
+    assert "no detector can pass AP 0.250 on a grid of 3 x 5 cells, nor 0.400 on a finer one" in measure

@@ -182,7 +182,11 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAn
             f"{own.rows} x {own.cols} cells lose {own.lost} of {own.objects}, AP {own.kept_ap:.3f} without that limit"
         )
         fix = "cut such images into smaller ones to measure all"
-        warnings.append(f"{split}: no detector can pass AP {own.ap:.3f} on any grid: {counted}. {kept}; {fix}")
+        most = max(ceiling.ap or 0 for ceiling in ceilings)
+        place = "on any grid measured"
+        if most > own.ap:
+            place = f"on a grid of {own.rows} x {own.cols} cells, nor {most:.3f} on a finer one measured"
+        warnings.append(f"{split}: no detector can pass AP {own.ap:.3f} {place}: {counted}. {kept}; {fix}")
     if own.kept_ap >= limit:
         return warnings
     best = max(ceilings, key=lambda ceiling: ceiling.kept_ap or 0)
