@@ -9,6 +9,8 @@ from repository import ROOT
 SOURCES = [*sorted((ROOT / "src").rglob("*.py")), *sorted((ROOT / "stages").rglob("*.py"))]
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
 CALLS = {"load_model", "load_weights", "unsafe_load", "eval", "exec", "from_pickle", "read_pickle"}
+# A cluster runs what it is sent, so these two pickle work for its workers; docs/cluster.md says who may reach it.
+PICKLING = {"src/humbleyolo/process/cluster.py", "src/humbleyolo/process/shard_runner.py"}
 
 
 def found_in(text: str) -> list[str]:
@@ -47,7 +49,8 @@ def _in_safe_mode(call: ast.Call) -> bool:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_source_does(path) -> None:
-    assert found_in(path.read_text(encoding="utf-8")) == []
+    expected = ["pickle"] if path.relative_to(ROOT).as_posix() in PICKLING else []
+    assert [use.partition(": ")[2] for use in found_in(path.read_text(encoding="utf-8"))] == expected
 
 
 @pytest.mark.parametrize(
