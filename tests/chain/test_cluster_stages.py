@@ -102,7 +102,7 @@ def test_bytes_do_not_depend_on_where_the_data_stages_run(
     cluster._connect.cache_clear()
     kill_in_between(monkeypatch, lambda: worker_processes(workers.workers[0]))
     assert make_data(tmp_path / "seen", source, monkeypatch) == here
-    assert "2 workers; they read the project's files themselves\n" in capsys.readouterr().err
+    assert "2 workers; they share the project's folder\n" in capsys.readouterr().err
 
 
 def kill_in_between(monkeypatch: pytest.MonkeyPatch, victims: Callable[[], list]) -> None:

@@ -179,9 +179,7 @@ def test_the_start_says_where_work_runs(
     cluster._connect.cache_clear()
     anew = find_cluster()
     assert anew is not None
-    expected = (
-        f"work runs on the cluster {two_workers.address}: 2 workers; they read the project's files themselves\n"
-    )
+    expected = f"work runs on the cluster {two_workers.address}: 2 workers; they share the project's folder\n"
     assert capsys.readouterr().err == expected
     assert anew.shared in set(Path(".humbleyolo").resolve().iterdir())
     work, task = pickle.dumps(math.sqrt), pickle.dumps(4)

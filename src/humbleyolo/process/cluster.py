@@ -270,7 +270,7 @@ def _connect(address: str) -> Cluster:
     here = numeric_instructions()
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
     threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
-    reads = "they read the project's files themselves" if shared else "what they read is sent to them"
+    reads = "they share the project's folder" if shared else "what they read is sent to them"
     _say(f"work runs on the cluster {address}: {len(found)} worker{'s' * (len(found) > 1)}; {reads}")
     if threads:
         more = f" and {len(threads) - 1} more" if threads[1:] else ""
