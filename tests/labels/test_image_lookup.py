@@ -40,6 +40,41 @@ def test_two_paths_of_another_machine_are_two_images(make: Maker) -> None:
     assert (row.kind, row.where) == ("image-ambiguous", "line 4")
 
 
+TABLES = {"own": (HEAD, "{},cat,{},1,3,4\n"), "mapped": ("filename,x1,y1,x2,y2,class\n", "{},{},1,3,4,cat\n")}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    ("first", "second", "differ"),
+    [
+        ("/data/cam1/1.png", "/data/cam2/1.png", True),
+        ("C:\\images\\1.png", "D:\\images\\1.png", True),
+        ("/images/1.png", "/old/images/1.png", True),
+        ("C:\\images\\1.png", "C:/images/1.png", False),
+        ("images/1.png", "/data/images/1.png", False),
+        ("1.png", "./images/1.png", False),
+    ],
+)
+def test_an_image_that_two_paths_claim_is_lost(
+    make: Maker, table: str, first: str, second: str, differ: bool
+) -> None:
+    """An equal path, or the end of one, is no other image; under `skip` no box of the two is left on it."""
+    head, line = TABLES[table]
+    for names in ((first, second, "b.png"), (second, first, "b.png")):
+        lines = [line.format(name, number) for number, name in enumerate(names)]
+        files: Files = {"l.csv": head + "".join(lines), "images/1.png": picture(), "images/b.png": picture(1)}
+        rows = [row for row in make.findings(files) if row.severity == "error"]
+        assert [(row.kind, row.where) for row in rows] == [("image-ambiguous", "line 3")] * differ
+        data = make.read(files, on_problem="skip")
+        assert [image.path for image in data.images] == ["images/1.png"] * (not differ) + ["images/b.png"]
+
+
+def test_two_mapped_relative_paths_are_two_images(make: Maker) -> None:
+    head, line = TABLES["mapped"]
+    files: Files = {"l.csv": head + line.format("cam1/1.png", 0) + line.format("cam2/1.png", 1), "1.png": picture()}
+    assert [row.kind for row in make.findings(files) if row.severity == "error"] == ["image-ambiguous"]
+
+
 @pytest.mark.parametrize(
     ("file", "text"), [("a.txt", LINE), ("a.xml", voc("a.cr2")), ("t.csv", HEAD + "a.cr2,c,1,2,3,4\n")]
 )

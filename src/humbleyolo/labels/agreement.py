@@ -49,10 +49,10 @@ def read_set(
 ) -> LabelSet:
     """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
     ledger = Ledger(options.on_problem)
-    result = LabelSet(name, why, read(SourceReader(source, options, ledger)), ledger)
+    result = LabelSet(name, why, SourceReader(source, options, ledger).content(read), ledger)
     if any(row.kind == "no-class-names" for row in ledger.errors):
         ledger = Ledger(options.on_problem)
-        content = read(SourceReader(source, replace(options, classes=_NUMBERS), ledger))
+        content = SourceReader(source, replace(options, classes=_NUMBERS), ledger).content(read)
         numbered = LabelSet(name, why, content, ledger, numbered=True)
         return result if numbered.problems() else numbered
     return result

@@ -26,7 +26,8 @@ class ImageLookup:
     def __init__(self, paths: list[str], others: Iterable[str] = ()) -> None:
         self.paths = paths
         self._others = {stem_of(path): path for path in others}
-        self._moved: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
+        self.doubted: set[str] = set()  # images that two different paths claim
         self._known = set(self.paths)
         self._guesses = 0
         self._composed = _unique_composed(self.paths)
@@ -51,11 +52,32 @@ class ImageLookup:
             BadInput: If no image or more than one fits, one fits two absolute paths, or the path leaves the source.
                 Names that Unicode holds to be the same text fit; names that differ by case alone do not.
         """
+        found = self._find(wanted, folders, moved=moved)
+        if not moved and _is_absolute(wanted.replace("\\", "/")):
+            self.claim(found, wanted)
+        return found
+
+    def claim(self, found: str, wanted: str) -> None:
+        """Note that labels name an image by a path. An image of two different paths is `doubted`.
+
+        Raises:
+            NoImage: If neither path is the other, or its end.
+        """
+        path = posixpath.normpath(unicodedata.normalize("NFC", wanted.replace("\\", "/")))
+        while path.startswith("../"):
+            path = path.removeprefix("../")
+        short, long = sorted((path, self._claims.get(found, path)), key=len)
+        if short != long and (_is_absolute(short) or not long.endswith(f"/{short}")):
+            self.doubted.add(found)
+            why = f"{self._claims[found]} is {found} already; write paths inside the folder"
+            raise NoImage("image-ambiguous", shorten(wanted), why)
+        self._claims[found] = long
+
+    def _find(self, wanted: str, folders: tuple[str, ...], *, moved: bool) -> str:
         path = wanted.replace("\\", "/")
         if not path:
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
-        absolute = path.startswith("/") or path[1:2] == ":"
-        if absolute:
+        if absolute := _is_absolute(path):
             path = path.removeprefix(path[:2] if path[1:2] == ":" else "").lstrip("/")
         inside = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
         for one in inside:
@@ -65,11 +87,7 @@ class ImageLookup:
                 return self._composed[composed]
         if not (moved or absolute) and any(one == ".." or one.startswith("../") for one in inside):
             raise BadInput("unsafe-path", shorten(wanted), "leaves the folder; must be a path inside it")
-        found = self._find_end(wanted, path, moved=moved or absolute)
-        if absolute and not moved and self._moved.setdefault(found, path) != path:
-            why = f"{self._moved[found]} is {found} already; write paths inside the folder"
-            raise NoImage("image-ambiguous", shorten(wanted), why)
-        return found
+        return self._find_end(wanted, path, moved=moved or absolute)
 
     def _find_end(self, wanted: str, path: str, *, moved: bool) -> str:
         """Return the one image whose path ends like `path`, or if `moved` like the rest after some folders."""
@@ -148,6 +166,10 @@ class ImageLookup:
                 near = difflib.get_close_matches(name[:200], list(self._by_name)[:_MOST_COMPARED], n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
         return NoImage("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith("/") or path[1:2] == ":"
 
 
 def fold_name(name: str) -> str:

@@ -2,13 +2,14 @@
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from humbleyolo.labels.file_names import is_image, is_label
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.image_lookup import ImageLookup
-from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.labelled_image import ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parsing.text import decode
 
@@ -37,6 +38,13 @@ class SourceReader:
         """The source's images."""
         others = (name for name in self.source.names if not is_image(name) and not is_label(name))
         return ImageLookup(self.source.images(), others)
+
+    def content(self, read: Callable[["SourceReader"], UncheckedSet]) -> UncheckedSet:
+        """Return the images of a format's `read`. One that two different paths claim has lost a box."""
+        result = read(self)
+        for image in result.images:
+            image.lost += image.path in self.images.doubted
+        return result
 
     def text(self, name: str, limit: int = TEXT_BYTES) -> str:
         """Return a label file's text.

@@ -145,7 +145,10 @@ class _Table:
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))
         if self.columns.own or "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS:
-            return self.reader.images.find(wanted, *folders, moved=not self.columns.own)
+            path = self.reader.images.find(wanted, *folders, moved=not self.columns.own)
+            if not self.columns.own:
+                self.reader.images.claim(path, wanted)
+            return path
         return self.reader.images.stem(wanted, *folders)
 
     def _lose(self, row: Row) -> None:

@@ -137,7 +137,7 @@ def _read(
         chosen, why, content = one.format, one.why, one.content
     else:
         [(chosen, why)] = fits.items()
-        content = FORMATS[chosen].module.read(SourceReader(source, reading, ledger))
+        content = SourceReader(source, reading, ledger).content(FORMATS[chosen].module.read)
     labelled = validate(source, content, options, ledger)
     labelled.format, labelled.why = chosen, why
     return labelled
