@@ -1,5 +1,6 @@
 """Pictures that are in several parts of a folder: kept once, with the labels of the corrections."""
 
+import json
 import re
 
 import pytest
@@ -176,3 +177,16 @@ def test_copies_in_two_splits_stay_for_the_rules_about_leaks(make: Maker) -> Non
 def test_corrections_without_pictures_are_refused(make: Maker) -> None:
     with pytest.raises(Exception, match=r"corrections: no known labels among 1 files, 0 of them images"):
         make.read(DAY | {"corrections/a.txt": "1 0.5 0.5 0.5 0.5\n"})
+
+
+def test_corrected_boxes_have_their_own_areas(make: Maker) -> None:
+    def coco(name: str, **areas: float) -> str:
+        rows = [{"id": n, "image_id": 1, "category_id": 1, "bbox": [n, 2, 3, 4], "area": area}
+                for n, area in enumerate(areas.values(), 1)]  # fmt: skip
+        images = [{"id": 1, "file_name": name, "height": 20, "width": 40}]
+        return json.dumps({"images": images, "categories": [{"id": 1, "name": "cat"}], "annotations": rows})
+
+    old = {"a.png": picture(1), "a.json": coco("a.png", first=5.0, second=6.0)}
+    for areas in ({"only": 7.0}, {"first": 8.0, "second": 9.0, "third": 10.0}):
+        data = make.read(under({"day1": old, "corrections": {"x.png": picture(1), "x.json": coco("x.png", **areas)}}))
+        assert data.images[0].areas == tuple(areas.values())

@@ -110,6 +110,7 @@ def _corrected(image: LabelledImage, better: LabelledImage, ledger: Ledger) -> L
         labels=better.labels,
         flags=better.flags,
         where=better.where,
+        areas=better.areas,
         splits=image.splits or better.splits,
         group=image.group or better.group,
     )
