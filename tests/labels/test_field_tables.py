@@ -399,12 +399,24 @@ def test_via_3_shapes_and_classes(make: Maker) -> None:
         ({"xy": [2, 1, 2, 3, 4]}, {"view": {"1": {"fid_list": [2]}}}, "points-nowhere"),
         ({"xy": [2, 1, 2, 3, 4]}, {"file": {"1": {"fname": "a.mp4", "type": 4}}}, "not-an-image"),
         ({"xy": [2, 1, 2, 3, 4]}, {"metadata": []}, "json"),
+        ({"xy": []}, {"file": {"1": {"fname": "http://[::1/a.png"}}}, "unsafe-path"),
     ],
 )
 def test_what_via_3_may_not_say(make: Maker, record: dict, parts: dict, kind: str) -> None:
     files = via_3_of({"av": {"1": "k"}, **record}, **parts)
     rows = [row for row in make.findings({"a.png": picture(), **files}, format="via") if row.severity == "error"]
     assert rows[0].kind == kind
+
+
+@pytest.mark.parametrize("record", [{"xy": [2, 1, 2, 3, 4], "vid": "2"}, {"xy": "2,1,2,3,4", "vid": "2"}])
+def test_a_box_of_via_3_that_may_be_of_two_images_is_lost_by_both(make: Maker, record: dict) -> None:
+    parts = {
+        "file": {f"{n}": {"fname": f"{n}.png", "type": 2} for n in (1, 2, 3)},
+        "view": {"1": {"fid_list": ["3"]}, "2": {"fid_list": ["1", "2"]}},
+    }
+    files = via_3_of({"xy": [2, 1, 2, 3, 4], "av": {"1": "k"}}, {"av": {"1": "k"}, **record}, **parts)
+    files |= {f"{n}.png": picture(n) for n in (1, 2, 3)}
+    assert [image.path for image in make.read(files, on_problem="skip").images] == ["3.png"]
 
 
 @pytest.mark.parametrize(

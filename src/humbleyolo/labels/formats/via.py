@@ -135,20 +135,24 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
             if (kind := get(item, "type", int, where, _IMAGE_3)) != _IMAGE_3:
                 raise BadInput("not-an-image", f"type {kind}", "only images (2) are read; save the frames as images")
             name = get(item, "fname", str, where)
-            name = posixpath.basename(urlsplit(name).path) if "://" in name else name
+            try:
+                name = posixpath.basename(urlsplit(name).path) if "://" in name else name
+            except ValueError as error:
+                raise BadInput("unsafe-path", shorten(name), f"must be a file or a URL: {error}") from None
             entries[key] = Entry(name, where, [], slack=_DIGITS_3)
     for key, item in parts["metadata"].items():
         with file.reader.ledger.reporting(file.name, "box dropped", where := f"metadata {shorten(key)}"):
-            if not (points := get(item, "xy", list, where, [])):
+            if isinstance(item, dict) and item.get("xy", []) in ([], None):
                 continue  # about the whole image, or a time
             view = get(parts["view"], str(get(item, "vid", (str, int), where)), dict, where)
             shown = [str(one) for one in get(view, "fid_list", list, where)]
-            if len(shown) != 1:
-                raise BadInput("image-ambiguous", f"a view of {len(shown)} files", "a box is of one image")
-            if shown[0] not in parts["file"]:
-                raise BadInput("points-nowhere", f"file {shorten(shown[0])}", "no file of the project has that id")
-            if entry := entries.get(shown[0]):
-                with _losing(entry):
+            with _losing([entries[one] for one in shown if one in entries]):
+                points = get(item, "xy", list, where)
+                if len(shown) != 1:
+                    raise BadInput("image-ambiguous", f"a view of {len(shown)} files", "a box is of one image")
+                if shown[0] not in parts["file"]:
+                    raise BadInput("points-nowhere", f"file {shorten(shown[0])}", "no file of the project has it")
+                if entry := entries.get(shown[0]):
                     shape = {
                         "shape_attributes": _shape_3(points),
                         "region_attributes": _classes_3(parts, item, where),
@@ -158,12 +162,13 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
 
 
 @contextmanager
-def _losing(entry: Entry) -> Iterator[None]:
-    """Count the shape that a BadInput keeps out."""
+def _losing(entries: list[Entry]) -> Iterator[None]:
+    """Count the shape that a BadInput keeps out of each image that may have it."""
     try:
         yield
     except BadInput:
-        entry.lost += 1
+        for entry in entries:
+            entry.lost += 1
         raise
 
 
