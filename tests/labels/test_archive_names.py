@@ -2,9 +2,12 @@
 
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from folders import Maker, picture, voc
+
+from humbleyolo.labels import archive_names
 
 
 class Unmarked(zipfile.ZipInfo):
@@ -22,6 +25,8 @@ class Unmarked(zipfile.ZipInfo):
         ("\u56fe\u7247 1", "utf-8"),
         ("caf\u00e9", "utf-8"),
         ("\u043a\u0430\u0440\u0442\u0438\u043d\u043a\u0430", "utf-8"),
+        ("pr\u00fcf_5\u00b5m", "utf-8"),  # the sign of micro, and those of degrees, are of no other script
+        ("Fr\u00e4se 45\u00b0", "utf-8"),
         ("f\u00fcr Gr\u00f6\u00dfe", "cp437"),
         ("caf\u00e9", "cp437"),
         ("plain", "ascii"),
@@ -35,3 +40,11 @@ def test_names_without_the_mark_of_utf_8(make: Maker, tmp_path: Path, name: str,
     data = make.open(tmp_path / "a.zip")
     assert [image.path for image in data.images] == [f"{name}.png"]
     assert not data.ledger.rows
+
+
+def test_the_encoding_is_found_once_for_all_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Mock(wraps=archive_names._encoding_of)
+    monkeypatch.setattr(archive_names, "_encoding_of", judge)
+    entries = [Unmarked(f"\u00e4{number}.png".encode().decode("cp437")) for number in range(9)]
+    assert [name for _, name in archive_names.names_of(entries)] == [f"\u00e4{number}.png" for number in range(9)]
+    assert judge.call_count == 1
