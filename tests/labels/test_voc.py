@@ -1,12 +1,14 @@
 """Pascal VOC XML."""
 
 from collections.abc import Callable
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from folders import Files, Maker, picture, read_labelled, voc
 from repository import ROOT
 
+from humbleyolo.labels.formats import voc as voc_format
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 
@@ -240,3 +242,13 @@ def test_supervision_adds_1_to_all_corners(make: Maker) -> None:
     data = make.read({"a.xml": export, "a.png": picture()})
     assert data.images[0].boxes.tolist() == [[1, 1, 40, 20]]
     assert not data.ledger.rows
+
+
+def test_two_sources_cost_no_box_and_are_looked_at_once(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Mock(wraps=voc_format._is_by_supervision)
+    monkeypatch.setattr(voc_format, "_is_by_supervision", judge)
+    source = "<folder>VOC</folder>" + "<source><database>x</database></source>" * 2
+    text = voc("a.png", "cat 3 4 10 12", "cat 5 6 10 12").replace("<annotation>", f"<annotation>{source}")
+    data = make.read(files(**{"Annotations/a.xml": text}))
+    assert data.images[0].boxes.tolist() == [[3, 4, 10, 12], [5, 6, 10, 12]]
+    assert judge.call_count == 1

@@ -70,12 +70,13 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         height, width = size.child("height").size(), size.child("width").size()
         if height or width:  # 0 x 0: not recorded
             image.height, image.width = height, width
+    by_supervision = _is_by_supervision(root)
     for number, item in enumerate(root.all("object"), 1):
         if (deleted := item.find("deleted")) and deleted.text == "1":  # LabelMe of the MIT keeps such objects
             continue
         with reader.ledger.reporting(name, "box dropped"), image.losing():
-            image.boxes.append(_box(number, item, name, reader, by_supervision=_is_by_supervision(root)))
-    if image.boxes and _is_by_supervision(root):
+            image.boxes.append(_box(number, item, name, reader, by_supervision=by_supervision))
+    if image.boxes and by_supervision:
         found = f"{len(image.boxes)} boxes by supervision"
         reader.ledger.note(name, BadInput("one-based", found, "it adds 1 to all corners"), "1 taken off")
     return image
@@ -83,9 +84,9 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
 
 def _is_by_supervision(root: Element) -> bool:
     """Tell files of the library supervision by folder and database; Roboflow's own export has no folder."""
-    folder, source = root.find("folder"), root.find("source")
-    database = source.find("database") if source else None
-    return bool(folder and database and folder.text == "VOC" and database.text == "roboflow.ai")
+    folders = [one.text for one in root.all("folder")]
+    databases = [one.text for source in root.all("source") for one in source.all("database")]
+    return folders == ["VOC"] and databases == ["roboflow.ai"]
 
 
 def _mirrored(folder: str) -> list[str]:
