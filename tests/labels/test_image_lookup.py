@@ -97,3 +97,13 @@ def test_a_label_that_lies_elsewhere_is_named(make: Maker) -> None:
     told = str(next(row for row in rows if row.kind == "label-missing"))
     assert "a.xml has its name" in told
     assert "background" not in told
+
+
+def test_long_names_that_begin_alike_are_rows_of_their_own(make: Maker) -> None:
+    names = [f"/data/{'far/' * 30}{name}.png" for name in ("one", "two", "two")]
+    lines = "".join(f"{name},cat,1,2,3,4\n" for name in names)
+    rows = make.findings({"t.csv": HEAD + lines, "a.png": picture()}, format="csv")
+    found = [row for row in rows if row.kind == "image-missing"]
+    assert [row.where for row in found] == ["line 2", "line 3 and 1 more"]
+    assert [row.what[-8:] for row in found] == ["one.png'", "two.png'"]
+    assert all(len(row.what) == 80 for row in found)

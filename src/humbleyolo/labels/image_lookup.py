@@ -70,7 +70,7 @@ class ImageLookup:
         if short != long and (_is_absolute(short) or not long.endswith(f"/{short}")):
             self.doubted.add(found)
             why = f"{self._claims[found]} is {found} already; write paths inside the folder"
-            raise NoImage("image-ambiguous", shorten(wanted), why)
+            raise NoImage("image-ambiguous", wanted, why)
         self._claims[found] = long
 
     def _find(self, wanted: str, folders: tuple[str, ...], *, moved: bool) -> str:
@@ -101,7 +101,7 @@ class ImageLookup:
                 return fits[0]
             if fits:
                 why = f"may be {', '.join(fits[:3])}; write the path, not the name"
-                raise NoImage("image-ambiguous", shorten(wanted), why)
+                raise NoImage("image-ambiguous", wanted, why)
             tail = tail.partition("/")[2] if moved else ""
         raise self._missing(wanted, PurePosixPath(path).name)
 
@@ -118,7 +118,7 @@ class ImageLookup:
                 found = here
                 break
         if len(found) > 1:
-            raise NoImage("image-ambiguous", shorten(stem), f"may be {', '.join(found[:3])}; one must go")
+            raise NoImage("image-ambiguous", stem, f"may be {', '.join(found[:3])}; one must go")
         if not found:
             raise self._missing(stem, stem)
         return found[0]
@@ -154,7 +154,7 @@ class ImageLookup:
         folded = self._by_folded.get(fold_name(name), [])
         stem = self._by_stem.get(stem_of(name), [])
         if not folded and not stem and (unread := self.unread(stem_of(name))):
-            return NoImage("image-format", shorten(wanted), unread)
+            return NoImage("image-format", wanted, unread)
         if folded:
             hint = f"{folded[0]} differs by case or folder alone"
         elif stem:
@@ -165,7 +165,7 @@ class ImageLookup:
             if self._guesses <= _MOST_GUESSES:
                 near = difflib.get_close_matches(name[:200], list(self._by_name)[:_MOST_COMPARED], n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
-        return NoImage("image-missing", shorten(wanted), f"{hint}; add the image or correct the name")
+        return NoImage("image-missing", wanted, f"{hint}; add the image or correct the name")
 
 
 def _is_absolute(path: str) -> bool:

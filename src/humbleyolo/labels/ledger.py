@@ -36,7 +36,21 @@ class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always a
 
 
 class NoImage(BadInput):
-    """A name in a label file that is not that of one image."""
+    """A name in a label file that is not that of one image.
+
+    Args:
+        kind: As `BadInput`; likewise `why` and `where`.
+        name: The whole name. Messages show its end.
+    """
+
+    def __init__(self, kind: str, name: str, why: str, where: str = "") -> None:
+        shown = shorten(name) if len(name) <= SHORT - 2 else f"...{shorten(name[5 - SHORT :])}"
+        super().__init__(kind, shown, why, where)
+        self.name = name
+
+    def at(self, where: str) -> Self:
+        """Return the same, said of another line or element."""
+        return type(self)(self.kind, self.name, self.why, where)
 
 
 @dataclass(frozen=True, slots=True)

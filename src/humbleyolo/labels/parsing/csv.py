@@ -26,7 +26,7 @@ def take_rows(
     that is missing or names a column twice, and quotes that do not end, drop the rest of the file. `header` names
     the columns of a file whose first line does not. Lines about an image that is not there are reported once.
     """
-    absent: dict[str, tuple[BadInput, list[int]]] = {}  # by the name: their lines
+    absent: dict[tuple[str, str], tuple[BadInput, list[int]]] = {}  # by kind and name: their lines
     with ledger.reporting(file, "rest of the file dropped"):
         for line, row, error in _rows(text, header):
             with ledger.reporting(file, "line dropped", f"line {line}"):
@@ -36,9 +36,9 @@ def take_rows(
                 try:
                     take(line, row)
                 except NoImage as missing:
-                    if missing.what not in absent:
-                        absent[missing.what] = missing.at(""), []  # a copy, without the traceback
-                    absent[missing.what][1].append(line)
+                    if (key := (missing.kind, missing.name)) not in absent:
+                        absent[key] = missing.at(""), []  # a copy, without the traceback
+                    absent[key][1].append(line)
     for error, lines in absent.values():
         more = f" and {len(lines) - 1} more" if lines[1:] else ""
         ledger.problem(file, error.at(f"line {lines[0]}{more}"), f"line{'s' * bool(more)} dropped")
