@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import errno
 import io
 import re
 from pathlib import Path
@@ -268,3 +269,16 @@ def test_a_change_that_many_images_share_is_one_line(
     assert first.endswith("(named a_0.png), and 59 more renamed: --ledger writes them all")
     assert "60 images" in last
     assert len(ledger.read_text().splitlines()) == 61
+
+
+def test_a_full_disk_leaves_no_half_archive(make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(base: str, *_: object) -> None:
+        Path(f"{base}.zip").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.make_archive", fill)
+    (tmp_path / "out").mkdir()
+    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
+    with pytest.raises(UserError):
+        convert(here, tmp_path / "out/x.zip", "voc", ReadOptions())
+    assert not [*(tmp_path / "out").iterdir()]

@@ -138,20 +138,19 @@ def new_folder(path: Path) -> Iterator[Path]:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    packed = Path(f"{partial}.zip")
     try:
         partial.mkdir(parents=True)
         yield partial
         if path.exists():
             path.rmdir()
         if is_archive(path.name):
-            packed = Path(shutil.make_archive(f"{partial}", "zip", partial))
-            try:
-                packed.rename(path)
-            finally:
-                packed.unlink(missing_ok=True)
+            shutil.make_archive(f"{partial}", "zip", partial)
+            packed.rename(path)
         else:
             partial.rename(path)
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        packed.unlink(missing_ok=True)
