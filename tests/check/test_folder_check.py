@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import re
 import tracemalloc
 from argparse import ArgumentParser
 from functools import cache
@@ -208,7 +209,15 @@ def test_many_classes_stay_within_a_screen_and_a_page(make: Maker, tmp_path: Pat
     assert "Sheets of 100 of 120 classes" in page
     assert "<td>c119</td>" in page
     assert not check(path, ReadOptions(), sheets=0).sheets
-    assert len(check(path, ReadOptions(), sheets=1000).sheets) == 120
+    few = rows[1:40:2]  # the first twenty classes have fewer boxes than the others
+    path = make.folder(
+        {"a.png": picture(), "l.csv": "image,label,xmin,ymin,xmax,ymax\n" + "\n".join(few + rows[40:])}
+    )
+    checked = check(path, ReadOptions(), sheets=1000)
+    assert len(checked.sheets) == 120
+    write_page(tmp_path / "p.html", checked, "t")
+    shown = re.findall('alt="Boxes of (c[0-9]+)', (tmp_path / "p.html").read_text())
+    assert shown == [f"c{n:03}" for n in range(20, 120)]
 
 
 def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:

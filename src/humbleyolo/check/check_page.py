@@ -21,10 +21,12 @@ def write_page(path: Path, checked: Checked, title: str) -> None:
         (kind, len(rows), [head, *([row.file, row.where, row.what, row.why] for row in rows[:_MOST_ROWS])])
         for kind, rows in grouped(checked.rows).items()
     ]
+    boxes = {one.name: one.boxes for one in checked.overview.tables}
+    most = set(sorted(checked.sheets, key=lambda name: -boxes[name])[:MOST_CLASSES])
     page = render_page(
         "check", "template.html", "style.css", title=title, checked=checked, summary=summary(checked),
         classes=table_rows(checked.overview), findings=findings, choices=choice_rows(checked),
-        sheets=[*checked.sheets.items()][:MOST_CLASSES],
+        sheets=[one for one in checked.sheets.items() if one[0] in most],
         labelled=sum(one.boxes > 0 for one in checked.overview.tables),
         data_uri=lambda sheet: data_uri(encode_picture(sheet, "png"), "png"),
     )  # fmt: skip
