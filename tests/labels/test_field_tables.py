@@ -578,3 +578,10 @@ def test_words_in_labels_do_not_hide_a_format(make: Maker) -> None:
     """Fields tell a format, whatever classes are called; a first task may be larger than what detection reads."""
     data = read_studio(make, task(drawn(*(rectangle((1, 1, 2 + n / 999, 3), "items") for n in range(500)))))
     assert (data.format, {*data.images[0].labels}) == ("label_studio", {"items"})
+
+
+def test_createml_by_apples_description(make: Maker) -> None:
+    [(name, text)] = createml([BOX], "cat").items()
+    text = text.replace('"image"', '"imagefilename"').replace('"annotations"', '"annotation"')
+    data = make.read({"a.png": picture(), name: text})
+    assert (data.format, data.images[0].boxes.tolist()) == ("createml", [[*BOX]])

@@ -190,3 +190,26 @@ def test_labelme_shapes_without_a_rule_are_mistakes(one: Callable[..., Finding])
     row = one(labelme(shape("cuboid", [[1, 2], [3, 4]])))
     assert (row.kind, row.severity) == ("not-a-box", "error")
     assert "allowed: rectangle, polygon" in row.why
+
+
+def test_a_mask_of_labelme_has_its_last_pixel(make: Maker) -> None:
+    """Its corners are the first and the last pixel, as `mask` has them; with fractions it was moved by hand."""
+    shapes = [
+        shape("mask", [[3, 2], [39, 19]]),
+        shape("mask", [[3.5, 2], [9, 9]]),
+        shape("rectangle", [[1, 2], [5, 6]]),
+    ]
+    data = make.read(labelme(*shapes))
+    assert data.images[0].boxes.tolist() == [[3, 2, 40, 20], [3.5, 2, 9, 9], [1, 2, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("more", "flags"),
+    [
+        ({"difficult": True}, {"difficult"}),
+        ({"difficult": False}, set()),
+        ({"flags": {"difficult": True}}, {"difficult"}),
+    ],
+)
+def test_difficult_of_x_anylabeling_is_beside_the_flags(make: Maker, more: dict, flags: set[str]) -> None:
+    assert make.read(labelme(shape("rectangle", [[1, 2], [5, 6]], **more))).images[0].flags == (flags,)

@@ -1,6 +1,7 @@
 """CreateML, imagefolder, Datumaro and Supervisely: JSON formats, a row each.
 
-    CreateML      [{"image", "annotations": [{"label", "coordinates": {x, y of the centre, width, height}}]}]
+    CreateML      [{"image", "annotations": [{"label", "coordinates": {x, y of the centre, width, height}}]}]; by
+                  Apple's description with "imagefilename" and "annotation"
     imagefolder   metadata.jsonl, a line an image: {"file_name", "objects": {"bbox": [[left, top, width, height]],
                   "categories": [...]}}, as Hugging Face's `datasets` has it; numbers need `classes`
     Datumaro      {"categories", "items": [{"id", "image", "annotations": [{"type", "label_id", "bbox"}]}]}
@@ -154,7 +155,7 @@ def _supervisely_shape(file: LabelFile, shape: Any, where: str) -> tuple[Uncheck
 
 
 CREATEML = FieldTable(
-    words=("image annotations",),
+    words=("image annotations", "imagefilename annotation"),
     but="data result categories items",
     opens=b"[",
     entries=_createml,

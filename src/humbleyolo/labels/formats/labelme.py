@@ -2,7 +2,8 @@
 
 A rectangle is two opposite corners in the order of the mouse, so any order is right. A circle is its centre
 and a point on it. Polygons, turned rectangles (`oriented_rectangle`; X-AnyLabeling's `rotation`), and rectangles with
-four points, give the box around them. Shapes of one class and one `group_id` are one object, as in LabelMe's own COCO
+four points, give the box around them. A mask's whole pixels include the last one. X-AnyLabeling writes `difficult`
+beside `flags`. Shapes of one class and one `group_id` are one object, as in LabelMe's own COCO
 files. Points and lines have no area: they are left out, with a note; other shapes are mistakes. `imagePath` may go
 through `..` as long as it stays inside the folder.
 """
@@ -91,7 +92,7 @@ def _box(kind: str, shape: Any, place: str) -> UncheckedBox:
         raise BadInput("not-a-box", shorten(kind), why)
     label = get(shape, "label", str, place)
     corners = _corners(kind, get(shape, "points", list, place), place)
-    known = get(shape, "flags", dict, place, {})
+    known = {"difficult": shape.get("difficult")} | get(shape, "flags", dict, place, {})
     return UncheckedBox(place, label, corners, frozenset(flag for flag in FLAGS if known.get(flag) is True))
 
 
@@ -99,6 +100,8 @@ def _corners(kind: str, points: list[Any], where: str) -> Corners:
     if not all(isinstance(point, list) and len(point) == 2 for point in points):
         raise BadInput("json", f"points {shorten(points)}", "must be [[x, y], [x, y], ...]", where)
     left, top, right, bottom = points_corners([value for point in points for value in point], where)
+    if kind == "mask" and all(value.is_integer() for value in (left, top, right, bottom)):
+        right, bottom = right + 1, bottom + 1
     if kind != "circle":
         return left, top, right, bottom
     if len(points) != 2:
