@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stub_models import facts
@@ -16,6 +17,9 @@ from humbleyolo.models import tensorflow_setup  # noqa: F401 - before TensorFlow
 # isort: split
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.core.protobuf.saved_object_graph_pb2 import SavedBareConcreteFunction
+
+from humbleyolo.detection.backends.allowed_operations import check_operations
 
 FACTS = Metadata.of(facts(), version="0", precision="float32", weights_sha256="0")
 
@@ -78,6 +82,33 @@ def test_what_restores_weights_can_be_called_by_nobody(tmp_path: Path) -> None:
     edit(folder, call_restore)
     with pytest.raises(UserError, match=r"it has RestoreV2, which"):
         Detector.load(folder)
+
+
+def test_what_saves_weights_can_be_named_by_no_object(tmp_path: Path) -> None:
+    folder = save(tmp_path / "m", to_float)
+    whole = (folder / "saved_model.pb").read_bytes()
+
+    def set_function(objects: Any, name: str) -> None:
+        next(one for one in objects if one.HasField("bare_concrete_function")).bare_concrete_function.MergeFrom(
+            SavedBareConcreteFunction(concrete_function_name=name)
+        )
+
+    for change in (
+        set_function,
+        lambda objects, name: objects.add().function.concrete_functions.append(name),
+        lambda objects, name: setattr(objects.add().captured_tensor, "concrete_function", name),
+    ):
+        for name, says in (("traced_save", "SaveV2"), ("a_name_of_nothing", "a_name_of_nothing")):
+
+            def rename(saved: SavedModel, change: Any = change, name: str = name) -> None:
+                named = (one.signature.name for one in saved.meta_graphs[0].graph_def.library.function)
+                full = next((one for one in named if name in one), name)
+                change(saved.meta_graphs[0].object_graph_def.nodes, full)
+
+            (folder / "saved_model.pb").write_bytes(whole)
+            edit(folder, rename)
+            with pytest.raises(UserError, match=f"is not loaded: it has .*{says}"):
+                check_operations(folder)
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,11 @@ def check_operations(path: Path) -> None:
         raise _refused(path, ["a graph of TensorFlow 1"])
     graph, objects = saved.meta_graphs[0].graph_def, saved.meta_graphs[0].object_graph_def
     functions = graph.library.function
-    called = set(objects.concrete_functions).union(*(_names(one.attr.values()) for one in _nodes(functions)))
-    found = {str(one.WhichOneof("kind")) for one in objects.nodes} - _OBJECTS
+    of_objects = set(_functions_of(objects.nodes))
+    known = set(objects.concrete_functions)
+    called = known.union(of_objects, *(_names(one.attr.values()) for one in _nodes(functions)))
+    found = of_objects - known  # the loader would make these callable too
+    found |= {str(one.WhichOneof("kind")) for one in objects.nodes} - _OBJECTS
     found |= {one.registered_name for one in objects.nodes} - {""}
     for function in functions:
         allowed = _COMPUTING if function.signature.name in called else _COMPUTING | _OF_WEIGHTS
@@ -59,6 +62,14 @@ def check_operations(path: Path) -> None:
 def _nodes(functions: Any) -> Iterator[Any]:
     for function in functions:
         yield from function.node_def
+
+
+def _functions_of(objects: Any) -> Iterator[str]:
+    """Yield the name of every function that an object of the graph stands for or takes a tensor from."""
+    for one in objects:
+        yield from one.function.concrete_functions
+        names = (one.bare_concrete_function.concrete_function_name, one.captured_tensor.concrete_function)
+        yield from filter(None, names)
 
 
 def _names(attributes: Iterable[Any]) -> set[str]:
