@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.detection.backends.metadata import ExportedModel, Outputs, damaged, metadata_in_zip
+from humbleyolo.detection.backends.metadata import BROKEN_ZIP, ExportedModel, Outputs, damaged, metadata_in_zip
 from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import UserError
@@ -46,7 +46,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
         set_threads(threads)
     try:
         model = keras.models.load_model(path, custom_objects=_LAYERS, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except (*BROKEN_ZIP, TypeError) as error:
         raise damaged(path, error) from None
     call = tf.function(
         lambda images: model(images, training=False),
@@ -65,7 +65,7 @@ def _check_objects(data: bytes, path: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("config.json") as file:
             found = sorted(set(_class_names(parse_json(file.read(MOST_BYTES)))) - set(_OBJECTS.split()))
-    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except BROKEN_ZIP as error:
         raise damaged(path, error) from None
     if found:
         raise UserError(f"{path}: is not loaded: it has {', '.join(found[:5])}, which no export of this project has")

@@ -4,7 +4,9 @@ Every format takes `pixels` and gives the outputs of `detection/graph.py`.
 """
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +26,9 @@ from humbleyolo.storage.json import MOST_BYTES, parse_json
 METADATA = "humbleyolo.json"
 FORMAT = 3  # 2 did not say how to make the input
 _FIX = "write it again with `humbleyolo export`"
+
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, KeyError, RuntimeError)
+"""Exceptions of `zipfile` on files that are damaged, encrypted or packed in another way."""
 
 OUTPUTS = ("boxes", "scores", "labels", "count", "grid")
 _TOLD = ("input", "orientation", "resampling", "place", "boxes")  # for programs that are not this one
@@ -92,7 +97,7 @@ def metadata_in_zip(data: bytes, path: Path) -> Metadata:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(METADATA) as file:
             return parse_metadata(file.read(MOST_BYTES + 1), path)
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, NotImplementedError, RuntimeError):
+    except BROKEN_ZIP:
         raise UserError(f"{path}: is damaged, or was not written by `humbleyolo export`; {_FIX}") from None
 
 
@@ -137,6 +142,17 @@ class ExportedModel:
         Raises:
             UserError: If its runtime cannot run it, or the answer cannot be true.
         """
+        return detections_in(self._answer(images), min_score)
+
+    def confidence(self, images: Uint8s) -> Floats32:
+        """Return the highest confidence of each cell's boxes, (N, R, S).
+
+        Raises:
+            UserError: As `detect` does.
+        """
+        return highest_confidence(np.asarray(self._answer(images)["grid"], np.float32), len(self.facts.names))
+
+    def _answer(self, images: Uint8s) -> Outputs:
         try:
             outputs = self.run(images)
         except (UserError, MemoryError):
@@ -145,17 +161,15 @@ class ExportedModel:
             raise damaged(self.path, error) from None
         if wrong := _mistake(outputs, len(images), len(self.facts.names)):
             raise UserError(f"{self.path}: gives an answer that cannot be true: {wrong}; {_FIX}")
-        return detections_in(outputs, min_score)
-
-    def confidence(self, images: Uint8s) -> Floats32:
-        """Return the highest confidence of each cell's boxes, (N, R, S)."""
-        return highest_confidence(np.asarray(self.run(images)["grid"], np.float32), len(self.facts.names))
+        return outputs
 
 
 def _mistake(outputs: Outputs, images: int, classes: int) -> str:
     """Return the mistake in an export's outputs for N images; empty if there is none."""
     if missing := [name for name in OUTPUTS if name not in outputs]:
         return f"it has no {', '.join(missing)}"
+    if wrong := [name for name in OUTPUTS if getattr(outputs[name], "dtype", np.dtype(object)).kind not in "fiu"]:
+        return f"{', '.join(wrong)} are no numbers"
     boxes, scores, labels, count, grid = (np.asarray(outputs[name]) for name in OUTPUTS)
     most = scores.shape[1] if scores.ndim == 2 else -1
     shapes = {"boxes": (images, most, 4), "scores": (images, most), "labels": (images, most), "count": (images,)}
