@@ -46,6 +46,21 @@ def contents(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
 
 
+def test_a_token_in_the_url_of_the_model_is_not_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.json").write_text("{}")
+    monkeypatch.setattr("humbleyolo.detection.cluster_detection.fetch_model", lambda *_: tmp_path)
+    for to in ("json", "jsonl-parts"):
+        options = ["--model", "https://me:TOKEN@host/x.git", "--format", to, "--output", str(tmp_path / to)]
+        with pytest.raises(SystemExit):
+            main(["predict", *options, str(folder)])
+    for path in (tmp_path / "json", tmp_path / "jsonl-parts" / "run.json"):
+        assert json.loads(path.read_text())["model"] == "https://me:***@host/x.git"
+        assert "TOKEN" not in path.read_text()
+    assert "TOKEN" not in "".join(capsys.readouterr())
+
+
 def test_each_image_has_its_line_in_order(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out") == 1
     names = ["part-000000.jsonl", "part-000001.jsonl", "part-000002.jsonl", "run.json"]

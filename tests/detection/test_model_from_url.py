@@ -4,10 +4,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from humbleyolo.detection.model_from_url import fetch_model
+from humbleyolo.detection.model_from_url import _fetch, fetch_model
 from humbleyolo.errors import UserError
 
 FILES = ("data/model/model.json", "data/model/weights.npz")
@@ -56,3 +57,35 @@ def test_a_remote_that_cannot_be_used_is_told_in_words(
         with pytest.raises(BlockingIOError):  # nobody has called
             listener.accept()
     assert not list(temporary.iterdir())  # its clones lie in the folder that open_model removes
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"), [(FileNotFoundError(), ""), (PermissionError("403"), "theirs: cannot be fetched: 403")]
+)
+def test_a_selection_that_is_there_but_cannot_be_had_is_no_default(
+    failure: OSError, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_file(source: str, to: str) -> None:
+        if source.endswith("selection.json"):
+            raise failure
+        Path(to).write_text(source)
+
+    system = SimpleNamespace(repo=None, get_file=get_file, close=lambda: None)
+    monkeypatch.setitem(sys.modules, "dvc.api", SimpleNamespace(DVCFileSystem=lambda *_, **__: system))
+    (tmp_path / "theirs").mkdir()
+    if says:
+        with pytest.raises(UserError, match=says):
+            _fetch(str(tmp_path / "theirs"), "", tmp_path)
+    else:
+        _fetch(str(tmp_path / "theirs"), "", tmp_path)
+    assert [path.name for path in sorted((tmp_path / "model").iterdir())] == ["model.json", "weights.npz"]
+
+
+def test_a_token_in_the_url_is_told_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://me:TOKEN@host/x.git"
+    for told in (f"error: {url}: no such {url}", f"a trace\nOSError: {url}"):
+        done = SimpleNamespace(returncode=2, stderr=told.encode())
+        monkeypatch.setattr(subprocess, "run", lambda *_, done=done, **__: done)
+        with pytest.raises(UserError, match=r"https://me:\*\*\*@host/x\.git: ") as error:
+            fetch_model(url, None, tmp_path)
+        assert "TOKEN" not in str(error.value)

@@ -93,11 +93,13 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
 
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
     """Return lines about the choice."""
+    from humbleyolo.detection.video.web_address import hide_password
+
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     boxes = sum(len(one.found) for one in done.chosen)
     lines = [
-        f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {parsed.model}; {boxes:,} boxes proposed, from "
-        f"{detector.threshold:g} on ({why})"
+        f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {hide_password(parsed.model)}; {boxes:,} boxes "
+        f"proposed, from {detector.threshold:g} on ({why})"
     ]
     if few := parsed.count - len(done.chosen):
         lines.append(f"note: there are {few:,} images fewer than --count {parsed.count:,}")

@@ -72,6 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.predict import predict, predict_lines
     from humbleyolo.detection.video.clip_paths import split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
+    from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.detection.writers import make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.process.exits import counted, printable
@@ -86,7 +87,7 @@ def run(parsed: argparse.Namespace) -> int:
     with NamedImages(paths, parsed.list) as pictures, open_detector(parsed.model, parsed.revision, loaded) as found:
         detector, most = found.detector, found.detector.facts.max_detections
         left_out = [one for one in pictures.left_out if one[0] not in {clip.shown for clip in clips}]
-        head = {"model": parsed.model, "threshold": detector.threshold, "classes": detector.names}
+        head = {"model": hide_password(parsed.model), "threshold": detector.threshold, "classes": detector.names}
         seen, there = ClipCounts(), 0
         if to == _PARTS:
             facts = {**head, "classes": list(detector.names), "model_sha256": found.model_hash()}

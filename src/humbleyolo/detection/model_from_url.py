@@ -7,6 +7,7 @@ import sys
 from contextlib import closing, suppress
 from pathlib import Path
 
+from humbleyolo.detection.video.web_address import hide_password
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME as SELECTION
 from humbleyolo.process.exits import exit_with
@@ -39,13 +40,12 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     if done.returncode:
         text = done.stderr.decode(errors="replace").strip()
         before, _, told = f"\n{text}".partition("\nerror: ")
-        raise UserError(told or f"{url}: cannot be fetched: {before.rpartition(chr(10))[2]}")
+        raise UserError(hide_password(told or f"{url}: cannot be fetched: {before.rpartition(chr(10))[2]}"))
     return folder / "model"
 
 
 def _fetch(url: str, revision: str, folder: Path) -> None:
     from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
 
     at = f"{url} at {revision}" if revision else url
     name = _FILES[0]
@@ -57,7 +57,7 @@ def _fetch(url: str, revision: str, folder: Path) -> None:
             (model := folder / "model").mkdir()
             for name in _FILES:
                 system.get_file(f"{_MODEL}/{name}", str(model / name))
-            with suppress(OSError, DvcException):  # without it, the defaults are used and said to be
+            with suppress(FileNotFoundError):  # without it, the defaults are used and said to be
                 system.get_file(f"{_MODEL}/{SELECTION}", str(model / SELECTION))
     except FileNotFoundError as error:
         raise UserError(
