@@ -1,9 +1,11 @@
 """An image in any form that programs hold one in, as an upright RGB array."""
 
+import math
 import os
 import threading
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s
 
-_warnings_changed = threading.Lock()  # filters of warnings belong to the process, not to a thread
+_pillow_changed = threading.Lock()  # its limit, and filters of warnings, belong to the process, not to a thread
 
 
 class ReadImage(NamedTuple):
@@ -84,23 +86,35 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
     """
     if not data:
         raise UserError(f"{name}: cannot be read as an image: it is empty")
-    size, frames = None, 1
-    with _warnings_changed, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of decompression bombs, of damage behind the first page
+    size, frames = (0, 0), 1
+    with _own_limit():
         try:
             with open_image(data, formats) as image:
                 size = image.size
+                _check_pixels(*size[::-1], max_pixels, name)
                 with suppress(*BROKEN):  # those behind the first are damaged
                     frames = count_pictures(image)
         except UnidentifiedImageError as error:  # its text has a memory address in it, unless a fix is known
             none_of = f"it is none of {', '.join(formats)}, or damaged at its start"
             why = str(error) if "; " in str(error) else none_of
             raise UserError(f"{name}: cannot be read as an image: {why}") from None
-        except (*BROKEN, Image.DecompressionBombError):
+        except BROKEN:
             pass  # told when it is decoded
-    if size:
-        _check_pixels(*size[::-1], max_pixels, name)
-    return ReadImage(decode_rgb(data, name), frames)  # its error tells of a header that could not be read
+    large = math.prod(size) > (Image.MAX_IMAGE_PIXELS or math.inf)
+    with _own_limit() if large else nullcontext():
+        return ReadImage(decode_rgb(data, name), frames)  # its error tells of a header that could not be read
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Have Pillow open images of any size, without warnings of these or of damage behind the first page."""
+    with _pillow_changed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def _check_pixels(height: int, width: int, max_pixels: int, name: str) -> None:
