@@ -339,6 +339,22 @@ def test_a_word_and_a_stroke_are_drawn_and_looked_at(page: Any) -> None:
 
 
 @pytest.mark.slow
+def test_black_has_no_boxes_of_the_picture_before(page: Any, tmp_path: Path) -> None:
+    page.evaluate("() => { source.detect = () => new Promise((done) => { globalThis.finish = done; }); }")
+    (tmp_path / "a.png").write_bytes(picture())
+    page.locator("#file").set_input_files(tmp_path / "a.png")
+    page.wait_for_function("() => globalThis.finish")
+    page.locator("#blank").click()
+    box = {"label": "rat", "score": 0.9, "box": [1, 2, 30, 40]}
+    page.evaluate(
+        "told => finish(told)", {"detections": [box], "grid": {"extent": [0, 0, 64, 32], "rows": 1, "cols": 1}}
+    )
+    assert page.evaluate("() => answer") is None
+    assert rows(page) == []
+    assert page.locator("#message").inner_text() == ""
+
+
+@pytest.mark.slow
 def test_a_dropped_picture_is_looked_at(page: Any) -> None:
     page.evaluate(
         "text => { const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));"

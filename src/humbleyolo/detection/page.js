@@ -40,6 +40,7 @@ function setPicture(width, height) {
   canvas.width = width * scale;
   canvas.height = height * scale;
   answer = null;
+  asked++; // what was asked before is of another picture
 }
 
 function blank() {
