@@ -19,6 +19,7 @@ from stub_models import save_network
 
 from humbleyolo import Detector, Result
 from humbleyolo.detection.backends.open_model import open_exported
+from humbleyolo.detection.image_input import read_image
 from humbleyolo.export.exporter import export
 from humbleyolo.geometry.letterbox import Letterbox
 
@@ -61,12 +62,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Whole PNG pictures, and their RGBA bytes beside them."""
+    """PNG pictures, the first with pixels of any transparency, and their RGBA bytes beside them."""
     rng = np.random.default_rng(0)
     paths = []
     for width, height in SIZES:
         blocks = rng.integers(0, 256, (height // 10 + 1, width // 10 + 1, 3), np.uint8)
         image = Image.fromarray(np.kron(blocks, np.ones((10, 10, 1), np.uint8))[:height, :width])
+        if not paths:
+            image.putalpha(Image.fromarray(rng.integers(0, 256, (height, width), np.uint8)))
         image.save(path := tmp_path_factory.mktemp("pictures") / f"{width}x{height}.png")
         path.with_suffix(".rgba").write_bytes(image.convert("RGBA").tobytes())
         paths.append(path)
@@ -113,7 +116,7 @@ def test_the_consumer_in_javascript_finds_what_the_detector_finds(
     detector, run = Detector.load(model), open_exported(model).run
     for path, line in zip(pictures, done.stdout.splitlines(), strict=True):
         told = json.loads(line)
-        image = np.asarray(Image.open(path))
+        image = read_image(path, 10**6).pixels
         own = Letterbox(*image.shape[:2], 48, 80).apply(image, 114)
         pixels = np.reshape(told["pixels"], own.shape).astype(np.uint8)
         np.testing.assert_allclose(pixels.astype(int), own, atol=1)  # Pillow may scale lines before columns
