@@ -117,6 +117,29 @@ def test_save_video(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "there are 2 clips; name a folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("paths", "target"),
+    [(["clips/a.mp4"], "clips/a.mp4"), (["clips/a.mp4"], "link.mp4"), (["clips"], "clips"),
+     (["link.mp4"], "clips/a.mp4"), (["clips/b.avi", "link.mp4"], "there")],
+)  # fmt: skip
+def test_a_drawing_replaces_no_clip_that_is_looked_at(
+    paths: list[str], target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("clips", "there"):
+        Path(folder).mkdir()
+    make_clip(Path("clips/a.mp4"), 3)
+    make_clip(Path("clips/a.avi"), 3)
+    make_clip(Path("clips/b.avi"), 3)
+    Path("link.mp4").symlink_to("clips/a.mp4")
+    Path("there/b.mp4").symlink_to("../clips/a.mp4")
+    before = {path: path.read_bytes() for path in Path("clips").iterdir()}
+    assert run(*paths, "--save-video", target) == 2
+    assert f"--save-video {target}: would replace " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path("clips").iterdir()} == before
+    assert run("clips/a.mp4", "--save-video", "clips/c.mp4") == 0
+
+
 def test_a_picture_by_its_address(capsys: pytest.CaptureFixture[str]) -> None:
     file = io.BytesIO()
     Image.fromarray(frame(1)).save(file, "PNG")

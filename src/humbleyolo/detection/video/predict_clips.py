@@ -100,18 +100,34 @@ def drawing_places(clips: Sequence[NamedClip], target: Path) -> dict[str, Path]:
     """Return the place of each clip's drawing: `target`, or for more than one, a file in that folder.
 
     Raises:
-        UserError: If several clips would be one file, or the folder cannot be made.
+        UserError: If a drawing would replace a clip that is looked at, the ending is of no clip, or the folder cannot
+            be made.
     """
     if len(clips) == 1 and target.suffix.lower() in CODECS:
-        return {clips[0].shown: target}
-    if target.suffix and not target.is_dir():
+        places = {clips[0].shown: target}
+    elif target.suffix and not target.is_dir():
         why = f"there are {len(clips)} clips" if len(clips) > 1 else f"known endings are {', '.join(CODECS)}"
         raise UserError(f"--save-video {target}: {why}; name a folder, or one clip and its drawing")
-    places: dict[str, Path] = {}
-    for number, clip in enumerate(clips):
-        name = str(PurePosixPath(clip.name).with_suffix(".mp4"))
-        if name.casefold() in {str(one.relative_to(target)).casefold() for one in places.values()}:
-            name = f"{clip.name}.{number}.mp4"
-        places[clip.shown] = target / name
-        make_folder(places[clip.shown].parent)
+    else:
+        places = {}
+        for number, clip in enumerate(clips):
+            name = str(PurePosixPath(clip.name).with_suffix(".mp4"))
+            if name.casefold() in {str(one.relative_to(target)).casefold() for one in places.values()}:
+                name = f"{clip.name}.{number}.mp4"
+            places[clip.shown] = target / name
+    sources = {_file_of(clip.shown) for clip in clips} - {None}
+    if replaced := [str(place) for place in places.values() if _file_of(place) in sources]:
+        raise UserError(f"--save-video {target}: would replace {', '.join(replaced)}; name another file or folder")
+    if target not in places.values():
+        for place in places.values():
+            make_folder(place.parent)
     return places
+
+
+def _file_of(path: str | Path) -> tuple[int, int] | None:
+    """Return what is one for all names of a file: links, and capitals where they are not told apart."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
