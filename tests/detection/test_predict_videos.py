@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -93,6 +94,54 @@ def test_a_folder_of_clips_and_pictures(tmp_path: Path, capsys: pytest.CaptureFi
     assert "all.zip/a.mp4" in err
     assert run(folder / "*.mp4", folder / "deep/*") == 0
     assert len(lines(capsys.readouterr().out)) == 8
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of pictures, as a telephone and a programmer leave it."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(frame(0)).save(folder / "a.png")
+    make_clip(folder / "a.mov", 3)
+    (folder / "code.ts").write_text("export const a = 1\n")
+    return folder
+
+
+def test_clips_among_pictures_choose_no_format(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(photos) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert [Path(one["file"]).name for one in document["images"]] == ["a.png"] + 3 * ["a.mov"]
+    assert [one["file"] for one in document["left_out"]] == [f"{photos}/code.ts"]
+    assert "1 left out: no picture of a known kind" in err
+    for to in ("coco", "yolo", "voc", "cvat", "jsonl-parts"):
+        assert run(photos / "*" if to == "voc" else photos, "--format", to, "--output", tmp_path / f"{to}.out") == 0
+        err = capsys.readouterr().err
+        assert f"note: 1 left out: a clip, and --format {to} is of pictures: {photos}/a.mov" in err
+    assert run(photos, "--format", "voc", "--every", 2) == 2
+    assert (
+        f"are of videos; left out: {photos}/a.mov: a clip, and --format voc is of pictures" in capsys.readouterr().err
+    )
+    assert run(photos, photos / "a.mov", "--format", "voc", "--output", tmp_path / "voc") == 2
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert run(photos, "--format", "csv") == 0
+    out, err = capsys.readouterr()
+    assert out.count("a.png") == len(out.splitlines()) - 1 == 1
+    assert "1 left out: a clip: needs the package opencv-python-headless" in err
+    assert run(photos / "a.mov") == 1
+
+
+def test_other_files_in_a_folder_of_clips_are_named(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "a.png").rename(photos / "a.psd")
+    for path in (photos, photos / "*"):
+        assert run(path) == 0
+        out, err = capsys.readouterr()
+        assert len(lines(out)) == 3
+        assert "3 frames, 3 detections" in err
+        assert "2 left out: no picture of a known kind" in err
+        assert f"{photos}/a.psd, {photos}/code.ts" in err
 
 
 def test_a_broken_clip_is_told_and_the_others_are_done(

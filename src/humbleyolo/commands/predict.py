@@ -12,11 +12,13 @@ Examples:
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from humbleyolo.detection.predict import Counts
+    from humbleyolo.detection.video.clip_paths import ChosenClips
     from humbleyolo.detection.video.video_stream import VideoOptions
 
 _PARTS = "jsonl-parts"
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
     )
-    add("--format", choices=_FORMATS, help="default: json; jsonl, a line per frame, if there are videos or addresses")
+    add("--format", choices=_FORMATS, help="default: json; jsonl, a line per frame, if videos or addresses are named")
     output = "a file (yolo, voc, cvat: a new folder; jsonl-parts: a folder that a run goes on with)"
     add("--output", type=Path, metavar="O", help=f"{output}; default: standard output")
     add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
@@ -70,7 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
     from humbleyolo.detection.predict import predict, predict_lines
-    from humbleyolo.detection.video.clip_paths import split_paths
+    from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
     from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.detection.writers import make_writer
@@ -78,15 +80,18 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.process.exits import counted, printable
     from humbleyolo.storage.atomic import make_folder
 
-    clips, paths = split_paths(parsed.paths)
-    options = _video_options(parsed, videos=bool(clips))
-    to = parsed.format or ("jsonl" if clips else "json")
-    _check_outputs(parsed, to, videos=bool(clips))
+    named, paths = split_paths(parsed.paths)
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
     loaded = DetectorOptions(parsed.threshold, parsed.max_detections, parsed.threads, parsed.tile, max_pixels)
-    with NamedImages(paths, parsed.list) as pictures, open_detector(parsed.model, parsed.revision, loaded) as found:
+    with ExitStack() as stack:
+        pictures = stack.enter_context(NamedImages(paths, parsed.list, is_clip))
+        chosen = choose_clips(named, pictures.clips, parsed.format)
+        clips, to = chosen.clips, chosen.to
+        options = _video_options(parsed, chosen)
+        _check_outputs(parsed, to, videos=bool(clips))
+        found = stack.enter_context(open_detector(parsed.model, parsed.revision, loaded))
         detector, most = found.detector, found.detector.facts.max_detections
-        left_out = [one for one in pictures.left_out if one[0] not in {clip.shown for clip in clips}]
+        left_out = pictures.left_out + chosen.left_out
         head = {"model": hide_password(parsed.model), "threshold": detector.threshold, "classes": detector.names}
         seen, there = ClipCounts(), 0
         if to == _PARTS:
@@ -170,7 +175,7 @@ def _some(names: Sequence[str]) -> list[str]:
     return [*names[:_SHOWN], *([f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
 
 
-def _video_options(parsed: argparse.Namespace, *, videos: bool) -> "VideoOptions":
+def _video_options(parsed: argparse.Namespace, chosen: "ChosenClips") -> "VideoOptions":
     """Return the options of videos.
 
     Raises:
@@ -180,6 +185,7 @@ def _video_options(parsed: argparse.Namespace, *, videos: bool) -> "VideoOptions
     from humbleyolo.errors import UserError
 
     options = VideoOptions(parsed.every, parsed.max_seconds, parsed.timeout)
-    if not videos and (options != VideoOptions() or parsed.save_video is not None):
-        raise UserError("--save-video, --every, --max-seconds and --timeout are of videos; no path is one")
+    if not chosen.clips and (options != VideoOptions() or parsed.save_video is not None):
+        why = f"left out: {': '.join(chosen.left_out[0])}" if chosen.left_out else "no path is one"
+        raise UserError(f"--save-video, --every, --max-seconds and --timeout are of videos; {why}")
     return options

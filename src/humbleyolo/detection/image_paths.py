@@ -34,6 +34,21 @@ class NamedImage:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundClip:
+    """A clip in a folder, or among the files of a pattern.
+
+    Attributes:
+        path: Its path.
+        name: Its path below the folder, or its file name; with `/`.
+        beside_pictures: True if the folder or pattern has pictures too.
+    """
+
+    path: str
+    name: str
+    beside_pictures: bool
+
+
 class _Images(Sequence[NamedImage]):
     """Images made from their names as they are asked for, so that a million take the memory of their names."""
 
@@ -79,19 +94,25 @@ class NamedImages:
         paths: Files, folders (with the folders in them), zip archives, or patterns such as `photos/**/*.jpg`.
             An image that is named twice is there once.
         listed: A file with the path of an image per line; they are looked for when they are read.
+        is_clip: Function that tells a clip by its path; None: clips are files like others.
 
     Attributes:
         items: The images.
         left_out: (path, reason) of files that are no pictures of a known kind, or cannot be read, such as links to
             folders. Label files are in `label_files`.
+        clips: Clips in folders, and of patterns.
         label_files: Files beside the images, in folders and archives, that may be labels. They are not read.
 
     Raises:
         ProblemsError: With every path that does not exist or holds no images.
     """
 
-    def __init__(self, paths: Sequence[str], listed: Path | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[str], listed: Path | None = None, is_clip: Callable[[str], bool] | None = None
+    ) -> None:
         self.items = _Images()
+        self.clips: list[FoundClip] = []
+        self._is_clip = is_clip or (lambda _: False)
         self.left_out: list[tuple[str, str]] = []
         self.label_files: list[str] = []
         self._seen: set[str] | None = set() if len(paths) + bool(listed) > 1 else None
@@ -118,12 +139,12 @@ class NamedImages:
         self._stack.close()
 
     def _add(self, path: str, stack: ExitStack) -> None:
-        if not os.path.lexists(path) and glob.has_magic(path):
+        if is_pattern(path):
             matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - any path, absolute ones too
             pictures = [one for one in matches if is_image(one)]
-            if not pictures:
+            files = ((Path(one).as_posix(), Path(one).name) for one in matches if Path(one).is_file())
+            if not self._leave_out(files, beside_pictures=bool(pictures)) and not pictures:
                 raise UserError(f"{path}: matches {len(matches)} files, none of them a picture")
-            self._leave_out(one for one in matches if Path(one).is_file())
             self._add_files(pictures)
         elif Path(path).is_dir():
             self._add_source(FolderSource(Path(path)))
@@ -136,14 +157,14 @@ class NamedImages:
 
     def _add_source(self, source: Source) -> None:
         names = source.images()
-        if not names:
+        files = ((_shown_in(source, name), name) for name in source.names)
+        if not self._leave_out(files, beside_pictures=bool(names)) and not names:
             raise UserError(
                 f"{source.name}: holds {len(source.names)} files, none of them a picture; known are "
                 f"{', '.join(IMAGE_FORMATS)}"
             )
         self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]
         self.label_files += [name for name in source.names if is_labelled(name) and not is_image(name)]
-        self._leave_out((Path(source.name) / name).as_posix() for name in source.names)
         self.items.add(source, [name for name in names if self._is_new(_shown_in(source, name))])
 
     def _add_list(self, listed: Path) -> None:
@@ -157,9 +178,25 @@ class NamedImages:
     def _add_files(self, paths: Iterable[str]) -> None:
         self.items.add(None, [path for path in paths if self._is_new(path)])
 
-    def _leave_out(self, files: Iterable[str]) -> None:
-        """Note the files that are neither pictures of a known kind nor, by their names, labels."""
-        self.left_out += [(file, _NO_PICTURE) for file in files if not is_image(file) and not is_text(file)]
+    def _leave_out(self, files: Iterable[tuple[str, str]], *, beside_pictures: bool) -> bool:
+        """Note the clips, and the files that are neither pictures of a known kind nor, by their names, labels.
+
+        Args:
+            files: The path and name of each file.
+            beside_pictures: True if there are pictures among them.
+
+        Returns:
+            True if some are clips.
+        """
+        before = len(self.clips)
+        for path, name in files:
+            if is_image(name) or is_text(name):
+                continue
+            if self._is_clip(path) and Path(path).is_file():  # not inside an archive
+                self.clips.append(FoundClip(path, name, beside_pictures))
+            else:
+                self.left_out.append((path, _NO_PICTURE))
+        return len(self.clips) > before
 
     def _is_new(self, path: str) -> bool:
         if self._seen is None:  # a folder or an archive by itself names nothing twice
@@ -168,6 +205,11 @@ class NamedImages:
         new = place not in self._seen
         self._seen.add(place)
         return new
+
+
+def is_pattern(path: str) -> bool:
+    """Tell a pattern such as `photos/*.jpg` from the name of a file."""
+    return not os.path.lexists(path) and glob.has_magic(path)
 
 
 def _shown_in(source: Source, name: str) -> str:
