@@ -223,6 +223,44 @@ def test_too_much_and_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_slow_server_is_not_waited_for_while_opening(tmp_path: Path) -> None:
+    data = (
+        b"\0\x10\0\0free" + bytes(0x100000 - 8) + make_clip(tmp_path / "clip.mp4").read_bytes()
+    )  # it goes over that
+
+    def clip(request: object) -> None:
+        sending(data[:4500], told=len(data))(request)
+        drip(request)
+
+    def drip(request: object, start: bytes = b"") -> None:
+        request.wfile.write(start)
+        for _ in range(80):
+            request.wfile.write(b"a")
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    with web(clip) as url:
+        assert f"{url}: gave no frame within 0.4 s" in told(url, timeout=0.4)
+    with web(lambda request: drip(request, b"HTTP/1.1 200 OK\r\nX-A: ")) as url:
+        assert f"{url}: cannot be reached: timed out" in told(url, timeout=0.4)
+    assert time.monotonic() - started < 3
+
+
+def test_ctrl_c_ends_an_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+
+    with web(lambda _: time.sleep(4)) as url:
+        stream = VideoStream(Detector(RedFinder()), url, VideoOptions(), 10**6)
+        monkeypatch.setattr(stream._ready, "get", interrupted)
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            list(stream.results(None))
+    assert time.monotonic() - started < 1.5
+    assert not [one for one in threading.enumerate() if one.name == "video"]
+
+
 @pytest.mark.parametrize("ending", [".mp4", ".avi", ".webm", ".mkv", ".ts"])
 @pytest.mark.parametrize("sized", [True, False])
 def test_a_clip_by_its_address(ending: str, sized: bool, tmp_path: Path) -> None:

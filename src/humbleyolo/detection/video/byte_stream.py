@@ -3,6 +3,7 @@
 import io
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
@@ -61,6 +62,8 @@ class ByteStream(io.BufferedIOBase):
 
     def __init__(self, source: "BinaryIO | Download") -> None:
         self._source = source
+        if isinstance(source, Download):
+            source.is_late = lambda: self.late
         self.error: Exception | None = None
         self.deadline = float("inf")
 
@@ -115,6 +118,9 @@ class Download:
         name: Its address in errors.
         size: Number of its bytes; None: it is read forwards, and of its past a part is kept.
         most: Largest number of bytes.
+
+    Attributes:
+        is_late: Function that tells when to wait no longer.
     """
 
     def __init__(self, answer: Answer, head: bytes, name: str, size: int | None, most: int = MOST_BYTES) -> None:
@@ -123,16 +129,17 @@ class Download:
         self._file.write(head)
         self._from, self._end, self._at = 0, len(head), 0  # places in the answer: kept from, read to, next
         self._forgets = size is None
+        self.is_late: Callable[[], bool] = lambda: False
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes that there are, waiting for some.
+        """Return the next bytes that there are, waiting for some; none at the end, and when it is late.
 
         Raises:
             UserError: If more than `most` would be kept.
         """
         while self._end <= self._at:
             piece = self._answer.read1()
-            if not piece:
+            if not piece or self.is_late():
                 return b""
             self._keep(piece)
         self._file.seek(self._at - self._from)

@@ -147,7 +147,7 @@ class Decoder:
     def _expect(self) -> None:
         self._deadline = time.monotonic() + self._timeout
         if self._bytes is not None:
-            self._bytes.deadline = self._deadline
+            self._bytes.deadline = 0.0 if self._stopped else self._deadline
 
     def _get(self, name: str) -> float:
         return float(self._capture.get(getattr(self._cv2, f"CAP_PROP_{name}")))

@@ -22,7 +22,7 @@ from humbleyolo.detection.video.byte_stream import (
 from humbleyolo.detection.video.decoder import Decoder
 from humbleyolo.detection.video.motion_jpeg import split_pictures
 from humbleyolo.detection.video.rtsp_relay import RtspRelay
-from humbleyolo.detection.video.web_address import hide_password, is_address, open_address, parse_address
+from humbleyolo.detection.video.web_address import Connections, hide_password, is_address, open_address, parse_address
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES
 from humbleyolo.storage.array_types import Rgb
@@ -31,7 +31,7 @@ VideoName = str | os.PathLike[str] | int
 
 
 class Video:
-    """An open clip, camera or stream. A context manager; use it in any thread but the main one.
+    """A clip, camera or stream. A context manager, open inside; use it in any thread but the main one.
 
     Args:
         name: A path, the index of a camera, or an address (http, https, rtsp, rtsps).
@@ -44,18 +44,24 @@ class Video:
         is_file: True for a file, which ends.
         fps: Frames per second that it tells, or a guess.
         picture: The picture, if the address is that of one; then there are no frames.
-
-    Raises:
-        UserError: If it cannot be opened, or is of a kind that is not read.
     """
 
     def __init__(self, name: VideoName, max_pixels: int, timeout: float) -> None:
         self.shown = shown_name(name)
         self.live, self.is_file, self.fps = True, False, 25.0
         self.picture: Rgb | None = None
-        self._max_pixels, self._timeout = max_pixels, timeout
+        self._name, self._max_pixels, self._timeout = name, max_pixels, timeout
+        self._connections = Connections()
         self._relay: RtspRelay | None = None
         self._decoder: Decoder | None = None
+
+    def __enter__(self) -> Self:
+        """Open it.
+
+        Raises:
+            UserError: If it cannot be opened, or is of a kind that is not read.
+        """
+        name = self._name
         with ExitStack() as self._stack:
             if isinstance(name, int):
                 self._new_decoder().open_camera(name)
@@ -66,15 +72,14 @@ class Video:
             else:
                 self._open_web(os.fspath(name))
             self._stack = self._stack.pop_all()
-
-    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def stop(self) -> None:
-        """End soon what another thread reads here."""
+        """End soon what another thread opens or reads here."""
+        self._connections.end()
         if self._decoder is not None:
             self._decoder.stop()
         if self._relay is not None:
@@ -131,7 +136,7 @@ class Video:
         self.fps = decoder.fps
 
     def _open_web(self, name: str) -> None:
-        answer = open_address(name, self._timeout)
+        answer = open_address(name, self._timeout, self._connections)
         self._stack.callback(answer.close)
         if answer.is_row_of_pictures:
             self._frames = partial(self._decode_pictures, split_pictures(answer, self.shown, IMAGE_BYTES))

@@ -15,6 +15,7 @@ from humbleyolo.storage.array_types import Rgb
 
 _BATCH_BYTES = 64 * 2**20  # of frames that the network sees at a time
 _TICK = 0.1  # seconds after which the reader notices that nobody waits for it
+_LONGEST_END = 2.0  # seconds that the reader may take to end; a camera may be deaf while it is opened
 
 _Batch = list[tuple[VideoFrame | None, Any]]
 
@@ -69,22 +70,22 @@ class VideoStream:
 
     Attributes:
         shown: Name for people and results.
-        video: The open video, once the first result is there.
+        video: The video, open once the first result is there.
         skipped: Number of frames that were skipped because newer ones had come.
     """
 
     def __init__(self, detector: FrameDetector, name: VideoName, options: VideoOptions, max_pixels: int) -> None:
         self.shown = shown_name(name)
-        self.video: Video | None = None
+        self.video = Video(name, max_pixels, options.timeout)
         self.skipped = 0
-        self._detector, self._name, self._options, self._max_pixels = detector, name, options, max_pixels
+        self._detector, self._options = detector, options
         self._ready: queue.Queue[_Batch | BaseException | None] = queue.Queue(1)
         self._stopped = threading.Event()
 
     @property
     def fps(self) -> float:
-        """Frames per second of those that are looked at, by the clip's own word; before the first, 0."""
-        return 0.0 if self.video is None else self.video.fps / self._options.every
+        """Frames per second of those that are looked at, by the clip's own word; a guess before the first."""
+        return self.video.fps / self._options.every
 
     def results(self, threshold: float | None) -> Iterator[Result]:
         """Yield the results; `threshold` stands for the detector's own.
@@ -103,16 +104,15 @@ class VideoStream:
                     yield replace(result, video_frame=frame)
         finally:
             self._stopped.set()
-            if self.video is not None:
-                self.video.stop()
-            reader.join()
+            self.video.stop()
+            reader.join(_LONGEST_END)
 
     def _read(self) -> None:
         end = None
         try:
-            with Video(self._name, self._max_pixels, self._options.timeout) as self.video:
-                for batch in self._batches(self.video):
-                    self._hand_over(batch, newest=self.video.live)
+            with self.video as video:
+                for batch in self._batches(video):
+                    self._hand_over(batch, newest=video.live)
         except BaseException as error:  # noqa: BLE001 - raised where the results are waited for
             end = error
         self._hand_over(end)

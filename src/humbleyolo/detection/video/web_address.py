@@ -2,9 +2,14 @@
 
 import http.client
 import re
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -53,6 +58,57 @@ def hide_password(text: str) -> str:
 def user_of(parts: SplitResult) -> tuple[str, str] | None:
     """Return the user and the password of an address, if it has one."""
     return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+
+
+class Connections:
+    """The connections of a request, which any thread can end."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self._sockets: list[socket.socket] = []
+
+    def add(self, one: socket.socket) -> None:
+        """Take in a connection."""
+        self._sockets.append(one)
+        if self.ended:
+            self.end()
+
+    def end(self) -> None:
+        """End them all, and those to come: who waits for their bytes gets none."""
+        self.ended = True
+        for one in self._sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # that of TLS would change what is read from there
+
+
+def _connection(kind: Callable[..., Any], connections: Connections, *args: Any, **options: Any) -> Any:
+    made = kind(*args, **options)
+    connect = made.connect
+
+    def connect_and_add() -> None:
+        connect()
+        connections.add(made.sock)
+
+    made.connect = connect_and_add
+    return made
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> http.client.HTTPResponse:
+        """Return the answer, after the connection was added."""
+        return super().do_open(partial(_connection, http_class, self._connections), req, **options)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connections: Connections) -> None:
+        super().__init__()
+        self._connections = connections
+
+    do_open = _Http.do_open
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -145,24 +201,35 @@ class Answer:
         self._response.close()
 
 
-def open_address(text: str, timeout: float) -> Answer:
+def open_address(text: str, timeout: float, connections: Connections) -> Answer:
     """Ask an HTTP or HTTPS address, and return the answer; the user and password in it are sent to it alone.
 
-    `timeout` is in seconds, of each wait for the network.
+    Args:
+        text: The address.
+        timeout: Seconds in which the answer must begin, and of each wait for the network after that.
+        connections: Taker of the connections.
 
     Raises:
         UserError: If there is no answer, or another than the thing itself: errors, redirects.
     """
     parts, name = parse_address(text), hide_password(text)
     address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), _Http(connections), _Https(connections)]
     if user := user_of(parts):
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, address, *user)
         handlers += [urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)]
     request = urllib.request.Request(address, headers={"User-Agent": "humbleyolo"})  # noqa: S310 - by `parse_address`
+    limit = threading.Timer(timeout, connections.end)  # a header may come byte by byte
+    limit.daemon = True
+    limit.start()
     try:
-        return Answer(urllib.request.build_opener(*handlers).open(request, timeout=timeout), name, timeout)
+        response = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+        limit.cancel()
+        if connections.ended:
+            response.close()
+            raise TimeoutError("timed out")
+        return Answer(response, name, timeout)
     except urllib.error.HTTPError as error:
         error.close()
         to = hide_password(error.headers.get("Location") or "")
@@ -170,5 +237,7 @@ def open_address(text: str, timeout: float) -> Answer:
             raise UserError(f"{name}: redirects to {to!r}, which is not followed; name that address itself") from None
         raise UserError(f"{name}: answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = "timed out" if connections.ended else getattr(error, "reason", None) or error
         raise UserError(f"{name}: cannot be reached: {reason or type(error).__name__}") from None
+    finally:
+        limit.cancel()
