@@ -42,8 +42,8 @@ def run_shard(
 ) -> object:
     """Return `work(task)`, both pickled here; with `files`, `work(folder, task)` of a folder that holds them.
 
-    `here` has the versions of the process that asks, and its file that all workers saw when it began: another clone
-    of the project, at the same path, lacks it.
+    `here` has the versions of the process that asks, and its file that all workers saw when it began. Another clone
+    of the project, at the same path, lacks that file.
     """
     versions, shared = here
     problem = differences(versions, describe_installation())
