@@ -5,6 +5,7 @@ import io
 import json
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from stub_models import RedFinder
 
 from humbleyolo.cli import main
 from humbleyolo.detection.detector import Detector
-from humbleyolo.detection.video.predict_clips import SavedVideo
+from humbleyolo.detection.video.predict_clips import SavedVideo, VideoStream
 
 pytest.importorskip("cv2", reason="needs the extra video")
 
@@ -210,8 +211,16 @@ def test_ctrl_c_keeps_what_was_found(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(SavedVideo, "add", stop)
-    assert run(clip, "--save-video", tmp_path / "out.mp4", "--output", tmp_path / "boxes.jsonl") == 130
-    assert "stopped; what was found until then is kept" in capsys.readouterr().err
+    monkeypatch.setattr(VideoStream, "skipped", property(lambda _: 7, lambda *_: None), raising=False)
+    options = ("--save-video", tmp_path / "out.mp4", "--output", tmp_path / "boxes.jsonl")
+    results = VideoStream.results
+    full = lambda *told: (replace(one, limit_reached=True) for one in results(*told))  # noqa: E731
+    monkeypatch.setattr(VideoStream, "results", full)
+    assert run(clip, *options) == 130
+    err = capsys.readouterr().err
+    assert "stopped; what was found until then is kept" in err
+    assert "on 5 frames the limit of detections was reached" in err
+    assert "7 frames skipped for newer ones" in err
     assert len(lines((tmp_path / "boxes.jsonl").read_text())) == 5
     assert len(list(Detector(RedFinder()).stream(tmp_path / "out.mp4"))) == 5
 

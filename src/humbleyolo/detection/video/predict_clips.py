@@ -71,8 +71,9 @@ def predict_clips(
                 return counts
             else:
                 counts.clips += 1
-            if stream.skipped:
-                counts.notes.append(f"{clip.shown}: {stream.skipped} frames skipped for newer ones")
+            finally:
+                if stream.skipped:
+                    counts.notes.append(f"{clip.shown}: {stream.skipped} frames skipped for newer ones")
     return counts
 
 
@@ -80,20 +81,22 @@ def _predict_clip(
     stream: VideoStream, item: NamedImage, writer: Writer, drawing: Path | None, counts: ClipCounts, bar: "tqdm[Any]"
 ) -> None:
     limited = 0
-    with ExitStack() as stack:
-        saved = None if drawing is None else stack.enter_context(SavedVideo(drawing))
-        for result in stream.results(None):
-            writer.add(item, result)
-            counts.frames += 1
-            counts.detections += len(result)
-            limited += result.limit_reached
-            if saved is not None:
-                saved.add(result, stream.fps)
-            bar.update()
-    if limited:
-        counts.notes.append(
-            f"{item.shown}: on {limited} frames the limit of detections was reached; there may be more"
-        )
+    try:
+        with ExitStack() as stack:
+            saved = None if drawing is None else stack.enter_context(SavedVideo(drawing))
+            for result in stream.results(None):
+                writer.add(item, result)
+                counts.frames += 1
+                counts.detections += len(result)
+                limited += result.limit_reached
+                if saved is not None:
+                    saved.add(result, stream.fps)
+                bar.update()
+    finally:
+        if limited:
+            counts.notes.append(
+                f"{item.shown}: on {limited} frames the limit of detections was reached; there may be more"
+            )
 
 
 def drawing_places(clips: Sequence[NamedClip], target: Path) -> dict[str, Path]:
