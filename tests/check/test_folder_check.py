@@ -252,7 +252,7 @@ def test_the_commands(
     assert "zero-area" in ledger.read_text()
     assert len(list(sheets.iterdir())) == 1
     assert run("convert", path, tmp_path / "out", "--to", "voc", "--on-problem", "skip_box") == 0
-    assert "1 images, 1 boxes: csv" in capsys.readouterr().out
+    assert "1 image, 1 box: csv" in capsys.readouterr().out
     assert run("check", tmp_path / "out") == 0
     assert "split: not judged, since no params.yaml is here" in capsys.readouterr().out
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())

@@ -168,7 +168,7 @@ def _mistake(outputs: Outputs, images: int, classes: int) -> str:
     """Return the mistake in an export's outputs for N images; empty if there is none."""
     if missing := [name for name in OUTPUTS if name not in outputs]:
         return f"it has no {', '.join(missing)}"
-    if wrong := [name for name in OUTPUTS if getattr(outputs[name], "dtype", np.dtype(object)).kind not in "fiu"]:
+    if wrong := [name for name in OUTPUTS if np.asarray(outputs[name]).dtype.kind not in "fiu"]:
         return f"{', '.join(wrong)} are no numbers"
     boxes, scores, labels, count, grid = (np.asarray(outputs[name]) for name in OUTPUTS)
     most = scores.shape[1] if scores.ndim == 2 else -1
