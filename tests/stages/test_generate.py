@@ -216,7 +216,7 @@ def test_a_full_disk_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
     write_params(tmp_path, {"images": {"train": 6000, "val": 1, "test": 1}})
     done = generate(tmp_path, str(small_disk))
     assert done.returncode == 2
-    assert "train.zip: cannot be written: the disk is full" in done.stderr
+    assert f"error: {small_disk}: the work needs 1.5 MB, and 1.0 MB are free" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(small_disk.iterdir()) == []
 
