@@ -16,6 +16,7 @@ from stub_models import RedFinder
 
 from humbleyolo.cli import main
 from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.video.byte_stream import container_of
 from humbleyolo.detection.video.predict_clips import SavedVideo, VideoStream
 
 pytest.importorskip("cv2", reason="needs the extra video")
@@ -243,3 +244,15 @@ def test_options_of_videos_need_one(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_number_is_a_camera_unless_a_file_has_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("93") == 1
     assert lines(capsys.readouterr().out)[0]["file"] == "camera 93"
+
+
+def test_images_are_drawn_of_pictures_alone(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(clip, "--save-images", tmp_path / "drawn") == 2
+    assert "frames are drawn by --save-video" in capsys.readouterr().err
+    assert not (tmp_path / "drawn").exists()
+
+
+@pytest.mark.parametrize("brand", [b"avif", b"heic", b"mif1", b"hevc"])
+def test_pictures_in_the_box_of_a_clip_are_no_clips(brand: bytes) -> None:
+    assert container_of(b"\0\0\0\x1cftyp" + brand) is None
+    assert container_of(b"\0\0\0\x1cftypisom") == "mov"

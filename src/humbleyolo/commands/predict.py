@@ -88,7 +88,7 @@ def run(parsed: argparse.Namespace) -> int:
         chosen = choose_clips(named, pictures.clips, parsed.format)
         clips, to = chosen.clips, chosen.to
         options = _video_options(parsed, chosen)
-        _check_outputs(parsed, to, videos=bool(clips))
+        _check_outputs(parsed, to, videos=bool(clips), pictures=bool(pictures.items))
         found = stack.enter_context(open_detector(parsed.model, parsed.revision, loaded))
         detector, most = found.detector, found.detector.facts.max_detections
         left_out = pictures.left_out + chosen.left_out
@@ -127,7 +127,7 @@ def run(parsed: argparse.Namespace) -> int:
     return 130 if seen.stopped else int(done.failed + seen.failed > 0)
 
 
-def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool) -> None:
+def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, pictures: bool) -> None:
     """Check that there are pictures, and that the options of the output go together.
 
     Raises:
@@ -137,6 +137,8 @@ def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool) -> None
 
     if not parsed.paths and not parsed.list:
         raise UserError("no pictures to look at: give paths, or a --list FILE of them")
+    if parsed.save_images and not pictures:
+        raise UserError("--save-images draws pictures, and there are none; frames are drawn by --save-video")
     if to == _PARTS and videos:
         raise UserError(f"--format {_PARTS} is of pictures; of videos and addresses it is jsonl, json or csv")
     if to == _PARTS and (parsed.output is None or parsed.save_images or parsed.copy_images):

@@ -16,12 +16,15 @@ MOST_BYTES = 4 * 2**30  # of a clip from the web, kept on disk while it is read
 _WINDOW_BYTES = 16 * 2**20  # of a stream without an end, kept on disk; FFmpeg goes back no further than 5 MB
 
 _MOV = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
+_PICTURES = (b"avif", b"avis", b"mif1", b"msf1", b"hei", b"hev")  # brands of pictures in the box of MOV
 _PACKETS = ((0, 188), (4, 192))  # of MPEG-TS and of M2TS: place of the first mark, and length
 _KNOWN = "MP4, MOV, MKV, WebM, AVI and MPEG-TS"
 
 
 def container_of(head: bytes) -> str | None:
     """Return FFmpeg's name of the container that a file begins as, whatever its name; None for any other."""
+    if head[4:8] == b"ftyp" and head[8:12].startswith(_PICTURES):
+        return None
     if head[4:8] in _MOV:
         return "mov"
     if head.startswith(b"\x1a\x45\xdf\xa3"):

@@ -131,6 +131,8 @@ class Decoder:
         told = self._get("FRAME_COUNT")
         if number == 0:
             raise UserError(f"{self._name}: holds no frame that can be decoded")
+        if self.fps != self._get("FPS"):
+            return  # a false rate makes a false number of frames
         if self._bytes and number < _NEARLY_ALL * told and seconds + 2 / self.fps < _NEARLY_ALL * told / self.fps:
             raise UserError(f"{self._name}: ends after {number:,} of about {told:,.0f} frames: damaged, or cut short")
 
