@@ -26,7 +26,7 @@ from humbleyolo.export.targets import WRITE
 from humbleyolo.models.artifact import BEGAN
 from humbleyolo.training.pretrained import STARTS
 
-EVERY: list[tuple[str, Precision]] = [
+EVERY: list[tuple[str, Precision]] = [  # a page holds the ONNX file; test_model_page.py has its tests
     ("litert", "float32"),
     ("litert", "float16"),
     ("litert", "int8"),
@@ -34,7 +34,6 @@ EVERY: list[tuple[str, Precision]] = [
     ("keras", "float32"),
     ("onnx", "float32"),
 ]
-FORMATS = [to for to in SUFFIX if to != "html"]  # a page holds the ONNX file; test_model_page.py has its tests
 QUICK_FIRST = [EVERY[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in EVERY[1:])]
 BESIDE = ("md", "json", "labels.txt")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the converters
@@ -112,8 +111,10 @@ def test_an_export_is_used_as_the_model_is(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("to", FORMATS)
-def test_an_export_sees_mirror_images_where_the_evaluation_did(to: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("to", "precision"), [one for one in EVERY if one[1] != "float16"])
+def test_an_export_sees_mirror_images_where_the_evaluation_did(
+    to: str, precision: Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data, alone = tmp_path / "data", save_network(tmp_path / "alone/model", boxes=1)
     data.mkdir()
     make_data(alone, data)
@@ -121,13 +122,15 @@ def test_an_export_sees_mirror_images_where_the_evaluation_did(to: str, tmp_path
     evaluated |= {"threshold": 0.2, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
     (data / "model/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
     path = tmp_path / f"mirrored{SUFFIX[to]}"
-    parity = export(data / "model", path, data, settings(to, "float32"))
-    assert parity.difference < 1e-4
+    monkeypatch.setattr("humbleyolo.export.parity.ROUNDED_AP", 1.0)  # untrained weights do not bear rounding
+    parity = export(data / "model", path, data, settings(to, precision))
+    assert parity.difference < (1e-4 if precision == "float32" else 0.2)
     image = np.random.default_rng(3).integers(0, 256, (48, 80, 3), np.uint8)
     once, measured, exported = (
         Detector.load(one, threshold=0.05)(image).scores for one in (alone, data / "model", path)
     )
-    np.testing.assert_allclose(exported, measured, atol=1e-4)
+    if precision == "float32":
+        np.testing.assert_allclose(exported, measured, atol=1e-4)
     assert once.shape != measured.shape or not np.allclose(once, measured, atol=1e-3)
 
 

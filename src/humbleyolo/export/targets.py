@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.detection.backends.metadata import METADATA, OUTPUTS, Metadata, runtime_missing, zip_of_metadata
+from humbleyolo.export.litert_join import join_litert
 from humbleyolo.export.model_page import html_page
 from humbleyolo.process.stderr import hold_stderr
 from humbleyolo.storage.array_types import Uint8s
 
 _OPSET = 17  # ONNX operations; onnxruntime 1.12 (2022) and newer read it
-_LAST_OF_NETWORK = ("CONV_2D", "FULLY_CONNECTED")
 _CALIBRATION = 200  # images of val, at most
 
 
@@ -78,21 +78,21 @@ def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration
         path: The file.
         calibration: (N, H, W, 3) letterboxed images for the ranges of int8.
     """
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if metadata.precision == "float16":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
     if metadata.precision == "int8":
         if calibration is None:
             raise ValueError("int8 needs images to calibrate with")
-        data = _int8(model, converter, calibration)
+        data = _int8(model, calibration)
     else:
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if metadata.precision == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         data = converter.convert()
     path.write_bytes(data + zip_of_metadata(metadata))
 
 
-def _int8(model: keras.Model, converter: Any, calibration: Uint8s) -> bytes:
-    """Return the flat buffer with everything up to the last convolution or dense layer in 8 bits.
+def _int8(model: keras.Model, calibration: Uint8s) -> bytes:
+    """Return the flat buffer with the network's layers in 8 bits, and all that is behind them in float32.
 
     A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data.
     """
@@ -102,27 +102,27 @@ def _int8(model: keras.Model, converter: Any, calibration: Uint8s) -> bytes:
         for place in places:
             yield [calibration[place : place + 1]]
 
-    plain = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    network, behind = _split(model)
+    x = raw = keras.Input(network.output.shape[1:])
+    for layer in behind:
+        x = layer(x)
+    converter = tf.lite.TFLiteConverter.from_keras_model(network)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = images
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        converter=converter,
-        debug_dataset=images,
-        debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=_behind_network(plain)),
-    )
-    data: bytes = debugger.get_nondebug_quantized_model()
-    return data
+    return join_litert(converter.convert(), tf.lite.TFLiteConverter.from_keras_model(keras.Model(raw, x)).convert())
 
 
-def _behind_network(data: bytes) -> list[str]:
-    """Return the names of the tensors behind the network's last layer."""
-    interpreter = tf.lite.Interpreter(model_content=data)
-    tensors = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
-    operations = interpreter._get_ops_details()  # there is no public way to their order
-    # Operations that were merged into the last one, such as a bias, are part of it.
-    last = max(number for number, one in enumerate(operations) if one["op_name"] in _LAST_OF_NETWORK)
-    names = [tensors.get(index, "") for one in operations[last + 1 :] for index in one["outputs"]]
-    return [name for name in names if name]
+def _split(model: keras.Model) -> tuple[keras.Model, list[Any]]:
+    """Return a model up to its last layer with weights, without activation, and the layers behind it one by one."""
+    place = max(number for number, layer in enumerate(model.layers) if layer.weights)
+    last, behind = model.layers[place], model.layers[place + 1 :]
+    if isinstance(last, keras.Model):
+        inner, first = _split(last)
+        return keras.Model(model.input, inner(model.layers[place - 1].output)), first + behind
+    linear = type(last).from_config(last.get_config() | {"activation": "linear"})
+    network = keras.Model(model.input, linear(last.input))
+    linear.set_weights(last.get_weights())
+    return network, [last.activation, *behind]
 
 
 def _function(model: keras.Model) -> Any:
