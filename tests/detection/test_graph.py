@@ -1,7 +1,15 @@
 """The graph of tensor operations selects what NumPy selects."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import pytest
+
+from humbleyolo.models import tensorflow_setup  # noqa: F401 - before TensorFlow
+
+# isort: split
+import tensorflow as tf
 
 from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.geometry.grid import Grid
@@ -11,17 +19,19 @@ from humbleyolo.models.trained_network import select_detections
 GRIDS = [
     Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3),
     Grid(height=64, width=64, rows=1, cols=1, boxes=1, classes=1),
-    Grid(height=40, width=24, rows=8, cols=6, boxes=3, classes=8),  # 1,152 pairs: more than take part
+    Grid(height=40, width=24, rows=8, cols=6, boxes=3, classes=8),
 ]
 
 
-def layer(grid: Grid, selection: Selection) -> SelectDetections:
+@cache
+def layer(grid: Grid, selection: Selection) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
     fields = {name: getattr(grid, name) for name in ("height", "width", "rows", "cols", "boxes", "classes")}
-    return SelectDetections(fields, selection.min_score, selection.nms_iou, selection.max_detections)
+    chosen = SelectDetections(fields, selection.min_score, selection.nms_iou, selection.max_detections)
+    return tf.function(chosen.call, input_signature=[tf.TensorSpec((None, *grid.shape))])  # type: ignore[no-any-return]
 
 
 def assert_same(tensor: np.ndarray, grid: Grid, selection: Selection) -> int:
-    out = {name: np.asarray(values) for name, values in layer(grid, selection)(tensor).items()}
+    out = {name: values.numpy() for name, values in layer(grid, selection)(tensor).items()}
     with np.errstate(all="ignore"):
         expected = select_detections(tensor, grid, selection)
     np.testing.assert_array_equal(out["grid"], tensor)
@@ -44,14 +54,29 @@ def test_it_selects_what_numpy_selects(grid: Grid, selection: Selection, seed: i
     assert_same(tensor, grid, selection)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("grid", GRIDS)
+def test_of_equal_scores_the_earlier_is_first(grid: Grid, seed: int) -> None:
+    tensor = np.random.default_rng(seed).integers(0, 5, (5, *grid.shape)).astype(np.float32) / 4
+    assert_same(tensor, grid, Selection(0.01, 0.5, 40))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_numbers_that_are_not_finite_are_no_detections() -> None:
     rng = np.random.default_rng(0)
     tensor = rng.uniform(0, 1, (6, *GRIDS[0].shape)).astype(np.float32)
     tensor[rng.random(tensor.shape) < 0.05] = np.nan
     tensor[rng.random(tensor.shape) < 0.05] = -np.inf
-    out = layer(GRIDS[0], Selection(0.01, 0.5, 100))(tensor)
-    assert np.isfinite(out["boxes"]).all()
-    assert np.isfinite(out["scores"]).all()
+    assert assert_same(tensor, GRIDS[0], Selection(0.01, 0.5, 100)) > 0
+    assert assert_same(np.full_like(tensor, np.nan), GRIDS[0], Selection(0.0, 0.5, 100)) == 0
+
+
+def test_where_nothing_is_nothing_is_found() -> None:
+    tensor = np.zeros((3, *GRIDS[0].shape), np.float32)
+    tensor[1] = 0.5  # the others of its batch are empty
+    for few in (tensor[:1], tensor[:0]):
+        assert assert_same(few, GRIDS[0], Selection(0.0, 0.5, 100)) == 0
+    assert assert_same(tensor, GRIDS[0], Selection(0.0, 0.5, 100)) > 0
 
 
 def test_equal_boxes_and_scores_leave_the_first() -> None:
@@ -70,7 +95,21 @@ def test_chains_in_which_each_box_removes_the_next_keep_every_other() -> None:
     assert int(out["count"][0]) == assert_same(tensor, grid, Selection(0.01, 0.3, 100)) == 10
 
 
-def test_of_very_many_boxes_the_best_take_part() -> None:
-    grid = GRIDS[2]
-    tensor = np.random.default_rng(0).uniform(0.1, 1, (2, *grid.shape)).astype(np.float32)
-    assert_same(tensor, grid, Selection(0.01, 0.5, 50))
+def test_objects_behind_more_than_a_thousand_boxes_of_another_are_found() -> None:
+    grid = Grid(height=64, width=32, rows=64, cols=32, boxes=1, classes=1)
+    tensor = np.zeros((1, *grid.shape), np.float32)
+    tensor[..., 0], tensor[..., 1:3] = 1, 0.5
+    tensor[..., 3:5] = 0.5  # 1,984 cells answer for one large object
+    tensor[..., 1] = 16 - np.arange(32, dtype=np.float32)
+    tensor[..., 2] = 32 - np.arange(64, dtype=np.float32)[:, None]
+    tensor[..., 5] = np.random.default_rng(0).uniform(0.5, 0.9, (64, 32))
+    tensor[0, -2:] = 0  # those of the last row for one each
+    tensor[0, -1] = (1, 0.5, 0.5, 1 / 32, 1 / 64, 0.4)
+    assert assert_same(tensor, grid, Selection(0.01, 0.5, 1000)) == 1 + 32
+    assert assert_same(tensor, grid, Selection(0.01, 0.5, 20)) == 20
+
+
+def test_dense_images_have_as_many_detections_as_there_may_be() -> None:
+    tensor = np.random.default_rng(0).uniform(0.1, 1, (2, *GRIDS[2].shape)).astype(np.float32)
+    for selection in (Selection(0.01, 0.5, 50), Selection(0.01, 0.05, 1000)):
+        assert_same(tensor, GRIDS[2], selection)

@@ -15,21 +15,17 @@ import keras
 import tensorflow as tf
 
 from humbleyolo.geometry.grid import Grid, decode_tensor
-from humbleyolo.geometry.iou import pairwise_iou
+from humbleyolo.geometry.iou import edges_of, iou
 from humbleyolo.models.selection import Selection
-
-_MOST_CANDIDATES = 1024  # the best so many boxes of an image are compared, or twice as many as it may have detections
 
 
 @keras.saving.register_keras_serializable("humbleyolo")
 class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
-    """Selection of detections by tensor operations, equal to `models.network.select_detections` in NumPy.
+    """Selection of detections by tensor operations, equal to `models.trained_network.select_detections` in NumPy.
 
-    Suppression is the greedy rule: a box goes if a better one of its class that stays overlaps it by more than
-    `nms_iou`. For all boxes at once, that rule has one solution, which it reaches when it is applied to a guess over
-    and over. The steps are as many as the longest chain of boxes, each of which removes the next. So matrices take
-    the place of a loop over boxes. The best 1,024 pairs of box and class take part, or twice
-    `max_detections` if that is more.
+    Suppression is the greedy rule, as a loop over detections: the best pair of box and class that is left becomes
+    one. Pairs of its class whose boxes overlap it by more than `nms_iou` are no longer left. A batch takes as many
+    turns as the image with most detections has.
 
     Args:
         grid: Fields of `Grid`.
@@ -48,46 +44,49 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
     def call(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the outputs named at the top of this module for predictions (N, R, S, K)."""
         grid = self.grid
-        pairs = grid.rows * grid.cols * grid.boxes * grid.classes
-        candidates = min(pairs, max(_MOST_CANDIDATES, 2 * self.max_detections))
         boxes, scores = decode_tensor(predictions, grid, tf)  # (N, A, 4), (N, A, C)
         boxes = tf.clip_by_value(boxes, 0.0, tf.constant(2 * [grid.width, grid.height], tf.float32))
         lengths = boxes[..., 2:] - boxes[..., :2]
         solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
         wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
-        flat = tf.reshape(tf.where(wanted, scores, -tf.ones_like(scores)), (-1, pairs))
-        best, place = tf.math.top_k(flat, candidates)  # (N, P), equal scores: the earlier one first
-        near = tf.gather(boxes, place // grid.classes, batch_dims=1)  # (N, P, 4)
-        label = place % grid.classes  # (N, P)
-        valid = tf.cast(best > 0.0, tf.float32)
-        kept = self._suppress(near, label, valid)
-        score, rank = tf.math.top_k(
-            tf.where(kept > 0.0, best, -tf.ones_like(best)), min(candidates, self.max_detections)
-        )  # (N, D)
+        score, place = self._select(boxes, tf.where(wanted, scores, -1.0))  # (N, D), (N, D)
         found = score > 0.0
         return {
-            "boxes": tf.where(found[..., None], tf.gather(near, rank, batch_dims=1), 0.0),
+            "boxes": tf.where(found[..., None], tf.gather(boxes, place // grid.classes, batch_dims=1), 0.0),
             "scores": tf.where(found, score, 0.0),
-            "labels": tf.where(found, tf.gather(label, rank, batch_dims=1), 0),
+            "labels": tf.where(found, place % grid.classes, 0),
             "count": tf.reduce_sum(tf.cast(found, tf.int32), axis=-1),
             "grid": tf.identity(predictions),
         }
 
-    def _suppress(self, boxes: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-        """Return (N, P) 1 for the boxes that stay, of boxes (N, P, 4) with the best first, and 0 for the others."""
-        order = tf.range(boxes.shape[1])
-        earlier = order[:, None] < order[None, :]  # (P, P), the row is better than the column
-        rivals = pairwise_iou(boxes, boxes, tf) > self.nms_iou  # (N, P, P)
-        rivals &= (labels[:, :, None] == labels[:, None, :]) & earlier
-        removes = tf.cast(rivals, tf.float32)
+    def _select(self, boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return score and place (N, D) of each detection, the best first; where there is none, -1 and 0.
 
-        def step(kept: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            removed = tf.reduce_max(removes * kept[:, :, None], axis=1)  # (N, P)
-            now = valid * (1.0 - removed)
-            return now, tf.reduce_max(tf.abs(now - kept))
+        A place is the index of a pair among all A x C, of boxes (N, A, 4) and scores (N, A, C). What has a negative
+        score takes no part.
+        """
+        classes = self.grid.classes
+        pairs = boxes.shape[1] * classes
+        every, rank = tf.reshape(tf.range(pairs), (-1, classes)), tf.range(min(pairs, self.max_detections))
+        none = tf.zeros_like(scores[:, :1, 0]) * tf.ones(rank.shape)  # (N, D)
+        edges = edges_of(boxes)  # each (N, A)
 
-        kept, _ = tf.while_loop(lambda _, changed: changed > 0.0, step, (valid, tf.constant(1.0)))
-        return kept
+        def step(turn: tf.Tensor, left: tf.Tensor, score: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            flat = tf.reshape(left, (-1, pairs))
+            best = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None]  # (N, 1), of equal scores the earlier one
+            its = edges_of(tf.gather(boxes, best // classes, batch_dims=1))  # each (N, 1)
+            rivals = (iou(its, edges, tf) > self.nms_iou)[:, :, None] & (every % classes == (best % classes)[:, None])
+            left = tf.where(rivals | (every == best[:, None]), -1.0, left)
+            now = rank == turn
+            score = tf.where(now, tf.reduce_max(flat, axis=1, keepdims=True), score)
+            return turn + 1, left, score, tf.where(now, best, place)
+
+        def go_on(turn: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
+            return (turn < rank.shape[0]) & (tf.reduce_max(left) > 0.0)
+
+        start = (tf.constant(0), scores, none - 1.0, tf.cast(none, tf.int32))
+        _, _, score, place = tf.while_loop(go_on, step, start)
+        return score, place
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
