@@ -3,8 +3,8 @@
 python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 300] [--photographs]
 
 Write the exports first: `humbleyolo export --to litert`, and so on. Each measurement has a process of its own. With
---photographs the network of examples/photographs.yaml is measured: pretrained, and as LiteRT in float32 and int8.
-It was not trained, which changes its boxes and not its time.
+--photographs the network of examples/photographs.yaml is measured at batch 1, as LiteRT in float32 and int8. Their
+calls take turns, so that other work on the machine slows both. It is pretrained and was not trained.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -34,20 +33,21 @@ assert len(found)
 """
 
 
-def measure(path: str, threads: int, batch: int, runs: int) -> dict[str, float]:
-    """Return median and 95th percentile of a call's milliseconds."""
+def measure(paths: list[str], threads: int, batch: int, runs: int) -> list[dict[str, float]]:
+    """Return median and 95th percentile of a call's milliseconds for each model; their calls take turns."""
     from humbleyolo.detection.backends.open_model import open_model
 
-    model = open_model(path, threads=threads)
-    facts = model.facts
+    models = [open_model(path, threads=threads) for path in paths]
+    facts = models[0].facts
     images = np.random.default_rng(0).integers(0, 256, (batch, facts.height, facts.width, 3), np.uint8)
-    taken = []
+    taken: list[list[float]] = [[] for _ in models]
     for run in range(_WARM_UP + runs):
-        started = time.perf_counter()
-        model.detect(images, 0.25)
-        if run >= _WARM_UP:
-            taken.append(1000 * (time.perf_counter() - started))
-    return {"median": statistics.median(taken), "p95": float(np.percentile(taken, 95))}
+        for model, times in zip(models, taken, strict=True):
+            started = time.perf_counter()
+            model.detect(images, 0.25)
+            if run >= _WARM_UP:
+                times.append(1000 * (time.perf_counter() - started))
+    return [{"median": statistics.median(times), "p95": float(np.percentile(times, 95))} for times in taken]
 
 
 def apart(*arguments: object) -> str:
@@ -66,14 +66,14 @@ def start_up(path: Path, images: Path, times: int) -> list[float]:
     return sorted(taken)
 
 
-def write_photographs(folder: Path) -> tuple[Path, Path]:
-    """Write the network of examples/photographs.yaml and its LiteRT files; return the model and their folder."""
+def write_photographs(folder: Path) -> None:
+    """Write the network of examples/photographs.yaml as LiteRT files."""
     from humbleyolo.detection.backends.metadata import Metadata
     from humbleyolo.detection.backends.trained_model import facts_of
     from humbleyolo.detection.graph import detection_model
     from humbleyolo.export.targets import silence, write_litert
     from humbleyolo.geometry.grid import Grid
-    from humbleyolo.models.artifact import ModelInfo, save_model
+    from humbleyolo.models.artifact import ModelInfo
     from humbleyolo.models.build import build_model
     from humbleyolo.models.selection import DEFAULT
     from humbleyolo.params.loader import parse_params
@@ -88,19 +88,12 @@ def write_photographs(folder: Path) -> tuple[Path, Path]:
     info = ModelInfo(params.model, grid, ("a", "b", "c"), to.fill, STARTS["pretrained"])
     network = build_model(info.model, grid, seed=1)
     load_pretrained(network)
-    model, exports = folder / "photographs", folder / "exports"
-    for one in (model, exports):
-        one.mkdir()
-    save_model(model, info, {weight.path: np.asarray(weight) for weight in network.weights})
     images = np.random.default_rng(0).integers(0, 256, (20, grid.height, grid.width, 3), np.uint8)
     for precision in ("float32", "int8"):
         facts = {"version": "0", "precision": precision, "weights_sha256": "0" * 64}
         with silence():
             whole = detection_model(network, grid, DEFAULT)
-            write_litert(
-                whole, Metadata.of(facts_of(info, DEFAULT), **facts), exports / f"{precision}.tflite", images
-            )
-    return model, exports
+            write_litert(whole, Metadata.of(facts_of(info, DEFAULT), **facts), folder / f"{precision}.tflite", images)
 
 
 def main() -> None:
@@ -111,37 +104,49 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=Path("data/grid/test/images.npy"))
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--photographs", action="store_true", help="measure the network of photographs")
-    parser.add_argument("--one", nargs=3, metavar=("PATH", "THREADS", "BATCH"), help="measure this alone")
+    parser.add_argument("--one", nargs="+", metavar="THREADS BATCH PATH", help="measure these alone, by turns")
     given = parser.parse_args()
     if given.one:
-        path, threads, batch = given.one
-        print(json.dumps(measure(path, int(threads), int(batch), given.runs)))
+        threads, batch, *paths = given.one
+        print(json.dumps(measure(paths, int(threads), int(batch), given.runs)))
         return
-    with ExitStack() as stack:
-        if given.photographs:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            given.model, given.exports = write_photographs(folder)
-        print(f"load average {os.getloadavg()[0]:.1f}")
+    print(f"load average {os.getloadavg()[0]:.1f}")
+    if given.photographs:
+        with tempfile.TemporaryDirectory() as folder:
+            write_photographs(Path(folder))
+            print_photographs(sorted(Path(folder).iterdir()), given.runs)
+    else:
         print_table(given)
+
+
+def found(runs: int, threads: int, batch: int, *paths: Path) -> list[dict[str, float]]:
+    """Return what `measure` found in a process of its own."""
+    measured: list[dict[str, float]] = json.loads(apart(__file__, "--runs", runs, "--one", threads, batch, *paths))
+    return measured
+
+
+def print_photographs(paths: list[Path], runs: int) -> None:
+    """Measure models by turns, and print a table in Markdown."""
+    print("| Model | Threads | Batch 1, ms: median (p95) |\n|---|---|---|")
+    for threads in THREADS:
+        for path, one in zip(paths, found(runs, threads, 1, *paths), strict=True):
+            print(f"| {path.stem} | {threads} | {one['median']:.1f} ({one['p95']:.1f}) |", flush=True)
 
 
 def print_table(given: argparse.Namespace) -> None:
     """Measure every model that the options name, and print a table in Markdown."""
-    models = [given.model, *sorted(one for one in given.exports.glob("*") if one.suffix != ".md")]
+    exports = (one for one in given.exports.glob("*") if one.suffix not in {".md", ".json", ".txt"})
+    models = [given.model, *sorted(exports)]
     print(
         "| Model | Threads | Batch 1, ms: median (p95) | Batch 32, ms: median (p95) | Batch 32, images/s: median "
         "(at p95) | First box, s: median (most) |"
     )
     print("|---|---|---|---|---|---|")
     for path in models:
-        first = [] if given.photographs else start_up(path, given.images, 5)
+        first = start_up(path, given.images, 5)
         for threads in THREADS:
-            found = {
-                batch: json.loads(apart(__file__, "--runs", given.runs, "--one", path, threads, batch))
-                for batch in BATCHES
-            }
-            one, many = found[1], found[32]
-            soon = f"{statistics.median(first):.2f} ({first[-1]:.2f})" if first and threads == THREADS[-1] else ""
+            (one,), (many,) = (found(given.runs, threads, batch, path) for batch in BATCHES)
+            soon = f"{statistics.median(first):.2f} ({first[-1]:.2f})" if threads == THREADS[-1] else ""
             print(
                 f"| {path.name} | {threads} | {one['median']:.2f} ({one['p95']:.2f}) "
                 f"| {many['median']:.2f} ({many['p95']:.2f}) "
