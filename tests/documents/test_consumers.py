@@ -1,6 +1,6 @@
 """The programs of docs/use.md that use an export without this package, beside the detector.
 
-The one in JavaScript needs Node.js and onnxruntime-web, by `npm install --no-save onnxruntime-web` in the clone.
+That in JavaScript needs Node.js or Chromium, and `npm install --no-save onnxruntime-web @litertjs/core` in the clone.
 """
 
 import json
@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, chromium, offline
 from exports import make_data, settings
 from PIL import Image
+from playwright.sync_api import Route
 from repository import ROOT
 from stub_models import save_network
 
@@ -26,38 +29,82 @@ from humbleyolo.geometry.letterbox import Letterbox
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # of the converters
 SIZES = [(80, 48), (30, 30), (333, 71), (20, 190), (7, 5)]  # of pictures: the input's own, larger, smaller
 Found = list[tuple[str, float, list[float]]]
-RUN = """
+LOOK = """
+import { detect, letterbox } from "./consumer.mjs";
+
+export async function look(run, about, image) {
+  const { pixels } = letterbox(image, about);
+  const grid = Array.from((await run(pixels)).grid);
+  return JSON.stringify({ pixels: Array.from(pixels), grid, found: await detect(run, about, image) });
+}
+"""
+IN_NODE = """
 import fs from "node:fs";
 import * as ort from "onnxruntime-web";
-import { detect, letterbox } from "./consumer.mjs";
+import { look } from "./look.mjs";
+import { openOnnx } from "./openOnnx.mjs";
+
 ort.env.wasm.numThreads = 1;
 const [model, ...images] = process.argv.slice(2);
 const about = JSON.parse(fs.readFileSync(`${model}.json`));
-const session = await ort.InferenceSession.create(fs.readFileSync(model), { executionProviders: ["wasm"] });
+const run = await openOnnx(fs.readFileSync(model), about);
 for (const path of images) {
   const [width, height] = path.match(/\\d+/g).slice(-2).map(Number);
-  const image = { width, height, data: fs.readFileSync(path) };
-  const input = new ort.Tensor("uint8", letterbox(image, about).pixels, [1, about.height, about.width, 3]);
-  const grid = Array.from((await session.run({ pixels: input })).grid.data);
-  console.log(JSON.stringify({ pixels: Array.from(input.data), grid, found: await detect(session, about, image) }));
+  console.log(await look(run, about, { width, height, data: fs.readFileSync(path) }));
 }
 """
+IN_BROWSER = """async ([open, model, images]) => {
+  const { look } = await import("/look.mjs");
+  const about = await (await fetch(`/${model}.json`)).json();
+  const run = await (await import(`/${open}.mjs`))[open](`/${model}`, about, "/node_modules/@litertjs/core/wasm/");
+  const told = [];
+  for (const path of images) {
+    const picture = await createImageBitmap(await (await fetch(`/${path}`)).blob());
+    const canvas = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    canvas.drawImage(picture, 0, 0);
+    told.push(await look(run, about, canvas.getImageData(0, 0, picture.width, picture.height)));
+  }
+  return told;
+}"""
+IMPORTS = {
+    "onnxruntime-web": "/node_modules/onnxruntime-web/dist/ort.wasm.min.mjs",
+    "@litertjs/core": "/node_modules/@litertjs/core/dist/index.js",
+    "@litertjs/wasm-utils": "/node_modules/@litertjs/wasm-utils/dist/bundle.js",
+}
+TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm"}
 
 
-def code(language: str) -> str:
+def blocks(language: str) -> list[str]:
     text = (ROOT / "docs/use.md").read_text(encoding="utf-8")
-    (block,) = (one for one in re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S) if "letterbox(" in one)
-    return str(block)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def write_programs(folder: Path, package: str) -> None:
+    """Write the programs in JavaScript, and beside them the npm package or a skip."""
+    packages = next((one for one in (ROOT / "node_modules", *_global()) if (one / package).is_dir()), None)
+    if packages is None:
+        pytest.skip(f"needs `npm install --no-save {package}`")
+    (folder / "node_modules").symlink_to(packages)
+    (folder / "look.mjs").write_text(LOOK)
+    for block in blocks("javascript"):
+        opens = re.search(r"function (open\w+)", block)
+        (folder / f"{opens[1] if opens else 'consumer'}.mjs").write_text(block)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file of a small network."""
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a small network."""
     folder = tmp_path_factory.mktemp("consumers")
     (folder / "data").mkdir()
     make_data(save_network(folder / "network"), folder / "data")
-    export(folder / "data/model", folder / "m.onnx", folder / "data", settings("onnx"))
-    return folder / "m.onnx"
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def model(network: Path) -> Path:
+    """Its ONNX file."""
+    export(network / "model", network / "m.onnx", network, settings("onnx"))
+    return network / "m.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +132,8 @@ def agree(found: Found, expected: Result) -> None:
 def test_the_consumer_in_python_finds_what_the_detector_finds(
     model: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "consumer.py").write_text(code("python"))
+    (program,) = (one for one in blocks("python") if "letterbox(" in one)
+    (tmp_path / "consumer.py").write_text(program)
     blocked = "import sys; sys.modules['humbleyolo'] = None; sys.argv = sys.argv[1:]; import runpy"
     command = [sys.executable, "-c", f"{blocked}; runpy.run_path(sys.argv[0], run_name='__main__')", "consumer.py"]
     done = subprocess.run([*map(str, [*command, model, *pictures])], cwd=tmp_path, capture_output=True, text=True)
@@ -99,22 +147,57 @@ def test_the_consumer_in_python_finds_what_the_detector_finds(
         agree(found[str(path)], detector(path))
 
 
-def test_the_consumer_in_javascript_finds_what_the_detector_finds(
+def test_the_consumer_in_javascript_finds_what_the_detector_finds_in_node(
     model: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
     if not (node := shutil.which("node")):
         pytest.skip("needs Node.js")
-    packages = next((one for one in (ROOT / "node_modules", *_global()) if (one / "onnxruntime-web").is_dir()), None)
-    if packages is None:
-        pytest.skip("needs `npm install --no-save onnxruntime-web`")
-    (tmp_path / "node_modules").symlink_to(packages)
-    (tmp_path / "consumer.mjs").write_text(code("javascript"))
-    (tmp_path / "run.mjs").write_text(RUN)
+    write_programs(tmp_path, "onnxruntime-web")
+    (tmp_path / "run.mjs").write_text(IN_NODE)
     raw = [path.with_suffix(".rgba") for path in pictures]
     done = subprocess.run([node, "run.mjs", str(model), *map(str, raw)], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    compare(model, pictures, done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("package", "opens", "to", "name"),
+    [("onnxruntime-web", "openOnnx", "onnx", "m.onnx"), ("@litertjs/core", "openLiteRt", "litert", "m.tflite")],
+)
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_it_finds_the_same_in_a_browser(
+    package: str, opens: str, to: str, name: str, network: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    write_programs(tmp_path, package)
+    if not (network / name).exists():
+        export(network / "model", network / name, network, settings(to))
+    for path in (network / name, network / f"{name}.json", *pictures):
+        (tmp_path / path.name).symlink_to(path)
+
+    def serve(route: Route) -> None:
+        asked = tmp_path / urlsplit(route.request.url).path[1:]
+        if asked == tmp_path:
+            route.fulfill(
+                body=f'<script type="importmap">{json.dumps({"imports": IMPORTS})}</script>', content_type="text/html"
+            )
+        elif asked.is_file():
+            route.fulfill(body=asked.read_bytes(), content_type=TYPES.get(asked.suffix, "application/octet-stream"))
+        else:
+            route.abort()
+
+    with chromium() as browser:
+        window = offline(browser)
+        window.route("**", serve)
+        page = window.new_page()
+        page.goto("http://localhost/")
+        told = page.evaluate(IN_BROWSER, [opens, name, [path.name for path in pictures]])
+    compare(network / name, pictures, told)
+
+
+def compare(model: Path, pictures: list[Path], answers: list[str]) -> None:
+    """Compare what the program told of each picture with what the model and the detector tell."""
     detector, run = Detector.load(model), open_exported(model).run
-    for path, line in zip(pictures, done.stdout.splitlines(), strict=True):
+    for path, line in zip(pictures, answers, strict=True):
         told = json.loads(line)
         image = read_image(path, 10**6).pixels
         own = Letterbox(*image.shape[:2], 48, 80).apply(image, 114)

@@ -134,6 +134,15 @@ def test_an_export_sees_mirror_images_where_the_evaluation_did(
     assert once.shape != measured.shape or not np.allclose(once, measured, atol=1e-3)
 
 
+def test_litert_says_that_it_takes_one_image(exports: Exports) -> None:
+    """LiteRT.js and LiteRT's CompiledModel run no open size; the tests above give the interpreter more than one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=exports["litert", "float32"].read_bytes())
+    told = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert [one["shape_signature"][0] for one in told] == [1] * 6
+
+
 @pytest.mark.slow
 def test_rounded_exports_are_smaller(exports: Exports) -> None:
     whole, half, quarter = (

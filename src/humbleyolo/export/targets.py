@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated
 
 from humbleyolo.detection.backends.metadata import METADATA, OUTPUTS, Metadata, runtime_missing, zip_of_metadata
 from humbleyolo.export.litert_join import join_litert
@@ -88,7 +89,20 @@ def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         data = converter.convert()
-    path.write_bytes(data + zip_of_metadata(metadata))
+    path.write_bytes(_of_one_image(data) + zip_of_metadata(metadata))
+
+
+def _of_one_image(data: bytes) -> bytes:
+    """Return the flat buffer with inputs and outputs said to be of one image; interpreters resize it to more.
+
+    LiteRT.js and LiteRT's CompiledModel run no open size.
+    """
+    changed = bytearray(data)
+    graph = schema_py_generated.Model.GetRootAs(changed, 0).Subgraphs(0)
+    for index in (*graph.InputsAsNumpy(), *graph.OutputsAsNumpy()):
+        shape = graph.Tensors(index).ShapeSignatureAsNumpy()  # a view into the bytes
+        shape[shape < 0] = 1
+    return bytes(changed)
 
 
 def _int8(model: keras.Model, calibration: Uint8s) -> bytes:
