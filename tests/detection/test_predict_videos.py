@@ -226,6 +226,19 @@ def test_ctrl_c_keeps_what_was_found(
     assert len(list(Detector(RedFinder()).stream(tmp_path / "out.mp4"))) == 5
 
 
+@pytest.mark.parametrize("kind", ["TIFF", "GIF", "WEBP", "PNG"])
+def test_pages_of_a_picture_by_its_address_are_told(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *others = [Image.fromarray(frame(number)) for number in range(3)]
+    data = io.BytesIO()
+    first.save(data, kind, save_all=True, append_images=others)
+    with web(sending(data.getvalue())) as url:
+        assert run(f"{url}/a") == 0
+        assert f"note: {url}/a: has 3 pages or frames; only the first is looked at" in capsys.readouterr().err
+        with pytest.warns(UserWarning, match="has 3 pages or frames"):
+            (found,) = Detector(RedFinder()).stream(f"{url}/a")
+    assert found.frames == 3
+
+
 @pytest.mark.parametrize("to", ["coco", "yolo", "voc", "cvat"])
 def test_labels_are_of_pictures(to: str, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(clip, "--format", to, "--output", tmp_path / "out") == 2

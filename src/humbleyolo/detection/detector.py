@@ -203,18 +203,23 @@ class Detector:
 
         options = VideoOptions(every, max_seconds, timeout)
         if isinstance(source, str | os.PathLike | int):
-            return VideoStream(self, source, options, self._max_pixels).results(threshold)
+            return self._tell(VideoStream(self, source, options, self._max_pixels).results(threshold))
         if options != VideoOptions():
             raise UserError("every, max_seconds and timeout are of a video; these are images")
-        return self._stream_images(source, threshold)
+        return self._tell(self._stream_images(source, threshold))
 
     def _stream_images(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result]:
         waiting = iter(images)
         while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
-            for result in self.detect(batch, threshold=threshold):
+            yield from self.detect(batch, threshold=threshold)
+
+    def _tell(self, results: Iterator[Result]) -> Iterator[Result]:
+        """Yield the results, with a warning of what a person should know about one of an image."""
+        for result in results:
+            if result.video_frame is None:
                 for told in remarks(result, self.facts.max_detections):
                     warnings.warn(told, stacklevel=2)
-                yield result
+            yield result
 
     def prepare(self, image: ImageLike | ReadImage, file: str | None = None) -> PreparedImage:
         """Read an image and fit it to the network; `detect` does the rest.

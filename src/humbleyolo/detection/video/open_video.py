@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from humbleyolo.detection.image_input import decode_image
+from humbleyolo.detection.image_input import ReadImage, decode_image
 from humbleyolo.detection.result import VideoFrame
 from humbleyolo.detection.video.byte_stream import (
     HEAD_BYTES,
@@ -25,7 +25,6 @@ from humbleyolo.detection.video.rtsp_relay import RtspRelay
 from humbleyolo.detection.video.web_address import Connections, hide_password, is_address, open_address, parse_address
 from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES
-from humbleyolo.storage.array_types import Rgb
 
 VideoName = str | os.PathLike[str] | int
 
@@ -49,7 +48,7 @@ class Video:
     def __init__(self, name: VideoName, max_pixels: int, timeout: float) -> None:
         self.shown = shown_name(name)
         self.live, self.is_file, self.fps = True, False, 25.0
-        self.picture: Rgb | None = None
+        self.picture: ReadImage | None = None
         self._name, self._max_pixels, self._timeout = name, max_pixels, timeout
         self._connections = Connections()
         self._relay: RtspRelay | None = None
@@ -147,7 +146,7 @@ class Video:
             raise not_a_clip(head, self.shown)
         if container is None:
             data = answer.read_picture(head, IMAGE_BYTES)
-            self.picture = decode_image(data, self.shown, self._max_pixels).pixels
+            self.picture = decode_image(data, self.shown, self._max_pixels)
             return
         size = answer.size if container == "mov" else None  # its index can be at its end; others are read forwards
         self._decode(ByteStream(Download(answer, head, self.shown, size)), container)

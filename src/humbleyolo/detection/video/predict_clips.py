@@ -9,14 +9,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.detector import Detector, remarks
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.video.clip_paths import NamedClip
 from humbleyolo.detection.video.saved_video import CODECS, SavedVideo
 from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 from humbleyolo.detection.writers import Writer
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import coloured, printable
+from humbleyolo.process.exits import coloured, counted, printable
 from humbleyolo.storage.atomic import make_folder
 
 
@@ -61,7 +61,7 @@ def predict_clips(
             item = NamedImage(clip.shown, clip.name, bytes)
             stream = VideoStream(detector, clip.opened, options, max_pixels)
             try:
-                _predict_clip(stream, item, writer, drawings.get(clip.shown), counts, bar)
+                _predict_clip(detector, stream, item, writer, drawings.get(clip.shown), counts, bar)
             except UserError as error:
                 bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
                 writer.fail(item, str(error))
@@ -73,12 +73,18 @@ def predict_clips(
                 counts.clips += 1
             finally:
                 if stream.skipped:
-                    counts.notes.append(f"{clip.shown}: {stream.skipped} frames skipped for newer ones")
+                    counts.notes.append(f"{clip.shown}: {counted(stream.skipped, 'frame')} skipped for newer ones")
     return counts
 
 
 def _predict_clip(
-    stream: VideoStream, item: NamedImage, writer: Writer, drawing: Path | None, counts: ClipCounts, bar: "tqdm[Any]"
+    detector: Detector,
+    stream: VideoStream,
+    item: NamedImage,
+    writer: Writer,
+    drawing: Path | None,
+    counts: ClipCounts,
+    bar: "tqdm[Any]",
 ) -> None:
     limited = 0
     try:
@@ -88,15 +94,17 @@ def _predict_clip(
                 writer.add(item, result)
                 counts.frames += 1
                 counts.detections += len(result)
-                limited += result.limit_reached
+                if result.video_frame is None:  # the picture of an address
+                    counts.notes += remarks(result, detector.facts.max_detections)
+                else:
+                    limited += result.limit_reached
                 if saved is not None:
                     saved.add(result, stream.fps)
                 bar.update()
     finally:
         if limited:
-            counts.notes.append(
-                f"{item.shown}: on {limited} frames the limit of detections was reached; there may be more"
-            )
+            told = f"on {counted(limited, 'frame')} the limit of detections was reached; there may be more"
+            counts.notes.append(f"{item.shown}: {told}")
 
 
 def drawing_places(clips: Sequence[NamedClip], target: Path) -> dict[str, Path]:

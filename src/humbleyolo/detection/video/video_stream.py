@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from humbleyolo.detection.backend import BATCH
+from humbleyolo.detection.image_input import ReadImage
 from humbleyolo.detection.result import Result, VideoFrame
 from humbleyolo.detection.video.open_video import Video, VideoName, shown_name
 from humbleyolo.errors import UserError
@@ -23,8 +24,8 @@ _Batch = list[tuple[VideoFrame | None, Any]]
 class FrameDetector(Protocol):
     """A `Detector`, as far as it is needed here."""
 
-    def prepare(self, image: Rgb, file: str | None = None) -> Any:
-        """Fit a frame to the network."""
+    def prepare(self, image: Rgb | ReadImage, file: str | None = None) -> Any:
+        """Fit a frame, or the picture of an address, to the network."""
 
     def detect(self, images: Sequence[Any], *, threshold: float | None = None) -> list[Result]:
         """Return the results for prepared frames."""
