@@ -49,6 +49,13 @@ def test_it_lasts_as_long_as_the_time_stamps_say(tmp_path: Path) -> None:
     assert [max(0, one) for one in reds] == [0] * 5 + [1] * 5 + [3, 4, 4, 4, 0]
 
 
+def test_a_rate_that_the_codec_does_not_know_is_refused(tmp_path: Path) -> None:
+    why = r"out\.mp4: cannot be written: frames of 96 x 64 at 1e\+09 a second"
+    with pytest.raises(UserError, match=why), SavedVideo(tmp_path / "out.mp4") as saved:
+        saved.add(result(0, 0.0), 1e9)
+    assert not list(tmp_path.iterdir())
+
+
 def test_odd_sizes_are_made_even(tmp_path: Path) -> None:
     back = save(tmp_path / "out.mp4", [0.0, 0.1], height=63, width=95)
     assert {(one.height, one.width) for one in back} == {(64, 96)}

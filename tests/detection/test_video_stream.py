@@ -18,6 +18,7 @@ from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.video import decoder
+from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 from humbleyolo.errors import UserError
 
 
@@ -80,6 +81,15 @@ def test_time_stamps_are_the_clips_own(tmp_path: Path) -> None:
     (tmp_path / "pause.mkv").write_bytes(data)
     seconds = [one.video_frame.seconds for one in results(tmp_path / "pause.mkv")]
     assert seconds == pytest.approx([number / 10 + 0.45 * (number >= 10) for number in range(20)], abs=2e-3)
+
+
+def test_a_false_rate_is_not_believed(tmp_path: Path) -> None:
+    """As cameras write it that know none: neither a drawing nor the number of frames is taken from it."""
+    data = make_clip(tmp_path / "fast.avi", fps=1000).read_bytes()
+    assert data[32:36] == (1000).to_bytes(4, "little")  # microseconds a frame
+    stream = VideoStream(Detector(RedFinder()), tmp_path / "fast.avi", VideoOptions(), 10**6)
+    assert len(list(stream.results(None))) == 20
+    assert stream.fps == 25
 
 
 def test_a_clip_is_turned_upright(clip: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -244,6 +245,27 @@ def test_a_slow_server_is_not_waited_for_while_opening(tmp_path: Path) -> None:
     with web(lambda request: drip(request, b"HTTP/1.1 200 OK\r\nX-A: ")) as url:
         assert f"{url}: cannot be reached: timed out" in told(url, timeout=0.4)
     assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize("step", [0, 1, 60])
+@pytest.mark.parametrize("ending", [".avi", ".ts"])
+def test_a_clip_that_drips_is_not_waited_for(ending: str, step: int, tmp_path: Path) -> None:
+    """Bytes of a frame come one by one or some by some; 0: those of a chunk's header, which never ends."""
+    data = make_clip(tmp_path / f"clip{ending}", 60).read_bytes()
+
+    def answer(request: object) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        request.wfile.write(b"%x\r\n%s\r\n" % (6000, data[:6000]) + b"9;" * (step == 0))
+        for at in range(80):
+            piece = data[6000 + at * step : 6000 + (at + 1) * step]
+            request.wfile.write(b"%x\r\n%s\r\n" % (step, piece) if step else b"a")
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    with web(answer) as url:
+        why = told(url, timeout=0.4)
+        assert time.monotonic() - started < 2
+    assert re.fullmatch(f"{url}: (took more than|gave no frame within) 0.4 s; allow more.*", why)
 
 
 def test_ctrl_c_ends_an_opening(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ class Decoder:
             self._capture = self._cv2.VideoCapture(*target)
         except self._cv2.error as error:
             raise UserError(f"{self._name}: cannot be opened: {str(error).strip().splitlines()[0]}") from None
-        if not self._capture.isOpened():
+        if not self._capture.isOpened() or self._late():
             self._raise_reason()
             raise UserError(f"{self._name}: cannot be opened: {why_not}")
         self._check(self._get("FRAME_HEIGHT"), self._get("FRAME_WIDTH"))
@@ -144,7 +144,11 @@ class Decoder:
 
     def _grab(self) -> bool:
         self._expect()
-        return not self._stopped and bool(self._capture.grab())
+        return not self._stopped and bool(self._capture.grab()) and not self._late()
+
+    def _late(self) -> bool:
+        """Return whether bytes did not come in time; FFmpeg takes those before for the whole clip."""
+        return self._bytes is not None and self._bytes.late
 
     def _expect(self) -> None:
         self._deadline = time.monotonic() + self._timeout

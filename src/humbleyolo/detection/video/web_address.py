@@ -7,8 +7,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -80,6 +80,17 @@ class Connections:
             with suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)  # that of TLS would change what is read from there
 
+    @contextmanager
+    def ending_after(self, seconds: float) -> Iterator[None]:
+        """End them if a wait takes longer: a header may come byte by byte, which no time limit of a socket sees."""
+        limit = threading.Timer(seconds, self.end)
+        limit.daemon = True
+        limit.start()
+        try:
+            yield
+        finally:
+            limit.cancel()
+
 
 def _connection(kind: Callable[..., Any], connections: Connections, *args: Any, **options: Any) -> Any:
     made = kind(*args, **options)
@@ -123,10 +134,13 @@ class Answer:
         response: The answer.
         name: Its address in errors.
         timeout: Seconds from `begin` on until what is read must have come.
+        connections: Its connection, which is ended where a single wait takes as long.
     """
 
-    def __init__(self, response: http.client.HTTPResponse, name: str, timeout: float) -> None:
-        self._response, self._name, self._timeout = response, name, timeout
+    def __init__(
+        self, response: http.client.HTTPResponse, name: str, timeout: float, connections: Connections
+    ) -> None:
+        self._response, self._name, self._timeout, self._connections = response, name, timeout, connections
         self._waiting = b""
         self.size: int | None = response.length
         kind = (response.headers.get("Content-Type") or "").partition(";")[0]
@@ -141,12 +155,15 @@ class Answer:
         """Return what has come, `size` bytes at most; none at the end.
 
         Raises:
-            UserError: If it breaks off.
+            UserError: If it breaks off, or takes too long.
         """
         if not self._waiting:
             try:
-                self._waiting = self._response.read1(_PIECE_BYTES)
+                with self._connections.ending_after(self._timeout):
+                    self._waiting = self._response.read1(_PIECE_BYTES)
             except (OSError, http.client.HTTPException) as error:
+                if self._connections.ended:
+                    raise self._too_slow() from None
                 raise UserError(f"{self._name}: breaks off: {error or type(error).__name__}") from None
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         return data
@@ -192,9 +209,12 @@ class Answer:
 
     def _check_time(self) -> None:
         if time.monotonic() > self._until:
-            raise UserError(
-                f"{self._name}: took more than {self._timeout:g} s; allow more (timeout, --timeout), or download it"
-            )
+            raise self._too_slow()
+
+    def _too_slow(self) -> UserError:
+        return UserError(
+            f"{self._name}: took more than {self._timeout:g} s; allow more (timeout, --timeout), or download it"
+        )
 
     def close(self) -> None:
         """Close the connection."""
@@ -220,16 +240,13 @@ def open_address(text: str, timeout: float, connections: Connections) -> Answer:
         passwords.add_password(None, address, *user)
         handlers += [urllib.request.HTTPBasicAuthHandler(passwords), urllib.request.HTTPDigestAuthHandler(passwords)]
     request = urllib.request.Request(address, headers={"User-Agent": "humbleyolo"})  # noqa: S310 - by `parse_address`
-    limit = threading.Timer(timeout, connections.end)  # a header may come byte by byte
-    limit.daemon = True
-    limit.start()
     try:
-        response = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
-        limit.cancel()
+        with connections.ending_after(timeout):
+            response = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
         if connections.ended:
             response.close()
             raise TimeoutError("timed out")
-        return Answer(response, name, timeout)
+        return Answer(response, name, timeout, connections)
     except urllib.error.HTTPError as error:
         error.close()
         to = hide_password(error.headers.get("Location") or "")
@@ -239,5 +256,3 @@ def open_address(text: str, timeout: float, connections: Connections) -> Answer:
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = "timed out" if connections.ended else getattr(error, "reason", None) or error
         raise UserError(f"{name}: cannot be reached: {reason or type(error).__name__}") from None
-    finally:
-        limit.cancel()
