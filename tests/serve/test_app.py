@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from repository import ROOT
 from stub_models import RedFinder
 
 from humbleyolo import Detector, UserError
+from humbleyolo.commands.serve import _is_of_words as is_of_words
 from humbleyolo.drawing.palette import class_colours, css_properties
 from humbleyolo.serve.app import create_app
 from humbleyolo.serve.server import make_server
@@ -67,6 +69,17 @@ def test_the_page_opens_on_a_picture_of_the_model_s_kind(client: Any) -> None:
     assert own.get("/model").get_json()["has_sample"]
     assert own.get("/sample").data == picture()
     assert not client.get("/model").get_json()["has_sample"]
+
+
+def test_words_are_drawn_for_a_model_of_words_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not is_of_words(("chat", "rat"))  # no params.yaml
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    assert is_of_words(("rat", "chat"))
+    assert not is_of_words(("cell", "platelet"))
+    (tmp_path / "params.yaml").write_text(text.replace("source: synthetic", "source: labelled"))
+    assert not is_of_words(("chat", "rat"))
 
 
 def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:
@@ -336,6 +349,17 @@ def test_a_word_and_a_stroke_are_drawn_and_looked_at(page: Any) -> None:
     assert white() > word + 10
     page.locator("#blank").click()
     assert white() == 0
+
+
+@pytest.mark.slow
+def test_nothing_is_drawn_for_a_model_of_photographs(page: Any) -> None:
+    assert page.locator(".drawing:visible").count() == 4
+    page.route("**/model", lambda route: route.fulfill(json=route.fetch().json() | {"draws": False}))
+    page.reload()
+    page.wait_for_function("() => document.body.dataset.ready === 'yes'")
+    assert page.locator(".drawing:visible").count() == 0
+    page.locator("#canvas").click()
+    assert page.evaluate("() => last === null && asked") == 1
 
 
 @pytest.mark.slow

@@ -39,7 +39,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.serve.server import make_server
 
     detector = Detector.load(parsed.model, threads=parsed.threads)
-    server = make_server(detector, parsed.port, parsed.max_upload_mib, _sample(detector.names))
+    sample, draws = _sample(detector.names), _is_of_words(detector.names)
+    server = make_server(detector, parsed.port, parsed.max_upload_mib, sample, draws=draws)
     url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
     print(f"{url} (Ctrl-C ends it)", flush=True)
     if not parsed.no_open:
@@ -53,6 +54,18 @@ def run(parsed: argparse.Namespace) -> int:
     finally:
         server.close()
     return 0
+
+
+def _is_of_words(names: tuple[str, ...]) -> bool:
+    """Return whether params.yaml here draws words, and the model's classes are these."""
+    from humbleyolo.errors import UserError
+    from humbleyolo.params.loader import load_params
+
+    try:
+        (dataset,) = load_params(Path("params.yaml"), "dataset")
+    except UserError:  # a model outside its project, or a file whose mistakes others tell
+        return False
+    return dataset.source == "synthetic" and set(dataset.synthetic.words) == set(names)
 
 
 def _sample(names: tuple[str, ...]) -> bytes | None:

@@ -174,6 +174,10 @@ function look() {
   picture.toBlob((blob) => ask(blob), "image/png");
 }
 
+function drawable() { // a model of words, or a page that does not know
+  return model?.draws ?? true;
+}
+
 function place(event) {
   const rect = canvas.getBoundingClientRect();
   return [
@@ -183,6 +187,7 @@ function place(event) {
 }
 
 function press(event) {
+  if (!drawable()) return;
   const [x, y] = place(event);
   const word = find("word").value;
   answer = null;
@@ -232,6 +237,8 @@ async function start() {
   find("threshold").value = model.threshold;
   find("threshold").title = `${model.threshold}: ${model.threshold_from}`;
   find("threshold-shown").textContent = Number(find("threshold").value).toFixed(2);
+  for (const tool of document.querySelectorAll(".drawing")) tool.hidden = !drawable();
+  canvas.classList.toggle("drawn", drawable());
   blank();
   if (model.has_sample) await open(await (await fetch("sample")).blob());
   document.body.dataset.ready = "yes";

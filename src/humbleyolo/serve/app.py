@@ -27,10 +27,13 @@ _FILES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "t
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:"
 
 
-def create_app(detector: Detector, *, max_bytes: int, max_pixels: int, sample: bytes | None = None) -> Flask:
+def create_app(
+    detector: Detector, *, max_bytes: int, max_pixels: int, sample: bytes | None = None, draws: bool = True
+) -> Flask:
     """Return the application; all threads share the detector. An upload has `max_bytes` and `max_pixels` at most.
 
-    `sample` is a PNG of the model's own kind, which the page opens on; None: it opens on black.
+    `sample` is a PNG of the model's own kind, which the page opens on; None: it opens on black. `draws` shows the
+    tools that draw words and strokes.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
@@ -53,7 +56,7 @@ def create_app(detector: Detector, *, max_bytes: int, max_pixels: int, sample: b
         return jsonify(
             names=facts.names, colours=class_colours(len(facts.names)), ink=hex_colour(INK),
             height=facts.height, width=facts.width,
-            has_sample=sample is not None,
+            has_sample=sample is not None, draws=draws,
             threshold=detector.threshold, threshold_from=facts.threshold_from, max_bytes=max_bytes,
         )  # fmt: skip
 

@@ -8,10 +8,12 @@ from humbleyolo.errors import UserError
 from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, MOST_UPLOAD_MIB, THREADS
 
 
-def make_server(detector: Detector, port: int, max_upload_mib: int, sample: bytes | None = None) -> Any:
+def make_server(
+    detector: Detector, port: int, max_upload_mib: int, sample: bytes | None = None, *, draws: bool = True
+) -> Any:
     """Return a server that listens already; its `run` answers, its `socket` knows the port (0 takes any free one).
 
-    For `sample` see `create_app`.
+    For `sample` and `draws` see `create_app`.
 
     Raises:
         UserError: If a package is missing, or the port cannot be had.
@@ -30,7 +32,7 @@ def make_server(detector: Detector, port: int, max_upload_mib: int, sample: byte
             "with `uv sync --extra serve`"
         ) from None
     max_bytes = max_upload_mib * 2**20
-    app = create_app(detector, max_bytes=max_bytes, max_pixels=IMAGE_PIXELS, sample=sample)
+    app = create_app(detector, max_bytes=max_bytes, max_pixels=IMAGE_PIXELS, sample=sample, draws=draws)
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
