@@ -20,7 +20,7 @@ def sized(make: Maker, height: int, width: int, *boxes: tuple[float, float, floa
 
 
 def advised(records: Sequence[LabelledImage]) -> Choice:
-    _, best = advise(records, ("cat",))
+    _, best = advise(records, ("cat",), "several")
     assert best is not None
     return best
 
@@ -53,7 +53,7 @@ def test_the_advice_is_the_cheapest_good_one(record: LabelledImage, seed: int) -
     centres, sides = rng.uniform(0, 1, (9, 2)) * (800, 600), rng.uniform(10, 200, (9, 2))
     boxes = np.concatenate([centres - sides / 2, centres + sides / 2], axis=1).clip(0, [800, 600] * 2)
     one = replace(record, boxes=boxes, labels=("cat",) * 9, height=600, width=800)
-    choices, best = advise([one], ("cat",))
+    choices, best = advise([one], ("cat",), "several")
     assert best is not None
     before = [choice for choice in choices[: choices.index(best)] if choice.width >= 320]
     assert not any(choice.good for choice in before)

@@ -246,15 +246,15 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
 
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:
     earlier = {"patience: 0": "patience: 3", "class_weights: {}": "class_weights: {cat: 3.0}"}
-    text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25")
+    text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25").replace("  boxes: 1 ", "  boxes: 2 ")
     for old, new in earlier.items():
         assert old in text
         text = text.replace(old, new)
     Path("params.yaml").write_text(text)
     subprocess.run(COMMIT, check=True)
     assert init(make.folder(photographs(20))) == 0
-    model, loss, train = load_params(Path("params.yaml"), "model", "loss", "train")
-    assert (model.width, loss.class_weights, train.patience) == (1.0, {}, 0)
+    encode, model, loss, train = load_params(Path("params.yaml"), "encode", "model", "loss", "train")
+    assert (encode.boxes, model.width, loss.class_weights, train.patience) == (1, 1.0, {}, 0)
 
 
 def test_classes_without_a_box_and_tiny_pictures_are_no_hurdle(make: Maker, project: Path) -> None:

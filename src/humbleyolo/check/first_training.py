@@ -1,13 +1,7 @@
 """Values of `params.yaml` for a first training on a labelled folder, each with its reason.
 
-What such pictures share is a recipe, one of the files in `examples`. The choice of it, and what else follows from the
-data, is here.
-
-**Which network.** `lite` with pretrained weights is for few pictures, or objects that are near and far. Many boxes of
-nearly one size, as under a microscope or a fixed camera, are learned better by `compact` from random weights. Many is
-2,000. Those of a class are of one size if 18 in 20 lie within a factor of 2; half of all must be of such classes.
-
-**Which images.** Each of a few images teaches much, so that those of val are learned from too. Few is under 1,000.
+What such pictures share is a recipe, one of the files in `examples`. What else follows from the data is here.
+Each of a few images teaches much, so that those of val are learned from too. Few is under 1,000.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +11,6 @@ from pathlib import Path
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import Choice
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
-from humbleyolo.check.overview import Overview
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.folder import open_source
@@ -38,8 +31,6 @@ MARK = "init"
 _FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md)
 _LEAST_STEPS = 4  # per epoch
 _FEW_IMAGES = 1000
-_MANY_BOXES = 2000
-_ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
 _WARMUP, _INCLUDE_VAL = ("train", "warmup_epochs"), ("train", "include_val")
@@ -113,24 +104,6 @@ class Plan:
         return replace(self, values=values, lines=(*self.lines, line))
 
 
-def choose_recipe(checked: Checked) -> tuple[str, str]:
-    """Return the name of the recipe for a folder that was checked, and the reason in words."""
-    boxes = sum(one.boxes for one in checked.overview.tables)
-    alike, spread = _of_one_size(checked.overview)
-    if boxes >= _MANY_BOXES and 2 * alike >= boxes:
-        same = f"{alike} of {boxes} boxes are of nearly one size, as under a microscope"
-        return "bccd", f"{same}: random weights learn such best"
-    sizes = f"of sizes within a factor of {spread:.1f}" if boxes >= _MANY_BOXES else "which are few"
-    return "photographs", f"{boxes} boxes, {sizes}: pretrained weights learn such best"
-
-
-def _of_one_size(view: Overview) -> tuple[int, float]:
-    """Return the number of boxes of classes of nearly one size, and the largest class's spread."""
-    known = [one for one in view.tables if one.boxes]
-    spreads = [(one.boxes, max(one.width[3] / one.width[1], one.height[3] / one.height[1])) for one in known]
-    return sum(boxes for boxes, spread in spreads if spread <= _ONE_SIZE), max(spreads, default=(0, 0.0))[1]
-
-
 def plan(
     checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str
 ) -> Plan:
@@ -157,7 +130,7 @@ def plan(
     values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
     values |= _limits(checked.overview.most_objects)
-    values["model", "name"] = values["model", "name"][0], choose_recipe(checked)[1]
+    values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
     values |= (flips := _flips(mirrored, values))
@@ -210,6 +183,7 @@ def _encode(choice: Choice) -> Values:
         ("encode", "width"): (str(choice.width), size),
         ("encode", "rows"): (str(choice.ceiling.rows), cells),
         ("encode", "cols"): (str(choice.ceiling.cols), cells),
+        ("encode", "boxes"): ("1", "as the recipes were measured"),
     }
 
 

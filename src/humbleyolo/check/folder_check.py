@@ -11,6 +11,7 @@ from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_shee
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
+from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
@@ -33,6 +34,7 @@ class Checked:
         labelled: The dataset, with its findings in the ledger.
         overview: Counts and sizes.
         split: Lines about the rule of the split and the images of each.
+        recipe: Recipe for a training on it.
         choices: Input sizes and grids with their ceilings.
         best: The advised choice; None without boxes.
         judged: Number of boxes that were compared with the others of their class; 0 if there are too few.
@@ -43,6 +45,7 @@ class Checked:
     labelled: LabelledSet
     overview: Overview
     split: list[str]
+    recipe: Recipe
     choices: list[Choice]
     best: Choice | None
     judged: int
@@ -73,11 +76,13 @@ def check(
         division = split.judge(labelled.images, ledger, labelled.listed)
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
-        choices, best = advise(labelled.images, labelled.classes)
+        view = overview(labelled)
+        recipe = choose_recipe(view)
+        choices, best = advise(labelled.images, labelled.classes, recipe.cells)
         shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
         doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, overview(labelled), lines, choices, best, judged, shown, doubted)
+    return Checked(labelled, view, lines, recipe, choices, best, judged, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -99,7 +104,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
         yield from _aligned(choice_rows(checked))
         best, grid = checked.best, checked.best.ceiling
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
-        yield from _wrapped(f"since {best.reason}; `humbleyolo init` writes it, and all else, into params.yaml", "  ")
+        reason = f"since {best.reason} (loss {checked.recipe.loss})"
+        yield from _wrapped(f"{reason}; `humbleyolo init` writes it, and all else, into params.yaml", "  ")
         for text in many_objects("warning", view.most_objects):
             yield from _wrapped(text)
     yield ""

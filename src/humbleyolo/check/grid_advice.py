@@ -1,6 +1,6 @@
 """Advice on the input size and the grid for labelled photographs: the cheapest that objects can be seen in.
 
-It is about the model `lite` with the loss `aligned`, in cells of 16 x 16 pixels; `first_training` chooses all else.
+Cells are 16 x 16 pixels. The recipe is chosen before, by `recipe_choice`; all else after, by `first_training`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.metrics.grid_ceiling import Ceiling, measure_ceiling
+from humbleyolo.metrics.grid_ceiling import Ceiling, CellsAnObject, measure_ceiling
 
 _LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
 _FIRST_SIDE = 192  # that is tried, if images are not smaller
@@ -56,12 +56,15 @@ class Choice:
         return f"{seen} ({_SMALL_PX:g} would be good), and {held}; no larger input was tried"
 
 
-def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[list[Choice], Choice | None]:
+def advise(
+    records: Sequence[LabelledImage], classes: Sequence[str], cells: CellsAnObject
+) -> tuple[list[Choice], Choice | None]:
     """Return the choices, and the cheapest that is good enough; None without boxes.
 
     A good one has a long side of 320 pixels at least, or that of the images if they are smaller. Nine in ten of its
     objects have sides of 20 pixels, and its grid loses one in a hundred at most. If there is none, the largest is
     advised. Images are enlarged to twice their size at most. Up to 1,500 images, evenly spread, are measured.
+    By the loss, one or several `cells` may answer for an object.
     """
     some = records[:: max(1, len(records) // _MOST_IMAGES)]
     if not any(record.labels for record in some):
@@ -76,7 +79,7 @@ def advise(records: Sequence[LabelledImage], classes: Sequence[str]) -> tuple[li
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
         smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))
         grid = Grid(height, width, height // _CELL, width // _CELL, boxes=1, classes=len(classes))
-        ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid, "several")
+        ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid, cells)
         choices.append(Choice(height, width, smallest, ceiling))
     enough = [one for one in choices if max(one.height, one.width) >= min(_ENOUGH_SIDE, largest)]
     return choices, next((one for one in enough if one.good), enough[-1])

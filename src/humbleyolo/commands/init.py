@@ -48,7 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
     """
-    from humbleyolo.check.first_training import choose_recipe, plan
+    from humbleyolo.check.first_training import plan
     from humbleyolo.check.folder_check import check, counted_findings
     from humbleyolo.commands.params import require_writable, write_params
     from humbleyolo.errors import ProblemsError, UserError
@@ -74,7 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
     options = read_options(parsed)
     checked = check(parsed.source, replace(options, on_problem="skip"), sheets=0)
     print(wrapped(f"{parsed.source}: {counted_findings(checked)}"))
-    source = _RECIPES / f"{choose_recipe(checked)[0]}.yaml"
+    source = _RECIPES / f"{checked.recipe.name}.yaml"
     recipe = list(example_values(read_text(source), str(source)))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
     for line in chosen.lines:
