@@ -4,12 +4,13 @@ What such pictures share is a recipe, one of the files in `examples`. What else 
 Each of a few images teaches much, so that those of val are learned from too. Few is under 1,000.
 """
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from humbleyolo.check.folder_check import Checked
-from humbleyolo.check.grid_advice import Choice
+from humbleyolo.check.grid_advice import SMALL_PX, Choice
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
@@ -19,7 +20,7 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide
 from humbleyolo.metrics.detection_limits import KEYS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
-from humbleyolo.params.keys import Key, dotted
+from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
@@ -28,12 +29,12 @@ from humbleyolo.params.yaml_edits import YamlText, one_line
 MARK = "init"
 """Beginning of the comments with reasons."""
 
-_FEW_STEPS = 300  # with fewer a network has learned little (docs/photographs.md)
 _LEAST_STEPS = 4  # per epoch
 _FEW_IMAGES = 1000
+_LINE = 78  # characters of a line of 80 columns behind its indent
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
-_WARMUP, _INCLUDE_VAL = ("train", "warmup_epochs"), ("train", "include_val")
+_WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_val"), ("train", "start")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
@@ -92,12 +93,12 @@ class Plan:
             images += len(self.division.splits["val"])
         return images // int(self.values[_BATCH][0])
 
-    def with_epochs(self, epochs: int, why: str) -> "Plan":
-        """Return the plan with its epochs, and lines that tell them."""
+    def with_epochs(self, epochs: int, why: str, few: int) -> "Plan":
+        """Return the plan with its epochs, and a line that tells them, with a word if their steps are under `few`."""
         steps = epochs * self.steps
         line = f"epochs {epochs}, {steps} steps: {why}"
-        if steps < _FEW_STEPS:
-            line += f"; few, {_FEW_STEPS} would be good: give more --minutes or --epochs"
+        if steps < few:
+            line += f"; few: {few} would be good"
         values = {**self.values, _EPOCHS: (str(epochs), why)}
         if float(values[_WARMUP][0]) > epochs / 4:
             values[_WARMUP] = f"{epochs / 4:g}", "a quarter of the few epochs"
@@ -153,7 +154,7 @@ def plan(
 def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
     lists = sorted({split for one in labelled.images for split in one.splits})
     if lists:
-        by, why = "lists", f"the folder has lists of its own: {', '.join(lists)}"
+        by, why = "lists", f"the folder lists {', '.join(lists)}"
     elif any(one.group is not None for one in labelled.images):
         by, why = "group", "the labels name groups, which stay together"
     else:
@@ -201,7 +202,7 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
             continue
         if name in mirrored and mirrored[name].tells:
             one = mirrored[name]
-            told = f"of {one.boxes} boxes {one.right} were recognized, and {one.right_mirrored} mirrored"
+            told = f"of {one.boxes} boxes {one.right} are recognized, {one.right_mirrored} mirrored"
             whose = f" of {', '.join(one.hurt[:3])}" if one.hurt else ""
             better = ("0.0", f"{told}: mirror images{whose} mean something else")
             found[key] = better if one.hurts else (recipe[key][0], told)
@@ -228,17 +229,27 @@ def _include_val(train: int, val: int) -> tuple[str, str]:
 
 
 def _lines(choice: Choice, values: Values, flips: Values, division: Division) -> Iterator[str]:
-    """Yield what was chosen."""
-    counts = ", ".join(f"{split} {len(images)}" for split, images in division.splits.items())
+    """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs."""
     by, why = values["dataset", "labelled", "split", "by"]
-    yield f"split {by}: {counts}, since {why}"
+    split = f"split {by}, as {why}: {'; '.join(division.lines())}"
+    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=" ... (`humbleyolo check` tells all)"))
     if values[_PROBLEM][0] == "skip":
-        yield f"on_problem skip: {values[_PROBLEM][1]}"
-    grid = choice.ceiling
-    yield f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {choice.reason}"
-    yield f"model {values['model', 'name'][0]}: {values['model', 'name'][1]}"
+        yield _fitting("on_problem skip: what is wrong is left out", values[_PROBLEM][1].partition(":")[2])
+    grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
+    small += "" if choice.large else f" ({SMALL_PX:g} would be good)"
+    size = f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells"
+    yield f"{size}: {small}, {grid.lost} of {grid.objects} lost"
+    yield f"model {values['model', 'name'][0]}, start {values[_START][0]}: {values['model', 'name'][1]}"
     if flips:
-        chosen = ", ".join(f"{dotted(key)} {value}" for key, (value, _) in flips.items())
-        yield f"{chosen}: {next(iter(flips.values()))[1]}"
-    yield f"batch {values[_BATCH][0]}: {values[_BATCH][1]}"
-    yield f"include_val {values[_INCLUDE_VAL][0]}: {values[_INCLUDE_VAL][1]}"
+        chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
+        told, _, whose = next(iter(flips.values()))[1].partition(": ")
+        yield _fitting(f"{chosen}: {told}", whose)
+    images = f"{len(division.splits['train'])} images to train on"
+    enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"
+    yield f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}"
+
+
+def _fitting(text: str, more: str) -> str:
+    """Return a text, with more behind it if one line holds both."""
+    both = f"{text}: {more.strip()}"
+    return both if more and len(both) <= _LINE else text

@@ -20,8 +20,10 @@ from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.params.value_types import OnProblem
+from humbleyolo.process.exits import counted
 
 _CLASSES_SHOWN = 20
+_KINDS_SHOWN = 4  # of findings, where lines are few
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _WIDTH = 80  # of its lines, if no word is longer
 
@@ -120,13 +122,19 @@ def summary(checked: Checked) -> str:
     return f"Format {format_}, because {why}. {_images(view)}{lists}. S{'; '.join(checked.split)[1:]}."
 
 
-def counted_findings(checked: Checked) -> str:
-    """Return the numbers of images, boxes and findings in one sentence."""
+def found_lines(checked: Checked) -> Iterator[str]:
+    """Yield the numbers of images and boxes; then kinds of findings, each with its first one in 80 columns."""
     view = checked.overview
     boxes = sum(one.boxes for one in view.tables)
-    found = [f"{len(rows)} {kind} ({severity})" for (severity, kind), rows in grouped(checked.rows).items()]
-    told = f"{_images(view)}, {boxes} boxes of {len(view.tables)} classes; {', '.join(found) or 'no findings'}"
-    return f"{told}; `humbleyolo check` shows them" if found else told
+    yield f"{_images(view)}, {boxes} boxes of {counted(len(view.tables), 'class', 'classes')}"
+    kinds = grouped(checked.rows)
+    shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
+    for severity, kind in shown:
+        text = f"{severity}: {len(kinds[severity, kind])} {kind}: {kinds[severity, kind][0]}"
+        yield text if len(text) <= _WIDTH - 2 else f"{text[: _WIDTH - 5]}..."
+    if kinds:
+        rest = [f"{len(rows)} {kind}" for (severity, kind), rows in kinds.items() if (severity, kind) not in shown]
+        yield (f"and {', '.join(rest)}; " if rest else "") + "`humbleyolo check` shows all"
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:

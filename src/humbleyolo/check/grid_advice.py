@@ -14,13 +14,15 @@ from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import Ceiling, CellsAnObject, measure_ceiling
 
+SMALL_PX = 20.0
+"""Side that nine objects in ten should have in the input: a cell and a little."""
+
 _LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
 _FIRST_SIDE = 192  # that is tried, if images are not smaller
 _MOST_ENLARGED = 2.0  # times the images' own long side
 _CELL = 16  # pixels of the input
 _MULTIPLE = 32
-_ENOUGH_SIDE = 320  # with less, what tells photographed things apart is lost (docs/photographs.md)
-_SMALL_PX = 20.0  # side that nine objects in ten should have in the input: a cell and a little
+_ENOUGH_SIDE = 320  # photographs were measured at it; boxes by themselves do not tell (docs/photographs.md)
 _LOST = 0.01  # of the objects that a grid may lose
 _MOST_IMAGES = 1500
 
@@ -42,9 +44,14 @@ class Choice:
     ceiling: Ceiling
 
     @property
+    def large(self) -> bool:
+        """True if its objects can be seen."""
+        return self.smallest >= SMALL_PX
+
+    @property
     def good(self) -> bool:
         """True if its objects can be seen, and found on its grid."""
-        return self.smallest >= _SMALL_PX and self.ceiling.lost <= _LOST * self.ceiling.objects
+        return self.large and self.ceiling.lost <= _LOST * self.ceiling.objects
 
     @property
     def reason(self) -> str:
@@ -53,7 +60,7 @@ class Choice:
         held = f"the grid loses {self.ceiling.lost} of {self.ceiling.objects}"
         if self.good:
             return f"{seen}, and {held}"
-        return f"{seen} ({_SMALL_PX:g} would be good), and {held}; no larger input was tried"
+        return f"{seen} ({SMALL_PX:g} would be good), and {held}; no larger input was tried"
 
 
 def advise(

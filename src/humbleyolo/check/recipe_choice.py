@@ -28,9 +28,9 @@ def choose_recipe(view: Overview) -> Recipe:
     boxes = sum(one.boxes for one in view.tables)
     alike, spread = _of_one_size(view)
     if boxes >= _MANY_BOXES and 2 * alike >= boxes:
-        return Recipe("bccd", "iou", "one", f"{alike} of {boxes} boxes are of nearly one size: random weights do")
+        return Recipe("bccd", "iou", "one", f"{alike} of {boxes} boxes are of nearly one size")
     sizes = f"{boxes} boxes " + (f"vary by a factor of {spread:.1f}" if boxes >= _MANY_BOXES else "are few")
-    return Recipe("photographs", "aligned", "several", f"{sizes}: pretrained weights help")
+    return Recipe("photographs", "aligned", "several", sizes)
 
 
 def _of_one_size(view: Overview) -> tuple[int, float]:

@@ -49,10 +49,10 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
     """
     from humbleyolo.check.first_training import plan
-    from humbleyolo.check.folder_check import check, counted_findings
+    from humbleyolo.check.folder_check import check, found_lines
     from humbleyolo.commands.params import require_writable, write_params
     from humbleyolo.errors import ProblemsError, UserError
-    from humbleyolo.experiments.git import versions
+    from humbleyolo.experiments.git import at_head
     from humbleyolo.params.keys import Key
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import example_values
@@ -64,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
         if not file.exists():
             raise UserError(f"{file}: no such file; run this in a clone of the project")
     text = read_text(_PARAMS)
-    committed = next((version for _, version in versions(_PARAMS)), None)
+    committed = at_head(_PARAMS)
     if committed != text and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
     require_writable(_PARAMS)
@@ -73,11 +73,12 @@ def run(parsed: argparse.Namespace) -> int:
         raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
     checked = check(parsed.source, replace(options, on_problem="skip"), sheets=0)
-    print(wrapped(f"{parsed.source}: {counted_findings(checked)}"))
+    first, *found = found_lines(checked)
+    print(wrapped(f"{parsed.source}: {first}"))
     source = _RECIPES / f"{checked.recipe.name}.yaml"
     recipe = list(example_values(read_text(source), str(source)))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
-    for line in chosen.lines:
+    for line in (*found, *chosen.lines):
         print(wrapped(f"  {line}"))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
@@ -88,15 +89,18 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     """Return the plan with the epochs that were asked for, or that fit into the minutes."""
-    if parsed.epochs:
-        return chosen.with_epochs(parsed.epochs, "as asked for")
-    from humbleyolo.training.step_time import measure_step
+    from humbleyolo.training.step_time import measure_step  # before all else that imports TensorFlow
 
+    # isort: split
+    from humbleyolo.training.loop import _FEW_STEPS
+
+    if parsed.epochs:
+        return chosen.with_epochs(parsed.epochs, "as asked for", _FEW_STEPS)
     params = chosen.params
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
     epochs = max(1, min(_MOST_EPOCHS, int((60 * parsed.minutes - time.start) / epoch)))
-    return chosen.with_epochs(epochs, time.told(parsed.minutes))
+    return chosen.with_epochs(epochs, time.told(parsed.minutes), _FEW_STEPS)
 
 
 def _copy(file: Path) -> Path:

@@ -23,6 +23,14 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def at_head(file: Path) -> str | None:
+    """Return the text of a file in HEAD; None if HEAD has no such file, or there is no repository."""
+    try:
+        return git(file.parent, "show", f"HEAD:./{file.name}")
+    except UserError:
+        return None
+
+
 def versions(file: Path) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each version of a file in the history of HEAD, the newest first.
 
