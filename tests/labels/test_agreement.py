@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from folders import Files, Maker, picture, voc
+from folders import Files, Maker, picture, read_labelled, voc
 from PIL import Image
+from repository import ROOT
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.labelled_image import LabelledSet
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 
+SHARED = ROOT.parent / "shared/data"
 PICTURES: Files = {"a.png": picture(), "b.png": picture(1)}  # 40 x 20
 XML: Files = {"a.xml": voc("a.png", "cat 2 4 12 14", "dog 20 4 30 14"), "b.xml": voc("b.png", "dog 1 2 11 12")}
 TXT: Files = {"a.txt": "0 0.175 0.45 0.25 0.5\n1 0.625 0.45 0.25 0.5\n", "b.txt": "1 0.15 0.35 0.25 0.5\n"}
@@ -224,3 +226,15 @@ def test_coco_beside_xml(make: Maker) -> None:
         "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
     }
     assert "coco (all.json) says the same" in make.read(PICTURES | XML | {"all.json": json.dumps(root)}).why
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
+@pytest.mark.parametrize(("name", "images", "boxes"), [("cards", 363, 670), ("boards", 149, 177)])
+def test_photographs_with_xml_beside_csv_are_read_as_they_come(name: str, images: int, boxes: int) -> None:
+    data = read_labelled(SHARED / name / "images", ReadOptions(on_problem="skip_box"))
+    assert len(data.images) == images
+    assert sum(len(one.labels) for one in data.images) == boxes
+    assert data.format == "voc"
+    (note,) = data.ledger.rows
+    assert str(note).startswith(".: csv (test_labels.csv) says the same: voc (test/IMG_")
