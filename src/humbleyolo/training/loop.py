@@ -178,15 +178,18 @@ class _Run:
 
 
 def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: int) -> list[str]:
-    """Return warnings about a run that was too short, or cannot find all of the `most_objects` of an image of val."""
+    """Return warnings about a run that was too short, or cannot find all of the `most_objects` of an image of val.
+
+    A rise of AP on a val that is trained on is none: its images may be memorised.
+    """
     found = many_objects("val", most_objects, {KEYS[0]: train.validation.max_detections})
     if (steps := len(trained.history) * steps_an_epoch) < _FEW_STEPS:
         found.append(f"{steps} steps in all are few to learn from; raise train.epochs, or lower train.batch")
-    if trained.history[-1]["val_ap"] is None or train.include_val:
+    if trained.history[-1]["val_ap"] is None:
         return found
     if not any(row["val_ap"] for row in trained.history):
         found.append("the network finds nothing on val yet; train longer: raise train.epochs")
-    elif late_rise(trained.history) > RISING:
+    elif not train.include_val and late_rise(trained.history) > RISING:
         found.append("AP on val was still rising at the last epoch; raise train.epochs")
     return found
 
