@@ -1,9 +1,9 @@
 """Run the detector over the test split, and measure its quality. No other stage runs it there.
 
 Reads the model with its history, the encoded splits val and test with their report, and both archives for the ground
-truth. Sections: `runtime` and `evaluate` of params.yaml. The threshold and the floor are of val, and applied to test.
-Writes `metrics.json`, `headline.json`, `next_steps.json`, `detections.json`, `confidence.npy` and a CSV file for each
-table; and `selection.json` into the model's folder, for those who use it.
+truth. Of params.yaml: sections `runtime` and `evaluate`, and `train.include_val`. The threshold and the floor are of
+val, and applied to test. Writes `metrics.json`, `headline.json`, `next_steps.json`, `detections.json`,
+`confidence.npy` and a CSV file for each table; and `selection.json` into the model's folder, for those who use it.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
-from humbleyolo.evaluation.next_steps import advise
+from humbleyolo.evaluation.next_steps import Training, advise
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.floor import measure_floor
@@ -31,7 +31,7 @@ from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.npy import write_array
 
 
-def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
+def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dataset: Path, out: Path) -> Made:
     """Write the evaluation's files into `out`, and the selection of boxes into the model's folder."""
     network, selection = Network.load(model, settings.mirrored), Selection.from_section(settings)
     categories = network.info.categories
@@ -42,7 +42,8 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
     most = int(np.bincount(test.truths.images).max(initial=0))
     crowded = many_objects("test", most, {KEYS[1]: settings.max_detections})
-    advice = advise(found.metrics, found.tables, read_history(model / "history.csv"), crowded)
+    training = Training(read_history(model / "history.csv"), include_val)
+    advice = advise(found.metrics, found.tables, training, crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)
     write_selection(model / NAME, selection, model / "weights.npz", thresholds.overall)
@@ -57,9 +58,9 @@ def evaluate(settings: Evaluate, model: Path, grid: Path, dataset: Path, out: Pa
 def main() -> Made:
     """Run `python -m stages.evaluate <model> <grid> <dataset> <evaluation>`."""
     paths = read_paths("evaluate", __doc__, "model", "grid", "dataset", "out")
-    runtime, settings = load_params(Path("params.yaml"), "runtime", "evaluate")
+    runtime, settings, train = load_params(Path("params.yaml"), "runtime", "evaluate", "train")
     start_runtime(runtime)
-    return evaluate(settings, paths.model, paths.grid, paths.dataset, paths.out)
+    return evaluate(settings, train.include_val, paths.model, paths.grid, paths.dataset, paths.out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,16 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.evaluation.assessment import assess
-from humbleyolo.evaluation.next_steps import WORTH, Advice, Cost, advise, below_floor, find_costs, not_learned
+from humbleyolo.evaluation.next_steps import (
+    WORTH,
+    Advice,
+    Cost,
+    Training,
+    advise,
+    below_floor,
+    find_costs,
+    not_learned,
+)
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
 from humbleyolo.metrics.grid_report import GridReport
@@ -64,16 +73,21 @@ def costs(
     ceiling: float | None = 1.0,
     history: Sequence[Row] = (),
     learned: tuple[int, ...] = (),
+    include_val: bool = False,
 ) -> dict[str, Cost]:
     done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(ceiling, learned))
-    return {cost.what: cost for cost in find_costs(done.metrics, done.tables, history)}
+    return {cost.what: cost for cost in find_costs(done.metrics, done.tables, Training(history, include_val))}
 
 
 def advice(
-    detections: DetectionTable, ceiling: float | None = 1.0, history: Sequence[Row] = (), floor: Floor = NO_FLOOR
+    detections: DetectionTable,
+    ceiling: float | None = 1.0,
+    history: Sequence[Row] = (),
+    floor: Floor = NO_FLOOR,
+    include_val: bool = False,
 ) -> Advice:
     done = assess(objects(), detections, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(ceiling, ()), floor)
-    return advise(done.metrics, done.tables, history)
+    return advise(done.metrics, done.tables, Training(history, include_val))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +191,7 @@ def test_no_model_under_the_floor_is_said_to_be_good() -> None:
 def test_without_objects_nothing_can_be_told() -> None:
     nothing = objects().take(np.zeros(2 * IMAGES, np.bool_))
     done = assess(nothing, found(), NAMES, Thresholds(None, (None, None)), QUICK)
-    assert advise(done.metrics, done.tables, []) == Advice(
+    assert advise(done.metrics, done.tables, Training()) == Advice(
         [], ["nothing can be told: no object is labelled in the test split (dataset)"]
     )
 
@@ -192,11 +206,48 @@ def test_guesses_are_limited_by_what_ap_lacks() -> None:
         assert not costs(found(missed=4), 0.95, usual).keys() & {"too few images", "too few epochs"}
 
 
+class TestValThatWasTrainedOn:
+    """Its loss is as low as train's, and a rise of its AP may be memorised; AP 0.7 is reached on test."""
+
+    DETECTIONS = found(missed=12)
+
+    def costs(self, *aps: float | None, ceiling: float = 1.0) -> dict[str, Cost]:
+        history: list[Row] = [{"val_ap": ap, "train_total": 1.0, "val_total": 1.0} for ap in aps]
+        return costs(self.DETECTIONS, ceiling, history, include_val=True)
+
+    def test_images_are_too_few_where_ap_is_much_better_on_it_than_on_test(self) -> None:
+        cost = self.costs(0.2, 0.95)["too few images"]
+        ap = assess(objects(), self.DETECTIONS, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK).metrics["ap"]
+        assert cost.ap == pytest.approx(0.95 - ap)
+        assert str(cost).endswith(
+            "(AP is 0.950 on val, which was trained on): add images, or augment more (train.augment)"
+        )
+        assert self.costs(1.0)["too few images"].ap == pytest.approx(1 - ap)
+        assert self.costs(1.0, ceiling=0.9)["too few images"].ap == pytest.approx(0.9 - ap)
+
+    def test_a_network_that_fits_both_alike_has_enough(self) -> None:
+        for known in (0.84, 0.7, 0.3, None):  # 0.16 is lacking of val, and 0.30 of test: less than twice that
+            assert "too few images" not in self.costs(known)
+
+    def test_a_loss_as_low_as_train_s_is_no_evidence_and_a_rise_none(self) -> None:
+        rising = epochs([0.05 * epoch for epoch in range(20)], train=0.1, val=0.9)
+        assert {"too few epochs", "too few images"} <= costs(self.DETECTIONS, history=rising).keys()
+        steps = advice(found(shift=8.0, missed=9), history=rising, include_val=True).next_steps
+        assert "train longer" not in " ".join(steps)
+        assert "larger input" in " ".join(steps)
+        assert "x train's" not in " ".join(steps)
+
+    def test_where_nothing_is_found_longer_training_helps_all_the_same(self) -> None:
+        steps = advice(found(missed=2 * IMAGES), history=epochs([0.0] * 9), include_val=True).next_steps
+        assert "train longer (train.epochs)" in steps[0]
+
+
 def test_every_key_that_is_named_is_one_of_params_yaml() -> None:
     loaded = load_params(ROOT / "params.yaml", *Params.model_fields)
     sections = dict(zip(Params.model_fields, loaded, strict=True))
     history = epochs([0.0] * 9 + [1.0], train=1.0, val=9.0)
-    texts = [str(cost) for cost in [*costs(found(), 0.5, history).values(), *costs(found(missed=40)).values()]]
+    cases = (costs(found(), 0.5, history), costs(found(missed=40)), costs(found(missed=9), 1.0, history, (), True))
+    texts = [str(cost) for case in cases for cost in case.values()]
     keys = {key for text in texts for key in re.findall(r"\b[a-z]+\.[a-z_]+\b", text) if not key.endswith(".png")}
     assert len(keys) >= 9
     for key in keys:
@@ -209,7 +260,7 @@ def test_every_key_that_is_named_is_one_of_params_yaml() -> None:
 def test_a_hostile_class_name_stays_in_its_line() -> None:
     names = ("\x1b[2J\n\ud800", "x" * 300)
     done = assess(objects(), found(wrong=6), names, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, ()))
-    (step,) = advise(done.metrics, done.tables, []).next_steps
+    (step,) = advise(done.metrics, done.tables, Training()).next_steps
     assert step.isprintable()
     assert len(step) < 160
 
@@ -224,7 +275,7 @@ class TestClassesThatTrainLacks:
         assert cost.evidence == "'rat'"
         assert costs(half, learned=(60, 1))["classes that train lacks"].ap == 0
         done = assess(objects(), half, NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, (60, 0)))
-        (text,) = advise(done.metrics, done.tables, []).warnings
+        (text,) = advise(done.metrics, done.tables, Training()).warnings
         assert text == (
             "train has no object of 'rat', and test has 20: no network can learn such; label some there, or split "
             "otherwise (dataset.labelled.split)"

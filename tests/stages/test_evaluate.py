@@ -86,7 +86,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
-    made = evaluate(settings, project / "model", project / "grid", project / "dataset", out)
+    made = evaluate(settings, False, project / "model", project / "grid", project / "dataset", out)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     assert (made.what, made.folder) == (
         f"{metrics['detections']} detections on {metrics['images']} images written", out,
@@ -158,7 +158,9 @@ def test_the_detector_finds_on_the_pictures_what_was_measured(
     shutil.copytree(project / "model", tmp_path / "model")
     changes = {"min_score": 0.02, "nms_iou": 0.3, "max_detections": 6, "whole_pixels": whole_pixels}
     settings = ALL.model_copy(update=changes | {"mirrored": mirrored})
-    made = evaluate(settings, tmp_path / "model", project / "grid", project / "dataset", tmp_path / "evaluation")
+    made = evaluate(
+        settings, False, tmp_path / "model", project / "grid", project / "dataset", tmp_path / "evaluation"
+    )
     expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
     detector = Detector.load(tmp_path / "model", threshold=0.02)
     assert {name: getattr(detector.facts, name) for name in changes} == changes
@@ -242,9 +244,10 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
             for number in range(3):
                 archive.add(f"{number}.png", encode_png(np.zeros((16, 32, 3), np.uint8)), 16, 32, [[1, 2, 3, 4]], [0])
         list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}"))
-    made = evaluate(ALL, other / "model", other / "grid", other / "dataset", tmp_path / "out")
+    made = evaluate(ALL, False, other / "model", other / "grid", other / "dataset", tmp_path / "out")
+    learned = evaluate(ALL, True, other / "model", other / "grid", other / "dataset", tmp_path / "learned")
     fewer = evaluate(
-        ALL.model_copy(update={"max_detections": 1}), project / "model", project / "grid", project / "dataset",
+        ALL.model_copy(update={"max_detections": 1}), False, project / "model", project / "grid", project / "dataset",
         tmp_path / "fewer",
     )  # fmt: skip
     assert "test: an image has 2 objects, but evaluate.max_detections is 1" in fewer.warnings[0]
@@ -252,6 +255,7 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
     assert all(text.startswith("under the floor: ") for text in made.warnings)
     assert made.next_steps[0].startswith("too few images cost about ")
     assert "the loss on val is 9.0 x train's" in made.next_steps[0]
+    assert "too few images" not in "".join(learned.next_steps)  # AP on val is no better than on test
     kept = json.loads((tmp_path / "out/next_steps.json").read_text())
     assert kept == {"warnings": list(made.warnings), "next_steps": list(made.next_steps)}
     headline = json.loads((tmp_path / "out/headline.json").read_text())

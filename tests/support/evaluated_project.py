@@ -13,7 +13,7 @@ from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import assess
-from humbleyolo.evaluation.next_steps import advise
+from humbleyolo.evaluation.next_steps import Training, advise
 from humbleyolo.evaluation.thresholds import Thresholds
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.grid_report import GridReport
@@ -127,7 +127,7 @@ def write_evaluation(
     measuring = settings()["evaluate"].model_copy(update={"resamples": 10})
     done = assess(truths, found, names, thresholds, measuring, GridReport(0.97, ()))
     done.write(folder, found)
-    advise(done.metrics, done.tables, []).write(folder)
+    advise(done.metrics, done.tables, Training()).write(folder)
     write_array(folder / "confidence.npy", np.random.default_rng(2).random(shape, np.float32))
 
 

@@ -14,7 +14,9 @@ All costs are in COCO's AP, so that they can be put in order; they do not add up
   Less than that is usual: a network fits its own images somewhat better.
 
 The last two are guesses, limited by what AP lacks of the ceiling. While AP on val still rises, longer training comes
-before all that costs more, such as a larger input.
+before all that costs more, such as a larger input. If val was trained on, its loss is like train's, and its AP rises
+as its images are memorised. Then what AP lacks on test and on val is compared in place of the losses, and no rise
+counts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,6 +64,23 @@ class Cost(NamedTuple):
         return f"{self.what} cost {'about ' * self.is_guess}{self.ap:.3f} AP{more}: {self.remedy}"
 
 
+class Training(NamedTuple):
+    """The training of the model.
+
+    Attributes:
+        history: Its epochs; empty if there was none.
+        include_val: True if val was trained on.
+    """
+
+    history: Sequence[Row] = ()
+    include_val: bool = False
+
+    @property
+    def rise(self) -> float:
+        """The rise of AP in the last tenth of the epochs, on a val that was not trained on."""
+        return 0.0 if self.include_val else late_rise(self.history)
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Sentences for the end of `evaluate` and the top of the report.
@@ -84,16 +103,13 @@ class Advice:
 
 
 def advise(
-    metrics: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    history: Sequence[Row],
-    warnings: Sequence[str] = (),
+    metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training, warnings: Sequence[str] = ()
 ) -> Advice:
-    """Return the advice that the numbers of an assessment, its tables, and the epochs of the training give.
+    """Return the advice that the numbers of an assessment, its tables, and the training give.
 
     `warnings` are others, which come first.
     """
-    return Advice([*warnings, *not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, history))
+    return Advice([*warnings, *not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, training))
 
 
 def not_learned(metrics: Mapping[str, Any]) -> list[str]:
@@ -138,11 +154,11 @@ def below_floor(metrics: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]) -> list[str]:
+def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training) -> list[str]:
     """Return one or two sentences: the things that cost most, or that nothing costs much."""
     if metrics["ap"] is None:
         return ["nothing can be told: no object is labelled in the test split (dataset)"]
-    costs = sorted(find_costs(metrics, tables, history), key=lambda cost: -cost.ap)
+    costs = sorted(find_costs(metrics, tables, training), key=lambda cost: -cost.ap)
     plainest = {cost.remedy: cost for cost in sorted(costs, key=lambda cost: (cost.evidence != "", cost.ap))}
     if worth := [str(cost) for cost in costs if cost.ap >= WORTH and plainest[cost.remedy] is cost]:
         return worth[:MOST_STEPS]
@@ -151,15 +167,13 @@ def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], h
     return [f"{verdict}nothing costs more than {WORTH} AP; the limit is set by {most}"]
 
 
-def find_costs(
-    metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], history: Sequence[Row]
-) -> Iterator[Cost]:
+def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training) -> Iterator[Cost]:
     """Yield each thing that may cost AP, whatever the cost; `metrics["ap"]` must be defined."""
     ap, ceiling = metrics["ap"], 1.0 if metrics["ceiling_ap"] is None else metrics["ceiling_ap"]
     at_match = float(tables["precision_recall"]["precision"].mean())
     boxed = min(ap / at_match, 1.0) if at_match else 1.0
     gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
-    rising = late_rise(history) >= RISING
+    rising = training.rise >= RISING
     yield Cost(
         1.0 - ceiling,
         "objects that the grid loses",
@@ -194,7 +208,7 @@ def find_costs(
             _most_confused(tables["confusion"]),
         )
     yield Cost(gains["duplicate"] * boxed, "second boxes on one object", "lower evaluate.nms_iou")
-    yield from _costs_of_training(max(ceiling - ap, 0.0), history)
+    yield from _costs_of_training(ap, ceiling, training)
 
 
 def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:
@@ -205,26 +219,31 @@ def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:
     return Cost(cost, "classes that train lacks", remedy, ", ".join(map(_quoted, [*lacking][:_MOST_NAMES])))
 
 
-def _costs_of_training(lacking: float, history: Sequence[Row]) -> Iterator[Cost]:
+def _costs_of_training(ap: float, ceiling: float, training: Training) -> Iterator[Cost]:
     """Yield the guesses at what too short a training, and too few images, cost of the AP that is lacking."""
-    rise = late_rise(history)
-    if rise >= RISING:
+    lacking = max(ceiling - ap, 0.0)
+    if training.rise >= RISING:
         yield Cost(
-            min(_TENTHS * rise, lacking),
+            min(_TENTHS * training.rise, lacking),
             "too few epochs",
             _LONGER,
-            f"AP on val rose by {rise:.3f} in the last tenth of them",
+            f"AP on val rose by {training.rise:.3f} in the last tenth of them",
             is_guess=True,
         )
-    val, train = (history[-1][name] or 0.0 for name in ("val_total", "train_total")) if history else (0.0, 0.0)
-    if train > 0 and val >= _OVERFIT * train:
-        yield Cost(
-            lacking * (1.0 - train / val),
-            "too few images",
-            "add images, augment more (train.augment), or learn from val too (train.include_val)",
-            f"the loss on val is {val / train:.1f} x train's",
-            is_guess=True,
-        )
+    if not training.history:
+        return
+    last = training.history[-1]
+    if training.include_val:
+        known = ap if last["val_ap"] is None else last["val_ap"]
+        own, other = max(ceiling - known, 0.0), lacking
+        remedy = "add images, or augment more (train.augment)"
+        evidence = f"AP is {known:.3f} on val, which was trained on"
+    else:
+        own, other = last["train_total"] or 0.0, last["val_total"] or 0.0
+        remedy = "add images, augment more (train.augment), or learn from val too (train.include_val)"
+        evidence = f"the loss on val is {other / own:.1f} x train's" if own > 0 else ""
+    if evidence and other > 0 and other >= _OVERFIT * own:
+        yield Cost(lacking * (1.0 - own / other), "too few images", remedy, evidence, is_guess=True)
 
 
 def _most_confused(confusion: pd.DataFrame) -> str:
