@@ -90,10 +90,21 @@ def seen(confidence, size=40):
 
 def test_cells_show_confidence_and_what_is_responsible():
     sure = tuple(np.round(0.75 * np.array(CONFIDENT)).astype(int))
-    picture = cells_and_confidence([seen([[1, 0], [0, 0]])], NAMES, columns=1, scale=3)
+    layout = {"learners": "one", "columns": 1, "scale": 3}
+    picture = cells_and_confidence([seen([[1, 0], [0, 0]])], NAMES, **layout)
     assert has(picture, sure)
     assert has(np.asarray(picture)[100:], RESPONSIBLE)
-    assert not has(cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, columns=1, scale=3), sure)
+    assert not has(cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, **layout), sure)
+
+
+@pytest.mark.parametrize(("learners", "told"), [("one", False), ("several", True)])
+def test_cells_that_learn_an_object_beside_that_of_its_centre_are_told(learners, told, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(galleries, "contact_sheet", lambda pictures, **words: drawn.append(words))
+    cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, learners=learners, columns=1, scale=3)
+    (words,) = drawn
+    assert ("cells near a centre learned its object too" in words["subtitle"]) == told
+    assert words["legend"][0][0] == ("cell, centre of object" if told else "responsible, centre of object")
 
 
 @pytest.mark.parametrize("count", [1, 30])
@@ -105,7 +116,7 @@ def test_pictures_of_large_images_stay_small_enough_to_be_opened(monkeypatch, co
     pictures = [
         truth_and_predictions(large, NAMES, **with_grid, title="", subtitle=""),
         worst_mistakes([Mistakes("k", large)], NAMES, **with_grid, threshold=0.5),
-        cells_and_confidence([seen([[1, 0], [0, 0]], 800)] * count, NAMES, **layout),
+        cells_and_confidence([seen([[1, 0], [0, 0]], 800)] * count, NAMES, learners="one", **layout),
     ]
     for picture in pictures:
         assert picture.width * picture.height < 3_000_000

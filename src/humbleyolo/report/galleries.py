@@ -18,6 +18,7 @@ from humbleyolo.drawing.contact_sheet import contact_sheet, heading, one_size, s
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.metrics.grid_ceiling import CellsAnObject
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.sections import Render
 from humbleyolo.report.gallery_examples import (
@@ -48,6 +49,7 @@ def draw_galleries(
     layout = {"columns": settings.columns, "scale": settings.scale}
     examples = first_examples(archive, found.detections, settings.images, settings.min_score)
     cells = first_cells(archive, split, found, settings.cells, settings.min_score)
+    learners: CellsAnObject = "several" if report.params["loss"]["name"] == "aligned" else "one"
     worst = worst_of_each_kind(archive, truths, found, report.mistakes, settings.mistakes)
     return {
         "gallery.png": truth_and_predictions(
@@ -55,7 +57,7 @@ def draw_galleries(
             title=f"Truth and predictions on {len(examples):,} of {report.images:,} test images",
             subtitle=headline(found.metrics, settings.min_score),
         ),
-        "cells.png": cells_and_confidence(cells, names, **layout),
+        "cells.png": cells_and_confidence(cells, names, learners=learners, **layout),
         "mistakes.png": worst_mistakes(worst, names, grid=split.grid, threshold=report.threshold, **layout),
     }  # fmt: skip
 
@@ -118,19 +120,25 @@ def worst_mistakes(
     return stack([top, *sheets, *empty])
 
 
-def cells_and_confidence(cells: Sequence[Cells], names: Sequence[str], *, columns: int, scale: int) -> Image:
+def cells_and_confidence(
+    cells: Sequence[Cells], names: Sequence[str], *, learners: CellsAnObject, columns: int, scale: int
+) -> Image:
     """Draw ground truth on the grid, the confidence in each cell, and the detections, side by side.
 
-    See `truth_and_predictions`.
+    `learners` are the cells that learn an object. For the others see `truth_and_predictions`.
     """
     longest_px = _longest_px(3 * len(cells), 3 * columns)
+    subtitle, role = "images as the network sees them, the highest confidence of each cell's boxes", "responsible"
+    if learners == "several":
+        subtitle += "; cells near a centre learned its object too (loss aligned), and another of them may answer"
+        role = "cell"
     return contact_sheet(
         _join([_triple(one, names, scale, longest_px) for one in cells]),
         columns=columns,
         captions=[one.example.caption for one in cells],
         title="How the network thinks: how sure each cell is that it holds the centre of an object",
-        subtitle="images as the network sees them, the highest confidence of each cell's boxes",
-        legend=[("responsible, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)],
+        subtitle=subtitle,
+        legend=[(f"{role}, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)],
     )
 
 
