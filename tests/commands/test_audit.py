@@ -194,6 +194,16 @@ def test_networks_that_find_nothing_do_not_judge(
     assert not Path("audit/audit.csv").exists()
 
 
+def test_too_few_boxes_to_learn_are_refused_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seven boxes of each class, on seven images."""
+    write_project(tmp_path, lambda _, place, labels: [(labels[0][0], place % 2)] * (place < 7))
+    monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: pytest.fail("trained"))
+    assert audit() == 2
+    assert "no label can be judged: no class has 10 boxes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -9,7 +9,7 @@ from small_training import PLAIN, RUN
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.training import planned_runs
+from humbleyolo.training import folds, planned_runs
 from humbleyolo.training.folds import detect_by_folds, divide
 from humbleyolo.training.planned_runs import Length
 
@@ -51,6 +51,7 @@ def test_no_network_sees_what_it_judges(
         return trainer
 
     monkeypatch.setattr(planned_runs, "build_trainer", watched)
+    monkeypatch.setattr(folds, "_LEARNED", 1)
     held = detect_by_folds(RUN, splits, 3, TWO, tmp_path)
     every = {image.tobytes() for split in splits for image in split.images}
     assert len(seen) == 3
@@ -75,12 +76,27 @@ def test_too_few_images_or_boxes_are_refused_with_what_to_do(splits: list[Encode
         detect_by_folds(RUN, empty, 3, TWO, tmp_path)
 
 
-def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
+def test_labels_none_of_which_can_be_judged_are_refused_before_the_training(
     splits: list[EncodedSplit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: np.zeros((0, 7)))
-    rare = [replace(split, labels=np.zeros_like(split.labels)) for split in splits]
+    monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(folds, "_LEARNED", 1000)
+    with pytest.raises(UserError, match=r"no label can be judged: .* 1000 boxes .*; label more images, or give more"):
+        detect_by_folds(RUN, splits, 3, TWO, tmp_path)
+
+
+def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
+    splits: list[EncodedSplit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def begin(*_: object) -> np.ndarray:
+        assert "not judged: <rare>" in capsys.readouterr().err or seen
+        seen.append(True)
+        return np.zeros((0, 7))
+
+    seen: list[bool] = []
+    monkeypatch.setattr(planned_runs, "train_and_detect", begin)
+    rare = [replace(split, labels=np.zeros_like(split.labels), categories=("often", "<rare>")) for split in splits]
     rare[0].labels[:1] = 1
     held = detect_by_folds(RUN, rare, 3, TWO, tmp_path)
-    assert held.ever_unlearned == [False, True]
+    assert held.notes == ["note: too few boxes to learn, so not judged: <rare>"]
     assert held.judged(np.array([0, 0]), np.array([0, 1])).tolist() == [True, False]

@@ -74,7 +74,7 @@ def run(parsed: argparse.Namespace) -> int:
             raise
         judged = judge_labels(data.truths, held.detections, held.judged(data.truths.images, data.truths.labels))
         _check_judged(judged, held)
-        facts = _facts(judged, held, data.categories)
+        facts = _facts(judged, held)
         data.write_doubts(parsed.output / "audit.csv", judged.doubts, held.detections)
         write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
         print(*map(wrapped, facts), sep="\n")
@@ -120,7 +120,7 @@ def _check_judged(judged: "Judged", held: "HeldOut") -> None:
     """Refuse to judge by networks that learned too little."""
     from humbleyolo.errors import UserError
 
-    if judged.confirmed < _LEAST * judged.boxes:
+    if judged.boxes == 0 or judged.confirmed < _LEAST * judged.boxes:
         raise UserError(
             f"nothing can be judged: after {held.epochs} epochs the networks confirm {judged.confirmed} of "
             f"{judged.boxes} boxes that they have not seen, and it takes {_LEAST:.0%}; give more --minutes or "
@@ -128,12 +128,10 @@ def _check_judged(judged: "Judged", held: "HeldOut") -> None:
         )
 
 
-def _facts(judged: "Judged", held: "HeldOut", categories: tuple[str, ...]) -> list[str]:
+def _facts(judged: "Judged", held: "HeldOut") -> list[str]:
     """Return lines about what was judged, and how well the networks know it."""
-    lines = [
+    return [
         f"{judged.boxes:,} boxes on {len(held.folds):,} images judged in {len(held.unlearned)} folds by networks of "
-        f"{held.epochs} epochs ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}"
+        f"{held.epochs} epochs ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}",
+        *held.notes,
     ]
-    if rare := [name for name, few in zip(categories, held.ever_unlearned, strict=True) if few]:
-        lines.append(f"note: too few boxes to learn, so not judged everywhere: {', '.join(rare)}")
-    return lines

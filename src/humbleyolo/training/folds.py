@@ -1,6 +1,7 @@
 """Detections on images by networks that have not seen them: train on all folds but one, look at that one."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.process.exits import wrapped
 from humbleyolo.storage.array_types import Bools, Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 
@@ -25,6 +27,7 @@ class HeldOut:
         folds: (N,) fold of each image.
         epochs: Epochs of each fold.
         why: Reason for that number, in words.
+        notes: Sentences about the classes whose labels are not judged, or not everywhere.
     """
 
     detections: DetectionTable
@@ -32,11 +35,7 @@ class HeldOut:
     folds: Ints
     epochs: int
     why: str
-
-    @property
-    def ever_unlearned(self) -> list[bool]:
-        """C times, if some fold's network has not learned a class."""
-        return [bool(column.any()) for column in self.unlearned.T]
+    notes: Sequence[str]
 
     def judged(self, images: Ints, labels: Ints) -> Bools:
         """Return the labels, (M,) of `images` and classes `labels`, whose class their fold's network has learned."""
@@ -56,8 +55,10 @@ def detect_by_folds(
 ) -> HeldOut:
     """Train a network per fold, of `count`, on the other folds, and detect on its images.
 
+    Before the training it says which classes have too few boxes to be judged.
+
     Raises:
-        UserError: If there are too few images, or no boxes; and as for training.
+        UserError: If there are too few images or boxes; and as for training.
         KeyboardInterrupt: If it was asked to stop; it resumes the next time.
     """
     settings = settings.begin_unseeing("audit")
@@ -71,6 +72,14 @@ def detect_by_folds(
             f"{len(split)} images in {count} folds leave {fewest} to train on, fewer than train.batch {batch}; "
             "lower train.batch, give more --folds, or label more images"
         )
+    unlearned = np.array(
+        [
+            np.bincount(split.labels[folds[split.image_index] != fold], minlength=split.grid.classes) < _LEARNED
+            for fold in range(count)
+        ]
+    )
+    notes = list(_not_judged(split, ~unlearned[folds[split.image_index], split.labels]))
+    print(*map(wrapped, notes), sep="\n", end="\n" * bool(notes), file=sys.stderr)
     networks = [
         PlannedNetwork(f"fold-{fold + 1}", np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
         for fold in range(count)
@@ -79,10 +88,22 @@ def detect_by_folds(
     columns = ("images", "boxes_ltwh", "labels", "scores")
     parts = run.detect()
     found = DetectionTable(len(split), *(np.concatenate([getattr(one, name) for one in parts]) for name in columns))
-    unlearned = [
-        np.bincount(split.labels[folds[split.image_index] != fold], minlength=split.grid.classes) < _LEARNED
-        for fold in range(count)
-    ]
-    return HeldOut(
-        found.take(np.argsort(found.images, kind="stable")), np.array(unlearned), folds, run.epochs, run.why
-    )
+    return HeldOut(found.take(np.argsort(found.images, kind="stable")), unlearned, folds, run.epochs, run.why, notes)
+
+
+def _not_judged(split: EncodedSplit, judged: Bools) -> Iterator[str]:
+    """Yield a note for the classes of whose labels none is judged, and for those of whose only some are.
+
+    Raises:
+        UserError: If no label at all is judged; `judged` is (M,).
+    """
+    if not judged.any():
+        raise UserError(
+            f"no label can be judged: no class has {_LEARNED} boxes to learn from on the images of the other folds "
+            f"({len(judged)} boxes in all); label more images, or give more --folds"
+        )
+    every = np.bincount(split.labels, minlength=split.grid.classes)
+    own = np.bincount(split.labels[judged], minlength=split.grid.classes)
+    for which, where in (((own == 0) & (every > 0), ""), ((own > 0) & (own < every), " everywhere")):
+        if names := [split.categories[label] for label in np.flatnonzero(which)]:
+            yield f"note: too few boxes to learn, so not judged{where}: {', '.join(names)}"
