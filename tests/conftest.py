@@ -1,5 +1,6 @@
 """Settings of all tests, and the project in miniature that the slow ones run DVC in."""
 
+import gc
 import json
 import shutil
 import signal
@@ -15,9 +16,18 @@ from tiny_project import Project, Ran
 settings.register_profile("humbleyolo", deadline=None)
 settings.load_profile("humbleyolo")
 
+# Imports and graphs make millions of objects that stay: looking through them again and again is a fifth of all time.
+gc.set_threshold(50_000, 20, 100)
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and with them all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
