@@ -6,9 +6,9 @@ since `start_runtime` asks for deterministic operations.
 """
 
 import dataclasses
+import functools
 import os
 import runpy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,15 @@ def trainer(split: EncodedSplit, model: Model, loss: str, precision: str = "floa
     return build_trainer(1, runtime, model, loss_section(loss), EVERYTHING.model_copy(update={"start": start}), split)
 
 
-def nodes(function: Any) -> Iterator[Any]:
+def nodes(function: Any) -> list[Any]:
     """Every operation of a function, and of those that it calls."""
     graph = function.get_concrete_function().graph.as_graph_def()
-    yield from graph.node
-    for one in graph.library.function:
-        yield from one.node_def
+    return [*graph.node, *(node for one in graph.library.function for node in one.node_def)]
+
+
+@functools.cache  # TensorFlow goes through all its kernels each time
+def kernels_of(operation: str) -> Any:
+    return kernels.get_registered_kernels_for_op(operation).kernel
 
 
 def fits(kernel: Any, node: Any) -> bool:
@@ -84,12 +87,11 @@ def fits(kernel: Any, node: Any) -> bool:
     )
 
 
-def without_gpu_kernel(function: Any) -> set[str]:
+def without_gpu_kernel(found: list[Any]) -> set[str]:
     return {
         node.op
-        for node in nodes(function)
-        if node.op not in NO_KERNEL_OF_THEIR_OWN
-        and not any(fits(kernel, node) for kernel in kernels.get_registered_kernels_for_op(node.op).kernel)
+        for node in found
+        if node.op not in NO_KERNEL_OF_THEIR_OWN and not any(fits(kernel, node) for kernel in kernels_of(node.op))
     }
 
 
@@ -118,11 +120,12 @@ def test_each_operation_has_a_deterministic_gpu_kernel(
         model = model.model_copy(update={"squeeze_excitation": True})
     one = trainer(split, model, loss, precision)
     for function in (one._step, one._predict):
-        used = {node.op for node in nodes(function)}
+        found = nodes(function)
+        used = {node.op for node in found}
         assert "Conv2D" in used
         assert "Einsum" in used or function is one._predict  # of the colours
         assert not used & (NO_DETERMINISTIC_KERNEL | ON_CPU_WHEN_DETERMINISTIC)
-        assert not without_gpu_kernel(function)
+        assert not without_gpu_kernel(found)
 
 
 def test_so_have_those_of_a_network_that_sees_mirror_images() -> None:
@@ -130,8 +133,9 @@ def test_so_have_those_of_a_network_that_sees_mirror_images() -> None:
     network = with_mirrored(build_model(model_section("compact"), grid, 1), grid, "both")
     image = tf.TensorSpec((None, grid.height, grid.width, 3), tf.uint8)
     function = tf.function(lambda images: network(images, training=False), input_signature=[image])
-    assert "ReverseV2" in {node.op for node in nodes(function)}
-    assert not without_gpu_kernel(function)
+    found = nodes(function)
+    assert "ReverseV2" in {node.op for node in found}
+    assert not without_gpu_kernel(found)
 
 
 def test_memory_is_taken_as_it_is_needed_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,5 +152,6 @@ def test_one_that_has_none_is_found() -> None:
     def function(text: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.strings.to_number(text), tf.image.adjust_contrast(image, 2.0)
 
-    assert without_gpu_kernel(function) == {"StringToNumber"}
-    assert "AdjustContrastv2" in {node.op for node in nodes(function)} & NO_DETERMINISTIC_KERNEL
+    found = nodes(function)
+    assert without_gpu_kernel(found) == {"StringToNumber"}
+    assert "AdjustContrastv2" in {node.op for node in found} & NO_DETERMINISTIC_KERNEL
