@@ -148,7 +148,9 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=pytest.mark.slow if one.startswith("20,000 images") else ()) for one in HOSTILE]
+)
 def test_time_and_memory_are_bounded(make: Maker, name: str) -> None:
     """A mebibyte at most is read; 64 are enough, and seconds, also where memory is being watched."""
     format_name, file, text = HOSTILE[name]

@@ -1,13 +1,13 @@
-"""The stage `generate` on labelled images, started as DVC starts it."""
+"""The stage `generate` on labelled images."""
 
 import csv
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,8 @@ from humbleyolo.dataset.archive import Archive
 from humbleyolo.errors import UserError
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
+from humbleyolo.pipeline.stage import run_stage
+from stages.generate import main
 
 BCCD = ROOT.parent / "shared/data/bccd"
 FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "val.zip"]
@@ -30,7 +32,7 @@ FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "
 
 def write_params(folder: Path, split: dict[str, Any] | None = None, **changes: Any) -> None:
     """Write the project's parameters for a labelled folder, with `changes` to `dataset.labelled`."""
-    yaml = YAML(typ="safe", pure=True)
+    yaml = YAML(typ="safe")
     values = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["dataset"]["source"] = "labelled"
     values["dataset"]["labelled"].update(changes)
@@ -40,14 +42,15 @@ def write_params(folder: Path, split: dict[str, Any] | None = None, **changes: A
 
 
 def generate(folder: Path, inputs: Path, out: str = "out") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "stages.generate", str(inputs), out],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+    """Run the stage, in this process; tests/stages/test_generate.py starts it as DVC does."""
+    arguments, said, told, code = ["stages.generate", str(inputs), out], io.StringIO(), io.StringIO(), 0
+    with chdir(folder), redirect_stdout(said), redirect_stderr(told), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", arguments)
+        try:
+            run_stage("generate", main, "", arguments[1:2])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), told.getvalue())
 
 
 def labelled_folder(path: Path, images: int = 40) -> Path:
