@@ -43,6 +43,7 @@ def test_turned_round_the_difference_changes_its_sign() -> None:
         assert there[name].low == pytest.approx(-back[name].high, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_tighter_boxes_are_better_beyond_chance_and_other_noise_is_not() -> None:
     better = compare(noisy(1, 8.0), noisy(2, 8.9), SURE)["ap"]
     assert better.difference is not None

@@ -99,10 +99,10 @@ def without_gpu_kernel(found: list[Any]) -> set[str]:
     ("name", "loss", "precision"),
     [
         ("compact", "iou", "bfloat16"),
-        ("compact", "yolov1", "float32"),
+        pytest.param("compact", "yolov1", "float32", marks=pytest.mark.slow),
         ("humble", "article", "float32"),
-        ("yolov1", "yolov1", "float32"),
-        ("lite", "aligned", "float32"),
+        pytest.param("yolov1", "yolov1", "float32", marks=pytest.mark.slow),
+        pytest.param("lite", "aligned", "float32", marks=pytest.mark.slow),
     ],
 )
 def test_each_operation_has_a_deterministic_gpu_kernel(

@@ -132,6 +132,7 @@ class EnoughError(Exception):
     """Ends a run from outside, as Ctrl-C does."""
 
 
+@pytest.mark.slow
 def test_compact_learns_sixteen_images_and_twice_the_same(odd: EncodedSplit) -> None:
     train = PLAIN.model_copy(update={"epochs": 30, "batch": 8, "ema_decay": 0.6})
     model = model_section("compact", width=0.15, depth=0.5, stride=4)
