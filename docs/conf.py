@@ -4,6 +4,7 @@ With `-D record=1`, the pages that run get what they print and draw written into
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -34,13 +35,18 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 autodoc_member_order = "bysource"
 EXECUTED = ["tutorial"]
+_IMAGE = re.compile(r'<img src="docs/(?P<file>[^"]+)"[^>]* alt="(?P<alt>[^"]+)">')
+_ELSEWHERE = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!https?:|#)(?![a-z-]+\.(?:md|png))[^)]*\)")  # of no page
 
 
 def run_pages(_app: Sphinx, name: str, source: list[str]) -> None:
-    """Make notebooks of the pages that run, and have links to README lead to the first page."""
+    """Make notebooks of the pages that run, and a page of README, to which links lead."""
     if name in EXECUTED:
         source[0] = notebooks.as_notebook(source[0], name, DOCS.parent)
-    source[0] = source[0].replace("](../README.md)", "](index.rst)")
+    if name == "readme":
+        text = (DOCS.parent / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+        source[0] = _ELSEWHERE.sub(r"\g<text>", _IMAGE.sub(r"![\g<alt>](\g<file>)", text))
+    source[0] = source[0].replace("](../README.md", "](readme.md")
 
 
 def compare_pages(app: Sphinx, error: Exception | None) -> None:
@@ -49,7 +55,8 @@ def compare_pages(app: Sphinx, error: Exception | None) -> None:
         page, out = DOCS / f"{name}.md", Path(app.outdir)
         ran = json.loads((out.parent / f"jupyter_execute/{name}.ipynb").read_text(encoding="utf-8"))
         notebook = notebooks.without_folder(ran)
-        (out / f"{name}.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+        shared = json.dumps(notebooks.with_links_into(notebook, DOCS.name), indent=1)
+        (out / f"{name}.ipynb").write_text(shared, encoding="utf-8")
         text, made = page.read_text(encoding="utf-8"), notebooks.outcomes(notebook)
         if app.config.record:
             page.write_text(notebooks.record(text, made, DOCS), encoding="utf-8")

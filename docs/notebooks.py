@@ -19,6 +19,7 @@ _CODE = re.compile(
 )
 _HEAD = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n\n"
 _DOWNLOAD = '<p><a href="{name}.ipynb" download>This page as a notebook</a>, to run in the root of a clone.</p>\n'
+_BESIDE = re.compile(r"\]\((?=[\w/-]+\.(?:md|png))")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
@@ -46,6 +47,17 @@ def without_folder(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook | {
         "cells": [cell for cell in notebook["cells"] if "remove-cell" not in cell["metadata"].get("tags", [])]
     }
+
+
+def with_links_into(notebook: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Return a notebook for the folder above its own: links to pages and pictures beside it lead into its folder."""
+    cells = [
+        cell | {"source": _BESIDE.sub(f"]({folder}/", "".join(cell["source"]))}
+        if cell["cell_type"] == "markdown"
+        else cell
+        for cell in notebook["cells"]
+    ]
+    return notebook | {"cells": cells}
 
 
 def outcomes(notebook: dict[str, Any]) -> list[Outcome]:

@@ -42,6 +42,19 @@ def stub_metadata() -> Any:
     return Metadata.of(facts(), version="0", precision="float32", weights_sha256="0" * 64)
 
 
+def drop(page: Any, picture: Path) -> None:
+    """Drop a picture on the page as a person does with the mouse."""
+    page.evaluate(
+        """async bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "dropped.png", { type: "image/png" }));
+            document.body.dispatchEvent(
+                new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }""",
+        list(picture.read_bytes()),
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -71,6 +84,16 @@ def test_a_browser_finds_what_python_finds(data: Path, tmp_path: Path) -> None:
             np.testing.assert_allclose([one["score"] for one in answer["detections"]], own.scores, atol=1e-4)
             np.testing.assert_allclose([one["box"] for one in answer["detections"]], own.boxes, atol=0.01)
             assert len(answer["grid"]["confidence"]) == detector.facts.rows * detector.facts.cols
+        for least, count in ((1, 0), (detector.facts.min_score, len(own))):
+            page.locator("#threshold").evaluate(
+                "(slider, to) => { slider.value = to; slider.dispatchEvent(new Event('input')); }", str(least)
+            )
+            assert page.locator("#found tr").count() == count
+        with_grid = page.locator("#canvas").evaluate("canvas => canvas.toDataURL()")
+        page.locator("#grid").uncheck()
+        assert page.locator("#canvas").evaluate("canvas => canvas.toDataURL()") != with_grid
+        drop(page, tmp_path / "0.png")
+        page.wait_for_function("w => answer && answer.width === w", arg=SHAPES[0][1])
         (tmp_path / "broken.png").write_bytes(b"no picture")
         page.locator("#file").set_input_files(tmp_path / "broken.png")
         page.wait_for_function("() => document.getElementById('message').classList.contains('wrong')")

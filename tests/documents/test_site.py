@@ -1,0 +1,40 @@
+"""The site that was built: its search answers without a network, and every link leads to a file of it."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from browser import CHROMIUM, chromium, offline
+from repository import ROOT
+
+SITE = ROOT / "site/html"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (SITE / "searchindex.js").exists(), reason="the site is not built: see docs/use.md"),
+]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_search_answers_from_a_file_without_a_network() -> None:
+    with chromium() as browser:
+        page = offline(browser).new_page()
+        page.goto(f"{(SITE / 'search.html').as_uri()}?q=suppression")
+        page.wait_for_selector("#search-results li a")
+        links = page.locator("#search-results li a").evaluate_all("all => all.map(one => one.href)")
+    assert any("/tutorial.html" in link for link in links)
+    assert all((SITE / link.partition(f"{SITE.name}/")[2].partition("?")[0].partition("#")[0]).exists() for link in links)
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in SITE.glob("*.html")))
+def test_links_lead_to_files_of_the_site(page: str) -> None:
+    text = (SITE / page).read_text(encoding="utf-8")
+    for link in re.findall(r'(?:href|src)="([^"#?]+)', text):
+        if not re.match(r"(https?|data|mailto):", link):
+            assert (SITE / unquote(link)).exists(), link
+
+
+def test_what_begins_with_the_readme_has_its_results() -> None:
+    text = Path(SITE / "readme.html").read_text(encoding="utf-8")
+    assert "Blood cells" in text or "blood cells" in text
