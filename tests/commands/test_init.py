@@ -232,6 +232,7 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
     out = " ".join(" ".join(chosen).split())
     assert "5 of 26 images of train taken as val, which no list names" in out
     assert "1 group of look-alikes kept together, 3 images at most" in out
+    assert "- " not in out
     assert [line.split()[0] for line in found if ": " in line][1:3] == ["error:", "error:"]
     assert any("train/3.xml: " in line for line in found)
     assert any(line.startswith("  warning: 1 class-not-in-train: ") for line in found)

@@ -232,7 +232,8 @@ def _lines(choice: Choice, values: Values, flips: Values, division: Division) ->
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs."""
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(division.lines())}"
-    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=" ... (`humbleyolo check` tells all)"))
+    cut = " ... (`humbleyolo check` tells all)"
+    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=cut, break_on_hyphens=False))
     if values[_PROBLEM][0] == "skip":
         yield _fitting("on_problem skip: what is wrong is left out", values[_PROBLEM][1].partition(":")[2])
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
