@@ -1,12 +1,14 @@
 """Measure how many mistakes in labels `humbleyolo audit` finds: python -m benchmarks.audit FOLDER [cards boards ...].
 
-Options: --share 0.02, --seed 1, --json FILE, and those of `audit` behind `--`: ... -- --minutes 30 --folds 5.
+Options: --share 0.02 (of the boxes gets a mistake; 0: none), --seed 1, --json FILE, and those of `audit` behind `--`:
+... -- --minutes 30 --folds 5.
 
 FOLDER is a project in which `dvc repro encode` was run, this one or a clone with other data. With names of sets it is
 that of `benchmarks.photographs`; each is laid out in a clone, where `init` writes params.yaml. Train and val are
-copied with mistakes in them. Of each kind there is a share of the boxes: left out, moved, of another class, and
-labelled twice. The copy is audited in a temporary folder. Prints for each kind the mistakes planted, those found, and
-the doubts of this kind. Mistakes that were in the labels before count as wrong doubts.
+copied with mistakes in them, as many of each kind: left out, moved, of another class, and labelled twice. The copy is
+audited in a temporary folder. Prints for each kind the mistakes planted, those found, and the doubts of this kind;
+then the boxes, those with a mistake, and all doubts. With `--share 0` these tell how many of the boxes are doubted as
+they are. Mistakes that were in the labels before count as wrong doubts.
 """
 
 import argparse
@@ -49,13 +51,13 @@ class Planted:
 def choose(counts: dict[str, int], classes: int, share: float, seed: int) -> dict[str, dict[int, str]]:
     """Return the mistake of each box that gets one, by its number in each split.
 
-    `counts` are the boxes of each split. With one class none is given another.
+    `counts` are the boxes of each split; a `share` of them is divided among the kinds. With one class none is given
+    another.
     """
     kinds = [kind for kind in KINDS if kind != "swapped" or classes > 1]
     chosen: dict[str, dict[int, str]] = {}
     for number, (split, count) in enumerate(counts.items()):
-        each = round(share * count)
-        rows = np.random.default_rng([seed, number]).permutation(count)[: each * len(kinds)].tolist()
+        rows = np.random.default_rng([seed, number]).permutation(count)[: round(share * count)].tolist()
         chosen[split] = {row: kinds[place % len(kinds)] for place, row in enumerate(rows)}
     return chosen
 
@@ -93,12 +95,9 @@ def plant(project: Path, out: Path, share: float, seed: int) -> list[Planted]:
     (out / "data/dataset").mkdir(parents=True)
     shutil.copyfile(project / "params.yaml", out / "params.yaml")
     planted: list[Planted] = []
-    counts, classes = {}, 0
-    for split in SPLITS:
-        with Archive(project / f"data/dataset/{split}.zip") as archive:
-            counts[split] = sum(len(truth.labels) for truth in archive.truths())
-            classes = len(archive.categories)
-    chosen = choose(counts, classes, share, seed)
+    with Archive(project / "data/dataset/train.zip") as archive:
+        classes = len(archive.categories)
+    chosen = choose(count_boxes(project), classes, share, seed)
     for number, split in enumerate(SPLITS):
         rng, first = np.random.default_rng([seed, number, 1]), 0
         path = out / f"data/dataset/{split}.zip"
@@ -118,6 +117,15 @@ def plant(project: Path, out: Path, share: float, seed: int) -> list[Planted]:
         for _ in encode_archive(path, known.grid, known.fill, out / f"data/grid/{split}"):
             pass
     return planted
+
+
+def count_boxes(project: Path) -> dict[str, int]:
+    """Return the boxes of each split of a project's data."""
+    counts = {}
+    for split in SPLITS:
+        with Archive(project / f"data/dataset/{split}.zip") as archive:
+            counts[split] = sum(len(truth.labels) for truth in archive.truths())
+    return counts
 
 
 def score(planted: list[Planted], table: Path) -> dict[str, dict[str, int]]:
@@ -151,8 +159,8 @@ def _on(doubt: dict[str, str], box: Floats) -> bool:
     return False
 
 
-def measure(project: Path, share: float, seed: int, options: list[str]) -> dict[str, dict[str, int]]:
-    """Plant mistakes in a copy of a project's data, audit it, and count what was found.
+def measure(project: Path, share: float, seed: int, options: list[str]) -> tuple[int, dict[str, dict[str, int]]]:
+    """Plant mistakes in a copy of a project's data, audit it, and return its boxes, and what was found.
 
     Raises:
         SystemExit: If the audit fails.
@@ -163,7 +171,7 @@ def measure(project: Path, share: float, seed: int, options: list[str]) -> dict[
         command = [sys.executable, "-m", "humbleyolo", "audit", *options, "--output", "audit"]
         if subprocess.run(command, cwd=copy, env=environment(ROOT)).returncode:
             raise SystemExit(f"error: the audit of {project} failed; see above")
-        return score(planted, copy / "audit/audit.csv")
+        return sum(count_boxes(project).values()), score(planted, copy / "audit/audit.csv")
 
 
 def encode(name: str, folder: Path, clone: Path, seed: int) -> None:
@@ -186,6 +194,16 @@ def table(found: dict[str, dict[str, int]]) -> str:
     return "\n".join(lines)
 
 
+def totals(boxes: int, found: dict[str, dict[str, int]]) -> str:
+    """Return all boxes, mistakes and doubts, as numbers and as shares of the boxes."""
+    planted, doubts = (sum(one[key] for one in found.values()) for key in ("planted", "doubts"))
+    parts = [
+        f"{number:,} {words} ({number / boxes:.1%})"
+        for number, words in ((planted, "with a mistake"), (doubts, "doubts"))
+    ]
+    return "; ".join([f"{boxes:,} boxes", *parts])
+
+
 def main() -> None:
     """Plant, audit, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -196,18 +214,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     parsed, options = parser.parse_args(sys.argv[1:cut]), sys.argv[cut + 1 :]
-    if not 0 < parsed.share <= 0.2:
-        parser.error(f"--share {parsed.share}: allowed: more than 0, up to 0.2")
+    if not 0 <= parsed.share <= 0.5:
+        parser.error(f"--share {parsed.share}: allowed: 0 to 0.5")
     if unknown := sorted(set(parsed.sets) - set(SETS)):
         parser.error(f"{unknown[0]}: no such set; allowed: {', '.join(SETS)}")
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in parsed.sets or [""]:
             project = Path(folder) / name if name else parsed.folder
             if name:
                 encode(name, parsed.folder, project, parsed.seed)
-            found[name] = measure(project, parsed.share, parsed.seed, options)
-            print(f"{name}\n\n{table(found[name])}\n".lstrip())
+            boxes, kinds = measure(project, parsed.share, parsed.seed, options)
+            found[name] = {"boxes": boxes, **kinds}
+            print(f"{name}\n\n{table(kinds)}\n\n{totals(boxes, kinds)}\n".lstrip())
     text = json.dumps({"share": parsed.share, "seed": parsed.seed, "found": found}, indent=1)
     print(text)
     if parsed.json:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from evaluated_project import write_archive
 
-from benchmarks.audit import KINDS, plant, score
+from benchmarks.audit import KINDS, count_boxes, plant, score, totals
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_archive
@@ -38,8 +38,8 @@ def contents(path: Path) -> list[list[tuple[object, ...]]]:
 
 
 def test_each_kind_is_planted_as_often_and_nothing_else_changes(project: Path, tmp_path: Path) -> None:
-    planted = plant(project, tmp_path / "copy", 0.05, 1)
-    assert Counter(one.kind for one in planted) == dict.fromkeys(KINDS, 6)  # of 60 boxes in each split
+    planted = plant(project, tmp_path / "copy", 0.2, 1)
+    assert Counter(one.kind for one in planted) == dict.fromkeys(KINDS, 6)  # of 12 boxes of 60 in each split
     expected: Counter[str] = Counter()
     for split in ("train", "val"):
         before, after = (contents(root / f"data/dataset/{split}.zip") for root in (project, tmp_path / "copy"))
@@ -55,9 +55,20 @@ def test_each_kind_is_planted_as_often_and_nothing_else_changes(project: Path, t
     assert expected == Counter(one.kind for one in planted)
 
 
+def test_without_mistakes_the_labels_stay_and_doubts_are_a_share_of_all_boxes(project: Path, tmp_path: Path) -> None:
+    assert plant(project, tmp_path / "copy", 0.0, 1) == []
+    for split in ("train", "val"):
+        before, after = (contents(root / f"data/dataset/{split}.zip") for root in (project, tmp_path / "copy"))
+        assert [Counter(map(str, image)) for image in before] == [Counter(map(str, image)) for image in after]
+    (tmp_path / "audit.csv").write_text("kind,split,image\n" + "missing,val,a.png\n" * 3)
+    found = score([], tmp_path / "audit.csv")
+    boxes = sum(count_boxes(project).values())
+    assert totals(boxes, found) == "120 boxes; 0 with a mistake (0.0%); 3 doubts (2.5%)"
+
+
 def test_the_same_seed_plants_the_same(project: Path, tmp_path: Path) -> None:
     for folder, seed in (("one", 1), ("again", 1), ("other", 2)):
-        plant(project, tmp_path / folder, 0.05, seed)
+        plant(project, tmp_path / folder, 0.2, seed)
     first, again, other = (
         (tmp_path / folder / "data/dataset/train.zip").read_bytes() for folder in ("one", "again", "other")
     )
@@ -66,7 +77,7 @@ def test_the_same_seed_plants_the_same(project: Path, tmp_path: Path) -> None:
 
 
 def test_a_doubt_finds_the_mistake_on_which_it_lies(project: Path, tmp_path: Path) -> None:
-    planted = plant(project, tmp_path / "copy", 0.05, 1)
+    planted = plant(project, tmp_path / "copy", 0.2, 1)
     edges = ("xmin", "ymin", "xmax", "ymax")
     rows = []
     for one in planted[:10]:
