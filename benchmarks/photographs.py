@@ -8,20 +8,20 @@ FOLDER holds the sets as their authors give them: `cards` and `boards`, with ima
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
 
     cards     test: its folder `test`; val: every eighth of the folder `train` by name
-    quarter   as cards, but every fourth of the images to train on
+    quarter   as cards, but every fourth of the images of train and of val, which teaches too (train.include_val)
     boards    test: every fifth of all by name; val: every eighth of the rest
     bccd      its own lists
 
 There `humbleyolo init` writes params.yaml, once, and DVC runs the chain up to `evaluate` once per seed. `train` is
 measured by the clock and by the seconds that it computed, halved for two cores: beside other work the second tells
-more. Changes that are not committed are not measured.
+more. Its memory is the most that one of its processes had. Changes that are not committed are not measured.
 """
 
 import argparse
 import itertools
 import json
+import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -51,8 +51,8 @@ def divide(name: str, source: Path) -> Lists:
     labels = sorted((source / "images").rglob("*.xml"), key=lambda path: path.stem)
     test = [path for path in labels if path.parent.name == "test"] if name != "boards" else labels[::5]
     rest = [path for path in labels if path not in test]
-    train = [path for path in rest if path not in rest[::8]]
-    return {"train": train[::4] if name == "quarter" else train, "val": rest[::8], "test": test}
+    train, step = [path for path in rest if path not in rest[::8]], 4 if name == "quarter" else 1
+    return {"train": train[::step], "val": rest[::8][::step], "test": test}
 
 
 def lay_out(name: str, folder: Path, out: Path) -> None:
@@ -98,28 +98,37 @@ def begin(clone: Path, folder: str, length: list[str], changes: dict[str, Any]) 
 
 
 def run(clone: Path) -> dict[str, Any]:
-    """Run the chain up to `evaluate`; return its metrics, and the CPU seconds of `train` halved.
+    """Run the chain up to `evaluate`; return its metrics, and of `train` the CPU seconds halved and the GiB.
 
     Raises:
         SystemExit: If DVC fails; its output is shown.
     """
-    said, cpu = "", 0.0
+    said, used = "", dict[str, float]()
     for stage in ("encode", "train", "evaluate"):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(
-            [sys.executable, "-m", "dvc", "repro", stage],
-            cwd=clone,
-            env=environment(clone),
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(f"{done.stdout}\n{done.stderr}\nerror: dvc repro {stage} failed")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        said += done.stdout
+        text, cpu, memory = watch([sys.executable, "-m", "dvc", "repro", stage], clone)
+        said += text
         if stage == "train":
-            cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 2
-    return read_results(clone, said) | {"cpu_seconds": round(cpu, 1)}
+            used = {"cpu_seconds": round(cpu / 2, 1), "memory_gib": round(memory, 2)}
+    return read_results(clone, said) | used
+
+
+def watch(command: list[str], folder: Path) -> tuple[str, float, float]:
+    """Run a command, and return its output, CPU seconds, and the most GiB that it or a process below it had.
+
+    Raises:
+        SystemExit: If it fails; its output is shown.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(folder), stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)  # of this process and those that it waited for, no others
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        said = output.read()
+    if process.returncode:
+        raise SystemExit(f"{said}\nerror: {' '.join(command[1:])} failed")
+    return said, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def main() -> None:
@@ -150,9 +159,9 @@ def main() -> None:
                 runs[seed] = run(clone)
                 bar.write(f"{name}, {rung}, seed {seed}: {json.dumps(runs[seed])}", file=sys.stderr)
                 bar.update()
-    print("| Set | AP50 | AP50:95 | Training, s | CPU seconds / 2 |\n|---|---|---|---|---|")
+    print("| Set | AP50 | AP50:95 | Training, s | CPU seconds / 2 | Memory, GiB |\n|---|---|---|---|---|---|")
     for name, runs in found.items():
-        columns = (("ap50", 3), ("ap", 3), ("seconds", 0), ("cpu_seconds", 0))
+        columns = (("ap50", 3), ("ap", 3), ("seconds", 0), ("cpu_seconds", 0), ("memory_gib", 1))
         print(f"| {name} | {' | '.join(spread([one[key] for one in runs.values()], to) for key, to in columns)} |")
     print_runs(found, changes, parsed.json)
 

@@ -1,5 +1,7 @@
 """The sets of photographs: their lists and their layout."""
 
+import resource
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from PIL import Image
 from repository import ROOT
 from ruamel.yaml import YAML
 
-from benchmarks.photographs import PLAIN, RUNGS, divide, lay_out
+from benchmarks.photographs import PLAIN, RUNGS, divide, lay_out, watch
 from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -35,7 +37,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "sizes"), [("cards", (56, 8, 12)), ("quarter", (14, 8, 12)), ("boards", (52, 8, 16))]
+    ("name", "sizes"), [("cards", (56, 8, 12)), ("quarter", (14, 2, 12)), ("boards", (52, 8, 16))]
 )
 def test_a_set_is_divided_as_it_says(shared: Path, name: str, sizes: tuple[int, int, int]) -> None:
     lists = divide(name, shared / ("cards" if name == "quarter" else name))
@@ -57,6 +59,19 @@ def test_what_is_laid_out_is_read_with_every_box_and_list(shared: Path, tmp_path
     assert not ledger.errors
     assert len(labelled.images) == 76
     assert all(len(image.boxes) == len(image.splits) == 1 for image in labelled.images)
+
+
+def test_a_command_is_measured_with_those_below_it_and_by_itself(tmp_path: Path) -> None:
+    use = "import sys; n = int(sys.argv[1]); b'x' * n; print('used')"
+    below = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {use!r}, sys.argv[1]], check=True)"
+    said, cpu, memory = watch([sys.executable, "-c", below, str(2**30)], tmp_path)
+    assert said == "used\n"
+    assert cpu > 0
+    assert memory >= 1.0
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # may count for a process that it starts
+    assert watch([sys.executable, "-c", below, "1"], tmp_path)[2] <= max(0.5, own + 0.1)  # not the most so far
+    with pytest.raises(SystemExit, match=r"ValueError: .*\n[^$]*error: -c .* failed"):
+        watch([sys.executable, "-c", "int('x')"], tmp_path)
 
 
 def test_each_rung_adds_one_thing_and_the_last_is_the_recipe_itself() -> None:
