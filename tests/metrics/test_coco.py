@@ -91,8 +91,8 @@ def test_equal_to_pycocotools_on_random_cases() -> None:
 
 
 @pytest.mark.slow
-def test_equal_to_pycocotools_on_two_thousand_more() -> None:
-    for seed in range(300, 2_300):
+def test_equal_to_pycocotools_on_five_hundred_more() -> None:
+    for seed in range(300, 800):
         assert_equal_to_pycocotools(seed)
 
 
