@@ -46,7 +46,11 @@ def test_every_command_for_contributors_is_ci_s():
 
 
 ELSEWHERE = {"uv run humbleyolo verify"}  # tests/experiments/test_verification.py runs it
-CHEAPER = {"train.learning_rate=0.002": "evaluate.min_score=0.002"}  # an experiment apart, without a training
+CHEAPER = {  # experiments that train nothing, and evaluate once; test_experiment_queue.py runs such as are written
+    "train.learning_rate=0.003": "evaluate.min_score=0.002",
+    "train.learning_rate=0.002": "render.scale=5",
+    "evaluate.nms_iou=0.6": "render.scale=4",
+}
 
 
 @pytest.mark.slow
@@ -54,13 +58,13 @@ def test_every_other_command_works(project):
     project.set("render.scale", 2)  # the reader's change
     for name in ("mine", "bccd"):
         label_images(project.path / "data/labelled" / name)
-    ran, until = [], []
+    ran, until, said = [], [], ""
     others = commands(README.replace(section(README, "Share"), ""))  # tests/chain/test_sharing.py runs those
     for command in others:
         if (not runs_in_ci(command) or command == "uv run dvc repro") and command not in ELSEWHERE:
             words = [CHEAPER.get(word, word) for word in shlex.split(command)]
             words += until if command == "uv run dvc repro" else []
-            project.command(*(words[2:] if words[:2] == ["uv", "run"] else words), check=True)
+            said += project.command(*(words[2:] if words[:2] == ["uv", "run"] else words), check=True).stdout
             ran.append(command)
         if command.startswith("git checkout"):
             until = []
@@ -71,6 +75,7 @@ def test_every_other_command_works(project):
                     project.set(key, value)
     assert len(ran) == len(others) - 2 - len(ELSEWHERE)
     assert all(word in README for word in CHEAPER)
+    assert re.search(r"10 minutes at [\d.]+ s a step", " ".join(said.split()))  # measured by `init`
     assert (project.path / "dvc_plots/index.html").stat().st_size > 10_000
 
 
