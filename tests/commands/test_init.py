@@ -1,9 +1,7 @@
 """`humbleyolo init`: from a labelled folder to a params.yaml that trains it, each value with its reason."""
 
-import re
 import shutil
 import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -276,17 +274,6 @@ def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
     _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))
     assert chosen.with_epochs.call_args.args[0] == epochs
     assert chosen.with_epochs.call_args.args[2] == loop._FEW_STEPS
-
-
-@pytest.mark.slow
-def test_the_time_of_a_step_is_measured(make: Maker, project: Path) -> None:
-    """In a process of its own, since TensorFlow's threads are set once in each."""
-    command = [sys.executable, "-m", "humbleyolo", "init", str(make.folder(photographs(60))), "--minutes", "1"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    measured = re.search(r"1 minutes at ([\d.]+) s a step", " ".join(done.stdout.split()))
-    assert measured
-    (train,) = load_params(Path("params.yaml"), "train")
-    assert 1 <= train.epochs <= 300
 
 
 def test_many_boxes_of_one_size_are_learned_from_random_weights(
