@@ -167,8 +167,12 @@ def test_what_is_edited_while_a_stage_runs_is_never_recorded_as_what_was_run(who
 def test_a_stage_killed_and_gone_on_with_gives_the_bytes_of_one_that_never_was(
     project: Project, tmp_path: Path
 ) -> None:
-    project.set("train.epochs", 500)
+    project.set("train.epochs", 120)
     project.set("train.augment.translate", 0.1)
+    sooner = [("SHORTEST_S = 5.0", "SHORTEST_S = 0.5"), ("SHARE = 0.005", "SHARE = 0.5")]
+    for before, after in sooner:  # a checkpoint, so that few epochs are enough
+        project.edit("src/humbleyolo/training/checkpoint.py", lambda text, put=(before, after): text.replace(*put))
+        assert after in (project.path / "src/humbleyolo/training/checkpoint.py").read_text()
     whole = project.copy(tmp_path / "whole/project")
     started = Started(project)
     started.wait_for((project.path / ".humbleyolo/train.checkpoint").exists)
