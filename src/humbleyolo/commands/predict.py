@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import Counts
-    from humbleyolo.detection.video.clip_paths import ChosenClips
+    from humbleyolo.detection.video.clip_paths import ChosenClips, NamedClip
+    from humbleyolo.detection.video.predict_clips import ClipCounts
     from humbleyolo.detection.video.video_stream import VideoOptions
 
 _PARTS = "jsonl-parts"
@@ -111,20 +113,23 @@ def run(parsed: argparse.Namespace) -> int:
                 if clips:
                     seen = predict_clips(detector, clips, writer, options, max_pixels, drawings)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
-    what = [counted(done.images, "image")] if pictures.items or not clips else []
-    what += [counted(seen.frames, "frame")] if clips else []
-    what += [counted(done.detections + seen.detections, "detection")]
-    told = [f"{', '.join(what)} from {detector.threshold:g} on ({why})"]
+    told = [f"{_counts(pictures, clips, done, seen)} from {detector.threshold:g} on ({why})"]
     told += [f"note: {counted(there, 'image')} had results of an earlier run in {parsed.output}"] * bool(there)
     told += _notes(done.remarks + seen.notes) + _left_out(left_out) + _nothing_found(parsed, to, done)
-    if done.failed:
-        told.append(f"{done.failed} of {counted(len(pictures.items), 'picture')} failed; see above")
-    if seen.failed:
-        told.append(f"{seen.failed} of {counted(len(clips), 'video')} failed; see above")
-    if seen.stopped:
-        told.append("stopped; what was found until then is kept")
+    of = (done.failed, counted(len(pictures.items), "picture")), (seen.failed, counted(len(clips), "video"))
+    told += [f"{failed} of {all_of_them} failed; see above" for failed, all_of_them in of if failed]
+    told += ["stopped; what was found until then is kept"] * seen.stopped
     print(*map(printable, told), sep="\n", file=sys.stderr)
     return 130 if seen.stopped else int(done.failed + seen.failed > 0)
+
+
+def _counts(pictures: "NamedImages", clips: "Sequence[NamedClip]", done: "Counts", seen: "ClipCounts") -> str:
+    """Return the numbers of images, frames and detections, of those kinds that were asked for."""
+    from humbleyolo.process.exits import counted
+
+    what = [counted(done.images, "image")] if pictures.items or not clips else []
+    what += [counted(seen.frames, "frame")] if clips else []
+    return ", ".join([*what, counted(done.detections + seen.detections, "detection")])
 
 
 def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, pictures: bool) -> None:
@@ -158,7 +163,9 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
 
 
 def _notes(lines: Sequence[str]) -> list[str]:
-    more = [f"note: and {len(lines) - _SHOWN} more such notes"] if len(lines) > _SHOWN else []
+    from humbleyolo.process.exits import counted
+
+    more = [f"note: and {counted(len(lines) - _SHOWN, 'more such note')}"] if len(lines) > _SHOWN else []
     return [f"note: {line}" for line in lines[:_SHOWN]] + more
 
 
