@@ -145,10 +145,7 @@ def test_lists_mistakes_and_one_class_are_told(
         ({}, "holds no"),
         ({"0.png": encoded(photo(0)), "0.xml": voc("0.png", width=120, height=90)}, "no image has a box"),
         (photographs(1), "no image is left for"),
-        (
-            photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)},
-            "10 files have mistakes, and 1 images can be used",
-        ),
+        (photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)}, "10 files with mistakes, 1 image to use"),
     ],
 )
 def test_nothing_to_train_on_is_an_error_and_changes_nothing(

@@ -112,7 +112,7 @@ def test_fewer_images_than_asked_for_and_look_alikes_are_told(pool: Path, capsys
         image.resize((128, 64)).save(pool / "larger.png")
     assert choose() == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "note: there are 15 images fewer than --count 20" in said
+    assert "note: 15 images fewer than --count 20" in said
     assert [row["alike"] for row in rows()].count("True") == int(re.findall(r"note: (\d) of them look like", said)[0])
 
 

@@ -112,8 +112,8 @@ def test_a_model_brings_its_threshold_and_is_scored_on_shared_classes(
     assert run("score", folder, "red.onnx", "--output", "out") == 0
     said = capsys.readouterr().out
     assert "threshold: 0.400, the model's: a test" in said
-    assert "0 detections of classes that the labels lack are left out: chat" in said
-    assert "2 objects of classes that the model lacks are left out: souris" in said
+    assert "left out: 0 detections of classes that the labels lack: chat" in said
+    assert "left out: 2 objects of classes that the model lacks: souris" in said
     metrics = json.loads((tmp_path / "out/metrics.json").read_text())
     assert (metrics["images"], metrics["objects"], metrics["detections"], metrics["recall"]) == (4, 2, 4, 1)
     (folder / "annotations.json").write_text(text.replace("rat", "loir"))
@@ -157,7 +157,7 @@ def test_mistakes_in_labels_stop_it_unless_they_are_to_be_left_out(
     assert run("score", labels, path, "--on-problem", "skip") == 0
     said = capsys.readouterr().out
     assert "11 images, 22 objects" in said
-    assert "1 mistakes in the labels left out" in said
+    assert "1 mistake in the labels left out" in said
     assert run("score", labels, path, "--on-problem", "skip_box") == 0
     assert "12 images, 23 objects" in capsys.readouterr().out
 

@@ -128,7 +128,7 @@ def test_the_limit_is_of_each_tile_and_a_reached_one_is_told() -> None:
     found = Detector(Dots(50), tile=64)(image)
     assert len(found) == 625
     assert not found.limit_reached
-    with pytest.warns(UserWarning, match="image: 20 boxes are found on it, or on a tile of it, which is the most"):
+    with pytest.warns(UserWarning, match="image: 20 boxes found on it, or on a tile of it, which is the most"):
         cut = Detector(Dots(20), tile=64)(image)
     assert cut.limit_reached
     assert 20 < len(cut) < 625

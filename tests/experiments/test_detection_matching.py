@@ -140,8 +140,8 @@ def test_what_cannot_be_joined_is_told(tmp_path: Path) -> None:
     content += [content[0] | {"image_id": 5}, content[0] | {"image_id": 5}, content[0] | {"category_id": 77}]
     (tmp_path / "r.json").write_text(json.dumps(content))
     said = told(folder, tmp_path / "r.json")
-    assert "2 detections on 1 images (5) that the labels do not have" in said
-    assert "1 detections of 1 classes (77) that the labels lack" in said
+    assert "2 detections on 1 image (5) that the labels do not have" in said
+    assert "1 detection of 1 class (77) that the labels lack" in said
     assert f"no detection on 1 of 8 images ({name_of(3)!r})" in said
 
 

@@ -148,7 +148,7 @@ def test_pycocotools_gives_the_same_from_the_files(
     assert ours == pytest.approx(evaluation.stats.tolist(), abs=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore:the image. 6 boxes are found")  # as many as it may
+@pytest.mark.filterwarnings("ignore:the image. 6 boxes found")  # as many as it may
 @pytest.mark.parametrize(("whole_pixels", "mirrored"), [(True, "none"), (False, "none"), (False, "both")])
 def test_the_detector_finds_on_the_pictures_what_was_measured(
     whole_pixels: bool, mirrored: str, project: Path, tmp_path: Path

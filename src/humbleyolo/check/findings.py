@@ -10,6 +10,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import Division, others
 from humbleyolo.labels.write_dataset import NO_BOX
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 500  # examples a class, the article's advice
@@ -30,7 +31,8 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
     if labelled.images and not counts:
         ledger.problem(".", BadInput("no-box", "0 boxes in all", NO_BOX), "told")
     if few := [f"{name} {counts[name]}" for name in labelled.classes if counts[name] < ENOUGH]:
-        found = ", ".join(few[:_NAMED]) + (f" and {len(few) - _NAMED} other classes" if few[_NAMED:] else "")
+        more = f" and {counted(len(few) - _NAMED, 'other class', 'other classes')}" if few[_NAMED:] else ""
+        found = ", ".join(few[:_NAMED]) + more
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
         ledger.warn(".", BadInput("few-examples", found, why))
     _names_alike(labelled.classes, ledger)

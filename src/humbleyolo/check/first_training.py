@@ -25,6 +25,7 @@ from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
+from humbleyolo.process.exits import counted
 
 MARK = "init"
 """Beginning of the comments with reasons."""
@@ -96,7 +97,7 @@ class Plan:
     def with_epochs(self, epochs: int, why: str, few: int) -> "Plan":
         """Return the plan with its epochs, and a line that tells them, with a word if their steps are under `few`."""
         steps = epochs * self.steps
-        line = f"epochs {epochs}, {steps} steps: {why}"
+        line = f"epochs {epochs}, {counted(steps, 'step')}: {why}"
         if steps < few:
             line += f"; few: {few} would be good"
         values = {**self.values, _EPOCHS: (str(epochs), why)}
@@ -126,7 +127,7 @@ def plan(
     labelled = checked.labelled
     wrong = {row.file for row in labelled.ledger.errors}
     if len(wrong) > len(labelled.images):
-        told = f"{len(wrong)} files have mistakes, and {len(labelled.images)} images can be used"
+        told = f"{counted(len(wrong), 'file')} with mistakes, {counted(len(labelled.images), 'image')} to use"
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
     values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
@@ -142,7 +143,7 @@ def plan(
     rule = first.params.dataset.labelled.split
     division = divide(labelled.images, rule, first.params.seed, ledger, labelled.listed)
     if empty := [split for split, images in division.splits.items() if not images]:
-        kept = f"{len(labelled.images)} images, and no image is left for {' and '.join(empty)}"
+        kept = f"{counted(len(labelled.images), 'image')}, and no image is left for {' and '.join(empty)}"
         raise UserError(f"{folder}: {kept}; label more, or correct its lists")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
@@ -173,7 +174,7 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values
 
 
 def _treatment(wrong: Sequence[str]) -> tuple[str, str]:
-    some = ", ".join(wrong[:2]) + (f" and {len(wrong) - 2} other files" if wrong[2:] else "")
+    some = ", ".join(wrong[:2]) + (f" and {counted(len(wrong) - 2, 'other file')}" if wrong[2:] else "")
     return ("skip", f"what is wrong is left out: {some}") if wrong else ("error", "nothing is wrong")
 
 
@@ -218,7 +219,7 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
 
 def _batch(images: int, recipe: int) -> tuple[str, str]:
     fitting = max(1, min(recipe, images // _LEAST_STEPS))
-    few = f"only {images} pictures to train on"
+    few = f"only {counted(images, 'picture')} to train on"
     return str(fitting), few if fitting < recipe else "as measured on such pictures"
 
 

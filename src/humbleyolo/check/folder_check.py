@@ -126,7 +126,7 @@ def found_lines(checked: Checked) -> Iterator[str]:
     """Yield the numbers of images and boxes; then kinds of findings, each with its first one in 80 columns."""
     view = checked.overview
     boxes = sum(one.boxes for one in view.tables)
-    yield f"{_images(view)}, {boxes} boxes of {counted(len(view.tables), 'class', 'classes')}"
+    yield f"{_images(view)}, {counted(boxes, 'box', 'boxes')} of {counted(len(view.tables), 'class', 'classes')}"
     kinds = grouped(checked.rows)
     shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
     for severity, kind in shown:
@@ -175,11 +175,11 @@ def _class_lines(view: Overview) -> Iterator[str]:
     most = sorted(view.tables, key=lambda one: -one.boxes)[:_CLASSES_SHOWN]
     yield from _aligned(table_rows(replace(view, tables=[one for one in view.tables if one in most])))
     if rest := len(view.tables) - len(most):
-        yield f"  and {rest:,} classes of fewer boxes; --html shows all"
+        yield f"  and {counted(rest, 'class', 'classes')} of fewer boxes; --html shows all"
 
 
 def _images(view: Overview) -> str:
-    return f"{view.images} images" + (f", {view.background} of them background" if view.background else "")
+    return counted(view.images, "image") + (f", {view.background} of them background" if view.background else "")
 
 
 def _lists(view: Overview) -> str:
@@ -206,7 +206,8 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
     doubted = [row for row in checked.rows if row.kind in DOUBTS]
     compared = f"{checked.judged} boxes were compared with the others of their class; "
     if doubted:
-        compared += f"{len(doubted)} look unlike them. Most such labels are right; --html shows all. First:"
+        look = "look" if doubted[1:] else "looks"
+        compared += f"{len(doubted)} {look} unlike them. Most such labels are right; --html shows all. First:"
     else:
         compared += "none looks unlike them"
     yield from _wrapped(compared)

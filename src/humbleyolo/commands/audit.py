@@ -52,7 +52,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.audited_dataset import AuditedDataset
     from humbleyolo.check.label_doubts import judge_labels
     from humbleyolo.params.loader import load_params
-    from humbleyolo.process.exits import wrapped
+    from humbleyolo.process.exits import counted, wrapped
     from humbleyolo.training.folds import detect_by_folds
     from humbleyolo.training.planned_runs import Length, RunSettings
 
@@ -85,7 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.to and judged.doubts:
             images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
             print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
-            step = f"correct {corrections} ({images} images, {parsed.to})"
+            step = f"correct {corrections} ({counted(images, 'image')}, {parsed.to})"
             if dataset.source == "labelled":
                 step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
         elif judged.doubts:
@@ -119,19 +119,22 @@ def _check_format(to: str | None, dataset: "Dataset") -> None:
 def _check_judged(judged: "Judged", held: "HeldOut") -> None:
     """Refuse to judge by networks that learned too little."""
     from humbleyolo.errors import UserError
+    from humbleyolo.process.exits import counted
 
     if judged.boxes == 0 or judged.confirmed < _LEAST * judged.boxes:
         raise UserError(
-            f"nothing can be judged: after {held.epochs} epochs the networks confirm {judged.confirmed} of "
-            f"{judged.boxes} boxes that they have not seen, and it takes {_LEAST:.0%}; give more --minutes or "
-            "--epochs, or look at what `dvc repro` says of the model"
+            f"nothing can be judged: after {counted(held.epochs, 'epoch')} the networks confirm "
+            f"{judged.confirmed} of {judged.boxes} boxes that they have not seen, and it takes {_LEAST:.0%}; give "
+            "more --minutes or --epochs, or look at what `dvc repro` says of the model"
         )
 
 
 def _facts(judged: "Judged", held: "HeldOut") -> list[str]:
     """Return lines about what was judged, and how well the networks know it."""
+    from humbleyolo.process.exits import counted
+
     return [
         f"{judged.boxes:,} boxes on {len(held.folds):,} images judged in {len(held.unlearned)} folds by networks of "
-        f"{held.epochs} epochs ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}",
+        f"{counted(held.epochs, 'epoch')} ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}",
         *held.notes,
     ]

@@ -80,9 +80,11 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[str]:
     """Return lines about the networks."""
+    from humbleyolo.process.exits import counted
+
     lines = [
-        f"{len(learned.found)} networks of {learned.epochs} epochs of as many steps ({learned.why}), scored on "
-        f"{boxes:,} boxes on {images:,} images of val"
+        f"{len(learned.found)} networks of {counted(learned.epochs, 'epoch')} of as many steps ({learned.why}), "
+        f"scored on {boxes:,} boxes on {images:,} images of val"
     ]
     if learned.epochs < train.epochs:
         lines.append(f"note: that is less than train.epochs, {train.epochs}; the real training may end higher")
@@ -90,9 +92,11 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 
 
 def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
+    from humbleyolo.process.exits import counted
+
     if gain.too_short:
         longer = 1 / gain.trained
         return f"give --epochs {round(learned.epochs * longer)}, or --minutes {math.ceil(parsed.minutes * longer)}"
     if gain.promises:
-        return f"label {gain.more:,} more images; `humbleyolo next` says which"
+        return f"label {counted(gain.more, 'more image')}; `humbleyolo next` says which"
     return "look at the mistakes in data/render/report.html before you label more of the same"

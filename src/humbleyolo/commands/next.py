@@ -77,7 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "LabelledImages") -> None:
     """Tell on standard error what of the pool is not looked at, or not chosen, and why."""
-    from humbleyolo.process.exits import wrapped
+    from humbleyolo.process.exits import counted, wrapped
 
     lines = [f"note: {path}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
     more = len(lines) - _SHOWN
@@ -85,7 +85,7 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
     if more > 1:
         print(f"note: {more} more images are left out for such reasons", file=sys.stderr)
     if pool.label_files:
-        text = f"note: {len(pool.label_files)} label files are not read, such as {pool.label_files[0]}"
+        text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {pool.label_files[0]}"
         print(wrapped(text), file=sys.stderr)
     if not labelled.infos:
         print(wrapped(f"note: {_DATASET} holds no dataset, so that what is labelled is not known"), file=sys.stderr)
@@ -94,15 +94,16 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
     """Return lines about the choice."""
     from humbleyolo.detection.video.web_address import hide_password
+    from humbleyolo.process.exits import counted
 
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     boxes = sum(len(one.found) for one in done.chosen)
     lines = [
-        f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {hide_password(parsed.model)}; {boxes:,} boxes "
-        f"proposed, from {detector.threshold:g} on ({why})"
+        f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {hide_password(parsed.model)}; "
+        f"{counted(boxes, 'box', 'boxes')} proposed, from {detector.threshold:g} on ({why})"
     ]
     if few := parsed.count - len(done.chosen):
-        lines.append(f"note: there are {few:,} images fewer than --count {parsed.count:,}")
+        lines.append(f"note: {counted(few, 'image')} fewer than --count {parsed.count:,}")
     if blind := sum(not len(one.found) for one in done.chosen):
         lines.append(
             f"nothing was found on {blind} of the {len(done.chosen)}: label them by eye; they are not written as "
@@ -175,13 +176,15 @@ def _write_tables(
 
 def _next_steps(parsed: argparse.Namespace, chosen: "list[ChosenImage]") -> list[str]:
     """Return the last lines: where the results are, and what to do with them."""
+    from humbleyolo.process.exits import counted
+
     output: Path = parsed.output
     blind = sum(not len(one.found) for one in chosen)
     steps = []
     if len(chosen) > blind:
-        steps.append(f"correct {output / _TO_CORRECT} ({len(chosen) - blind} images, {parsed.to})")
+        steps.append(f"correct {output / _TO_CORRECT} ({counted(len(chosen) - blind, 'image')}, {parsed.to})")
     if blind:
-        steps.append(f"label {output / _BY_EYE} ({blind} images)")
+        steps.append(f"label {output / _BY_EYE} ({counted(blind, 'image')})")
     return [
         f"page: {output / _PAGE}; table: {output / _TABLE}",
         f"next: {' and '.join(steps)}, put them into your labelled folder, and run `uv run dvc repro`",

@@ -15,6 +15,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.ledger import BadInput
+from humbleyolo.process.exits import counted
 
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
 
@@ -144,7 +145,7 @@ class NamedImages:
             pictures = [one for one in matches if is_image(one)]
             files = ((Path(one).as_posix(), Path(one).name) for one in matches if Path(one).is_file())
             if not self._leave_out(files, beside_pictures=bool(pictures)) and not pictures:
-                raise UserError(f"{path}: matches {len(matches)} files, none of them a picture")
+                raise UserError(f"{path}: matches {counted(len(matches), 'file')}, none of them a picture")
             self._add_files(pictures)
         elif Path(path).is_dir():
             self._add_source(FolderSource(Path(path)))
@@ -160,7 +161,7 @@ class NamedImages:
         files = ((_shown_in(source, name), name) for name in source.names)
         if not self._leave_out(files, beside_pictures=bool(names)) and not names:
             raise UserError(
-                f"{source.name}: holds {len(source.names)} files, none of them a picture; known are "
+                f"{source.name}: holds {counted(len(source.names), 'file')}, none of them a picture; known are "
                 f"{', '.join(IMAGE_FORMATS)}"
             )
         self.left_out += [(f"{source.name}/{name}", reason) for name, reason in source.left_out]

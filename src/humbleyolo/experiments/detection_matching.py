@@ -23,6 +23,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Bools, Ints
 
 IMAGE_IDS = ("file", "name")
@@ -272,23 +273,26 @@ def _not_joined(found: DetectionFile, images: _Reading, classes: _Reading) -> It
     }
     for kind, words in kinds.items():
         keys = np.flatnonzero(images.index == kind)
-        count = np.count_nonzero(np.isin(found.image_rows, keys))
+        count = int(np.count_nonzero(np.isin(found.image_rows, keys)))
         if count:
-            yield f"{count:,} detections on {_listed([found.images[at] for at in keys], 'images')} that {words}"
+            on = _listed([found.images[at] for at in keys], "image")
+            yield f"{counted(count, 'detection')} on {on} that {words}"
     keys = np.flatnonzero(classes.index < 0)
-    count = np.count_nonzero(np.isin(found.class_rows, keys))
+    count = int(np.count_nonzero(np.isin(found.class_rows, keys)))
     if count:
-        yield f"{count:,} detections of {_listed([found.classes[at] for at in keys], 'classes')} that the labels lack"
+        of = _listed([found.classes[at] for at in keys], "class", "classes")
+        yield f"{counted(count, 'detection')} of {of} that the labels lack"
     known = images.index[images.index >= 0]
     if twice := len(known) - len(np.unique(known)):
-        yield f"{twice:,} images are named in two ways, and have the detections of both"
+        yield f"{counted(twice, 'image')} named in two ways, with the detections of both"
 
 
 def _without(labels: ScoredLabels, images: Ints) -> Iterator[str]:
     """Yield a line about images without a detection."""
     rest = np.setdiff1d(np.arange(len(labels.items)), images)
     if len(rest):
-        yield f"no detection on {_listed([labels.names[at] for at in rest], f'of {len(labels.items):,} images')}"
+        few = _listed([labels.names[at] for at in rest])
+        yield f"no detection on {len(rest)} of {counted(len(labels.items), 'image')} ({few})"
 
 
 def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: _Reading) -> str:
@@ -300,7 +304,7 @@ def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: _Reading
     return f"{found.path}: no detection is of {what} of the labels; {told}"
 
 
-def _listed(names: Sequence[Key], what: str = "") -> str:
-    """Return the first names, with their number before them if `what` they are is given."""
+def _listed(names: Sequence[Key], noun: str = "", plural: str = "") -> str:
+    """Return the first names, with their number before them if a noun for them is given."""
     few = ", ".join(shorten(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return f"{len(names):,} {what} ({few})" if what else few
+    return f"{counted(len(names), noun, plural)} ({few})" if noun else few

@@ -21,6 +21,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.write_dataset import short_names
 from humbleyolo.metrics.tables import TruthTable
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import atomic_write
 
 _FLAGS = ("crowd", "difficult")  # that scores depend on
@@ -159,15 +160,16 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         for image in images
     )
     if not len(truths):
-        raise UserError(f"{source.name}: its {len(images):,} images have no object, so that nothing can be found")
+        none = f"{counted(len(images), 'image')} without an object"
+        raise UserError(f"{source.name}: {none}, so that nothing can be found")
     names = short_names(images)
     part = f"split {split}" if split else "all splits" if counts else "no lists of splits"
     told = [
-        f"{len(images):,} images, {np.count_nonzero(~truths.crowd):,} objects, "
-        f"{len(labelled.classes):,} classes; {labelled.format}; {part}"
+        f"{counted(len(images), 'image')}, {counted(int(np.count_nonzero(~truths.crowd)), 'object')}, "
+        f"{counted(len(labelled.classes), 'class', 'classes')}; {labelled.format}; {part}"
     ]
     if errors := len(ledger.errors):
-        told.append(f"note: {errors:,} mistakes in the labels left out; `humbleyolo check` lists them")
+        told.append(f"note: {counted(errors, 'mistake')} in the labels left out; `humbleyolo check` lists them")
     return ScoredLabels(
         source, images, tuple(names[image.path] for image in images),
         frozenset(source.images()) - {image.path for image in images},

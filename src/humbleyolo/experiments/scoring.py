@@ -21,6 +21,7 @@ from humbleyolo.labels.folder import LABEL_BYTES
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.json import read_json
 
 LABELS = "labels.json"
@@ -115,10 +116,10 @@ def join_model(
     notes = []
     if theirs := [name for name in names if name not in labels.classes]:
         lost = len(found) - len(known)
-        notes.append(f"note: {lost:,} detections of classes that the labels lack are left out: {_few(theirs)}")
+        notes.append(f"note: left out: {counted(lost, 'detection')} of classes that the labels lack: {_few(theirs)}")
     if ours := [name for name in labels.classes if name not in names]:
         lost = len(labels.truths) - len(shared.truths)
-        notes.append(f"note: {lost:,} objects of classes that the model lacks are left out: {_few(ours)}")
+        notes.append(f"note: left out: {counted(lost, 'object')} of classes that the model lacks: {_few(ours)}")
     return shared, known, notes
 
 
@@ -203,7 +204,7 @@ def _class_lines(per_class: dict[str, dict[str, Any]]) -> Iterator[str]:
             values = "".join(f"{_shown(per_class[name][key], 3):>{_column(key)}}" for key in _CLASS_COLUMNS)
             yield f"{textwrap.shorten(name, _NAME - 1, placeholder='...')[: _NAME - 1]:<{_NAME}}{values}"
     if len(per_class) > len(most):
-        yield f"... and {len(per_class) - len(most):,} classes of fewer objects"
+        yield f"... and {counted(len(per_class) - len(most), 'class', 'classes')} of fewer objects"
 
 
 def _confusions(scored: Scored) -> Iterator[str]:
