@@ -31,6 +31,17 @@ def test_help_names_every_command(arguments, capsys):
         assert summary(module.__doc__) in " ".join(shown.split())
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_fits_80_columns_and_has_an_example(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"\n  humbleyolo {name}" in shown.partition("\nExamples:")[2]
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
 def test_every_module_of_commands_is_a_command():
     folder = Path(humbleyolo.commands.__file__).parent
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}

@@ -136,13 +136,6 @@ def test_outside_a_project_it_says_what_is_missing(capsys: pytest.CaptureFixture
     assert "params.yaml: no such file" in capsys.readouterr().err
 
 
-def test_the_help_fits_80_columns_and_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert curve("--help") == 0
-    shown = capsys.readouterr().out
-    assert "humbleyolo curve --minutes 60" in shown
-    assert all(len(line) <= 80 for line in shown.splitlines())
-
-
 def test_a_stop_says_that_the_same_command_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,10 +131,3 @@ def test_what_cannot_work_is_refused_and_leaves_nothing(
     assert choose(*options) == 2
     assert said in capsys.readouterr().err
     assert {path.name for path in Path().iterdir()} == {"pool"}
-
-
-def test_the_help_fits_80_columns_and_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert choose("--help") == 0
-    shown = capsys.readouterr().out
-    assert "humbleyolo next photos --count 20" in shown
-    assert all(len(line) <= 80 for line in shown.splitlines())

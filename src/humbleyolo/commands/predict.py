@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
     )
-    add("--format", choices=_FORMATS, help="default: json; jsonl, a line per frame, if videos or addresses are named")
+    default = "default: json; jsonl, a line per frame, if videos or addresses are named"
+    add("--format", choices=_FORMATS, metavar="F", help=f"{', '.join(_FORMATS)}; {default}")
     output = "a file (yolo, voc, cvat: a new folder; jsonl-parts: a folder that a run goes on with)"
     add("--output", type=Path, metavar="O", help=f"{output}; default: standard output")
     add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
