@@ -1,6 +1,9 @@
 """Splits that networks are trained on in no time."""
 
+from collections.abc import Iterator
+
 import pytest
+import tensorflow as tf
 from small_training import ODD, TINY, draw_split
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
@@ -21,6 +24,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
 def threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that TensorFlow has in this process, which it cannot change once it has computed."""
     monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Steps without a graph, which takes longer to make than some steps of a tiny network last."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")

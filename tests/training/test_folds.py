@@ -15,7 +15,7 @@ from humbleyolo.training.planned_runs import Length
 
 TWO = Length(1.0, 2)
 
-pytestmark = pytest.mark.usefixtures("threads")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
 
 @pytest.mark.parametrize(("images", "count"), [(18, 3), (20, 3), (7, 7), (100, 2)])

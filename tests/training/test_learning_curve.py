@@ -17,7 +17,7 @@ from humbleyolo.training.planned_runs import Length
 
 TWO = Length(1.0, 2)
 
-pytestmark = pytest.mark.usefixtures("threads")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
 
 @pytest.fixture(scope="module")
