@@ -3,8 +3,9 @@
 The stages run under `strace`, so that what they read is the system's word and not that of a list. Slow.
 """
 
+import copy
 import dataclasses
-import io
+import json
 import os
 import shutil
 import subprocess
@@ -117,6 +118,10 @@ class Watched:
         finally:
             file.write_bytes(before)
 
+    def sees(self, name: str) -> bool:
+        """Tell if DVC takes a file for part of the folder that it lies in."""
+        return not self._repo.dvcignore.is_ignored_file(str(self._project.path / name))
+
     def stale(self) -> set[str]:
         """Ask which stages `dvc repro` would run."""
         with self._repo.lock:
@@ -161,21 +166,19 @@ def test_a_stage_declares_the_sections_or_values_that_it_reads(stage: str, trace
 def test_each_parameter_changed_by_itself_makes_stale_those_that_declare_it(
     watched: Watched, project: Project
 ) -> None:
-    yaml = YAML()
     stages = YAML(typ="safe").load(project.path / "dvc.yaml")["stages"]
     declared = {stage: stages[stage]["params"] for stage in STAGES}
-    for key in leaves(YAML(typ="safe").load(project.path / "params.yaml")):
+    whole = YAML(typ="safe").load(project.path / "params.yaml")
+    for key in leaves(whole):
         if key == ("dataset", "inputs"):
             continue  # names a dependency, so that DVC must read `dvc.yaml` anew: the next test
 
-        def change(text: bytes, key: tuple[str, ...] = key) -> bytes:
-            section = document = yaml.load(text)
+        def change(_: bytes, key: tuple[str, ...] = key) -> bytes:
+            section = document = copy.deepcopy(whole)
             for name in key[:-1]:
                 section = section[name]
             section[key[-1]] = other(section[key[-1]])
-            out = io.BytesIO()
-            yaml.dump(document, out)
-            return out.getvalue()
+            return json.dumps(document).encode()  # is YAML too, and quickly read
 
         expected = {stage for stage, names in declared.items() if {key[0], ".".join(key)} & set(names)}
         assert watched.stale_after("params.yaml", change) == expected, ".".join(key)
@@ -196,11 +199,15 @@ def test_each_file_changed_by_itself_makes_stale_those_that_list_its_room(
     sources = project.git("ls-files", "src", "stages", "data/fonts", "data/start").split()
     assert len(sources) > 100
     deps = {stage: Stage.of(project, stage).deps for stage in STAGES}
+    last = {Path(name).parent.as_posix(): name for name in sources}  # DVC is asked for one file of each folder
     for name in sources:
         listed = {stage for stage in STAGES if any(Path(name).is_relative_to(dep) for dep in deps[stage])}
         readers = {stage for stage, trace in traced.traces.items() if traced.project.path / name in trace.read}
         assert readers <= listed, name
-        assert watched.stale_after(name, lambda text: text + b"\n") == listed, name
+        assert watched.sees(name), name
+        folder = Path(name).parent.as_posix()
+        if name == last[folder] or folder in ("src/humbleyolo", "stages"):  # whose files are named one by one
+            assert watched.stale_after(name, lambda text: text + b"\n") == listed, name
     rest = set(project.git("ls-files").split()) - {*sources, "dvc.yaml", "dvc.lock", "params.yaml"}
     for name in rest:
         if not name.startswith(("data/", ".")):
