@@ -77,7 +77,10 @@ def test_a_recorded_page_shows_what_it_makes(tmp_path: Path) -> None:
 
 
 def test_links_of_a_notebook_in_the_root_lead_into_the_folder() -> None:
-    prose = {"cell_type": "markdown", "source": ["[a](use.md), [b](../README.md), [c](https://x.org/y.md) ![d](t/e.png)"]}
+    prose = {
+        "cell_type": "markdown",
+        "source": ["[a](use.md), [b](../README.md), [c](https://x.org/y.md) ![d](t/e.png)"],
+    }
     code = {"cell_type": "code", "source": ["x[0](use.md)"]}
     (told, same) = NOTEBOOKS["with_links_into"]({"cells": [prose, code]}, "docs")["cells"]
     assert told["source"] == "[a](docs/use.md), [b](../README.md), [c](https://x.org/y.md) ![d](docs/t/e.png)"

@@ -1,5 +1,6 @@
 """TensorFlow, started the same way everywhere: import this before any other module that needs TensorFlow."""
 
+import gc
 import os
 import platform
 from collections.abc import Iterator
@@ -18,9 +19,15 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 # ~/.keras/keras.json could turn images around and change every number's width. A file is there and is no folder, so
 # that Keras neither finds nor makes one.
 os.environ["KERAS_HOME"] = __file__
-with hold_stderr():  # the import tells of missing GPUs and of instruction sets, whatever the log level
-    import keras
-    import tensorflow as tf
+_collecting = gc.isenabled()
+gc.disable()  # the import makes a million objects that stay; to look through them again and again takes over a second
+try:
+    with hold_stderr():  # the import tells of missing GPUs and of instruction sets, whatever the log level
+        import keras
+        import tensorflow as tf
+finally:
+    if _collecting:
+        gc.enable()
 
 
 _process: list[int] = []  # id of the process that computes
