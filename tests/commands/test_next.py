@@ -54,7 +54,7 @@ def test_the_least_certain_come_first_and_the_last_lines_say_what_to_do(
     assert "3 of 4 images chosen by data/model; 2 boxes proposed, from 0.5 on (a test)" in said
     assert "nothing was found on 1 of the 3: label them by eye; they are not written as background" in said
     assert "page: next/next.html; table: next/next.csv next: correct next/to-correct (2 images, cvat)" in said
-    assert "and label next/nothing-found (1 images), put them into your labelled folder" in said
+    assert "and label next/nothing-found (1 image), put them into your labelled folder" in said
     assert {path: path.read_bytes() for path in pool.iterdir()} == before
     page = Path("next/next.html").read_text()
     assert page.count("<figure>") == 3
@@ -103,7 +103,7 @@ def test_what_is_labelled_or_a_copy_is_left_out_with_a_word(pool: Path, capsys: 
     assert "note: pool/doubted.png: left out: is labelled already (train: mine.png)" in said
     assert "note: pool/twin.png: left out: is the same as pool/sure.png" in said
     assert "note: pool/broken.png: left out: cannot be read" in said
-    assert "note: 1 label files are not read, such as sure.xml" in said
+    assert "note: left unread: 1 label file, such as sure.xml" in said
     assert {row["image"] for row in rows()} == {f"pool/{name}.png" for name in ("sure", "under", "blind")}
 
 

@@ -142,8 +142,8 @@ def test_a_model_is_scored_on_the_classes_that_the_labels_share(tmp_path: Path) 
     kept = [(0, 0), (2, 1), *((label, -1) for label in range(1, len(names)) if label != 2)]
     assert len(found) == sum(np.count_nonzero(detections.labels == label) for label, to in kept if to >= 0)
     assert len(shared.truths) == np.count_nonzero(np.isin(truths.labels, (0, 2)))
-    assert "classes that the labels lack are left out: another" in notes[0]
-    assert f"classes that the model lacks are left out: {names[1]}" in notes[1]
+    assert "left out: 1 detection of classes that the labels lack: another" in notes[0]
+    assert f"of classes that the model lacks: {names[1]}" in notes[1]
 
 
 def test_without_a_project_the_values_are_those_of_the_common_params_yaml(tmp_path: Path) -> None:

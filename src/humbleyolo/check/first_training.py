@@ -246,7 +246,7 @@ def _lines(choice: Choice, values: Values, flips: Values, division: Division) ->
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
         told, _, whose = next(iter(flips.values()))[1].partition(": ")
         yield _fitting(f"{chosen}: {told}", whose)
-    images = f"{len(division.splits['train'])} images to train on"
+    images = f"{counted(len(division.splits['train']), 'image')} to train on"
     enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"
     yield f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}"
 

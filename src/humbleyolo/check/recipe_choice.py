@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from humbleyolo.check.overview import Overview
 from humbleyolo.metrics.grid_ceiling import CellsAnObject
+from humbleyolo.process.exits import counted
 
 _MANY_BOXES = 2000
 _ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
@@ -29,7 +30,8 @@ def choose_recipe(view: Overview) -> Recipe:
     alike, spread = _of_one_size(view)
     if boxes >= _MANY_BOXES and 2 * alike >= boxes:
         return Recipe("bccd", "iou", "one", f"{alike} of {boxes} boxes are of nearly one size")
-    sizes = f"{boxes} boxes " + (f"vary by a factor of {spread:.1f}" if boxes >= _MANY_BOXES else "are few")
+    varied = f"vary by a factor of {spread:.1f}"
+    sizes = f"{counted(boxes, 'box', 'boxes')} {varied if boxes >= _MANY_BOXES else 'are few'}"
     return Recipe("photographs", "aligned", "several", sizes)
 
 
