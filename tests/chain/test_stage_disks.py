@@ -73,7 +73,7 @@ class Chain:
                 made["encode"] / "train", made["encode"] / "val", out,
             ),
             "evaluate": lambda: evaluate(
-                of["evaluate"], made["train"], made["encode"], made["generate"], out
+                of["evaluate"], False, made["train"], made["encode"], made["generate"], out
             ),
             "render": lambda: render(
                 of, made["generate"], made["encode"], made["train"], made["evaluate"], out

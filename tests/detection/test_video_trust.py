@@ -268,6 +268,26 @@ def test_a_clip_that_drips_is_not_waited_for(ending: str, step: int, tmp_path: P
     assert re.fullmatch(f"{url}: (took more than|gave no frame within) 0.4 s; allow more.*", why)
 
 
+@pytest.mark.parametrize("form", ["sized", "unsized", "row"])
+def test_what_stalls_is_slow_and_not_at_its_end(form: str) -> None:
+    """The rest may come any time: what came is neither a whole picture nor a whole stream."""
+    picture = jpeg(0)
+    part = b"--x\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(picture), picture)
+
+    def answer(request: object) -> None:
+        kind = b"multipart/x-mixed-replace; boundary=x" if form == "row" else b"image/jpeg"
+        sized = b"Content-Length: %d\r\n" % len(picture) if form == "sized" else b""
+        request.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Type: " + kind + b"\r\n" + sized + b"\r\n")
+        request.wfile.write(part + part[:200] if form == "row" else picture[:500])
+        request.wfile.flush()
+        time.sleep(1)
+
+    for _ in range(5):  # the clock of the connection and that of the reading run side by side
+        with web(answer) as url:
+            why = told(url, timeout=0.2)
+        assert re.fullmatch(f"{url}: (took more than 0.2 s; allow|breaks off: timed out|gave no frame within).*", why), why
+
+
 def test_ctrl_c_ends_an_opening(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         time.sleep(0.3)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
+_FEW_STEPS = 200  # as `train` has it, which imports TensorFlow; a test compares them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,13 +90,10 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     """Return the plan with the epochs that were asked for, or that fit into the minutes."""
-    from humbleyolo.training.step_time import measure_step  # before all else that imports TensorFlow
-
-    # isort: split
-    from humbleyolo.training.loop import _FEW_STEPS
-
     if parsed.epochs:
         return chosen.with_epochs(parsed.epochs, "as asked for", _FEW_STEPS)
+    from humbleyolo.training.step_time import measure_step  # which imports TensorFlow
+
     params = chosen.params
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image

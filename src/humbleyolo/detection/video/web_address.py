@@ -165,6 +165,8 @@ class Answer:
                 if self._connections.ended:
                     raise self._too_slow() from None
                 raise UserError(f"{self._name}: breaks off: {error or type(error).__name__}") from None
+            if not self._waiting and self._connections.ended:  # a connection that was ended looks like its end
+                raise self._too_slow()
         data, self._waiting = self._waiting[:size], self._waiting[size:]
         return data
 
