@@ -97,7 +97,9 @@ def parse_options(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, 
 
 def print_runs(found: dict[str, dict[int, Any]], changes: dict[str, Any], file: Path | None) -> None:
     """Print every run as JSON, and write it if there is a file for it."""
-    text = json.dumps({"machine": platform.platform(), "changes": changes, "runs": found}, indent=1)
+    text = json.dumps(
+        {"machine": f"{os.cpu_count()} cores, {platform.machine()}", "changes": changes, "runs": found}, indent=1
+    )
     print(text)
     if file:
         file.write_text(text + "\n")

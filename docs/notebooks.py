@@ -52,7 +52,7 @@ def without_folder(notebook: dict[str, Any]) -> dict[str, Any]:
 def with_links_into(notebook: dict[str, Any], folder: str) -> dict[str, Any]:
     """Return a notebook for the folder above its own: links to pages and pictures beside it lead into its folder."""
     cells = [
-        cell | {"source": _BESIDE.sub(f"]({folder}/", "".join(cell["source"]))}
+        cell | {"source": _BESIDE.sub(f"]({folder}/", "".join(cell["source"])).replace("/readme.md", "/../README.md")}
         if cell["cell_type"] == "markdown"
         else cell
         for cell in notebook["cells"]

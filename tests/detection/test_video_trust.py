@@ -284,8 +284,8 @@ def test_what_stalls_is_slow_and_not_at_its_end(form: str) -> None:
 
     for _ in range(5):  # the clock of the connection and that of the reading run side by side
         with web(answer) as url:
-            why = told(url, timeout=0.2)
-        assert re.fullmatch(f"{url}: (took more than 0.2 s; allow|breaks off: timed out|gave no frame within).*", why), why
+            why = told(url, timeout=0.2).removeprefix(f"{url}: ")
+        assert re.match("took more than 0.2 s; allow|breaks off: timed out|gave no frame within", why), why
 
 
 def test_ctrl_c_ends_an_opening(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """The site that was built: its search answers without a network, and every link leads to a file of it."""
 
 import re
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -36,6 +35,12 @@ def test_links_lead_to_files_of_the_site(page: str) -> None:
             assert (SITE / unquote(link)).exists(), link
 
 
-def test_what_begins_with_the_readme_has_its_results() -> None:
-    text = Path(SITE / "readme.html").read_text(encoding="utf-8")
-    assert "Blood cells" in text or "blood cells" in text
+def test_the_page_of_readme_has_its_tables() -> None:
+    figures = re.findall(r"^\| (?:`\w+`|default): .*\| (0\.\d+ \([^)]+\)) \|", text_of_readme(), re.MULTILINE)
+    page = (SITE / "readme.html").read_text(encoding="utf-8")
+    assert len(figures) >= 3
+    assert not [figure for figure in figures if figure not in page]
+
+
+def text_of_readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
