@@ -21,6 +21,8 @@ from stub_models import NAMES, RedFinder
 from humbleyolo.cli import main
 from humbleyolo.detection.backends import open_model
 from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.image_paths import NamedImages
+from humbleyolo.errors import ProblemsError
 from humbleyolo.export.card import sha256
 from humbleyolo.labels.labelled_image import ReadOptions
 
@@ -405,3 +407,11 @@ def test_a_model_is_fetched_from_a_git_repository(
         code, _, said = predict("--model", url, *revision, *low)
         assert code == 2
         assert says in said
+
+
+def test_a_name_that_is_not_there_prints_one_line() -> None:
+    with pytest.raises(ProblemsError) as caught:
+        NamedImages(["a\nerror: b.png"])
+    (told,) = caught.value.problems
+    assert told.startswith(r"a\nerror: b.png: ")
+    assert "\n" not in told

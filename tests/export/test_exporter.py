@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -278,6 +279,7 @@ def test_eight_bits_that_cost_too_much_are_not_written(data: Path, tmp_path: Pat
         ("savedmodel", {}, "there", "there: is already there|there: is there already"),
         ("keras", {}, "folder.keras", "a folder stands where the file is needed"),
         ("keras", {}, "file/m.keras", "a file stands where a folder is needed"),
+        ("keras", {}, "pipe.keras", "is a device or a pipe"),
     ],
 )
 def test_mistakes_are_told_before_any_work(
@@ -285,6 +287,7 @@ def test_mistakes_are_told_before_any_work(
 ) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "folder.keras").mkdir()
+    os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     fields = {"to": to, "precision": "float32", "threshold": None, "nms_iou": 0.5, "threads": None} | change

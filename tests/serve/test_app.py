@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,20 @@ def test_boxes_come_in_the_picture_s_pixels_with_the_grid(client: Any) -> None:
     cells = answer["grid"].pop("confidence")
     assert cells == [0.75, *[0.0] * 14]  # row by row
     assert answer["grid"] == {"rows": 3, "cols": 5, "extent": [-16.0, 0.0, 112.0, 64.0]}
+
+
+def test_a_limit_and_further_frames_are_told() -> None:
+    finder = RedFinder()
+    finder.facts = replace(finder.facts, max_detections=1)
+    one = create_app(Detector(finder), max_bytes=100_000, max_pixels=1_000_000).test_client()
+    frames = [Image.open(io.BytesIO(picture(box=(20, 10, 60, place)))) for place in (40, 30)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    notes = one.post("/detect", data=file.getvalue()).get_json()["notes"]
+    assert notes[0].startswith(
+        "the image: 1 box found on it, or on a tile of it, which is the most; there may be more"
+    )
+    assert notes[1:] == ["the image: has 2 pages or frames; only the first is looked at"]
 
 
 def test_classes_have_the_colours_that_pictures_give_them(client: Any) -> None:

@@ -77,15 +77,16 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "LabelledImages") -> None:
     """Tell on standard error what of the pool is not looked at, or not chosen, and why."""
-    from humbleyolo.process.exits import counted, wrapped
+    from humbleyolo.process.exits import counted, printable, wrapped
 
-    lines = [f"note: {path}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
+    lines = [f"note: {printable(str(path))}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
     more = len(lines) - _SHOWN
     print(*map(wrapped, lines[: _SHOWN if more > 1 else None]), sep="\n", end="\n" * bool(lines), file=sys.stderr)
     if more > 1:
         print(f"note: {more} more images are left out for such reasons", file=sys.stderr)
     if pool.label_files:
-        text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {pool.label_files[0]}"
+        first = printable(str(pool.label_files[0]))
+        text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {first}"
         print(wrapped(text), file=sys.stderr)
     if not labelled.infos:
         print(wrapped(f"note: {_DATASET} holds no dataset, so that what is labelled is not known"), file=sys.stderr)

@@ -15,7 +15,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, printable
 
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
 
@@ -123,12 +123,12 @@ class NamedImages:
                 try:
                     self._add(path, stack)
                 except UserError as error:
-                    problems.append(str(error))
+                    problems.append(printable(str(error)))
             if listed:
                 try:
                     self._add_list(listed)
                 except UserError as error:
-                    problems.append(str(error))
+                    problems.append(printable(str(error)))
             if problems:
                 raise ProblemsError("no pictures to look at", problems)
             self._stack = stack.pop_all()

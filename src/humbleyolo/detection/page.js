@@ -140,7 +140,7 @@ async function ask(body, shown = picture) {
       return false;
     }
     answer = told;
-    say("");
+    say((told.notes ?? []).join("; "));
     show();
     return true;
   } catch (error) {

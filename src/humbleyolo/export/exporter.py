@@ -125,6 +125,8 @@ def _check(output: Path, settings: Settings) -> None:
         raise UserError(f"{output}: is there already; give a folder that does not exist, or remove it")
     if output.is_dir():
         raise UserError(f"{output}: a folder stands where the file is needed")
+    if output.exists() and not output.is_file():
+        raise UserError(f"{output}: is a device or a pipe; an export is read again to be compared, so name a file")
     if settings.precision != "float32" and settings.to != "litert":
         raise UserError(f"precision {settings.precision} is for litert, not for {settings.to}")
     if settings.precision not in get_args(Precision):

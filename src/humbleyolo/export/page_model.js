@@ -103,7 +103,9 @@ globalThis.humbleyolo = (() => {
       confidence.push(Math.min(most, 1));
     }
     const extent = [-box.x / box.scaleX, -box.y / box.scaleY, (facts.width - box.x) / box.scaleX, (facts.height - box.y) / box.scaleY];
-    return { width, height, grid: { rows: facts.rows, cols: facts.cols, extent, confidence }, detections };
+    const full = told.count.data[0] === told.scores.dims[1]; // as many as the model gives
+    const notes = full ? [`the image: ${told.count.data[0]} boxes found, which is the most; there may be more`] : [];
+    return { width, height, grid: { rows: facts.rows, cols: facts.cols, extent, confidence }, detections, notes };
   }
 
   return { facts: async () => facts, detect, silent: "The model does not run in this browser" };

@@ -12,7 +12,7 @@ import numpy as np
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.detector import Detector, remarks
 from humbleyolo.detection.image_input import decode_image
 from humbleyolo.detection.result import Result
 from humbleyolo.drawing.palette import INK, class_colours, css_properties, hex_colour
@@ -66,8 +66,8 @@ def create_app(
 
     @app.post("/detect")
     def detect() -> Response:
-        pixels = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS).pixels
-        prepared = detector.prepare(pixels)
+        image = decode_image(request.get_data(cache=False), "the picture", max_pixels, FORMATS)
+        prepared = detector.prepare(image)
         (result,) = detector.detect([prepared], threshold=DEFAULT.min_score)
         return jsonify(_answer(detector, result, detector.confidence(prepared)))
 
@@ -107,6 +107,7 @@ def _answer(detector: Detector, result: Result, confidence: Floats32) -> dict[st
     facts = detector.facts
     letterbox = Letterbox(result.height, result.width, facts.height, facts.width)
     rows = zip(result.class_names.tolist(), result.scores.tolist(), result.boxes.tolist(), strict=True)
+    notes = list(remarks(result, facts.max_detections))
     return {
         "width": result.width,
         "height": result.height,
@@ -117,6 +118,7 @@ def _answer(detector: Detector, result: Result, confidence: Floats32) -> dict[st
             "confidence": confidence.astype(np.float64).round(3).ravel().tolist(),
         },
         "detections": [{"label": label, "score": score, "box": box} for label, score, box in rows],
+        **({"notes": notes} if notes else {}),
     }
 
 
