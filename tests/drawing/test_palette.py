@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 from repository import ROOT
 
 from humbleyolo.drawing import palette
@@ -12,6 +13,12 @@ def test_colours_of_the_first_classes_differ_and_never_run_out() -> None:
     colours = [class_colour(label) for label in range(28)]
     assert len(set(colours)) == 28
     assert all(0 <= part <= 255 for label in range(1000) for part in class_colour(label))
+
+
+def test_what_marks_a_cell_is_the_colour_of_no_class() -> None:
+    for marks in (palette.RESPONSIBLE, palette.CONFIDENT):
+        near = min(np.abs(np.subtract(marks, class_colour(label))).sum() for label in range(40))
+        assert near > 100  # of 765 from black to white
 
 
 def test_pages_get_the_colours_by_name() -> None:
