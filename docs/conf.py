@@ -34,6 +34,7 @@ nb_execution_timeout = 1200
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 autodoc_member_order = "bysource"
+napoleon_use_ivar = True  # attributes once, not in the class's text and again after it
 EXECUTED = ["tutorial"]
 _IMAGE = re.compile(r'<img src="docs/(?P<file>[^"]+)"[^>]* alt="(?P<alt>[^"]+)">')
 _ELSEWHERE = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?!https?:|#)(?![a-z-]+\.(?:md|png))[^)]*\)")  # of no page

@@ -68,7 +68,7 @@ def test_numbers_that_the_boxes_do_not_explain_are_an_error_that_names_the_optio
     path = ultralytics(tmp_path / "p.json", nowhere)
     with pytest.raises(UserError, match=r"read in 2 ways(?s:.)*--categories 0(?s:.)*--categories 1"):
         told(folder, path)
-    assert "only 0 of the surest lie on an object" in told(folder, path, categories="1")
+    assert "none of the surest lie on an object" in told(folder, path, categories="1")
     assert "counts from 0" in told(folder, path, categories="0")
 
 

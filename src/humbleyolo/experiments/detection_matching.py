@@ -77,9 +77,8 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
     hits = _hits(found, labels, by_image, by_class)
     if hits * _FEW < min(len(rows), _SUREST, len(labels.truths)):
-        told.append(
-            f"note: only {hits:,} of the surest lie on an object of their class: are these images and classes right?"
-        )
+        few = f"only {hits:,}" if hits else "none"
+        told.append(f"note: {few} of the surest lie on an object of their class: are these images and classes right?")
     if found.left_out:
         told.append(f"note: no detections in {_listed(found.left_out)}")
     return Joined(_table(found, labels, by_image, by_class, rows), tuple(told))

@@ -4,6 +4,8 @@
     ltwh      left, top, width, height      in COCO files
     cxcywh    centre x, centre y, width, height      in the grid
 
+A box on an image::
+
       (left, top) +---------+        x grows to the right, y down. Edges lie between pixels: the box around
                   |    +    |        the one pixel at the image's upper left corner is (0, 0, 1, 1).
                   +---------+ (right, bottom)

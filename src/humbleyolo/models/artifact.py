@@ -53,7 +53,7 @@ class ModelInfo:
         grid: Shapes of its input and output.
         categories: The C class names, in the order of the network's.
         fill: Grey value of the letterbox padding, 0 to 255.
-        start: The weights that training began with: `scratch`, `pretrained: ` and their origin, or `own: ` and the
+        start: The weights that training began with: `scratch`; `pretrained:` and their origin; or `own:` and the
             parts of another model that were taken over.
     """
 

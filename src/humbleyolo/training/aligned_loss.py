@@ -82,7 +82,7 @@ def aligned(
 ) -> Terms:
     r"""The loss of task-aligned learning, with CIoU for GIoU.
 
-        class   sum over cells and classes of |t - s|^gamma H(t, s)             equations 5, 6
+        class   sum over cells and classes of abs(t - s)^gamma H(t, s)          equations 5, 6
         box     sum over cells of objects of t (1 - CIoU)                       equation 7
 
     t is a cell's target for its object's class, 0 for other classes and cells; s = class probability x confidence is
