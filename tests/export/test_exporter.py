@@ -35,7 +35,9 @@ EVERY: list[tuple[str, Precision]] = [  # a page holds the ONNX file; test_model
     ("keras", "float32"),
     ("onnx", "float32"),
 ]
-QUICK_FIRST = [EVERY[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in EVERY[1:])]
+# Of `lite`, whose layers are others, one of each kind is enough.
+LITE: list[tuple[str, Precision]] = [("litert", "int8"), ("keras", "float32"), ("onnx", "float32")]
+USED = [("exports", *one) for one in EVERY] + [("lite_exports", *one) for one in LITE]
 BESIDE = ("md", "json", "labels.txt")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the converters
 
@@ -87,10 +89,11 @@ def lite_exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(data, tmp_path_factory.mktemp("lite_exports"))
 
 
-@pytest.mark.parametrize(("to", "precision"), QUICK_FIRST)
-@pytest.mark.parametrize("which", ["exports", pytest.param("lite_exports", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("which", "to", "precision"), [USED[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in USED[1:])]
+)
 def test_an_export_is_used_as_the_model_is(
-    to: str, precision: str, which: str, request: pytest.FixtureRequest
+    which: str, to: str, precision: str, request: pytest.FixtureRequest
 ) -> None:
     exports: Exports = request.getfixturevalue(which)
     data = exports.data
@@ -112,7 +115,7 @@ def test_an_export_is_used_as_the_model_is(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("to", "precision"), [one for one in EVERY if one[1] != "float16"])
+@pytest.mark.parametrize(("to", "precision"), [("litert", "float32"), ("litert", "int8"), ("onnx", "float32")])
 def test_an_export_sees_mirror_images_where_the_evaluation_did(
     to: str, precision: Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
