@@ -19,6 +19,7 @@ from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import make_folder, require_space
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
@@ -44,7 +45,7 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]
     objects = sum(ceiling.objects for ceiling in own.values())
-    return Made(f"{objects} objects encoded", out, f"the grid holds {', '.join(held) or 'none'}", texts)
+    return Made(f"{counted(objects, 'object')} encoded", out, f"the grid holds {', '.join(held) or 'none'}", texts)
 
 
 def main() -> Made:

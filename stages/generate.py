@@ -28,7 +28,7 @@ def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
         with atomic_write(out / "ledger.csv") as file:
             write_ledger(file, [])
         not_drawn = sum(count.not_drawn for count in counts.values())
-        verb, more = "drawn", f"{not_drawn} words found no place, see summary.json" if not_drawn else ""
+        verb, more = "drawn", f"{counted(not_drawn, 'word')} found no place, see summary.json" if not_drawn else ""
     else:
         written = write_dataset.write_splits(out, dataset.labelled, inputs, seed)
         changed = sum(row.severity != "warning" for row in written.rows)

@@ -18,6 +18,7 @@ from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network
@@ -46,7 +47,7 @@ def train(
     write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()
-    epochs = f"kept of {len(trained.history)} epochs is {trained.best_epoch}, {trained.why}"
+    epochs = f"kept of {counted(len(trained.history), 'epoch')} is {trained.best_epoch}, {trained.why}"
     warnings = doubts(trained, trainer.steps_an_epoch, train, splits[1].most_objects)
     return Made(f"{model.name} trained", out, epochs, warnings)
 

@@ -283,7 +283,7 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
         files[f"{number}.png"] = encoded(photo(number).resize((288, 216)))
         files[f"{number}.xml"] = voc(f"{number}.png", *boxes, width=288, height=216)
     assert init(make.folder(files)) == 0
-    assert "2160 of 2160 boxes are of nearly one size" in " ".join(capsys.readouterr().out.split())
+    assert "2,160 of 2,160 boxes are of nearly one size" in " ".join(capsys.readouterr().out.split())
     model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
     assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", True)
     assert evaluate.mirrored == "both"

@@ -139,7 +139,7 @@ class TestCheck:
         )
 
     def test_rules_between_values_hold(self):
-        with pytest.raises(ProblemsError, match=r"train\.warmup_epochs: 2\.0 leaves nothing of 1 epochs"):
+        with pytest.raises(ProblemsError, match=r"train\.warmup_epochs: 2\.0 leaves nothing of train\.epochs 1"):
             check_trials(PARAMS, every_combination(spaces("train.epochs=1,20")))
 
     def test_what_only_the_fonts_can_show_is_seen(self, tmp_path):

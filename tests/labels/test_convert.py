@@ -211,7 +211,7 @@ def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> 
 def test_flags_that_yolo_cannot_hold_are_noted(make: Maker, tmp_path: Path) -> None:
     text = voc("a.png", "cat 1 2 3 4").replace("<difficult>0", "<difficult>1")
     done = convert(make.folder({"a.png": picture(), "a.xml": text}), tmp_path / "y", "yolo", ReadOptions())
-    assert [(row.kind, row.what) for row in done.rows] == [("flag-lost", "1 boxes are difficult")]
+    assert [(row.kind, row.what) for row in done.rows] == [("flag-lost", "1 difficult box")]
 
 
 def test_groups_and_classes_without_boxes_go_along_or_are_noted(make: Maker, tmp_path: Path) -> None:

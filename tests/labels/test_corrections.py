@@ -175,7 +175,7 @@ def test_copies_in_two_splits_stay_for_the_rules_about_leaks(make: Maker) -> Non
 
 
 def test_corrections_without_pictures_are_refused(make: Maker) -> None:
-    with pytest.raises(Exception, match=r"corrections: no known labels among 1 files, 0 of them images"):
+    with pytest.raises(Exception, match=r"corrections: no known labels among 1 file, images: 0"):
         make.read(DAY | {"corrections/a.txt": "1 0.5 0.5 0.5 0.5\n"})
 
 

@@ -280,7 +280,7 @@ def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
 
 
 def test_auto_says_what_it_looked_for(make: Maker) -> None:
-    with pytest.raises(UserError, match="no known labels among 1 files"):
+    with pytest.raises(UserError, match="no known labels among 1 file,"):
         make.read({"a.png": picture()})
 
 

@@ -183,7 +183,7 @@ def test_archives_of_splits_beside_another(make: Maker) -> None:
 
 def test_parts_without_labels_are_named(make: Maker) -> None:
     files = under({"day1": YOLO, "day2": VOC, "day3": {"x.png": picture(7)}, "day4": {"y.png": picture(8)}})
-    with pytest.raises(UserError, match=r"(?s)of 4 parts.*day3: no known labels among 1 files, 1 of .*day4: no"):
+    with pytest.raises(UserError, match=r"(?s)of 4 parts.*day3: no known labels among 1 file, images: 1.*day4: no"):
         make.read(files)
 
 

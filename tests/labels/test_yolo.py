@@ -133,7 +133,7 @@ def test_polygons_give_the_box_around_them(make: Maker) -> None:
     assert data.format == "yolo"
     assert data.images[0].boxes.tolist() == [[4, 2, 8, 10], BOX]
     assert [(row.severity, row.what) for row in data.ledger.rows] == [
-        ("note", "1 lines with polygons or turned boxes")
+        ("note", "1 line with polygons or turned boxes")
     ]
 
 
@@ -142,7 +142,7 @@ def test_poses_are_no_polygons(make: Maker) -> None:
     content = files("0 0.5 0.5 0.25 0.5 0.1 0.1 0.2 0.2\n", **{"data.yaml": "names: [cat, dog]\nkpt_shape: [2, 2]\n"})
     data = make.read(content)
     assert data.images[0].boxes.tolist() == [BOX]
-    assert [row.what for row in data.ledger.rows] == ["1 lines with keypoints"]
+    assert [row.what for row in data.ledger.rows] == ["1 line with keypoints"]
     rows = make.findings(content | {"img/a.txt": "0 0.1 0.1 0.2 0.2 0.3 0.3\n"})
     assert [row.kind for row in rows] == ["columns"]
 

@@ -12,7 +12,7 @@ WRONG_TOGETHER = [
         [("train.batch", "9"), (f"{S}.images.train", "8")],
         "train.batch: 9 is not allowed; allowed: at most 8 (dataset.synthetic.images.train, dataset.source)",
     ),
-    ([("train.warmup_epochs", "3"), ("train.epochs", "3")], "train.warmup_epochs: 3 leaves nothing of 3 epochs"),
+    ([("train.warmup_epochs", "3"), ("train.epochs", "3")], "warmup_epochs: 3 leaves nothing of train.epochs 3"),
     (
         [("evaluate.mirrored", "both"), ("encode.boxes", "2")],
         "evaluate.mirrored: 'both' is not allowed with 2 boxes per cell; allowed: none, or encode.boxes: 1",
@@ -31,7 +31,7 @@ WRONG_TOGETHER = [
     ),
     (
         [(f"{S}.words", "[a, b, c]"), (f"{S}.frequencies", "[1, 1]")],
-        f"{S}.frequencies: 2 values for 3 words; allowed: one for each word",
+        f"{S}.frequencies: values: 2, words: 3; allowed: one for each word",
     ),
     (
         [(f"{S}.words", "[a, b]"), (f"{S}.frequencies", "[0, 0.0]")],

@@ -35,7 +35,7 @@ def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
 
 def test_controls_are_shown_and_numbers_agree_with_their_nouns() -> None:
     assert printable("a\x1b[2J\n\u202eb\x9b é\u200c") == r"a\x1b[2J\n\u202eb\x9b" + " é\u200c"
-    assert [counted(one, "image") for one in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+    assert [counted(one, "image") for one in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
     assert counted(2, "box", "boxes") == "2 boxes"
 
 

@@ -3,31 +3,27 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from repository import ROOT
-from ruamel.yaml import YAML
 
-SRC = ROOT / "src/humbleyolo"
-NOUNS = "boxes classes clips detections epochs files findings frames images labels mistakes objects pictures steps"
-AFTER = re.compile(rf" (?:[a-z]+ )?(?:{NOUNS.replace(' ', '|')})\b")
-# Functions whose number is never 1, but for a handful of images that nobody trains on:
+NOUNS = (
+    "boxes classes clips detections epochs files findings folds frames groups images labels lines mistakes names "
+    "objects pictures steps words workers"
+)
+AFTER = re.compile(rf" (?:(?!has |on |without )[a-z]+ )?(?:{NOUNS.replace(' ', '|')})\b")
+# Functions whose number is never 1 but for a handful of images, or whose error is not a person's:
 NEVER_ONE = {
-    "_doubt_lines", "_facts", "_include_val", "drawing_places", "_judge", "_limits", "_tell_left_out",
-    "frames", "report_lines",
+    "__str__", "_check", "_doubt_lines", "_facts", "_include_val", "_judge", "_keeps_its_order", "_limits", "_listed",
+    "_mistake", "_note_losses", "_result", "_tell_left_out", "add", "check_match", "contact_sheet", "detect_by_folds",
+    "drawing_places", "frames", "many_objects", "render", "report_lines", "with_mirrored", "write_changed",
 }  # fmt: skip
-
-
-def rooms() -> list[str]:
-    """Return those on which no stage depends: a change of words in the others would run the stages anew."""
-    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
-    used = {Path(str(one)).name for stage in stages for one in stage["deps"]}
-    return sorted({path.parent.name for path in SRC.glob("*/__init__.py")} - used)
 
 
 def plurals(source: str) -> Iterator[str]:
     """Yield each number in an f-string that stands before a plural by itself, with the function around it."""
+    if not re.search(rf"\}}{AFTER.pattern}", source):  # parsing takes ten times as long
+        return
     for place in ast.walk(ast.parse(source)):
         if not isinstance(place, ast.FunctionDef):
             continue
@@ -46,13 +42,13 @@ def _is_plural(before: ast.expr | None, one: ast.FormattedValue, after: ast.expr
     return bool(plural and not (constant or counted or part))
 
 
-@pytest.mark.parametrize("room", rooms())
-def test_a_number_before_a_noun_is_counted(room: str) -> None:
-    found = [f"{path.name}: {one}" for path in (SRC / room).rglob("*.py") for one in plurals(path.read_text("utf-8"))]
+@pytest.mark.parametrize("folder", ["src/humbleyolo", "stages"])
+def test_a_number_before_a_noun_is_counted(folder: str) -> None:
+    paths = (ROOT / folder).rglob("*.py")
+    found = [f"{path.name}: {one}" for path in paths for one in plurals(path.read_text("utf-8"))]
     assert [one for one in found if one.split(": ")[1] not in NEVER_ONE] == []
 
 
 def test_a_plural_is_seen() -> None:
     line = "f\"{n} images, {n} of {m} boxes, {counted(n, 'box', 'boxes')}, {MOST} boxes, {n} label files\""
     assert list(plurals(f"def f(n):\n    return {line}")) == ["f: n images, ", "f: n label files"]
-    assert rooms() == ["check", "commands", "detection", "experiments", "export", "serve"]

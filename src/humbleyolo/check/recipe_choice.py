@@ -29,7 +29,7 @@ def choose_recipe(view: Overview) -> Recipe:
     boxes = sum(one.boxes for one in view.tables)
     alike, spread = _of_one_size(view)
     if boxes >= _MANY_BOXES and 2 * alike >= boxes:
-        return Recipe("bccd", "iou", "one", f"{alike} of {boxes} boxes are of nearly one size")
+        return Recipe("bccd", "iou", "one", f"{alike:,} of {boxes:,} boxes are of nearly one size")
     varied = f"vary by a factor of {spread:.1f}"
     sizes = f"{counted(boxes, 'box', 'boxes')} {varied if boxes >= _MANY_BOXES else 'are few'}"
     return Recipe("photographs", "aligned", "several", sizes)

@@ -20,6 +20,7 @@ import numpy as np
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import checksum, open_array
@@ -132,9 +133,11 @@ def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
                 f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
             )
     if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
-        raise UserError(f"{folder / 'offsets.npy'}: does not share {objects} boxes out to the images; {fix}")
+        boxes = counted(objects, "box", "boxes")
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {boxes} out to the images; {fix}")
     if len(split.categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
-        raise UserError(f"{folder}: holds labels that are not one of its {grid.classes} classes; {fix}")
+        classes = counted(grid.classes, "class", "classes")
+        raise UserError(f"{folder}: holds labels that are not one of its {classes}; {fix}")
 
 
 class _PickedRows:

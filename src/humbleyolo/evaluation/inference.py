@@ -22,6 +22,7 @@ from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, select_detections
 from humbleyolo.params.value_types import Mirrored
 from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
 from humbleyolo.storage.npy import open_array
 
@@ -72,9 +73,8 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
             "run `dvc repro encode`"
         )
     if len(split) != len(archive):
-        problems.append(
-            f"the encoded split has {len(split)} images, the archive {len(archive)}; run `dvc repro encode`"
-        )
+        own = counted(len(split), "image")
+        problems.append(f"the encoded split has {own}, the archive {len(archive):,}; run `dvc repro encode`")
     if problems:
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
 

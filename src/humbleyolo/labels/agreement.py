@@ -12,6 +12,7 @@ from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 
 TOLERANCE_PX = 1.01  # between corners: pixels counted from 0 or from 1, whole pixels or fractions with few digits
@@ -173,7 +174,7 @@ def _place(image: UncheckedImage, box: UncheckedBox | None = None) -> str:
 
 
 def _count(image: UncheckedImage) -> str:
-    return "1 box" if len(image.boxes) == 1 else f"{len(image.boxes) or 'no'} boxes"
+    return counted(len(image.boxes), "box", "boxes") if image.boxes else "no boxes"
 
 
 def _shown(box: UncheckedBox, corners: Floats) -> str:
@@ -234,7 +235,8 @@ def _take_lists(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledge
     if differ:
         mine, theirs = differ[0]
         found = f"in {' and '.join(mine.splits) or 'no list'} by {chosen}"
-        why = f"{other} says {' and '.join(theirs.splits)}, and differs for {len(differ)} images; correct one"
+        differs = f"differs for {counted(len(differ), 'image')}; correct one"
+        why = f"{other} says {' and '.join(theirs.splits)}, and {differs}"
         ledger.warn(mine.path, BadInput("split-lists", found, why))
 
 

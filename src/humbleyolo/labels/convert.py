@@ -12,6 +12,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.split_rules import ONE_LIST
 from humbleyolo.labels.writing import Placement, WrittenSet, name_images, new_folder, place_images
+from humbleyolo.process.exits import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def convert(source: Path, target: Path, to: str, options: ReadOptions, how: Plac
                 ledger.problem(image.path, error, "kept in the first of test, val, train")
         ledger.stop_on_errors(opened.name)
         if not labelled.images:
-            raise UserError(f"{source}: nothing left: all {labelled.images_seen} images have problems")
+            raise UserError(f"{source}: nothing left of {counted(labelled.images_seen, 'image')}: each has problems")
         items = name_images(labelled.images, ledger)
         _note_losses(to, labelled, ledger)
         with new_folder(target) as folder:
@@ -76,9 +77,10 @@ def _note_losses(to: str, labelled: LabelledSet, ledger: Ledger) -> None:
     used = {label for image in labelled.images for label in image.labels}
     lost: list[tuple[str, str]] = []
     if to == "yolo":
-        lost += [("flag-lost", f"{count} boxes are {flag}") for flag, count in sorted(flags.items())]
+        told = {flag: counted(flags[flag], f"{flag} box", f"{flag} boxes") for flag in sorted(flags)}
+        lost += [("flag-lost", text) for text in told.values()]
     if to != "csv" and groups:
-        lost.append(("group-lost", f"{len(groups)} groups of images"))
+        lost.append(("group-lost", counted(len(groups), "group of images", "groups of images")))
     if to in ("csv", "voc", "labelme", "label_studio"):
         lost += [("class-lost", f"class {name} has no box") for name in labelled.classes if name not in used]
     for kind, found in lost:

@@ -11,6 +11,7 @@ from humbleyolo.labels.file_names import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.process.exits import counted
 
 _Copy = tuple[str, LabelledImage]  # the part's name, and the image
 _Unlabelled = tuple[str, str, tuple[str, ...], Callable[[], bytes]]  # the part's name, path, splits, and content
@@ -85,7 +86,7 @@ def _warn_of_new(new: Sequence[_Copy], kept: Sequence[LabelledImage], ledger: Le
         paths = [image.path for one, image in new if one == part]
         shown = [f"{path} (looks like {twins[path]})" if path in twins else path for path in paths[:_SHOWN]]
         more = [f"and {len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
-        found = f"{len(paths)} image{'s' * (len(paths) > 1)}: {', '.join([*shown, *more])}"
+        found = f"{counted(len(paths), 'image')}: {', '.join([*shown, *more])}"
         why = "in no other part byte by byte, so added as new; to correct an image, copy the original file unchanged"
         ledger.warn(part, BadInput("corrects-nothing", found, why))
 
@@ -117,7 +118,7 @@ def _corrected(image: LabelledImage, better: LabelledImage, ledger: Ledger) -> L
 
 
 def _count(image: LabelledImage) -> str:
-    return f"{len(image.labels)} box{'es' * (len(image.labels) != 1)}"
+    return counted(len(image.labels), "box", "boxes")
 
 
 def _labels(image: LabelledImage) -> Counter[tuple[object, ...]]:

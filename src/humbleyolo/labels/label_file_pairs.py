@@ -13,6 +13,7 @@ from humbleyolo.labels.image_lookup import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
+from humbleyolo.process.exits import counted
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
 _FOLDERS |= {"image_2": "label_2"}  # KITTI
@@ -102,7 +103,7 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
             found.append((image, label))
     if paired:
         why = "their names begin with a hash, which those of the images do not"
-        reader.ledger.note(".", BadInput("hash-in-name", f"{paired} label files", why), "paired by the rest")
+        reader.ledger.note(".", BadInput("hash-in-name", counted(paired, "label file"), why), "paired by the rest")
     folders = {posixpath.dirname(label) for label in owner}
     elsewhere = {stem_of(name): name for name in reader.source.ending(".txt") if name not in owner} if missing else {}
     for image in missing:

@@ -17,6 +17,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOpt
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader, splits_in, splits_of_folder
 from humbleyolo.labels.validate import report_left_out
+from humbleyolo.process.exits import counted
 
 Evidence = Mapping[str, str]  # format: the evidence for it
 _MOST = 100  # sub-folders looked into one by one; more are one set, as are a class or a scene a folder
@@ -171,7 +172,8 @@ def refuse_unlabelled(source: Source, parts: Sequence[Part]) -> None:
     bad = [one for one in parts if not one.fits]
     if bad:
         lines = [
-            f"{one}: no known labels among {len(one.source.names)} files, {len(one.source.images())} of them images"
+            f"{one}: no known labels among {counted(len(one.source.names), 'file')}, "
+            f"images: {len(one.source.images()):,}"
             for one in bad
         ]
         head = f"{source.name}: of {len(parts)} parts, each read by itself, {len(bad)} without labels"

@@ -13,6 +13,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
+from humbleyolo.process.exits import counted
 
 ONE_LIST = "an image is in one list; correct the lists"
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay
@@ -48,7 +49,7 @@ class Division:
 
     def lines(self) -> list[str]:
         """Return the number of images of each split, and the notes."""
-        return [_counted(self.chosen), *self.notes]
+        return [_shares(self.chosen), *self.notes]
 
 
 def divide(
@@ -114,7 +115,9 @@ def _warn_of_untaught(division: Division, ledger: Ledger) -> None:
         why = "a class that is never learned is never found; put images of it into train"
         ledger.warn(".", BadInput("class-not-in-train", found, why))
     if missing:
-        division.notes.append(f"no box in train of {len(missing)} classes that val or test has: {shorten(missing)}")
+        division.notes.append(
+            f"no box in train of {counted(len(missing), 'class', 'classes')} that val or test has: {shorten(missing)}"
+        )
 
 
 def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
@@ -135,7 +138,7 @@ def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
         twin = same or next(iter(stay.values()))
         why = f"{'is the same file as' if same else 'looks like'} {twin.path} in {kept}"
         if members[2:]:
-            why += f", in a group of {_counted(owners.values())}"
+            why += f", in a group of {_shares(owners.values())}"
         fix = "put both in one split, or delete one" if same else _APART["lists" if by == "lists" else "fractions"]
         for index in leaked:
             found, done = f"in {chosen[index]}", f"dropped from {chosen[index]}"
@@ -213,17 +216,17 @@ def _cut(
     counts = Counter(division.chosen)
     if rule.by == "lists":
         for part in parts[1:]:
-            text = f"{counts[part]} of {len(keys)} images of train taken as {part}, which no list names"
+            text = f"{counts[part]} of {counted(len(keys), 'image')} of train taken as {part}, which no list names"
             ledger.note(".", BadInput("split-taken", f"no list of {part}", text), f"{counts[part]} moved to {part}")
             division.notes.append(text)
     if together:
-        which = f"{len(together)} groups" if together[1:] else "1 group"
-        division.notes.append(f"{which} of look-alikes kept together, {max(map(len, together))} images at most")
+        which, largest = counted(len(together), "group"), counted(max(map(len, together)), "image")
+        division.notes.append(f"{which} of look-alikes kept together, {largest} at most")
     wanted = [after - before for before, after in pairwise([0, *target_ends(len(keys), fractions)])]
     if max(sizes) > 1 and any(0 < counts[part] < target / 2 for part, target in zip(parts, wanted, strict=True)):
         why = f"one group has {max(sizes)} of {len(keys)} images, so that the fractions cannot be kept"
         fix = f"; {_FIXED}" if together else ""
-        ledger.warn(".", BadInput("split-uneven", _counted(division.chosen), why + fix))
+        ledger.warn(".", BadInput("split-uneven", _shares(division.chosen), why + fix))
 
 
 def _strata(images: Sequence[LabelledImage], units: Iterable[Sequence[int]]) -> list[str]:
@@ -248,6 +251,6 @@ def _why_empty(
     return f"{parts} splits need as many {thing}s that differ, and here is {units}; label more"
 
 
-def _counted(owners: Iterable[str | None]) -> str:
+def _shares(owners: Iterable[str | None]) -> str:
     counts = Counter(owners)
     return ", ".join(f"{split} {counts[split]}" for split in SPLITS)

@@ -32,6 +32,7 @@ from humbleyolo.labels.labelled_image import (
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
@@ -135,7 +136,7 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
             others[posixpath.dirname(name) or "."] += 1
     for folder, count in others.items():
         why = "no label file speaks of this folder"
-        ledger.note(folder, BadInput("not-read", f"{count} images", why), "not read")
+        ledger.note(folder, BadInput("not-read", counted(count, "image"), why), "not read")
 
 
 def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:

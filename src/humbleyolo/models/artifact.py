@@ -21,6 +21,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.sections import Model, Section
 from humbleyolo.params.value_types import Pixels
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
 from humbleyolo.storage.json import read_json, write_json
@@ -145,7 +146,8 @@ def read_info(folder: Path) -> ModelInfo:
         raise UserError(f"{path}: is damaged ({error}); {_FIX}") from None
     grid = Grid(**content.grid.model_dump())
     if len(content.categories) != grid.classes:
-        raise UserError(f"{path}: is damaged ({len(content.categories)} names for {grid.classes} classes); {_FIX}")
+        wrong = f"{counted(len(content.categories), 'name')} for {counted(grid.classes, 'class', 'classes')}"
+        raise UserError(f"{path}: is damaged ({wrong}); {_FIX}")
     return ModelInfo(content.model, grid, content.categories, content.fill, content.start)
 
 

@@ -92,7 +92,7 @@ def _cells_hold_a_pixel(cells: int, pixels: int, placement: str) -> str | None:
 @_rule(f"{_DRAWN}.frequencies", f"{_DRAWN}.words")
 def _one_for_each_word(frequencies: list[float], words: list[str]) -> str | None:
     if len(frequencies) != len(words):
-        return f"{len(frequencies)} values for {len(words)} words; allowed: one for each word"
+        return f"values: {len(frequencies)}, words: {len(words)}; allowed: one for each word"
     return None if any(frequencies) else f"{frequencies} draws no word; allowed: one or more above 0"
 
 
@@ -174,4 +174,4 @@ def _mistakes_of_the_article(mistakes: list[str], loss: str) -> str | None:
 
 @_rule("train.warmup_epochs", "train.epochs")
 def _warmup_ends(warmup: float, epochs: int) -> str | None:
-    return f"{warmup} leaves nothing of {epochs} epochs; allowed: fewer" if warmup >= epochs else None
+    return f"{warmup} leaves nothing of train.epochs {epochs}; allowed: fewer" if warmup >= epochs else None

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.process.exits import counted
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
 from humbleyolo.process.versions import describe_installation, numeric_instructions
 
@@ -271,7 +272,7 @@ def _connect(address: str) -> Cluster:
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
     threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
     reads = "they share the project's folder" if shared else "what they read is sent to them"
-    _say(f"work runs on the cluster {address}: {len(found)} worker{'s' * (len(found) > 1)}; {reads}")
+    _say(f"work runs on the cluster {address}: {counted(len(found), 'worker')}; {reads}")
     if threads:
         more = f" and {len(threads) - 1} more" if threads[1:] else ""
         _say(f"note: worker {threads[0]}{more} has several threads, of which one is used; start one process per core")

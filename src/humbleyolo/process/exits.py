@@ -110,8 +110,8 @@ def coloured(line: str, stream: TextIO) -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: `1 image`, `2 images`."""
-    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+    """Return a number with its noun: `1 image`, `1,000 images`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def wrapped(text: str) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from humbleyolo.drawing.html_page import render_page
 from humbleyolo.evaluation.learning_gain import LearningGain, Point
+from humbleyolo.process.exits import counted
 from humbleyolo.report.number_format import metric, number
 from humbleyolo.report.svg_charts import Line, Scale, line_chart
 from humbleyolo.storage.atomic import atomic_write
@@ -63,5 +64,5 @@ def curve_chart(gain: LearningGain) -> Markup:
     margin = max(0.02, 0.1 * (max(shown) - min(shown)))
     across = Scale("images learned", gain.points[0].images / _ROOM, ahead * _ROOM, log=True)
     up = Scale("AP on val", max(0.0, min(shown) - margin), min(1.0, max(shown) + margin))
-    measured = "; ".join(f"{one.images:,} images: {metric(one.ap)}" for one in gain.points)
+    measured = "; ".join(f"{counted(one.images, 'image')}: {metric(one.ap)}" for one in gain.points)
     return line_chart("chart-curve", f"AP on val by the images learned. {measured}. {gain}", across, up, lines)

@@ -14,6 +14,7 @@ from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
 from humbleyolo.storage.npy import open_array
 from humbleyolo.storage.table_reader import (
@@ -121,7 +122,7 @@ def check_match(split: EncodedSplit, archive: Archive) -> None:
     if split.categories != archive.categories:
         problems.append(f"the encoded split has {classes} other classes or names than the archive")
     if len(split) != len(archive):
-        problems.append(f"the encoded split has {len(split)} images, the archive {len(archive)}")
+        problems.append(f"the encoded split has {counted(len(split), 'image')}, the archive {len(archive):,}")
     if problems:
         raise ProblemsError(str(archive.path), [*problems, "run `dvc repro encode`"])
 

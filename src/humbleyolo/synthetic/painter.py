@@ -27,6 +27,7 @@ from PIL import Image, ImageColor, ImageFilter
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Synthetic
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Uint8s
 from humbleyolo.synthetic.fonts import Fonts, Ink
 from humbleyolo.synthetic.word_layout import Box, Cell, Layout, Name
@@ -155,9 +156,9 @@ class Painter:
             if len(layout.placed) >= free.min_objects:
                 return layout, due - len(layout.placed)
         raise UserError(
-            f"dataset.synthetic.free.min_objects: {free.min_objects} words found no place in image {index} "
-            f"of {split} ({TRIES} layouts tried, the last held {len(layout.placed)}); allowed: fewer, or "
-            "larger images, a smaller font_px, a larger max_overlap"
+            f"dataset.synthetic.free.min_objects: {counted(free.min_objects, 'word')} found no place in "
+            f"image {index} of {split} ({TRIES} layouts tried, the last held {len(layout.placed)}); allowed: "
+            "fewer, or larger images, a smaller font_px, a larger max_overlap"
         )
 
     def _empty_layout(self, max_overlap: float) -> Layout:

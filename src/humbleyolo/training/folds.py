@@ -10,7 +10,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.exits import wrapped
+from humbleyolo.process.exits import counted, wrapped
 from humbleyolo.storage.array_types import Bools, Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 
@@ -69,8 +69,8 @@ def detect_by_folds(
         raise UserError("the labels hold no boxes, so that there is nothing to judge and nothing to learn from")
     if fewest < batch:
         raise UserError(
-            f"{len(split)} images in {count} folds leave {fewest} to train on, fewer than train.batch {batch}; "
-            "lower train.batch, give more --folds, or label more images"
+            f"{counted(len(split), 'image')} in {count} folds leave {fewest} to train on, fewer than train.batch "
+            f"{batch}; lower train.batch, give more --folds, or label more images"
         )
     unlearned = np.array(
         [
@@ -100,7 +100,7 @@ def _not_judged(split: EncodedSplit, judged: Bools) -> Iterator[str]:
     if not judged.any():
         raise UserError(
             f"no label can be judged: no class has {_LEARNED} boxes to learn from on the images of the other folds "
-            f"({len(judged)} boxes in all); label more images, or give more --folds"
+            f"({counted(len(judged), 'box', 'boxes')} in all); label more images, or give more --folds"
         )
     every = np.bincount(split.labels, minlength=split.grid.classes)
     own = np.bincount(split.labels[judged], minlength=split.grid.classes)

@@ -12,6 +12,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 
@@ -57,8 +58,8 @@ def learn_parts(
         fewest = len(parts[0])
         lower = f"lower train.batch to {fewest} or less, or " if fewest else ""
         raise UserError(
-            f"a quarter of the {len(train)} images of train is {fewest}, fewer than train.batch {batch}; {lower}"
-            "label more images"
+            f"a quarter of the {counted(len(train), 'image')} of train is {fewest}, fewer than train.batch {batch}; "
+            f"{lower}label more images"
         )
     shown = len(train) + np.arange(len(val))
     networks = [

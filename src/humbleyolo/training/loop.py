@@ -14,6 +14,7 @@ from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.training.schedule import learning_rate
@@ -167,7 +168,7 @@ class _Run:
         """Return the epoch that is kept, with the reason."""
         why = f"the best: AP {self._best_ap:.3f} on val"
         if len(self._history) < self._train.epochs:
-            why += f"; stopped: no better AP on val for {self._train.patience} epochs"
+            why += f"; stopped: no better AP on val for {counted(self._train.patience, 'epoch')}"
         elif self.found_nothing:
             why = "the last: it finds nothing on val yet"
         if self._history[-1]["val_ap"] is None:
@@ -184,7 +185,8 @@ def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: in
     """
     found = many_objects("val", most_objects, {KEYS[0]: train.validation.max_detections})
     if (steps := len(trained.history) * steps_an_epoch) < _FEW_STEPS:
-        found.append(f"{steps} steps in all are few to learn from; raise train.epochs, or lower train.batch")
+        few = f"{counted(steps, 'step')} in all are few to learn from"
+        found.append(f"{few}; raise train.epochs, or lower train.batch")
     if trained.history[-1]["val_ap"] is None:
         return found
     if not any(row["val_ap"] for row in trained.history):

@@ -23,6 +23,7 @@ from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import select_detections
 from humbleyolo.params.sections import Evaluate, Loss, Model, Runtime, Section, Train
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats, Ints
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.json import read_json, write_json
@@ -70,7 +71,7 @@ class Length(NamedTuple):
     epochs: int | None
 
     def __str__(self) -> str:
-        return f"{self.epochs} epochs" if self.epochs else f"{self.minutes:g} minutes"
+        return counted(self.epochs, "epoch") if self.epochs else f"{self.minutes:g} minutes"
 
 
 class PlannedNetwork(NamedTuple):
@@ -160,7 +161,7 @@ class PlannedRun:
             rows = self._read(network)
             if rows is None:
                 learned, held, scored = len(np.unique(network.seen)), len(network.shown), len(network.shown[:_SCORED])
-                text = f"{learned:,} images to learn from, {held:,} held out, {scored} scored"
+                text = f"{counted(learned, 'image')} to learn from, {held:,} held out, {scored} scored"
                 print(f"network {number} of {len(self._networks)}: {text}", file=sys.stderr)
                 rows = train_and_detect(self._settings, self._run, self.epochs, self.split, network, self._folder)
             rows = rows[np.lexsort(rows.T[::-1])]

@@ -17,6 +17,7 @@ from humbleyolo.models.artifact import ModelInfo, Weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
@@ -208,7 +209,8 @@ def build_trainer(
             the start is missing.
     """
     if train.batch > len(data):
-        raise UserError(f"train.batch {train.batch} is more than the {len(data)} images of the train split")
+        images = counted(len(data), "image")
+        raise UserError(f"train.batch {train.batch} is more than the {images} of the train split")
     try:
         with computing_in(runtime.precision):
             network = build_model(model, data.grid, seed)

@@ -13,6 +13,7 @@ from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.process.exits import counted
 
 _END = "---"
 
@@ -38,7 +39,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         lines = numbered_lines(text)
         if not lines or lines[-1][1] != _END or (len(lines) - 1) % 3:
             why = f"three lines a cell and then {_END}; the file is not whole"
-            raise BadInput("columns", f"{len(lines)} lines", why)
+            raise BadInput("columns", counted(len(lines), "line"), why)
         for place in range(0, len(lines) - 1, 3):
             where = f"lines {lines[place][0]} to {lines[place + 2][0]}"
             with reader.ledger.reporting(image.label_file, "box dropped", where), image.losing():

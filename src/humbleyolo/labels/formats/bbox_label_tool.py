@@ -16,6 +16,7 @@ from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.process.exits import counted
 
 _CORNERS = ("left", "top", "right", "bottom")
 
@@ -47,7 +48,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         first, head = lines[0]
         count = parse_integer(head, "the first line, the count of boxes,") if " " not in head else -1
         if count != len(lines) - 1:
-            why = f"the first line is the count of boxes, and {len(lines) - 1} lines follow; correct it"
+            why = f"the first line is the count of boxes, with {counted(len(lines) - 1, 'line')} after it; correct it"
             raise BadInput("count-differs", shorten(head), why, f"line {first}")
         for number, line in lines[1:]:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():

@@ -37,6 +37,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.parsing.text import decode
 from humbleyolo.labels.source_reader import splits_in, splits_of_folder
+from humbleyolo.process.exits import counted
 
 _NO_AREA = ("point", "points", "polyline", "line", "graph")
 _OF_ALL = ("label", "caption", "hash_key", "tabular", "feature_vector")  # Datumaro: of the whole image
@@ -67,9 +68,8 @@ def _imagefolder(file: LabelFile) -> Iterator[Entry]:
                 boxes = first(objects, "bbox|bboxes", list, where)
                 labels = first(objects, "categories|category|labels|label", list, where)
                 if len(boxes) != len(labels):
-                    raise BadInput(
-                        "columns", f"{len(boxes)} boxes and {len(labels)} classes", "must be as many", where
-                    )
+                    found = f"{counted(len(boxes), 'box', 'boxes')}, {counted(len(labels), 'class', 'classes')}"
+                    raise BadInput("columns", found, "must be as many", where)
                 objects = [{"bbox": box, "label": label} for box, label in zip(boxes, labels, strict=True)]
             size = get_size(item, "height", where), get_size(item, "width", where)
             yield Entry(get(item, "file_name", str, where), where, places(objects, f"{where}, objects"), size)

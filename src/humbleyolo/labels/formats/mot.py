@@ -17,6 +17,7 @@ from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
+from humbleyolo.process.exits import counted
 
 _NAMES = (
     "pedestrian",
@@ -111,7 +112,8 @@ class _Sequence:
                 ignored += "crowd" in box.flags
                 self.frames[frame].boxes.append(box)
         if ignored:
-            error = BadInput("ignored", f"{ignored} boxes", "their seventh column says that they are not considered")
+            why = "their seventh column says that they are not considered"
+            error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
             self.reader.ledger.note(self.name, error, "read as crowds")
 
     def _box(self, columns: list[str], names: tuple[str, ...], where: str) -> UncheckedBox:

@@ -10,6 +10,7 @@ from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
+from humbleyolo.process.exits import counted
 
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
@@ -32,7 +33,7 @@ _KINDS = {".xml": ("voc", "cvat"), ".csv": ("csv", "open_images", "via"), ".json
 def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     """Return the error for a source in none of the formats, whose titles are given by name."""
     images = source.images()
-    counts = f"{len(source.names)} files, {len(images)} of them images"
+    counts = f"{counted(len(source.names), 'file')}, images: {len(images):,}"
     if source.left_out:
         name, reason = source.left_out[0]
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"

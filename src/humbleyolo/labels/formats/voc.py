@@ -27,6 +27,7 @@ from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
+from humbleyolo.process.exits import counted
 
 _LISTS = {"train": "train", "val": "val", "test": "test", "trainval": "train"}  # a list's split
 IMAGES = "JPEGImages"
@@ -77,7 +78,7 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         with reader.ledger.reporting(name, "box dropped"), image.losing():
             image.boxes.append(_box(number, item, name, reader, by_supervision=by_supervision))
     if image.boxes and by_supervision:
-        found = f"{len(image.boxes)} boxes by supervision"
+        found = f"{counted(len(image.boxes), 'box', 'boxes')} by supervision"
         reader.ledger.note(name, BadInput("one-based", found, "it adds 1 to all corners"), "1 taken off")
     return image
 

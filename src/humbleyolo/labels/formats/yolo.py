@@ -31,6 +31,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
+from humbleyolo.process.exits import counted
 
 IMAGES = "images"
 _SLACK = 1e-6
@@ -104,7 +105,7 @@ def _note_other_shapes(reader: SourceReader, file: str, lines: list[tuple[int, s
     columns = [line.split() for _, line in lines]
     more = sum(len(some) == 5 + keypoints if keypoints else _is_polygon(some) for some in columns)
     if more:
-        found = f"{more} lines with {'keypoints' if keypoints else 'polygons or turned boxes'}"
+        found = f"{counted(more, 'line')} with {'keypoints' if keypoints else 'polygons or turned boxes'}"
         done = "their boxes taken" if keypoints else "the boxes around them taken"
         reader.ledger.note(file, BadInput("not-a-box", found, "only upright boxes are read"), done)
 
