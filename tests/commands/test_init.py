@@ -263,14 +263,14 @@ def test_the_file_of_head_alone_is_clean_whatever_history_holds(
 def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
     minutes: float, step: float, image: float, epochs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from humbleyolo.training import loop, step_time  # imports TensorFlow
+    from humbleyolo.training import schedule, step_time  # imports TensorFlow
 
     monkeypatch.setattr(step_time, "measure_step", lambda *_: step_time.StepTime(step, image, 0.0, step))
     chosen: Any = Mock(steps=5)  # the number of steps that are few is that of `train`
     chosen.division.splits = {"val": range(9)}
     _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))
     assert chosen.with_epochs.call_args.args[0] == epochs
-    assert chosen.with_epochs.call_args.args[2] == loop._FEW_STEPS
+    assert chosen.with_epochs.call_args.args[2] == schedule.FEW_STEPS
 
 
 def test_many_boxes_of_one_size_are_learned_from_random_weights(

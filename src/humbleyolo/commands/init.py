@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
-_FEW_STEPS = 200  # as `train` has it, which imports TensorFlow; a test compares them
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,15 +89,17 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     """Return the plan with the epochs that were asked for, or that fit into the minutes."""
+    from humbleyolo.training.schedule import FEW_STEPS
+
     if parsed.epochs:
-        return chosen.with_epochs(parsed.epochs, "as asked for", _FEW_STEPS)
+        return chosen.with_epochs(parsed.epochs, "as asked for", FEW_STEPS)
     from humbleyolo.training.step_time import measure_step  # which imports TensorFlow
 
     params = chosen.params
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
     epochs = max(1, min(_MOST_EPOCHS, int((60 * parsed.minutes - time.start) / epoch)))
-    return chosen.with_epochs(epochs, time.told(parsed.minutes), _FEW_STEPS)
+    return chosen.with_epochs(epochs, time.told(parsed.minutes), FEW_STEPS)
 
 
 def _copy(file: Path) -> Path:

@@ -17,11 +17,10 @@ from humbleyolo.params.sections import Train
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
-from humbleyolo.training.schedule import learning_rate
+from humbleyolo.training.schedule import FEW_STEPS, learning_rate
 from humbleyolo.training.trainer import LOWER_RATE, Trainer
 from humbleyolo.training.validation import ValidationScore
 
-_FEW_STEPS = 200
 _BEST = "best/"  # before the names of the best epoch's weights, in a checkpoint
 
 
@@ -184,7 +183,7 @@ def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: in
     A rise of AP on a val that is trained on is none: its images may be memorised.
     """
     found = many_objects("val", most_objects, {KEYS[0]: train.validation.max_detections})
-    if (steps := len(trained.history) * steps_an_epoch) < _FEW_STEPS:
+    if (steps := len(trained.history) * steps_an_epoch) < FEW_STEPS:
         few = f"{counted(steps, 'step')} in all are few to learn from"
         found.append(f"{few}; raise train.epochs, or lower train.batch")
     if trained.history[-1]["val_ap"] is None:

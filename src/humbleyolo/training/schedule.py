@@ -7,6 +7,8 @@ import numpy as np
 from humbleyolo.params.sections import Train
 from humbleyolo.storage.array_types import Ints
 
+FEW_STEPS = 200  # in all; a training of fewer is told to be short
+
 
 def epoch_order(seed: int, epoch: int, images: int) -> Ints:
     """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone."""
