@@ -37,8 +37,8 @@ PAGE = Render(
     cells=6,
     mistakes=6,
     report_images=1000,
-    report_px=256,
-    report_mb=9.0,
+    report_px=640,
+    report_mb=16.0,
 )
 COCO = (
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100", "ar_small", "ar_medium",
