@@ -10,7 +10,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import Aftermath, coloured, counted, exit_with, printable
+from humbleyolo.process.exits import Aftermath, coloured, counted, exit_with, printable, tell, wrapped
 
 
 def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,10 +33,15 @@ def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPa
     assert coloured("error: x", sys.stderr) == "error: x"
 
 
-def test_controls_are_shown_and_numbers_agree_with_their_nouns() -> None:
+def test_controls_are_shown_and_numbers_agree_with_their_nouns(capsys: pytest.CaptureFixture[str]) -> None:
     assert printable("a\x1b[2J\n\u202eb\x9b é\u200c") == r"a\x1b[2J\n\u202eb\x9b" + " é\u200c"
     assert [counted(one, "image") for one in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
     assert counted(2, "box", "boxes") == "2 boxes"
+    assert wrapped("a\n\x1b[2Jb c") == r"a\n\x1b[2Jb c"
+    tell()
+    tell("a\x1b[2J\nb", "c")
+    tell("d\n", to=sys.stderr)
+    assert capsys.readouterr() == ("a\\x1b[2J\\nb\nc\n", "d\\n\n")
 
 
 def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(

@@ -101,6 +101,11 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def tell(*lines: str, to: TextIO | None = None) -> None:
+    """Print lines, by default to standard output, with the control characters of names shown."""
+    print(*map(printable, lines), sep="\n", end="\n" * bool(lines), file=to)
+
+
 def coloured(line: str, stream: TextIO) -> str:
     """Return a line whose first word, `error:` or `warning:`, is coloured on a terminal, unless NO_COLOR is set."""
     word, colon, rest = line.partition(":")
@@ -115,8 +120,8 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 
 def wrapped(text: str) -> str:
-    """Return a text in lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
-    text = "\n".join(map(printable, text.split("\n")))
+    """Return a line as lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
+    text = printable(text)
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
