@@ -103,7 +103,7 @@ def printable(text: str) -> str:
 
 def tell(*lines: str, to: TextIO | None = None) -> None:
     """Print lines, by default to standard output, with the control characters of names shown."""
-    print(*map(printable, lines), sep="\n", end="\n" * bool(lines), file=to)
+    print(*map(printable, lines), sep="\n", end="\n" * bool(lines), file=to, flush=True)
 
 
 def coloured(line: str, stream: TextIO) -> str:
