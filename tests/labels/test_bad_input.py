@@ -376,7 +376,7 @@ def test_more_objects_in_a_cell_than_it_holds(make: Maker) -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    fix = "give the folder or zip archive that holds images and labels"
+    fix = "give a folder or zip archive of labelled images"
     with pytest.raises(UserError, match=f"nowhere: no such file or folder; {fix}"):
         open_source(tmp_path / "nowhere")
     (dataset,) = load_params(ROOT / "params.yaml", "dataset")

@@ -67,6 +67,13 @@ def test_an_archive_of_which_nothing_is_read_says_why(make: Maker) -> None:
         make.open(path)
 
 
+def test_a_folder_of_which_nothing_is_read_says_why(make: Maker) -> None:
+    with pytest.raises(
+        UserError, match=r"holds no files that are read \('a\\nb\.png': a name with .*; it "
+    ):
+        open_source(make.folder({"a\nb.png": picture()}))
+
+
 def test_an_archive_is_not_unpacked_beyond_its_limit(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("bomb.txt", b"0" * 10**7)

@@ -153,8 +153,7 @@ def open_source(path: Path) -> Source:
     except PermissionError as error:
         raise UserError(f"{path}: cannot be looked at: {error.strerror}; make it readable") from None
     except (OSError, ValueError):
-        fix = "give the folder or zip archive that holds images and labels"
-        raise UserError(f"{path}: no such file or folder; {fix}") from None
+        raise UserError(f"{path}: no such file or folder; give a folder or zip archive of labelled images") from None
     if path.is_file():
         return ZipSource(path)
     folder = FolderSource(path)
@@ -162,7 +161,8 @@ def open_source(path: Path) -> Source:
     if archives and (joined := _join(path, folder, archives)):
         return joined
     if not folder.names:
-        raise UserError(f"{path}: holds no files; it should hold images and their labels")
+        lost = "".join(f" that are read ({name}: {reason})" for name, reason in folder.left_out[:1])
+        raise UserError(f"{path}: holds no files{lost}; it should hold images and their labels")
     return folder
 
 
