@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.process.exits import counted, tell, wrapped
 from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.audited_dataset import AuditedDataset
     from humbleyolo.check.label_doubts import judge_labels
     from humbleyolo.params.loader import load_params
-    from humbleyolo.process.exits import counted, wrapped
     from humbleyolo.training.folds import detect_by_folds
     from humbleyolo.training.planned_runs import Length, RunSettings
 
@@ -79,12 +79,12 @@ def run(parsed: argparse.Namespace) -> int:
         write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
         print(*map(wrapped, facts), sep="\n")
         for kind, count in judged.counts().items():
-            print(f"  {kind:<10}{count:>6}")
+            tell(f"  {kind:<10}{count:>6}")
         print(wrapped(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}"))
         step = "look at the page"
         if parsed.to and judged.doubts:
             images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
-            print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+            tell(*notes, to=sys.stderr)
             step = f"correct {corrections} ({counted(images, 'image')}, {parsed.to})"
             if dataset.source == "labelled":
                 step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
@@ -119,7 +119,6 @@ def _check_format(to: str | None, dataset: "Dataset") -> None:
 def _check_judged(judged: "Judged", held: "HeldOut") -> None:
     """Refuse to judge by networks that learned too little."""
     from humbleyolo.errors import UserError
-    from humbleyolo.process.exits import counted
 
     if judged.boxes == 0 or judged.confirmed < _LEAST * judged.boxes:
         raise UserError(
@@ -131,8 +130,6 @@ def _check_judged(judged: "Judged", held: "HeldOut") -> None:
 
 def _facts(judged: "Judged", held: "HeldOut") -> list[str]:
     """Return lines about what was judged, and how well the networks know it."""
-    from humbleyolo.process.exits import counted
-
     return [
         f"{judged.boxes:,} boxes on {len(held.folds):,} images judged in {len(held.unlearned)} folds by networks of "
         f"{counted(held.epochs, 'epoch')} ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}",

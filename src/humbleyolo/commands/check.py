@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.process.exits import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,26 +34,24 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.drawing.canvas import save_png
     from humbleyolo.labels.ledger import write_ledger
     from humbleyolo.labels.split_in_force import read_split
-    from humbleyolo.process.exits import printable
     from humbleyolo.storage.atomic import make_folder, write_output
 
     split = read_split(Path("params.yaml"), parsed.source)
     most = sys.maxsize if parsed.sheets else MOST_CLASSES if parsed.html else 0
     checked = check(parsed.source, read_options(parsed, split.options), split, most)
-    for line in report_lines(checked):
-        print(printable(line))
+    tell(*report_lines(checked))
     if parsed.html:
         write_page(parsed.html, checked, f"Check of {parsed.source}")
-        print(f"page: {parsed.html}")
+        tell(f"page: {parsed.html}")
     if parsed.ledger:
         with write_output(parsed.ledger) as file:
             write_ledger(file, checked.rows)
-        print(f"findings: {parsed.ledger}")
+        tell(f"findings: {parsed.ledger}")
     if parsed.sheets:
         make_folder(parsed.sheets)
         for number, sheet in enumerate(checked.sheets.values()):
             save_png(sheet, parsed.sheets / f"class-{number:03}.png")
         for kind, sheet in checked.doubted.items():
             save_png(sheet, parsed.sheets / f"{kind}.png")
-        print(f"contact sheets: {parsed.sheets}")
+        tell(f"contact sheets: {parsed.sheets}")
     return 1 if checked.labelled.ledger.errors else 0

@@ -10,6 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.process.exits import tell
+
 if TYPE_CHECKING:
     from humbleyolo.experiments.comparison import Run
 
@@ -50,7 +52,6 @@ def run(parsed: argparse.Namespace) -> int:
     settings, *_ = settings_here(params) if not others else load_params(params, "evaluate")
     a, b = read(parsed.rev_a), read(parsed.rev_b)
     differences = compare(a, b, settings)
-    for line in report_lines(a, b, differences, settings.resamples):
-        print(line)
+    tell(*report_lines(a, b, differences, settings.resamples))
     ap = differences["ap"]
     return 1 if ap.beyond_chance and ap.difference is not None and ap.difference < 0 else 0

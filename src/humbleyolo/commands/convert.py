@@ -12,6 +12,7 @@ from pathlib import Path
 
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.process.exits import counted, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,6 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.labels.convert import convert
     from humbleyolo.labels.ledger import by_kind, write_ledger
-    from humbleyolo.process.exits import counted
     from humbleyolo.storage.atomic import write_output
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)
@@ -44,10 +44,10 @@ def run(parsed: argparse.Namespace) -> int:
         for row in told:
             more = len(shown) - len(told) + len(hidden) if row is told[-1] else 0
             more_text = f", and {more} more {row.kind}: --ledger writes them all" if more else ""
-            print(f"{row.severity}: {row} ({row.done}){more_text}")
+            tell(f"{row.severity}: {row} ({row.done}){more_text}")
     if parsed.ledger:
         with write_output(parsed.ledger) as file:
             write_ledger(file, done.rows)
     what = f"{counted(done.images, 'image')}, {counted(done.boxes, 'box', 'boxes')}"
-    print(f"{what}: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}")
+    tell(f"{what}: {done.read_as} ({done.because}) to {parsed.to} in {parsed.target}")
     return 0

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.process.exits import counted, tell, wrapped
 from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.evaluation.bootstrap import require_resamples
     from humbleyolo.evaluation.learning_gain import measure_gain
     from humbleyolo.params.loader import load_params
-    from humbleyolo.process.exits import wrapped
     from humbleyolo.report.curve_page import NUMBERS, PAGE, TABLE, write_curve
     from humbleyolo.training.learning_curve import learn_parts
     from humbleyolo.training.planned_runs import Length, RunSettings
@@ -67,10 +67,10 @@ def run(parsed: argparse.Namespace) -> int:
     facts = _facts(learned, train, len(truths), images - first)
     write_curve(parsed.output, gain, facts)
     print(*map(wrapped, facts), sep="\n")
-    print(f"{'images':>10}{'AP on val':>12}   95 % interval")
+    tell(f"{'images':>10}{'AP on val':>12}   95 % interval")
     for one in gain.points:
         ends = "none" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
-        print(f"{one.images:>10,}{one.ap:>12.3f}   {ends}")
+        tell(f"{one.images:>10,}{one.ap:>12.3f}   {ends}")
     print(wrapped(str(gain)))
     page, table, numbers = (parsed.output / name for name in (PAGE, TABLE, NUMBERS))
     print(wrapped(f"page: {page}; table: {table}; all numbers: {numbers}"))
@@ -80,8 +80,6 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[str]:
     """Return lines about the networks."""
-    from humbleyolo.process.exits import counted
-
     lines = [
         f"{len(learned.found)} networks of {counted(learned.epochs, 'epoch')} of as many steps ({learned.why}), "
         f"scored on {boxes:,} boxes on {images:,} images of val"
@@ -92,7 +90,6 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 
 
 def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
-    from humbleyolo.process.exits import counted
 
     if gain.too_short:
         longer = 1 / gain.trained

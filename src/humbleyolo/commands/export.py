@@ -8,6 +8,8 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.process.exits import tell
+
 _SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 
 
@@ -53,5 +55,5 @@ def run(parsed: argparse.Namespace) -> int:
         parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads, parsed.max_detections
     )
     parity = export(parsed.model, output, parsed.data, settings)
-    print(f"{output}, card {output}.md; {parity}")
+    tell(f"{output}, card {output}.md; {parity}")
     return 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.process.exits import counted, tell, wrapped
 from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
@@ -54,7 +55,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.next_images import LabelledImages, choose_images
     from humbleyolo.errors import UserError
     from humbleyolo.labels.writing import new_folder
-    from humbleyolo.process.exits import wrapped
 
     check_numbers(parsed, count=(1, 100_000))
     with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
@@ -69,7 +69,7 @@ def run(parsed: argparse.Namespace) -> int:
             facts.append(f"note: the page shows the first {MOST} of them; {_TABLE} has all")
         places, notes = _write_images(folder, parsed.to, done.chosen, detector.names)
         _write_tables(folder, done.chosen, places, detector.names, facts)
-    print(*notes, sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    tell(*notes, to=sys.stderr)
     print(*map(wrapped, facts), sep="\n")
     print(*map(wrapped, _next_steps(parsed, done.chosen)), sep="\n")
     return 1 if done.failed else 0
@@ -77,16 +77,13 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "LabelledImages") -> None:
     """Tell on standard error what of the pool is not looked at, or not chosen, and why."""
-    from humbleyolo.process.exits import counted, printable, wrapped
-
-    lines = [f"note: {printable(str(path))}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
+    lines = [f"note: {path}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
     more = len(lines) - _SHOWN
     print(*map(wrapped, lines[: _SHOWN if more > 1 else None]), sep="\n", end="\n" * bool(lines), file=sys.stderr)
     if more > 1:
-        print(f"note: {more} more images are left out for such reasons", file=sys.stderr)
+        tell(f"note: {more:,} more images are left out for such reasons", to=sys.stderr)
     if pool.label_files:
-        first = printable(str(pool.label_files[0]))
-        text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {first}"
+        text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {pool.label_files[0]}"
         print(wrapped(text), file=sys.stderr)
     if not labelled.infos:
         print(wrapped(f"note: {_DATASET} holds no dataset, so that what is labelled is not known"), file=sys.stderr)
@@ -95,7 +92,6 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
     """Return lines about the choice."""
     from humbleyolo.detection.video.web_address import hide_password
-    from humbleyolo.process.exits import counted
 
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     boxes = sum(len(one.found) for one in done.chosen)
@@ -177,8 +173,6 @@ def _write_tables(
 
 def _next_steps(parsed: argparse.Namespace, chosen: "list[ChosenImage]") -> list[str]:
     """Return the last lines: where the results are, and what to do with them."""
-    from humbleyolo.process.exits import counted
-
     output: Path = parsed.output
     blind = sum(not len(one.found) for one in chosen)
     steps = []

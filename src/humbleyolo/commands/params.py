@@ -12,6 +12,8 @@ import stat
 import textwrap
 from pathlib import Path
 
+from humbleyolo.process.exits import tell
+
 _WIDTH = 80
 _LINES = 40  # at most, of values
 
@@ -64,7 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
         _update(file, parsed.template)
     else:
         load_params(file, check=inputs_beside(file))
-        print(f"{file}: no mistakes")
+        tell(f"{file}: no mistakes")
     return 0
 
 
@@ -79,10 +81,10 @@ def _lay_over(file: Path, example: Path) -> None:
     text, name = read_text(file), str(file)
     changed, changes = lay_over(text, name, read_text(example), str(example))
     if not changes:
-        print(f"{file}: has the values of {example} already; nothing changed")
+        tell(f"{file}: has the values of {example} already; nothing changed")
         return
     write_params(file, changed)
-    print(f"{file}: {len(changes)} of its values are now those of {example}:")
+    tell(f"{file}: {len(changes)} of its values are now those of {example}:")
     _print_values([(dotted(key), old, new) for key, old, new in changes])
     committed = next(versions(file), (name, text))[1]
     if kept := edited_keys(changed, committed, read_text(example)):
@@ -103,10 +105,10 @@ def _update(file: Path, template: Path | None) -> None:
     templates = [(str(template), read_text(template))] if template else versions(Path("params.yaml"))
     changed, added, source = add_missing(read_text(file), str(file), templates)
     if not added:
-        print(f"{file}: lacks no key; nothing changed")
+        tell(f"{file}: lacks no key; nothing changed")
         return
     write_params(file, changed)
-    print(f"{file}: has {len(added)} new {'key' if len(added) == 1 else 'keys'}, from {source}:")
+    tell(f"{file}: has {len(added)} new {'key' if len(added) == 1 else 'keys'}, from {source}:")
     _print_values([(dotted(key), "", value) for key, value in added.items()])
 
 
@@ -115,9 +117,9 @@ def _print_values(values: list[tuple[str, str, str]]) -> None:
     for key, old, new in values[:_LINES]:
         room = _WIDTH - len(f"  {key}:  -> ")
         old = _cut(old, max(room // 2, room - len(new)))
-        print(f"  {key}: {f'{old} -> ' if old else ''}{_cut(new, room - len(old))}")
+        tell(f"  {key}: {f'{old} -> ' if old else ''}{_cut(new, room - len(old))}")
     if len(values) > _LINES:
-        print(f"  and {len(values) - _LINES} more")
+        tell(f"  and {len(values) - _LINES} more")
 
 
 def write_params(file: Path, text: str) -> None:

@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.process.exits import counted, tell
+
 if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.predict import Counts
@@ -80,7 +82,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.detection.writers import make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
-    from humbleyolo.process.exits import counted, printable
     from humbleyolo.storage.atomic import make_folder
 
     named, paths = split_paths(parsed.paths)
@@ -120,14 +121,12 @@ def run(parsed: argparse.Namespace) -> int:
     of = (done.failed, counted(len(pictures.items), "picture")), (seen.failed, counted(len(clips), "video"))
     told += [f"{failed} of {all_of_them} failed; see above" for failed, all_of_them in of if failed]
     told += ["stopped; what was found until then is kept"] * seen.stopped
-    print(*map(printable, told), sep="\n", file=sys.stderr)
+    tell(*told, to=sys.stderr)
     return 130 if seen.stopped else int(done.failed + seen.failed > 0)
 
 
 def _counts(pictures: "NamedImages", clips: "Sequence[NamedClip]", done: "Counts", seen: "ClipCounts") -> str:
     """Return the numbers of images, frames and detections, of those kinds that were asked for."""
-    from humbleyolo.process.exits import counted
-
     what = [counted(done.images, "image")] if pictures.items or not clips else []
     what += [counted(seen.frames, "frame")] if clips else []
     return ", ".join([*what, counted(done.detections + seen.detections, "detection")])
@@ -154,7 +153,6 @@ def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, picture
 def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[str]:
     """Return a note on the images whose labels say that nothing is there."""
     from humbleyolo.detection.writers import LABELS, NOTHING_FOUND
-    from humbleyolo.process.exits import counted
 
     if to not in LABELS or not done.empty:
         return []
@@ -164,7 +162,6 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
 
 
 def _notes(lines: Sequence[str]) -> list[str]:
-    from humbleyolo.process.exits import counted
 
     more = [f"note: and {counted(len(lines) - _SHOWN, 'more such note')}"] if len(lines) > _SHOWN else []
     return [f"note: {line}" for line in lines[:_SHOWN]] + more

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
+from humbleyolo.process.exits import tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
@@ -71,9 +72,9 @@ def run(parsed: argparse.Namespace) -> int:
         if folder:
             write_result(folder, scored)
             (folder / "report.html").write_bytes(_page(folder, scored, parsed.detections, settings, page))
-    print(*report_lines(scored), sep="\n")
+    tell(*report_lines(scored))
     if parsed.output:
-        print(f"\n{parsed.output}: metrics.json, tables, labels.json, detections.json, report.html")
+        tell("", f"{parsed.output}: metrics.json, tables, labels.json, detections.json, report.html")
     return 0
 
 

@@ -8,6 +8,8 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.process.exits import tell
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -56,10 +58,10 @@ def run(parsed: argparse.Namespace) -> int:
     for number, trial in enumerate(trials, 1):
         settings = assignments(trial)
         name = queue(settings, number - 1)
-        print(f"{number}/{len(trials)} {name}: {' '.join(settings)}", flush=True)
+        tell(f"{number}/{len(trials)} {name}: {' '.join(settings)}")
     if parsed.jobs is None:
         print("queued; `dvc queue start --jobs 2` runs them in the background, two at a time")
     else:
         start_workers(parsed.jobs)
-        print(f"queued, and started, {parsed.jobs} at a time; `dvc queue status` tells how far they are")
+        tell(f"queued, and started, {parsed.jobs} at a time; `dvc queue status` tells how far they are")
     return 0

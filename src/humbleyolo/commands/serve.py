@@ -8,6 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.process.exits import tell
 from humbleyolo.serve.limits import UPLOAD_MIB
 
 _TEST, _LOOKED_AT = Path("data/dataset/test.zip"), 20
@@ -42,7 +43,7 @@ def run(parsed: argparse.Namespace) -> int:
     sample, draws = _sample(detector.names), _is_of_words(detector.names)
     server = make_server(detector, parsed.port, parsed.max_upload_mib, sample, draws=draws)
     url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-    print(f"{url} (Ctrl-C ends it)", flush=True)
+    tell(f"{url} (Ctrl-C ends it)")
     if not parsed.no_open:
         import webbrowser
 

@@ -23,6 +23,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES
 from humbleyolo.models.selection import NAME as SELECTION
 from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.exits import tell
 
 Outcome = Result | UserError
 _SentImage = tuple[str, bytes | Path | UserError]  # shown name; a path where the worker sees the file
@@ -64,7 +65,7 @@ class OpenDetector:
             return detect_all(self.detector, items, self.options.max_pixels)
         if cluster.unlike:
             text = f"note: {cluster.unlike} computes with other instructions; last digits may differ"
-            print(text, file=sys.stderr)
+            tell(text, to=sys.stderr)
         return _detect_on(cluster, self.model, self.options, items)
 
     def model_hash(self) -> str:

@@ -13,6 +13,7 @@ from humbleyolo.experiments.dvc_lock import PARAMS, Stages, check_sources, diffe
 from humbleyolo.experiments.git import git
 from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
+from humbleyolo.process.exits import tell
 from humbleyolo.storage.hashes import digest_of
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
@@ -43,7 +44,7 @@ def verify(root: Path | None = None) -> int:
         raise UserError(f"{error}; run this in a clone with a committed dvc.lock") from None
     committed = read_lock(lock, "HEAD:dvc.lock")
     if git(root, "status", "--porcelain", "."):
-        print("the working tree has changes; what is verified is the last commit, without them")
+        tell("the working tree has changes; what is verified is the last commit, without them")
     with tempfile.TemporaryDirectory(prefix="humbleyolo-verify-") as folder:
         git(root, "clone", "--quiet", "--no-hardlinks", top, f"{folder}/clone")
         clone = Path(folder) / "clone" / inside
@@ -54,7 +55,7 @@ def verify(root: Path | None = None) -> int:
         differ = differing_outputs(committed, built, inputs)
         if not differ:
             outs = sum(len(stage["outs"]) for stage in built.values())
-            print(f"all {outs} outputs of {len(built)} stages have the committed hashes")
+            tell(f"all {outs} outputs of {len(built)} stages have the committed hashes")
             return 0
         _tell(differ, committed, root, clone)
         return _judge(differ, committed, built, root, clone)
@@ -108,7 +109,7 @@ def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> Non
         for path in paths:
             lies, digest = root / path, committed[stage]["outs"].get(path)
             there = lies.exists() and digest_of(lies) == digest
-            print(f"{stage}: {path}: {how_much(lies if there else None, clone / path)}")
+            tell(f"{stage}: {path}: {how_much(lies if there else None, clone / path)}")
 
 
 def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clone: Path) -> int:
@@ -117,14 +118,14 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
     for stage, paths in differ.items():
         if follows := [path for path in built[stage]["deps"] if any(path in of for of in differ.values())]:
             more = f" and {len(follows) - 1} more" if follows[1:] else ""
-            print(f"{stage}: differs since its inputs do: {follows[0]}{more}")
+            tell(f"{stage}: differs since its inputs do: {follows[0]}{more}")
         elif _same_environment(stage, paths[0], committed[stage]["outs"].get(paths[0]), root, clone):
             at_fault.append(stage)
     if at_fault:
         return 1
     metrics = next((path for paths in differ.values() for path in paths if path.endswith(_METRICS)), None)
     if metrics is None:
-        print("the metrics are the committed ones")
+        tell("the metrics are the committed ones")
         return 0
     old = json.loads(git(root, "show", f"HEAD:./{metrics}"))
     new = json.loads((clone / metrics).read_text(encoding="utf-8"))
@@ -137,18 +138,18 @@ def _same_environment(stage: str, path: str, digest: str | None, root: Path, clo
     there = recorded_environment(stage, path, digest, root)
     here = recorded_environment(stage, path, digest_of(clone / path), clone)
     if there is None or here is None:
-        print(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
+        tell(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
         return False
     others = [name for name in sorted(here.keys() | there.keys()) if here.get(name) != there.get(name)]
     same = set(others) <= NO_MATTER
-    print(
+    tell(
         f"{stage}: its environment is the same, so the bytes should be: see docs/reproducibility.md"
         if same
         else f"{stage}: ran in another environment, where bytes may differ, and the metrics decide"
     )
     for name in others:
         old, new = _short(there.get(name), here.get(name)), _short(here.get(name), there.get(name))
-        print(f"  {name}: made with {old}; here {new}")
+        tell(f"  {name}: made with {old}; here {new}")
     return same
 
 
@@ -157,7 +158,7 @@ def _within(name: str, old: float | None, new: float | None) -> bool:
     allowed = TOLERANCE[name]
     within = old is new if old is None or new is None else abs(old - new) <= allowed
     word = "within" if within else "beyond"
-    print(
+    tell(
         f"  {name}: committed {old}, here {new}: {word} the {allowed} that another processor or version may differ by"
     )
     return within
