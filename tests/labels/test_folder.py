@@ -68,9 +68,7 @@ def test_an_archive_of_which_nothing_is_read_says_why(make: Maker) -> None:
 
 
 def test_a_folder_of_which_nothing_is_read_says_why(make: Maker) -> None:
-    with pytest.raises(
-        UserError, match=r"holds no files that are read \('a\\nb\.png': a name with .*; it "
-    ):
+    with pytest.raises(UserError, match=r"holds no files that are read \('a\\nb\.png': a name with .*; it "):
         open_source(make.folder({"a\nb.png": picture()}))
 
 
