@@ -16,9 +16,11 @@ from evaluated_project import make_project, run
 from markupsafe import Markup
 from repository import ROOT
 
+from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.report.number_format import UNDEFINED, cut, gain, metric, number, printable
-from humbleyolo.report.page import script_json
+from humbleyolo.report.page import _count_words, _value, script_json
+from humbleyolo.report.page_contents import _flat
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -222,6 +224,16 @@ def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tm
     assert f"Calibration error: {errors[0]} from the IoU, {errors[1]} from being right" in text
     assert "Precision and recall at IoU 0.6" in text
     assert "AP at IoU 0.6 won back by repair" in text
+
+
+def test_counts_of_the_data_are_in_words_and_without_exponents():
+    counts = SplitCounts(["a_b.c"])
+    counts.add([[0.0, 0.0, 2000.0, 3000.0]], [0])
+    words = [_count_words(key) for key in _flat(counts.as_dict())]
+    assert "objects of class a_b.c" in words
+    assert not [text for text in words if re.search(r"[_.]", text.replace("a_b.c", ""))]
+    shown = {6e6: "6,000,000", 0.5: "0.5", 1e-5: "1e-05", 9999.0: "9999", 12345: "12,345"}
+    assert {value: _value(value) for value in shown} == shown
 
 
 def test_json_in_a_script_element_is_whole_and_harmless():

@@ -1,8 +1,10 @@
 """The report in a real browser, without a network: it shows no name as code, and every control does what it says."""
 
+import itertools
 import json
 import re
 
+import evaluated_project
 import pytest
 from evaluated_project import make_project, run
 from PIL import Image
@@ -20,6 +22,16 @@ IMAGES = 60
 def report(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("report"), names=NAMES, images=IMAGES)
     return run(project) / "report.html"
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """A report of images larger than it holds, with long names, and a threshold that rounds to 0.40."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluated_project, "THRESHOLD", 0.4012)
+        names = ["WWWWWWWWWWWWWWWW", "a long name of a class", "cat"]
+        project = make_project(tmp_path_factory.mktemp("photographs"), names=names, images=16, height=900, width=600)
+    return run(project, images=1, cells=1, mistakes=1) / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +120,7 @@ def test_the_slider_redraws_the_boxes(page, data):
         boxes = page.locator("#gallery .box:not(.truth)").count()
         assert boxes == first
         drawn.append(boxes)
-        assert page.locator("#least-words").inner_text() == f"{least:.2f}"
+        assert page.locator("#least-words").inner_text() == ("0.4" if least == 0.4 else f"{least:.2f}")
     assert drawn == sorted(drawn, reverse=True)
     assert drawn[-1] == 0
     page.locator("#least").focus()
@@ -226,6 +238,59 @@ def test_everything_is_reached_by_tab_and_has_a_name(page):
     assert nameless == []
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#numbers"
+
+
+def test_the_slider_says_the_threshold_of_the_words_until_it_is_moved(browser, photographs):
+    window = chrome.offline(browser)
+    page = window.new_page()
+    page.goto(photographs.as_uri())
+    said = page.locator("#least-words")
+    assert page.locator("header b").inner_text() == said.inner_text() == "0.401"
+    page.locator("#least").press("ArrowRight")
+    assert said.inner_text() == "0.41"
+    page.locator("#least").press("ArrowLeft")
+    assert said.inner_text() == "0.401"
+    window.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_thumbnails_have_no_label_over_another_and_a_click_shows_a_sharp_picture_as_a_whole(
+    browser, photographs, width
+):
+    window = chrome.offline(browser, width=width, height=800)
+    page = window.new_page()
+    page.goto(photographs.as_uri())
+    labels = page.locator("#gallery svg").evaluate_all(
+        "all => all.map((one) => [...one.querySelectorAll('.tag')].map((tag) => {"
+        " const box = tag.getBBox(); return [box.x, box.y, box.x + box.width, box.y + box.height]; }))"
+    )
+    assert max(map(len, labels)) > 1
+    for one, other in (pair for image in labels for pair in itertools.combinations(image, 2)):
+        apart = max(one[0] - other[2], other[0] - one[2], one[1] - other[3], other[1] - one[3])
+        assert apart > -1  # pixels of the image; antialiasing
+    page.locator("#gallery .open").first.click()
+    picture = page.locator("#large img")
+    held, shown, high = picture.evaluate("node => [node.naturalWidth, node.width, node.height]")
+    assert (held, shown <= 1.5 * held, high < 0.75 * 800) == (171, True, True)
+    assert all(tag.bounding_box()["height"] > 11 for tag in page.locator("#large .tag").all())
+    window.close()
+
+
+def test_a_table_that_is_wider_than_a_phone_says_that_it_scrolls(browser, report):
+    window = chrome.offline(browser, width=390, height=800, is_mobile=True, has_touch=True)
+    page = window.new_page()
+    page.goto(report.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.wait_for_timeout(100)  # its event
+    tables = page.locator(".wide").evaluate_all(
+        "all => all.map((one) => { one.scrollLeft = 1e6; const last = one.querySelector('tr').lastElementChild;"
+        " const told = getComputedStyle(one, '::before').content.includes('scroll');"
+        " return [one.scrollWidth > one.clientWidth + 1, told, last.getBoundingClientRect().right <= 390]; })"
+    )
+    assert {told for wider, told, _ in tables if wider} == {True}
+    assert {told for wider, told, _ in tables if not wider} == {False}
+    assert all(reached for _, _, reached in tables)
+    window.close()
 
 
 @pytest.mark.parametrize("width", [390, 320, 768])

@@ -48,21 +48,24 @@ def build_page(
         UserError: If an image is damaged.
     """
     grid = split.grid if split else None
-    without_images = len(write_page(report, gallery_data(report, [], grid)))
+    without_images = len(write_page(report, gallery_data(report, [], grid, settings.report_px)))
     gallery = Gallery(archive, truths, report.evaluation, split, settings.report_px)
     order = most_mistakes_first(report.evaluation)[: settings.report_images]
     images = gallery.entries(order, settings.report_mb * _MB - without_images)
-    return write_page(report, gallery_data(report, list(images), grid))
+    return write_page(report, gallery_data(report, list(images), grid, settings.report_px))
 
 
-def gallery_data(report: Report, images: Sequence[Mapping[str, Any]], grid: Grid | None) -> dict[str, Any]:
-    """Return the data of `script.js`: the images' entries, and the names and colours that they refer to."""
+def gallery_data(
+    report: Report, images: Sequence[Mapping[str, Any]], grid: Grid | None, longest_px: int
+) -> dict[str, Any]:
+    """Return the data of `script.js`: the images' entries, the names and colours that they refer to, their size."""
     return {
         "names": [printable(name) for name in report.names],
         "colours": class_colours(len(report.names)),
         "kinds": list(KINDS),
         "fates": list(FATES),
         "grid": {"rows": grid.rows, "cols": grid.cols} if grid else {"rows": 1, "cols": 1},
+        "longest": longest_px,
         "images": list(images),
     }
 
@@ -109,8 +112,8 @@ def _value(value: Any) -> str:
     """Return a parameter or a count as YAML writes it, long whole numbers with commas."""
     if isinstance(value, str):
         return printable(value)
-    if isinstance(value, float):
+    if isinstance(value, float) and not (value.is_integer() and 10_000 <= abs(value) < 1e15):
         return f"{value:g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if abs(value) >= 10_000 else str(value)
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return f"{int(value):,}" if abs(value) >= 10_000 else str(value)
     return "" if value is None else printable(json.dumps(value, ensure_ascii=False))

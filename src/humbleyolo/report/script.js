@@ -44,6 +44,15 @@
     });
   }
 
+  // Phones show no scroll bars, so a table that is wider than its place says it.
+  function tellWide() {
+    for (const place of document.querySelectorAll(".wide")) place.classList.toggle("more", place.scrollWidth > place.clientWidth + 1);
+  }
+
+  window.addEventListener("resize", tellWide);
+  document.addEventListener("toggle", tellWide, true); // of details
+  tellWide();
+
   // --- Charts -------------------------------------------------------------------------------------------------
 
   const short = (value) => String(Number(value.toPrecision(4)));
@@ -150,12 +159,14 @@
   const gallery = find("gallery");
   let room = STEP;
 
+  const isUnmoved = () => Number(controls.least.value) === Number(controls.least.defaultValue); // "0.4" and "0.40"
+
   function choices() {
     return {
       label: controls["of-class"].value === "" ? null : Number(controls["of-class"].value),
       kind: controls["of-kind"].value,
       // the threshold itself, until the slider is moved: it has two digits alone
-      least: Number(controls.least.value === controls.least.defaultValue ? controls.least.dataset.exact : controls.least.value),
+      least: Number(isUnmoved() ? controls.least.dataset.exact : controls.least.value),
       byClass: controls.colours.value === "class",
       truth: controls["with-truth"].checked,
       cells: controls["with-cells"].checked,
@@ -185,13 +196,21 @@
     return `${isolate(data.names[one[4]])} ${one[5].toFixed(2)}: ${kind}`;
   };
 
-  // How wide a text is, in its own height; near enough to find room for it.
-  const lengthOf = (text) => [...text].length * 0.64;
+  const ruler = document.createElement("canvas").getContext("2d");
+  ruler.font = '100px system-ui, "DejaVu Sans", sans-serif'; // that of tags
+  const lengthOf = (text) => ruler.measureText(text).width / 100; // in its own height
   const isolate = (name) => `\u2068${name}\u2069`; // so that a name from right to left does not turn what is beside it
   const cut = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}\u2026` : text);
 
-  // Draws an image with its boxes; `px` is about how wide it is shown.
-  function view(image, choice, px) {
+  // How wide a picture is enlarged: it fits the window, and a photograph is not blurred by many times its own pixels.
+  function largeWidth(image) {
+    const held = image.w * Math.min(1, data.longest / Math.max(image.w, image.h));
+    const sharp = image.w > 200 ? 1.5 * held : Infinity;
+    return Math.min(640, sharp, 0.96 * window.innerWidth - 36, (0.7 * window.innerHeight * image.w) / image.h);
+  }
+
+  // Draws an image with its boxes; `px` is about how wide it is shown, `small` leaves out what would be too much.
+  function view(image, choice, px, small) {
     const holder = html("span", image.w > 200 ? "view smooth" : "view");
     const picture = html("img");
     picture.src = image.src;
@@ -225,12 +244,12 @@
       const high = 12 * unit;
       const tags = []; // their places, so that none is written over another on a thumbnail
       for (const one of found) {
-        if (one[6] === UNJUDGED && px < 400) continue;
+        if (one[6] === UNJUDGED && small) continue;
         const text = `${isolate(cut(data.names[one[4]], 16))} ${one[5].toFixed(2)}`;
         const left = Math.max(0, Math.min(one[0], image.w - lengthOf(text) * high));
         const top = one[1] > high * 1.1 ? one[1] - 0.25 * high : Math.min(one[1] + one[3] + high, image.h - 0.2 * high);
         const right = left + lengthOf(text) * high;
-        if (px < 400 && tags.some((tag) => left < tag.right && tag.left < right && Math.abs(tag.top - top) < high)) continue;
+        if (small && tags.some((tag) => left < tag.right && tag.left < right && Math.abs(tag.top - top) < 1.2 * high)) continue;
         tags.push({ left, right, top });
         drawing.append(svg("text", { class: "tag", x: left, y: top, "font-size": high, "stroke-width": 3 * unit }, text));
       }
@@ -286,13 +305,13 @@
       words.append(", ", html("b", "", kinds[one[6]]), ` ${isolate(cut(data.names[one[4]], 30))} ${one[5].toFixed(2)}${iouOf(one)}`);
     }
     const more = Math.max(0, missed.length - 3) + Math.max(0, wrong.length - 3);
-    if (more) words.append(` and ${more} more mistakes`);
+    if (more) words.append(` and ${more} more ${more === 1 ? "mistake" : "mistakes"}`);
     return words;
   }
 
   function redraw() {
     const choice = choices();
-    find("least-words").textContent = choice.least.toFixed(2);
+    find("least-words").textContent = isUnmoved() ? controls.least.dataset.words : choice.least.toFixed(2);
     let wanted = data.images.filter((image) => isWanted(image, choice));
     if (controls.order.value === "archive") wanted = [...wanted].sort((a, b) => a.id - b.id);
     const boxes = wanted.reduce((sum, image) => sum + boxesOf(image, choice).found.length, 0);
@@ -305,7 +324,7 @@
         button.type = "button";
         const { truths, found } = boxesOf(image, choice);
         button.setAttribute("aria-label", `${image.name}: ${truths.length} objects, ${found.length} detections; enlarge`);
-        button.append(view(image, choice, 200));
+        button.append(view(image, choice, 200, true));
         button.addEventListener("click", () => enlarge(image));
         item.append(button, said(image, choice));
         return item;
@@ -337,13 +356,15 @@
     for (const truth of truths) add("ground truth", data.names[truth[4]], "", "", data.fates[truth[5]]);
     const holder = html("div", "wide");
     holder.append(table);
-    const large = view(image, choice, 600);
-    if (image.w > 200) large.style.maxWidth = `${1.5 * image.w}px`; // more would blur a photograph
+    const width = largeWidth(image);
+    const large = view(image, choice, width, false);
+    large.style.maxWidth = `${width}px`;
     const parts = [large, holder];
     if (image.more) parts.push(html("p", "note", `${image.more.toLocaleString("en")} less confident detections are left out.`));
     if (choice.cells && !image.cells) parts.push(html("p", "note", "The grid has too many cells to be drawn."));
     find("large-body").replaceChildren(...parts);
     find("large").showModal();
+    tellWide();
   }
 
   find("close").addEventListener("click", () => find("large").close());
