@@ -1,5 +1,6 @@
 """A clip of the frames with their boxes: it lasts as long, and appears whole or not at all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from stub_models import NAMES, RedFinder
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.result import Result, VideoFrame
 from humbleyolo.detection.video.saved_video import CODECS, SavedVideo
+from humbleyolo.drawing.palette import class_colour
 from humbleyolo.errors import UserError
 
 pytest.importorskip("cv2", reason="needs the extra video")
@@ -40,6 +42,17 @@ def test_frames_and_their_boxes(ending: str, tmp_path: Path) -> None:
         assert np.median(np.abs(pixels - original)) < 12
         assert np.abs(pixels - original)[14:50].max() > 60  # an outline
     assert list(tmp_path.iterdir()) == [tmp_path / f"out{ending}"]
+
+
+def test_the_name_of_a_box_at_the_edge_is_whole(tmp_path: Path) -> None:
+    with SavedVideo(tmp_path / "out.mp4") as saved:
+        for number, top in enumerate((0.0, 20.0)):  # the name of the second has room above it
+            saved.add(replace(result(0, number / FPS), boxes=np.array([[8.0, top, 40, top + 24]])), FPS)
+    tags = [
+        (np.abs(frame.video_frame.pixels.astype(int) - class_colour(1)).max(axis=-1) < 60).sum()
+        for frame in Detector(RedFinder()).stream(tmp_path / "out.mp4")
+    ]
+    assert tags[0] > 0.8 * tags[1]
 
 
 def test_it_lasts_as_long_as_the_time_stamps_say(tmp_path: Path) -> None:

@@ -105,12 +105,10 @@ class SavedVideo:
 
     def _drawn(self, result: Result, pixels: Rgb) -> Rgb:
         """Return the frame with its boxes, in the clip's size, BGR."""
-        boxes, labels = result.boxes, result.labels
-        drawn = np.asarray(draw_boxes(pixels, boxes, labels, result.names, scale=1, scores=result.scores))
-        height, width = pixels.shape[:2]
-        top, left = (drawn.shape[0] - height) // 2, (drawn.shape[1] - width) // 2  # inside the frame around it
-        drawn = drawn[top : top + height, left : left + width]
-        drawn = np.pad(drawn, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")  # codecs take even sizes
+        boxes, labels, names, scores = result.boxes, result.labels, result.names, result.scores
+        picture = draw_boxes(pixels, boxes, labels, names, scale=1, scores=scores, margins=(0, 0))
+        odd = (0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2), (0, 0)
+        drawn = np.pad(np.asarray(picture), odd, mode="edge")  # codecs take even sizes
         if drawn.shape[1::-1] != self._size:
             drawn = np.asarray(Image.fromarray(drawn).resize(self._size))
         return np.ascontiguousarray(drawn[..., ::-1])
