@@ -140,7 +140,7 @@ def measure_step(augmented: bool) -> dict[str, float]:
     trainer, _, _, train = _start(augment=Augment(**strengths))
     loop = trainer.run_epoch(0)
     next(loop)  # compiles
-    batch = trainer.inputs(0, np.arange(train.batch))
+    batch = list(trainer.parts(0, np.arange(train.batch)))
     seconds: dict[str, list[float]] = {"step": [], "loop": []}
     for step in range(min(70, trainer.steps_an_epoch - 1)):
         for name in seconds:

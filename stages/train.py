@@ -61,4 +61,5 @@ def main() -> Made:
 
 
 if __name__ == "__main__":
-    run_stage("train", main, "lower train.batch, model.width, or encode.height and encode.width", sys.argv[2:3])
+    less = "raise train.micro_batches, or lower train.batch, model.width, or encode.height and encode.width"
+    run_stage("train", main, less, sys.argv[2:3])

@@ -232,7 +232,9 @@ FREE = {"dataset.synthetic.placement": "free"}
 FRACTIONS = {"dataset.labelled.split.fractions": {"train": 0.4, "val": 0.3, "test": 0.3}}
 BY_HASH = TINY_LABELLED | FRACTIONS | {"dataset.labelled.split.by": "hash"}
 BY_GROUP = BY_HASH | {"dataset.labelled.split.by": "group", "dataset.labelled.split.group": "([0-9]+)"}
-PHOTOGRAPHS = {"model.name": "lite", "loss.name": "aligned", "train.start": "pretrained"}
+PHOTOGRAPHS = {
+    "model.name": "lite", "loss.name": "aligned", "train.start": "pretrained", "train.micro_batches": 2
+}  # fmt: skip
 OTHERS = [
     (None, FREE, ["stages.generate", "data/fonts"]),
     ("bccd", BY_HASH, ["stages.generate", "data/labelled/bccd"]),

@@ -125,7 +125,7 @@ def with_little_memory(stage: str, mib: int) -> str:
             "make the images smaller, or use one core: `taskset -c 0 dvc repro`",
         ),
         ("encode", 40, {"encode.height": 4096, "encode.width": 4096}, "lower encode.height and encode.width, or "),
-        ("train", 700, {"model.width": 16.0}, "lower train.batch, model.width, or encode.height and encode.width"),
+        ("train", 700, {"model.width": 16.0}, "raise train.micro_batches, or lower train.batch"),
         ("render", 40, {"render.scale": 16}, "lower render.scale, render.images or render.report_images"),
     ],
 )  # fmt: skip

@@ -291,7 +291,10 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
 
 
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:
-    earlier = {"patience: 0": "patience: 3", "class_weights: {}": "class_weights: {cat: 3.0}"}
+    earlier = {
+        "patience: 0": "patience: 3", "class_weights: {}": "class_weights: {cat: 3.0}",
+        "micro_batches: 1": "micro_batches: 8",
+    }  # fmt: skip
     text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25").replace("  boxes: 1 ", "  boxes: 2 ")
     for old, new in earlier.items():
         assert old in text
@@ -300,7 +303,8 @@ def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -
     subprocess.run(COMMIT, check=True)
     assert init(make.folder(photographs(20))) == 0
     encode, model, loss, train = load_params(Path("params.yaml"), "encode", "model", "loss", "train")
-    assert (encode.boxes, model.width, loss.class_weights, train.patience) == (1, 1.0, {}, 0)
+    assert (encode.boxes, model.width, loss.class_weights) == (1, 1.0, {})
+    assert (train.patience, train.micro_batches) == (0, 1)
 
 
 def test_classes_without_a_box_and_tiny_pictures_are_no_hurdle(make: Maker, project: Path) -> None:

@@ -170,6 +170,7 @@ def test_values_are_written_as_dvc_reads_them(tmp_path):
         "train.learning_rate": 3e-05,
         "train.include_val": True,
         "train.patience": 0,
+        "train.micro_batches": 2,
         "model.width": 1.0,
         "loss.name": "yolov1",
         "dataset.inputs": "data/fonts",

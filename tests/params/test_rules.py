@@ -126,6 +126,11 @@ WRONG_TOGETHER = [
         "(model.name)",
     ),
     (
+        [("train.batch", "8"), ("train.micro_batches", "3")],
+        "train.micro_batches: 3 does not divide a batch of 8 images into equal parts; allowed: 1, 2, 4, 8 "
+        "(train.batch)",
+    ),
+    (
         [("train.include_val", "true"), ("train.patience", "3")],
         "train.patience: 3 asks val, which is trained on; allowed: 0 (train.include_val)",
     ),

@@ -73,6 +73,7 @@ WRONG_VALUES = [
     ("train.epochs", "-1", "-1", "1 or more"),
     ("train.epochs", "0", "0", "1 or more"),
     ("train.batch", "0", "0", "1 or more"),
+    ("train.micro_batches", "0", "0", "1 or more"),
     ("train.learning_rate", "0", "0", "more than 0"),
     ("train.learning_rate", "11", "11", "10 or less"),
     ("train.ema_decay", "1", "1", "less than 1"),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 from repository import ROOT
 from ruamel.yaml import YAML
@@ -77,6 +78,23 @@ def write_params(folder: Path, **values: object) -> None:
         params[section][name] = value
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
+
+
+def stateful() -> keras.Model:
+    """All that has a state: normalization, and dropout with a seed of its own."""
+    layers = keras.layers
+    seeds = keras.initializers.GlorotUniform
+    x = images = keras.Input((TINY.height, TINY.width, 3), dtype="uint8")
+    x = layers.Rescaling(1 / 255, name="scale")(x)
+    x = layers.Conv2D(4, 3, strides=4, kernel_initializer=seeds(1), name="conv")(x)
+    x = layers.BatchNormalization(momentum=0.5, name="norm")(x)
+    x = layers.Dropout(0.3, seed=5, name="dropout")(x)
+    x = layers.Dense(int(np.prod(TINY.shape)), kernel_initializer=seeds(2), name="out")(
+        layers.Flatten(name="flat")(x)
+    )
+    return keras.Model(
+        images, layers.Activation("sigmoid", name="sigmoid")(layers.Reshape(TINY.shape, name="grid")(x))
+    )
 
 
 def start(split: EncodedSplit, model: Model = HUMBLE, train: Train = PLAIN, seed: int = 1) -> Trainer:

@@ -13,13 +13,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 from repository import ROOT
 from sections import PARAMS, loss_section, model_section
 from small_disk import small_disk
-from small_training import ODD, PLAIN, TINY, draw_split, encode_split, write_params
+from small_training import ODD, PLAIN, TINY, draw_split, encode_split, stateful, write_params
 from small_training import start as start_humble
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
@@ -56,25 +55,8 @@ def after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHARE", 1e9)
 
 
-def network() -> keras.Model:
-    """All that has a state: normalization, and dropout with a seed of its own."""
-    layers = keras.layers
-    seeds = keras.initializers.GlorotUniform
-    x = images = keras.Input((TINY.height, TINY.width, 3), dtype="uint8")
-    x = layers.Rescaling(1 / 255, name="scale")(x)
-    x = layers.Conv2D(4, 3, strides=4, kernel_initializer=seeds(1), name="conv")(x)
-    x = layers.BatchNormalization(momentum=0.5, name="norm")(x)
-    x = layers.Dropout(0.3, seed=5, name="dropout")(x)
-    x = layers.Dense(int(np.prod(TINY.shape)), kernel_initializer=seeds(2), name="out")(
-        layers.Flatten(name="flat")(x)
-    )
-    return keras.Model(
-        images, layers.Activation("sigmoid", name="sigmoid")(layers.Reshape(TINY.shape, name="grid")(x))
-    )
-
-
 def start(split: EncodedSplit) -> Trainer:
-    return Trainer(network(), network(), split, loss_section("yolov1"), TRAIN, 1)
+    return Trainer(stateful(), stateful(), split, loss_section("yolov1"), TRAIN, 1)
 
 
 class KilledError(Exception):

@@ -118,7 +118,7 @@ def test_two_steps_are_adamw_s_with_clipped_gradients(tiny: EncodedSplit) -> Non
                 expected[place] -= rate * decay * expected[place]
             mean, spread = first[place] / (1 - 0.9 ** (step + 1)), second[place] / (1 - 0.999 ** (step + 1))
             expected[place] -= rate * mean / (np.sqrt(spread) + 1e-7 / np.sqrt(1 - 0.999 ** (step + 1)))
-        trainer.step(step, inputs)
+        trainer.step(step, [inputs])
     assert min(lengths) > longest
     assert abs(lengths[0] / lengths[1] - 1) > 0.05
     assert {values.ndim for values in expected} > {1}

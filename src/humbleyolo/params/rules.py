@@ -75,6 +75,14 @@ def _batch_can_be_filled(batch: int, images: int, source: str) -> str | None:
     return _at_most(batch, images) if source == "synthetic" else None  # `train` counts those of other sources
 
 
+@_rule("train.micro_batches", "train.batch")
+def _equal_parts(parts: int, batch: int) -> str | None:
+    if batch % parts == 0:
+        return None
+    fits = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
+    return f"{parts} does not divide a batch of {batch} images into equal parts; allowed: {fits}"
+
+
 @_rule(f"{_LABELLED}.split.fractions.train", *(f"{_LABELLED}.split.fractions.{name}" for name in ("val", "test")))
 def _make_a_whole(train: float, val: float, test: float) -> str | None:
     total = train + val + test

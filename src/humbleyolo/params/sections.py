@@ -225,6 +225,7 @@ class Train(Section):
     include_val: bool
     epochs: Count
     batch: Count
+    micro_batches: Count
     schedule: Literal["cosine", "inverse_time"]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
     final_learning_rate: Annotated[float, Field(ge=0, le=10)]

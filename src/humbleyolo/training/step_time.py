@@ -49,11 +49,11 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
     chosen = np.arange(train.batch)
     times, clocks = [], []
     threads = min(runtime.intra_op_threads, os.cpu_count() or 1)
-    trainer.step(0, trainer.inputs(0, chosen))  # compiles
+    trainer.step(0, trainer.parts(0, chosen))  # compiles
     start = (time.process_time() - started) / threads
     for step in range(1, 1 + _STEPS):
         begun, computed = time.perf_counter(), time.process_time()
-        trainer.step(step, trainer.inputs(0, chosen))
+        trainer.step(step, trainer.parts(0, chosen))
         clocks.append(time.perf_counter() - begun)
         times.append((time.process_time() - computed) / threads)
     images = np.zeros((train.batch, grid.height, grid.width, 3), np.uint8)

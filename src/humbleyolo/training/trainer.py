@@ -3,7 +3,7 @@
 Everything is a function of the seed and the step, so that a run gives the same weights in however many pieces.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
+from humbleyolo.training.micro_batches import MicroBatches, Part
 from humbleyolo.training.optimizer import Optimizer
 from humbleyolo.training.schedule import epoch_order, learning_rate
 from humbleyolo.training.warm_start import begin
@@ -52,6 +53,7 @@ class Trainer:
         self.loss = WeightedLoss(loss, data.categories, data.grid)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
+        self._micro = MicroBatches(network, self.loss, train.micro_batches)
         self._optimizer = Optimizer(network, train, train.epochs * self.steps_an_epoch)
         slow_by_name = {variable.path: variable for variable in average.weights}
         self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.weights]
@@ -64,13 +66,15 @@ class Trainer:
         plan = [(layers, 2), (layers, 2), (layers, 4), (4,), *cut] if self._augments else []
         pixels = (layers, height, width, 3) if self._augments else (height, width, 3)
         shapes = (self.loss.target_shape, *plan)
-        targets, *changes = (tf.TensorSpec((train.batch, *shape), tf.float32) for shape in shapes)
+        images = train.batch // train.micro_batches  # of a part
+        targets, *changes = (tf.TensorSpec((images, *shape), tf.float32) for shape in shapes)
+        inputs = [targets, tf.TensorSpec((images, *pixels), tf.uint8), *changes]
         rates = [tf.TensorSpec((None,), tf.float32), tf.TensorSpec((), tf.float32)]
-        self._step = tf.function(
-            self._augmented_step if self._augments else self._one_step,
-            input_signature=[*rates, targets, tf.TensorSpec((train.batch, *pixels), tf.uint8), *changes],
-            autograph=False,  # no branch depends on a tensor; to look for one takes a fifth of the start
-        )
+        # No branch depends on a tensor; for autograph to look for one takes a fifth of the start.
+        self._whole_step = tf.function(self._one_step, input_signature=[*rates, *inputs], autograph=False)
+        number = tf.TensorSpec((), tf.int64)
+        self._part = tf.function(self._one_part, input_signature=[number, *inputs], autograph=False)
+        self._finish = tf.function(self._take_step, autograph=False)
         self._predict = tf.function(
             lambda images: average(images, training=False),
             input_signature=[tf.TensorSpec((None, height, width, 3), tf.uint8)],
@@ -92,26 +96,38 @@ class Trainer:
         for place in range(first, self.steps_an_epoch):
             step = epoch * self.steps_an_epoch + place
             chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
-            terms = self.step(step, self.inputs(epoch, chosen))
+            terms = self.step(step, self.parts(epoch, chosen))
             self._check_finite(terms, chosen, step)
             yield terms.mean(axis=1)
 
-    def step(self, step: int, inputs: list[tf.Tensor]) -> Floats32:
-        """Train on one batch, `inputs`, in a `step` counted from 0 over the whole run.
+    def step(self, step: int, parts: Iterable[Sequence[tf.Tensor]]) -> Floats32:
+        """Train on one batch, the inputs of its `parts`, in a `step` counted from 0 over the whole run.
 
         Returns:
             (T, N) each loss term of each image, weighted, in the order of `term_names`.
         """
+        decay = tf.constant(min(self._train.ema_decay, (1 + step) / (10 + step)), tf.float32)
         rate = learning_rate(step, self.steps_an_epoch, self._train)
-        decay = min(self._train.ema_decay, (1 + step) / (10 + step))
-        rates = self._optimizer.rates(rate, step)
-        terms = self._step(tf.constant(rates, tf.float32), tf.constant(decay, tf.float32), *inputs)
-        return np.asarray(terms)
+        rates = tf.constant(self._optimizer.rates(rate, step), tf.float32)
+        if self._train.micro_batches == 1:
+            (inputs,) = parts
+            return np.asarray(self._whole_step(rates, decay, *inputs))
+        first = step * self._train.micro_batches
+        numbered = enumerate(parts, first)
+        total = self._micro.sum(self._part(tf.constant(number, tf.int64), *inputs) for number, inputs in numbered)
+        self.term_names = self._micro.term_names
+        self._finish(rates, decay, total)
+        return np.asarray(total.terms)
+
+    def parts(self, epoch: int, chosen: Ints) -> Iterator[list[tf.Tensor]]:
+        """Yield the inputs of each micro-batch; `chosen` are the (N,) indices of a batch's images."""
+        for part in np.split(chosen, self._train.micro_batches):
+            yield self.inputs(epoch, part)
 
     def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
-        """Return the targets and images of a batch, and the plan of its augmentation if there is any.
+        """Return the targets and images of a micro-batch, and the plan of its augmentation if there is any.
 
-        `epoch` is counted from 0; `chosen` are the (N,) indices of the images, as many as a batch has.
+        `epoch` is counted from 0; `chosen` are the (n,) indices of the images, as many as a micro-batch has.
         """
         data = self._data
         if not self._augments:
@@ -135,22 +151,31 @@ class Trainer:
         seen = change_images(images, self._data.fill, *changes)
         return np.round(seen.numpy()).astype(np.uint8), moved
 
-    def _augmented_step(
+    def _changed(self, images: tf.Tensor, plan: Sequence[tf.Tensor]) -> tf.Tensor:
+        return change_images(images, self._data.fill, *plan) if plan else images
+
+    def _one_step(
         self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor
     ) -> tf.Tensor:
-        return self._one_step(rates, decay, targets, change_images(images, self._data.fill, *plan))
-
-    def _one_step(self, rates: tf.Tensor, decay: tf.Tensor, targets: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+        images = self._changed(images, plan)
         with tf.GradientTape() as tape:
             predictions = tf.cast(self._network(images, training=True), tf.float32)
             terms = self.loss(targets, predictions)
             total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
         self.term_names = list(terms)
-        variables = self._network.trainable_variables
-        self._optimizer.apply(tape.gradient(total, variables), rates)
+        self._apply(tape.gradient(total, self._network.trainable_variables), rates, decay)
+        return tf.stack(list(terms.values()))  # (T, N)
+
+    def _one_part(self, number: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor) -> Part:
+        return self._micro.compute(number, targets, self._changed(images, plan))
+
+    def _take_step(self, rates: tf.Tensor, decay: tf.Tensor, total: Part) -> None:
+        self._apply(self._micro.take(total), rates, decay)
+
+    def _apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, decay: tf.Tensor) -> None:
+        self._optimizer.apply(gradients, rates)
         for variable, slow in self._pairs:
             slow.assign_sub((1 - decay) * (slow - variable))
-        return tf.stack(list(terms.values()))  # (T, N)
 
     def _check_finite(self, terms: Floats32, chosen: Ints, step: int) -> None:
         if np.isfinite(terms).all():
