@@ -32,10 +32,10 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
         with Archive(dataset / f"{split}.zip") as archive:
             totals[split], categories = len(archive), archive.categories
     grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
-    require_space(make_folder(out), sum(totals.values()) * image_bytes(grid))
+    require_space(make_folder(out), sum(totals.values()) * image_bytes(grid, params.jpeg_quality))
     for split in SPLITS:
         with tqdm(total=totals[split], desc=split, unit=" images", disable=None, leave=False) as bar:
-            for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split):
+            for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split, params.jpeg_quality):
                 bar.update(done)
         encoded = open_encoded(out / split)
         ceilings[split] = measure_ceilings(encoded, params.finer, cells)

@@ -75,6 +75,7 @@ def make_data(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> dic
     inputs = label_images(folder / "labelled") if source == "labelled" else ROOT / "data/fonts"
     if source == "synthetic":
         project.set("dataset.synthetic.images", {"train": 600, "val": 20, "test": 20})
+        project.set("encode.jpeg_quality", 90)
     seed, dataset, settings = load_params(folder / "params.yaml", "seed", "dataset", "encode")
     generate(seed, dataset, inputs, folder / "dataset")
     encode(settings, "one", folder / "dataset", folder / "grid")

@@ -85,6 +85,7 @@ WRONG_VALUES = [
     ("encode.boxes", "-3", "-3", "1 or more"),
     ("encode.height", "8193", "8193", "8192 or less"),
     ("encode.fill", "256", "256", "255 or less"),
+    ("encode.jpeg_quality", "101", "101", "100 or less"),
     ("encode.finer.1", "1", "1", "2 or more"),
     ("encode.min_ceiling", "1.01", "1.01", "1 or less"),
     ("loss.lambda_coord", "-0.1", "-0.1", "0 or more"),

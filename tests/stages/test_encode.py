@@ -17,7 +17,7 @@ from humbleyolo.params.sections import Encode
 from humbleyolo.storage.png import encode_png
 from stages.encode import encode
 
-PARAMS = Encode(height=64, width=64, fill=0, rows=2, cols=2, boxes=1, finer=[2, 4], min_ceiling=0.95)
+PARAMS = Encode(height=64, width=64, fill=0, jpeg_quality=0, rows=2, cols=2, boxes=1, finer=[2, 4], min_ceiling=0.95)
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """Single steps of training, and the weights that come out of them."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from small_training import HUMBLE, IOU, PLAIN, TINY, start
+from small_training import HUMBLE, IOU, PLAIN, TINY, draw_split, start
 
-from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.encoding import encode_archive
 from humbleyolo.errors import UserError
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
@@ -70,6 +72,17 @@ def test_images_are_answered_in_batches_as_at_once(tiny: EncodedSplit, monkeypat
     assert whole.shape == (10, *TINY.shape)
     monkeypatch.setattr("humbleyolo.training.trainer._PREDICTED", 3)
     np.testing.assert_allclose(trainer.predict(tiny.images), whole, rtol=1e-5, atol=1e-7)
+
+
+def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
+    draw_split(tmp_path, TINY, 8)
+    list(encode_archive(tmp_path / "split.zip", TINY, 0, tmp_path / "jpegs", 90))
+    kept = open_encoded(tmp_path / "jpegs")
+    trainers = start(kept), start(dataclasses.replace(kept, images=kept.images[:]))
+    terms = [list(trainer.run_epoch(0)) for trainer in trainers]
+    np.testing.assert_array_equal(*terms)
+    for name, weights in trainers[0].weights().items():
+        np.testing.assert_array_equal(weights, trainers[1].weights()[name])
 
 
 def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> None:

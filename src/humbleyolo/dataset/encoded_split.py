@@ -1,6 +1,6 @@
 """A split as the network sees it: a folder of arrays, read through memory maps.
 
-images.npy     (N, H, W, 3) uint8     letterboxed
+images.npy     (N, H, W, 3) uint8     letterboxed; with image_offsets.npy they are kept as JPEGs
 targets.npy    (N, R, S, K) float32     the grid's layout
 boxes.npy      (M, 4) float64     xyxy, pixels of the letterboxed image, image after image
 labels.npy     (M,) int32     class indices
@@ -10,18 +10,19 @@ split.json     class names, grid, fill and the arrays' checksums; written last: 
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from humbleyolo.dataset.jpeg_images import OFFSETS, Images, JpegImages
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.process.exits import counted
-from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32, Uint8s
+from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import checksum, open_array
 
@@ -41,7 +42,7 @@ KINDS = {
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
-    """The arrays of one split, as the module lists them; `images` and `targets` are memory maps.
+    """The arrays of one split, as the module lists them; `images`, unless JPEGs, and `targets` are memory maps.
 
     Attributes:
         categories: Names of the C classes, in the order of the labels.
@@ -52,7 +53,7 @@ class EncodedSplit:
     categories: tuple[str, ...]
     grid: Grid
     fill: int
-    images: Uint8s
+    images: Images
     targets: Floats32
     boxes: Floats
     labels: Ints32
@@ -62,6 +63,11 @@ class EncodedSplit:
     def __len__(self) -> int:
         """Return N."""
         return len(self.images)
+
+    def stored(self) -> Iterator[Array]:
+        """Yield the arrays as the files hold them."""
+        yield from self.images.stored if isinstance(self.images, JpegImages) else (self.images,)
+        yield from (self.targets, self.boxes, self.labels, self.offsets, self.sizes)
 
     @property
     def image_index(self) -> Ints:
@@ -97,8 +103,12 @@ def open_encoded(folder: Path) -> EncodedSplit:
         categories = tuple(str(name) for name in info["categories"])
         grid = Grid(**{key: int(value) for key, value in info["grid"].items()})
         fill = int(info["fill"])
-        checksums = {name: int(info["crc32"][name]) for name in KINDS}
-        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in KINDS}
+        names = [*KINDS, *([OFFSETS] if OFFSETS in info["crc32"] else [])]
+        checksums = {name: int(info["crc32"][name]) for name in names}
+        arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in names}
+        if OFFSETS in names:
+            offsets, name = arrays.pop(OFFSETS), str(folder / "images.npy")
+            arrays["images"] = JpegImages(arrays["images"], offsets, grid.height, grid.width, name)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; {fix}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:

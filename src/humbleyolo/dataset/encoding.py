@@ -1,27 +1,29 @@
 """The encoding of a split, shard by shard, into the files of an `EncodedSplit`.
 
 Processes of this machine write their rows themselves. Workers of a cluster send them back: many disks that are
-shared lose rows that two machines write side by side.
+shared lose rows that two machines write side by side. So do all with JPEGs, whose places only those before tell.
 """
 
 import math
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from humbleyolo.dataset.archive import Archive, ArchivedImage
 from humbleyolo.dataset.encoded_split import FORMAT, KINDS
+from humbleyolo.dataset.jpeg_images import OFFSETS, jpeg_writer, pack
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.cluster import find_cluster
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import cannot_write, make_folder
@@ -42,11 +44,13 @@ class _Shard:
     stop: int
     grid: Grid
     fill: int
-    images: Path  # a reserved array of the whole split
+    jpeg_quality: int  # 0: pixels
+    images: Path  # a reserved array of the whole split, for pixels
     targets: Path  # likewise
 
 
 _Sent = tuple[_Shard, list[ArchivedImage] | None]  # None: the worker reads them
+_Keep = Callable[[int, Any], None]  # of the first image's number, and images
 
 
 class _Small(NamedTuple):
@@ -58,7 +62,15 @@ class _Small(NamedTuple):
     sizes: Ints32  # (N, 2)
 
 
-def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterator[int]:
+class _Encoded(NamedTuple):
+    """A part of a split: its images, (n, R, S, K) targets, and small arrays."""
+
+    images: Any  # (n, H, W, 3) uint8, or n JPEGs
+    targets: Floats32
+    small: _Small
+
+
+def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path, jpeg_quality: int = 0) -> Iterator[int]:
     """Letterbox and encode every image of a split into `folder`.
 
     Args:
@@ -66,6 +78,7 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
         grid: Layout of the targets, for as many classes as the archive has.
         fill: Grey value of the letterbox padding.
         folder: Made if it is missing. Its contents count as whole again only after the last image.
+        jpeg_quality: Quality of JPEGs, 1 to 100, which images are kept as; 0 keeps pixels.
 
     Yields:
         The number of images in each finished shard.
@@ -79,16 +92,20 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
         raise UserError(f"{archive}: holds no images")
     make_folder(folder)
     try:
-        (folder / "split.json").unlink(missing_ok=True)
+        for name in ("split.json", f"{OFFSETS}.npy"):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(folder / "split.json", error) from None
-    with (
-        reserved_array(folder / "images.npy", (count, grid.height, grid.width, 3), np.uint8) as images,
-        reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32) as targets,
-    ):
-        whole = _Shard(archive, 0, count, grid, fill, images, targets)
-        cluster = find_cluster()
-        finished = _encode_elsewhere(whole, cluster) if cluster else map_in_order(_encode_shard, _cut(whole))
+    with ExitStack() as files:
+        images, shape = folder / "images.npy", (count, grid.height, grid.width, 3)
+        if jpeg_quality:
+            keep: _Keep = files.enter_context(jpeg_writer(folder))
+        else:
+            images = files.enter_context(reserved_array(images, shape, np.uint8))
+            keep = partial(write_rows, images)
+        targets = files.enter_context(reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32))
+        whole = _Shard(archive, 0, count, grid, fill, jpeg_quality, images, targets)
+        finished = _encode_split(whole, keep)
         shards = []
         with closing(finished):
             for shard in finished:
@@ -104,39 +121,48 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path) -> Iterat
         "categories": categories,
         "grid": asdict(grid),
         "fill": fill,
-        "crc32": {name: checksum(folder / f"{name}.npy") for name in KINDS},
+        "crc32": {name: checksum(folder / f"{name}.npy") for name in (*KINDS, *([OFFSETS] if jpeg_quality else []))},
     }
     write_json(folder / "split.json", info)
 
 
-def _cut(whole: _Shard) -> list[_Shard]:
-    length = max(-(-whole.stop // _SHARDS), _SHARD_IMAGES)
+def _cut(whole: _Shard, length: int) -> list[_Shard]:
     return [
         replace(whole, start=start, stop=min(start + length, whole.stop)) for start in range(0, whole.stop, length)
     ]
 
 
-def image_bytes(grid: Grid) -> int:
-    """Return the bytes that an image and its targets take on the disk; its boxes take few more."""
-    return 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
+def image_bytes(grid: Grid, jpeg_quality: int = 0) -> int:
+    """Return the bytes that an image and its targets take on the disk; its boxes take few more.
+
+    A photograph as JPEG is taken to have one byte a pixel, which few reach.
+    """
+    return (1 if jpeg_quality else 3) * grid.height * grid.width + 4 * math.prod(grid.shape)
 
 
 def _block_length(grid: Grid) -> int:
     return max(min(_BLOCK_BYTES // image_bytes(grid), _SHARD_IMAGES), 1)
 
 
-def _encode_elsewhere(whole: _Shard, cluster: Cluster) -> Generator[_Small]:
-    """Encode a split, block by block, on a cluster; write the rows here, and yield the rest of each block."""
-    length, shared = _block_length(whole.grid), cluster.shares(whole.archive)
-    blocks = [
-        replace(whole, start=start, stop=min(start + length, whole.stop), archive=whole.archive.resolve())
-        for start in range(0, whole.stop, length)
-    ]
-    sent = ((block, None) for block in blocks) if shared else _with_records(whole.archive, blocks)
-    with closing(cluster.map_in_order(_encode_sent, sent)) as encoded:
-        for block, (images, targets, small) in zip(blocks, encoded, strict=True):
-            write_rows(whole.images, block.start, images)
-            write_rows(whole.targets, block.start, targets)
+def _encode_split(whole: _Shard, keep: _Keep) -> Generator[_Small]:
+    """Encode a split on the cluster that is in force, or here; `keep` writes images that come back."""
+    if cluster := find_cluster():
+        length, shared = _block_length(whole.grid), cluster.shares(whole.archive)
+        blocks = _cut(replace(whole, archive=whole.archive.resolve()), length)
+        sent = ((block, None) for block in blocks) if shared else _with_records(whole.archive, blocks)
+        return _kept(blocks, cluster.map_in_order(_encode_sent, sent), keep)
+    if whole.jpeg_quality:
+        shards = _cut(whole, _SHARD_IMAGES)
+        return _kept(shards, map_in_order(_encode_sent, [(shard, None) for shard in shards]), keep)
+    return map_in_order(_encode_shard, _cut(whole, max(-(-whole.stop // _SHARDS), _SHARD_IMAGES)))
+
+
+def _kept(shards: Sequence[_Shard], encoded: Generator[_Encoded], keep: _Keep) -> Generator[_Small]:
+    """Write images and targets that were encoded elsewhere, and yield the rest of each shard."""
+    with closing(encoded):
+        for shard, (images, targets, small) in zip(shards, encoded, strict=True):
+            keep(shard.start, images)
+            write_rows(shard.targets, shard.start, targets)
             yield small
 
 
@@ -150,28 +176,39 @@ def _with_records(path: Path, blocks: Sequence[_Shard]) -> Iterator[_Sent]:
         next(records, None)  # lets the archive check what follows its last image
 
 
-def _encode_sent(sent: _Sent) -> tuple[Uint8s, Floats32, _Small]:
-    """Encode a block on a worker, of images that came along, or of the archive where the worker sees it."""
-    block, records = sent
+def _encode_sent(sent: _Sent) -> _Encoded:
+    """Encode a shard whose rows are written elsewhere, of images that came along, or of the archive."""
+    shard, records = sent
     if records is None:
-        with Archive(block.archive) as archive:
-            records = list(archive.images(block.start, block.stop))
-    return _encode_block(iter(records), block.stop - block.start, block)
+        with Archive(shard.archive) as archive:
+            blocks = list(_encode_blocks(archive.images(shard.start, shard.stop), shard))
+    else:
+        blocks = list(_encode_blocks(iter(records), shard))
+    images = [one for block in blocks for one in block.images] if shard.jpeg_quality else blocks[0].images
+    targets = np.concatenate([block.targets for block in blocks])
+    return _Encoded(images, targets, _join([block.small for block in blocks]))
 
 
 def _encode_shard(shard: _Shard) -> _Small:
     """Write the shard's rows of images and targets, block by block; return the rest."""
-    length, blocks = _block_length(shard.grid), []
+    start, smalls = shard.start, []
     with Archive(shard.archive) as archive:
-        records = archive.images(shard.start, shard.stop)
-        for start in range(shard.start, shard.stop, length):
-            count = min(length, shard.stop - start)
-            images, targets, small = _encode_block(islice(records, count), count, shard)
+        for images, targets, small in _encode_blocks(archive.images(shard.start, shard.stop), shard):
             write_rows(shard.images, start, images)
             write_rows(shard.targets, start, targets)
-            blocks.append(small)
-        next(records, None)  # lets the archive check what follows its last image
-    return _join(blocks)
+            smalls.append(small)
+            start += len(targets)
+    return _join(smalls)
+
+
+def _encode_blocks(records: Iterator[ArchivedImage], shard: _Shard) -> Iterator[_Encoded]:
+    """Yield a shard's images, few enough at a time that their pixels are no burden."""
+    length = _block_length(shard.grid)
+    for start in range(shard.start, shard.stop, length):
+        count = min(length, shard.stop - start)
+        images, targets, small = _encode_block(islice(records, count), count, shard)
+        yield _Encoded(pack(images, shard.jpeg_quality) if shard.jpeg_quality else images, targets, small)
+    next(records, None)  # lets the archive check what follows its last image
 
 
 def _encode_block(records: Iterator[ArchivedImage], count: int, shard: _Shard) -> tuple[Uint8s, Floats32, _Small]:

@@ -105,7 +105,7 @@ def _detect_elsewhere(
 
     def batches() -> Iterable[_Batch]:
         file, runtime = (folder / "images.npy").resolve(), runtime_in_force()
-        shared = cluster.shares(file)
+        shared = isinstance(split.images, np.ndarray) and cluster.shares(file)
         for start in range(0, len(split), _BATCH):
             stop = min(start + _BATCH, len(split))
             images = (file, start, stop) if shared else np.asarray(split.images[start:stop])

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated
 
+from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.detection.backends.metadata import METADATA, OUTPUTS, Metadata, runtime_missing, zip_of_metadata
 from humbleyolo.export.litert_join import join_litert
 from humbleyolo.export.model_page import html_page
@@ -23,7 +24,7 @@ _OPSET = 17  # ONNX operations; onnxruntime 1.12 (2022) and newer read it
 _CALIBRATION = 200  # images of val, at most
 
 
-def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
+def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: Images | None) -> None:
     """Write TensorFlow's SavedModel: a folder with the signature `serving_default`."""
     call = _function(model)
     module = tf.Module()
@@ -33,14 +34,14 @@ def write_savedmodel(model: keras.Model, metadata: Metadata, path: Path, _: Uint
     (path / "assets.extra" / METADATA).write_text(metadata.model_dump_json(indent=2), encoding="utf-8")
 
 
-def write_keras(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
+def write_keras(model: keras.Model, metadata: Metadata, path: Path, _: Images | None) -> None:
     """Write Keras' own format. Reading it needs this project's layers."""
     model.save(path)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(zipfile.ZipInfo(METADATA), metadata.model_dump_json(indent=2))
 
 
-def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
+def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Images | None) -> None:
     """Write ONNX, with the metadata among its properties.
 
     Raises:
@@ -57,7 +58,7 @@ def write_onnx(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | N
     path.write_bytes(proto.SerializeToString())
 
 
-def write_html(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | None) -> None:
+def write_html(model: keras.Model, metadata: Metadata, path: Path, _: Images | None) -> None:
     """Write a page that holds the ONNX export and its runtime.
 
     Raises:
@@ -67,7 +68,7 @@ def write_html(model: keras.Model, metadata: Metadata, path: Path, _: Uint8s | N
     path.write_text(html_page(path.read_bytes(), metadata), encoding="utf-8", newline="\n")
 
 
-def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration: Uint8s | None) -> None:
+def write_litert(model: keras.Model, metadata: Metadata, path: Path, calibration: Images | None) -> None:
     """Write LiteRT's flat buffer, with the metadata in a zip archive behind it, as LiteRT's tools have theirs.
 
     float16 halves the weights; computation is in float32. int8 computes the whole network in 8 bits, from 8-bit
@@ -105,7 +106,7 @@ def _of_one_image(data: bytes) -> bytes:
     return bytes(changed)
 
 
-def _int8(model: keras.Model, calibration: Uint8s) -> bytes:
+def _int8(model: keras.Model, calibration: Images) -> bytes:
     """Return the flat buffer with the network's layers in 8 bits, and all that is behind them in float32.
 
     A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data.
@@ -150,7 +151,7 @@ def _function(model: keras.Model) -> Any:
     return tf.function(call, input_signature=[pixels])
 
 
-Write = Callable[[keras.Model, Metadata, Path, Uint8s | None], None]
+Write = Callable[[keras.Model, Metadata, Path, Images | None], None]
 WRITE: dict[str, Write] = {
     "savedmodel": write_savedmodel, "keras": write_keras, "onnx": write_onnx, "litert": write_litert,
     "html": write_html,

@@ -129,6 +129,7 @@ class Encode(Section):
     height: Pixels
     width: Pixels
     fill: Annotated[int, Field(ge=0, le=255)]
+    jpeg_quality: Annotated[int, Field(ge=0, le=100)]
     rows: Annotated[int, Field(ge=1, le=512)]
     cols: Annotated[int, Field(ge=1, le=512)]
     boxes: Annotated[int, Field(ge=1, le=64)]

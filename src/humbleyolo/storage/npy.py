@@ -6,7 +6,7 @@ import struct
 import tokenize
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -76,6 +76,27 @@ def reserved_array(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[P
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
         yield Path(file.name)
+
+
+@contextmanager
+def appended_bytes(path: Path) -> Iterator[Callable[[bytes], Any]]:
+    """Write an `.npy` file of bytes, (B,) uint8, whose number only the end tells; yields what appends some.
+
+    Raises:
+        UserError: If the file cannot be written.
+    """
+    with atomic_write(path) as file:
+
+        def write_header(length: int) -> int:  # as long for any length, since NumPy leaves room for growth
+            file.seek(0)
+            header = {"descr": np.dtype(np.uint8).str, "fortran_order": False, "shape": (length,)}
+            np.lib.format.write_array_header_1_0(file, header)
+            return file.tell()
+
+        start = write_header(0)
+        yield file.write
+        if write_header(file.tell() - start) != start:
+            raise ValueError(f"{path}: NumPy's header has grown")
 
 
 def write_rows(path: Path, start: int, values: Array) -> None:

@@ -223,7 +223,7 @@ def describe_run(splits: Iterable[EncodedSplit], start: str, **sections: Section
     data = hashlib.sha256()
     for split in splits:
         data.update(repr((split.categories, split.grid, split.fill)).encode())
-        for array in (split.images, split.targets, split.boxes, split.labels, split.offsets, split.sizes):
+        for array in split.stored():
             data.update(repr((array.dtype.str, array.shape)).encode())
             data.update(_bytes_of(array))
     code = hashlib.sha256()

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.errors import UserError
 from humbleyolo.models.artifact import ModelInfo, Weights
 from humbleyolo.models.build import build_model
@@ -190,7 +191,7 @@ class Trainer:
             f"finite in {'; '.join(wrong)} (counted from 0); {LOWER_RATE}"
         )
 
-    def predict(self, images: Uint8s) -> Floats32:
+    def predict(self, images: Images) -> Floats32:
         """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
         batches = [
             self._predict(tf.constant(images[start : start + _PREDICTED])).numpy()
