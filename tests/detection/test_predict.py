@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,6 +20,7 @@ from pycocotools.coco import COCO
 from stub_models import NAMES, RedFinder
 
 from humbleyolo.cli import main
+from humbleyolo.detection.backend import ModelFacts
 from humbleyolo.detection.backends import open_model
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImages
@@ -104,6 +106,30 @@ def test_csv(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         height, width = SIZES.get(Path(row["image"]).relative_to(folder).as_posix(), (20, 30))
         assert (row["height"], row["width"]) == (str(height), str(width))
         assert (row["label"] == "") == row["image"].endswith("empty.gif")
+
+
+@pytest.mark.parametrize("to", ["json", "jsonl", "csv"])
+def test_a_reached_limit_is_in_each_row(
+    to: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_box = replace(RedFinder().facts, max_detections=1)
+    monkeypatch.setattr("humbleyolo.detection.detector.open_model", lambda *_: _finder(one_box))
+    assert run(folder, "--format", to) == 0
+    out, err = capsys.readouterr()
+    rows = {
+        "csv": lambda: csv.DictReader(io.StringIO(out)),
+        "json": lambda: json.loads(out)["images"],
+        "jsonl": lambda: map(json.loads, out.splitlines()),
+    }[to]()
+    told = {row.get("file", row.get("image")): str(row["limit_reached"]).lower() for row in rows}
+    assert told == {f"{folder}/{name}": "false" if name == EMPTY else "true" for name in [*SIZES, EMPTY]}
+    assert err.count("1 box found on it, or on a tile of it, which is the most") == 4
+
+
+def _finder(facts: ModelFacts) -> RedFinder:
+    finder = RedFinder()
+    finder.facts = facts
+    return finder
 
 
 def expected_boxes(folder: Path) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
     run.json               the model, the options and the images of the run
     part-000000.jsonl      results of the first 10,240 images, a line each; whole, or not there
 
-A line is `{"file", "width", "height", "detections": [{"label", "score", "box"}]}`, or `{"file", "error"}`.
+A line is as `jsonl` of `predict` has it, or `{"file", "error"}`.
 """
 
 import hashlib

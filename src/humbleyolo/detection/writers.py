@@ -1,9 +1,11 @@
 """Detections as files: JSON, CSV, COCO, and labels for a person to correct in a labelling tool.
 
-    json    {"images": [{"file", "width", "height", "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
-    jsonl   an image or a frame per line: {"file", "frame", "seconds", "width", "height", "detections"}
-    csv     image,label,score,xmin,ymin,xmax,ymax,width,height; a row without a box for an image without detections;
-            of videos the columns frame,seconds too
+    json    {"images": [{"file", "width", "height", "limit_reached",
+            "detections": [{"label", "score", "box": [x0, y0, x1, y1]}]}]}
+    jsonl   an image or a frame per line: {"file", "frame", "seconds", "width", "height", "limit_reached",
+            "detections"}
+    csv     image,label,score,xmin,ymin,xmax,ymax,width,height,limit_reached; a row without a box for an image without
+            detections; of videos the columns frame,seconds too
     coco    a COCO dataset, with the score of each annotation beside it
     yolo    a folder: labels/*.txt, classes.txt beside them (LabelImg), data.yaml and train.txt (Ultralytics)
     voc     a folder: Annotations/*.xml, ImageSets/Main (LabelImg, CVAT)
@@ -35,7 +37,7 @@ from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, new_folder
 from humbleyolo.storage.atomic import write_output
 
-_CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height")
+_CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height", "limit_reached")
 _OF_FRAMES = ("frame", "seconds")
 _FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
 FRAME_FORMATS = ("json", "jsonl", "csv")
@@ -177,6 +179,7 @@ class _CsvWriter(_FileWriter):
         facts = (
             result.width,
             result.height,
+            str(result.limit_reached).lower(),
             *([_frame_of(result).get(one, "") for one in _OF_FRAMES] if self._videos else []),
         )
         rows = [(image.shown, label, score, *box, *facts) for label, score, box in _rounded_rows(result)]
@@ -263,8 +266,8 @@ def _rounded_rows(result: Result) -> list[tuple[str, float, list[float]]]:
 def line_of(image: NamedImage, result: Result) -> dict[str, Any]:
     """Return a result as JSON has it."""
     detections = [dict(zip(("label", "score", "box"), row, strict=True)) for row in _rounded_rows(result)]
-    size = {"width": result.width, "height": result.height}
-    return {"file": image.shown, **_frame_of(result), **size, "detections": detections}
+    facts = {"width": result.width, "height": result.height, "limit_reached": result.limit_reached}
+    return {"file": image.shown, **_frame_of(result), **facts, "detections": detections}
 
 
 def _frame_of(result: Result) -> dict[str, Any]:
