@@ -11,6 +11,7 @@ import pytest
 from humbleyolo.detection.model_from_url import _fetch, fetch_model
 from humbleyolo.errors import UserError
 
+CLOSED = "http://127.0.0.1:1"
 FILES = ("data/model/model.json", "data/model/weights.npz")
 
 
@@ -32,6 +33,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("remote", "says"),
     [
         ("ssh://127.0.0.1:{port}/srv", "names 127.0.0.1 for its data, over SSH, and no key of yours is"),
+        (f"s3://bucket/models\n    endpointurl = {CLOSED}", f"cannot be fetched: .* connect to .*{CLOSED}/bucket"),
         ("gs://bucket/models", "its remote needs the package dvc-gs, which is not installed"),
         ("/nowhere/to/be/found", "has no data/model/model.json that can be fetched"),
     ],
@@ -41,10 +43,14 @@ def test_a_remote_that_cannot_be_used_is_told_in_words(
 ) -> None:
     if remote.startswith("ssh"):
         pytest.importorskip("dvc_ssh", reason="needs the extra ssh")
+    if remote.startswith("s3"):
+        pytest.importorskip("dvc_s3", reason="needs the extra s3")
     temporary, fetched = tmp_path / "temporary", tmp_path / "fetched"
     temporary.mkdir()
     fetched.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_MAX_ATTEMPTS"):
+        monkeypatch.setenv(name, "1")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = remote.format(port=listener.getsockname()[1])
         (repository / ".dvc/config").write_text(f"[core]\n    remote = r\n['remote \"r\"']\n    url = {address}\n")
