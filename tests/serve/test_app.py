@@ -27,9 +27,12 @@ from stub_models import RedFinder
 
 from humbleyolo import Detector, UserError
 from humbleyolo.commands.serve import _is_of_words as is_of_words
+from humbleyolo.commands.serve import _sample as own_sample
+from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.drawing.palette import class_colours, css_properties
 from humbleyolo.serve.app import create_app
 from humbleyolo.serve.server import make_server
+from humbleyolo.storage.png import encode_png
 
 
 def picture(height: int = 64, width: int = 96, box: tuple[int, int, int, int] = (20, 10, 60, 40)) -> bytes:
@@ -97,6 +100,21 @@ def test_words_are_drawn_for_a_model_of_words_alone(tmp_path: Path, monkeypatch:
     assert not is_of_words(("chat", "rat"))
 
 
+def test_the_first_test_image_with_objects_is_opened_on_smaller_than_an_upload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert own_sample(("chat", "rat")) is None
+    Path("data/dataset").mkdir(parents=True)
+    with ArchiveWriter(Path("data/dataset/test.zip"), ["chat", "rat"]) as archive:
+        for number, boxes in enumerate(([], [[1.0, 2, 30, 40]])):
+            pixels = np.full((600, 2600, 3), 100 * number, np.uint8)
+            archive.add(f"{number}.png", encode_png(pixels), 600, 2600, boxes, [0] * len(boxes))
+    assert own_sample(("rat", "chat")) is None
+    sample = Image.open(io.BytesIO(own_sample(("chat", "rat")) or b""))
+    assert (sample.size, sample.getpixel((5, 5))) == ((1280, 295), (100, 100, 100))
+
+
 def test_the_page_loads_nothing_from_elsewhere(client: Any) -> None:
     for name in ("/", "/page.js", "/page.css"):
         response = client.get(name)
@@ -146,9 +164,9 @@ def test_malformed_names_are_no_fault_of_the_server(headers: dict[str, str], cli
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(finder: RedFinder | None = None, sample: bytes | None = None, *, draws: bool = True) -> Iterator[str]:
     """Run a server, and yield its URL."""
-    server = make_server(Detector(RedFinder(), threshold=0.3), 0, 1)
+    server = make_server(Detector(finder or RedFinder(), threshold=0.3), 0, 1, sample, draws=draws)
 
     def run() -> None:
         with suppress(OSError):  # its socket is closed under it at the end
@@ -375,6 +393,48 @@ def test_nothing_is_drawn_for_a_model_of_photographs(page: Any) -> None:
     assert page.locator(".drawing:visible").count() == 0
     page.locator("#canvas").click()
     assert page.evaluate("() => last === null && asked") == 1
+
+
+class Reddish(RedFinder):
+    """Is as sure of each cell as its image is red."""
+
+    def confidence(self, images: np.ndarray) -> np.ndarray:
+        """Return the part that is red in each cell."""
+        red = (images[..., 0] > 150).mean(axis=(1, 2), dtype=np.float32)
+        return np.tile(red[:, None, None], (1, 3, 5))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_photograph_is_opened_on_with_numbers_that_can_be_read_and_follow_the_picture(
+    browser: Any, width: int, tmp_path: Path
+) -> None:
+    (tmp_path / "b.png").write_bytes(picture(box=(0, 0, 96, 64)))
+    with running(Reddish(), picture(800, 1600, (200, 100, 900, 700)), draws=False) as url:
+        window = browser.new_context(viewport={"width": width, "height": 800})
+        page = window.new_page()
+        page.add_init_script(
+            "globalThis.texts = []; const made = CanvasRenderingContext2D.prototype, { fillText, clearRect } = made;"
+            "made.fillText = function (text, x, y) { fillText.call(this, text, x, y);"
+            " texts.push([text, parseFloat(this.font) * this.canvas.clientWidth / this.canvas.width, x, y]); };"
+            "made.clearRect = function (...all) { texts.length = 0; clearRect.apply(this, all); };"
+        )
+        page.goto(url)
+        page.wait_for_function("() => document.body.dataset.ready === 'yes'")
+        (row,) = rows(page)
+        assert row.startswith("rat 0.784 ")
+        *cells, name = page.evaluate("texts")
+        assert name[0] == "rat 0.78"
+        assert [text for text, *_ in cells] == [cells[0][0]] * 15
+        assert abs(float(cells[0][0]) - 700 * 600 / (800 * 1600)) < 0.03
+        assert len({(x, y) for _, _, x, y in cells}) == 15
+        assert min(high for _, high, *_ in [*cells, name]) > 10.5  # pixels of the screen
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator("#file").set_input_files(tmp_path / "b.png")
+        page.wait_for_function("() => Number(texts[0]?.[0]) > 0.7")
+        page.locator("#grid").click()
+        assert [text for text, *_ in page.evaluate("texts")] == ["rat 0.78"]
+        window.close()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from humbleyolo.process.exits import tell
 from humbleyolo.serve.limits import UPLOAD_MIB
 
 _TEST, _LOOKED_AT = Path("data/dataset/test.zip"), 20
+_SAMPLE_PX = 1280  # longer side of the picture that the page opens on, which is small enough to be sent back
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +73,9 @@ def _is_of_words(names: tuple[str, ...]) -> bool:
 def _sample(names: tuple[str, ...]) -> bytes | None:
     """Return a PNG of the first test image with objects, if the dataset here has the model's classes."""
     from humbleyolo.dataset.archive import Archive
+    from humbleyolo.drawing.canvas import shrink
     from humbleyolo.errors import UserError
+    from humbleyolo.geometry.boxes import ltwh_to_xyxy
     from humbleyolo.geometry.image_decoder import decode_rgb
     from humbleyolo.storage.png import encode_png
 
@@ -83,6 +86,7 @@ def _sample(names: tuple[str, ...]) -> bytes | None:
             found = next((one for one in archive.images(0, _LOOKED_AT) if len(one.labels)), None)
             if found is None or tuple(archive.categories) != names:
                 return None
-            return encode_png(decode_rgb(found.image_bytes, found.file_name))
+            pixels = decode_rgb(found.image_bytes, found.file_name)
+            return encode_png(shrink(pixels, ltwh_to_xyxy(found.boxes_ltwh), _SAMPLE_PX)[0])
     except UserError:  # a damaged dataset is told by others; the page opens on black
         return None

@@ -51,6 +51,11 @@ function blank() {
   say("");
 }
 
+// Pixels of the canvas in one of the screen, so that texts and lines have one size on every picture and screen.
+function unitOf() {
+  return canvas.width / (canvas.clientWidth || canvas.width);
+}
+
 function show() {
   const scale = canvas.width / picture.width;
   brush.imageSmoothingEnabled = false;
@@ -83,8 +88,9 @@ function showGrid(scale) {
   const [left, top, right, bottom] = answer.grid.extent.map((value) => value * scale);
   showConfidence(left, top, (right - left) / answer.grid.cols, (bottom - top) / answer.grid.rows);
   brush.strokeStyle = "rgba(128, 128, 128, 0.8)";
-  brush.lineWidth = 1;
-  brush.setLineDash([4, 4]);
+  const unit = unitOf();
+  brush.lineWidth = unit;
+  brush.setLineDash([4 * unit, 4 * unit]);
   brush.beginPath();
   for (let col = 1; col < answer.grid.cols; col++) {
     const x = left + ((right - left) * col) / answer.grid.cols;
@@ -101,21 +107,29 @@ function showGrid(scale) {
 }
 
 function showConfidence(left, top, wide, high) {
+  const unit = unitOf();
+  brush.font = `${11 * unit}px system-ui, sans-serif`;
   for (const [cell, value] of (answer.grid.confidence ?? []).entries()) {
     const x = left + (cell % answer.grid.cols) * wide, y = top + Math.floor(cell / answer.grid.cols) * high;
     brush.fillStyle = `rgba(140, 90, 255, ${0.5 * value})`; // no class has it
     brush.fillRect(x, y, wide, high);
-    if (wide < 40) continue; // no room for the number
+    const seen = [Math.max(0, x), Math.max(0, y)]; // the part of the cell that is on the picture begins here
+    const room = [Math.min(canvas.width, x + wide) - seen[0], Math.min(canvas.height, y + high) - seen[1]];
+    if (room[0] < 40 * unit || room[1] < 16 * unit) continue; // too little for the number
+    const place = [value.toFixed(2), seen[0] + 3 * unit, seen[1] + 12 * unit];
+    brush.lineWidth = 3 * unit;
+    brush.strokeStyle = "#000"; // around the letters: a photograph may be light
+    brush.lineJoin = "round";
+    brush.strokeText(...place);
     brush.fillStyle = "#fff";
-    brush.font = "12px system-ui, sans-serif";
-    brush.fillText(value.toFixed(2), x + 4, y + 14);
+    brush.fillText(...place);
   }
 }
 
 function showBox(one, scale) {
   const [left, top, right, bottom] = one.box.map((value) => value * scale);
   const text = `${one.label} ${one.score.toFixed(2)}`;
-  const unit = Math.max(1, canvas.width / SHOWN_PX);
+  const unit = unitOf();
   brush.lineWidth = 2 * unit;
   brush.strokeStyle = colour(one.label);
   brush.strokeRect(left, top, right - left, bottom - top);
@@ -251,6 +265,7 @@ find("threshold").addEventListener("input", (event) => {
 });
 find("size").addEventListener("input", (event) => (find("size-shown").textContent = event.target.value));
 find("grid").addEventListener("change", show);
+globalThis.addEventListener("resize", () => model && show());
 find("blank").addEventListener("click", blank);
 find("file").addEventListener("change", (event) => {
   if (event.target.files.length) open(event.target.files[0]);
