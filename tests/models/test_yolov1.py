@@ -82,8 +82,11 @@ def test_refuses_images_it_cannot_halve_six_times(height: int, width: int) -> No
 
 
 @pytest.mark.slow
-def test_has_the_papers_parameters_and_trains_a_step_in_full() -> None:
-    """Each layer has kernel^2 x in x out weights and a bias an output; two dense layers follow."""
+def test_has_the_papers_parameters() -> None:
+    """Each layer has kernel^2 x in x out weights and a bias an output; two dense layers follow.
+
+    `benchmarks/yolov1.py` trains it at this size: 5 GiB and half a minute a step are too much for a test.
+    """
     network = yolov1(PAPER, 1.0, 0)
     for number, (kernel, channels_in, channels_out, _) in enumerate(FIGURE_3, 1):
         count = network.get_layer(f"conv{number}").count_params()
@@ -91,5 +94,3 @@ def test_has_the_papers_parameters_and_trains_a_step_in_full() -> None:
     assert network.get_layer("dense1").count_params() == 7 * 7 * 1024 * 4096 + 4096
     assert network.get_layer("dense2").count_params() == 4096 * 1470 + 1470
     assert network.count_params() == 271_703_550
-    del network
-    assert np.abs(one_step(1.0, PAPER)).max() > 0
