@@ -114,7 +114,7 @@ def plant(project: Path, out: Path, share: float, seed: int) -> list[Planted]:
                 table = np.array(boxes).reshape(-1, 4)
                 writer.add(image.file_name, image.image_bytes, image.height, image.width, table, labels, fields)
         known = open_encoded(project / f"data/grid/{split}")
-        for _ in encode_archive(path, known.grid, known.fill, out / f"data/grid/{split}"):
+        for _ in encode_archive(path, known.grid, known.fill, out / f"data/grid/{split}", 0):
             pass
     return planted
 

@@ -49,7 +49,7 @@ def measure(archive: Path, processes: int) -> dict[str, float]:
     encoding.map_in_order = partial(map_in_order, processes=processes)  # type: ignore[assignment]
     with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         started = time.perf_counter()
-        images = sum(encode_archive(archive, grid, encode.fill, Path(folder)))
+        images = sum(encode_archive(archive, grid, encode.fill, Path(folder), encode.jpeg_quality))
         seconds = time.perf_counter() - started
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         started = time.perf_counter()

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive, image_bytes
+from humbleyolo.dataset.encoding import encode_archive, expected_bytes
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
@@ -32,7 +32,8 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
         with Archive(dataset / f"{split}.zip") as archive:
             totals[split], categories = len(archive), archive.categories
     grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
-    require_space(make_folder(out), sum(totals.values()) * image_bytes(grid, params.jpeg_quality))
+    needed = (expected_bytes(dataset / f"{split}.zip", grid, params.fill, params.jpeg_quality) for split in SPLITS)
+    require_space(make_folder(out), sum(needed))
     for split in SPLITS:
         with tqdm(total=totals[split], desc=split, unit=" images", disable=None, leave=False) as bar:
             for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split, params.jpeg_quality):

@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Path:
     for number, split in enumerate(("train", "val")):
         path = folder / f"data/dataset/{split}.zip"
         write_archive(path, ["a", "b", "c"], 40, 48, 64, seed=number)
-        list(encode_archive(path, GRID, 0, folder / f"data/grid/{split}"))
+        list(encode_archive(path, GRID, 0, folder / f"data/grid/{split}", 0))
     return folder
 
 

@@ -70,12 +70,12 @@ def make_data(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> dic
     project = Project(folder)
     if source == "labelled":
         lay_example("bccd", folder / "params.yaml")
+        project.set("encode.jpeg_quality", 90)
     for key, value in (TINY_LABELLED if source == "labelled" else TINY).items():
         project.set(key, value)
     inputs = label_images(folder / "labelled") if source == "labelled" else ROOT / "data/fonts"
     if source == "synthetic":
         project.set("dataset.synthetic.images", {"train": 600, "val": 20, "test": 20})
-        project.set("encode.jpeg_quality", 90)
     seed, dataset, settings = load_params(folder / "params.yaml", "seed", "dataset", "encode")
     generate(seed, dataset, inputs, folder / "dataset")
     encode(settings, "one", folder / "dataset", folder / "grid")

@@ -74,7 +74,7 @@ def test_processes_do_not_matter(
 
 def test_progress_is_told_as_it_goes(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "_SHARD_IMAGES", 10)
-    assert list(encode_archive(archive, GRID, FILL, tmp_path / "grid")) == [10, 10, 3]
+    assert list(encode_archive(archive, GRID, FILL, tmp_path / "grid", 0)) == [10, 10, 3]
 
 
 def test_a_split_without_objects_is_a_split(tmp_path: Path) -> None:

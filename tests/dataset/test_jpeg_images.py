@@ -1,5 +1,7 @@
 """Images kept as JPEGs: an array of pixels to those who read, the same whoever encodes."""
 
+import errno
+import pickle
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +11,9 @@ from encoded_archive import FILL, GRID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.dataset import encoding
+from humbleyolo.dataset import encoding, jpeg_images
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_archive, expected_bytes
 from humbleyolo.dataset.jpeg_images import JpegImages, jpeg_writer, pack
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import decode_rgb
@@ -48,6 +50,37 @@ def test_only_the_pixels_differ_and_those_little(packed: EncodedSplit, folder: P
     assert np.abs(decode_rgb(pack(smooth, QUALITY)[0], "").astype(int) - smooth[0]).max() < 8
 
 
+def test_the_disk_that_is_asked_for_is_about_what_is_taken(archive: Path, tmp_path: Path, folder: Path) -> None:
+    for where, quality in ((folder, 0), (encode(archive, tmp_path / "jpegs"), QUALITY)):
+        taken = sum((where / f"{name}.npy").stat().st_size for name in ("images", "targets"))
+        assert expected_bytes(archive, GRID, FILL, quality) == pytest.approx(taken, rel=0.1)
+
+
+def test_a_disk_that_is_full_names_the_file(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullDisk(bytes):
+        def __len__(self) -> int:
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(encoding, "pack", lambda images, _: [FullDisk() for _ in images])
+    with pytest.raises(UserError, match=r"images\.npy: cannot be written: the disk is full"):
+        encode(archive, tmp_path / "jpegs")
+
+
+def test_a_part_is_sent_with_its_own_files_alone(packed: EncodedSplit) -> None:
+    part = pickle.loads(pickle.dumps(packed.images.part(5, 9)))
+    np.testing.assert_array_equal(part[:], packed.images[5:9])
+    assert len(part.stored[0]) < len(packed.images.stored[0]) / 3
+
+
+def test_an_image_that_is_asked_for_often_is_decoded_once(
+    packed: EncodedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(jpeg_images, "decode_rgb", lambda data, name: asked.append(name) or decode_rgb(data, name))
+    assert packed.images[np.array([[3, 3], [1, 3]])].shape == (2, 2, 36, 50, 3)
+    assert len(asked) == 2
+
+
 @given(st.data())
 def test_indices_are_those_of_an_array(data: st.DataObject) -> None:
     images = np.random.default_rng(1).integers(0, 256, (5, 8, 10, 3), np.uint8)
@@ -78,8 +111,8 @@ def test_shards_blocks_and_processes_do_not_matter(
 
 
 def test_pixels_after_jpegs_leave_nothing_behind(archive: Path, folder: Path, tmp_path: Path) -> None:
-    again = encode(archive, tmp_path / "grid")
-    list(encode_archive(archive, GRID, FILL, again))
+    again = encode(archive, tmp_path / "jpegs")
+    list(encode_archive(archive, GRID, FILL, again, 0))
     assert contents(again) == contents(folder)
 
 
@@ -97,7 +130,7 @@ def test_a_run_depends_on_the_files(packed: EncodedSplit, folder: Path) -> None:
 
 @pytest.mark.parametrize("change", [lambda a: a[:-1], lambda a: a + 1, lambda a: a[::-1].copy(), lambda a: a[:0]])
 def test_offsets_that_do_not_divide_the_files_are_refused(archive: Path, tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
-    folder = encode(archive, tmp_path / "grid")
+    folder = encode(archive, tmp_path / "jpegs")
     np.save(folder / "image_offsets.npy", change(np.load(folder / "image_offsets.npy")))
     with pytest.raises(UserError, match=r"images\.npy.*run `dvc repro encode`"):
         open_encoded(folder)

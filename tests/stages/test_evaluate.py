@@ -72,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             archive.add(f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds)
     shutil.copyfile(folder / "dataset/test.zip", folder / "dataset/val.zip")
     for split in ("val", "test"):
-        list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}"))
+        list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}", 0))
     (folder / "grid/report.json").write_text(
         json.dumps({"test": [{"ap": 0.8}], "train_objects": dict.fromkeys(NAMES, 9)})
     )
@@ -208,7 +208,7 @@ def test_the_threshold_is_val_s(project: Path, tmp_path: Path) -> None:
     image = encode_png(np.zeros((16, 32, 3), np.uint8))
     with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
         archive.add("0.png", image, 16, 32, [], [])
-    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val"))
+    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val", 0))
     after = run(other, tmp_path / "after")
     assert after["threshold"] is None  # where nothing is there nothing is right, whatever the threshold
     assert (after["precision"], after["recall"]) == (None, 0.0)
@@ -229,7 +229,7 @@ def test_the_floor_is_learned_from_val(project: Path, tmp_path: Path) -> None:
     other = shutil.copytree(project, tmp_path / "project")
     with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
         archive.add("0.png", encode_png(np.zeros((40, 40, 3), np.uint8)), 40, 40, [[1, 2, 10, 12]], [0])
-    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val"))
+    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val", 0))
     after = run(other, tmp_path / "after")
     # It is one of the three objects on test, and on the last image a crowd, so that four boxes of five count.
     assert (after["floor_precision"], after["floor_recall"]) == (1 / 4, pytest.approx(1 / 3))
@@ -243,7 +243,7 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
         with ArchiveWriter(other / f"dataset/{split}.zip", NAMES) as archive:
             for number in range(3):
                 archive.add(f"{number}.png", encode_png(np.zeros((16, 32, 3), np.uint8)), 16, 32, [[1, 2, 3, 4]], [0])
-        list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}"))
+        list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}", 0))
     made = evaluate(ALL, False, other / "model", other / "grid", other / "dataset", tmp_path / "out")
     learned = evaluate(ALL, True, other / "model", other / "grid", other / "dataset", tmp_path / "learned")
     fewer = evaluate(

@@ -38,5 +38,5 @@ def write_archive(path: Path, images: int = 23) -> Path:
 
 
 def encode(archive: Path, folder: Path, grid: Grid = GRID) -> Path:
-    list(encode_archive(archive, grid, FILL, folder))
+    list(encode_archive(archive, grid, FILL, folder, 0))
     return folder

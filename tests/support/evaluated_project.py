@@ -105,7 +105,9 @@ def make_project(
     write_summary(path / "dataset/summary.json", {"train": counts, "test": counts})
     rows, cols, boxes = grid
     list(
-        encode_archive(path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test")
+        encode_archive(
+            path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test", 0
+        )
     )
     ceiling = {"objects": len(truths), "shared": 1, "lost": 1, "ap": 0.97, "ap50": 0.98, "recall": 0.99}
     ceilings = [{"rows": rows, "cols": cols, **ceiling}, {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0}]

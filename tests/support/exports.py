@@ -42,4 +42,4 @@ def make_data(folder: Path, data: Path) -> None:
                 solid = np.all(boxes[:, 2:] - boxes[:, :2] > 0.5, axis=1)
                 boxes[:, 2:] -= boxes[:, :2]
                 archive.add(f"{number:03}.png", encode_png(image), height, width, boxes[solid], found.labels[solid])
-        list(encode_archive(data / f"dataset/{split}.zip", grid, fill, data / f"grid/{split}"))
+        list(encode_archive(data / f"dataset/{split}.zip", grid, fill, data / f"grid/{split}", 0))

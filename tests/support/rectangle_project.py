@@ -44,7 +44,7 @@ def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lam
                 archive.add(f"{split}/{place:02}.jpg", picture(number), 96, 128, np.reshape(boxes, (-1, 4)), classes,
                             [{"iscrowd": 0, "attributes": {"occluded": True}}] * len(boxes))  # fmt: skip
                 number += 1
-        list(encode_archive(folder / f"data/dataset/{split}.zip", GRID, 0, folder / f"data/grid/{split}"))
+        list(encode_archive(folder / f"data/dataset/{split}.zip", GRID, 0, folder / f"data/grid/{split}", 0))
 
 
 def picture(number: int) -> bytes:

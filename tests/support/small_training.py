@@ -54,7 +54,7 @@ def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> Encod
                 boxes.append([left, top, width, height])
                 labels.append(label)
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, boxes, labels)
-    list(encode_archive(folder / "split.zip", grid, 0, folder / "grid"))
+    list(encode_archive(folder / "split.zip", grid, 0, folder / "grid", 0))
     return open_encoded(folder / "grid")
 
 
@@ -65,7 +65,7 @@ def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...]
         for number in range(images):
             pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
-    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder))
+    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder, 0))
     return folder
 
 

@@ -1,7 +1,8 @@
 """The encoding of a split, shard by shard, into the files of an `EncodedSplit`.
 
 Processes of this machine write their rows themselves. Workers of a cluster send them back: many disks that are
-shared lose rows that two machines write side by side. So do all with JPEGs, whose places only those before tell.
+shared lose rows that two machines write side by side. JPEGs are sent back too: where one begins depends on all
+before it.
 """
 
 import math
@@ -30,8 +31,9 @@ from humbleyolo.storage.atomic import cannot_write, make_folder
 from humbleyolo.storage.json import write_json
 from humbleyolo.storage.npy import checksum, reserved_array, write_array, write_rows
 
-_SHARDS = 32  # at most; each looks up its own start in the archive, which takes longer the later it is
+_SHARDS = 32  # at most; each looks up its own start in the archive
 _SHARD_IMAGES = 256  # at least, where there are as many: a shard is not worth its overhead otherwise
+_JUDGED = 16  # images, whose mean as JPEGs the disk is asked for
 _BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a process at a time
 
 
@@ -50,7 +52,7 @@ class _Shard:
 
 
 _Sent = tuple[_Shard, list[ArchivedImage] | None]  # None: the worker reads them
-_Keep = Callable[[int, Any], None]  # of the first image's number, and images
+_Keep = Callable[[int, Any], None]  # writes images, of which the first has this number in the split
 
 
 class _Small(NamedTuple):
@@ -70,7 +72,7 @@ class _Encoded(NamedTuple):
     small: _Small
 
 
-def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path, jpeg_quality: int = 0) -> Iterator[int]:
+def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path, jpeg_quality: int) -> Iterator[int]:
     """Letterbox and encode every image of a split into `folder`.
 
     Args:
@@ -97,13 +99,13 @@ def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path, jpeg_qual
     except OSError as error:
         raise cannot_write(folder / "split.json", error) from None
     with ExitStack() as files:
+        targets = files.enter_context(reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32))
         images, shape = folder / "images.npy", (count, grid.height, grid.width, 3)
         if jpeg_quality:
             keep: _Keep = files.enter_context(jpeg_writer(folder))
         else:
             images = files.enter_context(reserved_array(images, shape, np.uint8))
             keep = partial(write_rows, images)
-        targets = files.enter_context(reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32))
         whole = _Shard(archive, 0, count, grid, fill, jpeg_quality, images, targets)
         finished = _encode_split(whole, keep)
         shards = []
@@ -132,12 +134,20 @@ def _cut(whole: _Shard, length: int) -> list[_Shard]:
     ]
 
 
-def image_bytes(grid: Grid, jpeg_quality: int = 0) -> int:
-    """Return the bytes that an image and its targets take on the disk; its boxes take few more.
+def image_bytes(grid: Grid) -> int:
+    """Return the bytes that an image's pixels and its targets take; its boxes take few more."""
+    return 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
 
-    A photograph as JPEG is taken to have one byte a pixel, which few reach.
-    """
-    return (1 if jpeg_quality else 3) * grid.height * grid.width + 4 * math.prod(grid.shape)
+
+def expected_bytes(archive: Path, grid: Grid, fill: int, jpeg_quality: int) -> int:
+    """Return the bytes of the disk that a split will take; those of JPEGs are judged by its first images."""
+    with Archive(archive) as opened:
+        count = len(opened)
+        some = min(count, _JUDGED) if jpeg_quality else 0
+        shard = _Shard(archive, 0, some, grid, fill, jpeg_quality, archive, archive)
+        jpegs = [one for block in _encode_blocks(opened.images(0, some), shard) for one in block.images]
+    whole = count * image_bytes(grid)
+    return whole + count * (sum(map(len, jpegs)) // some - 3 * grid.height * grid.width) if some else whole
 
 
 def _block_length(grid: Grid) -> int:
@@ -146,23 +156,24 @@ def _block_length(grid: Grid) -> int:
 
 def _encode_split(whole: _Shard, keep: _Keep) -> Generator[_Small]:
     """Encode a split on the cluster that is in force, or here; `keep` writes images that come back."""
+    length = _block_length(whole.grid)
     if cluster := find_cluster():
-        length, shared = _block_length(whole.grid), cluster.shares(whole.archive)
         blocks = _cut(replace(whole, archive=whole.archive.resolve()), length)
+        shared = cluster.shares(whole.archive)
         sent = ((block, None) for block in blocks) if shared else _with_records(whole.archive, blocks)
         return _kept(blocks, cluster.map_in_order(_encode_sent, sent), keep)
     if whole.jpeg_quality:
-        shards = _cut(whole, _SHARD_IMAGES)
-        return _kept(shards, map_in_order(_encode_sent, [(shard, None) for shard in shards]), keep)
+        blocks = _cut(whole, length)
+        return _kept(blocks, map_in_order(_encode_sent, [(block, None) for block in blocks]), keep)
     return map_in_order(_encode_shard, _cut(whole, max(-(-whole.stop // _SHARDS), _SHARD_IMAGES)))
 
 
-def _kept(shards: Sequence[_Shard], encoded: Generator[_Encoded], keep: _Keep) -> Generator[_Small]:
-    """Write images and targets that were encoded elsewhere, and yield the rest of each shard."""
+def _kept(blocks: Sequence[_Shard], encoded: Generator[_Encoded], keep: _Keep) -> Generator[_Small]:
+    """Write images and targets that were encoded elsewhere, and yield the rest of each block."""
     with closing(encoded):
-        for shard, (images, targets, small) in zip(shards, encoded, strict=True):
-            keep(shard.start, images)
-            write_rows(shard.targets, shard.start, targets)
+        for block, (images, targets, small) in zip(blocks, encoded, strict=True):
+            keep(block.start, images)
+            write_rows(block.targets, block.start, targets)
             yield small
 
 
@@ -177,16 +188,13 @@ def _with_records(path: Path, blocks: Sequence[_Shard]) -> Iterator[_Sent]:
 
 
 def _encode_sent(sent: _Sent) -> _Encoded:
-    """Encode a shard whose rows are written elsewhere, of images that came along, or of the archive."""
-    shard, records = sent
+    """Encode a block that is written elsewhere, of images that came along, or of the archive."""
+    block, records = sent
     if records is None:
-        with Archive(shard.archive) as archive:
-            blocks = list(_encode_blocks(archive.images(shard.start, shard.stop), shard))
-    else:
-        blocks = list(_encode_blocks(iter(records), shard))
-    images = [one for block in blocks for one in block.images] if shard.jpeg_quality else blocks[0].images
-    targets = np.concatenate([block.targets for block in blocks])
-    return _Encoded(images, targets, _join([block.small for block in blocks]))
+        with Archive(block.archive) as archive:
+            records = list(archive.images(block.start, block.stop))
+    (encoded,) = _encode_blocks(iter(records), block)
+    return encoded
 
 
 def _encode_shard(shard: _Shard) -> _Small:

@@ -51,11 +51,18 @@ class JpegImages:
 
     def __getitem__(self, which: Any) -> Uint8s:
         """Return the pixels of an image, (H, W, 3), or of those of a slice or an array, (n, H, W, 3)."""
-        rows = np.arange(len(self))[which]
-        pixels = np.empty((*rows.shape, *self.shape[1:]), np.uint8)
-        for place, row in np.ndenumerate(rows):
-            pixels[place] = self._decode(int(row))
-        return pixels
+        rows, places = np.unique(np.arange(len(self))[which], return_inverse=True)  # each is decoded once
+        pixels = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        for image, row in zip(pixels, rows.tolist(), strict=True):
+            image[:] = self._decode(row)
+        return pixels[places]
+
+    def part(self, start: int, stop: int) -> "JpegImages":
+        """Return images `start` to `stop` (without it), with a copy of their files, which can be sent away."""
+        packed, offsets = self.stored
+        first, last = offsets[start], offsets[stop]
+        _, height, width, _ = self.shape
+        return JpegImages(np.array(packed[first:last]), offsets[start : stop + 1] - first, height, width, self._name)
 
     def _decode(self, row: int) -> Uint8s:
         packed, offsets = self.stored
@@ -80,7 +87,7 @@ def pack(images: Uint8s, quality: int) -> list[bytes]:
 
 @contextmanager
 def jpeg_writer(folder: Path) -> Iterator[Callable[[int, Sequence[bytes]], None]]:
-    """Write `images.npy` and its offsets into a folder; yields what takes packed images, in order, from a number on.
+    """Write `images.npy` and its offsets into a folder; what is yielded appends some, after their first number.
 
     Raises:
         UserError: If a file cannot be written.

@@ -14,6 +14,7 @@ from humbleyolo.models.tensorflow_setup import RuntimeInForce, adopt_runtime, ru
 # isort: split
 from humbleyolo.dataset.archive import Archive
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.jpeg_images import Images, JpegImages
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import Letterbox
@@ -29,16 +30,19 @@ from humbleyolo.storage.npy import open_array
 _BATCH = 128  # images that the network sees at a time, and all that is held of them
 
 
+_Sent = Images | tuple[Path, int, int]
+
+
 @dataclass(frozen=True)
 class _Batch:
     """A batch of n images for a worker of a cluster.
 
     Attributes:
-        images: (n, H, W, 3), or the array's file and the rows to read where the worker sees it.
+        images: (n, H, W, 3) pixels or JPEGs, or the array's file and the rows to read where the worker sees it.
         sizes: (n, 2) height and width of each image before the letterbox.
     """
 
-    images: Uint8s | tuple[Path, int, int]
+    images: _Sent
     sizes: Ints32
     selection: Selection
     mirrored: Mirrored
@@ -105,10 +109,14 @@ def _detect_elsewhere(
 
     def batches() -> Iterable[_Batch]:
         file, runtime = (folder / "images.npy").resolve(), runtime_in_force()
-        shared = isinstance(split.images, np.ndarray) and cluster.shares(file)
+        kept = split.images
+        shared = isinstance(kept, np.ndarray) and cluster.shares(file)
         for start in range(0, len(split), _BATCH):
             stop = min(start + _BATCH, len(split))
-            images = (file, start, stop) if shared else np.asarray(split.images[start:stop])
+            if isinstance(kept, JpegImages):
+                images: _Sent = kept.part(start, stop)
+            else:
+                images = (file, start, stop) if shared else np.asarray(kept[start:stop])
             yield _Batch(images, np.asarray(split.sizes[start:stop]), selection, network.mirrored, runtime)
 
     return cluster.map_in_order(_detect_sent, batches(), model, ("weights.npz", "model.json"))
@@ -121,6 +129,8 @@ def _detect_sent(model: Path, batch: _Batch) -> DetectedBatch:
     if isinstance(images, tuple):
         path, start, stop = images
         images = np.asarray(open_array(path)[start:stop])
+    elif isinstance(images, JpegImages):
+        images = images[:]
     return _detect_batch(_network(model, batch.mirrored), images, batch.sizes, batch.selection)
 
 

@@ -80,7 +80,7 @@ def reserved_array(path: Path, shape: tuple[int, ...], kind: type) -> Iterator[P
 
 @contextmanager
 def appended_bytes(path: Path) -> Iterator[Callable[[bytes], Any]]:
-    """Write an `.npy` file of bytes, (B,) uint8, whose number only the end tells; yields what appends some.
+    """Write an `.npy` file of bytes, (B,) uint8, of a length that is not known before; what is yielded appends some.
 
     Raises:
         UserError: If the file cannot be written.
