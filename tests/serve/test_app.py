@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -184,9 +185,9 @@ def url() -> Iterator[str]:
         yield address
 
 
-def post(url: str, data: bytes) -> tuple[int, Any]:
+def post(url: str, data: bytes, timeout: float = 60) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(f"{url}/detect", data=data, timeout=60) as response:
+        with urllib.request.urlopen(f"{url}/detect", data=data, timeout=timeout) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -202,15 +203,45 @@ def test_fifty_requests_at_once_are_all_served_right(url: str) -> None:
         np.testing.assert_allclose(answer["detections"][0]["box"], box, atol=2)
 
 
-def test_half_open_uploads_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("half", "drip"),
+    [(HEAD + b"half", b""), (HEAD + b"half", b"x"), (HEAD[:30], b"x"), (b"\r\n", b"\r\n")],
+    ids=["stops", "body", "head", "empty lines"],
+)
+def test_half_open_uploads_lock_nobody_out(half: bytes, drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("humbleyolo.serve.server.CONNECTIONS", 4)
     monkeypatch.setattr("humbleyolo.serve.server.IDLE_S", 1)
-    with running() as url, ExitStack() as stack:
+    done = threading.Event()
+
+    def keep_open(one: socket.socket) -> None:
+        with one, suppress(OSError):  # it is closed
+            one.sendall(half)
+            while not done.wait(0.1):
+                one.sendall(drip)
+
+    with running() as url, ThreadPoolExecutor(3) as pool:
         port = int(url.rpartition(":")[2])
-        for _ in range(8):
-            half = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            half.sendall(b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nhalf")
-        assert post(url, picture())[0] == 200
+        for _ in range(3):  # one more than are held, beside the server's own two
+            pool.submit(keep_open, socket.create_connection(("127.0.0.1", port)))
+        try:
+            assert post(url, picture(), timeout=20)[0] == 200
+        finally:
+            done.set()
+
+
+def test_a_slow_upload_that_goes_on_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("humbleyolo.serve.server.IDLE_S", 0.2)
+    monkeypatch.setattr("humbleyolo.serve.paced_channel.BYTES_PER_S", 10)
+    data = picture()
+    with running() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as one:
+        one.sendall(HEAD.replace(b"1000", str(len(data)).encode()))
+        for start in range(0, len(data), size := len(data) // 7):
+            time.sleep(0.1)
+            one.sendall(data[start : start + size])
+        assert one.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_an_oversized_upload_does_not_reach_the_application(url: str) -> None:

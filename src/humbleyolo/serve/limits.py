@@ -6,3 +6,4 @@ IMAGE_PIXELS = 20_000_000  # largest image; a page shows no more
 THREADS = 8  # answer requests; further requests wait
 CONNECTIONS = 200
 IDLE_S = 10  # a connection that sends nothing for so long is closed, so that half an upload locks nobody out
+BYTES_PER_S = 16_384  # an upload that comes slower is ended, after that time

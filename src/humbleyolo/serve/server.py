@@ -26,6 +26,7 @@ def make_server(
         import waitress
 
         from humbleyolo.serve.app import create_app
+        from humbleyolo.serve.paced_channel import PacedChannel
     except ImportError as error:
         raise UserError(
             f"serve needs the package {error.name}; install it with `pip install 'humbleyolo[serve]'`, in a clone "
@@ -40,7 +41,7 @@ def make_server(
     except OSError as error:
         listener.close()
         raise UserError(f"port {port} cannot be had: {error.strerror}; give another with --port") from None
-    return waitress.create_server(
+    server = waitress.create_server(
         app,
         sockets=[listener],
         threads=THREADS,
@@ -50,3 +51,5 @@ def make_server(
         max_request_body_size=max_bytes + 2**20,  # the application refuses smaller excess, in words
         ident=None,
     )
+    server.channel_class = PacedChannel
+    return server
