@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import plots_page
 import pytest
 import vl_convert
+from dvc_render.vega import VegaRenderer
 from repository import ROOT
 from ruamel.yaml import YAML
 
@@ -79,6 +81,35 @@ def test_what_is_undefined_is_not_drawn_as_0():
 
     assert drawn(rows) == drawn(rows[:2])
     assert drawn(rows[:2]) != drawn(rows[:1])
+
+
+def colours(picture, role):
+    """Return the colours of outlines in an SVG, in the groups whose class holds a word."""
+    groups = [one for one in ET.fromstring(picture).iter() if role in one.get("class", "")]
+    return {path.get("stroke") for group in groups for path in group} - {None}
+
+
+@pytest.mark.parametrize("title", [title for plot in PLOTS for title in plot if title != "Confusion"])
+def test_every_colour_has_its_legend(title):
+    (options,) = (plot[title] for plot in PLOTS if title in plot)
+    ((file, named),) = options["y"].items()
+    fields, y = [named] if isinstance(named, str) else named, "dvc_inferred_y_value"
+    rows = [
+        {"x": place, y: place * (number + 1), "field": field, "rev": rev, "filename": file}
+        for place in range(3) for number, field in enumerate(fields) for rev in ("HEAD", "workspace")
+    ]  # fmt: skip
+    filled = VegaRenderer(
+        rows, title, x="x", y=y, template=options.get("template"), template_dir=str(ROOT / ".dvc/plots"),
+        revs_with_datapoints=["HEAD", "workspace"],
+        anchors_y_definitions=[{"filename": file, "field": field} for field in fields],
+        **{key: options.get(key, title) for key in ("title", "x_label", "y_label")},
+    ).get_filled_template()  # fmt: skip
+    picture = vl_convert.vegalite_to_svg(filled, vl_version=plots_page.VEGA_LITE)
+    lines, legends = colours(picture, "mark-line"), colours(picture, "role-legend-symbol")
+    assert len(lines) == (len(fields) if "template" in options else 2)  # of a revision each
+    assert lines <= legends
+    labels = set(re.findall(r">(\w+)</text>", picture))
+    assert labels >= {"HEAD", "workspace", *(fields if len(fields) > 1 else ())}
 
 
 @pytest.mark.slow
