@@ -1,5 +1,6 @@
 """Git, through its command line."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +8,17 @@ from pathlib import Path
 from humbleyolo.errors import UserError
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and return what it printed.
+def git(folder: Path, *arguments: str, **variables: str) -> str:
+    """Run git in a folder, with further environment variables, and return what it printed.
 
     Raises:
         UserError: If git refuses, with its words.
     """
     command = ["git", *arguments]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603 - git
+        done = subprocess.run(  # noqa: S603 - git
+            command, cwd=folder, env=os.environ | variables, capture_output=True, check=False
+        )
     except FileNotFoundError:
         raise UserError("git is not there; install it") from None
     if done.returncode:
