@@ -229,6 +229,8 @@ class TestCommand:
             (["seed=1,2", "--trials", "0", "--seed", "1"], "--trials 0 is not allowed; allowed: 1 or more"),
             (["seed=1,2", "--trials", "1", "--seed", "-1"], "--seed -1 is not allowed; allowed: 0 or more"),
             (["seed=1,2", "--jobs", "0"], "--jobs 0 is not allowed; allowed: 1 or more"),
+            (["seed=1,2", "--stop-hopeless", "0"], "--stop-hopeless 0 is not allowed; allowed: 1 or more"),
+            (["seed=1,2", "--stop-hopeless", "3"], "--stop-hopeless: trials are stopped on a cluster alone"),
             (["train.learning_rate=0.01,20"], "train.learning_rate: 20 is not allowed"),
             (["train.learning_rate=0.001..20", "--trials", "9", "--seed", "1"], "nothing was queued"),
         ],
@@ -237,6 +239,11 @@ class TestCommand:
         assert self.call(*arguments) == 2
         assert told in capsys.readouterr().err
         assert asked == []
+
+    def test_jobs_are_refused_on_a_cluster(self, asked, monkeypatch, capsys):
+        monkeypatch.setattr("humbleyolo.process.cluster.find_cluster", lambda: "a cluster")
+        assert self.call("seed=1,2", "--jobs", "2") == 2
+        assert "--jobs 2: a cluster's workers run the trials" in capsys.readouterr().err
 
     def test_outside_of_a_project_it_says_so(self, tmp_path, asked, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)

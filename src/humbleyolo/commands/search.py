@@ -3,6 +3,7 @@
 Examples:
   humbleyolo search train.learning_rate=0.003,0.01 train.epochs=10,20
   humbleyolo search 'train.learning_rate=log(0.001..0.03)' --trials 8 --seed 1
+  DASK_SCHEDULER_ADDRESS=tcp://10.0.0.1:8786 humbleyolo search train.learning_rate=0.003,0.01 --stop-hopeless 5
 """
 
 import argparse
@@ -17,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Queues a DVC experiment per combination of the values listed or, with --trials, per trial drawn at random. "
         "All of them are checked before the first is queued. They run the code, the parameters and the data as they "
-        "are now, even if these change before they start."
+        "are now, even if these change before they start. Where Dask's convention names a cluster, its workers run "
+        "them, and the command ends with the last one."
     )
     add(
         "spaces",
@@ -28,10 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--trials", metavar="N", type=int, help="draw N trials at random; without it: all combinations of lists")
     add("--seed", metavar="S", type=int, help="seed of the draw, with --trials; the same seed draws the same trials")
     add("--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time")
+    add(
+        "--stop-hopeless", metavar="EPOCH", type=int,
+        help="on a cluster: from this epoch on, stop one whose AP on val is below three quarters of those finished",
+    )  # fmt: skip
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Queue the trials, print their names and how to go on, and return the exit code 0.
+    """Queue or run the trials, print their names and how to go on, and return the exit code.
 
     Raises:
         ProblemsError: With every mistake in a trial's parameters.
@@ -40,6 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.experiment_queue import queue, start_workers
     from humbleyolo.experiments.trials import assignments, check_trials, draw_trials, every_combination, parse_space
+    from humbleyolo.process.cluster import VARIABLE, find_cluster
 
     spaces = [parse_space(text) for text in parsed.spaces]
     keys = [space.key for space in spaces]
@@ -48,13 +55,21 @@ def run(parsed: argparse.Namespace) -> int:
             raise UserError(f"{key}: is given twice; give all its values once")
     if (parsed.trials is None) != (parsed.seed is None):
         raise UserError("--trials and --seed: one without the other; give both to draw, or none for all combinations")
-    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0)):
+    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0), ("stop_hopeless", 1)):
         value = getattr(parsed, name)
         if value is not None and not least <= value < 2**63:
-            raise UserError(f"--{name} {value} is not allowed; allowed: {least} or more")
+            raise UserError(f"--{name.replace('_', '-')} {value} is not allowed; allowed: {least} or more")
     drawn = parsed.trials is not None
     trials = draw_trials(spaces, parsed.trials, parsed.seed) if drawn else every_combination(spaces)
     check_trials(Path("params.yaml"), trials)
+    if cluster := find_cluster():
+        if parsed.jobs is not None:
+            raise UserError(f"--jobs {parsed.jobs}: a cluster's workers run the trials; leave it out")
+        from humbleyolo.experiments.cluster_search import search_on_cluster
+
+        return search_on_cluster(cluster, trials, parsed.stop_hopeless)
+    if parsed.stop_hopeless is not None:
+        raise UserError(f"--stop-hopeless: trials are stopped on a cluster alone, which {VARIABLE} names")
     for number, trial in enumerate(trials, 1):
         settings = assignments(trial)
         name = queue(settings, number - 1)

@@ -1,0 +1,247 @@
+"""A search on a cluster: its trials run side by side on the workers, and become DVC's experiments here.
+
+Each trial is the project's snapshot with other parameters. Workers need no disk in common with this machine. They get
+the files that git keeps, and of DVC's cache the data that the stages to run read.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+import sys
+import tarfile
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.experiments.dvc_lock import read_lock
+from humbleyolo.experiments.saved_experiments import Snapshot
+from humbleyolo.experiments.trial_run import (
+    CACHE,
+    SOURCES,
+    TrialOutcome,
+    TrialTask,
+    describe_optuna,
+    lay_config,
+    run_trial,
+)
+from humbleyolo.experiments.trials import Trial, assignments
+from humbleyolo.pipeline.changed_dependencies import value_at
+from humbleyolo.process.cluster import Cluster
+from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.csv import write_table
+
+TABLE = Path("search.csv")
+
+_MOST_SENT = 1 << 31  # bytes, which the scheduler and each worker hold in memory
+_FINISHED_FIRST = 2  # trials, before one is compared with them
+_HOPELESS_PERCENT = 25.0  # of the finished trials are as bad as one that is stopped
+_EARLIER = TrialOutcome("finished", "in an earlier search", {})
+
+
+def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: int | None) -> int:
+    """Run trials on a cluster's workers, save those that finish as experiments, and write `TABLE` of all.
+
+    Those that are experiments already are not run again. From the epoch `hopeless_from` on, hopeless trials are
+    stopped; None: none is.
+
+    Returns:
+        The exit code: 1 if a trial failed, else 0.
+
+    Raises:
+        UserError: If the project or the cluster does not allow it.
+    """
+    snapshot = Snapshot.take(Path.cwd())
+    if cluster.unlike:
+        print(f"note: {cluster.unlike} compute with other instructions, so that bytes may differ", file=sys.stderr)
+    study = None if hopeless_from is None else _open_study(cluster, hopeless_from)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="humbleyolo-search-") as made:
+        folder = Path(made)
+        snapshot.write_archive(folder / SOURCES)
+        planner = _Planner(folder)
+        named = [(_name_of(snapshot.tree, trial), trial) for trial in trials]
+        new = [(name, trial) for name, trial in named if not snapshot.has(name)]
+        shared = planner.cache if cluster.shares(planner.cache) else None
+        tasks = {name: planner.plan(trial, shared) for name, trial in new}
+        files = [SOURCES] if shared else [SOURCES, *planner.lay_out(tasks.values())]
+        with closing(cluster.map_in_order(run_trial, _with_study(tasks, study), folder, files)) as outcomes:
+            for number, (name, trial) in enumerate(named, 1):
+                outcome = next(outcomes) if name in tasks else None
+                if outcome and outcome.state == "finished":
+                    _keep(outcome, planner.cache)
+                    snapshot.save(name, outcome.kept, f"humbleyolo search {' '.join(assignments(trial))}")
+                rows.append(_row(name, trial, outcome or _EARLIER))
+                print(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[-1])}", flush=True)
+                write_table(TABLE, pd.DataFrame(rows))
+    counts = {state: sum(row["outcome"] == state for row in rows) for state in ("finished", "stopped", "failed")}
+    print(", ".join(f"{count} {state}" for state, count in counts.items() if count) + f"; {TABLE} lists them")
+    return int(counts["failed"] > 0)
+
+
+class _Planner:
+    """The project's sources, unpacked: which data a trial reads."""
+
+    def __init__(self, folder: Path) -> None:
+        from dvc.repo import Repo
+
+        self._folder, self._project, self._planned = folder, folder / "project", dict[str, tuple[str, ...]]()
+        with tarfile.open(folder / SOURCES) as sources:
+            sources.extractall(self._project, filter="data")
+        with Repo() as repo:
+            self.cache = Path(str(repo.cache.local_cache_dir)).resolve()
+        lay_config(self._project, self.cache)
+        self._params = self._project / "params.yaml"
+        self._text = self._params.read_text(encoding="utf-8")
+        lock = self._project / "dvc.lock"
+        self.lock = read_lock(lock.read_text(encoding="utf-8"), "dvc.lock") if lock.is_file() else {}
+
+    def plan(self, trial: Trial, shared: Path | None) -> TrialTask:
+        """Return a trial's task, with the names of the data in the cache that it reads.
+
+        Raises:
+            ProblemsError: With data that are neither in git nor in DVC's cache.
+        """
+        from dvc.utils.hydra import apply_overrides
+
+        # Trials that differ from dvc.lock in the same parameters run the same stages.
+        recorded = [stage["params"] for stage in self.lock.values()]
+        same = [[_value(one, key) == value for key, value in trial.items()] for one in recorded]
+        kind = repr((list(trial), same))
+        self._params.write_text(self._text, encoding="utf-8")
+        apply_overrides(self._params, assignments(trial))  # as DVC itself changes it for an experiment
+        text = self._params.read_text(encoding="utf-8")
+        if kind not in self._planned:
+            self._planned[kind] = tuple(sorted(set(self._data_to_read())))
+        return TrialTask(text, self._planned[kind], shared)
+
+    def lay_out(self, tasks: Iterable[TrialTask]) -> list[str]:
+        """Link the data that tasks read beside the sources, and return their names there.
+
+        Raises:
+            UserError: If they are too large to be sent.
+        """
+        names = sorted({name for task in tasks for name in task.cached})
+        size = sum((self.cache / name).stat().st_size for name in names)
+        if size > _MOST_SENT:
+            raise UserError(
+                f"the trials read {size / 1e9:.1f} GB, and at most {_MOST_SENT / 1e9:.1f} GB are sent to a worker; "
+                "let the workers see this folder under its path (docs/cluster.md), or search without the cluster"
+            )
+        for name in names:
+            (self._folder / CACHE / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / CACHE / name).symlink_to(self.cache / name)
+        return [(CACHE / name).as_posix() for name in names]
+
+    def _data_to_read(self) -> Iterator[str]:
+        from dvc.repo import Repo
+
+        with Repo(str(self._project)) as repo, repo.lock:
+            graph = repo.index.graph  # from a stage to those that it reads from
+            runs: set[Any] = set()
+            for stage in TopologicalSorter({one: set(graph.successors(one)) for one in graph}).static_order():
+                before = set(graph.successors(stage))
+                if stage.cmd and (before & runs or stage.changed(allow_missing=True, upstream=list(before))):
+                    runs.add(stage)
+            read = [Path(dep.fs_path) for stage in runs for dep in stage.deps]
+            made = [out for stage in graph for out in stage.outs]
+            places = [Path(out.fs_path) for out in made]
+            nowhere = [path for path in read if not path.exists() and not any(_meet(path, one) for one in places)]
+            wanted = [
+                out for out in made
+                if out.use_cache and out.stage not in runs and any(_meet(path, Path(out.fs_path)) for path in read)
+            ]  # fmt: skip
+            problems = [f"{path.relative_to(self._project)}: is not in git, and not in DVC" for path in nowhere]
+            for out in wanted:
+                names = list(self._names_of(str(out.hash_info.value)))
+                if not all((self.cache / name).is_file() for name in names):
+                    problems.append(f"{out}: is not in DVC's cache")
+                yield from names
+        if problems:
+            raise ProblemsError("workers need what is not there; `dvc pull`, `dvc repro` or `dvc add` it", problems)
+
+    def _names_of(self, digest: str) -> Iterator[str]:
+        """Yield the names in the cache of an output: of a folder, its list and what that names."""
+        name = f"files/md5/{digest[:2]}/{digest[2:]}"
+        yield name
+        if digest.endswith(".dir") and (self.cache / name).is_file():
+            for entry in json.loads((self.cache / name).read_text(encoding="utf-8")):
+                yield f"files/md5/{entry['md5'][:2]}/{entry['md5'][2:]}"
+
+
+def _value(recorded: Any, key: str) -> Any:
+    return recorded.get(key, value_at(recorded, key))
+
+
+def _meet(path: Path, other: Path) -> bool:
+    return path.is_relative_to(other) or other.is_relative_to(path)
+
+
+def _name_of(tree: str, trial: Trial) -> str:
+    """Return the name of a trial's experiment: the same sources and parameters have the same one."""
+    return f"search-{hashlib.sha256(json.dumps([tree, assignments(trial)]).encode()).hexdigest()[:8]}"
+
+
+def _open_study(cluster: Cluster, hopeless_from: int) -> Any:
+    """Return a study of Optuna, whose storage lies on the scheduler.
+
+    Raises:
+        UserError: If Optuna is missing.
+        ProblemsError: With the machines that have another.
+    """
+    try:
+        import optuna
+        from optuna_integration.dask import DaskStorage
+
+        here = describe_optuna()
+    except ImportError as error:
+        raise UserError(f"{error}; `pip install 'humbleyolo[cluster]'` brings what stops hopeless trials") from None
+    there = {"the scheduler": cluster.client.run_on_scheduler(describe_optuna)}
+    there |= {f"worker {name}": one for name, one in cluster.client.run(describe_optuna, on_error="return").items()}
+    if differ := [f"{name} has {one} (here {here})" for name, one in sorted(there.items()) if one != here]:
+        raise ProblemsError(f"{cluster.address}: machines with another Optuna", differ)
+    optuna.logging.set_verbosity(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what Optuna calls experimental
+        return optuna.create_study(
+            storage=DaskStorage(name=f"humbleyolo-{secrets.token_hex(8)}", client=cluster.client),
+            direction="maximize",
+            sampler=optuna.samplers.RandomSampler(seed=0),  # it draws nothing: trials have their parameters
+            pruner=optuna.pruners.PercentilePruner(
+                100 - _HOPELESS_PERCENT, n_startup_trials=_FINISHED_FIRST, n_warmup_steps=hopeless_from
+            ),
+        )
+
+
+def _with_study(tasks: dict[str, TrialTask], study: Any) -> Iterator[TrialTask]:
+    """Yield tasks as workers get free, each with a number in the study."""
+    for task in tasks.values():
+        yield task if study is None else replace(task, study=(study, study.ask()._trial_id))
+
+
+def _keep(outcome: TrialOutcome, cache: Path) -> None:
+    """Bring a trial's outputs into DVC's cache, and what lets `dvc repro` know the run."""
+    for name, content in outcome.cached.items():
+        if not (cache / name).exists():
+            make_folder((cache / name).parent)
+            with atomic_write(cache / name) as file:
+                file.write(content)
+
+
+def _row(name: str, trial: Trial, outcome: TrialOutcome) -> dict[str, Any]:
+    row = {"experiment": name, "outcome": outcome.state, "why": outcome.why, "epochs": max(outcome.aps, default=None)}
+    return row | {"val_ap": max(outcome.aps.values(), default=None), **trial}
+
+
+def _said(row: dict[str, Any]) -> str:
+    ap = "" if row["val_ap"] is None else f"AP on val {row['val_ap']:.3f}"
+    why = f"{':' * (row['outcome'] == 'failed')} {row['why']}" if row["why"] else ""
+    return "; ".join(filter(None, (f"{row['outcome']}{why}", ap)))

@@ -1,0 +1,207 @@
+"""A trial of a search where it runs: on a worker of a cluster, in a temporary folder, through `dvc repro`."""
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from humbleyolo.process.cluster import VARIABLE
+
+SOURCES = "sources.tar"
+"""The project's files that git keeps, as they were when the search began."""
+
+CACHE = Path("cache")
+"""DVC's cache, below the folder that has the sources."""
+
+_LOOK_S = 0.2
+_EPOCH = re.compile(r"epoch (\d+)/(\d+): val AP ([0-9.]+);")  # as `train` tells it
+_TOLD = 3  # last lines of a trial that failed
+# What takes no link would be copied; a stage writes new files, never into those that it reads.
+_CONFIG = "[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = symlink,copy\n"
+_DVC = (
+    "import sys; from humbleyolo.process.parent_watch import end_with_parents; end_with_parents()\n"
+    "from dvc.cli import main; main(['checkout', '--quiet', '--allow-missing'])\n"
+    "sys.exit(main(['repro', '--allow-missing']))"
+)
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """A trial to run.
+
+    Attributes:
+        params: Text of its `params.yaml`.
+        cached: Names of the data in DVC's cache that it reads.
+        cache: Cache that the worker reads them from itself; None: they are sent along.
+        study: Optuna's study, and the number of this trial in it, if a hopeless one is stopped; else None.
+    """
+
+    params: str
+    cached: tuple[str, ...]
+    cache: Path | None = None
+    study: tuple[Any, int] | None = None
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """The end of a trial.
+
+    Attributes:
+        state: `finished`, `stopped` or `failed`.
+        why: Reason, unless it finished.
+        aps: AP on val of each epoch that ended, by its number from 1.
+        kept: Contents of the files that git keeps and the trial wrote, by their path in the project.
+        cached: Contents of its outputs and runs in DVC's cache, by their name there.
+    """
+
+    state: str
+    why: str
+    aps: dict[int, float]
+    kept: dict[str, bytes] = field(default_factory=dict)
+    cached: dict[str, bytes] = field(default_factory=dict)
+
+
+def describe_optuna() -> str:
+    """Return the versions of Optuna and its connection to Dask."""
+    try:
+        return ", ".join(f"{name} {metadata.version(name)}" for name in ("optuna", "optuna-integration"))
+    except metadata.PackageNotFoundError as missing:
+        return f"no {missing.name}"
+
+
+def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
+    """Run a trial's chain; `folder` has `SOURCES`, and `CACHE` with data that are sent along."""
+    with tempfile.TemporaryDirectory(prefix="humbleyolo-trial-", dir=_worker_folder()) as own:
+        project, cache, log = (Path(own) / name for name in ("project", "cache", "log"))
+        with tarfile.open(folder / SOURCES) as sources:
+            sources.extractall(project, filter="data")
+        (project / "params.yaml").write_text(task.params, encoding="utf-8")
+        lay_config(project, cache)
+        for name in task.cached:
+            (cache / name).parent.mkdir(parents=True, exist_ok=True)
+            (cache / name).symlink_to((task.cache or folder / CACHE) / name)
+        report = _Report(task.study)
+        code = _run_chain(project, log, report)
+        if code is None:
+            return report.outcome("stopped", report.hopeless or "the search ended")
+        if code:
+            lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+            return report.outcome("failed", " | ".join([line.strip() for line in lines if line.strip()][-_TOLD:]))
+        kept = {name: (project / name).read_bytes() for name in kept_by_git(project) if (project / name).is_file()}
+        made = [path for path in sorted(cache.rglob("*")) if path.is_file() and not path.is_symlink()]
+        return report.outcome(
+            "finished", "", kept, {str(path.relative_to(cache)): path.read_bytes() for path in made}
+        )
+
+
+def lay_config(project: Path, cache: Path) -> None:
+    """Have a copy of the project use a cache of its own, without git."""
+    (project / ".dvc/config.local").write_text(_CONFIG.format(cache=cache), encoding="utf-8")
+
+
+def kept_by_git(project: Path) -> Iterator[str]:
+    """Yield the paths that a run changes and DVC leaves to git."""
+    from dvc.repo import Repo
+
+    yield from ("params.yaml", "dvc.lock")
+    with Repo(str(project)) as repo:
+        yield from (str(Path(out.fs_path).relative_to(project)) for out in repo.index.outs if not out.use_cache)
+
+
+class _Report:
+    """The AP that a trial's training has told, which Optuna's study on the scheduler gets too."""
+
+    def __init__(self, study: tuple[Any, int] | None) -> None:
+        self._trial, self._after = None, 0
+        self.aps: dict[int, float] = {}
+        self.hopeless = ""
+        if study:
+            import optuna
+
+            optuna.logging.set_verbosity(logging.ERROR)
+            self._trial = optuna.trial.Trial(*study)
+            before = self._trial.study._storage.get_trial(study[1]).intermediate_values
+            self._after = max(before, default=0)  # of a worker that died; the same epochs come again
+
+    def take(self, line: str) -> None:
+        """Note a line of the log, and if the trial is hopeless after it."""
+        if self.hopeless or not (said := _EPOCH.match(line)):
+            return
+        epoch, last, ap = int(said[1]), int(said[2]), float(said[3])
+        self.aps[epoch] = ap
+        if self._trial is not None and epoch > self._after:
+            self._trial.report(ap, epoch)
+            if epoch < last and self._trial.should_prune():
+                self.hopeless = f"at epoch {epoch}: hopeless"
+
+    def outcome(self, state: str, why: str, *files: dict[str, bytes]) -> TrialOutcome:
+        """Return the outcome, and tell it to the study."""
+        if self._trial is not None:
+            from optuna.trial import TrialState
+
+            # A trial without an epoch of its own has nothing that others can be compared with.
+            finished = state == "finished" and self.aps
+            told = TrialState.COMPLETE if finished else TrialState.PRUNED if state == "stopped" else TrialState.FAIL
+            value = max(self.aps.values()) if finished else None
+            self._trial.study.tell(self._trial.number, value, state=told, skip_if_finished=True)
+        return TrialOutcome(state, why, self.aps, *files)
+
+
+def _run_chain(project: Path, log: Path, report: _Report) -> int | None:
+    """Run `dvc repro` in a project until it ends, is hopeless or is no longer wanted; return its exit code."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment |= {VARIABLE: "", "DVC_NO_ANALYTICS": "1"}  # its stages work here, not on the cluster again
+    with log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as said, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna's, of what is experimental
+        process = subprocess.Popen(  # noqa: S603 - DVC
+            [sys.executable, "-c", _DVC],
+            cwd=project, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        code, rest = None, ""
+        try:
+            while code is None and not report.hopeless and not _unwanted():
+                time.sleep(_LOOK_S)
+                code = process.poll()
+                *lines, rest = (rest + said.read()).split("\n")
+                for line in lines:
+                    report.take(line)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return code
+
+
+def _worker_folder() -> str | None:
+    """Return the folder of the Dask worker that this is, which is removed with it; elsewhere None."""
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:
+        return None
+
+
+def _unwanted() -> bool:
+    """Tell if whoever asked for this task is gone, or has cancelled it."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+        task = worker.state.tasks.get(worker.get_current_task())
+    except ValueError:  # not on a worker
+        return False
+    return task is None or task.state == "cancelled"
