@@ -7,6 +7,7 @@ Reads the encoded train and val splits, the model to begin with if `train.start`
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
 
@@ -23,6 +24,7 @@ from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network
 from humbleyolo.training.progress_bar import TrainingProgress
+from humbleyolo.training.team import form_team
 from humbleyolo.training.trainer import build_trainer
 
 AP_NOTE = "val AP is of boxes before `evaluate` rounds them to whole pixels, if it does"
@@ -34,15 +36,18 @@ def train(
 ) -> Made:  # fmt: skip
     """Train on `data`, choose the epoch on `val`, write into `out`; resume from `kept`, begin with model `start`."""
     both = join_splits(*(splits := (open_encoded(data), open_encoded(val))))
-    trainer = build_trainer(seed, runtime, model, loss, train, both if train.include_val else splits[0], start)
-    make_folder(out)
-    images, objects = trainer.examples()
-    write_changed(out / "augmented.png", images, *objects, both.categories)
-    print(f"{out / 'augmented.png'} shows the pictures as training changes them\n{AP_NOTE}", file=sys.stderr)
-    run = describe_run(splits, trainer.start, seed=seed, runtime=runtime, model=model, loss=loss, train=train)
-    checkpoint = Checkpoint(kept, run) if kept else None
-    with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress:
-        trained = train_network(trainer, splits[1], train, progress.step, progress.epoch, checkpoint, progress.go_on)
+    sections: dict[str, Any] = {"seed": seed, "runtime": runtime, "model": model, "loss": loss, "train": train}
+    with form_team((data, val), **sections) as team:
+        trainer = build_trainer(**sections, data=both if train.include_val else splits[0], start=start)
+        make_folder(out)
+        images, objects = trainer.examples()
+        write_changed(out / "augmented.png", images, *objects, both.categories)
+        print(f"{out / 'augmented.png'} shows the pictures as training changes them\n{AP_NOTE}", file=sys.stderr)
+        checkpoint = Checkpoint(kept, describe_run(splits, trainer.start, **sections)) if kept else None
+        if team:
+            team.lead(trainer)
+        with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as told:
+            trained = train_network(trainer, splits[1], train, told.step, told.epoch, checkpoint, told.go_on)
     save_model(out, ModelInfo(model, both.grid, both.categories, both.fill, trainer.start), trained.weights)
     write_history(out / "history.csv", trained.history)
     if checkpoint:

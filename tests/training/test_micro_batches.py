@@ -60,8 +60,11 @@ def test_whoever_computes_a_part_and_when_the_bytes_are_the_same(tiny: EncodedSp
         assert state_of(helper) == before
         for part in late.values():
             assert np.abs(part.gradient).sum() > 0
-        there._part = lambda number, *_: late[int(number)]  # type: ignore[assignment]  # noqa: B023
+        rows = [helper.micro.pack(late[number]) for number, _ in numbered]
+        assert {len(row) for row in rows} == {there.micro.row_length}
+        there.share(range(0), lambda *_: map(there.micro.unpack, rows))  # noqa: B023
         there.step(step, there.parts(0, chosen))
+        assert here.term_names == there.term_names
         assert state_of(here) == state_of(there)
 
 

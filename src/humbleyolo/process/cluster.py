@@ -14,7 +14,7 @@ import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -114,6 +114,26 @@ class Cluster:
         """Return the number of workers now."""
         return len(self.client.nthreads())
 
+    def names(self) -> list[str]:
+        """Return the addresses of the workers now."""
+        return sorted(self.client.nthreads())
+
+    def start_each(
+        self, names: Sequence[str], work: Callable[..., Any], tasks: Sequence[Any], files: dict[str, bytes]
+    ) -> list[Any]:
+        """Start `work(copy, task)` on each of the named workers, with its own task; return Dask's futures.
+
+        `copy` is a folder that holds the files. Work that is lost is not started anew elsewhere.
+        """
+        sent, held, futures = pickle.dumps(work), self._submit(hold, files), []
+        for name, task in zip(names, tasks, strict=True):
+            arguments = (run_shard, sent, pickle.dumps(task), self._here(), held)
+            futures.append(self._submit(*arguments, workers=[name], allow_other_workers=False))
+        return futures
+
+    def _here(self) -> tuple[dict[str, str], str | None]:
+        return describe_installation(), str(self.shared) if self.shared else None
+
     def map_in_order(
         self,
         work: Callable[..., Result],
@@ -129,7 +149,7 @@ class Cluster:
         Raises:
             UserError: As `work` does; if the scheduler is gone, no worker is left, or a shard kills its workers.
         """
-        client, here = self.client, (describe_installation(), str(self.shared) if self.shared else None)
+        client, here = self.client, self._here()
         paths = {name: folder / name for name in names} if folder is not None else {}
         # Of missing ones `work` tells.
         contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}

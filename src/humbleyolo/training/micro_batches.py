@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from humbleyolo.params.sections import Train
+from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.weighted_loss import WeightedLoss
 
 
@@ -26,14 +28,11 @@ class Part(NamedTuple):
 
 
 class MicroBatches:
-    """The parts of a network's steps.
+    """The parts of a network's steps."""
 
-    `count` is the number of parts of a batch.
-    """
-
-    def __init__(self, network: keras.Model, loss: WeightedLoss, count: int) -> None:
-        self._network, self._loss, self._count = network, loss, count
-        self.term_names: list[str] = []
+    def __init__(self, network: keras.Model, loss: WeightedLoss, train: Train) -> None:
+        self._network, self._loss, self._count = network, loss, train.micro_batches
+        self._images = train.batch // train.micro_batches
         norms = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization) and one.trainable]
         self._statistics = [one for layer in norms for one in (layer.moving_mean, layer.moving_variance)]
         momenta = (np.full(one.shape, layer.momentum) for layer in norms for one in 2 * [layer.moving_mean])
@@ -50,7 +49,6 @@ class MicroBatches:
             predictions, after = network.stateless_call(trained, before, images, training=True)
             terms = self._loss(targets, tf.cast(predictions, tf.float32))
             total = tf.add_n([tf.reduce_mean(term) for term in terms.values()]) / self._count
-        self.term_names = list(terms)
         pairs = zip(network.non_trainable_variables, after, strict=True)
         moved = {id(variable): value for variable, value in pairs}
         statistics = [moved[id(variable)] for variable in self._statistics]
@@ -78,6 +76,22 @@ class MicroBatches:
             terms.append(part.terms)
         return Part(gradient, statistics, tf.concat(terms, axis=1))
 
+    def pack(self, part: Part) -> Floats32:
+        """Return a part as one row (P + Q + T n,)."""
+        return np.concatenate([np.asarray(one).ravel() for one in part])
+
+    def unpack(self, row: Floats32) -> Part:
+        """Return the part that a row holds."""
+        ends = np.cumsum([sum(map(_length, self._network.trainable_variables)), len(self._momentum)])
+        gradient, statistics, terms = map(tf.constant, np.split(row, ends))
+        return Part(gradient, statistics, tf.reshape(terms, (-1, self._images)))
+
+    @property
+    def row_length(self) -> int:
+        """Length of a row."""
+        terms = len(self._loss.term_names()) * self._images
+        return sum(map(_length, self._network.trainable_variables)) + len(self._momentum) + terms
+
     def take(self, total: Part) -> list[tf.Tensor]:
         """Take over the moving statistics of a step, and return its gradients, one per trainable variable."""
         for variable, value in zip(self._statistics, _shaped(total.statistics, self._statistics), strict=True):
@@ -91,6 +105,9 @@ def _flat(values: list[Any]) -> tf.Tensor:
 
 def _shaped(flat: tf.Tensor, like: list[Any]) -> list[tf.Tensor]:
     """Return the parts of a vector that have the shapes of variables."""
-    lengths = [int(np.prod(variable.shape)) for variable in like]
-    parts = tf.split(flat, lengths) if lengths else []
+    parts = tf.split(flat, list(map(_length, like))) if like else []
     return [tf.reshape(part, variable.shape) for part, variable in zip(parts, like, strict=True)]
+
+
+def _length(variable: Any) -> int:
+    return int(np.prod(variable.shape))

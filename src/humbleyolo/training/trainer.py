@@ -3,7 +3,7 @@
 Everything is a function of the seed and the step, so that a run gives the same weights in however many pieces.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ from humbleyolo.training.weighted_loss import WeightedLoss
 
 LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is none)"
 
+Gather = Callable[[int, Iterable[Part]], Iterable[Part]]
+"""Function of a step and the parts that were computed here -> all parts of the step, in order."""
+
 _PREDICTED = 250  # images that are predicted at a time
 _EXAMPLES = 12  # images that are shown before training
 
@@ -54,7 +57,9 @@ class Trainer:
         self.loss = WeightedLoss(loss, data.categories, data.grid)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
-        self._micro = MicroBatches(network, self.loss, train.micro_batches)
+        self.micro = MicroBatches(network, self.loss, train)
+        self._own_parts = range(train.micro_batches)
+        self._gather: Gather = lambda _, own: own
         self._optimizer = Optimizer(network, train, train.epochs * self.steps_an_epoch)
         slow_by_name = {variable.path: variable for variable in average.weights}
         self._pairs = [(variable, slow_by_name[variable.path]) for variable in network.weights]
@@ -93,10 +98,8 @@ class Trainer:
         Raises:
             UserError: A term is not finite; names the step, the term and the images.
         """
-        order = epoch_order(self._seed, epoch, len(self._data))
         for place in range(first, self.steps_an_epoch):
-            step = epoch * self.steps_an_epoch + place
-            chosen = np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
+            step, chosen = epoch * self.steps_an_epoch + place, self.chosen(epoch, place)
             terms = self.step(step, self.parts(epoch, chosen))
             self._check_finite(terms, chosen, step)
             yield terms.mean(axis=1)
@@ -113,17 +116,27 @@ class Trainer:
         if self._train.micro_batches == 1:
             (inputs,) = parts
             return np.asarray(self._whole_step(rates, decay, *inputs))
-        first = step * self._train.micro_batches
-        numbered = enumerate(parts, first)
-        total = self._micro.sum(self._part(tf.constant(number, tf.int64), *inputs) for number, inputs in numbered)
-        self.term_names = self._micro.term_names
+        numbers = (step * self._train.micro_batches + place for place in self._own_parts)
+        own = (self._part(tf.constant(one, tf.int64), *inputs) for one, inputs in zip(numbers, parts, strict=True))
+        total = self.micro.sum(self._gather(step, own))
+        self.term_names = self.term_names or self.loss.term_names()
         self._finish(rates, decay, total)
         return np.asarray(total.terms)
 
     def parts(self, epoch: int, chosen: Ints) -> Iterator[list[tf.Tensor]]:
-        """Yield the inputs of each micro-batch; `chosen` are the (N,) indices of a batch's images."""
-        for part in np.split(chosen, self._train.micro_batches):
-            yield self.inputs(epoch, part)
+        """Yield the inputs of each micro-batch of this process; `chosen` are the (N,) indices of a batch's images."""
+        parts = np.split(chosen, self._train.micro_batches)
+        for place in self._own_parts:
+            yield self.inputs(epoch, parts[place])
+
+    def share(self, own_parts: range, gather: Gather) -> None:
+        """Compute some micro-batches of each step alone; `gather(step, own)` returns those of all, in order."""
+        self._own_parts, self._gather = own_parts, gather
+
+    def chosen(self, epoch: int, place: int) -> Ints:
+        """Return the (N,) indices of the images of a batch, rising."""
+        order = epoch_order(self._seed, epoch, len(self._data))
+        return np.sort(order[place * self._train.batch : (place + 1) * self._train.batch])
 
     def inputs(self, epoch: int, chosen: Ints) -> list[tf.Tensor]:
         """Return the targets and images of a micro-batch, and the plan of its augmentation if there is any.
@@ -168,10 +181,10 @@ class Trainer:
         return tf.stack(list(terms.values()))  # (T, N)
 
     def _one_part(self, number: tf.Tensor, targets: tf.Tensor, images: tf.Tensor, *plan: tf.Tensor) -> Part:
-        return self._micro.compute(number, targets, self._changed(images, plan))
+        return self.micro.compute(number, targets, self._changed(images, plan))
 
     def _take_step(self, rates: tf.Tensor, decay: tf.Tensor, total: Part) -> None:
-        self._apply(self._micro.take(total), rates, decay)
+        self._apply(self.micro.take(total), rates, decay)
 
     def _apply(self, gradients: Sequence[tf.Tensor], rates: tf.Tensor, decay: tf.Tensor) -> None:
         self._optimizer.apply(gradients, rates)

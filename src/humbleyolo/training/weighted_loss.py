@@ -49,6 +49,11 @@ class WeightedLoss:
         """Shape of an image's targets."""
         return (None, ROW) if self._by_object else self._grid.shape
 
+    def term_names(self) -> list[str]:
+        """Return the names of the terms, in their order."""
+        shape = [1 if length is None else length for length in self.target_shape]
+        return list(self(tf.zeros((1, *shape)), tf.zeros((1, *self._grid.shape))))
+
     def targets(self, boxes: Floats, labels: AnyInts, image_index: Ints, images: int) -> Floats32:
         """Return the targets of a batch's objects: (M', 4) xyxy pixels, (M',) classes, (M',) rising image indices."""
         if self._by_object:

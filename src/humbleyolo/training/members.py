@@ -1,0 +1,68 @@
+"""Processes of a training on a cluster, as Dask's workers start them: without TensorFlow, which they import anew.
+
+TensorFlow takes its place among others only before it has computed. A worker may have, so that each member is a
+process of its own, and ends with the worker.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from humbleyolo.errors import UserError
+from humbleyolo.process.cluster import VARIABLE
+
+_CODE = (  # the worker may die while this imports
+    "from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "
+    "from humbleyolo.training.team import serve; serve()"
+)
+
+READY = "ready"
+"""The line that a member prints before it waits for the others."""
+
+_ready: set[str] = set()
+
+Task = dict[str, Any]
+"""Arguments of a member, in JSON: sections of params.yaml, `splits`, all `addresses`, its `place`, a `key`."""
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
+    with socket.socket() as free:
+        free.bind(("", 0))
+        return int(free.getsockname()[1])
+
+
+def is_ready(key: str) -> bool:
+    """Tell if the member of a training that this worker runs waits for the others; `key` is the training's."""
+    return key in _ready
+
+
+def run_member(folder: Path, task: Task) -> None:
+    """Run a member until the training ends; relative paths of splits are inside `folder`.
+
+    Raises:
+        UserError: With the last line that it said, if it ends otherwise.
+    """
+    splits = [str(folder / path) for path in task["splits"]]
+    environment = {name: value for name, value in os.environ.items() if name not in (VARIABLE, "TF_CONFIG")}
+    with tempfile.TemporaryFile("w+", errors="replace") as errors:
+        member = subprocess.Popen(  # noqa: S603 - this very Python
+            [sys.executable, "-c", _CODE], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=errors, text=True,
+        )  # fmt: skip
+        with member as running:
+            if running.stdin and running.stdout:
+                running.stdin.write(json.dumps({**task, "splits": splits}))
+                running.stdin.close()
+                if running.stdout.readline().strip() == READY:
+                    _ready.add(task["key"])
+        _ready.discard(task["key"])
+        errors.seek(0)
+        if member.returncode:
+            said = errors.read().strip().splitlines() or [f"it ended with {member.returncode}"]
+            raise UserError(said[-1].removeprefix("error: "))

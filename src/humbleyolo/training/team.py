@@ -1,0 +1,285 @@
+"""Training on a cluster: its workers compute the micro-batches of each step, this process the rest.
+
+TensorFlow's `MultiWorkerMirroredStrategy` connects one process per worker with this one, which is the first. Its
+all-gather brings every micro-batch to all; each adds them in their order and takes the same step. An all-reduce
+would add in an order of its own. This process names each step, scores val and keeps the checkpoint.
+
+    D numbers of a row    every row is float32; other numbers travel as their bits
+"""
+
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from humbleyolo.models.tensorflow_setup import adopt_runtime, runtime_in_force, start_runtime  # before TensorFlow
+
+# isort: split
+import numpy as np
+import tensorflow as tf
+
+from humbleyolo.dataset.encoded_split import join_splits, open_encoded
+from humbleyolo.errors import UserError
+from humbleyolo.models.tensorflow_setup import RuntimeInForce
+from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
+from humbleyolo.process.cluster import Cluster, cluster_address, find_cluster
+from humbleyolo.process.exits import counted, exit_with
+from humbleyolo.storage.array_types import Floats32
+from humbleyolo.training.members import READY, Task, free_port, is_ready, run_member
+from humbleyolo.training.micro_batches import Part
+from humbleyolo.training.trainer import Trainer, build_trainer
+
+_END = -1  # in place of a step
+_CHUNK = 1 << 24  # numbers of a row that travel at once
+_SENT_BYTES = 4 << 30  # of splits that workers do not see
+_LOOK_S = 1.0
+_PATIENCE_S = 30.0  # for TensorFlow to tell of a member that died, which takes it seconds
+
+
+class Channel:
+    """A place among the processes of a training. Nothing has computed with TensorFlow yet where one is made.
+
+    Args:
+        addresses: `host:port` of each process.
+        place: Number of this one among them.
+    """
+
+    def __init__(self, addresses: Sequence[str], place: int) -> None:
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:  # one per process
+            tf.config.set_visible_devices(gpus[:1], "GPU")
+        task = {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": place}}
+        os.environ["TF_CONFIG"] = json.dumps(task)
+        self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        del os.environ["TF_CONFIG"]
+        signature = [tf.TensorSpec((None, None), tf.float32)]
+        self._gather = tf.function(self._all_gather, input_signature=signature, autograph=False)
+
+    def _all_gather(self, rows: tf.Tensor) -> tf.Tensor:
+        def gather(mine: tf.Tensor) -> tf.Tensor:
+            context = tf.distribute.get_replica_context()
+            return context.all_gather(tf.identity(mine), axis=0)  # the identity has a device, which it needs
+
+        return self._strategy.run(gather, args=(rows,))
+
+    def gather(self, rows: Any) -> Floats32:
+        """Return the rows (n, D) of all processes, in the order of their places; n may be 0 in some."""
+        width = rows.shape[1]
+        chunks = [self._gather(rows[:, start : start + _CHUNK]) for start in range(0, width, _CHUNK)]
+        return np.concatenate([np.asarray(chunk) for chunk in chunks], axis=1)
+
+    def send_step(self, step: int) -> None:
+        """Tell the others which step is next; `receive_step` is its counterpart."""
+        self.gather(np.array([[step]], np.int32).view(np.float32))
+
+    def receive_step(self) -> int:
+        """Return the step that the first process sends."""
+        return int(self.gather(_no_rows(1)).view(np.int32)[0, 0])
+
+    def share_state(self, trainer: Trainer, *, own: bool) -> None:
+        """Give all trainers the state of the first process' one, whose state is `own`."""
+        state = trainer.state()
+        whole = b"".join(np.ascontiguousarray(array).tobytes() for array in state.values())
+        row = np.frombuffer(whole, np.float32)[None]
+        content = self.gather(row if own else _no_rows(row.shape[1])).tobytes()
+        if own:
+            return
+        place, found = 0, {}
+        for name, array in state.items():
+            found[name] = np.frombuffer(content, array.dtype, array.size, place).reshape(array.shape)
+            place += array.nbytes
+        trainer.restore(found)
+
+
+def _no_rows(width: int) -> Floats32:
+    return np.zeros((0, width), np.float32)
+
+
+class Team:
+    """The members of a training, for the process that leads it and computes no micro-batch itself."""
+
+    def __init__(self, cluster: Cluster, names: list[str], tasks: list[Task], files: dict[str, bytes]) -> None:
+        self._cluster, self._names = cluster, names
+        self._begun = False  # the members have the state of the trainer
+        self._between = False  # two steps, where they wait for the next
+        self._futures = cluster.start_each(names, run_member, tasks, files)
+        self._wait_until_ready(tasks[0]["key"])
+        try:
+            self._channel = Channel(tasks[0]["addresses"], 0)
+        except (tf.errors.OpError, RuntimeError) as error:
+            raise UserError(self._word("before its first step", str(error))) from None
+
+    def _wait_until_ready(self, key: str) -> None:
+        """Wait for all members: TensorFlow, which waits for them next, lets no other thread of Python run meanwhile.
+
+        Raises:
+            UserError: A member cannot compute as this process does, or died.
+        """
+        while True:
+            ready = self._cluster.client.run(is_ready, key, workers=self._names, on_error="return")
+            if all(one is True for one in ready.values()):
+                return
+            if lost := self._lost():
+                raise UserError(f"{self._cluster.address}: {'; '.join(lost)}")
+            time.sleep(_LOOK_S)
+
+    def lead(self, trainer: Trainer) -> None:
+        """Have the members compute a trainer's micro-batches from now on."""
+        none = _no_rows(trainer.micro.row_length)
+
+        def gather(step: int, _: Iterable[Part]) -> list[Part]:
+            self._between = False
+            try:
+                if not self._begun:  # now, since it has gone on from its checkpoint, if there is one
+                    self._channel.share_state(trainer, own=True)
+                self._begun = True
+                self._channel.send_step(step)
+                rows = self._channel.gather(none)
+            except tf.errors.OpError as error:
+                raise UserError(self._word(f"at step {step + 1}", str(error))) from None
+            self._between = True
+            return [trainer.micro.unpack(row) for row in rows]
+
+        trainer.share(range(0), gather)
+
+    def _word(self, when: str, reason: str) -> str:
+        """Return the text for a member that died, once it is known which."""
+        until = time.monotonic() + _PATIENCE_S
+        while not (lost := self._lost()) and time.monotonic() < until:
+            time.sleep(_LOOK_S)
+        who = "; ".join(lost) or f"a worker is gone ({' '.join(reason.split())[:200]})"
+        return f"{self._cluster.address}: {who}; training stopped {when}; `dvc repro` goes on from its checkpoint"
+
+    def _lost(self) -> list[str]:
+        """Return the members that ended, in words."""
+        present, lost = self._cluster.client.nthreads(), []
+        for name, future in zip(self._names, self._futures, strict=True):
+            if name not in present:
+                lost.append(f"worker {name} is gone")
+            elif future.done():
+                with suppress(Exception):
+                    result = future.result(timeout=1)
+                    lost.append(f"worker {name}: {getattr(result, 'error', 'its process ended')}")
+        return lost
+
+    def close(self) -> None:
+        """Let members that wait for a step end; others do when this process ends."""
+        if self._between:
+            with suppress(tf.errors.OpError):
+                self._channel.send_step(_END)
+
+
+@contextmanager
+def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) -> Iterator[Team | None]:
+    """Yield the team that trains on the splits at `paths`; None if this process trains alone.
+
+    It has as many of the cluster's workers as divide the number of micro-batches; a line says so. `sections` are the
+    others that a trainer depends on.
+
+    Raises:
+        UserError: The workers see none of the data, and it is too large to be sent.
+    """
+    cluster = _cluster_for(train)
+    if cluster is None:
+        yield None
+        return
+    paths, names = paths if train.include_val else paths[:1], cluster.names()
+    count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
+    parts = counted(train.micro_batches, "micro-batch", "micro-batches")
+    print(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", file=sys.stderr)
+    shared = all(cluster.shares(path / "images.npy") for path in paths)
+    files = {} if shared else _read_files(paths)
+    task: Task = {
+        "splits": [str(path.resolve() if shared else path.name) for path in paths],
+        "train": train.model_dump(),
+        "runtime_in_force": list(runtime_in_force()),
+        "key": secrets.token_hex(8),
+        **{name: one.model_dump() if isinstance(one, Section) else one for name, one in sections.items()},
+    }
+    addresses = _addresses(cluster, names[:count])
+    tasks = [{**task, "addresses": addresses, "place": place} for place in range(1, count + 1)]
+    team = Team(cluster, names[:count], tasks, files)
+    try:
+        yield team
+    finally:
+        team.close()
+
+
+def _cluster_for(train: Train) -> Cluster | None:
+    """Return the cluster that can train; None without one, with the reason if one is named."""
+    address = cluster_address()
+    if address is None:
+        return None
+    if train.micro_batches > 1 and address.startswith("tcp://"):
+        return find_cluster()
+    encrypted = f"TensorFlow's processes would talk without the encryption of {address}"
+    reason = encrypted if train.micro_batches > 1 else "train.micro_batches is 1"
+    print(f"training runs on this machine: {reason}", file=sys.stderr)
+    return None
+
+
+def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
+    files = [file for path in paths for file in sorted(path.iterdir())]
+    total = sum(file.stat().st_size for file in files)
+    if total > _SENT_BYTES:
+        raise UserError(
+            f"{', '.join(map(str, paths))}: {total / 1e9:.0f} GB are too much to be sent to each worker; let the "
+            f"workers see the project's folder, or unset DASK_SCHEDULER_ADDRESS"
+        )
+    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
+
+
+def _addresses(cluster: Cluster, names: Sequence[str]) -> list[str]:
+    """Return `host:port` of each process: this one's, as the scheduler's machine sees it, then the workers'."""
+    scheduler = urlsplit(cluster.address)
+    with socket.create_connection((scheduler.hostname, scheduler.port)) as connection:
+        own = connection.getsockname()[0]
+    while True:
+        ports = cluster.client.run(free_port, workers=list(names))
+        found = [f"{own}:{free_port()}", *(f"{urlsplit(name).hostname}:{ports[name]}" for name in names)]
+        if len(set(found)) == len(found):
+            return found
+
+
+def serve() -> None:
+    """Be a member; the arguments come as JSON on standard input."""
+    exit_with(lambda: _follow(json.load(sys.stdin)))
+
+
+def _follow(task: Task) -> None:
+    """Compute this member's micro-batches of each step that the first process names."""
+    runtime, train = Runtime(**task["runtime"]), Train.model_validate(task["train"])
+    start_runtime(runtime)
+    threads, inter, gpus, instructions = task["runtime_in_force"]
+    adopt_runtime(RuntimeInForce(threads, inter, tuple(gpus), instructions))
+    splits = [open_encoded(Path(path)) for path in task["splits"]]
+    print(READY, flush=True)
+    channel = Channel(task["addresses"], task["place"])
+    if train.start == "own":  # the weights come with the state; the same blocks are frozen
+        train = train.model_copy(update={"start": "pretrained"})
+    data = join_splits(*splits) if train.include_val else splits[0]
+    model, loss = Model.model_validate(task["model"]), Loss.model_validate(task["loss"])
+    trainer = build_trainer(task["seed"], runtime, model, loss, train, data)
+    share = train.micro_batches // (len(task["addresses"]) - 1)
+    micro = trainer.micro
+
+    def gather(_: int, parts: Iterable[Part]) -> list[Part]:
+        rows = channel.gather(np.stack([micro.pack(part) for part in parts]))
+        return [micro.unpack(row) for row in rows]
+
+    first = share * (task["place"] - 1)
+    trainer.share(range(first, first + share), gather)
+    try:
+        channel.share_state(trainer, own=False)
+        while (step := channel.receive_step()) != _END:
+            epoch, place = divmod(step, trainer.steps_an_epoch)
+            trainer.step(step, trainer.parts(epoch, trainer.chosen(epoch, place)))
+    except tf.errors.OpError as error:
+        raise UserError(f"the training ended: {' '.join(str(error).split())[:200]}") from None

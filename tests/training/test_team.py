@@ -1,0 +1,38 @@
+"""Where a training runs, with the reason; `tests/chain/test_cluster_training.py` has the processes."""
+
+from pathlib import Path
+
+import pytest
+from small_training import PLAIN
+
+from humbleyolo.errors import UserError
+from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.training import team
+from humbleyolo.training.team import form_team
+
+
+@pytest.mark.parametrize(
+    ("address", "parts", "reason"),
+    [
+        ("", 4, ""),
+        ("tcp://127.0.0.1:1", 1, "train.micro_batches is 1"),
+        ("tls://10.0.0.1:8786", 4, "TensorFlow's processes would talk without the encryption of tls://10.0.0.1:8786"),
+    ],
+)
+def test_this_process_trains_alone_and_says_why(
+    address: str, parts: int, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, address)
+    monkeypatch.setattr("humbleyolo.process.cluster._configurations", list)
+    with form_team((), PLAIN.model_copy(update={"micro_batches": parts})) as alone:
+        assert alone is None
+    assert capsys.readouterr().err == (f"training runs on this machine: {reason}\n" if reason else "")
+
+
+def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/images.npy").write_bytes(b"123456")
+    assert team._read_files([tmp_path / "train"]) == {"train/images.npy": b"123456"}
+    monkeypatch.setattr(team, "_SENT_BYTES", 5)
+    with pytest.raises(UserError, match="too much to be sent to each worker; let the workers see the project's fold"):
+        team._read_files([tmp_path / "train"])
