@@ -127,8 +127,7 @@ WRONG_TOGETHER = [
     ),
     (
         [("train.batch", "8"), ("train.micro_batches", "3")],
-        "train.micro_batches: 3 does not divide a batch of 8 images into equal parts; allowed: 1, 2, 4, 8 "
-        "(train.batch)",
+        "train.micro_batches: 3 does not divide a batch of 8 images into equal parts; nearest: 2 or 4 (train.batch)",
     ),
     (
         [("train.include_val", "true"), ("train.patience", "3")],

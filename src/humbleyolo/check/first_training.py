@@ -40,7 +40,7 @@ _WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_v
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
     ("train", "patience"): ("0", "the rate falls until the last epoch"),
-    ("train", "micro_batches"): ("1", "a batch of this size fits into memory"),
+    ("train", "micro_batches"): ("1", "as the recipes were measured"),
     ("model", "width"): ("1.0", "as the recipes were measured"),
     ("loss", "class_weights"): ("{}", "all classes alike at first"),
     ("loss", "mistakes"): ("[]", "none of the article's"),

@@ -131,7 +131,8 @@ def _check_judged(judged: "Judged", held: "HeldOut") -> None:
 def _facts(judged: "Judged", held: "HeldOut") -> list[str]:
     """Return lines about what was judged, and how well the networks know it."""
     return [
-        f"{judged.boxes:,} boxes on {len(held.folds):,} images judged in {len(held.unlearned)} folds by networks of "
-        f"{counted(held.epochs, 'epoch')} ({held.why}); they confirm {judged.confirmed / judged.boxes:.1%}",
+        f"{counted(judged.boxes, 'box', 'boxes')} on {counted(len(held.folds), 'image')} judged in "
+        f"{counted(len(held.unlearned), 'fold')} by networks of {counted(held.epochs, 'epoch')} ({held.why}); they "
+        f"confirm {judged.confirmed / judged.boxes:.1%}",
         *held.notes,
     ]

@@ -82,7 +82,7 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
     """Return lines about the networks."""
     lines = [
         f"{len(learned.found)} networks of {counted(learned.epochs, 'epoch')} of as many steps ({learned.why}), "
-        f"scored on {boxes:,} boxes on {images:,} images of val"
+        f"scored on {counted(boxes, 'box', 'boxes')} on {counted(images, 'image')} of val"
     ]
     if learned.epochs < train.epochs:
         lines.append(f"note: that is less than train.epochs, {train.epochs}; the real training may end higher")

@@ -9,10 +9,9 @@ Examples:
 import argparse
 import os
 import stat
-import textwrap
 from pathlib import Path
 
-from humbleyolo.process.exits import tell
+from humbleyolo.process.exits import tell, wrapped
 
 _WIDTH = 80
 _LINES = 40  # at most, of values
@@ -90,9 +89,9 @@ def _lay_over(file: Path, example: Path) -> None:
     if kept := edited_keys(changed, committed, read_text(example)):
         told = f"All other values stay, of which these are not as committed: {', '.join(map(dotted, kept))}. "
         told += f"For the example alone: `git checkout {file}`, then this command again."
-        print(textwrap.fill(told, _WIDTH))
+        print(wrapped(told))
     for mistake in find_mistakes(changed, name, inputs_beside(file)):
-        print(textwrap.fill(f"note: {mistake}", _WIDTH))
+        print(wrapped(f"note: {mistake}"))
 
 
 def _update(file: Path, template: Path | None) -> None:

@@ -36,6 +36,7 @@ from humbleyolo.experiments.trial_run import (
 from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.cluster import Cluster
+from humbleyolo.process.exits import tell
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.storage.csv import write_table
 
@@ -61,7 +62,7 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
     """
     snapshot = Snapshot.take(Path.cwd())
     if cluster.unlike:
-        print(f"note: {cluster.unlike} compute with other instructions, so that bytes may differ", file=sys.stderr)
+        tell(f"note: {cluster.unlike} compute with other instructions, so that bytes may differ", to=sys.stderr)
     study = None if hopeless_from is None else _open_study(cluster, hopeless_from)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="humbleyolo-search-") as made:
@@ -80,10 +81,10 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
                     _keep(outcome, planner.cache)
                     snapshot.save(name, outcome.kept, f"humbleyolo search {' '.join(assignments(trial))}")
                 rows.append(_row(name, trial, outcome or _EARLIER))
-                print(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[-1])}", flush=True)
+                tell(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[-1])}")
                 write_table(TABLE, pd.DataFrame(rows))
     counts = {state: sum(row["outcome"] == state for row in rows) for state in ("finished", "stopped", "failed")}
-    print(", ".join(f"{count} {state}" for state, count in counts.items() if count) + f"; {TABLE} lists them")
+    tell(", ".join(f"{count} {state}" for state, count in counts.items() if count) + f"; {TABLE} lists them")
     return int(counts["failed"] > 0)
 
 

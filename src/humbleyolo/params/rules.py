@@ -40,6 +40,7 @@ def broken_rules(values: dict[Any, Any], wrong: set[Key]) -> Iterator[tuple[Key,
 
 _DRAWN = "dataset.synthetic"
 _LABELLED = "dataset.labelled"
+_TRIED = 4096  # as numbers of equal parts, for the words of an error
 
 
 @_rule("evaluate.mirrored", "encode.boxes")
@@ -79,8 +80,10 @@ def _batch_can_be_filled(batch: int, images: int, source: str) -> str | None:
 def _equal_parts(parts: int, batch: int) -> str | None:
     if batch % parts == 0:
         return None
-    fits = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
-    return f"{parts} does not divide a batch of {batch} images into equal parts; allowed: {fits}"
+    fits = [count for count in range(1, min(batch, _TRIED) + 1) if batch % count == 0]
+    below, above = max((one for one in fits if one < parts), default=1), [one for one in fits if one > parts][:1]
+    allowed = " or ".join(str(one) for one in (below, *above))
+    return f"{parts} does not divide a batch of {batch:,} images into equal parts; nearest: {allowed}"
 
 
 @_rule(f"{_LABELLED}.split.fractions.train", *(f"{_LABELLED}.split.fractions.{name}" for name in ("val", "test")))
