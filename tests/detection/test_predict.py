@@ -24,6 +24,7 @@ from humbleyolo.detection.backend import ModelFacts
 from humbleyolo.detection.backends import open_model
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImages
+from humbleyolo.drawing.palette import FRAME
 from humbleyolo.errors import ProblemsError
 from humbleyolo.export.card import sha256
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -210,6 +211,7 @@ def test_drawings(folder: Path, tmp_path: Path) -> None:
     assert {"a.png", "a.png.png", "a.PNG.png", "deep/c.png", "deep/er/empty.png"} <= drawn | {"a.png.png"}
     with Image.open(out / "deep/c.png") as picture:
         assert max(picture.size) > 200  # small pictures are enlarged
+        assert not (np.asarray(picture.convert("RGB")) == FRAME).all(axis=-1).any()  # no frame around it
 
 
 @pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc", "cvat"])

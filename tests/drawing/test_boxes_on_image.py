@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from humbleyolo.drawing import palette
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import MARGIN_X, MARGIN_Y, save_png
 from humbleyolo.drawing.contact_sheet import contact_sheet, side_by_side
@@ -117,6 +118,26 @@ def test_any_name_draws(name: str) -> None:
         subtitle=name, legend=[(name, class_colour(0))],
     )  # fmt: skip
     assert sheet.width == 2 * picture.width + 3 + 28
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(100, 2000), st.integers(100, 2000), st.booleans())
+def test_without_margins_nothing_is_around_the_image_and_lines_and_letters_grow_with_it(
+    height: int, width: int, at_the_edge: bool
+) -> None:
+    image, ground = np.full((height, width, 3), 90, np.uint8), (90, 90, 90)
+    left = 0 if at_the_edge else width // 4
+    box = [[left, height // 2, left + width // 2, height * 0.9]]
+    picture = pixels(draw_boxes(image, box, [0], NAMES, scale=1, scores=[0.5], margins=(0, 0)))
+    assert picture.shape == image.shape
+    assert tuple(picture[0, 0]) == tuple(picture[-1, -1]) == tuple(picture[0, -1]) == ground
+    assert not (picture == palette.FRAME).all(axis=-1).any()
+    unit = max(1, max(height, width) / 800)
+    coloured = (picture == class_colour(0)).all(axis=-1)
+    middle = coloured[round(height * 0.7)]
+    assert np.flatnonzero(middle).size == 2 * round(2 * unit)  # the left and the right line
+    above = np.flatnonzero(coloured.any(axis=1))[0]
+    assert round(height // 2 - above) == round(2 * unit) + round(15 * unit)  # the line and the name over it
 
 
 def test_thousands_of_boxes_draw_all_outlines() -> None:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.drawing import preview
 from humbleyolo.drawing.preview import write_changed, write_preview
 from humbleyolo.storage.png import encode_png
 
@@ -25,6 +26,25 @@ def test_a_preview_of_any_shape(tmp_path: Path, height: int, width: int, count: 
         assert image.width < 4000
         assert image.height < 4000
         assert len(image.getcolors(1 << 24) or []) > 3
+
+
+def test_photographs_of_any_size_get_tiles_of_one_size_in_rows_that_fit_a_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid: list[Image.Image] = []
+    lay = preview.contact_sheet
+    monkeypatch.setattr(preview, "contact_sheet", lambda tiles, **words: laid.extend(tiles) or lay(tiles, **words))
+    with ArchiveWriter(tmp_path / "train.zip", ["chat"]) as writer:
+        for index, (height, width) in enumerate(((48, 64), (900, 500), (300, 700), (640, 640)) * 2):
+            pixels = np.zeros((height, width, 3), np.uint8)
+            writer.add(f"{index}.png", encode_png(pixels), height, width, [(5, 5, 30, 30)], [0])
+    with Archive(tmp_path / "train.zip") as archive:
+        write_preview(tmp_path / "preview.png", archive)
+    assert len(laid) == 8
+    assert len({tile.size for tile in laid}) == 1
+    with Image.open(tmp_path / "preview.png") as image:
+        assert max(laid[0].size) >= 300
+        assert image.width < 2000
 
 
 @pytest.mark.parametrize(("height", "width", "count"), [(64, 64, 12), (16, 24, 1), (320, 240, 5), (300, 600, 12)])

@@ -107,6 +107,38 @@ def test_cells_that_learn_an_object_beside_that_of_its_centre_are_told(learners,
     assert words["legend"][0][0] == ("cell, centre of object" if told else "responsible, centre of object")
 
 
+@pytest.fixture
+def rows(monkeypatch):
+    """The pictures that are laid side by side, row by row."""
+    laid, join = [], galleries.side_by_side
+    monkeypatch.setattr(galleries, "side_by_side", lambda tiles, over: laid.append(tiles) or join(tiles, over))
+    return laid
+
+
+def test_photographs_of_any_size_get_tiles_of_one_size_in_rows_that_fit_a_screen(rows):
+    photographs = [example(height=high, width=wide) for high, wide in ((48, 64), (900, 500), (300, 700), (640, 640))]
+    layout = {"grid": GRID, "columns": 3, "scale": 3}  # as in params.yaml
+    sheets = [
+        truth_and_predictions(photographs, NAMES, **layout, title="t", subtitle="s"),
+        worst_mistakes([Mistakes("k", photographs), Mistakes("l", photographs[:2])], NAMES, **layout, threshold=0.5),
+    ]
+    assert len({tile.size for tiles in rows for tile in tiles}) == 1
+    assert 250 < max(rows[0][0].size) < 350
+    assert max(sheet.width for sheet in sheets) < 2000
+
+
+def test_colours_of_cells_are_in_no_picture_of_boxes_and_those_of_classes_in_none_of_cells(rows):
+    one = seen([[1, 0.5], [0, 0]])
+    boxes = one.example._replace(boxes=one.example.truth_boxes, labels=np.array([1]), scores=np.array([0.9]))
+    cells_and_confidence([one._replace(example=boxes)], NAMES, learners="one", columns=1, scale=5)
+    ((truth, cells, predictions),) = rows
+    sure = tuple(np.round(0.75 * np.array(CONFIDENT)).astype(int))
+    colours = (class_colour(0), class_colour(1), RESPONSIBLE, sure)
+    assert [has(truth, colour) for colour in colours] == [True, False, False, False]
+    assert [has(cells, colour) for colour in colours] == [False, False, True, True]
+    assert [has(predictions, colour) for colour in colours] == [False, True, False, False]
+
+
 @pytest.mark.parametrize("count", [1, 30])
 def test_pictures_of_large_images_stay_small_enough_to_be_opened(monkeypatch, count):
     monkeypatch.setattr(galleries, "_MOST_PIXELS", 1_000_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluated_project import NAMES, make_project, run
+from evaluated_project import NAMES, make_project, run, settings
 from PIL import Image
 from repository import ROOT
 
@@ -18,6 +18,7 @@ from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.report.gallery_examples import first_examples
 from humbleyolo.storage.png import encode_png
+from stages.render import render
 
 OUTPUTS = ["cells.png", "gallery.png", "mistakes.png", "report.html"]
 
@@ -41,7 +42,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_it_writes_three_pictures_and_the_report(project: Path) -> None:
-    out = run(project)
+    out = project / "render"
+    made = render(settings(), *(project / name for name in ("dataset", "grid", "model", "evaluation")), out)
+    assert made.next_steps == [f"open {out / 'report.html'} in a browser"]
     assert sorted(path.name for path in out.iterdir()) == OUTPUTS
     for name in OUTPUTS[:3]:
         with Image.open(out / name) as picture:
