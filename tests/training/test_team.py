@@ -1,14 +1,16 @@
 """Where a training runs, with the reason; `tests/chain/test_cluster_training.py` has the processes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_training import PLAIN
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.shard_runner import Refused
 from humbleyolo.training import team
-from humbleyolo.training.team import form_team
+from humbleyolo.training.team import Team, form_team
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,45 @@ def test_this_process_trains_alone_and_says_why(
     with form_team((), PLAIN.model_copy(update={"micro_batches": parts})) as alone:
         assert alone is None
     assert capsys.readouterr().err == (f"training runs on this machine: {reason}\n" if reason else "")
+
+
+class Pretended:
+    """A cluster of two workers, one of which cannot take part."""
+
+    address = "tcp://10.0.0.1:8786"
+
+    def __init__(self, present: list[str], refused: Refused | None) -> None:
+        self.client, self._present, self._refused = self, present, refused
+
+    def start_each(self, names: list[str], *_: object) -> list["Pretended"]:
+        return [self for _ in names]
+
+    def run(self, *_: object, workers: list[str], **__: object) -> dict[str, bool]:
+        return {name: name == "tcp://a" for name in workers}
+
+    def nthreads(self) -> dict[str, int]:
+        return dict.fromkeys(self._present, 1)
+
+    def done(self) -> bool:
+        return self._refused is not None
+
+    def result(self, **_: object) -> Refused | None:
+        return self._refused
+
+
+@pytest.mark.parametrize(
+    ("present", "refused", "text"),
+    [
+        (["tcp://a"], None, "tcp://10.0.0.1:8786: worker tcp://b is gone"),
+        (["tcp://a", "tcp://b"], Refused(UserError("computes with 2 threads")), "worker tcp://b: computes with 2"),
+    ],
+)
+def test_a_member_that_is_never_ready_is_told_before_tensorflow_waits_for_it(
+    present: list[str], refused: Refused | None, text: str
+) -> None:
+    cluster: Any = Pretended(present, refused)
+    with pytest.raises(UserError, match=text):
+        Team(cluster, ["tcp://a", "tcp://b"], [{"key": "1"}], {})
 
 
 def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
