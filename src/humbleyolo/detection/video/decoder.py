@@ -14,7 +14,7 @@ from humbleyolo.errors import UserError
 
 _OLDEST = (4, 12)  # 4.11 reads a stream of bytes too, but keeps FFmpeg's options from it: a playlist opens files
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
-_QUIET = {"OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "SILENT"}  # errors are told in this package's words
+_QUIET = "OPENCV_FFMPEG_LOGLEVEL", "-8"  # errors are told in this package's words
 _RATES = (1.0, 240.0)  # frames per second that a clip may tell
 _ANY_RATE = 25.0
 _NEARLY_ALL = 0.9  # of the frames and of the time that a clip tells of; fewer mean that it was cut short
@@ -27,8 +27,7 @@ def import_opencv(name: str) -> ModuleType:
     Raises:
         UserError: If it is not installed, or too old.
     """
-    for key, value in _QUIET.items():
-        os.environ.setdefault(key, value)
+    os.environ.setdefault(*_QUIET)
     try:
         import cv2
     except ImportError:
@@ -40,6 +39,8 @@ def import_opencv(name: str) -> ModuleType:
         raise UserError(
             f"{name}: needs OpenCV {'.'.join(map(str, _OLDEST))} or newer, with FFmpeg; this is {cv2.__version__}"
         )
+    if "OPENCV_LOG_LEVEL" not in os.environ:  # read at the import, which TensorFlow does too
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 
 
