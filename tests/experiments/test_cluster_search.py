@@ -29,9 +29,14 @@ from humbleyolo.process.cluster import VARIABLE
 
 PIPELINE = """
 stages:
+  generate:
+    cmd: python chain.py generate
+    deps: [chain.py]
+    params: [dataset]
+    outs: [data/train.zip]
   encode:
     cmd: python chain.py encode
-    deps: [chain.py]
+    deps: [chain.py, data/train.zip]
     params: [encode]
     outs: [data/grid]
   train:
@@ -62,7 +67,9 @@ def write(path, text):
 end_with_parents()
 params = YAML(typ="safe").load(Path("params.yaml"))
 rate = params["train"]["learning_rate"]
-if sys.argv[1] == "encode":
+if sys.argv[1] == "generate":
+    write("data/train.zip", "images")
+elif sys.argv[1] == "encode":
     write("data/grid/images.npy", "pixels")
 elif sys.argv[1] == "train":
     assert Path("data/grid/images.npy").read_text() == "pixels"
@@ -235,19 +242,20 @@ def test_the_data_that_the_stages_to_run_read_are_planned(
     monkeypatch.chdir(project.path)
     Snapshot.take(project.path).write_archive(tmp_path / SOURCES)
     outs = {path: digest for stage in _Planner(tmp_path).lock.values() for path, digest in stage["outs"].items()}
-    names = {path: f"files/md5/{digest[:2]}/{digest[2:]}" for path, digest in outs.items()}
-    [image] = json.loads((project.path / ".dvc/cache" / names["data/grid"]).read_text())
-    grid = {names["data/grid"], f"files/md5/{image['md5'][:2]}/{image['md5'][2:]}"}
+    names = {path: [f"files/md5/{digest[:2]}/{digest[2:]}"] for path, digest in outs.items()}
+    [image] = json.loads((project.path / ".dvc/cache" / names["data/grid"][0]).read_text())
+    names["data/grid"].append(f"files/md5/{image['md5'][:2]}/{image['md5'][2:]}")
     planner = _Planner(tmp_path)
     for trial, read in (
-        ({"train.learning_rate": 0.5}, grid),
-        ({"evaluate.nms_iou": 0.7}, {names["data/model/weights.npz"]}),
-        ({"encode.rows": 3}, set()),
-        ({"seed": 2}, set()),  # no stage depends on it
+        ({"train.learning_rate": 0.5}, ["data/grid"]),
+        ({"evaluate.nms_iou": 0.7}, ["data/model/weights.npz"]),
+        ({"encode.rows": 3}, ["data/train.zip"]),
+        ({"dataset.synthetic.height": 32}, []),
+        ({"seed": 2}, []),  # no stage depends on it
     ):
-        assert set(planner.plan(trial, None).cached) == read, trial
+        assert planner.plan(trial, None).cached == {path: names[path] for path in read}, trial
     task = planner.plan({"train.learning_rate": 0.5}, None)
-    assert set(planner.lay_out([task])) == {f"cache/{name}" for name in grid}
+    assert set(planner.lay_out([task])) == {f"cache/{name}" for name in names["data/grid"]}
     monkeypatch.setattr(cluster_search, "_MOST_SENT", 10)
     with pytest.raises(UserError, match=r"the trials read .* GB, and at most"):
         planner.lay_out([task])

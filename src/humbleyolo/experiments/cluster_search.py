@@ -94,7 +94,7 @@ class _Planner:
     def __init__(self, folder: Path) -> None:
         from dvc.repo import Repo
 
-        self._folder, self._project, self._planned = folder, folder / "project", dict[str, tuple[str, ...]]()
+        self._folder, self._project, self._planned = folder, folder / "project", dict[str, dict[str, list[str]]]()
         with tarfile.open(folder / SOURCES) as sources:
             sources.extractall(self._project, filter="data")
         with Repo() as repo:
@@ -121,7 +121,7 @@ class _Planner:
         apply_overrides(self._params, assignments(trial))  # as DVC itself changes it for an experiment
         text = self._params.read_text(encoding="utf-8")
         if kind not in self._planned:
-            self._planned[kind] = tuple(sorted(set(self._data_to_read())))
+            self._planned[kind] = self._data_to_read()
         return TrialTask(text, self._planned[kind], shared)
 
     def lay_out(self, tasks: Iterable[TrialTask]) -> list[str]:
@@ -130,7 +130,7 @@ class _Planner:
         Raises:
             UserError: If they are too large to be sent.
         """
-        names = sorted({name for task in tasks for name in task.cached})
+        names = sorted({name for task in tasks for names in task.cached.values() for name in names})
         size = sum((self.cache / name).stat().st_size for name in names)
         if size > _MOST_SENT:
             raise UserError(
@@ -142,7 +142,7 @@ class _Planner:
             (self._folder / CACHE / name).symlink_to(self.cache / name)
         return [(CACHE / name).as_posix() for name in names]
 
-    def _data_to_read(self) -> Iterator[str]:
+    def _data_to_read(self) -> dict[str, list[str]]:
         from dvc.repo import Repo
 
         with Repo(str(self._project)) as repo, repo.lock:
@@ -161,13 +161,16 @@ class _Planner:
                 if out.use_cache and out.stage not in runs and any(_meet(path, Path(out.fs_path)) for path in read)
             ]  # fmt: skip
             problems = [f"{path.relative_to(self._project)}: is not in git, and not in DVC" for path in nowhere]
-            for out in wanted:
-                names = list(self._names_of(str(out.hash_info.value)))
-                if not all((self.cache / name).is_file() for name in names):
-                    problems.append(f"{out}: is not in DVC's cache")
-                yield from names
+            found = {
+                str(Path(out.fs_path).relative_to(self._project)): list(self._names_of(str(out.hash_info.value)))
+                for out in wanted
+            }
+        for path, names in found.items():
+            if not all((self.cache / name).is_file() for name in names):
+                problems.append(f"{path}: is not in DVC's cache")
         if problems:
             raise ProblemsError("workers need what is not there; `dvc pull`, `dvc repro` or `dvc add` it", problems)
+        return found
 
     def _names_of(self, digest: str) -> Iterator[str]:
         """Yield the names in the cache of an output: of a folder, its list and what that names."""

@@ -32,8 +32,8 @@ _TOLD = 3  # last lines of a trial that failed
 _CONFIG = "[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = symlink,copy\n"
 _DVC = (
     "import sys; from humbleyolo.process.parent_watch import end_with_parents; end_with_parents()\n"
-    "from dvc.cli import main; main(['checkout', '--quiet', '--allow-missing'])\n"
-    "sys.exit(main(['repro', '--allow-missing']))"
+    "from dvc.cli import main\n"
+    "sys.exit((sys.argv[1:] and main(['checkout', '--quiet', *sys.argv[1:]])) or main(['repro', '--allow-missing']))"
 )
 
 
@@ -43,13 +43,13 @@ class TrialTask:
 
     Attributes:
         params: Text of its `params.yaml`.
-        cached: Names of the data in DVC's cache that it reads.
+        cached: The data that it reads: output -> its names in DVC's cache.
         cache: Cache that the worker reads them from itself; None: they are sent along.
         study: Optuna's study, and the number of this trial in it, if a hopeless one is stopped; else None.
     """
 
     params: str
-    cached: tuple[str, ...]
+    cached: dict[str, list[str]]
     cache: Path | None = None
     study: tuple[Any, int] | None = None
 
@@ -86,14 +86,14 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
     with tempfile.TemporaryDirectory(prefix="humbleyolo-trial-", dir=_worker_folder()) as own:
         project, cache, log = (Path(own) / name for name in ("project", "cache", "log"))
         with tarfile.open(folder / SOURCES) as sources:
-            sources.extractall(project, filter="data")
+            sources.extractall(project, filter=_undated)  # noqa: S202 - a filter it has
         (project / "params.yaml").write_text(task.params, encoding="utf-8")
         lay_config(project, cache)
-        for name in task.cached:
+        for name in {name for names in task.cached.values() for name in names}:
             (cache / name).parent.mkdir(parents=True, exist_ok=True)
             (cache / name).symlink_to((task.cache or folder / CACHE) / name)
         report = _Report(task.study)
-        code = _run_chain(project, log, report)
+        code = _run_chain(project, sorted(task.cached), log, report)
         if code is None:
             return report.outcome("stopped", report.hopeless or "the search ended")
         if code:
@@ -104,6 +104,11 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
         return report.outcome(
             "finished", "", kept, {str(path.relative_to(cache)): path.read_bytes() for path in made}
         )
+
+
+def _undated(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    """Refuse a file that would lie elsewhere, and take its date: of a clock that is ahead, it would look edited."""
+    return tarfile.data_filter(member, folder).replace(mtime=0, deep=False)
 
 
 def lay_config(project: Path, cache: Path) -> None:
@@ -159,15 +164,18 @@ class _Report:
         return TrialOutcome(state, why, self.aps, *files)
 
 
-def _run_chain(project: Path, log: Path, report: _Report) -> int | None:
-    """Run `dvc repro` in a project until it ends, is hopeless or is no longer wanted; return its exit code."""
+def _run_chain(project: Path, outs: list[str], log: Path, report: _Report) -> int | None:
+    """Run `dvc repro` in a project until it ends, is hopeless or is no longer wanted; return its exit code.
+
+    `outs` are laid out from the cache first.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment |= {VARIABLE: "", "DVC_NO_ANALYTICS": "1"}  # its stages work here, not on the cluster again
     with log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as said, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's, of what is experimental
         process = subprocess.Popen(  # noqa: S603 - DVC
-            [sys.executable, "-c", _DVC],
+            [sys.executable, "-c", _DVC, *outs],
             cwd=project, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         code, rest = None, ""
