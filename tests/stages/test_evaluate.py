@@ -89,7 +89,7 @@ def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
     made = evaluate(settings, False, project / "model", project / "grid", project / "dataset", out)
     metrics: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     assert (made.what, made.folder) == (
-        f"{metrics['detections']} detections on {metrics['images']} images written", out,
+        f"{metrics['detections']:,} detections on {metrics['images']:,} images written", out,
     )  # fmt: skip
     return metrics
 
