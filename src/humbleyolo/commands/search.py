@@ -3,7 +3,7 @@
 Examples:
   humbleyolo search train.learning_rate=0.003,0.01 train.epochs=10,20
   humbleyolo search 'train.learning_rate=log(0.001..0.03)' --trials 8 --seed 1
-  DASK_SCHEDULER_ADDRESS=tcp://10.0.0.1:8786 humbleyolo search train.learning_rate=0.003,0.01 --stop-hopeless 5
+  humbleyolo search train.learning_rate=0.003,0.01,0.03 --stop-hopeless 5
 """
 
 import argparse
