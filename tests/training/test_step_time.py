@@ -29,7 +29,7 @@ def test_the_clock_counts_on_a_gpu_and_computed_seconds_elsewhere(
         now["computed"] += computed
 
     trainer = SimpleNamespace(
-        step=lambda *_: takes(3.0, 1.5), inputs=lambda *_: None, predict=lambda _: takes(1.6, 0.8)
+        step=lambda *_: takes(3.0, 1.5), parts=lambda *_: None, predict=lambda _: takes(1.6, 0.8)
     )
     fakes: dict[str, Any] = {
         "start_runtime": lambda _: None,
