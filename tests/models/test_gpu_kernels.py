@@ -119,7 +119,7 @@ def test_each_operation_has_a_deterministic_gpu_kernel(
     else:
         model = model.model_copy(update={"squeeze_excitation": True})
     one = trainer(split, model, loss, precision)
-    for function in (one._step, one._predict):
+    for function in (one._whole_step, one._part, one._predict):
         found = nodes(function)
         used = {node.op for node in found}
         assert "Conv2D" in used
