@@ -1,6 +1,7 @@
 """Training on a cluster: the bytes of one process with any number of workers, and a word if one of them dies."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,13 +80,15 @@ def test_a_worker_that_dies_ends_the_run_which_goes_on_with_those_that_are_left(
         assert killed.returncode == 2, killed.stderr
         told = killed.stderr.splitlines()
         assert "training runs on 2 of 2 workers, which share 4 micro-batches" in told
-        assert "is gone; training stopped at step 5; `dvc repro` goes on from its checkpoint" in told[-1]
+        gone = r"is gone; training stopped at step ([56]); `dvc repro` goes on from its checkpoint"  # seen soon
+        stopped = re.search(gone, told[-1])
+        assert stopped, killed.stderr
         assert "Traceback" not in killed.stderr
         assert not (folder / "parted/weights.npz").exists()
         went_on = train(folder, folder, "parted", "-c", SCRIPT, "", address=cluster.address)
         assert went_on.returncode == 0, went_on.stderr
         assert "training runs on 1 of 1 worker, which share 4 micro-batches" in went_on.stderr
-        assert "step 2" in went_on.stderr  # of the second epoch
+        assert f"step {int(stopped[1]) - 3}" in went_on.stderr  # of the second epoch
     assert weights(folder, "parted") == weights(folder, "alone")
 
 
