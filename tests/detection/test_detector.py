@@ -9,6 +9,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,17 @@ def test_a_list_of_mixed_shapes_gives_what_each_alone_gives() -> None:
         np.testing.assert_array_equal(result.boxes, detector(image).boxes)
     assert detector([]) == []
     assert list(detector.stream(iter([]))) == []
+
+
+@pytest.mark.parametrize("place", [0, 5, 32, 39])
+def test_a_stream_gives_what_comes_before_a_broken_image(place: int, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    images: list[Any] = [scene(32, 64, (10, 4, 20, 12)) for _ in range(40)]
+    images[place] = tmp_path / "broken.png"
+    found = []
+    with pytest.raises(UserError, match=r"broken\.png: cannot be read"):
+        found.extend(Detector(RedFinder()).stream(images))
+    assert [len(result) for result in found] == [1] * place
 
 
 def test_a_result_as_arrays_and_as_a_table() -> None:

@@ -202,6 +202,11 @@ def test_nothing_is_left_of_a_failed_conversion(make: Maker, tmp_path: Path) -> 
     (tmp_path / "full/file").touch()
     with pytest.raises(UserError, match="is there already"):
         convert(here, tmp_path / "full", "coco", ReadOptions(on_problem="skip_box"))
+    for name in ("link", "link.zip"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")
+        with pytest.raises(UserError, match="is a link"):
+            convert(here, tmp_path / name, "coco", ReadOptions(on_problem="skip_box"))
+        assert (tmp_path / name).is_symlink()
     archive = make.archive({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
     with pytest.raises(UserError, match="cannot be linked"):
         convert(archive, tmp_path / "out", "coco", ReadOptions(), "link")

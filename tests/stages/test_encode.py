@@ -48,6 +48,18 @@ def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path
     assert sorted(path.name for path in (tmp_path / "grid").iterdir()) == ["report.json", *sorted(SPLITS)]
 
 
+def test_more_objects_than_are_found_by_default_are_told(tmp_path: Path) -> None:
+    (tmp_path / "dataset").mkdir()
+    for split in SPLITS:
+        with ArchiveWriter(tmp_path / f"dataset/{split}.zip", ["chat"]) as archive:
+            boxes = [[number % 60, number // 60, 2, 2] for number in range(101 if split == "val" else 100)]
+            archive.add("0.png", encode_png(np.zeros((64, 64), np.uint8)), 64, 64, boxes, [0] * len(boxes))
+    told = [
+        line for line in encode(PARAMS, "one", tmp_path / "dataset", tmp_path / "grid").warnings if "an image" in line
+    ]
+    assert [line.split(";")[0] for line in told] == ["val: an image has 101 objects"]
+
+
 def test_the_same_bytes_every_time(dataset: Path, tmp_path: Path) -> None:
     for out in ("one", "two"):
         encode(PARAMS, "one", dataset, tmp_path / out)

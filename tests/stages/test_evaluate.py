@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import zipfile
 from io import BytesIO
@@ -91,6 +92,7 @@ def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
     assert (made.what, made.folder) == (
         f"{metrics['detections']:,} detections on {metrics['images']:,} images written", out,
     )  # fmt: skip
+    assert re.fullmatch(r"AP [01]\.\d{3}, AP50 [01]\.\d{3}", made.more)
     return metrics
 
 

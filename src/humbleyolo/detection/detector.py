@@ -197,8 +197,8 @@ class Detector:
             timeout: Seconds in which a video's next frame must have come.
 
         Raises:
-            UserError: As from a call, when that image's turn comes. If a video cannot be read, after the results
-                before. If an option is out of range.
+            UserError: As from a call, after the results of the images before it. If a video cannot be read, after its
+                results before. If an option is out of range.
         """
         from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 
@@ -210,9 +210,17 @@ class Detector:
         return self._tell(self._stream_images(source, threshold))
 
     def _stream_images(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result]:
-        waiting = iter(images)
-        while batch := [self.prepare(image) for image in islice(waiting, BATCH)]:
-            yield from self.detect(batch, threshold=threshold)
+        batch: list[PreparedImage] = []
+        for image in images:
+            try:
+                batch.append(self.prepare(image))
+            except UserError:
+                yield from self.detect(batch, threshold=threshold)
+                raise
+            if len(batch) == BATCH:
+                yield from self.detect(batch, threshold=threshold)
+                batch = []
+        yield from self.detect(batch, threshold=threshold)
 
     def _tell(self, results: Iterator[Result]) -> Iterator[Result]:
         """Yield the results, with a warning of what a person should know about one of an image."""

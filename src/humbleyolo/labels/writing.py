@@ -133,8 +133,10 @@ def new_folder(path: Path) -> Iterator[Path]:
     If `path` ends in `.zip`, what was written becomes an archive of that name.
 
     Raises:
-        UserError: If something is at `path` already, or it cannot be written.
+        UserError: If something is at `path` already, a link too, or it cannot be written.
     """
+    if path.is_symlink():
+        raise UserError(f"{path}: is a link, which a new folder would replace; give a name that does not exist")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
