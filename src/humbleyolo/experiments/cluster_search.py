@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import secrets
-import sys
 import tarfile
 import tempfile
 import warnings
@@ -29,6 +28,7 @@ from humbleyolo.experiments.trial_run import (
     SOURCES,
     TrialOutcome,
     TrialTask,
+    describe_computing,
     describe_optuna,
     lay_config,
     run_trial,
@@ -37,6 +37,7 @@ from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.cluster import Cluster
 from humbleyolo.process.exits import tell
+from humbleyolo.process.shard_runner import differences
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.storage.csv import write_table
 
@@ -61,8 +62,7 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
         UserError: If the project or the cluster does not allow it.
     """
     snapshot = Snapshot.take(Path.cwd())
-    if cluster.unlike:
-        tell(f"note: {cluster.unlike} compute with other instructions, so that bytes may differ", to=sys.stderr)
+    _refuse_unlike(cluster)
     study = None if hopeless_from is None else _open_study(cluster, hopeless_from)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="humbleyolo-search-") as made:
@@ -122,7 +122,7 @@ class _Planner:
         text = self._params.read_text(encoding="utf-8")
         if kind not in self._planned:
             self._planned[kind] = self._data_to_read()
-        return TrialTask(text, self._planned[kind], shared)
+        return TrialTask(text, describe_computing(), self._planned[kind], shared)
 
     def lay_out(self, tasks: Iterable[TrialTask]) -> list[str]:
         """Link the data that tasks read beside the sources, and return their names there.
@@ -192,6 +192,22 @@ def _meet(path: Path, other: Path) -> bool:
 def _name_of(tree: str, trial: Trial) -> str:
     """Return the name of a trial's experiment: the same sources and parameters have the same one."""
     return f"search-{hashlib.sha256(json.dumps([tree, assignments(trial)]).encode()).hexdigest()[:8]}"
+
+
+def _refuse_unlike(cluster: Cluster) -> None:
+    """Refuse workers whose trials may differ from runs here: what they make goes into this machine's cache.
+
+    Raises:
+        ProblemsError: With each worker that has another GPU or other instructions.
+    """
+    problems = []
+    for name, one in sorted(cluster.client.run(describe_computing, on_error="return").items()):
+        differing = str(one) if isinstance(one, Exception) else differences(describe_computing(), one)
+        if differing:
+            problems.append(f"worker {name} has {differing}")
+    if problems:
+        head = f"{cluster.address}: workers that compute otherwise than this machine, which may change the last bits"
+        raise ProblemsError(f"{head}; take machines of one kind, or search without the cluster", problems)
 
 
 def _open_study(cluster: Cluster, hopeless_from: int) -> Any:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -13,11 +14,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from humbleyolo.errors import UserError
 from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.shard_runner import differences
+from humbleyolo.process.versions import numeric_instructions
 
 SOURCES = "sources.tar"
 """The project's files that git keeps, as they were when the search began."""
@@ -25,6 +30,11 @@ SOURCES = "sources.tar"
 CACHE = Path("cache")
 """DVC's cache, below the folder that has the sources."""
 
+_GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # of NVIDIA, AMD, and Linux in Windows
+_TELL_GPU = (
+    "from humbleyolo.models.tensorflow_setup import runtime_in_force\n"
+    "print(', '.join(runtime_in_force().gpus) or 'none')"
+)
 _LOOK_S = 0.2
 _EPOCH = re.compile(r"epoch (\d+)/(\d+): val AP ([0-9.]+);")  # as `train` tells it
 _TOLD = 3  # last lines of a trial that failed
@@ -43,12 +53,14 @@ class TrialTask:
 
     Attributes:
         params: Text of its `params.yaml`.
+        computing: GPU and instructions of the machine that asks, as `describe_computing` returns it.
         cached: The data that it reads: output -> its names in DVC's cache.
         cache: Cache that the worker reads them from itself; None: they are sent along.
         study: Optuna's study, and the number of this trial in it, if a hopeless one is stopped; else None.
     """
 
     params: str
+    computing: dict[str, str]
     cached: dict[str, list[str]]
     cache: Path | None = None
     study: tuple[Any, int] | None = None
@@ -81,17 +93,36 @@ def describe_optuna() -> str:
         return f"no {missing.name}"
 
 
+@cache
+def describe_computing() -> dict[str, str]:
+    """Return the GPU and the instructions that TensorFlow computes with on this machine."""
+    gpu = "none"
+    if sys.platform != "linux" or any(Path(device).exists() for device in _GPUS):
+        # In a process of its own: TensorFlow stays in memory, and its threads are those of a trial.
+        done = subprocess.run(  # noqa: S603 - Python
+            [sys.executable, "-c", _TELL_GPU], capture_output=True, text=True, check=False
+        )
+        gpu = done.stdout.strip() or f"unknown, since TensorFlow does not start: {done.stderr.strip()[-200:]}"
+    return {"GPU": gpu, "instructions": numeric_instructions()}
+
+
 def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
-    """Run a trial's chain; `folder` has `SOURCES`, and `CACHE` with data that are sent along."""
+    """Run a trial's chain; `folder` has `SOURCES`, and `CACHE` with data that are sent along.
+
+    Raises:
+        UserError: If this worker, which came later, computes otherwise than the machine that asks.
+    """
+    if differing := differences(task.computing, describe_computing()):
+        raise UserError(f"a worker on {platform.node()} came later, and has {differing}; take machines of one kind")
     with tempfile.TemporaryDirectory(prefix="humbleyolo-trial-", dir=_worker_folder()) as own:
-        project, cache, log = (Path(own) / name for name in ("project", "cache", "log"))
+        project, store, log = (Path(own) / name for name in ("project", "cache", "log"))
         with tarfile.open(folder / SOURCES) as sources:
             sources.extractall(project, filter=_undated)  # noqa: S202 - a filter it has
         (project / "params.yaml").write_text(task.params, encoding="utf-8")
-        lay_config(project, cache)
+        lay_config(project, store)
         for name in {name for names in task.cached.values() for name in names}:
-            (cache / name).parent.mkdir(parents=True, exist_ok=True)
-            (cache / name).symlink_to((task.cache or folder / CACHE) / name)
+            (store / name).parent.mkdir(parents=True, exist_ok=True)
+            (store / name).symlink_to((task.cache or folder / CACHE) / name)
         report = _Report(task.study)
         code = _run_chain(project, sorted(task.cached), log, report)
         if code is None:
@@ -100,9 +131,9 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
             lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
             return report.outcome("failed", " | ".join([line.strip() for line in lines if line.strip()][-_TOLD:]))
         kept = {name: (project / name).read_bytes() for name in kept_by_git(project) if (project / name).is_file()}
-        made = [path for path in sorted(cache.rglob("*")) if path.is_file() and not path.is_symlink()]
+        made = [path for path in sorted(store.rglob("*")) if path.is_file() and not path.is_symlink()]
         return report.outcome(
-            "finished", "", kept, {str(path.relative_to(cache)): path.read_bytes() for path in made}
+            "finished", "", kept, {str(path.relative_to(store)): path.read_bytes() for path in made}
         )
 
 
