@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,6 +201,7 @@ def test_a_trial_whose_worker_dies_runs_again_and_known_ones_do_not(
     (signals / "go").unlink(missing_ok=True)
     project = first.copy(tmp_path / "project")
     project.set("train.epochs", 21)  # a change that is not committed is in the trials
+    project.set("dataset.synthetic.images.val", 7)  # `generate` runs, and `encode` is skipped
     search = Search(project, workers, "train.learning_rate=0.06")
     running = trainings(signals / "started-0.06", workers)
     for process in (process for nanny in workers.workers for process in worker_processes(nanny)):
@@ -252,6 +254,9 @@ def test_the_data_that_the_stages_to_run_read_are_planned(
         ({"encode.rows": 3}, ["data/train.zip"]),
         ({"dataset.synthetic.height": 32}, []),
         ({"seed": 2}, []),  # no stage depends on it
+        # `encode` is skipped if the archive comes out as it was; `train` runs nevertheless.
+        ({"dataset.synthetic.height": 32, "train.learning_rate": 0.5}, ["data/grid"]),
+        ({"dataset.synthetic.height": 32, "evaluate.nms_iou": 0.7}, ["data/model/weights.npz"]),
     ):
         assert planner.plan(trial, None).cached == {path: names[path] for path in read}, trial
     task = planner.plan({"train.learning_rate": 0.5}, None)
@@ -259,7 +264,23 @@ def test_the_data_that_the_stages_to_run_read_are_planned(
     monkeypatch.setattr(cluster_search, "_MOST_SENT", 10)
     with pytest.raises(UserError, match=r"the trials read .* GB, and at most"):
         planner.lay_out([task])
+    project.edit("dvc.yaml", lambda text: text.replace("[chain.py, data/grid]", "[chain.py, data/grid, ../photos]"))
+    Snapshot.take(project.path).write_archive(tmp_path / SOURCES)
+    with pytest.raises(ProblemsError) as caught:
+        _Planner(tmp_path).plan({"train.learning_rate": 0.5}, None)
+    assert caught.value.problems == ("../photos: is not in git, and not in DVC",)
+    project.git("checkout", "dvc.yaml")
+    Snapshot.take(project.path).write_archive(tmp_path / SOURCES)
     shutil.rmtree(project.path / ".dvc/cache")
     with pytest.raises(ProblemsError, match="`dvc pull`") as caught:
         _Planner(tmp_path).plan({"train.learning_rate": 0.5}, None)
     assert caught.value.problems == ("data/grid: is not in DVC's cache",)
+
+
+def test_a_link_out_of_the_project_is_told_in_words(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / SOURCES, "w") as sources:
+        link = tarfile.TarInfo("photos")
+        link.type, link.linkname = tarfile.SYMTYPE, "/data/photos"
+        sources.addfile(link)
+    with pytest.raises(UserError, match="photos: leads out of the project"):
+        _Planner(tmp_path)

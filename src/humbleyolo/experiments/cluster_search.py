@@ -7,6 +7,7 @@ the files that git keeps, and of DVC's cache the data that the stages to run rea
 import hashlib
 import json
 import logging
+import os
 import secrets
 import tarfile
 import tempfile
@@ -96,7 +97,14 @@ class _Planner:
 
         self._folder, self._project, self._planned = folder, folder / "project", dict[str, dict[str, list[str]]]()
         with tarfile.open(folder / SOURCES) as sources:
-            sources.extractall(self._project, filter="data")
+            try:
+                sources.extractall(self._project, filter="data")
+            except tarfile.FilterError as error:
+                name = error.tarinfo.name
+                raise UserError(
+                    f"{name}: leads out of the project, where workers have nothing; put the file itself there, or "
+                    f"add it to DVC (`git rm --cached {name}`, then `dvc add {name}`)"
+                ) from None
         with Repo() as repo:
             self.cache = Path(str(repo.cache.local_cache_dir)).resolve()
         lay_config(self._project, self.cache)
@@ -147,10 +155,12 @@ class _Planner:
 
         with Repo(str(self._project)) as repo, repo.lock:
             graph = repo.index.graph  # from a stage to those that it reads from
-            runs: set[Any] = set()
+            runs, surely = set[Any](), set[Any]()
             for stage in TopologicalSorter({one: set(graph.successors(one)) for one in graph}).static_order():
                 before = set(graph.successors(stage))
-                if stage.cmd and (before & runs or stage.changed(allow_missing=True, upstream=list(before))):
+                if stage.cmd and stage.changed(allow_missing=True, upstream=list(before)):
+                    surely.add(stage)
+                if stage in surely or (stage.cmd and before & runs):
                     runs.add(stage)
             read = [Path(dep.fs_path) for stage in runs for dep in stage.deps]
             made = [out for stage in graph for out in stage.outs]
@@ -160,17 +170,30 @@ class _Planner:
                 out for out in made
                 if out.use_cache and out.stage not in runs and any(_meet(path, Path(out.fs_path)) for path in read)
             ]  # fmt: skip
-            problems = [f"{path.relative_to(self._project)}: is not in git, and not in DVC" for path in nowhere]
-            found = {
-                str(Path(out.fs_path).relative_to(self._project)): list(self._names_of(str(out.hash_info.value)))
-                for out in wanted
-            }
-        for path, names in found.items():
-            if not all((self.cache / name).is_file() for name in names):
-                problems.append(f"{path}: is not in DVC's cache")
+            problems = [f"{os.path.relpath(path, self._project)}: is not in git, and not in DVC" for path in nowhere]
+            # Of a stage that DVC skips if what it reads comes out as it was; a later one runs nevertheless.
+            spare = [
+                out for out in made
+                if out.use_cache and out.stage in runs - surely and any(
+                    _runs_without(graph, stage, out.stage, surely)
+                    for stage in runs for dep in stage.deps if _meet(Path(dep.fs_path), Path(out.fs_path))
+                )
+            ]  # fmt: skip
+            found, spared = (self._cached(outs) for outs in (wanted, spare))
+        problems += [f"{path}: is not in DVC's cache" for path in found if not self._has(found[path])]
         if problems:
             raise ProblemsError("workers need what is not there; `dvc pull`, `dvc repro` or `dvc add` it", problems)
-        return found
+        return found | {path: names for path, names in spared.items() if self._has(names)}
+
+    def _cached(self, outs: Iterable[Any]) -> dict[str, list[str]]:
+        """Return path -> names in the cache of outputs."""
+        return {
+            str(Path(out.fs_path).relative_to(self._project)): list(self._names_of(str(out.hash_info.value)))
+            for out in outs
+        }
+
+    def _has(self, names: Iterable[str]) -> bool:
+        return all((self.cache / name).is_file() for name in names)
 
     def _names_of(self, digest: str) -> Iterator[str]:
         """Yield the names in the cache of an output: of a folder, its list and what that names."""
@@ -187,6 +210,13 @@ def _value(recorded: Any, key: str) -> Any:
 
 def _meet(path: Path, other: Path) -> bool:
     return path.is_relative_to(other) or other.is_relative_to(path)
+
+
+def _runs_without(graph: Any, stage: Any, skipped: Any, surely: set[Any]) -> bool:
+    """Tell if a stage may run although one that it reads from is skipped."""
+    return stage in surely or any(
+        one is not skipped and _runs_without(graph, one, skipped, surely) for one in graph.successors(stage)
+    )
 
 
 def _name_of(tree: str, trial: Trial) -> str:
