@@ -1,14 +1,18 @@
 """A trial where it runs: what the worker must compute with, and the lines of training that a search reads."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
+import optuna
 import pytest
+from distributed import KilledWorker
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.experiments import trial_run
-from humbleyolo.experiments.cluster_search import _refuse_unlike
-from humbleyolo.experiments.trial_run import TrialTask, _Report, describe_computing, run_trial
+from humbleyolo.experiments.cluster_search import _refuse_unlike, _Trials
+from humbleyolo.experiments.trial_run import TrialOutcome, TrialTask, _Report, describe_computing, run_trial
 from humbleyolo.process.cluster import Cluster
+from humbleyolo.process.shard_runner import Refused
 from humbleyolo.training.progress_bar import TrainingProgress
 
 
@@ -26,6 +30,8 @@ def test_a_trial_s_ap_is_read_from_what_train_says(capsys: pytest.CaptureFixture
 
 class PretendedClient:
     """A client whose workers have returned something already."""
+
+    status = "running"
 
     def __init__(self, found: dict[str, object]) -> None:
         self._found = found
@@ -62,3 +68,81 @@ def test_a_gpu_is_asked_of_tensorflow_where_there_is_a_driver(monkeypatch: pytes
         monkeypatch.setattr(trial_run, "_TELL_GPU", program)
         assert describe_computing()["GPU"] == said
     describe_computing.cache_clear()
+
+
+class PretendedFuture:
+    """A future of Dask that has ended, with a result or an error."""
+
+    def __init__(self, end: object) -> None:
+        self._end = end
+        self.status = "error" if isinstance(end, Exception) else "finished"
+
+    def done(self) -> bool:
+        return True
+
+    def exception(self) -> object:
+        return self._end
+
+    def result(self) -> object:
+        if isinstance(self._end, Exception):
+            raise self._end
+        return self._end
+
+
+def test_an_error_of_one_trial_is_its_outcome_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = TrialOutcome("finished", "", {1: 0.5})
+    ends = [
+        fine, KilledWorker("a", None, 1), Refused(UserError("has numpy 1")), OSError("disk"), KeyError("x"), fine,
+    ]  # fmt: skip
+    client = PretendedClient({})
+    client.nthreads, client.as_current = dict, nullcontext
+    client.submit = lambda *_, **__: PretendedFuture(ends.pop(0))
+    monkeypatch.setattr("distributed.wait", lambda *_, **__: None)
+    outcomes = list(_Trials("tcp://s:1", client, None, "").map_in_order(run_trial, range(6)))
+    assert [outcomes[0], outcomes[5]] == [fine, fine]
+    assert [(one.state, one.why.removeprefix("tcp://s:1: ")[:40]) for one in outcomes[1:5]] == [
+        ("failed", "2 workers died at one shard, as they do "),
+        ("failed", "has numpy 1"),
+        ("failed", "a worker failed 3 times at one shard: di"),
+        ("failed", "KeyError: 'x'"),
+    ]
+
+
+@pytest.fixture
+def study() -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pruner = optuna.pruners.ThresholdPruner(lower=0.1, n_warmup_steps=2)
+    return optuna.create_study(direction="maximize", pruner=pruner)
+
+
+def test_a_trial_that_was_stopped_before_its_worker_died_is_not_run_again(
+    study: optuna.Study, tmp_path: Path
+) -> None:
+    number = study.ask()._trial_id
+    report = _Report((study, number))
+    report.take("epoch 1/9: val AP 0.010; total 1.00")
+    assert not report.hopeless
+    report.take("epoch 2/9: val AP 0.020; total 1.00")
+    stopped = report.outcome("stopped", report.hopeless)
+    again = _Report((study, number))
+    assert again.outcome("stopped", again.hopeless) == stopped
+    assert stopped == TrialOutcome("stopped", "at epoch 2: hopeless", {1: 0.01, 2: 0.02})
+
+
+@pytest.mark.parametrize("state", ["finished", "failed"])
+def test_a_trial_that_had_ended_before_its_worker_died_runs_again_and_tells_nothing(
+    study: optuna.Study, state: str
+) -> None:
+    number = study.ask()._trial_id
+    for _ in range(2):
+        report = _Report((study, number))
+        for epoch in (1, 2, 3):
+            report.take(f"epoch {epoch}/9: val AP 0.300; total 1.00")
+        assert report.outcome(state, "") == TrialOutcome(state, "", dict.fromkeys((1, 2, 3), 0.3))
+    assert study.trials[0].state.is_finished()
+
+
+def test_a_trial_that_nobody_wants_for_now_may_run_elsewhere(study: optuna.Study) -> None:
+    number = study.ask()._trial_id
+    _Report((study, number)).outcome("stopped", "the search ended")
+    assert not study.trials[0].state.is_finished()

@@ -75,7 +75,9 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
         shared = planner.cache if cluster.shares(planner.cache) else None
         tasks = {name: planner.plan(trial, shared) for name, trial in new}
         files = [SOURCES] if shared else [SOURCES, *planner.lay_out(tasks.values())]
-        with closing(cluster.map_in_order(run_trial, _with_study(tasks, study), folder, files)) as outcomes:
+        with closing(
+            _Trials(**vars(cluster)).map_in_order(run_trial, _with_study(tasks, study), folder, files)
+        ) as outcomes:
             for number, (name, trial) in enumerate(named, 1):
                 outcome = next(outcomes) if name in tasks else None
                 if outcome and outcome.state == "finished":
@@ -87,6 +89,19 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
     counts = {state: sum(row["outcome"] == state for row in rows) for state in ("finished", "stopped", "failed")}
     tell(", ".join(f"{count} {state}" for state, count in counts.items() if count) + f"; {TABLE} lists them")
     return int(counts["failed"] > 0)
+
+
+class _Trials(Cluster):
+    """A cluster on which an error of one trial is its own: the others go on."""
+
+    def _result(self, future: Any) -> Any:
+        try:
+            return super()._result(future)
+        except Exception as error:
+            told = isinstance(error, UserError)
+            if not (future.status == "error" or (told and future.done())):
+                raise  # the scheduler is gone, or no worker came
+            return TrialOutcome("failed", str(error) if told else f"{type(error).__name__}: {error}", {})
 
 
 class _Planner:

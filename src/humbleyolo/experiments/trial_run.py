@@ -35,6 +35,7 @@ _TELL_GPU = (
     "from humbleyolo.models.tensorflow_setup import runtime_in_force\n"
     "print(', '.join(runtime_in_force().gpus) or 'none')"
 )
+_HOPELESS = "at epoch {}: hopeless"
 _LOOK_S = 0.2
 _EPOCH = re.compile(r"epoch (\d+)/(\d+): val AP ([0-9.]+);")  # as `train` tells it
 _TOLD = 3  # last lines of a trial that failed
@@ -124,7 +125,7 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
             (store / name).parent.mkdir(parents=True, exist_ok=True)
             (store / name).symlink_to((task.cache or folder / CACHE) / name)
         report = _Report(task.study)
-        code = _run_chain(project, sorted(task.cached), log, report)
+        code = None if report.hopeless else _run_chain(project, sorted(task.cached), log, report)
         if code is None:
             return report.outcome("stopped", report.hopeless or "the search ended")
         if code:
@@ -168,8 +169,12 @@ class _Report:
 
             optuna.logging.set_verbosity(logging.ERROR)
             self._trial = optuna.trial.Trial(*study)
-            before = self._trial.study._storage.get_trial(study[1]).intermediate_values
-            self._after = max(before, default=0)  # of a worker that died; the same epochs come again
+            before = self._trial.study._storage.get_trial(study[1])  # of a worker that died
+            self._after = max(before.intermediate_values, default=0)  # the same epochs come again
+            if before.state == optuna.trial.TrialState.PRUNED:
+                self.aps, self.hopeless = dict(before.intermediate_values), _HOPELESS.format(self._after)
+            elif before.state.is_finished():
+                self._trial = None  # what it tells is known
 
     def take(self, line: str) -> None:
         """Note a line of the log, and if the trial is hopeless after it."""
@@ -180,11 +185,11 @@ class _Report:
         if self._trial is not None and epoch > self._after:
             self._trial.report(ap, epoch)
             if epoch < last and self._trial.should_prune():
-                self.hopeless = f"at epoch {epoch}: hopeless"
+                self.hopeless = _HOPELESS.format(epoch)
 
     def outcome(self, state: str, why: str, *files: dict[str, bytes]) -> TrialOutcome:
         """Return the outcome, and tell it to the study."""
-        if self._trial is not None:
+        if self._trial is not None and (state != "stopped" or self.hopeless):
             from optuna.trial import TrialState
 
             # A trial without an epoch of its own has nothing that others can be compared with.
