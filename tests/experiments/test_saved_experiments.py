@@ -1,5 +1,6 @@
 """Experiments written by git alone: their reference, their files, and a working tree that stays as it is."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def test_the_archive_holds_the_project_s_folder(repository: Project, tmp_path: P
 def test_without_a_commit_there_is_no_snapshot(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="git rev-parse"):
         Snapshot.take(tmp_path)
+
+
+def test_without_a_name_to_commit_under_there_is_no_snapshot(
+    repository: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    repository.git("config", "--unset", "user.email")
+    repository.git("config", "user.useConfigOnly", "true")
+    with pytest.raises(UserError, match=r"git var: .*\n(.*\n)*.*git config --global user.email"):
+        Snapshot.take(tmp_path / "inside")

@@ -32,9 +32,11 @@ class Snapshot:
         """Return the project as it is now; no file of it is touched.
 
         Raises:
-            UserError: If it is no git repository with a commit.
+            UserError: If it is no git repository with a commit, or if git does not know who commits.
         """
         head = git(root, "rev-parse", "--verify", "HEAD^{commit}").strip()
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            git(root, "var", who)  # else it would refuse the first commit, after hours of work
         with tempfile.TemporaryDirectory(prefix="humbleyolo-snapshot-") as folder:
             index = shutil.copy(root / git(root, "rev-parse", "--git-path", "index").strip(), folder)
             git(root, "add", "--update", ":/", GIT_INDEX_FILE=index)
