@@ -160,25 +160,27 @@ def test_trials_become_the_experiments_that_dvc_makes_here(
     workers: LoopbackCluster, hidden: Path, signals: Path, first: Project
 ) -> None:
     project = first.copy(hidden / "project")
-    search = Search(project, workers, "train.learning_rate=0.02,0.03,0.0001,1.0", "--stop-hopeless", "2")
-    lines = [search.next_line(), search.next_line()]
+    search = Search(project, workers, "train.learning_rate=0.02,0.03,0.04,0.05,0.0001,1.0", "--stop-hopeless", "2")
+    lines = [search.next_line() for _ in range(4)]
     (signals / "go").touch()
     more, error, code = search.end()
     assert code == 1, error
     assert "2 workers; what they read is sent to them\n" in error
-    names = [line.split()[1].rstrip(":") for line in (lines + more)[:4]]
+    names = [line.split()[1].rstrip(":") for line in (lines + more)[:6]]
     assert lines == [
-        f"1/4 {names[0]}: train.learning_rate=0.02: finished; AP on val 0.600",
-        f"2/4 {names[1]}: train.learning_rate=0.03: finished; AP on val 0.900",
+        f"1/6 {names[0]}: train.learning_rate=0.02: finished; AP on val 0.600",
+        f"2/6 {names[1]}: train.learning_rate=0.03: finished; AP on val 0.900",
+        f"3/6 {names[2]}: train.learning_rate=0.04: finished; AP on val 1.200",
+        f"4/6 {names[3]}: train.learning_rate=0.05: finished; AP on val 1.500",
     ]
-    assert more[0] == (f"3/4 {names[2]}: train.learning_rate=0.0001: stopped at epoch 2: hopeless; AP on val 0.002")
-    assert more[1].startswith(f"4/4 {names[3]}: train.learning_rate=1.0: failed: ")
+    assert more[0] == (f"5/6 {names[4]}: train.learning_rate=0.0001: stopped at epoch 2: hopeless; AP on val 0.002")
+    assert more[1].startswith(f"6/6 {names[5]}: train.learning_rate=1.0: failed: ")
     assert "no such rate | ERROR: failed to reproduce 'train'" in more[1]
-    assert more[2] == "2 finished, 1 stopped, 1 failed; search.csv lists them"
+    assert more[2] == "4 finished, 1 stopped, 1 failed; search.csv lists them"
     with (project.path / "search.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["outcome"] for row in rows] == ["finished", "finished", "stopped", "failed"]
-    stopped = [rows[2][column] for column in ("why", "epochs", "train.learning_rate")]
+    assert [row["outcome"] for row in rows] == [*["finished"] * 4, "stopped", "failed"]
+    stopped = [rows[4][column] for column in ("why", "epochs", "train.learning_rate")]
     assert stopped == ["at epoch 2: hopeless", "2", "0.0001"]
 
     assert project.git("status", "--porcelain") == ""
@@ -188,7 +190,7 @@ def test_trials_become_the_experiments_that_dvc_makes_here(
     shown = project.dvc("exp", "show", "--csv").stdout
     listed = {row["Experiment"]: row["ap"] for row in csv.DictReader(shown.splitlines())}
     assert (listed[names[0]], listed["here"], listed[names[1]]) == ("0.02", "0.02", "0.03")
-    assert not {names[2], names[3]} & set(listed)
+    assert not {names[4], names[5]} & set(listed)
     project.dvc("exp", "apply", names[1])
     assert "didn't change, skipping" in project.dvc("repro", "--dry").stdout
     assert (project.path / "data/model/weights.npz").read_text() == "0.03"

@@ -9,7 +9,7 @@ from distributed import KilledWorker
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.experiments import trial_run
-from humbleyolo.experiments.cluster_search import _refuse_unlike, _Trials
+from humbleyolo.experiments.cluster_search import _hopelessness, _refuse_unlike, _Trials
 from humbleyolo.experiments.trial_run import TrialOutcome, TrialTask, _Report, describe_computing, run_trial
 from humbleyolo.process.cluster import Cluster
 from humbleyolo.process.shard_runner import Refused
@@ -146,3 +146,29 @@ def test_a_trial_that_nobody_wants_for_now_may_run_elsewhere(study: optuna.Study
     number = study.ask()._trial_id
     _Report((study, number)).outcome("stopped", "the search ended")
     assert not study.trials[0].state.is_finished()
+
+
+@pytest.mark.parametrize(
+    ("finished", "ap", "hopeless"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], 0.174, True),  # below the 25th percentile, 0.175
+        ([0.1, 0.2, 0.3, 0.4], 0.176, False),
+        ([0.1, 0.2, 0.3], 0.0, False),  # too few to be compared with
+        ([0.1, 0.2, 0.3, None], 0.0, False),  # one of four has no AP at this epoch
+    ],
+)
+def test_a_trial_is_hopeless_below_the_25th_percentile_of_four(
+    finished: list[float | None], ap: float, hopeless: bool
+) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize", pruner=_hopelessness(2))
+    for one in finished:
+        report = _Report((study, study.ask()._trial_id))
+        report.take("epoch 1/9: val AP 0.900; total 1.00")
+        if one is not None:
+            report.take(f"epoch 2/9: val AP {one}; total 1.00")
+        report.outcome("finished", "")
+    report = _Report((study, study.ask()._trial_id))
+    report.take("epoch 1/9: val AP 0.000; total 1.00")
+    report.take(f"epoch 2/9: val AP {ap}; total 1.00")
+    assert bool(report.hopeless) == hopeless

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jobs", metavar="N", type=int, help="start to run the queue in the background, N at a time")
     add(
         "--stop-hopeless", metavar="EPOCH", type=int,
-        help="on a cluster: from this epoch on, stop one whose AP on val is below three quarters of those finished",
+        help="on a cluster: from this epoch on, stop one whose AP is below the 25th percentile of those finished",
     )  # fmt: skip
 
 

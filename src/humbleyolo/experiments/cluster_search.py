@@ -45,8 +45,8 @@ from humbleyolo.storage.csv import write_table
 TABLE = Path("search.csv")
 
 _MOST_SENT = 1 << 31  # bytes, which the scheduler and each worker hold in memory
-_FINISHED_FIRST = 2  # trials, before one is compared with them
-_HOPELESS_PERCENT = 25.0  # of the finished trials are as bad as one that is stopped
+_FINISHED_FIRST = 4  # trials with an AP at an epoch, before one is compared with them
+_HOPELESS_PERCENT = 25.0  # percentile of their APs, below which a trial is stopped
 _EARLIER = TrialOutcome("finished", "in an earlier search", {})
 
 
@@ -280,10 +280,20 @@ def _open_study(cluster: Cluster, hopeless_from: int) -> Any:
             storage=DaskStorage(name=f"humbleyolo-{secrets.token_hex(8)}", client=cluster.client),
             direction="maximize",
             sampler=optuna.samplers.RandomSampler(seed=0),  # it draws nothing: trials have their parameters
-            pruner=optuna.pruners.PercentilePruner(
-                100 - _HOPELESS_PERCENT, n_startup_trials=_FINISHED_FIRST, n_warmup_steps=hopeless_from
-            ),
+            pruner=_hopelessness(hopeless_from),
         )
+
+
+def _hopelessness(first_epoch: int) -> Any:
+    """Return Optuna's judge: best AP so far, and a percentile of the finished trials' APs at the same epoch."""
+    import optuna
+
+    return optuna.pruners.PercentilePruner(
+        100 - _HOPELESS_PERCENT,
+        n_startup_trials=_FINISHED_FIRST,
+        n_min_trials=_FINISHED_FIRST,
+        n_warmup_steps=first_epoch,
+    )
 
 
 def _with_study(tasks: dict[str, TrialTask], study: Any) -> Iterator[TrialTask]:
