@@ -263,7 +263,7 @@ def test_the_data_that_the_stages_to_run_read_are_planned(
         assert planner.plan(trial, None).cached == {path: names[path] for path in read}, trial
     task = planner.plan({"train.learning_rate": 0.5}, None)
     assert set(planner.lay_out([task])) == {f"cache/{name}" for name in names["data/grid"]}
-    monkeypatch.setattr(cluster_search, "_MOST_SENT", 10)
+    monkeypatch.setattr(cluster_search, "MOST_SENT", 10)
     with pytest.raises(UserError, match=r"the trials read .* GB, and at most"):
         planner.lay_out([task])
     project.edit("dvc.yaml", lambda text: text.replace("[chain.py, data/grid]", "[chain.py, data/grid, ../photos]"))

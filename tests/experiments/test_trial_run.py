@@ -1,6 +1,8 @@
 """A trial where it runs: what the worker must compute with, and the lines of training that a search reads."""
 
+import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -56,6 +58,28 @@ def test_a_worker_that_comes_later_and_computes_otherwise_runs_no_trial(tmp_path
     task = TrialTask("", describe_computing() | {"instructions": "neon"}, {})
     with pytest.raises(UserError, match=r"came later, and has instructions .* \(here neon\); take machines"):
         run_trial(tmp_path, task)
+
+
+def test_outputs_that_are_too_large_do_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project/.dvc").mkdir(parents=True)
+    shutil.make_archive(str(tmp_path / "sources"), "tar", tmp_path / "project")
+
+    def write(project: Path, *_: object) -> int:
+        (project.parent / "cache").mkdir()
+        (project.parent / "cache/weights").write_bytes(b"12345678")
+        return 0
+
+    monkeypatch.setattr(trial_run, "_run_chain", write)
+    monkeypatch.setattr(trial_run, "kept_by_git", lambda _: ["params.yaml", "gone.json"])
+    task = TrialTask("ab", describe_computing(), {})
+    fine = TrialOutcome("finished", "", {}, {"params.yaml": b"ab"}, {"weights": b"12345678"})
+    monkeypatch.setattr(trial_run, "MOST_SENT", 10)
+    assert run_trial(tmp_path, task) == fine
+    monkeypatch.setattr(trial_run, "MOST_SENT", 9)
+    assert run_trial(tmp_path, replace(task, cache=tmp_path)) == fine
+    outcome = run_trial(tmp_path, task)
+    assert (outcome.state, outcome.cached) == ("failed", {})
+    assert outcome.why.startswith("its outputs are 0.0 GB, and at most 0.0 GB are sent back; let the workers see")
 
 
 def test_a_gpu_is_asked_of_tensorflow_where_there_is_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:

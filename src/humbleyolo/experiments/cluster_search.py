@@ -26,6 +26,7 @@ from humbleyolo.experiments.dvc_lock import read_lock
 from humbleyolo.experiments.saved_experiments import Snapshot
 from humbleyolo.experiments.trial_run import (
     CACHE,
+    MOST_SENT,
     SOURCES,
     TrialOutcome,
     TrialTask,
@@ -33,6 +34,7 @@ from humbleyolo.experiments.trial_run import (
     describe_optuna,
     lay_config,
     run_trial,
+    too_large,
 )
 from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
@@ -44,7 +46,6 @@ from humbleyolo.storage.csv import write_table
 
 TABLE = Path("search.csv")
 
-_MOST_SENT = 1 << 31  # bytes, which the scheduler and each worker hold in memory
 _FINISHED_FIRST = 4  # trials with an AP at an epoch, before one is compared with them
 _HOPELESS_PERCENT = 25.0  # percentile of their APs, below which a trial is stopped
 _EARLIER = TrialOutcome("finished", "in an earlier search", {})
@@ -155,11 +156,8 @@ class _Planner:
         """
         names = sorted({name for task in tasks for names in task.cached.values() for name in names})
         size = sum((self.cache / name).stat().st_size for name in names)
-        if size > _MOST_SENT:
-            raise UserError(
-                f"the trials read {size / 1e9:.1f} GB, and at most {_MOST_SENT / 1e9:.1f} GB are sent to a worker; "
-                "let the workers see this folder under its path (docs/cluster.md), or search without the cluster"
-            )
+        if size > MOST_SENT:
+            raise UserError(f"the trials read {size / 1e9:.1f} GB, {too_large('sent to a worker')}")
         for name in names:
             (self._folder / CACHE / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / CACHE / name).symlink_to(self.cache / name)

@@ -27,6 +27,9 @@ from humbleyolo.process.versions import numeric_instructions
 SOURCES = "sources.tar"
 """The project's files that git keeps, as they were when the search began."""
 
+MOST_SENT = 1 << 31
+"""Bytes of data that go to a trial or come back, unless all see the cache: workers hold them in memory."""
+
 CACHE = Path("cache")
 """DVC's cache, below the folder that has the sources."""
 
@@ -131,16 +134,30 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
         if code:
             lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
             return report.outcome("failed", " | ".join([line.strip() for line in lines if line.strip()][-_TOLD:]))
-        kept = {name: (project / name).read_bytes() for name in kept_by_git(project) if (project / name).is_file()}
-        made = [path for path in sorted(store.rglob("*")) if path.is_file() and not path.is_symlink()]
-        return report.outcome(
-            "finished", "", kept, {str(path.relative_to(store)): path.read_bytes() for path in made}
-        )
+        kept = {name: project / name for name in kept_by_git(project) if (project / name).is_file()}
+        made = {
+            str(path.relative_to(store)): path
+            for path in sorted(store.rglob("*"))
+            if path.is_file() and not path.is_symlink()
+        }
+        size = sum(path.stat().st_size for path in [*kept.values(), *made.values()])
+        if size > MOST_SENT and task.cache is None:
+            return report.outcome("failed", f"its outputs are {size / 1e9:.1f} GB, {too_large('sent back')}")
+        contents = [{name: path.read_bytes() for name, path in files.items()} for files in (kept, made)]
+        return report.outcome("finished", "", *contents)
 
 
 def _undated(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     """Refuse a file that would lie elsewhere, and take its date: of a clock that is ahead, it would look edited."""
     return tarfile.data_filter(member, folder).replace(mtime=0, deep=False)
+
+
+def too_large(sent: str) -> str:
+    """Return the end of a line on data that are too large to be sent."""
+    return (
+        f"and at most {MOST_SENT / 1e9:.1f} GB are {sent}; let the workers see this folder under its path "
+        "(docs/cluster.md), or search without the cluster"
+    )
 
 
 def lay_config(project: Path, cache: Path) -> None:
