@@ -23,7 +23,7 @@ from tiny_project import Project
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.experiments import cluster_search
-from humbleyolo.experiments.cluster_search import _Planner
+from humbleyolo.experiments.cluster_search import _Planner, _rows_told
 from humbleyolo.experiments.saved_experiments import Snapshot
 from humbleyolo.experiments.trial_run import SOURCES
 from humbleyolo.process.cluster import VARIABLE
@@ -217,8 +217,11 @@ def test_a_trial_whose_worker_dies_runs_again_and_known_ones_do_not(
     assert lines[0].endswith("train.learning_rate=0.06: finished; AP on val 1.800")
     name = lines[0].split()[1].rstrip(":")
     assert "epochs: 21" in project.git("show", f"{commit_of(project, name)}:params.yaml")
+    table = (project.path / "search.csv").read_text()
     lines, error, code = Search(project, workers, "train.learning_rate=0.06").end()
-    assert (code, lines[0]) == (0, f"1/1 {name}: train.learning_rate=0.06: finished in an earlier search")
+    assert code == 0, error
+    assert lines[0] == f"1/1 {name}: train.learning_rate=0.06: finished in an earlier search; AP on val 1.800"
+    assert (project.path / "search.csv").read_text() == table.replace("finished,", "finished,in an earlier search")
 
     (signals / "go").unlink()
     search = Search(project, workers, "train.learning_rate=0.07")
@@ -286,3 +289,21 @@ def test_a_link_out_of_the_project_is_told_in_words(tmp_path: Path) -> None:
         sources.addfile(link)
     with pytest.raises(UserError, match="photos: leads out of the project"):
         _Planner(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("experiment,outcome,why,epochs,val_ap,seed\na,finished,,9,0.25,1\nb,failed,no,,,2\n", {"a": (9, 0.25)}),
+        ("experiment,name\na,b\n", {}),
+        ("", {}),
+        (None, {}),
+    ],
+)
+def test_epochs_and_ap_of_earlier_trials_stay_in_the_table(
+    text: str | None, told: dict[str, tuple[int, float]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        Path("search.csv").write_text(text)
+    assert {name: (row["epochs"], row["val_ap"]) for name, row in _rows_told().items()} == told

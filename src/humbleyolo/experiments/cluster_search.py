@@ -66,13 +66,15 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
     snapshot = Snapshot.take(Path.cwd())
     _refuse_unlike(cluster)
     study = None if hopeless_from is None else _open_study(cluster, hopeless_from)
-    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="humbleyolo-search-") as made:
         folder = Path(made)
         snapshot.write_archive(folder / SOURCES)
         planner = _Planner(folder)
         named = [(_name_of(snapshot.tree, trial), trial) for trial in trials]
-        new = [(name, trial) for name, trial in named if not snapshot.has(name)]
+        told = _rows_told()
+        known = {name: trial for name, trial in named if snapshot.has(name)}
+        rows = {name: _row(name, trial, _EARLIER) | told.get(name, {}) for name, trial in known.items()}
+        new = [(name, trial) for name, trial in named if name not in known]
         shared = planner.cache if cluster.shares(planner.cache) else None
         tasks = {name: planner.plan(trial, shared) for name, trial in new}
         files = [SOURCES] if shared else [SOURCES, *planner.lay_out(tasks.values())]
@@ -84,10 +86,13 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
                 if outcome and outcome.state == "finished":
                     _keep(outcome, planner.cache)
                     snapshot.save(name, outcome.kept, f"humbleyolo search {' '.join(assignments(trial))}")
-                rows.append(_row(name, trial, outcome or _EARLIER))
-                tell(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[-1])}")
-                write_table(TABLE, pd.DataFrame(rows))
-    counts = {state: sum(row["outcome"] == state for row in rows) for state in ("finished", "stopped", "failed")}
+                if outcome:
+                    rows[name] = _row(name, trial, outcome)
+                tell(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[name])}")
+                write_table(TABLE, pd.DataFrame([rows[name] for name, _ in named if name in rows]))
+    counts = {
+        state: sum(row["outcome"] == state for row in rows.values()) for state in ("finished", "stopped", "failed")
+    }
     tell(", ".join(f"{count} {state}" for state, count in counts.items() if count) + f"; {TABLE} lists them")
     return int(counts["failed"] > 0)
 
@@ -307,6 +312,15 @@ def _keep(outcome: TrialOutcome, cache: Path) -> None:
             make_folder((cache / name).parent)
             with atomic_write(cache / name) as file:
                 file.write(content)
+
+
+def _rows_told() -> dict[str, dict[str, Any]]:
+    """Return epochs and AP of each trial in the table of an earlier search, by its experiment's name."""
+    try:
+        table = pd.read_csv(TABLE).set_index("experiment")[["epochs", "val_ap"]].dropna()
+    except (OSError, ValueError, KeyError):  # there is none, or another's
+        return {}
+    return {str(name): {"epochs": int(epochs), "val_ap": float(ap)} for name, epochs, ap in table.itertuples()}
 
 
 def _row(name: str, trial: Trial, outcome: TrialOutcome) -> dict[str, Any]:
