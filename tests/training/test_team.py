@@ -31,13 +31,16 @@ def test_this_process_trains_alone_and_says_why(
     assert capsys.readouterr().err == (f"training runs on this machine: {reason}\n" if reason else "")
 
 
+BOTH = ["tcp://a", "tcp://b"]
+
+
 class Pretended:
     """A cluster of two workers, one of which cannot take part."""
 
     address = "tcp://10.0.0.1:8786"
 
-    def __init__(self, present: list[str], refused: Refused | None) -> None:
-        self.client, self._present, self._refused = self, present, refused
+    def __init__(self, present: list[str], status: str, end: Refused | Exception | None) -> None:
+        self.client, self._present, self.status, self._end = self, present, status, end
 
     def start_each(self, names: list[str], *_: object) -> list["Pretended"]:
         return [self for _ in names]
@@ -48,26 +51,28 @@ class Pretended:
     def nthreads(self) -> dict[str, int]:
         return dict.fromkeys(self._present, 1)
 
-    def done(self) -> bool:
-        return self._refused is not None
+    def result(self, **_: object) -> object:
+        return self._end
 
-    def result(self, **_: object) -> Refused | None:
-        return self._refused
+    exception = result
 
 
 @pytest.mark.parametrize(
-    ("present", "refused", "text"),
+    ("present", "status", "end", "text"),
     [
-        (["tcp://a"], None, "tcp://10.0.0.1:8786: worker tcp://b is gone"),
-        (["tcp://a", "tcp://b"], Refused(UserError("computes with 2 threads")), "worker tcp://b: computes with 2"),
+        (["tcp://a"], "pending", None, "tcp://10.0.0.1:8786: worker tcp://b is gone"),
+        (BOTH, "finished", Refused(UserError("computes with 2 threads")), "worker tcp://b: computes with 2"),
+        (BOTH, "finished", None, "worker tcp://b: its process ended"),
+        (BOTH, "error", OSError("no space left"), "worker tcp://b: no space left"),
+        (BOTH, "cancelled", None, "worker tcp://b: its process was cancelled"),
     ],
 )
 def test_a_member_that_is_never_ready_is_told_before_tensorflow_waits_for_it(
-    present: list[str], refused: Refused | None, text: str
+    present: list[str], status: str, end: Refused | Exception | None, text: str
 ) -> None:
-    cluster: Any = Pretended(present, refused)
+    cluster: Any = Pretended(present, status, end)
     with pytest.raises(UserError, match=text):
-        Team(cluster, ["tcp://a", "tcp://b"], [{"key": "1"}], {})
+        Team(cluster, BOTH, [{"key": "1"}], {})
 
 
 def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,12 @@ class Team:
         for name, future in zip(self._names, self._futures, strict=True):
             if name not in present:
                 lost.append(f"worker {name} is gone")
-            elif future.done():
-                with suppress(Exception):
+            elif future.status == "error":
+                lost.append(f"worker {name}: {future.exception()}")
+            elif future.status == "cancelled":
+                lost.append(f"worker {name}: its process was cancelled")
+            elif future.status == "finished":
+                with suppress(OSError, CancelledError):  # gone meanwhile, which the next look finds
                     result = future.result(timeout=1)
                     lost.append(f"worker {name}: {getattr(result, 'error', 'its process ended')}")
         return lost
