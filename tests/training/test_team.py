@@ -34,27 +34,42 @@ def test_this_process_trains_alone_and_says_why(
 BOTH = ["tcp://a", "tcp://b"]
 
 
+class Future:
+    """A member's future of Dask."""
+
+    def __init__(self, status: str, end: object) -> None:
+        self.status, self._end = status, end
+
+    def result(self, **_: object) -> object:
+        return self._end
+
+    exception = result
+
+
 class Pretended:
     """A cluster of two workers, one of which cannot take part."""
 
     address = "tcp://10.0.0.1:8786"
 
     def __init__(self, present: list[str], status: str, end: Refused | Exception | None) -> None:
-        self.client, self._present, self.status, self._end = self, present, status, end
+        self.client, self._present, self.status, self._future = self, present, "running", Future(status, end)
+        # Status of the client once the scheduler died, and the error of what it is asked.
+        self.dies: tuple[str, Exception | None] | None = None
 
-    def start_each(self, names: list[str], *_: object) -> list["Pretended"]:
-        return [self for _ in names]
+    def start_each(self, names: list[str], *_: object) -> list["Future"]:
+        return [self._future for _ in names]
 
     def run(self, *_: object, workers: list[str], **__: object) -> dict[str, bool]:
+        if self.dies:
+            self.status, error = self.dies
+            if error:
+                raise error
         return {name: name == "tcp://a" for name in workers}
 
     def nthreads(self) -> dict[str, int]:
+        if self.dies and self.dies[1]:
+            raise self.dies[1]
         return dict.fromkeys(self._present, 1)
-
-    def result(self, **_: object) -> object:
-        return self._end
-
-    exception = result
 
 
 @pytest.mark.parametrize(
@@ -72,6 +87,28 @@ def test_a_member_that_is_never_ready_is_told_before_tensorflow_waits_for_it(
 ) -> None:
     cluster: Any = Pretended(present, status, end)
     with pytest.raises(UserError, match=text):
+        Team(cluster, BOTH, [{"key": "1"}], {})
+
+
+@pytest.mark.parametrize(
+    "dies",
+    [
+        ("running", OSError("Timed out during handshake")),
+        ("connecting", AttributeError("'NoneType' object has no attribute 'send_recv'")),
+        ("closed", None),
+    ],
+)
+def test_a_scheduler_that_dies_is_told(dies: tuple[str, Exception | None]) -> None:
+    cluster: Any = Pretended(BOTH, "pending", None)
+    cluster.dies = dies
+    with pytest.raises(UserError, match=r"tcp://10\.0\.0\.1:8786: the scheduler is gone"):
+        Team(cluster, BOTH, [{"key": "1"}], {})
+
+
+def test_an_error_that_is_no_lost_scheduler_stays_one() -> None:
+    cluster: Any = Pretended(BOTH, "pending", None)
+    cluster.dies = ("running", AttributeError("a mistake"))
+    with pytest.raises(AttributeError, match="a mistake"):
         Team(cluster, BOTH, [{"key": "1"}], {})
 
 

@@ -121,11 +121,11 @@ class Team:
         """Wait for all members: TensorFlow, which waits for them next, lets no other thread of Python run meanwhile.
 
         Raises:
-            UserError: A member cannot compute as this process does, or died.
+            UserError: A member cannot compute as this process does, or died, or the scheduler did.
         """
         while True:
-            ready = self._cluster.client.run(is_ready, key, workers=self._names, on_error="return")
-            if all(one is True for one in ready.values()):
+            ready = self._ask("run", is_ready, key, workers=self._names, on_error="return")
+            if ready and all(one is True for one in ready.values()):
                 return
             if lost := self._lost():
                 raise UserError(f"{self._cluster.address}: {'; '.join(lost)}")
@@ -159,8 +159,10 @@ class Team:
         return f"{self._cluster.address}: {who}; training stopped {when}; `dvc repro` goes on from its checkpoint"
 
     def _lost(self) -> list[str]:
-        """Return the members that ended, in words."""
-        present, lost = self._cluster.client.nthreads(), []
+        """Return the members that ended, in words, or that the scheduler did."""
+        present, lost = self._ask("nthreads"), list[str]()
+        if present is None:
+            return ["the scheduler is gone"]
         for name, future in zip(self._names, self._futures, strict=True):
             if name not in present:
                 lost.append(f"worker {name} is gone")
@@ -173,6 +175,17 @@ class Team:
                     result = future.result(timeout=1)
                     lost.append(f"worker {name}: {getattr(result, 'error', 'its process ended')}")
         return lost
+
+    def _ask(self, question: str, *arguments: Any, **options: Any) -> Any:
+        """Return what a method of Dask's client does; None if the scheduler is gone."""
+        client = self._cluster.client
+        if client.status == "running":  # else it has lost its connection, and with it the members
+            try:
+                return getattr(client, question)(*arguments, **options)
+            except Exception as error:
+                if client.status == "running" and not isinstance(error, OSError | CancelledError):
+                    raise
+        return None
 
     def close(self) -> None:
         """Let members that wait for a step end; others do when this process ends."""
