@@ -23,6 +23,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.process.cluster import VARIABLE
 from humbleyolo.process.shard_runner import differences
 from humbleyolo.process.versions import numeric_instructions
+from humbleyolo.training.members import is_unwanted
 
 SOURCES = "sources.tar"
 """The project's files that git keeps, as they were when the search began."""
@@ -233,7 +234,7 @@ def _run_chain(project: Path, outs: list[str], log: Path, report: _Report) -> in
         )  # fmt: skip
         code, rest = None, ""
         try:
-            while code is None and not report.hopeless and not _unwanted():
+            while code is None and not report.hopeless and not is_unwanted():
                 time.sleep(_LOOK_S)
                 code = process.poll()
                 *lines, rest = (rest + said.read()).split("\n")
@@ -254,15 +255,3 @@ def _worker_folder() -> str | None:
         return str(get_worker().local_directory)
     except ValueError:
         return None
-
-
-def _unwanted() -> bool:
-    """Tell if whoever asked for this task is gone, or has cancelled it."""
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-        task = worker.state.tasks.get(worker.get_current_task())
-    except ValueError:  # not on a worker
-        return False
-    return task is None or task.state == "cancelled"

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ _CODE = (  # the worker may die while this imports
 
 READY = "ready"
 """The line that a member prints before it waits for the others."""
+
+_LOOK_S = 0.2
 
 _ready: set[str] = set()
 
@@ -42,8 +46,20 @@ def is_ready(key: str) -> bool:
     return key in _ready
 
 
+def is_unwanted() -> bool:
+    """Tell if whoever asked for the task of Dask that this is has gone, or has cancelled it."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+        task = worker.state.tasks.get(worker.get_current_task())
+    except ValueError:  # not on a worker
+        return False
+    return task is None or task.state == "cancelled"
+
+
 def run_member(folder: Path, task: Task) -> None:
-    """Run a member until the training ends; relative paths of splits are inside `folder`.
+    """Run a member until the training ends, or nobody wants it; relative paths of splits are inside `folder`.
 
     Raises:
         UserError: With the last line that it said, if it ends otherwise.
@@ -56,13 +72,26 @@ def run_member(folder: Path, task: Task) -> None:
             stderr=errors, text=True,
         )  # fmt: skip
         with member as running:
-            if running.stdin and running.stdout:
+            if running.stdin:
                 running.stdin.write(json.dumps({**task, "splits": splits}))
                 running.stdin.close()
-                if running.stdout.readline().strip() == READY:
-                    _ready.add(task["key"])
+            listener = threading.Thread(target=_listen, args=(running.stdout, task["key"]))
+            listener.start()
+            # Where TensorFlow waits for a leader that is gone, the member itself can look at nothing.
+            while running.poll() is None:
+                if is_unwanted():
+                    running.kill()
+                with suppress(subprocess.TimeoutExpired):
+                    running.wait(_LOOK_S)
+            listener.join()
         _ready.discard(task["key"])
         errors.seek(0)
         if member.returncode:
             said = errors.read().strip().splitlines() or [f"it ended with {member.returncode}"]
             raise UserError(said[-1].removeprefix("error: "))
+
+
+def _listen(output: Any, key: str) -> None:
+    """Note that a member is ready, once it says so."""
+    if output.readline().strip() == READY:
+        _ready.add(key)
