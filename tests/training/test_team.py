@@ -38,7 +38,7 @@ class Future:
     """A member's future of Dask."""
 
     def __init__(self, status: str, end: object) -> None:
-        self.status, self._end = status, end
+        self.key, self.status, self._end = "member", status, end
 
     def result(self, **_: object) -> object:
         return self._end
@@ -70,6 +70,10 @@ class Pretended:
         if self.dies and self.dies[1]:
             raise self.dies[1]
         return dict.fromkeys(self._present, 1)
+
+    def processing(self) -> dict[str, list[str]]:
+        """Return the work of each worker: `b` has a member to run, and that of a member of another training."""
+        return {name: ["member", *(["other"] if name == "tcp://b" else [])] for name in BOTH}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +107,22 @@ def test_a_scheduler_that_dies_is_told(dies: tuple[str, Exception | None]) -> No
     cluster.dies = dies
     with pytest.raises(UserError, match=r"tcp://10\.0\.0\.1:8786: the scheduler is gone"):
         Team(cluster, BOTH, [{"key": "1"}], {})
+
+
+def test_a_worker_that_has_other_work_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(team, "_SAY_S", 0.0)
+    cluster: Any = Pretended(BOTH, "pending", None)
+    looks = iter([None, None, ("closed", None)])
+
+    def sleep(_: float) -> None:
+        cluster.dies = next(looks)
+
+    monkeypatch.setattr("humbleyolo.training.team.time.sleep", sleep)
+    with pytest.raises(UserError, match="the scheduler is gone"):
+        Team(cluster, BOTH, [{"key": "1"}], {})
+    assert capsys.readouterr().err == "training waits for worker tcp://b, busy with other work\n"
 
 
 def test_an_error_that_is_no_lost_scheduler_stays_one() -> None:

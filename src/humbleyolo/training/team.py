@@ -41,6 +41,7 @@ _END = -1  # in place of a step
 _CHUNK = 1 << 24  # numbers of a row that travel at once
 _SENT_BYTES = 4 << 30  # of splits that workers do not see
 _LOOK_S = 1.0
+_SAY_S = 10.0  # until a word about workers that do something else
 _PATIENCE_S = 30.0  # for TensorFlow to tell of a member that died, which takes it seconds
 
 
@@ -123,12 +124,17 @@ class Team:
         Raises:
             UserError: A member cannot compute as this process does, or died, or the scheduler did.
         """
+        began, said = time.monotonic(), False
         while True:
             ready = self._ask("run", is_ready, key, workers=self._names, on_error="return")
             if ready and all(one is True for one in ready.values()):
                 return
             if lost := self._lost():
                 raise UserError(f"{self._cluster.address}: {'; '.join(lost)}")
+            if not said and time.monotonic() - began > _SAY_S and (busy := self._busy()):
+                said = True
+                more = f" and {len(busy) - 1} more" if busy[1:] else ""
+                print(f"training waits for worker {busy[0]}{more}, busy with other work", file=sys.stderr)
             time.sleep(_LOOK_S)
 
     def lead(self, trainer: Trainer) -> None:
@@ -175,6 +181,12 @@ class Team:
                     result = future.result(timeout=1)
                     lost.append(f"worker {name}: {getattr(result, 'error', 'its process ended')}")
         return lost
+
+    def _busy(self) -> list[str]:
+        """Return the workers that have work of others."""
+        keys = {future.key for future in self._futures}
+        has = self._ask("processing") or {}
+        return [name for name in self._names if set(has.get(name, ())) - keys]
 
     def _ask(self, question: str, *arguments: Any, **options: Any) -> Any:
         """Return what a method of Dask's client does; None if the scheduler is gone."""
