@@ -1,5 +1,6 @@
 """Where a training runs, with the reason; `tests/chain/test_cluster_training.py` has the processes."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.process.cluster import VARIABLE
 from humbleyolo.process.shard_runner import Refused
 from humbleyolo.training import team
+from humbleyolo.training.members import free_port
 from humbleyolo.training.team import Team, form_team
 
 
@@ -29,6 +31,26 @@ def test_this_process_trains_alone_and_says_why(
     with form_team((), PLAIN.model_copy(update={"micro_batches": parts})) as alone:
         assert alone is None
     assert capsys.readouterr().err == (f"training runs on this machine: {reason}\n" if reason else "")
+
+
+def test_an_address_without_a_scheme_is_one_of_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask takes it so; here its cluster has lost its workers."""
+    monkeypatch.setenv(VARIABLE, "10.0.0.1:8786")
+    empty: Any = Pretended([], "pending", None)
+    monkeypatch.setattr(team, "find_cluster", lambda: empty)
+    train = PLAIN.model_copy(update={"micro_batches": 4})
+    with pytest.raises(UserError, match="no worker is left; start some with"), form_team((), train):
+        pass
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "tcp://127.0.0.1:{}"])
+def test_the_processes_have_addresses_of_their_own(address: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as scheduler:
+        cluster: Any = Pretended(BOTH, "pending", None)
+        cluster.address = address.format(scheduler.getsockname()[1])
+        own, *others = team._addresses(cluster, BOTH)
+    assert own.startswith("127.0.0.1:")
+    assert others == ["a:1", "b:2"]
 
 
 BOTH = ["tcp://a", "tcp://b"]
@@ -56,10 +78,15 @@ class Pretended:
         # Status of the client once the scheduler died, and the error of what it is asked.
         self.dies: tuple[str, Exception | None] | None = None
 
+    def names(self) -> list[str]:
+        return self._present
+
     def start_each(self, names: list[str], *_: object) -> list["Future"]:
         return [self._future for _ in names]
 
-    def run(self, *_: object, workers: list[str], **__: object) -> dict[str, bool]:
+    def run(self, work: Any, *_: object, workers: list[str], **__: object) -> dict[str, Any]:
+        if work is free_port:
+            return dict(zip(workers, (1, 2), strict=True))
         if self.dies:
             self.status, error = self.dies
             if error:

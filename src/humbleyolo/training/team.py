@@ -214,13 +214,15 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
     others that a trainer depends on.
 
     Raises:
-        UserError: The workers see none of the data, and it is too large to be sent.
+        UserError: The workers see none of the data, and it is too large to be sent; or none is left.
     """
     cluster = _cluster_for(train)
     if cluster is None:
         yield None
         return
     paths, names = paths if train.include_val else paths[:1], cluster.names()
+    if not names:
+        raise UserError(f"{cluster.address}: no worker is left; start some with `dask worker {cluster.address}`")
     count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
     print(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", file=sys.stderr)
@@ -247,12 +249,17 @@ def _cluster_for(train: Train) -> Cluster | None:
     address = cluster_address()
     if address is None:
         return None
-    if train.micro_batches > 1 and address.startswith("tcp://"):
+    if train.micro_batches > 1 and _with_scheme(address).startswith("tcp://"):
         return find_cluster()
     encrypted = f"TensorFlow's processes would talk without the encryption of {address}"
     reason = encrypted if train.micro_batches > 1 else "train.micro_batches is 1"
     print(f"training runs on this machine: {reason}", file=sys.stderr)
     return None
+
+
+def _with_scheme(address: str) -> str:
+    """Return an address with the scheme that Dask takes it to have."""
+    return address if "://" in address else f"tcp://{address}"
 
 
 def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
@@ -268,7 +275,7 @@ def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
 
 def _addresses(cluster: Cluster, names: Sequence[str]) -> list[str]:
     """Return `host:port` of each process: this one's, as the scheduler's machine sees it, then the workers'."""
-    scheduler = urlsplit(cluster.address)
+    scheduler = urlsplit(_with_scheme(cluster.address))
     with socket.create_connection((scheduler.hostname, scheduler.port)) as connection:
         own = connection.getsockname()[0]
     while True:
