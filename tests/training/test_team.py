@@ -1,6 +1,9 @@
 """Where a training runs, with the reason; `tests/chain/test_cluster_training.py` has the processes."""
 
+import inspect
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +169,17 @@ def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkey
     monkeypatch.setattr(team, "_SENT_BYTES", 5)
     with pytest.raises(UserError, match="too much to be sent to each worker; let the workers see the project's fold"):
         team._read_files([tmp_path / "train"])
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(1, 1), (60, 0)])
+def test_a_process_that_is_never_connected_ends_without_a_trace(seconds: int, code: int) -> None:
+    """A sleep stands for TensorFlow, in whose calls Python's own threads and signals get no turn."""
+    source = inspect.getsource(team._limit)
+    waits = "import ctypes; ctypes.PyDLL(None).usleep(20_000_000)" if code else "pass"
+    script = (
+        "import faulthandler, os\nfrom pathlib import Path\n"
+        "from collections.abc import Iterator\nfrom contextlib import contextmanager\n"
+        f"{source}\nwith _limit({seconds}):\n    {waits}"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stderr) == (code, "")

@@ -7,6 +7,7 @@ would add in an order of its own. This process names each step, scores val and k
     D numbers of a row    every row is float32; other numbers travel as their bits
 """
 
+import faulthandler
 import json
 import os
 import secrets
@@ -42,6 +43,7 @@ _CHUNK = 1 << 24  # numbers of a row that travel at once
 _SENT_BYTES = 4 << 30  # of splits that workers do not see
 _LOOK_S = 1.0
 _SAY_S = 10.0  # until a word about workers that do something else
+_CONNECT_S = 300  # it takes seconds, or never comes to an end
 _PATIENCE_S = 30.0  # for TensorFlow to tell of a member that died, which takes it seconds
 
 
@@ -59,7 +61,8 @@ class Channel:
             tf.config.set_visible_devices(gpus[:1], "GPU")
         task = {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": place}}
         os.environ["TF_CONFIG"] = json.dumps(task)
-        self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        with _limit(_CONNECT_S):
+            self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
         del os.environ["TF_CONFIG"]
         signature = [tf.TensorSpec((None, None), tf.float32)]
         self._gather = tf.function(self._all_gather, input_signature=signature, autograph=False)
@@ -100,6 +103,17 @@ class Channel:
         trainer.restore(found)
 
 
+@contextmanager
+def _limit(seconds: int) -> Iterator[None]:
+    """End this process if TensorFlow takes longer to connect; only a thread without Python can, which this has."""
+    with Path(os.devnull).open("w") as nothing:  # in place of a trace
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nothing)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
 def _no_rows(width: int) -> Floats32:
     return np.zeros((0, width), np.float32)
 
@@ -113,6 +127,8 @@ class Team:
         self._between = False  # two steps, where they wait for the next
         self._futures = cluster.start_each(names, run_member, tasks, files)
         self._wait_until_ready(tasks[0]["key"])
+        ends = f"if a firewall keeps them apart, it ends after {_CONNECT_S} s"
+        print(f"training connects with {counted(len(names), 'worker')}; {ends}", file=sys.stderr)
         try:
             self._channel = Channel(tasks[0]["addresses"], 0)
         except (tf.errors.OpError, RuntimeError) as error:
