@@ -90,7 +90,6 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 
 
 def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
-
     if gain.too_short:
         longer = 1 / gain.trained
         return f"give --epochs {round(learned.epochs * longer)}, or --minutes {math.ceil(parsed.minutes * longer)}"

@@ -162,7 +162,6 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
 
 
 def _notes(lines: Sequence[str]) -> list[str]:
-
     more = [f"note: and {counted(len(lines) - _SHOWN, 'more such note')}"] if len(lines) > _SHOWN else []
     return [f"note: {line}" for line in lines[:_SHOWN]] + more
 
