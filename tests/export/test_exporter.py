@@ -414,3 +414,42 @@ def test_the_command(data: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "exports").iterdir()} == {
         "model.tflite", *(f"model.tflite.{end}" for end in BESIDE)
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_export_goes_through_links_and_never_replaces_a_device_or_a_pipe(data: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+from humbleyolo.cli import main
+_, data, *outputs = sys.argv
+for output in outputs:
+    try:
+        main(["export", "--to", "keras", "--model", f"{data}/model", "--data", data, "--output", output])
+    except SystemExit as ended:
+        print(ended.code, file=sys.stderr)
+"""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/there.keras").write_bytes(b"old")
+    (tmp_path / "far/note").write_bytes(b"old")
+    (tmp_path / "far/new.keras.md").symlink_to("note")
+    for name, target in (("link", "far/there"), ("dangling", "far/new"), ("loop", "loop")):
+        (tmp_path / f"{name}.keras").symlink_to(f"{target}.keras")
+    os.mkfifo(tmp_path / "pipe.keras")
+    (tmp_path / "null.keras").symlink_to(os.devnull)
+    outputs = [f"{name}.keras" for name in ("link", "dangling", "pipe", "loop")] + ["null.keras", os.devnull]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data), *outputs], capture_output=True, text=True, cwd=tmp_path
+    )
+    is_no_file = "is a device or a pipe; an export is read again to be compared, so name a file"
+    assert done.stderr.splitlines() == [
+        "0", "0", f"error: pipe.keras: {is_no_file}", "2",
+        "error: loop.keras: cannot be written: a link leads to itself", "2",
+        *[f"error: {os.devnull}: the name of a file for keras must end in .keras", "2"] * 2,
+    ]  # fmt: skip
+    for name in ("link", "dangling"):
+        assert (tmp_path / f"{name}.keras").is_symlink()
+        assert (tmp_path / f"{name}.keras").read_bytes().startswith(b"PK")
+    assert (tmp_path / "far/new.keras.md").is_symlink()
+    assert "new.keras" in (tmp_path / "far/note").read_text()
+    assert (tmp_path / "pipe.keras").is_fifo()
+    assert Path(os.devnull).is_char_device()

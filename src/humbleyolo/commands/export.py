@@ -49,8 +49,9 @@ def run(parsed: argparse.Namespace) -> int:
         precision = "" if parsed.precision == "float32" else f"-{parsed.precision}"
         output = Path("exports") / (f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel")
     from humbleyolo.export.exporter import Settings, export
+    from humbleyolo.storage.atomic import target_of
 
-    output = output.resolve() if output.is_symlink() else output  # the link stays
+    output = target_of(output)  # a link stays
     settings = Settings(
         parsed.to, parsed.precision, parsed.threshold, parsed.nms_iou, parsed.threads, parsed.max_detections
     )

@@ -26,7 +26,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import cannot_write, make_folder
+from humbleyolo.storage.atomic import cannot_write, make_folder, write_output
 
 Precision = Literal["float32", "float16", "int8"]
 SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
@@ -111,9 +111,8 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         }
         written.replace(output)
         for ending, text in beside.items():
-            part = folder / f"{output.name}.{ending}"
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(output.with_name(part.name))
+            with write_output(output.with_name(f"{output.name}.{ending}")) as file:
+                file.write(text.encode())
     return parity
 
 

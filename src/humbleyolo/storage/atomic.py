@@ -3,6 +3,7 @@
 import errno
 import glob
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -25,9 +26,15 @@ _REASONS = {
     errno.EISDIR: "a folder stands where the file is needed",
     errno.EFBIG: "the file is larger than this disk allows",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "a link leads to itself",
+    errno.EBADF: "it is not open for writing",
+    errno.EPIPE: "its reader has gone",
 }
 # Errors that can only come from writing; others in the body of `atomic_write` are the body's own.
 _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+_FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
+_OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
+_MOST_LINKS = 40  # as Linux has it
 
 
 @contextmanager
@@ -81,28 +88,59 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 def write_output(path: Path) -> Iterator[BinaryIO]:
     """Open the file that a user names: the target of a link, a device and a pipe are written to as they are.
 
-    Any other file appears as with `atomic_write`, which would replace these.
+    So is an open file of a process (`/dev/stdout`, `/proc/self/fd/3`), from its place on. Any other file appears as
+    with `atomic_write`, which would replace these.
 
     Raises:
         UserError: If it cannot be written.
     """
-    through = None
+    target = target_of(path)
     try:
-        if path.parent in (Path("/dev"), Path("/dev/fd")) or (
-            path.exists() and not (path.is_file() or path.is_dir())
-        ):
-            through = path.open("wb")
-        named = path.resolve() if path.is_symlink() else path
-    except OSError as error:  # also for a look at a name that is too long, or in a folder that is closed
+        through = _open_through(target)
+    except OSError as error:
         raise cannot_write(path, error) from None
-    except RuntimeError:  # of `resolve`
-        raise UserError(f"{path}: cannot be written: a link leads to itself") from None
-    if through:
+    if through is None:
+        with atomic_write(target) as file:
+            yield file
+        return
+    try:
         with through:
             yield through
-    else:
-        with atomic_write(named) as file:
-            yield file
+    except OSError as error:
+        if error.errno in _FROM_WRITING | _FROM_WRITING_THROUGH:
+            raise cannot_write(path, error) from None
+        raise
+
+
+def target_of(path: Path) -> Path:
+    """Follow links one by one, as far as to an open file of a process, whose link names what it was opened as.
+
+    Raises:
+        UserError: If they lead nowhere, the name is too long, or a folder is closed.
+    """
+    target = path
+    try:
+        for _ in range(_MOST_LINKS):
+            if not target.is_symlink() or _OPEN_FILES.fullmatch(os.path.realpath(target.parent)):
+                return target
+            target = target.parent / target.readlink()
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    raise cannot_write(path, OSError(errno.ELOOP, ""))
+
+
+def _open_through(path: Path) -> BinaryIO | None:
+    """Open what must not be replaced; return None for a file, or nothing, which may be.
+
+    Raises:
+        OSError: If it cannot be opened, or is a folder.
+    """
+    open_file = _OPEN_FILES.fullmatch(os.path.realpath(path.parent))
+    if open_file and path.name.isdecimal() and open_file["process"] in (None, str(os.getpid())):
+        return os.fdopen(os.dup(int(path.name)), "wb")  # a file opened anew would begin at its start
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "")
+    return path.open("wb") if path.exists() and (open_file or not path.is_file()) else None
 
 
 def make_folder(path: Path) -> Path:
