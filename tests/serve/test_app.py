@@ -3,13 +3,13 @@
 import base64
 import io
 import json
+import queue
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,17 @@ import pytest
 from PIL import Image
 from repository import ROOT
 from stub_models import RedFinder
+from waitress.task import ThreadedTaskDispatcher
 
 from humbleyolo import Detector, UserError
 from humbleyolo.commands.serve import _is_of_words as is_of_words
 from humbleyolo.commands.serve import _sample as own_sample
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.drawing.palette import class_colours, css_properties
+from humbleyolo.geometry.detections import Detections
 from humbleyolo.serve.app import create_app
+from humbleyolo.serve.limits import IDLE_S
+from humbleyolo.serve.paced_channel import PacedChannel
 from humbleyolo.serve.server import make_server
 from humbleyolo.storage.png import encode_png
 
@@ -203,6 +208,33 @@ def test_fifty_requests_at_once_are_all_served_right(url: str) -> None:
         np.testing.assert_allclose(answer["detections"][0]["box"], box, atol=2)
 
 
+def test_requests_that_wait_and_browsers_that_went_away_are_no_news(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("humbleyolo.serve.server.THREADS", 1)
+    all_wait, add, added = threading.Event(), ThreadedTaskDispatcher.add_task, []
+
+    class Waiting(RedFinder):
+        def detect(self, images: np.ndarray, min_score: float) -> list[Detections]:
+            assert all_wait.wait(60)
+            return super().detect(images, min_score)
+
+    def add_and_count(dispatcher: ThreadedTaskDispatcher, task: object) -> None:
+        add(dispatcher, task)
+        added.append(task)
+        if len(added) == 3:
+            all_wait.set()
+
+    monkeypatch.setattr(ThreadedTaskDispatcher, "add_task", add_and_count)
+    with running(Waiting()) as url, ThreadPoolExecutor(3) as pool:
+        assert [status for status, _ in pool.map(lambda _: post(url, picture()), range(3))] == [200] * 3
+    server = make_server(Detector(RedFinder()), 0, 1)
+    monkeypatch.setattr(server, "accept", lambda: (_ for _ in ()).throw(ConnectionAbortedError()))
+    server.handle_accept()
+    server.close()
+    assert caplog.text == ""
+
+
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
 
 
@@ -233,14 +265,26 @@ def test_half_open_uploads_lock_nobody_out(half: bytes, drip: bytes, monkeypatch
 
 
 def test_a_slow_upload_that_goes_on_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("humbleyolo.serve.server.IDLE_S", 0.2)
     monkeypatch.setattr("humbleyolo.serve.paced_channel.BYTES_PER_S", 10)
+    now, arrived, receive = [0.0], queue.SimpleQueue(), PacedChannel.received
+    monkeypatch.setattr("humbleyolo.serve.paced_channel.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def receive_and_tell(channel: PacedChannel, data: bytes) -> bool:
+        more = receive(channel, data)
+        arrived.put(len(data))
+        return more
+
+    monkeypatch.setattr(PacedChannel, "received", receive_and_tell)
     data = picture()
+    head, size = HEAD.replace(b"1000", str(len(data)).encode()), len(data) // 7
+    pieces = [head, *(data[start : start + size] for start in range(0, len(data), size))]
+
     with running() as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as one:
-        one.sendall(HEAD.replace(b"1000", str(len(data)).encode()))
-        for start in range(0, len(data), size := len(data) // 7):
-            time.sleep(0.1)
-            one.sendall(data[start : start + size])
+        for piece in pieces:
+            one.sendall(piece)
+            assert arrived.get(timeout=60) == len(piece)
+            now[0] += IDLE_S / 5
+        assert now[0] > IDLE_S
         assert one.recv(100).startswith(b"HTTP/1.1 200")
 
 

@@ -1,5 +1,6 @@
 """The server of the page: waitress, on 127.0.0.1 alone."""
 
+import logging
 import socket
 from typing import Any
 
@@ -50,6 +51,8 @@ def make_server(
         cleanup_interval=1,
         max_request_body_size=max_bytes + 2**20,  # the application refuses smaller excess, in words
         ident=None,
+        log_socket_errors=False,  # a browser that went away is no news
     )
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # nor is a request that waits for another
     server.channel_class = PacedChannel
     return server
