@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import FPS, frame, make_clip, sending, web
+from clips import FPS, damaged, frame, make_clip, sending, web
 from PIL import Image
 from stub_models import RedFinder
 
@@ -157,6 +157,23 @@ def test_a_broken_clip_is_told_and_the_others_are_done(
     assert "is a playlist" in first["error"]
     assert len(rest) == 2
     assert "1 of 2 videos failed" in err
+
+
+@pytest.mark.parametrize("to", ["json", "jsonl", "csv"])
+def test_frames_that_cannot_be_decoded_are_told_and_the_others_are_written(
+    to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = damaged(make_clip(tmp_path / "whole.mp4", 40), (12, 25, 26))
+    assert run(path, "--format", to, "--save-video", tmp_path / "drawn.mp4") == 0
+    out, err = capsys.readouterr()
+    assert f"note: {path}: 3 frames cannot be decoded, after 1.10 s, 2.40 s: it is damaged there" in err
+    assert "37 frames, 37 detections" in err
+    rows = {
+        "json": lambda: json.loads(out)["images"], "jsonl": lambda: lines(out),
+        "csv": lambda: csv.DictReader(io.StringIO(out)),
+    }[to]()  # fmt: skip
+    assert [int(row["frame"]) for row in rows] == [number for number in range(40) if number not in (12, 25, 26)]
+    assert len(list(Detector(RedFinder()).stream(tmp_path / "drawn.mp4"))) == 40  # it lasts as long
 
 
 def test_save_video(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

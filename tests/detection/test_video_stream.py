@@ -1,5 +1,6 @@
 """Frames of clips: all of them, in order, upright, in RGB, with the clip's own time stamps."""
 
+import re
 import struct
 import sys
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import CODES, FPS, HEIGHT, WIDTH, frame, make_clip
+from clips import CODES, FPS, HEIGHT, WIDTH, damaged, frame, make_clip
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stub_models import RedFinder
@@ -187,11 +188,76 @@ def test_a_clip_that_is_cut_short_ends_in_words(ending: str, tmp_path: Path) -> 
     assert 0 < len(found) < 18  # what came before it is kept
 
 
+@pytest.mark.parametrize("ending", [".avi", ".mkv", ".mov", ".mp4", ".webm"])
+def test_frames_that_cannot_be_decoded_are_told_and_the_others_stay(ending: str, tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / f"whole{ending}", 40)
+    for lost, where in (((15,), "after 1.40 s"), ((12, 25, 26), "after 1.10 s, 2.40 s")):
+        path = damaged(whole, lost)
+        some = f"{len(lost)} frame{'s' * (len(lost) > 1)}"
+        says = f"{path}: {some} cannot be decoded, {where}: it is damaged there"
+        with pytest.warns(UserWarning, match=f"^{re.escape(says)}$") as warned:
+            found = results(path)
+        assert len(warned) == 1
+        numbers = [one.video_frame.number for one in found]
+        assert numbers == [number for number in range(40) if number not in lost]
+        assert [one.video_frame.seconds for one in found] == pytest.approx(np.array(numbers) / FPS, abs=2e-3)
+        with pytest.warns(UserWarning, match=some):
+            fifth = [one.video_frame.number for one in results(path, every=5)]
+        assert fifth == [number for number in range(0, 40, 5) if number not in lost]
+    found, why = told(damaged(whole, (10, 11, 12, 20, 30)))
+    assert len(found) == 35
+    assert why.endswith(f"damaged{ending}: 5 of 40 frames cannot be decoded: it is damaged")
+
+
+def test_the_first_places_of_the_damage_are_told(tmp_path: Path) -> None:
+    path = damaged(make_clip(tmp_path / "clip.avi", 100), range(10, 100, 11))
+    with pytest.warns(
+        UserWarning, match=r"9 frames cannot be decoded, after 0\.90 s, 2\.00 s, 3\.10 s, 6 more places: "
+    ):
+        assert len(results(path)) == 91
+
+
+@pytest.mark.parametrize("ending", [".avi", ".mkv", ".mov", ".mp4", ".webm"])
+def test_an_end_that_is_missing_is_told(ending: str, tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / f"whole{ending}", 40)
+    path = damaged(whole, (37, 38, 39))
+    trimmed = ", or trimmed" * (ending in (".mov", ".mp4"))
+    with pytest.warns(UserWarning, match=rf": ends after 37 of about 40 frames: damaged, or cut short{trimmed}$"):
+        assert len(results(path)) == 37
+
+
+def test_a_clip_that_was_trimmed_is_whole(tmp_path: Path) -> None:
+    """Telephones keep the frames that were trimmed away, and write in a list which are to be shown."""
+    data = bytearray(make_clip(tmp_path / "whole.mov", 40).read_bytes())
+    shown = data.index(b"elst") + 12
+    assert data[shown : shown + 4] == (4000).to_bytes(4, "big")  # milliseconds
+    data[shown : shown + 4] = (2500).to_bytes(4, "big")
+    (tmp_path / "trimmed.mov").write_bytes(data)
+    with pytest.warns(UserWarning, match=r"ends after 25 of about 40 frames: damaged, or cut short, or trimmed$"):
+        assert len(results(tmp_path / "trimmed.mov")) == 25
+
+
 def test_a_clip_without_its_index(clip: Path, tmp_path: Path) -> None:
     (tmp_path / "short.mp4").write_bytes(clip.read_bytes()[:1000])
     assert "cannot be opened: it is damaged" in told(tmp_path / "short.mp4")[1]
 
 
+def test_a_clip_that_breaks_off_is_not_taken_for_trimmed(tmp_path: Path) -> None:
+    data = bytearray(make_clip(tmp_path / "whole.mp4", 40).read_bytes())
+    index, media = data.index(b"moov") - 4, data.index(b"mdat") - 4
+    length = len(data) - index
+    places = data.index(b"stco") + 8
+    for at in range(places + 4, places + 4 + 4 * int.from_bytes(data[places : places + 4], "big"), 4):
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "big") + length).to_bytes(4, "big")
+    streamed = data[:media] + data[index:] + data[media:index]  # as for the web: its index comes first
+    (tmp_path / "streamed.mp4").write_bytes(streamed)
+    assert len(results(tmp_path / "streamed.mp4")) == 40
+    (tmp_path / "short.mp4").write_bytes(streamed[: len(streamed) * 7 // 10])
+    found, why = told(tmp_path / "short.mp4")
+    assert f"ends after {len(found)} of about 40 frames: damaged, or cut short" in why
+
+
+@pytest.mark.filterwarnings("ignore:.*(cannot be decoded|cut short)")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_ends_in_frames_or_words(data: st.DataObject, tmp_path: Path) -> None:

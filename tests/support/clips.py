@@ -1,11 +1,12 @@
 """Clips that tests make, and servers on this machine that send them."""
 
+import itertools
 import re
 import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +44,26 @@ def make_clip(path: Path, count: int = 20, fps: float = FPS, size: tuple[int, in
         writer.write(np.ascontiguousarray(frame(number, *size)[..., ::-1]))
     writer.release()
     return path
+
+
+def damaged(path: Path, numbers: Sequence[int]) -> Path:
+    """Write a clip again, with zeros in place of some coded frames."""
+    from humbleyolo.detection.video.decoder import import_opencv  # it silences FFmpeg
+
+    cv2 = import_opencv("a test")
+    data, end = bytearray(path.read_bytes()), 0
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
+    for number in itertools.count():
+        there, coded = capture.read()
+        if not there:
+            break
+        tail = bytes(coded.ravel()[-100:])
+        end = data.index(tail, end) + len(tail)
+        if number in numbers:
+            data[end - coded.size : end] = bytes(coded.size)
+    target = path.with_stem("damaged")
+    target.write_bytes(data)
+    return target
 
 
 class Visits:

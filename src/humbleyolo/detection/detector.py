@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from PIL import Image
@@ -24,6 +24,9 @@ from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints, Rgb, Uint8s
+
+if TYPE_CHECKING:
+    from humbleyolo.detection.video.video_stream import VideoStream
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +207,8 @@ class Detector:
 
         options = VideoOptions(every, max_seconds, timeout)
         if isinstance(source, str | os.PathLike | int):
-            return self._tell(VideoStream(self, source, options, self._max_pixels).results(threshold))
+            video = VideoStream(self, source, options, self._max_pixels)
+            return self._tell(video.results(threshold), video)
         if options != VideoOptions():
             raise UserError("every, max_seconds and timeout are of a video; these are images")
         return self._tell(self._stream_images(source, threshold))
@@ -222,13 +226,15 @@ class Detector:
                 batch = []
         yield from self.detect(batch, threshold=threshold)
 
-    def _tell(self, results: Iterator[Result]) -> Iterator[Result]:
-        """Yield the results, with a warning of what a person should know about one of an image."""
+    def _tell(self, results: Iterator[Result], video: "VideoStream | None" = None) -> Iterator[Result]:
+        """Yield the results, with a warning of what a person should know about an image or the video."""
         for result in results:
             if result.video_frame is None:
                 for told in remarks(result, self.facts.max_detections):
                     warnings.warn(told, stacklevel=2)
             yield result
+        for told in video.remarks if video else ():
+            warnings.warn(told, stacklevel=2)
 
     def prepare(self, image: ImageLike | ReadImage, file: str | None = None) -> PreparedImage:
         """Read an image and fit it to the network; `detect` does the rest.

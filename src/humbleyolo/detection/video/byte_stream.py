@@ -61,6 +61,7 @@ class ByteStream(io.BufferedIOBase):
     Attributes:
         error: The first exception of reading.
         deadline: Value of `time.monotonic` from which on the clip ends.
+        whole: False once bytes were asked for beyond its end.
     """
 
     def __init__(self, source: "BinaryIO | Download") -> None:
@@ -68,7 +69,7 @@ class ByteStream(io.BufferedIOBase):
         if isinstance(source, Download):
             source.is_late = lambda: self.late
         self.error: Exception | None = None
-        self.deadline = float("inf")
+        self.deadline, self.whole = float("inf"), True
 
     @property
     def late(self) -> bool:
@@ -80,10 +81,12 @@ class ByteStream(io.BufferedIOBase):
         if self.error is not None or self.late:
             return b""
         try:
-            return self._source.read(-1 if size is None else size)
+            data = self._source.read(-1 if size is None else size)
         except Exception as error:  # noqa: BLE001 - it is shown later
             self.error = error
             return b""
+        self.whole &= bool(data)
+        return data
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to a place and return it; -1 if that is not possible."""

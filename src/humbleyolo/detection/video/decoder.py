@@ -10,6 +10,7 @@ from typing import Any
 
 from humbleyolo.detection.result import VideoFrame
 from humbleyolo.detection.video.byte_stream import ByteStream
+from humbleyolo.detection.video.lost_frames import LostFrames
 from humbleyolo.errors import UserError
 
 _OLDEST = (4, 12)  # 4.11 reads a stream of bytes too, but keeps FFmpeg's options from it: a playlist opens files
@@ -17,7 +18,7 @@ _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _QUIET = "OPENCV_FFMPEG_LOGLEVEL", "-8"  # errors are told in this package's words
 _RATES = (1.0, 240.0)  # frames per second that a clip may tell
 _ANY_RATE = 25.0
-_NEARLY_ALL = 0.9  # of the frames and of the time that a clip tells of; fewer mean that it was cut short
+_MOST_LOST = 1000  # frames in a row: OpenCV does not tell one that cannot be decoded from the end
 _environment = threading.Lock()  # it belongs to the process, not to a thread
 
 
@@ -70,6 +71,7 @@ class Decoder:
 
     Attributes:
         fps: Frames per second that the clip tells, or a guess.
+        lost: Frames that cannot be decoded, as far as it was read.
     """
 
     def __init__(self, name: str, max_pixels: int, timeout: float) -> None:
@@ -78,13 +80,14 @@ class Decoder:
         self._capture: Any = None
         self._bytes: ByteStream | None = None
         self._by_clock, self._stopped, self._deadline = False, False, 0.0
-        self.fps = _ANY_RATE
+        self._container, self.fps, self.lost = "", _ANY_RATE, LostFrames()
 
     def open_bytes(self, stream: ByteStream, container: str) -> None:
         """Open a clip whose bytes are given; FFmpeg opens nothing."""
-        self._bytes = stream
+        self._bytes, self._container = stream, container
         with _ffmpeg_options(input_format=container, format_whitelist=container, protocol_whitelist="none"):
             self._open("it is damaged, or coded in a way that FFmpeg does not know", stream, self._cv2.CAP_FFMPEG, [])
+        stream.whole = True
 
     def open_rtsp(self, address: str) -> None:
         """Open an RTSP stream by the address of its relay; its pictures come through that one connection."""
@@ -115,11 +118,15 @@ class Decoder:
     def frames(self, every: int) -> Iterator[VideoFrame]:
         """Yield frames 0, `every`, 2 `every` and so on.
 
+        Those that cannot be decoded are counted, and left out.
+
         Raises:
             UserError: If a frame is too large or does not come in time, or the clip is damaged or cut short.
         """
         number, seconds, start = 0, 0.0, time.monotonic()
-        while self._grab():
+        while (lost := self._grab()) is not None:
+            self.lost.add(lost, seconds)
+            number += lost
             seconds = time.monotonic() - start if self._by_clock else max(0.0, self._get("POS_MSEC") / 1000)
             if number % every == 0:
                 got, pixels = self._capture.retrieve()
@@ -129,13 +136,13 @@ class Decoder:
                 yield VideoFrame(number, round(seconds, 6), self._cv2.cvtColor(pixels, self._cv2.COLOR_BGR2RGB))
             number += 1
         self._raise_reason()
-        told = self._get("FRAME_COUNT")
         if number == 0:
             raise UserError(f"{self._name}: holds no frame that can be decoded")
-        if self.fps != self._get("FPS"):
-            return  # a false rate makes a false number of frames
-        if self._bytes and number < _NEARLY_ALL * told and seconds + 2 / self.fps < _NEARLY_ALL * told / self.fps:
-            raise UserError(f"{self._name}: ends after {number:,} of about {told:,.0f} frames: damaged, or cut short")
+        if self._bytes is not None:
+            fps = self._get("FPS")
+            told = self._get("FRAME_COUNT") if fps == self.fps else 0.0  # a false rate makes a false number of frames
+            whole, container = self._bytes.whole, self._container
+            self.lost.compare(self._name, number, seconds, told, self.fps, container, whole=whole)
 
     def stop(self) -> None:
         """End soon what another thread reads here."""
@@ -143,9 +150,20 @@ class Decoder:
         if self._bytes is not None:
             self._bytes.deadline = 0.0
 
-    def _grab(self) -> bool:
+    def _grab(self) -> int | None:
+        """Go to the next frame that can be decoded; return how many before it cannot, or None at the end.
+
+        Of cameras and live streams whatever goes wrong is the end.
+        """
         self._expect()
-        return not self._stopped and bool(self._capture.grab()) and not self._late()
+        for lost in range(_MOST_LOST if self._bytes is not None else 1):
+            if self._stopped:
+                return None
+            if self._capture.grab():
+                return None if self._late() else lost
+            if self._late() or (self._bytes is not None and self._bytes.error is not None):
+                return None
+        return None
 
     def _late(self) -> bool:
         """Return whether bytes did not come in time; FFmpeg takes those before for the whole clip."""

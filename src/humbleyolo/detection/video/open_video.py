@@ -76,6 +76,11 @@ class Video:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def remarks(self) -> list[str]:
+        """Return what a person should know of the frames so far, or of all."""
+        return [] if self._decoder is None else self._decoder.lost.remarks
+
     def stop(self) -> None:
         """End soon what another thread opens or reads here."""
         self._connections.end()

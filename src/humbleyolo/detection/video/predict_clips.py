@@ -72,6 +72,7 @@ def predict_clips(
             else:
                 counts.clips += 1
             finally:
+                counts.notes += stream.remarks
                 if stream.skipped:
                     counts.notes.append(f"{clip.shown}: {counted(stream.skipped, 'frame')} skipped for newer ones")
     return counts

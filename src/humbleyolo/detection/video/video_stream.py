@@ -88,6 +88,11 @@ class VideoStream:
         """Frames per second of those that are looked at, by the clip's own word; a guess before the first."""
         return self.video.fps / self._options.every
 
+    @property
+    def remarks(self) -> list[str]:
+        """Return what a person should know of its frames: some cannot be decoded."""
+        return [f"{self.shown}: {one}" for one in self.video.remarks]
+
     def results(self, threshold: float | None) -> Iterator[Result]:
         """Yield the results; `threshold` stands for the detector's own.
 
