@@ -4,6 +4,8 @@ import io
 import itertools
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import PLAYLISTS, Visits, frame, make_clip, rtsp_answers, sending, web
+from clips import PLAYLISTS, Visits, frame, frames_elsewhere, make_clip, rtsp_answers, sending, web
 from PIL import Image
 from stub_models import RedFinder
+from traced import why_not
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.video import byte_stream, open_video, web_address
-from humbleyolo.detection.video.byte_stream import ByteStream
-from humbleyolo.detection.video.decoder import Decoder
+from humbleyolo.detection.video.byte_stream import container_of
 from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 from humbleyolo.errors import UserError
 
@@ -108,21 +110,61 @@ def test_a_playlist_would_open_something(visits: Visits) -> None:
     assert visits.seen == [True]
 
 
-@pytest.mark.parametrize("container", ["hls", "concat", "dash", "mov"])
-def test_ffmpeg_may_open_nothing(
-    container: str, visits: Visits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second lock: a list whose kind the first one did not see."""
-    clip = make_clip(tmp_path / "other.ts", 3)
-    monkeypatch.chdir(tmp_path)
-    for named in (visits.url, str(clip), clip.name):
-        data = PLAYLISTS.get(container, PLAYLISTS["hls"]).replace(b"{}", named.encode())
-        decoder = Decoder("clip", 10**6, 5)
-        with pytest.raises(UserError):  # noqa: PT012 - it may fail at once or at the first frame
-            decoder.open_bytes(ByteStream(io.BytesIO(data)), container)
-            list(decoder.frames(1))
-        decoder.close()
-    assert not visits.any()
+OPENING = """
+import os, sys
+from contextlib import contextmanager
+from humbleyolo.detection.video import decoder
+from humbleyolo.detection.video.byte_stream import ByteStream
+from humbleyolo.errors import UserError
+
+locked, *lists = sys.argv[1:]
+if locked == "False":
+    def lifted(**options):
+        return real(input_format=options["input_format"], safe="0", enable_drefs="1", use_absolute_path="1")
+    real, decoder._ffmpeg_options = decoder._ffmpeg_options, lifted
+for container, path in zip(lists[::2], lists[1::2]):
+    one = decoder.Decoder("clip", 10**6, 5)
+    try:
+        one.open_bytes(ByteStream(open(path, "rb")), container)
+        print(len(list(one.frames(1))))
+    except UserError:
+        print("refused")
+    one.close()
+"""
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_ffmpeg_may_open_nothing(locked: bool, visits: Visits, tmp_path: Path) -> None:
+    """The second lock: lists whose kind the first one did not see, and a clip whose frames lie in another file.
+
+    Without the lock each of them opens what it names.
+    """
+    if why := why_not():
+        pytest.skip(why)
+    other = make_clip(tmp_path / "other.mov", 3)
+    (tmp_path / "a.mov").write_bytes(frames_elsewhere(other))
+    lists = ["mov", "a.mov"]
+    for number, named in enumerate((str(other), other.name, visits.url)):
+        (tmp_path / f"{number}.txt").write_bytes(PLAYLISTS["concat"].replace(b"{}", named.encode()))
+        lists += ["concat", f"{number}.txt"]
+    assert container_of((tmp_path / "a.mov").read_bytes()) == "mov"  # so that the first lock lets it through
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "--seccomp-bpf", "-e", "trace=?open,openat,connect", "-o", str(log)]
+    knocking = threading.Thread(target=lambda: visits.seen.append(visits.any(60)))
+    if not locked:
+        knocking.start()
+    python = [sys.executable, "-c", OPENING, str(locked), *lists]
+    done = subprocess.run([*strace, *python], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    opened = re.findall(r'"([^"]*other\.mov)"|(AF_INET.*)\)', log.read_text())
+    if locked:
+        assert done.stdout.split() == ["refused"] * 4
+        assert not opened
+        assert not visits.any()
+    else:
+        knocking.join()
+        assert done.stdout.split() == ["3", "3", "3", "refused"]  # the last one gives no clip
+        assert {str(other), "other.mov"} <= {path for path, _ in opened}
+        assert visits.seen == [True]
 
 
 def test_options_of_ffmpeg_are_left_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import itertools
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,26 @@ def damaged(path: Path, numbers: Sequence[int]) -> Path:
     target = path.with_stem("damaged")
     target.write_bytes(data)
     return target
+
+
+def frames_elsewhere(clip: Path) -> bytes:
+    """Return a MOV whose index says that its frames lie in another file, `clip`, as QuickTime's aliases do.
+
+    Source: QuickTime File Format, "Data reference atoms"; Inside Macintosh: Files, "Alias records".
+    """
+    data, path = bytearray(clip.read_bytes()), f"disk{clip}".replace("/", ":").encode()
+    name, volume = (bytes([len(one)]) + one for one in (clip.name.encode(), b"disk"))
+    alias = bytes(10) + volume.ljust(28, b"\0") + bytes(12) + name.ljust(64, b"\0") + bytes(36)
+    alias += struct.pack(">hH", 2, len(path)) + path + bytes(len(path) % 2) + struct.pack(">hH", -1, 0)
+    start = data.index(b"dref") - 4
+    before = int.from_bytes(data[start : start + 4], "big")
+    entry = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
+    data[start : start + before] = struct.pack(">I4sII", 16 + len(entry), b"dref", 0, 1) + entry
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"dinf"):
+        at = data.index(box) - 4
+        length = int.from_bytes(data[at : at + 4], "big") + 16 + len(entry) - before
+        data[at : at + 4] = length.to_bytes(4, "big")
+    return bytes(data)
 
 
 class Visits:
