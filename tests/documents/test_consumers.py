@@ -129,13 +129,15 @@ def agree(found: Found, expected: Result) -> None:
     np.testing.assert_allclose(np.reshape([box for _, _, box in found], (-1, 4)), expected.boxes, atol=0.5)
 
 
-def test_the_consumer_in_python_finds_what_the_detector_finds(
-    model: Path, pictures: list[Path], tmp_path: Path
+@pytest.mark.parametrize("program", ["consumer.py", "of_opencv.py"])
+def test_the_consumers_in_python_find_what_the_detector_finds(
+    program: str, model: Path, pictures: list[Path], tmp_path: Path
 ) -> None:
-    (program,) = (one for one in blocks("python") if "letterbox(" in one)
-    (tmp_path / "consumer.py").write_text(program)
-    blocked = "import sys; sys.modules['humbleyolo'] = None; sys.argv = sys.argv[1:]; import runpy"
-    command = [sys.executable, "-c", f"{blocked}; runpy.run_path(sys.argv[0], run_name='__main__')", "consumer.py"]
+    consumer, of_opencv = (one for one in blocks("python") if "def detect" in one or "import detect" in one)
+    (tmp_path / "consumer.py").write_text(consumer)
+    (tmp_path / "of_opencv.py").write_text(of_opencv)
+    blocked = "import sys; sys.modules['humbleyolo'] = None; sys.argv = sys.argv[1:]; sys.path[0] = '.'; import runpy"
+    command = [sys.executable, "-c", f"{blocked}; runpy.run_path(sys.argv[0], run_name='__main__')", program]
     done = subprocess.run([*map(str, [*command, model, *pictures])], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found: dict[str, Found] = {str(path): [] for path in pictures}
@@ -145,6 +147,30 @@ def test_the_consumer_in_python_finds_what_the_detector_finds(
     assert sum(map(len, found.values())) > len(pictures)
     for path in pictures:
         agree(found[str(path)], detector(path))
+
+
+def test_tensorflow_serving_is_told_the_signature_that_the_savedmodel_has(network: Path) -> None:
+    import tensorflow as tf
+
+    path = network / "models/humbleyolo/1"
+    path.parent.mkdir(parents=True)
+    export(network / "model", path, network, settings("savedmodel"))
+    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+    ((pixels, given),) = signature.structured_input_signature[1].items()
+    about = json.loads(path.with_name("1.json").read_text())
+    assert (pixels, given.dtype, given.shape.as_list()) == (
+        "pixels",
+        tf.uint8,
+        [None, about["height"], about["width"], 3],
+    )
+    text = (ROOT / "docs/use.md").read_text(encoding="utf-8")
+    told = re.findall(r"^  \| `(\w+)` \| \((.*)\) \| `(\w+)` \|$", text, re.M)
+    found = {name: (one.shape.as_list(), one.dtype.name) for name, one in signature.structured_outputs.items()}
+    rows, cols, classes, numbers = about["rows"], about["cols"], len(about["names"]), found["grid"][0][-1]
+    pairs = rows * cols * (numbers - classes) // 5 * classes
+    most = min(about["max_detections"], pairs)
+    sides = {"N": None, "D": most, "4": 4, "rows": rows, "cols": cols, "K": numbers}
+    assert found == {name: ([sides[side] for side in shape.split(", ")], kind) for name, shape, kind in told}
 
 
 def test_the_consumer_in_javascript_finds_what_the_detector_finds_in_node(
