@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 import sys
 from importlib import metadata
@@ -40,6 +41,31 @@ def test_the_help_of_a_command_fits_80_columns_and_has_an_example(name, monkeypa
     shown = capsys.readouterr().out
     assert f"\n  humbleyolo {name}" in shown.partition("\nExamples:")[2]
     assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
+def examples(shown):
+    """Return the commands that a help shows as examples, in words as a shell divides them."""
+    below = shown.partition("\nExamples")[2].splitlines()
+    return [shlex.split(line)[1:] for line in below if line.startswith("  humbleyolo ")]
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_the_examples_of_a_help_are_command_lines_that_are_taken(name, monkeypatch, capsys):
+    taken = []
+    for one, module in COMMANDS.items():
+        monkeypatch.setattr(module, "run", lambda parsed, one=one: taken.append(one) or 0)
+    with pytest.raises(SystemExit):
+        main([*([name] if name else []), "--help"])
+    shown = examples(capsys.readouterr().out)
+    assert shown
+    for words in shown:
+        of_help = words[-1] == "--help"
+        with pytest.raises(SystemExit) as ended:
+            main(["params" if word == "COMMAND" else word for word in words])
+        assert ended.value.code == 0, f"{words}: {capsys.readouterr().err}"
+        assert taken == ([] if of_help else [words[0]])
+        assert name in (None, words[0])
+        taken.clear()
 
 
 def test_every_module_of_commands_is_a_command():
