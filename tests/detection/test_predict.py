@@ -127,6 +127,34 @@ def test_a_reached_limit_is_in_each_row(
     assert err.count("1 box found on it, or on a tile of it, which is the most") == 4
 
 
+@pytest.mark.parametrize("tile", [None, 40])
+def test_more_is_found_with_a_higher_limit(
+    tile: int | None,
+    network_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # This process has computed, with threads that it cannot change.
+    monkeypatch.setattr("humbleyolo.detection.backends.trained_model.set_threads", lambda _: None)
+    blocks = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
+    Image.fromarray(np.kron(blocks, np.ones((10, 10, 1), np.uint8))).save(path := tmp_path / "a.png")
+    cut = ["--tile", tile] if tile else []
+    counts = []
+    for most, boxes in ((1, "1 box"), (3, "3 boxes"), (60, "60 boxes")):  # 60: as many as the grid holds
+        limits = ["--max-detections", most, *cut]
+        assert run(path, "--model", network_folder, "--threshold", 0.02, *limits) == 0
+        out, err = capsys.readouterr()
+        (image,) = json.loads(out)["images"]
+        counts.append(len(image["detections"]))
+        assert image["limit_reached"] == (most < 60)
+        told = f"note: {path}: {boxes} found on it, or on a tile of it, which is the most; there may be more: raise "
+        assert (f"{told}max_detections" in err) == (most < 60)
+        assert ("max_detections" in err) == (most < 60)
+    assert 0 < counts[0] < counts[1] < counts[2]
+    assert tile or counts[:2] == [1, 3]
+
+
 def _finder(facts: ModelFacts) -> RedFinder:
     finder = RedFinder()
     finder.facts = facts
