@@ -1,6 +1,7 @@
 """Measure the metrics of the files in `examples`, with three seeds: python -m benchmarks.examples hard [bccd ...].
 
-Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE.
+Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE, --start MODEL (the folder
+of a model that training begins with).
 
 Each file is laid over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once per
 seed. Prints AP and AP50 on test, the seconds of `train` without its start, and the number of parameters: mean, least
@@ -29,6 +30,14 @@ from humbleyolo.params.overlay import lay_over
 from humbleyolo.params.yaml_edits import YamlText, one_line
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def clone_here(clone: Path, start: Path | None) -> None:
+    """Clone this repository, and put the model of another training where `train.start: own` finds it."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    if start:
+        for name in ("model.json", "weights.npz"):
+            shutil.copyfile(start / name, clone / "data/start" / name)
 
 
 def prepare(clone: Path, example: str, seed: int, changes: dict[str, Any]) -> None:
@@ -88,11 +97,14 @@ def parse_options(parser: argparse.ArgumentParser) -> tuple[argparse.Namespace, 
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="changes")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--start", type=Path, metavar="MODEL")
     parsed = parser.parse_args()
     if wrong := [change for change in parsed.changes if "=" not in change]:
         parser.error(f"--set {wrong[0]}: expected KEY=VALUE")
     yaml = YAML(typ="safe", pure=True)
-    return parsed, {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
+    begun = {"train.start": "own"} if parsed.start else {}
+    asked = {key: yaml.load(value) for key, value in (change.split("=", 1) for change in parsed.changes)}
+    return parsed, begun | asked
 
 
 def print_runs(found: dict[str, dict[int, Any]], changes: dict[str, Any], file: Path | None) -> None:
@@ -118,7 +130,7 @@ def main() -> None:
     ):
         for example in parsed.examples:
             clone = Path(folder) / example
-            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+            clone_here(clone, parsed.start)
             found[example] = {}
             for seed in parsed.seeds:
                 prepare(clone, example, seed, changes)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.examples import ROOT, environment, parse_options, print_runs, with_values
+from benchmarks.examples import clone_here, environment, parse_options, print_runs, with_values
 from benchmarks.ladder import spread
 from benchmarks.photographs import Lists, begin, divide, image_of, run, write_lists
 
@@ -129,7 +129,7 @@ def main() -> None:
     for seed in tqdm(parsed.seeds, unit=" seeds", disable=None):
         with tempfile.TemporaryDirectory() as folder:
             clone = Path(folder) / NAME
-            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+            clone_here(clone, parsed.start)
             found[seed] = measure(clone, lists, seed, parsed.count, (parsed.epochs, changes))
         tqdm.write(f"seed {seed}: {json.dumps(found[seed])}", file=sys.stderr)
     print(table(found))

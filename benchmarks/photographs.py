@@ -1,8 +1,9 @@
 """Train on photographs of others as a user would: python -m benchmarks.photographs FOLDER cards [boards ...].
 
 Options: --minutes 9 or --epochs N (of training), --seeds 1 2 3, --set KEY=VALUE ... (other values than those of
-`init`), --json FILE, --keep FOLDER (for the clones, which go otherwise). With --rungs the recipe is built up: to a
-network that begins at random one thing after another is added, until it is what `init` wrote.
+`init`), --json FILE, --start MODEL (the folder of a model to begin with), --keep FOLDER (for the clones). With --rungs
+the recipe is built up: to a network that begins at random one thing after another is added, until it is what `init`
+wrote.
 
 FOLDER holds the sets as their authors give them: `cards` and `boards`, with images, XML and CSV below `images`, and
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
@@ -32,7 +33,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.examples import ROOT, environment, parse_options, print_runs, with_values
+from benchmarks.examples import clone_here, environment, parse_options, print_runs, with_values
 from benchmarks.ladder import read_results, spread
 
 SETS = ("cards", "quarter", "boards", "bccd")
@@ -150,7 +151,7 @@ def main() -> None:
     ):
         for name in parsed.sets:
             clone = Path(folder) / name
-            subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+            clone_here(clone, parsed.start)
             lay_out(name, parsed.folder, clone / "data/labelled" / name)
             text = begin(clone, f"data/labelled/{name}", length, changes)
             for (rung, values), seed in itertools.product(rungs.items(), parsed.seeds):
