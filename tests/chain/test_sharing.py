@@ -233,7 +233,9 @@ class TestABucket:
         assert ran(done.stdout) == ["evaluate", "render"]
 
         made = {
-            path for path in before if path.startswith(("data/evaluation/", "data/model/selection", "data/render/"))
+            path
+            for path in before
+            if path.startswith(("data/evaluation/", "data/model/selection.json", "data/render/"))
         }
         reads = needed(third, "evaluate", "render")
         assert {path for path in before if (third / path).exists()} == reads | made
@@ -509,7 +511,9 @@ def test_a_tagged_model_in_an_empty_folder_has_the_reported_ap(team: Team, tmp_p
     assert blocks(README)[3] in get
 
     team.run(put(get, {PROJECT_URL: str(team.origin)}), tmp_path)
-    for name in ("weights.npz", "model.json", "history.csv", "augmented.png"):
+    names = {"weights.npz", "model.json", "history.csv", "augmented.png", "selection.json"}
+    assert {path.name for path in (tmp_path / "model").iterdir()} == names
+    for name in names:
         assert (tmp_path / "model" / name).read_bytes() == (project.path / "data/model" / name).read_bytes()
     assert json.loads((tmp_path / "evaluation/metrics.json").read_text()) == reported
     assert ap_of(tmp_path / "test.zip", tmp_path / "found.json") == pytest.approx(reported["ap"], abs=1e-12)
