@@ -157,6 +157,41 @@ def test_nothing_to_train_on_is_an_error_and_changes_nothing(
     assert not list(project.glob("*.bak"))
 
 
+def scene(share: int, count: int) -> Files:
+    """Images, of which `share` show one scene, as of a fixed camera."""
+    files = photographs(count)
+    for number in range(share):
+        files[f"{number}.png"] = encoded(photo(100).point(lambda value, n=number: min(255, value + n)))
+    return files
+
+
+def test_a_fixed_camera_is_named_as_the_cause_and_an_option_begins_so(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(scene(12, 12))
+    assert init(folder) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no image is left for val and test: 12 of 12 images look alike (0.png, 1.png, 10.png ...)" in said
+    assert (
+        "near_duplicates: ignore is for a fixed camera or a microscope: give `--near-duplicates ignore` then" in said
+    )
+    assert Path("params.yaml").read_text() == DEFAULT
+    assert init(folder, "--near-duplicates", "ignore") == 0
+    (dataset,) = load_params(Path("params.yaml"), "dataset")
+    assert dataset.labelled.split.near_duplicates == "ignore"
+    assert reasons()["near_duplicates"] == "as the command was told"
+
+
+def test_a_scene_that_upsets_the_fractions_is_told(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(make.folder(scene(22, 24))) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert (
+        "train 22, val 1, test 1; one group has 22 of 24 images, so that the fractions cannot be kept; near_" in out
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [(("--minutes", "0"), "--minutes 0.0 is not allowed"), (("--epochs", "0"), "--epochs 0 is not")],

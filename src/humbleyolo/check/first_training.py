@@ -116,7 +116,7 @@ def plan(
         checked: The check of the folder; it has boxes.
         folder: The folder, or an archive.
         options: Facts that the person stated.
-        recipe: Values of the recipe.
+        recipe: Values of the recipe, and others that the person stated.
         before: Text of the params.yaml to be changed.
         file: Its name, for messages.
 
@@ -143,14 +143,23 @@ def plan(
     ledger = Ledger("skip")
     rule = first.params.dataset.labelled.split
     division = divide(labelled.images, rule, first.params.seed, ledger, labelled.listed)
-    if empty := [split for split, images in division.splits.items() if not images]:
-        kept = f"{counted(len(labelled.images), 'image')}, and no image is left for {' and '.join(empty)}"
-        raise UserError(f"{folder}: {kept}; label more, or correct its lists")
+    if not all(division.splits.values()):
+        raise UserError(f"{folder}: {_why_empty(ledger, rule.near_duplicates)}")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
-    values[_BATCH] = _batch(len(division.splits["train"]), int(values[_BATCH][0]))
-    values[_INCLUDE_VAL] = _include_val(*(len(division.splits[split]) for split in ("train", "val")))
-    lines = tuple(_lines(checked.best, values, flips, division))
+    train, val = (len(division.splits[split]) for split in ("train", "val"))
+    values[_BATCH] = _batch(train, int(values[_BATCH][0]))
+    values[_INCLUDE_VAL] = _include_val(train, val)
+    counts, *notes = division.lines()
+    uneven = [row.why for row in ledger.rows if row.kind == "split-uneven"]
+    lines = tuple(_lines(checked.best, values, flips, [counts, *uneven, *notes], train))
     return replace(first, values=values, division=division, lines=lines)
+
+
+def _why_empty(ledger: Ledger, near_duplicates: str) -> str:
+    """Return the reason why a split is left without images, with the option that may mend it."""
+    row = next((row for row in ledger.rows if row.kind == "split-empty"), ledger.errors[0])
+    alike = near_duplicates != "ignore" and "near_duplicates: ignore" in row.why
+    return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * alike
 
 
 def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
@@ -230,10 +239,13 @@ def _include_val(train: int, val: int) -> tuple[str, str]:
     return "true", f"{train} images are few, so the {val} of val teach too; false lets val compare your values"
 
 
-def _lines(choice: Choice, values: Values, flips: Values, division: Division) -> Iterator[str]:
-    """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs."""
+def _lines(choice: Choice, values: Values, flips: Values, divided: Sequence[str], train: int) -> Iterator[str]:
+    """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
+
+    `divided` are texts about the split, `train` is its number of images to train on.
+    """
     by, why = values["dataset", "labelled", "split", "by"]
-    split = f"split {by}, as {why}: {'; '.join(division.lines())}"
+    split = f"split {by}, as {why}: {'; '.join(divided)}"
     cut = " ... (`humbleyolo check` tells all)"
     yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=cut, break_on_hyphens=False))
     if values[_PROBLEM][0] == "skip":
@@ -247,7 +259,7 @@ def _lines(choice: Choice, values: Values, flips: Values, division: Division) ->
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
         told, _, whose = next(iter(flips.values()))[1].partition(": ")
         yield _fitting(f"{chosen}: {told}", whose)
-    images = f"{counted(len(division.splits['train']), 'image')} to train on"
+    images = f"{counted(train, 'image')} to train on"
     enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"
     yield f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}"
 

@@ -4,21 +4,24 @@ Examples:
   humbleyolo init data/labelled/cats
   humbleyolo init data/labelled/cats --minutes 30
   humbleyolo init cats.zip --epochs 40 --force
+  humbleyolo init data/labelled/microscope --near-duplicates ignore
 """
 
 import argparse
 import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.params.value_types import NearDuplicates
 from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
+_ALIKE = ("dataset", "labelled", "split", "near_duplicates")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
 
@@ -39,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of the training, by a step measured on this machine; default: %(default)g",
     )
     length.add_argument("--epochs", type=int, metavar="N", help="length in epochs; nothing is measured then")
+    parser.add_argument(
+        "--near-duplicates",
+        choices=get_args(NearDuplicates),
+        help="images that look alike: in one split, refused, or ignored (fixed camera); default: as in params.yaml",
+    )
     parser.add_argument("--force", action="store_true", help="write even if params.yaml was edited; a copy is kept")
 
 
@@ -55,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.experiments.git import at_head
     from humbleyolo.params.keys import Key
     from humbleyolo.params.loader import find_mistakes, read_text
-    from humbleyolo.params.overlay import example_values
+    from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.exits import wrapped
 
@@ -77,6 +85,8 @@ def run(parsed: argparse.Namespace) -> int:
     print(wrapped(f"{parsed.source}: {first}"))
     source = _RECIPES / f"{checked.recipe.name}.yaml"
     recipe = list(example_values(read_text(source), str(source)))
+    if parsed.near_duplicates:
+        recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
     for line in (*found, *chosen.lines):
         print(wrapped(f"  {line}"))

@@ -15,6 +15,7 @@ from humbleyolo.params.value_types import (
     LabelFormat,
     Mirrored,
     Name,
+    NearDuplicates,
     OnProblem,
     Pattern,
     Pixels,
@@ -100,7 +101,7 @@ class Split(Section):
     fractions: Fractions
     group: Pattern
     stratify: bool
-    near_duplicates: Literal["together", "error", "ignore"]
+    near_duplicates: NearDuplicates
 
 
 class Labelled(Section):

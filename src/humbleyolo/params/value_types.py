@@ -22,6 +22,7 @@ ArticleMistake = Literal[
 ]  # fmt: skip
 Exif = Literal["error", "displayed", "stored"]
 OnProblem = Literal["error", "skip", "skip_box", "clip"]
+NearDuplicates = Literal["together", "error", "ignore"]
 
 
 def _leaves_ink(word: str) -> str:
