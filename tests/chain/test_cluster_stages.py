@@ -14,7 +14,7 @@ from tiny_project import TINY, TINY_LABELLED, Project, label_images, lay_example
 
 from humbleyolo.params.loader import load_params
 from humbleyolo.process import cluster
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 from stages.encode import encode
 from stages.generate import generate
 

@@ -13,7 +13,7 @@ from repository import ROOT
 from small_training import encode_split, write_params
 
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ from humbleyolo.experiments import cluster_search
 from humbleyolo.experiments.cluster_search import _Planner, _rows_told
 from humbleyolo.experiments.saved_experiments import Snapshot
 from humbleyolo.experiments.trial_run import SOURCES
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 
 PIPELINE = """
 stages:

@@ -22,7 +22,9 @@ from cluster import LoopbackCluster, kill_tree, loopback_cluster, worker_process
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process import cluster
-from humbleyolo.process.cluster import VARIABLE, Cluster, cluster_address, find_cluster
+from humbleyolo.process import cluster_address as cluster_address_module
+from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.cluster_address import VARIABLE, cluster_address
 from humbleyolo.process.shard_runner import Refused, differences, run_shard
 from humbleyolo.process.workers import map_in_order
 
@@ -32,14 +34,14 @@ def no_dask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let nothing on this machine name a cluster."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "none"))
-    monkeypatch.setattr(cluster, "_CONFIGURED", ())
+    monkeypatch.setattr(cluster_address_module, "_CONFIGURED", ())
 
 
 @pytest.mark.slow
 def test_without_an_address_work_stays_here_and_dask_is_not_imported(no_dask: None) -> None:
     assert cluster_address() is None
     code = (
-        "import sys; from humbleyolo.process import cluster; cluster._CONFIGURED = ()\n"
+        "import sys; from humbleyolo.process import cluster_address as cluster; cluster._CONFIGURED = ()\n"
         "assert cluster.cluster_address() is None and 'dask' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -89,7 +91,7 @@ def here() -> dict[str, str]:
 def test_dask_s_configuration_names_a_cluster_too(no_dask: None, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none/a.yaml").write_text("scheduler-address: tcp://10.0.0.7:8786\n")
-    code = "from humbleyolo.process.cluster import cluster_address; print(cluster_address())"
+    code = "from humbleyolo.process.cluster_address import cluster_address; print(cluster_address())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "tcp://10.0.0.7:8786\n"
 

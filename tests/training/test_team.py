@@ -11,7 +11,7 @@ import pytest
 from small_training import PLAIN
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import Refused
 from humbleyolo.training import team
 from humbleyolo.training.members import free_port
@@ -30,7 +30,7 @@ def test_this_process_trains_alone_and_says_why(
     address: str, parts: int, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(VARIABLE, address)
-    monkeypatch.setattr("humbleyolo.process.cluster._configurations", list)
+    monkeypatch.setattr("humbleyolo.process.cluster_address._configurations", list)
     with form_team((), PLAIN.model_copy(update={"micro_batches": parts})) as alone:
         assert alone is None
     assert capsys.readouterr().err == (f"training runs on this machine: {reason}\n" if reason else "")

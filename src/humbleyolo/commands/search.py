@@ -46,7 +46,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.experiment_queue import queue, start_workers
     from humbleyolo.experiments.trials import assignments, check_trials, draw_trials, every_combination, parse_space
-    from humbleyolo.process.cluster import VARIABLE, find_cluster
+    from humbleyolo.process.cluster import find_cluster
+    from humbleyolo.process.cluster_address import VARIABLE
 
     spaces = [parse_space(text) for text in parsed.spaces]
     keys = [space.key for space in spaces]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import differences
 from humbleyolo.process.versions import numeric_instructions
 from humbleyolo.training.members import is_unwanted

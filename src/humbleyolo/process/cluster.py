@@ -4,9 +4,7 @@
 depend on it. The workers need no disk in common with this machine; docs/cluster.md says how to start them.
 """
 
-import importlib.util
 import logging
-import os
 import pickle
 import secrets
 import sys
@@ -24,14 +22,13 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.process.cluster_address import VARIABLE, cluster_address, read_configuration
 from humbleyolo.process.exits import counted
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
 from humbleyolo.process.versions import describe_installation, numeric_instructions
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-
-VARIABLE = "DASK_SCHEDULER_ADDRESS"
 
 _PER_WORKER = 3  # shards sent and results held, per worker
 _SENT_BYTES = 1 << 29  # and of what was sent, at most, unless one shard alone is more
@@ -41,52 +38,6 @@ _LOOK_S = 1.0
 _NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
 _CONNECT_S = 10.0
 _TOKENS = Path(".humbleyolo")  # of the project, and not in git
-_CONFIGURED = ("/etc/dask", f"{sys.prefix}/etc/dask", "~/.config/dask")
-
-
-def cluster_address() -> str | None:
-    """Return the scheduler's address where Dask's convention names one; None: work stays on this machine.
-
-    Raises:
-        UserError: If it is named, but Dask is not installed, or if Dask cannot read its configuration.
-    """
-    named = os.environ.get(VARIABLE)
-    if not named and not _configurations():
-        return None  # without the time that an import of Dask takes
-    if importlib.util.find_spec("distributed") is None:
-        if not named:
-            return None
-        raise UserError(
-            f"{VARIABLE} is {named}, but the package distributed is missing; install it with `pip install "
-            "'humbleyolo[cluster]'`, in a clone with `uv sync --extra cluster`, or unset the variable"
-        )
-    if named:
-        return named
-    with _read_configuration():
-        import dask.config
-
-    address = dask.config.get("scheduler-address", None)
-    return str(address) if address else None
-
-
-def _configurations() -> list[str]:
-    """Return the files and folders of Dask's configuration that are there."""
-    named = os.environ.get("DASK_CONFIG") or "~/.config/dask"
-    paths = dict.fromkeys(Path(place).expanduser() for place in (named, *_CONFIGURED))
-    return [str(path) for path in paths if os.access(path, os.R_OK)]
-
-
-@contextmanager
-def _read_configuration() -> Iterator[None]:
-    """Turn an error of an import of Dask, which reads its configuration, into words."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - a wrong value can raise any kind
-        places = ", ".join(_configurations()) or "the variables DASK_*"
-        raise UserError(
-            f"{places}: Dask cannot read its configuration: {' '.join(str(error).split())}; mend that file, or move "
-            "it away"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -246,7 +197,7 @@ def find_cluster() -> Cluster | None:
 
 @cache
 def _connect(address: str) -> Cluster:
-    with _read_configuration():
+    with read_configuration():
         from distributed import Client
         from distributed.comm import parse_address
         from distributed.security import Security

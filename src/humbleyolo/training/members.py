@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.cluster import VARIABLE
+from humbleyolo.process.cluster_address import VARIABLE
 
 _CODE = (  # the worker may die while this imports
     "from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "

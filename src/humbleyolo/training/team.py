@@ -31,7 +31,8 @@ from humbleyolo.dataset.encoded_split import join_splits, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
-from humbleyolo.process.cluster import Cluster, cluster_address, find_cluster
+from humbleyolo.process.cluster import Cluster, find_cluster
+from humbleyolo.process.cluster_address import cluster_address
 from humbleyolo.process.exits import counted, exit_with
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.members import READY, Task, free_port, is_ready, run_member
