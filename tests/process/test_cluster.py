@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -25,6 +25,7 @@ from humbleyolo.process import cluster
 from humbleyolo.process import cluster_address as cluster_address_module
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address
+from humbleyolo.process.cluster_calls import ask_workers
 from humbleyolo.process.shard_runner import Refused, differences, run_shard
 from humbleyolo.process.workers import map_in_order
 
@@ -299,9 +300,28 @@ def test_a_cluster_that_ends_is_told(
         kill_tree(started.workers[0].pid)
         with pytest.raises(UserError, match="no worker came in 1 s"):
             next(results)
-        results = map_in_order(time.sleep, [0, 60, 60])
+        results, results_later = map_in_order(time.sleep, [0, 60, 60]), map_in_order(time.sleep, [0, 60, 60])
+        started.add_worker(("--nthreads", "1", "--no-nanny"))
+        assert next(results_later) is None
         kill_tree(started.scheduler.pid)
         with pytest.raises(UserError, match=r"the scheduler is gone, .* start it again, or unset .* goes on"):
             next(results)
+        known = find_cluster()
+        assert known is not None
+        until = time.monotonic() + 60
+        while known.client.status != "closed":  # it has given up meanwhile, while this machine does something else
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        asking: list[Callable[[], object]] = [
+            lambda: next(results_later),
+            lambda: list(map_in_order(math.sqrt, [1])),
+            known.workers,
+            known.names,
+            lambda: known.start_each(["a"], math.sqrt, [1], {}),
+            lambda: ask_workers(known.address, known.client, os.getpid),
+        ]
+        for ask in asking:
+            with pytest.raises(UserError, match="the scheduler is gone"):
+                ask()
     assert "distributed" not in capfd.readouterr().err
     assert not psutil.pid_exists(started.scheduler.pid)

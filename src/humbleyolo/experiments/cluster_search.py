@@ -39,6 +39,7 @@ from humbleyolo.experiments.trial_run import (
 from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.cluster import Cluster
+from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
 from humbleyolo.process.exits import tell
 from humbleyolo.process.shard_runner import differences
 from humbleyolo.storage.atomic import atomic_write, make_folder
@@ -105,7 +106,7 @@ class _Trials(Cluster):
             return super()._result(future)
         except Exception as error:
             told = isinstance(error, UserError)
-            if not (future.status == "error" or (told and future.done())):
+            if not (future.status == "error" or (told and future.status == "finished")):
                 raise  # the scheduler is gone, or no worker came
             return TrialOutcome("failed", str(error) if told else f"{type(error).__name__}: {error}", {})
 
@@ -249,7 +250,7 @@ def _refuse_unlike(cluster: Cluster) -> None:
         ProblemsError: With each worker that has another GPU or other instructions.
     """
     problems = []
-    for name, one in sorted(cluster.client.run(describe_computing, on_error="return").items()):
+    for name, one in sorted(ask_workers(cluster.address, cluster.client, describe_computing).items()):
         differing = str(one) if isinstance(one, Exception) else differences(describe_computing(), one)
         if differing:
             problems.append(f"worker {name} has {differing}")
@@ -272,8 +273,10 @@ def _open_study(cluster: Cluster, hopeless_from: int) -> Any:
         here = describe_optuna()
     except ImportError as error:
         raise UserError(f"{error}; `pip install 'humbleyolo[cluster]'` brings what stops hopeless trials") from None
-    there = {"the scheduler": cluster.client.run_on_scheduler(describe_optuna)}
-    there |= {f"worker {name}": one for name, one in cluster.client.run(describe_optuna, on_error="return").items()}
+    with scheduler_there(cluster.address, cluster.client):
+        there = {"the scheduler": cluster.client.run_on_scheduler(describe_optuna)}
+    found = ask_workers(cluster.address, cluster.client, describe_optuna)
+    there |= {f"worker {name}": one for name, one in found.items()}
     if differ := [f"{name} has {one} (here {here})" for name, one in sorted(there.items()) if one != here]:
         raise ProblemsError(f"{cluster.address}: machines with another Optuna", differ)
     optuna.logging.set_verbosity(logging.ERROR)

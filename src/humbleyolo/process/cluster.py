@@ -12,8 +12,8 @@ import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address, read_configuration
+from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
 from humbleyolo.process.exits import counted
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
 from humbleyolo.process.versions import describe_installation, numeric_instructions
@@ -63,11 +64,16 @@ class Cluster:
 
     def workers(self) -> int:
         """Return the number of workers now."""
-        return len(self.client.nthreads())
+        return len(self.names())
 
     def names(self) -> list[str]:
-        """Return the addresses of the workers now."""
-        return sorted(self.client.nthreads())
+        """Return the addresses of the workers now.
+
+        Raises:
+            UserError: If the scheduler is gone.
+        """
+        with scheduler_there(self.address, self.client):
+            return sorted(self.client.nthreads())
 
     def start_each(
         self, names: Sequence[str], work: Callable[..., Any], tasks: Sequence[Any], files: dict[str, bytes]
@@ -76,11 +82,12 @@ class Cluster:
 
         `copy` is a folder that holds the files. Work that is lost is not started anew elsewhere.
         """
-        sent, held, futures = pickle.dumps(work), self._submit(hold, files), []
-        for name, task in zip(names, tasks, strict=True):
-            arguments = (run_shard, sent, pickle.dumps(task), self._here(), held)
-            futures.append(self._submit(*arguments, workers=[name], allow_other_workers=False))
-        return futures
+        with scheduler_there(self.address, self.client):
+            sent, held, futures = pickle.dumps(work), self._submit(hold, files), []
+            for name, task in zip(names, tasks, strict=True):
+                arguments = (run_shard, sent, pickle.dumps(task), self._here(), held)
+                futures.append(self._submit(*arguments, workers=[name], allow_other_workers=False))
+            return futures
 
     def _here(self) -> tuple[dict[str, str], str | None]:
         return describe_installation(), str(self.shared) if self.shared else None
@@ -106,7 +113,7 @@ class Cluster:
         contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
         sent, waiting, held = pickle.dumps(work), deque[tuple[Any, int]](), 0
         try:
-            with self._scheduler_there():
+            with scheduler_there(self.address, self.client):
                 files = self._submit(hold, contents) if folder is not None else None
                 limit, looked = _PER_WORKER * max(self.workers(), 1), time.monotonic()
                 for task in tasks:
@@ -167,22 +174,6 @@ class Cluster:
             raise result.error
         return result
 
-    @contextmanager
-    def _scheduler_there(self) -> Iterator[None]:
-        """Turn Dask's errors about a scheduler that is gone into words."""
-        from distributed import CancelledError
-        from distributed.comm import CommClosedError
-
-        try:
-            yield
-        except (CancelledError, OSError, ValueError, TypeError) as error:
-            if self.client.status == "running" and not isinstance(error, CancelledError | CommClosedError):
-                raise
-            raise UserError(
-                f"{self.address}: the scheduler is gone, and with it what the workers had not yet sent; start it "
-                f"again, or unset {VARIABLE}; `dvc repro` goes on with the stage that was stopped"
-            ) from None
-
 
 def find_cluster() -> Cluster | None:
     """Return the cluster that Dask's convention names, connected and checked once per process; None without one.
@@ -219,18 +210,19 @@ def _connect(address: str) -> Cluster:
             f"{VARIABLE} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
             "unset the variable"
         ) from None
-    if not client.nthreads():
-        _say(f"{address} has no worker yet; waiting for one")
-    try:
-        client.wait_for_workers(1, timeout=_patience_s())
-    except TimeoutError:
-        raise UserError(
-            f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or unset "
-            f"{VARIABLE}"
-        ) from None
+    with scheduler_there(address, client):
+        if not client.nthreads():
+            _say(f"{address} has no worker yet; waiting for one")
+        try:
+            client.wait_for_workers(1, timeout=_patience_s())
+        except TimeoutError:
+            raise UserError(
+                f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or "
+                f"unset {VARIABLE}"
+            ) from None
     token = _make_token()
     forget = weakref.finalize(client, _remove_token, token)  # also if this process ends
-    found = client.run(describe_worker, str(token), on_error="return")
+    found = ask_workers(address, client, describe_worker, str(token))
     try:
         scheduler = client.run_on_scheduler(describe_worker, str(token))
     except Exception as error:  # noqa: BLE001 - it is the scheduler's, of any kind
@@ -241,7 +233,8 @@ def _connect(address: str) -> Cluster:
         forget()
     here = numeric_instructions()
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
-    threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
+    with scheduler_there(address, client):
+        threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
     reads = "they share the project's folder" if shared else "what they read is sent to them"
     _say(f"work runs on the cluster {address}: {counted(len(found), 'worker')}; {reads}")
     if threads:

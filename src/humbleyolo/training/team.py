@@ -33,6 +33,7 @@ from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address
+from humbleyolo.process.cluster_calls import scheduler_there
 from humbleyolo.process.exits import counted, exit_with
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.members import READY, Task, free_port, is_ready, run_member
@@ -293,10 +294,14 @@ def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
 def _addresses(cluster: Cluster, names: Sequence[str]) -> list[str]:
     """Return `host:port` of each process: this one's, as the scheduler's machine sees it, then the workers'."""
     scheduler = urlsplit(_with_scheme(cluster.address))
-    with socket.create_connection((scheduler.hostname, scheduler.port)) as connection:
-        own = connection.getsockname()[0]
+    try:
+        with socket.create_connection((scheduler.hostname, scheduler.port)) as connection:
+            own = connection.getsockname()[0]
+    except OSError as error:
+        raise UserError(f"{cluster.address}: the scheduler is gone ({error}); start it again") from None
     while True:
-        ports = cluster.client.run(free_port, workers=list(names))
+        with scheduler_there(cluster.address, cluster.client):
+            ports = cluster.client.run(free_port, workers=list(names))
         found = [f"{own}:{free_port()}", *(f"{urlsplit(name).hostname}:{ports[name]}" for name in names)]
         if len(set(found)) == len(found):
             return found
