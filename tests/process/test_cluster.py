@@ -238,12 +238,21 @@ def test_the_error_of_a_shard_arrives_as_it_is(connected: Cluster, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_files_are_sent_along(connected: Cluster, tmp_path: Path) -> None:
+def test_files_are_sent_along(connected: Cluster, two_workers: LoopbackCluster, tmp_path: Path) -> None:
+    """They lie in the worker's own folder, which its nanny removes also after a kill."""
     (tmp_path / "a.txt").write_text("12")
     copies = list(map_in_order(os.path.join, ["a.txt"] * 3, folder=tmp_path, names=["a.txt"]))
     for copy in map(Path, copies):
         assert copy.parent != tmp_path
         assert copy.read_text() == "12"
+        assert copy.is_relative_to(two_workers.folder)
+    for nanny in two_workers.workers:
+        for process in worker_processes(nanny):
+            process.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 60
+    while connected.workers() < 2 or any(Path(copy).exists() for copy in copies):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

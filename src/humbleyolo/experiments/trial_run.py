@@ -21,7 +21,7 @@ from typing import Any
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import VARIABLE
-from humbleyolo.process.shard_runner import differences
+from humbleyolo.process.shard_runner import differences, worker_folder
 from humbleyolo.process.versions import numeric_instructions
 from humbleyolo.training.members import is_unwanted
 
@@ -119,7 +119,7 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
     """
     if differing := differences(task.computing, describe_computing()):
         raise UserError(f"a worker on {platform.node()} came later, and has {differing}; take machines of one kind")
-    with tempfile.TemporaryDirectory(prefix="humbleyolo-trial-", dir=_worker_folder()) as own:
+    with tempfile.TemporaryDirectory(prefix="humbleyolo-trial-", dir=worker_folder()) as own:
         project, store, log = (Path(own) / name for name in ("project", "cache", "log"))
         with tarfile.open(folder / SOURCES) as sources:
             sources.extractall(project, filter=_undated)  # noqa: S202 - a filter it has
@@ -245,13 +245,3 @@ def _run_chain(project: Path, outs: list[str], log: Path, report: _Report) -> in
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         return code
-
-
-def _worker_folder() -> str | None:
-    """Return the folder of the Dask worker that this is, which is removed with it; elsewhere None."""
-    from distributed import get_worker
-
-    try:
-        return str(get_worker().local_directory)
-    except ValueError:
-        return None

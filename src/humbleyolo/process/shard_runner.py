@@ -68,6 +68,16 @@ def differences(here: dict[str, str], there: dict[str, str]) -> str:
     )
 
 
+def worker_folder() -> str | None:
+    """Return the folder of the Dask worker that this is, which is removed with it, also after a kill; else None."""
+    try:
+        from distributed import get_worker
+
+        return str(get_worker().local_directory)
+    except (ImportError, ValueError):
+        return None
+
+
 def _folder_of(files: Files) -> Path:
     """Return a folder of this process that holds the files; the last few are kept."""
     digest = hashlib.sha256()
@@ -75,7 +85,7 @@ def _folder_of(files: Files) -> Path:
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     key = digest.hexdigest()
     if key not in _FOLDERS:
-        folder = tempfile.TemporaryDirectory(prefix="humbleyolo-shard-")
+        folder = tempfile.TemporaryDirectory(prefix="humbleyolo-shard-", dir=worker_folder())
         for name, content in files.items():
             path = Path(folder.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
