@@ -269,6 +269,27 @@ def test_other_versions_stop_the_start(connected: Cluster, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
+def test_workers_of_several_threads_are_refused_at_the_start_and_later(
+    no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with loopback_cluster(tmp_path / "cluster", 1) as started:
+        monkeypatch.setenv(VARIABLE, started.address)
+        before = find_cluster()
+        assert before is not None
+        started.add_worker(("--nthreads", "2", "--no-nanny"))
+        [later] = (name for name, count in before.client.nthreads().items() if count > 1)
+        [future] = before.start_each([later], math.fsum, [[1]], {})
+        assert re.search(
+            r"came later, and has 2 threads, not 1 \(`--nthreads 1`\); start", str(future.result().error)
+        )
+        cluster._connect.cache_clear()
+        with pytest.raises(ProblemsError, match="start one process per core, with `--nthreads 1`") as caught:
+            find_cluster()
+        assert caught.value.problems == (f"worker {later} has 2 threads",)
+
+
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_results_are_the_same(
     connected: Cluster, two_workers: LoopbackCluster
 ) -> None:

@@ -220,6 +220,7 @@ def _connect(address: str) -> Cluster:
                 f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or "
                 f"unset {VARIABLE}"
             ) from None
+        _refuse_threads(address, dict(client.nthreads()))
     token = _make_token()
     forget = weakref.finalize(client, _remove_token, token)  # also if this process ends
     found = ask_workers(address, client, describe_worker, str(token))
@@ -233,14 +234,21 @@ def _connect(address: str) -> Cluster:
         forget()
     here = numeric_instructions()
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
-    with scheduler_there(address, client):
-        threads = [name for name, count in sorted(client.nthreads().items()) if count > 1]
     reads = "they share the project's folder" if shared else "what they read is sent to them"
     _say(f"work runs on the cluster {address}: {counted(len(found), 'worker')}; {reads}")
-    if threads:
-        more = f" and {len(threads) - 1} more" if threads[1:] else ""
-        _say(f"note: worker {threads[0]}{more} has several threads, of which one is used; start one process per core")
     return Cluster(address, client, token if shared else None, ", ".join(unlike[:3]))
+
+
+def _refuse_threads(address: str, threads: dict[str, int]) -> None:
+    """Refuse workers of several threads: one would compute, and hold up shards that others could take.
+
+    Raises:
+        ProblemsError: With each of them.
+    """
+    if several := [f"worker {name} has {count} threads" for name, count in sorted(threads.items()) if count > 1]:
+        more = [f"and {len(several) - _TOLD} more"] if len(several) > _TOLD else []
+        head = f"{address}: a worker computes one shard at a time; start one process per core, with `--nthreads 1`"
+        raise ProblemsError(head, several[:_TOLD] + more)
 
 
 def _refuse_others(address: str, found: dict[str, Any]) -> None:

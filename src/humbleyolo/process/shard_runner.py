@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.versions import describe_installation, numeric_instructions
@@ -49,6 +50,8 @@ def run_shard(
     problem = differences(versions, describe_installation())
     if not problem and shared and not Path(shared).is_file():
         problem = f"no file {shared}, as those have that share the project's folder"
+    if not problem and (threads := _worker_threads()) > 1:
+        problem = f"{threads} threads, not 1 (`--nthreads 1`)"
     if problem:
         return Refused(UserError(f"a worker on {platform.node()} came later, and has {problem}; start all alike"))
     with _ALONE:
@@ -70,10 +73,22 @@ def differences(here: dict[str, str], there: dict[str, str]) -> str:
 
 def worker_folder() -> str | None:
     """Return the folder of the Dask worker that this is, which is removed with it, also after a kill; else None."""
+    worker = _this_worker()
+    return str(worker.local_directory) if worker else None
+
+
+def _worker_threads() -> int:
+    """Return how many tasks Dask takes this process to compute at a time; 1 where it is no worker."""
+    worker = _this_worker()
+    return int(worker.state.nthreads) if worker else 1
+
+
+def _this_worker() -> Any:
+    """Return the Dask worker that this process is; None if it is none."""
     try:
         from distributed import get_worker
 
-        return str(get_worker().local_directory)
+        return get_worker()
     except (ImportError, ValueError):
         return None
 
