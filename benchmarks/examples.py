@@ -1,7 +1,7 @@
 """Measure the metrics of the files in `examples`, with three seeds: python -m benchmarks.examples hard [bccd ...].
 
-Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE, --start MODEL (the folder
-of a model that training begins with).
+Options: --seeds 1 2 3, --set train.epochs=3 ... (other values than the file's), --json FILE, --start MODEL (the
+folder of a model that training begins with).
 
 Each file is laid over params.yaml in a clone of its own, where DVC runs the chain up to `evaluate` once per
 seed. Prints AP and AP50 on test, the seconds of `train` without its start, and the number of parameters: mean, least

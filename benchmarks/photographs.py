@@ -1,9 +1,9 @@
 """Train on photographs of others as a user would: python -m benchmarks.photographs FOLDER cards [boards ...].
 
 Options: --minutes 9 or --epochs N (of training), --seeds 1 2 3, --set KEY=VALUE ... (other values than those of
-`init`), --json FILE, --start MODEL (the folder of a model to begin with), --keep FOLDER (for the clones). With --rungs
-the recipe is built up: to a network that begins at random one thing after another is added, until it is what `init`
-wrote.
+`init`), --json FILE, --start MODEL (the folder of a model to begin with), --keep FOLDER (for the clones). With
+--rungs the recipe is built up: to a network that begins at random one thing after another is added, until it is what
+`init` wrote.
 
 FOLDER holds the sets as their authors give them: `cards` and `boards`, with images, XML and CSV below `images`, and
 `bccd` with its lists. Each set is laid out as Pascal VOC with lists, in a clone of its own:
