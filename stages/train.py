@@ -19,7 +19,7 @@ from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, tell
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network
@@ -42,7 +42,7 @@ def train(
         make_folder(out)
         images, objects = trainer.examples()
         write_changed(out / "augmented.png", images, *objects, both.categories)
-        print(f"{out / 'augmented.png'} shows the pictures as training changes them\n{AP_NOTE}", file=sys.stderr)
+        tell(f"{out / 'augmented.png'} shows the pictures as training changes them", AP_NOTE, to=sys.stderr)
         checkpoint = Checkpoint(kept, describe_run(splits, trainer.start, **sections)) if kept else None
         if team:
             team.lead(trainer)

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from importlib import metadata
+from typing import NoReturn
 
 from humbleyolo.commands import (
     audit,
@@ -23,7 +24,7 @@ from humbleyolo.commands import (
     verify,
 )
 from humbleyolo.commands import next as next_images
-from humbleyolo.process.exits import exit_with
+from humbleyolo.process.exits import exit_with, printable
 
 COMMANDS = {
     "init": init,
@@ -50,6 +51,13 @@ _EXAMPLES = """Examples, in a clone:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show the control characters of what was typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the arguments name; without one, list the commands.
 
@@ -59,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: With the command's exit code; 2 for a wrong argument or another mistake that a user can mend.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"], epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

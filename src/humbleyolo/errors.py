@@ -9,9 +9,16 @@ class UserError(Exception):
     """Something outside the program is wrong: a parameter, a file, a folder.
 
     The text names the place, the value found, what is allowed and the fix.
+
+    Args:
+        *lines: Lines of the text. A line break inside one is a name's, and people see it as an escape.
     """
 
     exit_code = 2
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 class ProblemsError(UserError):
@@ -29,4 +36,4 @@ class ProblemsError(UserError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         told = self.problems[:SCREEN] if rest else self.problems
         more = [f"and {len(self.problems) - len(told)} more; {rest}"] if len(told) < len(self.problems) else []
-        super().__init__("\n  ".join([f"{headline}: {count}", *told, *more]))
+        super().__init__(f"{headline}: {count}", *(f"  {line}" for line in [*told, *more]))

@@ -81,6 +81,23 @@ def test_an_unknown_command_is_refused(capsys):
     assert "prams" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["params", "{}"], ["params", "a", "{}"], ["params", "--{}"], ["check", "{}"], ["predict", "{}"],
+     ["predict", "--list", "{}"], ["export", "--to", "{}"], ["convert", "{}", "b", "--to", "yolo"],
+     ["score", "{}", "{}"], ["search", "{}"], ["next", "{}"], ["serve", "--model", "{}"]],
+)  # fmt: skip
+def test_a_name_that_was_typed_is_shown_and_not_sent(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main([word.replace("{}", "x\n\x1b[2J\u202ey") for word in words])
+    assert ended.value.code == 2
+    out, err = capsys.readouterr()
+    assert not set("\x1b\u202e") & set(out + err)
+    assert r"\x1b[2J\u202ey" in err
+    assert r"x\n" in err
+
+
 def test_the_committed_parameters_have_no_mistakes(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     with pytest.raises(SystemExit) as ended:

@@ -20,6 +20,7 @@ from stub_models import NAMES, RedFinder, facts, save_network
 
 import humbleyolo
 from humbleyolo import Detector, Result, UserError
+from humbleyolo.detection.detector import remarks
 from humbleyolo.geometry.detections import Detections
 
 
@@ -272,3 +273,9 @@ def test_the_package_offers_what_it_lists_and_imports_it_late() -> None:
 
 def test_the_package_is_typed() -> None:
     assert (Path(humbleyolo.__file__).parent / "py.typed").is_file()
+
+
+def test_facts_about_a_picture_show_what_its_name_holds() -> None:
+    nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)
+    result = Result(*nothing, ("cat",), 1, 1, "a\n\x1b[2J.gif", limit_reached=True, frames=2)
+    assert [one.partition(":")[0] for one in remarks(result, 1)] == [r"a\n\x1b[2J.gif"] * 2

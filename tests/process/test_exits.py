@@ -9,7 +9,7 @@ import sys
 import pytest
 from repository import ROOT
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.exits import Aftermath, coloured, counted, exit_with, printable, tell, wrapped
 
 
@@ -21,6 +21,28 @@ def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture
         exit_with(fail)
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: a.yaml: is empty\n"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_an_error_has_the_lines_of_its_text_and_shows_those_of_names(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a\n\x1b[2J\r.png"
+
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    for error, lines in (
+        (UserError(f"{name}: bad"), [r"error: a\n\x1b[2J\r.png: bad"]),
+        (UserError("two", f"  {name}"), ["error: two", r"  a\n\x1b[2J\r.png"]),
+        (ProblemsError(name, [name, "b"]), [r"error: a\n\x1b[2J\r.png: 2 problems", r"  a\n\x1b[2J\r.png", "  b"]),
+    ):
+        with pytest.raises(SystemExit):
+            exit_with(fail)
+        assert capsys.readouterr().err.splitlines() == lines
+        assert str(error) == "\n".join(error.lines)
 
 
 def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,10 +70,10 @@ def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = "data/" + "long-" * 20 + "name"
-    said = f"params.yaml: {'word ' * 40}\n  line 3: {path}: {'more ' * 30}"
+    said = [f"params.yaml: {'word ' * 40}", f"  line 3: {path}: {'more ' * 30}"]
 
     def fail() -> None:
-        raise UserError(said)
+        raise UserError(*said)
 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -59,7 +81,8 @@ def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
         exit_with(fail)
     shown = capsys.readouterr().err
     assert all(len(line) <= 80 or path in line for line in shown.splitlines())
-    assert shown.split() == f"error: {said}".split()
+    assert shown.split() == ["error:", *" ".join(said).split()]
+    assert "\n  line 3:" in shown
 
 
 class ResourceExhaustedError(Exception):

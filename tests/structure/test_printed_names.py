@@ -2,11 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from repository import ROOT
 
-SHOWS = ("wrapped", "printable", "json.dumps")  # what these return holds no control characters
+SHOWS = ("wrapped", "printable", "shown", "json.dumps")  # what these return holds no control characters
+SOURCES = (*sorted((ROOT / "src/humbleyolo").iterdir()), ROOT / "stages")
 
 
 def is_safe(value: ast.expr) -> bool:
@@ -19,25 +21,32 @@ def is_safe(value: ast.expr) -> bool:
         return is_safe(value.body) and is_safe(value.orelse)
     if isinstance(value, ast.Call):
         name = ast.unparse(value.func)
+        if name == "coloured":
+            return is_safe(value.args[0])
         return name in SHOWS or (name == "map" and ast.unparse(value.args[0]) in SHOWS)
     return False
 
 
 def raw_prints(source: str) -> Iterator[str]:
-    """Yield calls of `print` that may send what a name holds."""
+    """Yield calls of `print`, and of a progress bar's `write`, that may send what a name holds."""
     for call in ast.walk(ast.parse(source)):
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "print" and not all(map(is_safe, call.args)):
+        if not isinstance(call, ast.Call):
+            continue
+        above_a_bar = ast.unparse(call.func).endswith(".write") and any(one.arg == "file" for one in call.keywords)
+        if (above_a_bar or ast.unparse(call.func) == "print") and not all(map(is_safe, call.args)):
             yield ast.unparse(call)
 
 
-@pytest.mark.parametrize("room", ["check", "commands", "detection", "experiments", "export", "labels", "serve"])
-def test_names_are_printed_with_their_controls_shown(room: str) -> None:
-    paths = list((ROOT / "src/humbleyolo" / room).rglob("*.py"))
-    assert paths
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_names_are_printed_with_their_controls_shown(source: Path) -> None:
+    paths = [source] if source.suffix == ".py" else list(source.rglob("*.py"))
+    assert paths or source.name == "__pycache__" or source.suffix
     assert {path.name: found for path in paths if (found := list(raw_prints(path.read_text("utf-8"))))} == {}
 
 
 def test_a_raw_print_is_seen() -> None:
     raw = ["print(f'{name}')", "print(name)", "print('note:', name)", "print('{}'.format(name))"]
-    safe = ["print('done')", "print(wrapped(name))", "print()", "print(*map(wrapped, names), sep='\\n')"]
+    raw += ["bar.write(name, file=sys.stderr)", "print(coloured(name, sys.stderr))"]
+    safe = ["print('done')", "print(wrapped(name))", "print(coloured(shown(name, out), out))", "file.write(name)"]
+    safe += ["print()", "print(*map(wrapped, names), sep='\\n')"]
     assert list(raw_prints("\n".join(raw + safe))) == raw

@@ -22,7 +22,7 @@ from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, printable
 from humbleyolo.storage.array_types import Floats32, Ints, Rgb, Uint8s
 
 if TYPE_CHECKING:
@@ -285,9 +285,9 @@ def remarks(result: Result, max_detections: int) -> Iterator[str]:
     name = result.file or "the image"
     if result.limit_reached:
         told = f"{counted(max_detections, 'box', 'boxes')} found on it, or on a tile of it, which is the most"
-        yield f"{name}: {told}; there may be more: raise max_detections"
+        yield printable(f"{name}: {told}; there may be more: raise max_detections")
     if result.frames > 1:
-        yield f"{name}: has {result.frames} pages or frames; only the first is looked at"
+        yield printable(f"{name}: has {result.frames} pages or frames; only the first is looked at")
 
 
 def _load_anew(kind: type[Detector], loading: dict[str, Any]) -> Detector:

@@ -40,7 +40,8 @@ def fetch_model(url: str, revision: str | None, folder: Path) -> Path:
     if done.returncode:
         text = done.stderr.decode(errors="replace").strip()
         before, _, told = f"\n{text}".partition("\nerror: ")
-        raise UserError(hide_password(told or f"{url}: cannot be fetched: {before.rpartition(chr(10))[2]}"))
+        told = told or f"{url}: cannot be fetched: {before.rpartition(chr(10))[2]}"
+        raise UserError(*hide_password(told).splitlines())
     return folder / "model"
 
 

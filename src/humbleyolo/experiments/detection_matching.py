@@ -207,14 +207,15 @@ def _choose(
     order = np.argsort([-count for count in hits], kind="stable")
     best, second = (hits[at] for at in order[:2])
     if best < _LEAST_HITS or best <= 2 * second:
-        ways = "\n  ".join(
-            f"{image.words}; {category.words}: {count} on an object of their class"
+        ways = [
+            f"  {image.words}; {category.words}: {count} on an object of their class"
             + "".join(f" ({flag} {one.option})" for flag, one in _flags(image, category))
             for (image, category), count in zip(candidates, hits, strict=True)
-        )
+        ]
         raise UserError(
             f"{found.path}: its numbers can be read in {len(candidates)} ways, and the {_SUREST:,} surest boxes do "
-            f"not tell which; choose by the option:\n  {ways}"
+            "not tell which; choose by the option:",
+            *ways,
         )
     why = f" (so {best:,} of the surest lie on an object of their class, read otherwise {second:,} at most)"
     return *candidates[order[0]], why

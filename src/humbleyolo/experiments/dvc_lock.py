@@ -97,7 +97,7 @@ def _parse(text: str, name: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:
-        raise UserError(f"{name}: is no YAML ({error})") from None
+        raise UserError(f"{name}: is no YAML ({' '.join(str(error).split())})") from None
 
 
 def _of_another(path: str) -> UserError:

@@ -22,7 +22,7 @@ def git(folder: Path, *arguments: str, **variables: str) -> str:
     except FileNotFoundError:
         raise UserError("git is not there; install it") from None
     if done.returncode:
-        raise UserError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
+        raise UserError(*f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}".splitlines())
     return done.stdout.decode(errors="replace")
 
 

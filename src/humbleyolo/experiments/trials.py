@@ -115,7 +115,7 @@ def _read_value(key: str, text: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:
-        raise UserError(f"{key}: {text!r} is no value: {error}") from None
+        raise UserError(f"{key}: {text!r} is no value: {' '.join(str(error).split())}") from None
 
 
 def every_combination(spaces: Sequence[Space]) -> list[Trial]:

@@ -75,9 +75,11 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     if bad := [one for one in speaking if one.problems()] if len(speaking) > 1 else []:
         found = bad[0].problems()
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UserError(f"{head}.\n  {bad[0].format} has mistakes: {found[0]}{more}\n{fix}")
+        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found[0]}{more}", fix)
     if not named:
-        raise UserError(f"{head}.\n  None names its classes; give classes in the order of their numbers, and format")
+        raise UserError(
+            f"{head}.", "  None names its classes; give classes in the order of their numbers, and format"
+        )
     chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
     evidence = [chosen.why]
     for other in sets:
@@ -94,8 +96,8 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
                 differ.setdefault(path, difference)
         if differ:
             path, first = next(iter(differ.items()))
-            more = f"\n  and {len(differ) - 1} more of the images differ" if len(differ) > 1 else ""
-            raise UserError(f"{head}. They differ{numbers}:\n  {path}: {first}{more}\n{fix}")
+            others = [f"  and {len(differ) - 1} more of the images differ"] if len(differ) > 1 else []
+            raise UserError(f"{head}. They differ{numbers}:", f"  {path}: {first}", *others, fix)
         evidence.append(f"{other} says the same{numbers}")
         _take_background(chosen, other, pairs, ledger)
         _take_lists(chosen, other, pairs, ledger)

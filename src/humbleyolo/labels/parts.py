@@ -172,12 +172,12 @@ def refuse_unlabelled(source: Source, parts: Sequence[Part]) -> None:
     bad = [one for one in parts if not one.fits]
     if bad:
         lines = [
-            f"{one}: no known labels among {counted(len(one.source.names), 'file')}, "
+            f"  {one}: no known labels among {counted(len(one.source.names), 'file')}, "
             f"images: {len(one.source.images()):,}"
             for one in bad
         ]
         head = f"{source.name}: of {len(parts)} parts, each read by itself, {len(bad)} without labels"
-        raise UserError("\n  ".join([head, *lines]) + "\nLabel these, or take them out of the folder")
+        raise UserError(head, *lines, "Label these, or take them out of the folder")
 
 
 def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Ledger) -> LabelledSet:

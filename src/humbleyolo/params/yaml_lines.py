@@ -29,7 +29,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Key, int], list[Problem]]
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ProblemsError(name, [f"{where}not YAML: {error.problem or error.context}"]) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise ProblemsError(name, [f"not YAML: {error}"]) from None
+        raise ProblemsError(name, [f"not YAML: {' '.join(str(error).split())}"]) from None
     lines: dict[Key, int] = {}
     problems: list[Problem] = []
     _note_lines(node, lines, problems)

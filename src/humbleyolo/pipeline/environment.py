@@ -10,6 +10,7 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import STARTED_NS
+from humbleyolo.process.exits import tell
 from humbleyolo.process.versions import PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder
@@ -68,7 +69,7 @@ def record_environment(stage: str, out: Path, root: Path, beside: Sequence[Path]
         record = {"environment": describe_environment(), "outputs": outputs}
         write_json(make_folder(root / RECORDS) / f"{stage}.json", record)
     except (UserError, OSError, metadata.PackageNotFoundError) as error:
-        print(f"warning: {error}; `humbleyolo verify` will not know what {stage} ran with", file=sys.stderr)
+        tell(f"warning: {error}; `humbleyolo verify` will not know what {stage} ran with", to=sys.stderr)
 
 
 def recorded_environment(stage: str, output: str, digest: str | None, root: Path) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
-from humbleyolo.process.exits import Aftermath, coloured, end_at_signals, exit_with, printable, wrapped
+from humbleyolo.process.exits import Aftermath, coloured, end_at_signals, exit_with, shown, wrapped
 from humbleyolo.process.parent_watch import end_with_parents
 
 _SHOWN_CHANGES = 5
@@ -88,7 +88,7 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         for text in made.warnings:
             print(coloured(wrapped(f"warning: {text}"), sys.stderr), file=sys.stderr)
         done = f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else "")
-        print((wrapped if sys.stdout.isatty() else printable)(done))
+        print(shown(done, sys.stdout))
         for text in made.next_steps:
             print(wrapped(f"next: {text}"))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):

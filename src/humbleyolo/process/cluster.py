@@ -24,7 +24,7 @@ from tqdm import tqdm
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address, read_configuration
 from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
 from humbleyolo.process.versions import describe_installation, numeric_instructions
 
@@ -294,4 +294,4 @@ def _patience_s() -> float:
 
 def _say(text: str) -> None:
     """Print a line to standard error, above a progress bar where one is shown."""
-    tqdm.write(text, file=sys.stderr)
+    tqdm.write(printable(text), file=sys.stderr)

@@ -77,22 +77,25 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
         try:
             main()
         except UserError as error:
-            text, code = f"error: {error}", error.exit_code
+            first, *more = error.lines or ("",)
+            lines, code = [f"error: {first}", *more], error.exit_code
         except KeyboardInterrupt:
-            text, code = aftermath.stopped, _STOPPED
+            lines, code = [aftermath.stopped], _STOPPED
         except Exception as error:
             reason = _describe_shortage(error, less_memory)
             if reason is None:
                 raise
-            text, code = f"error: {reason}", UserError.exit_code
+            lines, code = [f"error: {reason}"], UserError.exit_code
         else:
             return
         _leave(aftermath)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    shown = "\n".join(map(wrapped if sys.stderr.isatty() else printable, text.split("\n")))
-    print(coloured(shown, sys.stderr), file=sys.stderr)
+    first, *more = lines
+    print(coloured(shown(first, sys.stderr), sys.stderr), file=sys.stderr)
+    for line in more:
+        print(shown(line, sys.stderr), file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -124,6 +127,11 @@ def wrapped(text: str) -> str:
     text = printable(text)
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def shown(line: str, stream: TextIO) -> str:
+    """Return a line with its control characters shown, and wrapped if the stream is a terminal."""
+    return wrapped(line) if stream.isatty() else printable(line)
 
 
 def _heeded() -> list[signal.Signals]:

@@ -25,6 +25,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
+from humbleyolo.process.exits import tell
 from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write, make_folder
 
@@ -140,7 +141,7 @@ class Checkpoint:
             reason = f"cannot be read ({error.strerror or error})"
         except _Refused as refused:
             reason = str(refused)
-        print(f"{self.path}: {reason}; training starts at the first epoch", file=sys.stderr)
+        tell(f"{self.path}: {reason}; training starts at the first epoch", to=sys.stderr)
         return None
 
     def _read(self, file: BinaryIO, expected: Mapping[str, Array], optional: str) -> State:
@@ -190,7 +191,7 @@ class Checkpoint:
                 file.write(digest.hexdigest().encode())
         except UserError as error:
             if not self._told:
-                print(f"warning: {error}; training goes on, but not after a stop", file=sys.stderr)
+                tell(f"warning: {error}; training goes on, but not after a stop", to=sys.stderr)
             self._told = True
         if self._stopping:
             raise KeyboardInterrupt

@@ -23,7 +23,7 @@ from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import select_detections
 from humbleyolo.params.sections import Evaluate, Loss, Model, Runtime, Section, Train
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, tell
 from humbleyolo.storage.array_types import Floats, Ints
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.json import read_json, write_json
@@ -60,7 +60,7 @@ class RunSettings:
             return self
         start = "pretrained" if self.model.name == "lite" else "scratch"
         why = "a model that may have seen the images"
-        print(f"train.start is own, {why}; the {work} begins {start}", file=sys.stderr)
+        tell(f"train.start is own, {why}; the {work} begins {start}", to=sys.stderr)
         return replace(self, train=self.train.model_copy(update={"start": start}))
 
 
@@ -162,7 +162,7 @@ class PlannedRun:
             if rows is None:
                 learned, held, scored = len(np.unique(network.seen)), len(network.shown), len(network.shown[:_SCORED])
                 text = f"{counted(learned, 'image')} to learn from, {held:,} held out, {scored} scored"
-                print(f"network {number} of {len(self._networks)}: {text}", file=sys.stderr)
+                tell(f"network {number} of {len(self._networks)}: {text}", to=sys.stderr)
                 rows = train_and_detect(self._settings, self._run, self.epochs, self.split, network, self._folder)
             rows = rows[np.lexsort(rows.T[::-1])]
             images, labels = (rows[:, column].astype(np.int64) for column in (0, 1))
@@ -182,7 +182,7 @@ class PlannedRun:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            print(f"{path}: cannot be used ({error}); this network is trained again", file=sys.stderr)
+            tell(f"{path}: cannot be used ({error}); this network is trained again", to=sys.stderr)
             return None
 
 
@@ -232,7 +232,7 @@ def _read_plan(path: Path, run: dict[str, str], work: str) -> _Plan | None:
         reason = "is damaged"
     if not reason:
         return kept
-    print(f"{path}: {reason}; the {work} starts anew", file=sys.stderr)
+    tell(f"{path}: {reason}; the {work} starts anew", to=sys.stderr)
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Self
 from tqdm import tqdm
 
 from humbleyolo.metrics.history import Row
-from humbleyolo.process.exits import COLUMNS
+from humbleyolo.process.exits import COLUMNS, printable
 
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 
@@ -44,7 +44,7 @@ class TrainingProgress:
         """Tell that the run resumes at an epoch and its next step, both counted from 0."""
         steps = self._images_an_epoch // self._batch
         line = f"continues from epoch {epoch + 1}/{self._epochs}, step {step + 1} of {steps}"
-        self._bar.write(line, file=sys.stderr)
+        self._bar.write(printable(line), file=sys.stderr)
         self._before = epoch * self._images_an_epoch + step * self._batch
         self._bar.update(self._before)
         self._bar.unpause()
@@ -61,4 +61,4 @@ class TrainingProgress:
         score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
         line = f"epoch {number}/{self._epochs}: {score}; {terms}"
         rate = f"; {speed:.0f} img/s"
-        self._bar.write(line + rate * (len(line + rate) <= COLUMNS), file=sys.stderr)
+        self._bar.write(printable(line + rate * (len(line + rate) <= COLUMNS)), file=sys.stderr)

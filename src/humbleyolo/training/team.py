@@ -34,7 +34,7 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address
 from humbleyolo.process.cluster_calls import scheduler_there
-from humbleyolo.process.exits import counted, exit_with
+from humbleyolo.process.exits import counted, exit_with, tell
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.members import READY, Task, free_port, is_ready, run_member
 from humbleyolo.training.micro_batches import Part
@@ -130,7 +130,7 @@ class Team:
         self._futures = cluster.start_each(names, run_member, tasks, files)
         self._wait_until_ready(tasks[0]["key"])
         ends = f"if a firewall keeps them apart, it ends after {_CONNECT_S} s"
-        print(f"training connects with {counted(len(names), 'worker')}; {ends}", file=sys.stderr)
+        tell(f"training connects with {counted(len(names), 'worker')}; {ends}", to=sys.stderr)
         try:
             self._channel = Channel(tasks[0]["addresses"], 0)
         except (tf.errors.OpError, RuntimeError) as error:
@@ -152,7 +152,7 @@ class Team:
             if not said and time.monotonic() - began > _SAY_S and (busy := self._busy()):
                 said = True
                 more = f" and {len(busy) - 1} more" if busy[1:] else ""
-                print(f"training waits for worker {busy[0]}{more}, busy with other work", file=sys.stderr)
+                tell(f"training waits for worker {busy[0]}{more}, busy with other work", to=sys.stderr)
             time.sleep(_LOOK_S)
 
     def lead(self, trainer: Trainer) -> None:
@@ -243,7 +243,7 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
         raise UserError(f"{cluster.address}: no worker is left; start some with `dask worker {cluster.address}`")
     count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
-    print(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", file=sys.stderr)
+    tell(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", to=sys.stderr)
     shared = all(cluster.shares(path / "images.npy") for path in paths)
     files = {} if shared else _read_files(paths)
     task: Task = {
@@ -271,7 +271,7 @@ def _cluster_for(train: Train) -> Cluster | None:
         return find_cluster()
     encrypted = f"TensorFlow's processes would talk without the encryption of {address}"
     reason = encrypted if train.micro_batches > 1 else "train.micro_batches is 1"
-    print(f"training runs on this machine: {reason}", file=sys.stderr)
+    tell(f"training runs on this machine: {reason}", to=sys.stderr)
     return None
 
 
@@ -319,7 +319,7 @@ def _follow(task: Task) -> None:
     threads, inter, gpus, instructions = task["runtime_in_force"]
     adopt_runtime(RuntimeInForce(threads, inter, tuple(gpus), instructions))
     splits = [open_encoded(Path(path)) for path in task["splits"]]
-    print(READY, flush=True)
+    tell(READY)
     channel = Channel(task["addresses"], task["place"])
     if train.start == "own":  # the weights come with the state; the same blocks are frozen
         train = train.model_copy(update={"start": "pretrained"})

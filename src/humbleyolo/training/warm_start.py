@@ -18,6 +18,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.artifact import BEGAN, ModelInfo, Weights
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.sections import Model, Train
+from humbleyolo.process.exits import tell
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.pretrained import STARTS, freeze, load_pretrained
 
@@ -71,7 +72,7 @@ def begin(network: keras.Model, info: ModelInfo, train: Train, folder: Path | No
             raise UserError(f"train.start is own, but {folder or 'no folder'} holds no model; put one there: {_FIX}")
         taken, origin = take_over(network, info, folder)
         digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in ("model.json", "weights.npz")))
-        print(f"begins with {folder}: {taken}", file=sys.stderr)
+        tell(f"begins with {folder}: {taken}", to=sys.stderr)
         words = f"{words}: model.json and weights.npz of sha256 {digest.hexdigest()}; {taken}{BEGAN}{origin}"
     elif train.start == "pretrained":
         load_pretrained(network)

@@ -49,7 +49,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     if near := _nearest(words):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
     lines.append("  Export the labels as COCO, Pascal VOC or YOLO, or say the format with `format`. Known formats:")
-    return UserError("\n".join([*lines, *(f"  {name}: {title}" for name, title in titles.items())]))
+    return UserError(*lines, *(f"  {name}: {title}" for name, title in titles.items()))
 
 
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
