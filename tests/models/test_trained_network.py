@@ -15,12 +15,21 @@ from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
 from humbleyolo.models.selection import Selection
-from humbleyolo.models.trained_network import Network, select_detections
+from humbleyolo.models.trained_network import Network, images_at_a_time, select_detections
 
 GRID = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=3)
 ALL = Selection(min_score=0.0, nms_iou=1.0, max_detections=1000)
 MODEL = model_section("compact", width=0.1, depth=1.0, stride=4)
 INFO = ModelInfo(MODEL, GRID, ("chat", "rat", "日本"), 0, "scratch")
+
+
+@given(rows=st.integers(1, 200), cols=st.integers(1, 200))
+def test_images_at_a_time_have_2_million_pixels_at_most_or_are_one(rows: int, cols: int) -> None:
+    grid = Grid(height=16 * rows, width=16 * cols, rows=rows, cols=cols, boxes=1, classes=1)
+    most, pixels = images_at_a_time(grid), grid.height * grid.width
+    assert 1 <= most <= 128
+    assert most == 1 or most * pixels <= 2**21
+    assert most == 128 or (most + 1) * pixels > 2**21
 
 
 @pytest.fixture(scope="module")

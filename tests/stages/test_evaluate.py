@@ -305,7 +305,7 @@ def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.Mo
     network, names = Network.load(project / "model"), ("val", "test")
     selection = Selection(0.01, 0.5, 10)
     whole = run_network(network, selection, project / "grid", project / "dataset", names)
-    monkeypatch.setattr(inference, "_BATCH", batch)
+    monkeypatch.setattr(inference, "images_at_a_time", lambda _: batch)
     parts = run_network(network, selection, project / "grid", project / "dataset", names)
     for one, other in zip(whole, parts, strict=True):
         assert one.detections.image_count == other.detections.image_count == one.truths.image_count

@@ -136,6 +136,19 @@ def test_each_term_is_the_formula(rule: Aligned, seed: int) -> None:
         np.testing.assert_allclose(found[name], values, rtol=2e-3, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_a_score_that_is_exactly_its_target_has_a_finite_gradient(gamma: float) -> None:
+    boxes, labels, image_index = random_objects(2)
+    values = random_predictions(2)
+    values[..., 0] = 0.0  # a class that is ruled out
+    predictions = tf.Variable(values)
+    with tf.GradientTape() as tape:
+        rule = Aligned(cells=3, alpha=1.0, beta=6.0, gamma=gamma)
+        terms = aligned(tf.constant(pad_objects(boxes, labels, image_index, 3)), predictions, GRID, WEIGHTS, rule)
+        total = tf.add_n([tf.reduce_sum(term) for term in terms.values()])
+    assert np.isfinite(tape.gradient(total, predictions).numpy()).all()
+
+
 def test_padding_holds_every_object_of_its_image() -> None:
     boxes, labels, image_index = random_objects(4)
     padded = pad_objects(boxes, labels, image_index, 5)

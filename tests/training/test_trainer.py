@@ -66,14 +66,6 @@ def test_a_loss_that_is_no_number_stops_with_step_term_and_image(tiny: EncodedSp
         next(trainer.run_epoch(0))
 
 
-def test_images_are_answered_in_batches_as_at_once(tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = start(tiny)
-    whole = trainer.predict(tiny.images)
-    assert whole.shape == (10, *TINY.shape)
-    monkeypatch.setattr("humbleyolo.training.trainer._PREDICTED", 3)
-    np.testing.assert_allclose(trainer.predict(tiny.images), whole, rtol=1e-5, atol=1e-7)
-
-
 def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
     draw_split(tmp_path, TINY, 8)
     list(encode_archive(tmp_path / "split.zip", TINY, 0, tmp_path / "jpegs", 90))
@@ -139,8 +131,21 @@ def test_two_steps_are_adamw_s_with_clipped_gradients(tiny: EncodedSplit) -> Non
         np.testing.assert_allclose(np.asarray(variable), values, atol=1e-4, err_msg=variable.path)
 
 
-def test_examples_are_what_the_first_step_learns_from(tiny: EncodedSplit) -> None:
-    chosen = np.sort(epoch_order(1, 0, len(tiny))[: PLAIN.batch])
+def test_memory_of_predictions_does_not_grow_with_the_split(
+    tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, seen = start(tiny), list[int]()
+    whole, predict = trainer.predict(tiny.images), trainer._predict
+    assert whole.shape == (10, *TINY.shape)
+    monkeypatch.setattr("humbleyolo.training.trainer.images_at_a_time", lambda _: 3)
+    monkeypatch.setattr(trainer, "_predict", lambda images: (seen.append(len(images)), predict(images))[1])
+    np.testing.assert_allclose(trainer.predict(tiny.images), whole, rtol=1e-5, atol=1e-7)
+    assert seen == [3, 3, 3, 1]
+
+
+def test_examples_are_what_the_first_epoch_learns_from(tiny: EncodedSplit) -> None:
+    chosen = np.sort(epoch_order(1, 0, len(tiny))[:12])
+    assert len(chosen) > PLAIN.batch
     images, moved = start(tiny).examples()
     np.testing.assert_array_equal(images, tiny.images[chosen])  # nothing augments
     inside = np.isin(tiny.image_index, chosen)

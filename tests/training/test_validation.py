@@ -25,6 +25,6 @@ def test_validation_s_terms_are_means_over_images_whatever_the_batch(
     trainer = start(tiny)
     predictions = trainer.predict(tiny.images)
     whole = trainer.loss(tf.constant(np.asarray(tiny.targets)), tf.constant(predictions))
-    monkeypatch.setattr(module, "_BATCH", 3)
+    monkeypatch.setattr(module, "images_at_a_time", lambda _: 3)
     found = ValidationScore(tiny, PLAIN.validation).terms(predictions, trainer.loss)
     assert found == pytest.approx({name: np.mean(term) for name, term in whole.items()}, rel=1e-5)

@@ -85,6 +85,14 @@ def test_a_new_class_begins_at_random_beside_those_that_are_known(tmp_path: Path
     assert (mine[..., 0] != random[..., 0]).all()
 
 
+def test_of_many_classes_the_terminal_has_some_and_the_model_all(tmp_path: Path) -> None:
+    many = [f"class {number:03}" for number in range(80)]
+    taken = TakenOver(10, 12, tuple(many[:79]), (many[79],), ())
+    assert all(name in str(taken) for name in many)
+    assert len(taken.shortened()) < 300
+    assert taken.shortened().endswith(f" ...; new classes: {many[79]}")
+
+
 def test_another_input_size_keeps_what_fits_and_names_the_rest(tmp_path: Path) -> None:
     saved(tmp_path, info_of(COMPACT, "ab"))
     _, taken = taken_over(tmp_path, info_of(COMPACT, "ab", height=96))

@@ -20,15 +20,12 @@ from humbleyolo.geometry.grid import split_parts
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
-from humbleyolo.models.trained_network import Network, select_detections
+from humbleyolo.models.trained_network import Network, images_at_a_time, select_detections
 from humbleyolo.params.value_types import Mirrored
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
 from humbleyolo.storage.npy import open_array
-
-_BATCH = 128  # images that the network sees at a time, and all that is held of them
-
 
 _Sent = Images | tuple[Path, int, int]
 
@@ -88,8 +85,9 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
 
     Boxes are clipped to the image; one that lies in the letterbox padding alone is dropped.
     """
-    for start in range(0, len(split), _BATCH):
-        rows = slice(start, start + _BATCH)
+    most = images_at_a_time(split.grid)
+    for start in range(0, len(split), most):
+        rows = slice(start, start + most)
         yield _detect_batch(network, np.asarray(split.images[rows]), split.sizes[rows], selection)
 
 
@@ -109,10 +107,10 @@ def _detect_elsewhere(
 
     def batches() -> Iterable[_Batch]:
         file, runtime = (folder / "images.npy").resolve(), runtime_in_force()
-        kept = split.images
+        kept, most = split.images, images_at_a_time(split.grid)
         shared = isinstance(kept, np.ndarray) and cluster.shares(file)
-        for start in range(0, len(split), _BATCH):
-            stop = min(start + _BATCH, len(split))
+        for start in range(0, len(split), most):
+            stop = min(start + most, len(split))
             if isinstance(kept, JpegImages):
                 images: _Sent = kept.part(start, stop)
             else:

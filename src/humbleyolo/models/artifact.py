@@ -36,7 +36,7 @@ BEGAN = "; it began from "
 
 _FIX = "train it with `dvc repro train`, or fetch it with `dvc pull`"
 
-_START = rf"(own: .{{1,1500}}{BEGAN})?(scratch|pretrained: [ -~]{{1,200}})"
+_START = rf"(own: .{{1,1000000}}{BEGAN})?(scratch|pretrained: [ -~]{{1,200}})"
 
 # Errors that a file of strangers can raise when it is read.
 _DAMAGED = (

@@ -17,6 +17,14 @@ from humbleyolo.models.selection import Selection
 from humbleyolo.params.value_types import Mirrored
 from humbleyolo.storage.array_types import Floats32, Uint8s
 
+_MOST_IMAGES = 128
+_MOST_PIXELS = 2**21  # with 20 images of 320 x 320 `lite` needs about 1.2 GiB
+
+
+def images_at_a_time(grid: Grid) -> int:
+    """Return the images that a network sees at a time, so that memory follows neither their number nor their size."""
+    return max(1, min(_MOST_IMAGES, _MOST_PIXELS // (grid.height * grid.width)))
+
 
 def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -> list[Detections]:
     """Turn a network's output into detections on letterboxed images.

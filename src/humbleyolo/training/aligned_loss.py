@@ -17,7 +17,7 @@ from humbleyolo.geometry.grid import Grid, answering_cells, box_edges, split_par
 from humbleyolo.geometry.iou import Edges, edges_of, pairwise_iou
 from humbleyolo.params.sections import Aligned
 from humbleyolo.storage.array_types import AnyInts, Floats, Floats32, Ints
-from humbleyolo.training.losses import Terms, binary_entropy, complete_iou_of, shape_angle
+from humbleyolo.training.losses import TINY, Terms, binary_entropy, complete_iou_of, shape_angle
 
 ROW = 6  # numbers of an object: xyxy in pixels, class index, 1 (0: the row is empty)
 
@@ -87,7 +87,8 @@ def aligned(
 
     t is a cell's target for its object's class, 0 for other classes and cells; s = class probability x confidence is
     its score. Both terms are divided by the mean over images of the sum of t, so that a step weighs alike however
-    many objects it sees. `class_weights` multiply the first at cells of an object.
+    many objects it sees. `class_weights` multiply the first
+    for an object's class, at its cells.
     """
     images, cells = tf.shape(y_pred)[0], grid.rows * grid.cols
     parts = split_parts(y_pred, grid.classes)
@@ -97,7 +98,7 @@ def aligned(
     own = tf.one_hot(tf.cast(objects[..., 4], tf.int32), grid.classes)  # (N, M, C)
     target = tf.matmul(weight, own, transpose_a=True)  # (N, A, C)
     worth = 1 + tf.matmul(mine, own * (tf.constant(class_weights, tf.float32) - 1), transpose_a=True)
-    entropy = worth * tf.abs(target - scores) ** rule.gamma * binary_entropy(target, scores)
+    entropy = worth * _focus(target - scores, rule.gamma) * binary_entropy(target, scores)
     truth = tf.matmul(mine, objects[..., :4], transpose_a=True)  # (N, A, 4), 0 without an object
     edges, found = edges_of(truth), edges_of(boxes)
     complete = complete_iou_of(edges, found, _angle(edges), _angle(found))
@@ -106,6 +107,11 @@ def aligned(
         "box": tf.reduce_sum(tf.reduce_sum(weight, axis=1) * (1 - complete), axis=1) / total,
         "class": tf.reduce_sum(entropy, axis=(1, 2)) / total,
     }
+
+
+def _focus(difference: tf.Tensor, gamma: float) -> tf.Tensor | float:
+    """Return abs(difference) ^ gamma, of finite gradient where the difference is 0."""
+    return tf.maximum(tf.abs(difference), TINY) ** gamma if gamma else 1.0
 
 
 def _angle(edges: Edges) -> tf.Tensor:

@@ -179,8 +179,9 @@ def change_images(
     columns = _resampling(width, axes[0][:, 0], axes[1][:, 0], axes[2][:, 0], axes[2][:, 2])  # (NL, W', W)
     rows = _resampling(height, axes[0][:, 1], axes[1][:, 1], axes[2][:, 1], axes[2][:, 3])  # (NL, H', H)
     tall = tf.reshape(tf.matmul(rows, flat), (-1, height, width, 3))
-    wide = tf.matmul(columns[:, None], tall)  # (NL, H', W', 3)
-    placed = tf.reduce_sum(tf.reshape(wide, (-1, layers, height, width, 3)), axis=1) + fill
+    turned = tf.reshape(tf.transpose(tall, (0, 2, 1, 3)), (-1, width, height * 3))  # one wide product, not H' narrow
+    wide = tf.reshape(tf.matmul(columns, turned), (-1, layers, width, height, 3))
+    placed = tf.transpose(tf.reduce_sum(wide, axis=1), (0, 2, 1, 3)) + fill  # (N, H', W', 3)
     changed = tf.clip_by_value(_recolour(placed, colour), 0.0, 255.0)
     return changed if cut is None else tf.where(_inside(height, width, cut), tf.cast(fill, tf.float32), changed)
 

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, pick_images
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.selection import Selection
-from humbleyolo.models.trained_network import select_detections
+from humbleyolo.models.trained_network import images_at_a_time, select_detections
 from humbleyolo.params.sections import Evaluate, Loss, Model, Runtime, Section, Train
 from humbleyolo.process.exits import counted, tell
 from humbleyolo.storage.array_types import Floats, Ints
@@ -36,7 +36,6 @@ from humbleyolo.training.step_time import measure_step
 from humbleyolo.training.trainer import build_trainer
 
 _SCORED = 100  # images held out on which an epoch is scored, for people; nothing depends on it
-_BATCH = 250  # images detected at a time
 _COLUMNS = 7  # of a network's file: image, class, score, left, top, width, height
 
 
@@ -205,8 +204,9 @@ def train_and_detect(
         train_network(trainer, scored, train, progress.step, progress.epoch, checkpoint, progress.go_on)
     selection = Selection.from_section(settings.evaluate)
     parts = []
-    for start in range(0, len(network.shown), _BATCH):
-        images = network.shown[start : start + _BATCH]
+    most = images_at_a_time(split.grid)
+    for start in range(0, len(network.shown), most):
+        images = network.shown[start : start + most]
         found = select_detections(trainer.predict(split.images[images]), split.grid, selection)
         original = (
             split.letterbox(image).undo(one, selection.whole_pixels)

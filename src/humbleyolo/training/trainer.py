@@ -17,6 +17,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.artifact import ModelInfo, Weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
+from humbleyolo.models.trained_network import images_at_a_time
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
@@ -33,7 +34,6 @@ LOWER_RATE = "lower train.learning_rate, or set a lower train.clip_norm (0 is no
 Gather = Callable[[int, Iterable[Part]], Iterable[Part]]
 """Function of a step and the parts that were computed here -> all parts of the step, in order."""
 
-_PREDICTED = 250  # images that are predicted at a time
 _EXAMPLES = 12  # images that are shown before training
 
 
@@ -159,8 +159,8 @@ class Trainer:
         return tf.constant(data.images[plan.sources]), changes, moved
 
     def examples(self) -> tuple[Uint8s, Moved]:
-        """Return (N, H, W, 3) images of the first batch as the network sees them, 12 at most, and their objects."""
-        chosen = np.sort(epoch_order(self._seed, 0, len(self._data))[: min(_EXAMPLES, self._train.batch)])
+        """Return (N, H, W, 3) images of the first epoch as the network sees them, 12 at most, and their objects."""
+        chosen = np.sort(epoch_order(self._seed, 0, len(self._data))[:_EXAMPLES])
         images, changes, moved = self._augment(0, chosen)
         seen = change_images(images, self._data.fill, *changes)
         return np.round(seen.numpy()).astype(np.uint8), moved
@@ -206,9 +206,9 @@ class Trainer:
 
     def predict(self, images: Images) -> Floats32:
         """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
+        most = images_at_a_time(self._data.grid)
         batches = [
-            self._predict(tf.constant(images[start : start + _PREDICTED])).numpy()
-            for start in range(0, len(images), _PREDICTED)
+            self._predict(tf.constant(images[start : start + most])).numpy() for start in range(0, len(images), most)
         ]
         return np.concatenate(batches)
 

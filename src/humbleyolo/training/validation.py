@@ -8,12 +8,10 @@ from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
-from humbleyolo.models.trained_network import select_detections
+from humbleyolo.models.trained_network import images_at_a_time, select_detections
 from humbleyolo.params.sections import Validation
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.weighted_loss import WeightedLoss
-
-_BATCH = 250  # images whose loss is computed at a time
 
 
 class ValidationScore:
@@ -38,8 +36,9 @@ class ValidationScore:
     def terms(self, predictions: Floats32, loss: WeightedLoss) -> dict[str, float]:
         """Return the weighted mean of each loss term, computed batch by batch."""
         sums: dict[str, float] = {}
-        for start in range(0, len(predictions), _BATCH):
-            part = np.arange(start, min(start + _BATCH, len(predictions)))
+        most = images_at_a_time(self._split.grid)
+        for start in range(0, len(predictions), most):
+            part = np.arange(start, min(start + most, len(predictions)))
             terms = loss(tf.constant(loss.targets_of(self._split, part)), tf.constant(predictions[part]))
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(np.asarray(term, np.float64).sum())

@@ -44,10 +44,17 @@ class TakenOver(NamedTuple):
     left: tuple[str, ...]
 
     def __str__(self) -> str:
+        return self._told(sys.maxsize)
+
+    def shortened(self) -> str:
+        """Return the text with long lists cut, for a terminal."""
+        return self._told(_SHOWN_CHARACTERS)
+
+    def _told(self, characters: int) -> str:
         text = f"{self.arrays} of {self.of} arrays taken over"
         for what, names in (("classes", self.known), ("new classes", self.new), ("at random", self.left)):
             if names:
-                text += f"; {what}: {textwrap.shorten(', '.join(names), _SHOWN_CHARACTERS, placeholder=' ...')}"
+                text += f"; {what}: {textwrap.shorten(', '.join(names), characters, placeholder=' ...')}"
         return text
 
 
@@ -72,7 +79,7 @@ def begin(network: keras.Model, info: ModelInfo, train: Train, folder: Path | No
             raise UserError(f"train.start is own, but {folder or 'no folder'} holds no model; put one there: {_FIX}")
         taken, origin = take_over(network, info, folder)
         digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in ("model.json", "weights.npz")))
-        tell(f"begins with {folder}: {taken}", to=sys.stderr)
+        tell(f"begins with {folder}: {taken.shortened()}", to=sys.stderr)
         words = f"{words}: model.json and weights.npz of sha256 {digest.hexdigest()}; {taken}{BEGAN}{origin}"
     elif train.start == "pretrained":
         load_pretrained(network)
