@@ -8,6 +8,7 @@ from PIL import Image
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
 from humbleyolo.drawing import preview
+from humbleyolo.drawing.palette import class_colour
 from humbleyolo.drawing.preview import write_changed, write_preview
 from humbleyolo.storage.png import encode_png
 
@@ -26,6 +27,24 @@ def test_a_preview_of_any_shape(tmp_path: Path, height: int, width: int, count: 
         assert image.width < 4000
         assert image.height < 4000
         assert len(image.getcolors(1 << 24) or []) > 3
+
+
+@pytest.mark.parametrize("count", [1, 24, 40])
+@pytest.mark.parametrize("size", [(48, 64), (450, 600), (600, 450), (600, 60)])
+def test_a_preview_of_photographs_fits_a_screen(count: int, size: tuple[int, int], tmp_path: Path) -> None:
+    height, width = size
+    data, box = encode_png(np.zeros((height, width, 3), np.uint8)), (width / 3, height / 3, width / 3, height / 3)
+    with ArchiveWriter(tmp_path / "train.zip", ["chat"]) as writer:
+        for index in range(count):
+            writer.add(f"{index:02}.png", data, height, width, [box], [0])
+    with Archive(tmp_path / "train.zip") as archive:
+        write_preview(tmp_path / "preview.png", archive)
+    with Image.open(tmp_path / "preview.png") as image:
+        assert image.width <= 2000
+        assert image.height <= 1600
+        solid = (np.asarray(image.convert("RGB")) == class_colour(0)).all(axis=-1)
+    tags = np.lib.stride_tricks.sliding_window_view(solid, (15, 3)).all(axis=(2, 3))  # outlines are narrower
+    assert tags.sum() >= min(count, 24)  # each as high as letters of 11 pixels need
 
 
 def test_photographs_of_any_size_get_tiles_of_one_size_in_rows_that_fit_a_screen(

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from repository import ROOT
 
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
 from humbleyolo.geometry.grid import Grid
+from humbleyolo.params.loader import load_params
 from humbleyolo.report import galleries
 from humbleyolo.report.galleries import cells_and_confidence, headline, truth_and_predictions, worst_mistakes
 from humbleyolo.report.gallery_examples import Cells, Example, Mistakes
@@ -125,6 +127,46 @@ def test_photographs_of_any_size_get_tiles_of_one_size_in_rows_that_fit_a_screen
     assert len({tile.size for tiles in rows for tile in tiles}) == 1
     assert 250 < max(rows[0][0].size) < 350
     assert max(sheet.width for sheet in sheets) < 2000
+
+
+PHOTOGRAPHS = [(48, 64), (675, 900), (900, 675), (300, 700), (900, 90), (320, 320)]
+
+
+def has_tag(picture, colour):
+    """Tell if a picture holds a tag of 15 px, whose letters have 11; outlines are narrower than its margin."""
+    solid = (np.asarray(picture) == colour).all(axis=-1)
+    return bool(np.lib.stride_tricks.sliding_window_view(solid, (15, 3)).all(axis=(2, 3)).any())
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [(1, PHOTOGRAPHS[:1]), (1, PHOTOGRAPHS[1:2]), (2, PHOTOGRAPHS), (12, PHOTOGRAPHS[2:3]), (40, PHOTOGRAPHS)],
+)
+def test_rows_of_any_photographs_are_seen_whole_and_their_labels_read(rows, count, sizes):
+    (render,) = load_params(ROOT / "params.yaml", "render")
+    layout = {"grid": GRID, "columns": render.columns, "scale": render.scale}
+    sized = {size: example(height=size[0], width=size[1]) for size in sizes}
+    some = [sized[sizes[number % len(sizes)]] for number in range(count)]
+    some = [one._replace(**boxes_of(one.image)) for one in some]
+    gallery = truth_and_predictions(some, NAMES, **layout, title="t", subtitle="s")
+    tiles = [tile for row in rows for tile in row]
+    mistakes = worst_mistakes([Mistakes("k", some[: render.mistakes])] * 4, NAMES, **layout, threshold=0.5)
+    assert len({tile.size for tile in tiles}) == 1
+    assert max(gallery.width, mistakes.width) <= 2000
+    assert max(tile.height for tile in tiles) <= 700  # a row and its words, on a screen of 1080
+    if count <= render.images == 12:
+        assert gallery.height <= 1700
+        assert mistakes.height <= 3500  # of four kinds, each under its heading
+    for truth, found in zip(tiles[::2], tiles[1::2], strict=True):
+        assert has_tag(truth, class_colour(0))
+        assert has_tag(found, class_colour(1))
+
+
+def boxes_of(image):
+    """Return boxes in the middle of an image, each of a third of its sides."""
+    height, width = image.shape[:2]
+    box = np.array([[width, height, 2 * width, 2 * height]]) / 3
+    return {"truth_boxes": box, "boxes": box}
 
 
 def test_colours_of_cells_are_in_no_picture_of_boxes_and_those_of_classes_in_none_of_cells(rows):
