@@ -67,6 +67,26 @@ def test_everything_is_printed_and_written(labels: Path, tmp_path: Path, capsys:
     assert '<span hidden><input type="checkbox" id="with-cells">' in page
 
 
+def test_a_coco_file_alone_gives_the_numbers_and_a_page_of_boxes_and_no_model_is_scored(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detectron2(tmp_path / "r.json", found(36))
+    file = (labels / "annotations.json").rename(tmp_path / "instances_val.json")
+    assert run("score", file, "r.json", "--output", "out") == 0
+    said = capsys.readouterr().out
+    assert "12 images, 24 objects, 2 classes; coco" in said
+    assert "note: labels without images: sizes as they state; the report shows boxes on grey" in " ".join(
+        said.split()
+    )
+    assert max(map(len, said.splitlines())) <= 80
+    page = (tmp_path / "out/report.html").read_text()
+    assert "All 12 test images are here" in page
+    assert "labels without images" in page
+    (tmp_path / "model.onnx").touch()
+    assert run("score", file, "model.onnx") == 2
+    assert "holds labels alone, and a model needs the images" in " ".join(capsys.readouterr().err.split())
+
+
 def test_results_are_compared_and_a_worse_one_is_exit_code_1(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,7 @@
 
 Examples:
   humbleyolo score new-photos data/model --output scored
-  humbleyolo score coco-val predictions.json
+  humbleyolo score instances_val.json predictions.json
   humbleyolo score bccd runs/detect/predict/labels --split test
 """
 
@@ -56,16 +56,16 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.backends.open_model import is_model
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.detection_files import read_detection_file
+    from humbleyolo.experiments.labels_alone import open_labels
     from humbleyolo.experiments.scored_labels import read_labels
     from humbleyolo.experiments.scoring import report_lines, settings_here, write_result
-    from humbleyolo.labels.folder import open_source
     from humbleyolo.labels.writing import new_folder
 
     if parsed.threshold is not None and not 0 <= parsed.threshold <= 1:
         raise UserError(f"threshold is {parsed.threshold}; it must be 0 to 1")
     settings, page = settings_here(Path("params.yaml"))
     output = new_folder(parsed.output) if parsed.output else nullcontext(None)
-    with output as folder, open_source(parsed.source) as source:  # what cannot be written is told before the work
+    with output as folder, open_labels(parsed.source) as source:  # what cannot be written is told before the work
         found = None if is_model(parsed.detections) else read_detection_file(Path(parsed.detections))
         labels = read_labels(source, replace(read_options(parsed), on_problem=parsed.on_problem), parsed.split)
         scored = _score_file(parsed, labels, settings, found) if found else _score_model(parsed, labels, settings)
@@ -98,8 +98,11 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
     """Score a model on the classes that it shares with the labels."""
     from humbleyolo.detection.detector import Detector
     from humbleyolo.errors import UserError
+    from humbleyolo.experiments.labels_alone import LabelsAlone
     from humbleyolo.experiments.scoring import join_model, score
 
+    if isinstance(labels.source, LabelsAlone):
+        raise UserError(f"{parsed.source}: holds labels alone, and a model needs the images; give a folder with both")
     detector = Detector.load(parsed.detections, threads=parsed.threads)
     facts = detector.facts
     if not set(detector.names) & set(labels.classes):

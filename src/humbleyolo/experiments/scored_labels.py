@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from humbleyolo.dataset.archive import SPLITS, ArchivedImage
 from humbleyolo.dataset.coco import CocoWriter
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.labels_alone import LabelsAlone
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.coco import flag_fields, read_ids
 from humbleyolo.labels.formats.registry import collect
@@ -140,7 +142,8 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         UserError: If there are no labels, or no such split.
     """
     ledger = Ledger(options.on_problem)
-    labelled = collect(source, options, ledger)
+    alone = source if isinstance(source, LabelsAlone) else None
+    labelled = alone.collect(options, ledger) if alone else collect(source, options, ledger)
     if options.on_problem == "error" and ledger.errors:
         ledger.stop_on_errors(f"{source.name}: leave out what is wrong with --on-problem skip, or mend it")
     images = [image for image in labelled.images if split is None or split in image.splits]
@@ -168,8 +171,11 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         f"{counted(len(images), 'image')}, {counted(int(np.count_nonzero(~truths.crowd)), 'object')}, "
         f"{counted(len(labelled.classes), 'class', 'classes')}; {labelled.format}; {part}"
     ]
+    if alone:
+        told.append("note: labels without images: sizes as they state; the report shows boxes on grey")
     if errors := len(ledger.errors):
-        told.append(f"note: {counted(errors, 'mistake')} in the labels left out; `humbleyolo check` lists them")
+        listed = "" if alone else "; `humbleyolo check` lists them"
+        told.append(f"note: {counted(errors, 'mistake')} in the labels left out{listed}")
     return ScoredLabels(
         source, images, tuple(names[image.path] for image in images),
         frozenset(source.images()) - {image.path for image in images},
@@ -180,7 +186,8 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
 def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledImage]) -> Ids:
     """Read the ids in the COCO files among the images' label files."""
     index_of = {image.path: number for number, image in enumerate(images)}
-    reader = SourceReader(source, options, Ledger("skip"))
+    ledger = Ledger("skip")
+    reader = (source.reader if isinstance(source, LabelsAlone) else partial(SourceReader, source))(options, ledger)
     by_image: dict[int, set[int]] = {}
     by_category: dict[int, set[str]] = {}
     files = []

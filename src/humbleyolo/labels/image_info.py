@@ -145,7 +145,7 @@ def upright_size(data: bytes, exif: Exif) -> tuple[int, int]:
 
 def check_ending(name: str, info: ImageInfo) -> BadInput | None:
     """Return the mistake in a file's name that says another format than its bytes; None if it is right."""
-    if IMAGE_FORMATS[suffix(name)] == info.kind:
+    if IMAGE_FORMATS.get(suffix(name), "") == info.kind:
         return None
     endings = " or ".join(end for end, kind in IMAGE_FORMATS.items() if kind == info.kind)
     return BadInput("image-misnamed", f"a {info.kind} file", f"its name should end in {endings}; rename it")

@@ -5,7 +5,7 @@ import math
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
@@ -41,13 +41,17 @@ _AHEAD = 64  # images decoded before they are asked for
 _SENT_BYTES = 1 << 24  # of images sent to a worker at a time, if one alone is not more
 
 _SentFile = bytes | Path | BadInput
+_Inspected = Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]
+_Inspect = Callable[[Source, list[UncheckedImage]], _Inspected]
 
 
-def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger) -> LabelledSet:
+def validate(
+    source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger, inspect: _Inspect | None = None
+) -> LabelledSet:
     """Apply the rules to the result of a format's reader.
 
-    Every image is read and decoded once. Mistakes go into the ledger and raise nothing here; see
-    `Ledger.stop_on_errors`.
+    Every image is read and decoded once, unless the facts about images come from `inspect`. Mistakes go into the
+    ledger and raise nothing here; see `Ledger.stop_on_errors`.
 
     Raises:
         UserError: If there is no image, and no mistake that explains it.
@@ -60,7 +64,7 @@ def validate(source: Source, unchecked: UncheckedSet, options: ReadOptions, ledg
     classes = options.classes or unchecked.classes or tuple(sorted(found))
     known = frozenset(classes)
     images = []
-    for image, info in _inspected(source, once):
+    for image, info in (inspect or _inspected)(source, once):
         if isinstance(info, BadInput):
             ledger.problem(image.path, info, "image dropped")
             continue
@@ -139,7 +143,7 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
         ledger.note(folder, BadInput("not-read", counted(count, "image"), why), "not read")
 
 
-def _inspected(source: Source, images: list[UncheckedImage]) -> Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]:
+def _inspected(source: Source, images: list[UncheckedImage]) -> _Inspected:
     """Yield each image with the facts about its file, in order; some are decoded ahead, here or on a cluster."""
     if cluster := find_cluster():
         groups = cluster.map_in_order(_inspect_sent, _files_to_send(source, images, cluster))
