@@ -1,6 +1,7 @@
 """Results as files of JSON lines: whole, in order, and gone on with by a second run, whatever stopped the first."""
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.line_files import LineFiles, Outcomes
 from humbleyolo.detection.predict import detect_all
+from humbleyolo.errors import UserError
 
 COUNT = 11
 
@@ -95,21 +97,43 @@ def test_a_run_that_was_stopped_is_gone_on_with(stop: int, folder: Path, tmp_pat
         list(LineFiles(out, images, {"threshold": 0.5}).write(detect))
     assert not list(out.glob("*.partial"))
     again = LineFiles(out, images, {"threshold": 0.5})
-    assert (again.done, again.total) == (stop // 4 * 4, COUNT)
+    whole_parts = stop // 4
+    assert (again.done, again.total) == (4 * (whole_parts - (whole_parts >= 2)), COUNT)  # one image has an error
     seen.append("")  # past where it stopped
     list(again.write(detect))
     assert contents(out) == contents(tmp_path / "whole")
 
 
-def test_a_second_run_does_nothing_and_says_so(
+def test_a_second_run_makes_the_parts_with_errors_anew_alone(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out")
+    """Of eleven images, number 5 is in the second part of four."""
+    options = ["--format", "jsonl-parts", "--output", tmp_path / "out"]
+    run(folder, *options)
     before = contents(tmp_path / "out")
+    written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     capsys.readouterr()
-    assert run(folder, "--format", "jsonl-parts", "--output", tmp_path / "out") == 0
-    assert "note: 11 images had results of an earlier run" in capsys.readouterr().err
+    assert run(folder, *options) == 1
+    assert "note: 7 images had results of an earlier run" in capsys.readouterr().err
     assert contents(tmp_path / "out") == before
+    anew = {path.name for path in (tmp_path / "out").iterdir() if path.stat().st_mtime_ns != written[path.name]}
+    assert anew == {"part-000001.jsonl"}
+    shutil.copy(folder / "04.png", folder / "05.png")
+    assert run(folder, *options) == 0
+    lines = [json.loads(line) for line in (tmp_path / "out/part-000001.jsonl").read_text().splitlines()]
+    assert lines[1] == lines[0] | {"file": f"{folder}/05.png"}
+    capsys.readouterr()
+    assert run(folder, *options) == 0
+    assert "note: 11 images had results of an earlier run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("line", "done"), [({"file": 'a"error"'}, True), ({"file": "a", "error": "b"}, False)])
+def test_only_a_line_with_an_error_makes_a_part_anew(line: dict[str, str], done: bool, tmp_path: Path) -> None:
+    (tmp_path / "part").write_text(json.dumps({"file": "first"}) + "\n" + json.dumps(line) + "\n")
+    assert line_files._is_done(tmp_path / "part") == done
+    (tmp_path / "part").write_text('{"error"\n')
+    with pytest.raises(UserError, match=r"part: cannot be read .*; remove it, and it is made anew"):
+        line_files._is_done(tmp_path / "part")
 
 
 def test_another_run_s_folder_is_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

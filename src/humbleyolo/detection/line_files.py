@@ -3,10 +3,12 @@
     run.json               the model, the options and the images of the run
     part-000000.jsonl      results of the first 10,240 images, a line each; whole, or not there
 
-A line is as `jsonl` of `predict` has it, or `{"file", "error"}`.
+A line is as `jsonl` of `predict` has it, or `{"file", "error"}`. The next run makes parts with such errors anew: a
+disk may be back, or a picture mended.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -29,7 +31,7 @@ Detect = Callable[[Iterable[NamedImage]], Outcomes]
 
 
 class LineFiles:
-    """The files of a run in a folder, which is made; those that are there already count as done.
+    """The files of a run in a folder, which is made; those that are there without an error count as done.
 
     Args:
         folder: The folder.
@@ -55,7 +57,7 @@ class LineFiles:
         else:
             write_json(folder / "run.json", run)
         starts = range(0, len(items), PART_IMAGES)
-        self._missing = [start for start in starts if not self._path(start).exists()]
+        self._missing = [start for start in starts if not _is_done(self._path(start))]
         self.total = len(items)
         self.done = len(items) - sum(len(self._range(start)) for start in self._missing)
 
@@ -80,6 +82,17 @@ class LineFiles:
 
     def _range(self, start: int) -> range:
         return range(start, min(start + PART_IMAGES, len(self._items)))
+
+
+def _is_done(path: Path) -> bool:
+    """Tell if a part is there, and each of its images has a result."""
+    try:
+        with path.open("rb") as file:
+            return not any("error" in json.loads(line) for line in file if b'"error"' in line)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); remove it, and it is made anew") from None
 
 
 def _refuse_other_run(folder: Path, run: dict[str, Any]) -> None:
