@@ -54,7 +54,7 @@ class TrainingProgress:
         number = int(row["epoch"] or 0)
         speed = (number * self._images_an_epoch - self._before) / (time.monotonic() - self._started)
         terms = " ".join(
-            f"{name.removeprefix('train_')} {value:.2f}"
+            f"{name.removeprefix('train_')} {_in_four_places(value)}"
             for name, value in row.items()
             if name.startswith("train_") and name != "train_total" and value is not None
         )
@@ -62,3 +62,12 @@ class TrainingProgress:
         line = f"epoch {number}/{self._epochs}: {score}; {terms}"
         rate = f"; {speed:.0f} img/s"
         self._bar.write(printable(line + rate * (len(line + rate) <= COLUMNS)), file=sys.stderr)
+
+
+def _in_four_places(value: float) -> str:
+    """Return a loss as text of four characters at most."""
+    if value < 9.995:
+        return f"{value:.2f}"
+    if value < 9999.5:
+        return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+    return f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
