@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,3 +169,29 @@ def test_a_project_is_built_anew_and_compared(project: Project) -> None:
         assert done.returncode == 2
         assert f"is of another {told} than the last commit has" in done.stderr
         (project.path / name).write_bytes(before)
+
+
+@pytest.mark.slow
+def test_a_project_in_a_folder_of_a_repository_is_verified_and_compared(
+    first_run: tuple[Project, object], tmp_path: Path
+) -> None:
+    top = tmp_path / "ours"
+    project = first_run[0].copy(top / "detector")
+    shutil.rmtree(project.path / ".git")
+    ours = Project(top)
+    ours.git("init", "--quiet")
+    ours.git("config", "user.name", "Test")
+    ours.git("config", "user.email", "test@example.org")
+    ours.commit("Take in a detector")
+    (top / "README.md").write_text("Ours\n")
+    ours.commit("Say what it is")
+    done = project.command("humbleyolo", "compare", "HEAD~1", "HEAD")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("A: HEAD~1, B: HEAD; 4 test images")
+    done = project.command("humbleyolo", "compare", "HEAD")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("A: HEAD, B: the working tree; 4 test images")
+    done = project.command("humbleyolo", "verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "outputs of 5 stages have the committed hashes" in done.stdout
+    assert ours.git("status", "--porcelain") == ""
