@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,34 @@ def test_a_stream_gives_what_comes_before_a_broken_image(place: int, tmp_path: P
     with pytest.raises(UserError, match=r"broken\.png: cannot be read"):
         found.extend(Detector(RedFinder()).stream(images))
     assert [len(result) for result in found] == [1] * place
+
+
+@pytest.mark.parametrize("places", [[0], [5, 31, 32], [39], range(40)])
+def test_a_broken_image_costs_no_other_image(places: Sequence[int], tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    good = scene(32, 64, (10, 4, 20, 12))
+    images: list[Any] = [tmp_path / "broken.png" if number in places else good for number in range(40)]
+    images[places[-1]] = np.zeros((3, 3, 7), np.uint8)
+    detector = Detector(RedFinder())
+    outcomes = list(detector.attempt(iter(images)))
+    assert [number for number, one in enumerate(outcomes) if isinstance(one, UserError)] == list(places)
+    assert [len(one) for one in outcomes if isinstance(one, Result)] == [1] * (40 - len(places))
+    with pytest.raises(
+        UserError, match=f"^{len(places)} of 40 images cannot be read; the others are in `results`"
+    ) as raised:
+        detector(images)
+    kept = raised.value.results  # type: ignore[attr-defined]
+    assert [str(one) for one in kept if isinstance(one, UserError)] == [
+        str(one) for one in outcomes if isinstance(one, UserError)
+    ]
+    for one, expected in zip(kept, outcomes, strict=True):
+        if isinstance(expected, Result):
+            np.testing.assert_array_equal(one.boxes, expected.boxes)
+    _, *told = str(raised.value).splitlines()
+    assert [line.split(":")[0].strip() for line in told[:12]] == [f"results[{place}]" for place in places[:12]]
+    assert told[12:] == ["  and 28 more"] * (len(places) > 12)
+    with pytest.raises(UserError, match="threshold"):
+        next(detector.attempt(images, threshold=7))
 
 
 def test_a_result_as_arrays_and_as_a_table() -> None:

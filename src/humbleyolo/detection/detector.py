@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,7 @@ from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
 from humbleyolo.detection.backends.open_model import open_model
 from humbleyolo.detection.image_input import ImageLike, ReadImage, read_image
 from humbleyolo.detection.model_from_url import is_remote
-from humbleyolo.detection.result import Result
+from humbleyolo.detection.result import Result, UnreadImagesError
 from humbleyolo.detection.tiles import join_tiles, tile_places
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import to_whole_pixels
@@ -27,6 +27,8 @@ from humbleyolo.storage.array_types import Floats32, Ints, Rgb, Uint8s
 
 if TYPE_CHECKING:
     from humbleyolo.detection.video.video_stream import VideoStream
+
+_Outcome = TypeVar("_Outcome", Result, Result | UserError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +174,20 @@ class Detector:
             The result; a list of results for a list of images.
 
         Raises:
-            UserError: If an image cannot be read, is too large or of a wrong type.
+            UserError: If an image cannot be read, is too large or of a wrong type. Of a list it is an
+                `UnreadImagesError`, raised after all were tried; its `results` are those of the others.
         """
         if isinstance(images, str | os.PathLike | Image.Image | np.ndarray):
             return next(self.stream([images], threshold=threshold))
-        return list(self.stream(images, threshold=threshold))
+        outcomes = list(self.attempt(images, threshold=threshold))
+        results = [one for one in outcomes if isinstance(one, Result)]
+        if len(results) < len(outcomes):
+            raise UnreadImagesError(outcomes)
+        return results
+
+    def attempt(self, images: Iterable[ImageLike], *, threshold: float | None = None) -> Iterator[Result | UserError]:
+        """Return a generator as `stream` does, with the error of an image that cannot be read in its place."""
+        return self._tell(self._outcomes(images, threshold))
 
     def stream(
         self,
@@ -211,25 +222,32 @@ class Detector:
             return self._tell(video.results(threshold), video)
         if options != VideoOptions():
             raise UserError("every, max_seconds and timeout are of a video; these are images")
-        return self._tell(self._stream_images(source, threshold))
+        return self._tell(self._results(source, threshold))
 
-    def _stream_images(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result]:
-        batch: list[PreparedImage] = []
-        for image in images:
-            try:
-                batch.append(self.prepare(image))
-            except UserError:
-                yield from self.detect(batch, threshold=threshold)
-                raise
-            if len(batch) == BATCH:
-                yield from self.detect(batch, threshold=threshold)
-                batch = []
-        yield from self.detect(batch, threshold=threshold)
+    def _results(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result]:
+        for outcome in self._outcomes(images, threshold):
+            if isinstance(outcome, UserError):
+                raise outcome
+            yield outcome
 
-    def _tell(self, results: Iterator[Result], video: "VideoStream | None" = None) -> Iterator[Result]:
+    def _outcomes(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result | UserError]:
+        waiting = iter(images)
+        while batch := [self._prepare_or_not(image) for image in islice(waiting, BATCH)]:
+            prepared = [one for one in batch if isinstance(one, PreparedImage)]
+            results = iter(self.detect(prepared, threshold=threshold))
+            for one in batch:
+                yield next(results) if isinstance(one, PreparedImage) else one
+
+    def _prepare_or_not(self, image: ImageLike) -> PreparedImage | UserError:
+        try:
+            return self.prepare(image)
+        except UserError as error:
+            return error
+
+    def _tell(self, results: Iterator[_Outcome], video: "VideoStream | None" = None) -> Iterator[_Outcome]:
         """Yield the results, with a warning of what a person should know about an image or the video."""
         for result in results:
-            if result.video_frame is None:
+            if isinstance(result, Result) and result.video_frame is None:
                 for told in remarks(result, self.facts.max_detections):
                     warnings.warn(told, stacklevel=2)
             yield result

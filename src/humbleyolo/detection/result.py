@@ -1,12 +1,15 @@
 """Detections on one image as a program gets them, with the names of their classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from humbleyolo.errors import SCREEN, UserError
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Rgb
 
 if TYPE_CHECKING:
@@ -64,3 +67,21 @@ class Result(Detections):
         table.insert(0, "label", self.class_names.tolist())
         table.insert(1, "score", self.scores)
         return table
+
+
+class UnreadImagesError(UserError):
+    """Some images of a list cannot be read; the others were looked at.
+
+    Args:
+        results: For each image its result, or its error.
+
+    Attributes:
+        results: The same.
+    """
+
+    def __init__(self, results: Sequence[Result | UserError]) -> None:
+        self.results = list(results)
+        errors = [f"results[{at}]: {one}" for at, one in enumerate(results) if isinstance(one, UserError)]
+        told = errors[:SCREEN] + [f"and {len(errors) - SCREEN} more"] * (len(errors) > SCREEN)
+        head = f"{len(errors)} of {counted(len(results), 'image')} cannot be read; the others are in `results`"
+        super().__init__("\n  ".join([head, *told]))
