@@ -292,11 +292,18 @@ def test_the_file_of_head_alone_is_clean_whatever_history_holds(
 
 
 @pytest.mark.parametrize(
-    ("minutes", "step", "image", "epochs"),
-    [(1, 0.5, 0.0, 24), (4, 0.5, 0.0, 96), (600, 0.5, 0.0, 300), (1, 0.0, 0.5, 13), (1, 0.5, 0.5, 8), (0.1, 9, 9, 1)],
+    ("minutes", "step", "image", "epochs", "why"),
+    [
+        (1, 0.5, 0.0, 24, "1 minute at"),
+        (4, 0.5, 0.0, 96, "4 minutes at"),
+        (600, 0.5, 0.0, 300, "300 at most; 12 of 600 minutes at"),
+        (1, 0.0, 0.5, 13, "1 minute at"),
+        (1, 0.5, 0.5, 8, "1 minute at"),
+        (0.1, 9, 9, 1, "even one epoch takes 2.1 minutes, not 0.1, at"),
+    ],
 )
 def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
-    minutes: float, step: float, image: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+    minutes: float, step: float, image: float, epochs: int, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from humbleyolo.training import schedule, step_time  # imports TensorFlow
 
@@ -305,6 +312,7 @@ def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
     chosen.division.splits = {"val": range(9)}
     _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))
     assert chosen.with_epochs.call_args.args[0] == epochs
+    assert chosen.with_epochs.call_args.args[1].startswith(why)
     assert chosen.with_epochs.call_args.args[2] == schedule.FEW_STEPS
 
 

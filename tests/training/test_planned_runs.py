@@ -102,4 +102,5 @@ def test_minutes_become_epochs_that_are_written_down(
     assert plan(splits, tmp_path, length=Length(0.31, None)).epochs == 2
     monkeypatch.setattr(planned_runs, "measure_step", lambda *_: StepTime(1.0, 0.0, 0.0, 1.0))
     assert plan(splits, tmp_path, length=Length(100.0, None)).epochs == PLAIN.epochs
-    assert plan(splits, tmp_path, length=Length(0.1, None)).epochs == 1
+    short = plan(splits, tmp_path, length=Length(0.1, None))
+    assert (short.epochs, short.why[:46]) == (1, "even one epoch takes 0.15 minutes, not 0.1, at")

@@ -11,8 +11,15 @@ from humbleyolo.training.step_time import StepTime, measure_step
 
 
 def test_a_busy_machine_is_told() -> None:
-    assert StepTime(0.5, 0.1, 1.0, 0.7).told(10) == "10 minutes at 0.5 s a step, as measured here"
-    assert StepTime(0.5, 0.1, 1.0, 0.9).told(8.5).endswith("here for an idle machine (it is busy: 0.9 s)")
+    assert StepTime(0.5, 0.1, 1.0, 0.7).told(10, 9.9) == "10 minutes at 0.5 s a step, as measured here"
+    assert StepTime(0.5, 0.1, 1.0, 0.9).told(8.5, 8.5).endswith("here for an idle machine (it is busy: 0.9 s)")
+
+
+def test_a_limit_and_an_epoch_too_long_are_told_and_a_minute_is_one() -> None:
+    step = StepTime(0.5, 0.1, 1.0, 0.5)
+    assert step.told(10, 0.613, "300 at most").startswith("300 at most; 0.61 of 10 minutes at 0.5 s a step")
+    assert step.told(0.1, 6.27).startswith("even one epoch takes 6.27 minutes, not 0.1, at 0.5 s a step")
+    assert step.told(1, 1).startswith("1 minute at 0.5 s")
 
 
 @pytest.mark.parametrize(

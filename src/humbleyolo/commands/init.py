@@ -108,8 +108,11 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     params = chosen.params
     time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
-    epochs = max(1, min(_MOST_EPOCHS, int((60 * parsed.minutes - time.start) / epoch)))
-    return chosen.with_epochs(epochs, time.told(parsed.minutes), FEW_STEPS)
+    fitting = int((60 * parsed.minutes - time.start) / epoch)
+    epochs = max(1, min(_MOST_EPOCHS, fitting))
+    limit = f"{_MOST_EPOCHS} at most" if fitting > epochs else ""
+    why = time.told(parsed.minutes, (time.start + epochs * epoch) / 60, limit)
+    return chosen.with_epochs(epochs, why, FEW_STEPS)
 
 
 def _copy(file: Path) -> Path:

@@ -140,11 +140,15 @@ class PlannedRun:
         steps = sum(len(network.seen) // train.batch for network in self._networks)
         scored = sum(len(network.shown[:_SCORED]) for network in self._networks)
         detected = sum(len(network.shown) for network in self._networks)
-        seconds = 60 * length.minutes - len(self._networks) * time.start - detected * time.image
-        fits = int(seconds / (steps * time.step + scored * time.image))
+        once, epoch = (
+            len(self._networks) * time.start + detected * time.image,
+            steps * time.step + scored * time.image,
+        )
+        fits = int((60 * length.minutes - once) / epoch)
         if fits >= train.epochs:
             return train.epochs, "train.epochs of params.yaml"
-        return max(1, fits), time.told(length.minutes)
+        epochs = max(1, fits)
+        return epochs, time.told(length.minutes, (once + epochs * epoch) / 60)
 
     def detect(self) -> list[DetectionTable]:
         """Return the detections of each network on the images that it is shown; train those that are not done.

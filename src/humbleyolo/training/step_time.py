@@ -16,6 +16,7 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.training.trainer import build_trainer
 
 _STEPS = 4
+_EXACT = 1.000001  # times the minutes that were asked for
 _BUSY = 1.5  # times the seconds of an idle step
 
 
@@ -27,11 +28,23 @@ class StepTime(NamedTuple):
     start: float
     clock: float
 
-    def told(self, minutes: float) -> str:
-        """Return the reason for a number of epochs that fits into the minutes."""
-        why = f"{minutes:g} minutes at {self.step:.2g} s a step, as measured here"
+    def told(self, minutes: float, needed: float, limit: str = "") -> str:
+        """Return the reason for a number of epochs that need some of the minutes, or for one that needs more.
+
+        `limit` is the reason why there are no more epochs though time is left.
+        """
+        if needed > minutes * _EXACT:
+            length = f"even one epoch takes {_minutes(needed)}, not {minutes:g},"
+        else:
+            length = f"{limit}; {needed:.2g} of {_minutes(minutes)}" if limit else _minutes(minutes)
+        why = f"{length} at {self.step:.2g} s a step, as measured here"
         busy = f" for an idle machine (it is busy: {self.clock:.2g} s)"
         return why + busy if self.clock > _BUSY * self.step else why
+
+
+def _minutes(number: float) -> str:
+    text = f"{number:.3g}"
+    return f"{text} minute" if text == "1" else f"{text} minutes"
 
 
 def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid: Grid) -> StepTime:
