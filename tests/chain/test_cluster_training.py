@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_trainings_that_start_together_run_one_after_the_other(folder: Path, tmp_path: Path) -> None:
+    with loopback_cluster(tmp_path / "cluster", 2) as cluster, ThreadPoolExecutor() as pool:
+        both = [
+            pool.submit(train, folder, folder, out, "-m", "stages.train", address=cluster.address)
+            for out in ("first", "second")
+        ]
+        for one in both:
+            assert one.result().returncode == 0, one.result().stderr
+            assert "training runs on 2 of 2 workers" in one.result().stderr
+        assert any("training waits for" in one.result().stderr for one in both)
+    assert weights(folder, "first") == weights(folder, "second") == weights(folder, "alone")
+
+
 def train(place: Path, data: Path, out: str, *command: str, address: str = "") -> subprocess.CompletedProcess[str]:
     for name in ("train", "val", "params.yaml"):
         if place != data and not (place / name).exists():
             (place / name).symlink_to(data / name)
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     environment |= {"PYTHONPATH": str(ROOT)} | ({VARIABLE: address} if address else {})
+    stage = [f"kept-{out}" if word == "kept" else word for word in STAGE]
     return subprocess.run(
-        [sys.executable, *command, *STAGE, out],
+        [sys.executable, *command, *stage, out],
         cwd=place, env=environment, capture_output=True, text=True, timeout=500,
     )  # fmt: skip
 

@@ -4,6 +4,9 @@ import inspect
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,8 @@ from small_training import PLAIN
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import Refused
-from humbleyolo.training import team
-from humbleyolo.training.members import free_port
+from humbleyolo.training import channel, members, team
+from humbleyolo.training.members import run_member
 from humbleyolo.training.team import Team, form_team
 
 
@@ -51,9 +54,18 @@ def test_the_processes_have_addresses_of_their_own(address: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as scheduler:
         cluster: Any = Pretended(BOTH, "pending", None)
         cluster.address = address.format(scheduler.getsockname()[1])
-        own, *others = team._addresses(cluster, BOTH)
-    assert own.startswith("127.0.0.1:")
-    assert others == ["a:1", "b:2"]
+        found = team._addresses(cluster, {"": 7, "tcp://a:9": 1, "tcp://[fe80::1]:9": 2})
+    assert found == ["127.0.0.1:7", "a:1", "[fe80::1]:2"]
+
+
+def test_workers_without_other_work_come_first() -> None:
+    cluster: Any = Pretended(["tcp://b", "tcp://a"], "pending", None)
+    assert team._idle_first(cluster, ["tcp://b", "tcp://a"]) == ["tcp://a", "tcp://b"]
+
+
+@pytest.fixture(autouse=True)
+def no_other_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team, "_gathering_alone", nullcontext)
 
 
 BOTH = ["tcp://a", "tcp://b"]
@@ -88,13 +100,11 @@ class Pretended:
         return [self._future for _ in names]
 
     def run(self, work: Any, *_: object, workers: list[str], **__: object) -> dict[str, Any]:
-        if work is free_port:
-            return dict(zip(workers, (1, 2), strict=True))
         if self.dies:
             self.status, error = self.dies
             if error:
                 raise error
-        return {name: name == "tcp://a" for name in workers}
+        return {name: 1 if name == "tcp://a" else None for name in workers}
 
     def nthreads(self) -> dict[str, int]:
         if self.dies and self.dies[1]:
@@ -174,7 +184,7 @@ def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkey
 @pytest.mark.parametrize(("seconds", "code"), [(1, 1), (60, 0)])
 def test_a_process_that_is_never_connected_ends_without_a_trace(seconds: int, code: int) -> None:
     """A sleep stands for TensorFlow, in whose calls Python's own threads and signals get no turn."""
-    source = inspect.getsource(team._limit)
+    source = inspect.getsource(channel._limit)
     waits = "import ctypes; ctypes.PyDLL(None).usleep(20_000_000)" if code else "pass"
     script = (
         "import faulthandler, os\nfrom pathlib import Path\n"
@@ -183,3 +193,37 @@ def test_a_process_that_is_never_connected_ends_without_a_trace(seconds: int, co
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=15)
     assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_member_that_dies_early_is_told_by_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its task is more than a pipe holds, so that nobody reads it to the end."""
+    monkeypatch.setattr(members, "_CODE", "import sys; sys.exit('error: no disk')")
+    with pytest.raises(UserError, match=r"^no disk$"):
+        run_member(tmp_path, {"splits": [], "key": "1", "more": "x" * (1 << 20)})
+
+
+def test_a_member_keeps_its_port_until_all_are_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the slowest takes: it has no limit of time before that."""
+    code = """
+import json, sys, time
+from humbleyolo.training.members import READY, take_port
+task = json.loads(sys.stdin.readline())
+with take_port() as taken:
+    print(READY, taken.getsockname()[1], flush=True)
+    sys.exit("error: told " + " ".join(json.loads(sys.stdin.readline())))
+"""
+    monkeypatch.setattr(members, "_CODE", code)
+
+    def connect() -> None:
+        while (port := members.port_of_ready("1")) is None:
+            time.sleep(0.05)
+        with pytest.raises(OSError, match="in use"), socket.socket() as other:
+            other.bind(("", port))
+        members.connect_member("1", ["a:1", f"b:{port}"])
+
+    with ThreadPoolExecutor() as pool:
+        connected = pool.submit(connect)
+        with pytest.raises(UserError, match=r"^told a:1 b:\d+$"):
+            run_member(tmp_path, {"splits": [], "key": "1"})
+        connected.result()
+    assert members.port_of_ready("1") is None

@@ -24,26 +24,36 @@ _CODE = (  # the worker may die while this imports
 )
 
 READY = "ready"
-"""The line that a member prints before it waits for the others."""
+"""The word before its port, in the line by which a member says that it waits for the others."""
 
 _LOOK_S = 0.2
 
-_ready: set[str] = set()
+_ready: dict[str, tuple[int, Any]] = {}  # port and standard input of a member, by its training's key
 
 Task = dict[str, Any]
-"""Arguments of a member, in JSON: sections of params.yaml, `splits`, all `addresses`, its `place`, a `key`."""
+"""Arguments of a member, in JSON: sections of params.yaml, `splits`, its `place`, a `key`."""
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody uses now."""
-    with socket.socket() as free:
-        free.bind(("", 0))
-        return int(free.getsockname()[1])
+def take_port() -> socket.socket:
+    """Return a socket with a port of this machine that nobody else gets until it is closed."""
+    taken = socket.socket()
+    taken.bind(("", 0))
+    return taken
 
 
-def is_ready(key: str) -> bool:
-    """Tell if the member of a training that this worker runs waits for the others; `key` is the training's."""
-    return key in _ready
+def port_of_ready(key: str) -> int | None:
+    """Return the port of the member of a training that this worker runs, once it waits for the others; else None.
+
+    `key` is the training's.
+    """
+    return _ready[key][0] if key in _ready else None
+
+
+def connect_member(key: str, addresses: list[str]) -> None:
+    """Have the member that this worker runs connect with those at `addresses`, which are all ready."""
+    _, standard_input = _ready[key]
+    standard_input.write(json.dumps(addresses) + "\n")
+    standard_input.flush()
 
 
 def is_unwanted() -> bool:
@@ -72,10 +82,11 @@ def run_member(folder: Path, task: Task) -> None:
             stderr=errors, text=True,
         )  # fmt: skip
         with member as running:
-            if running.stdin:
-                running.stdin.write(json.dumps({**task, "splits": splits}))
-                running.stdin.close()
-            listener = threading.Thread(target=_listen, args=(running.stdout, task["key"]))
+            with suppress(BrokenPipeError):  # it has ended; its last line says why
+                if running.stdin:
+                    running.stdin.write(json.dumps({**task, "splits": splits}) + "\n")
+                    running.stdin.flush()
+            listener = threading.Thread(target=_listen, args=(running, task["key"]))
             listener.start()
             # Where TensorFlow waits for a leader that is gone, the member itself can look at nothing.
             while running.poll() is None:
@@ -84,14 +95,18 @@ def run_member(folder: Path, task: Task) -> None:
                 with suppress(subprocess.TimeoutExpired):
                     running.wait(_LOOK_S)
             listener.join()
-        _ready.discard(task["key"])
+            with suppress(BrokenPipeError):
+                if running.stdin:
+                    running.stdin.close()
+        _ready.pop(task["key"], None)
         errors.seek(0)
         if member.returncode:
             said = errors.read().strip().splitlines() or [f"it ended with {member.returncode}"]
             raise UserError(said[-1].removeprefix("error: "))
 
 
-def _listen(output: Any, key: str) -> None:
-    """Note that a member is ready, once it says so."""
-    if output.readline().strip() == READY:
-        _ready.add(key)
+def _listen(member: Any, key: str) -> None:
+    """Note that a member is ready, and its port, once it says so."""
+    word, _, port = member.stdout.readline().strip().partition(" ")
+    if word == READY:
+        _ready[key] = int(port), member.stdin

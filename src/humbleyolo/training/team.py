@@ -3,13 +3,9 @@
 TensorFlow's `MultiWorkerMirroredStrategy` connects one process per worker with this one, which is the first. Its
 all-gather brings every micro-batch to all; each adds them in their order and takes the same step. An all-reduce
 would add in an order of its own. This process names each step, scores val and keeps the checkpoint.
-
-    D numbers of a row    every row is float32; other numbers travel as their bits
 """
 
-import faulthandler
 import json
-import os
 import secrets
 import socket
 import sys
@@ -35,89 +31,16 @@ from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address
 from humbleyolo.process.cluster_calls import scheduler_there
 from humbleyolo.process.exits import counted, exit_with, tell
-from humbleyolo.storage.array_types import Floats32
-from humbleyolo.training.members import READY, Task, free_port, is_ready, run_member
+from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
+from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port
 from humbleyolo.training.micro_batches import Part
 from humbleyolo.training.trainer import Trainer, build_trainer
 
 _END = -1  # in place of a step
-_CHUNK = 1 << 24  # numbers of a row that travel at once
 _SENT_BYTES = 4 << 30  # of splits that workers do not see
 _LOOK_S = 1.0
 _SAY_S = 10.0  # until a word about workers that do something else
-_CONNECT_S = 300  # it takes seconds, or never comes to an end
 _PATIENCE_S = 30.0  # for TensorFlow to tell of a member that died, which takes it seconds
-
-
-class Channel:
-    """A place among the processes of a training. Nothing has computed with TensorFlow yet where one is made.
-
-    Args:
-        addresses: `host:port` of each process.
-        place: Number of this one among them.
-    """
-
-    def __init__(self, addresses: Sequence[str], place: int) -> None:
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:  # one per process
-            tf.config.set_visible_devices(gpus[:1], "GPU")
-        task = {"cluster": {"worker": list(addresses)}, "task": {"type": "worker", "index": place}}
-        os.environ["TF_CONFIG"] = json.dumps(task)
-        with _limit(_CONNECT_S):
-            self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        del os.environ["TF_CONFIG"]
-        signature = [tf.TensorSpec((None, None), tf.float32)]
-        self._gather = tf.function(self._all_gather, input_signature=signature, autograph=False)
-
-    def _all_gather(self, rows: tf.Tensor) -> tf.Tensor:
-        def gather(mine: tf.Tensor) -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            return context.all_gather(tf.identity(mine), axis=0)  # the identity has a device, which it needs
-
-        return self._strategy.run(gather, args=(rows,))
-
-    def gather(self, rows: Any) -> Floats32:
-        """Return the rows (n, D) of all processes, in the order of their places; n may be 0 in some."""
-        width = rows.shape[1]
-        chunks = [self._gather(rows[:, start : start + _CHUNK]) for start in range(0, width, _CHUNK)]
-        return np.concatenate([np.asarray(chunk) for chunk in chunks], axis=1)
-
-    def send_step(self, step: int) -> None:
-        """Tell the others which step is next; `receive_step` is its counterpart."""
-        self.gather(np.array([[step]], np.int32).view(np.float32))
-
-    def receive_step(self) -> int:
-        """Return the step that the first process sends."""
-        return int(self.gather(_no_rows(1)).view(np.int32)[0, 0])
-
-    def share_state(self, trainer: Trainer, *, own: bool) -> None:
-        """Give all trainers the state of the first process' one, whose state is `own`."""
-        state = trainer.state()
-        whole = b"".join(np.ascontiguousarray(array).tobytes() for array in state.values())
-        row = np.frombuffer(whole, np.float32)[None]
-        content = self.gather(row if own else _no_rows(row.shape[1])).tobytes()
-        if own:
-            return
-        place, found = 0, {}
-        for name, array in state.items():
-            found[name] = np.frombuffer(content, array.dtype, array.size, place).reshape(array.shape)
-            place += array.nbytes
-        trainer.restore(found)
-
-
-@contextmanager
-def _limit(seconds: int) -> Iterator[None]:
-    """End this process if TensorFlow takes longer to connect; only a thread without Python can, which this has."""
-    with Path(os.devnull).open("w") as nothing:  # in place of a trace
-        faulthandler.dump_traceback_later(seconds, exit=True, file=nothing)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-
-
-def _no_rows(width: int) -> Floats32:
-    return np.zeros((0, width), np.float32)
 
 
 class Team:
@@ -127,26 +50,36 @@ class Team:
         self._cluster, self._names = cluster, names
         self._begun = False  # the members have the state of the trainer
         self._between = False  # two steps, where they wait for the next
-        self._futures = cluster.start_each(names, run_member, tasks, files)
-        self._wait_until_ready(tasks[0]["key"])
-        ends = f"if a firewall keeps them apart, it ends after {_CONNECT_S} s"
+        key = tasks[0]["key"]
+        with _gathering_alone(cluster):
+            self._futures = cluster.start_each(names, run_member, tasks, files)
+            ports = self._wait_until_ready(key)
+        ends = f"if a firewall keeps them apart, it ends after {CONNECT_S} s"
         tell(f"training connects with {counted(len(names), 'worker')}; {ends}", to=sys.stderr)
+        with take_port() as taken:
+            own = taken.getsockname()[1]
+        addresses = _addresses(cluster, {"": own, **ports})
+        told = self._ask("run", connect_member, key, addresses, workers=names, on_error="return")
+        if told is None or any(told.values()):
+            raise UserError(self._word("before its first step", "its process ended"))
         try:
-            self._channel = Channel(tasks[0]["addresses"], 0)
+            self._channel = Channel(addresses, 0)
         except (tf.errors.OpError, RuntimeError) as error:
             raise UserError(self._word("before its first step", str(error))) from None
 
-    def _wait_until_ready(self, key: str) -> None:
-        """Wait for all members: TensorFlow, which waits for them next, lets no other thread of Python run meanwhile.
+    def _wait_until_ready(self, key: str) -> dict[str, int]:
+        """Wait for all members, and return worker -> port of its member.
+
+        TensorFlow, which waits for them next, lets no other thread of Python run meanwhile, and not for long.
 
         Raises:
             UserError: A member cannot compute as this process does, or died, or the scheduler did.
         """
         began, said = time.monotonic(), False
         while True:
-            ready = self._ask("run", is_ready, key, workers=self._names, on_error="return")
-            if ready and all(one is True for one in ready.values()):
-                return
+            ports = self._ask("run", port_of_ready, key, workers=self._names, on_error="return")
+            if ports and all(isinstance(ports.get(name), int) for name in self._names):
+                return {name: ports[name] for name in self._names}
             if lost := self._lost():
                 raise UserError(f"{self._cluster.address}: {'; '.join(lost)}")
             if not said and time.monotonic() - began > _SAY_S and (busy := self._busy()):
@@ -157,7 +90,7 @@ class Team:
 
     def lead(self, trainer: Trainer) -> None:
         """Have the members compute a trainer's micro-batches from now on."""
-        none = _no_rows(trainer.micro.row_length)
+        none = no_rows(trainer.micro.row_length)
 
         def gather(step: int, _: Iterable[Part]) -> list[Part]:
             self._between = False
@@ -253,9 +186,8 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
         "key": secrets.token_hex(8),
         **{name: one.model_dump() if isinstance(one, Section) else one for name, one in sections.items()},
     }
-    addresses = _addresses(cluster, names[:count])
-    tasks = [{**task, "addresses": addresses, "place": place} for place in range(1, count + 1)]
-    team = Team(cluster, names[:count], tasks, files)
+    names = sorted(_idle_first(cluster, names)[:count])
+    team = Team(cluster, names, [{**task, "place": place} for place in range(1, count + 1)], files)
     try:
         yield team
     finally:
@@ -291,25 +223,56 @@ def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
     return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
 
 
-def _addresses(cluster: Cluster, names: Sequence[str]) -> list[str]:
-    """Return `host:port` of each process: this one's, as the scheduler's machine sees it, then the workers'."""
+@contextmanager
+def _gathering_alone(cluster: Cluster) -> Iterator[None]:
+    """Let no other training of this cluster gather members meanwhile: each could wait for a worker of the other.
+
+    A process that dies gives its lease back after half a minute.
+    """
+    from distributed import Lock
+
+    with scheduler_there(cluster.address, cluster.client), cluster.client.as_current():
+        alone = Lock("humbleyolo-training")
+        if not alone.acquire(timeout=_SAY_S):
+            print("training waits for another one, which waits for its workers", file=sys.stderr)
+            alone.acquire()
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # the scheduler may be gone, and its lock with it
+            alone.release()
+
+
+def _idle_first(cluster: Cluster, names: Sequence[str]) -> list[str]:
+    """Return workers in the order of how much work they have."""
+    with scheduler_there(cluster.address, cluster.client):
+        processing = cluster.client.processing()
+    return sorted(names, key=lambda name: len(processing.get(name, ())))
+
+
+def _addresses(cluster: Cluster, ports: dict[str, int]) -> list[str]:
+    """Return `host:port` of each process: of this one, as the scheduler's machine sees it, then of the workers'.
+
+    Args:
+        cluster: The cluster.
+        ports: Worker -> port; this machine's first, by an empty name.
+    """
     scheduler = urlsplit(_with_scheme(cluster.address))
     try:
         with socket.create_connection((scheduler.hostname, scheduler.port)) as connection:
             own = connection.getsockname()[0]
     except OSError as error:
         raise UserError(f"{cluster.address}: the scheduler is gone ({error}); start it again") from None
-    while True:
-        with scheduler_there(cluster.address, cluster.client):
-            ports = cluster.client.run(free_port, workers=list(names))
-        found = [f"{own}:{free_port()}", *(f"{urlsplit(name).hostname}:{ports[name]}" for name in names)]
-        if len(set(found)) == len(found):
-            return found
+    hosts = [urlsplit(name).hostname or own for name in ports]
+    return [
+        f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        for host, port in zip(hosts, ports.values(), strict=True)
+    ]
 
 
 def serve() -> None:
-    """Be a member; the arguments come as JSON on standard input."""
-    exit_with(lambda: _follow(json.load(sys.stdin)))
+    """Be a member; the arguments come as a line of JSON on standard input, and all addresses as a second one."""
+    exit_with(lambda: _follow(json.loads(sys.stdin.readline())))
 
 
 def _follow(task: Task) -> None:
@@ -319,14 +282,18 @@ def _follow(task: Task) -> None:
     threads, inter, gpus, instructions = task["runtime_in_force"]
     adopt_runtime(RuntimeInForce(threads, inter, tuple(gpus), instructions))
     splits = [open_encoded(Path(path)) for path in task["splits"]]
-    tell(READY)
-    channel = Channel(task["addresses"], task["place"])
+    with take_port() as taken:
+        tell(f"{READY} {taken.getsockname()[1]}")
+        addresses = json.loads(sys.stdin.readline() or "[]")
+    if not addresses:
+        raise UserError("the training ended before it began")
+    channel = Channel(addresses, task["place"])
     if train.start == "own":  # the weights come with the state; the same blocks are frozen
         train = train.model_copy(update={"start": "pretrained"})
     data = join_splits(*splits) if train.include_val else splits[0]
     model, loss = Model.model_validate(task["model"]), Loss.model_validate(task["loss"])
     trainer = build_trainer(task["seed"], runtime, model, loss, train, data)
-    share = train.micro_batches // (len(task["addresses"]) - 1)
+    share = train.micro_batches // (len(addresses) - 1)
     micro = trainer.micro
 
     def gather(_: int, parts: Iterable[Part]) -> list[Part]:
