@@ -222,6 +222,29 @@ def test_a_folder_without_write_access_is_an_error(
     assert Path("params.yaml").read_text() == DEFAULT
 
 
+def test_a_project_s_folder_without_write_access_is_an_error_before_the_work(
+    make: Maker, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Root may write anywhere, so the answer is that of the owner's bits.
+    monkeypatch.setattr("os.access", lambda path, _: bool(Path(path).stat().st_mode & 0o200))
+    folder, said = make.folder(photographs(2)), f"copied: no permission to write into {project}"
+    project.chmod(0o555)
+    assert init(folder) == 2
+    told = capsys.readouterr()
+    assert f"params.yaml: cannot be replaced or {said}" in told.err
+    assert not told.out
+    project.chmod(0o755)
+    Path("params.yaml").rename("../params.yaml")  # where it can be replaced, but the copy has no place
+    Path("params.yaml").symlink_to("../params.yaml")
+    Path("params.yaml").write_text(f"{DEFAULT}# edited\n")
+    project.chmod(0o555)
+    assert init(folder, "--force") == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert not told.out
+    project.chmod(0o755)
+
+
 def test_a_folder_whose_name_dvc_cannot_take_is_an_error(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

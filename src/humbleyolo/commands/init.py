@@ -58,7 +58,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.check.first_training import plan
     from humbleyolo.check.folder_check import check, found_lines
-    from humbleyolo.commands.params import require_writable, write_params
+    from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import ProblemsError, UserError
     from humbleyolo.experiments.git import at_head
     from humbleyolo.params.keys import Key
@@ -76,6 +76,8 @@ def run(parsed: argparse.Namespace) -> int:
     if committed != text and not parsed.force:
         raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
     require_writable(_PARAMS)
+    if committed != text:
+        require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
     named: dict[Key, str] = {("dataset", "source"): "labelled", ("dataset", "inputs"): one_line(str(parsed.source))}
     if mistakes := find_mistakes(YamlText(text, str(_PARAMS)).replace(named), str(_PARAMS)):
         raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)

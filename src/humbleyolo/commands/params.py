@@ -136,15 +136,30 @@ def write_params(file: Path, text: str) -> None:
 
 
 def require_writable(file: Path) -> None:
-    """Refuse a parameter file that is read-only.
+    """Refuse a parameter file that is read-only, or whose folder is: it is replaced as a whole.
 
     Raises:
         UserError: If it is.
     """
     from humbleyolo.errors import UserError
 
+    require_writable_folder(file.resolve().parent, file)
+
     if not (file.stat().st_mode & stat.S_IWUSR and os.access(file, os.W_OK)):
         raise UserError(f"{file}: cannot be written: it is read-only; `chmod u+w {file}` changes that")
+
+
+def require_writable_folder(folder: Path, file: Path) -> None:
+    """Refuse a folder in which `file` cannot be replaced or copied.
+
+    Raises:
+        UserError: If there is no permission to write there.
+    """
+    from humbleyolo.errors import UserError
+
+    if not os.access(folder, os.W_OK | os.X_OK):
+        why = f"no permission to write into {folder.absolute()}"
+        raise UserError(f"{file}: cannot be replaced or copied: {why}; `ls -ld` shows whose it is")
 
 
 def _cut(text: str, width: int) -> str:
