@@ -163,7 +163,7 @@ class _Planner:
         names = sorted({name for task in tasks for names in task.cached.values() for name in names})
         size = sum((self.cache / name).stat().st_size for name in names)
         if size > MOST_SENT:
-            raise UserError(f"the trials read {size / 1e9:.1f} GB, {too_large('sent to a worker')}")
+            raise UserError(f"the trials read {size / 1e9:.1f} GB, {too_large()}")
         for name in names:
             (self._folder / CACHE / name).parent.mkdir(parents=True, exist_ok=True)
             (self._folder / CACHE / name).symlink_to(self.cache / name)

@@ -29,7 +29,7 @@ SOURCES = "sources.tar"
 """The project's files that git keeps, as they were when the search began."""
 
 MOST_SENT = 1 << 31
-"""Bytes of data that go to a trial or come back, unless all see the cache: workers hold them in memory."""
+"""Bytes of data that go to a trial, unless it sees the cache, or that come back: workers hold them in memory."""
 
 CACHE = Path("cache")
 """DVC's cache, below the folder that has the sources."""
@@ -142,8 +142,9 @@ def run_trial(folder: Path, task: TrialTask) -> TrialOutcome:
             if path.is_file() and not path.is_symlink()
         }
         size = sum(path.stat().st_size for path in [*kept.values(), *made.values()])
-        if size > MOST_SENT and task.cache is None:
-            return report.outcome("failed", f"its outputs are {size / 1e9:.1f} GB, {too_large('sent back')}")
+        if size > MOST_SENT:
+            told = f"its outputs are {size / 1e9:.1f} GB, and at most {MOST_SENT / 1e9:.1f} GB are sent back"
+            return report.outcome("failed", f"{told}; search without the cluster")
         contents = [{name: path.read_bytes() for name, path in files.items()} for files in (kept, made)]
         return report.outcome("finished", "", *contents)
 
@@ -153,10 +154,10 @@ def _undated(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     return tarfile.data_filter(member, folder).replace(mtime=0, deep=False)
 
 
-def too_large(sent: str) -> str:
-    """Return the end of a line on data that are too large to be sent."""
+def too_large() -> str:
+    """Return the end of a line on data that are too large to be sent to a worker."""
     return (
-        f"and at most {MOST_SENT / 1e9:.1f} GB are {sent}; let the workers see this folder under its path "
+        f"and at most {MOST_SENT / 1e9:.1f} GB are sent to a worker; let the workers see this folder under its path "
         "(docs/cluster.md), or search without the cluster"
     )
 
