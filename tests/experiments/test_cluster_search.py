@@ -158,6 +158,7 @@ def test_trials_become_the_experiments_that_dvc_makes_here(
     lines, error, code = search.end()
     assert code == 1, error
     assert "2 workers; what they read is sent to them\n" in error
+    lines[:3] = sorted(lines[:3])  # they come as they end
     names = [line.split()[1].rstrip(":") for line in lines[:3]]
     assert lines[:2] == [
         f"1/3 {names[0]}: train.learning_rate=0.02: finished; AP on val 0.600",
@@ -211,10 +212,16 @@ def test_a_trial_whose_worker_dies_runs_again_and_known_ones_do_not(
     assert (project.path / "search.csv").read_text() == table.replace("finished,", "finished,in an earlier search")
 
     (signals / "go").unlink()
-    search = Search(project, workers, "train.learning_rate=0.07")
+    search = Search(project, workers, "train.learning_rate=0.07,0.04")
     running = trainings(signals / "started-0.07", workers)
+    until = time.monotonic() + 120
+    while "0.04" not in (project.path / "search.csv").read_text():  # saved while the first trial goes on
+        assert time.monotonic() < until
+        time.sleep(0.05)
     search.kill()
     assert not psutil.wait_procs(running, timeout=60)[1]  # and with the search
+    _, _, code = Search(project, workers, "train.learning_rate=0.04").end()
+    assert code == 0
 
 
 def trainings(started: Path, workers: LoopbackCluster) -> list[psutil.Process]:

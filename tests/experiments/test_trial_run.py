@@ -14,7 +14,7 @@ from humbleyolo.experiments import trial_run
 from humbleyolo.experiments.cluster_search import _hopelessness, _refuse_unlike, _Trials
 from humbleyolo.experiments.trial_run import TrialOutcome, TrialTask, _Report, describe_computing, run_trial
 from humbleyolo.process.cluster import Cluster
-from humbleyolo.process.shard_runner import Refused
+from humbleyolo.process.shard_runner import Refused, hold
 from humbleyolo.training.progress_bar import TrainingProgress
 
 
@@ -113,16 +113,20 @@ class PretendedFuture:
         return self._end
 
 
-def test_an_error_of_one_trial_is_its_outcome_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_one_trial_is_its_outcome_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     fine = TrialOutcome("finished", "", {1: 0.5})
     ends = [
         fine, KilledWorker("a", None, 1), Refused(UserError("has numpy 1")), OSError("disk"), KeyError("x"), fine,
     ]  # fmt: skip
     client = PretendedClient({})
     client.nthreads, client.as_current = dict, nullcontext
-    client.submit = lambda *_, **__: PretendedFuture(ends.pop(0))
+    files = PretendedFuture({})
+    client.submit = lambda work, *_, **__: files if work is hold else PretendedFuture(ends.pop(0))
     monkeypatch.setattr("distributed.wait", lambda *_, **__: None)
-    outcomes = list(_Trials("tcp://s:1", client, None, "").map_in_order(run_trial, range(6)))
+    ended = _Trials("tcp://s:1", client, None, "").map_as_they_end(run_trial, range(6), tmp_path, [])
+    outcomes = [outcome for _, outcome in sorted(ended, key=lambda one: one[0])]
     assert [outcomes[0], outcomes[5]] == [fine, fine]
     assert [(one.state, one.why.removeprefix("tcp://s:1: ")[:40]) for one in outcomes[1:5]] == [
         ("failed", "2 workers died at one shard, as they do "),

@@ -79,18 +79,24 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
         shared = planner.cache if cluster.shares(planner.cache) else None
         tasks = {name: planner.plan(trial, shared) for name, trial in new}
         files = [SOURCES] if shared else [SOURCES, *planner.lay_out(tasks.values())]
-        with closing(
-            _Trials(**vars(cluster)).map_in_order(run_trial, _with_study(tasks, study), folder, files)
-        ) as outcomes:
-            for number, (name, trial) in enumerate(named, 1):
-                outcome = next(outcomes) if name in tasks else None
-                if outcome and outcome.state == "finished":
+        numbers = {name: number for number, (name, _) in enumerate(named, 1)}
+
+        def tell_of(name: str, trial: Trial) -> None:
+            settings = " ".join(assignments(trial))
+            tell(f"{numbers[name]}/{len(trials)} {name}: {settings}: {_said(rows[name])}")
+            write_table(TABLE, pd.DataFrame([rows[name] for name in numbers if name in rows]))
+
+        for name, trial in known.items():
+            tell_of(name, trial)
+        ended = _Trials(**vars(cluster)).map_as_they_end(run_trial, _with_study(tasks, study), folder, files)
+        with closing(ended) as outcomes:
+            for place, outcome in outcomes:
+                name, trial = new[place]
+                if outcome.state == "finished":
                     _keep(outcome, planner.cache)
                     snapshot.save(name, outcome.kept, f"humbleyolo search {' '.join(assignments(trial))}")
-                if outcome:
-                    rows[name] = _row(name, trial, outcome)
-                tell(f"{number}/{len(trials)} {name}: {' '.join(assignments(trial))}: {_said(rows[name])}")
-                write_table(TABLE, pd.DataFrame([rows[name] for name, _ in named if name in rows]))
+                rows[name] = _row(name, trial, outcome)
+                tell_of(name, trial)
     counts = {
         state: sum(row["outcome"] == state for row in rows.values()) for state in ("finished", "stopped", "failed")
     }

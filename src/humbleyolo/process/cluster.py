@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
@@ -39,6 +39,14 @@ _LOOK_S = 1.0
 _NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
 _CONNECT_S = 10.0
 _TOKENS = Path(".humbleyolo")  # of the project, and not in git
+
+
+class _Sent(NamedTuple):
+    """A task under way: its number, its future, and how many bytes were sent."""
+
+    number: int
+    future: Any
+    length: int
 
 
 @dataclass(frozen=True)
@@ -107,49 +115,74 @@ class Cluster:
         Raises:
             UserError: As `work` does; if the scheduler is gone, no worker is left, or a shard kills its workers.
         """
+        for _, result in self._map(work, tasks, folder, names, deque.popleft):
+            yield result
+
+    def _map(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[Task],
+        folder: Path | None,
+        names: Iterable[str],
+        take: Callable[[deque[_Sent]], _Sent],
+    ) -> Generator[tuple[int, Result]]:
+        """Yield the number of a task and its result; `take` takes the next one out of those under way."""
         client, here = self.client, self._here()
         paths = {name: folder / name for name in names} if folder is not None else {}
         # Of missing ones `work` tells.
         contents = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
-        sent, waiting, held = pickle.dumps(work), deque[tuple[Any, int]](), 0
+        sent, waiting, held = pickle.dumps(work), deque[_Sent](), 0
         try:
-            with scheduler_there(self.address, self.client):
+            with scheduler_there(self.address, client):
                 files = self._submit(hold, contents) if folder is not None else None
                 limit, looked = _PER_WORKER * max(self.workers(), 1), time.monotonic()
-                for task in tasks:
+                for number, task in enumerate(tasks):
                     packed = pickle.dumps(task)
-                    waiting.append(
-                        (self._submit(run_shard, sent, packed, here, files, retries=_TRIES - 1), len(packed))
-                    )
+                    future = self._submit(run_shard, sent, packed, here, files, retries=_TRIES - 1)
+                    waiting.append(_Sent(number, future, len(packed)))
                     held += len(packed)
                     if time.monotonic() - looked > _LOOK_S:
                         limit, looked = _PER_WORKER * max(self.workers(), 1), time.monotonic()
                     while len(waiting) >= limit or (held > _SENT_BYTES and len(waiting) > 1):
-                        future, length = waiting.popleft()
-                        yield self._result(future)
-                        held -= length
+                        one = take(waiting)
+                        yield one.number, self._result(one.future)
+                        held -= one.length
                 while waiting:
-                    yield self._result(waiting.popleft()[0])
+                    one = take(waiting)
+                    yield one.number, self._result(one.future)
         finally:
             if waiting and client.status == "running":
                 with suppress(Exception):  # it may be gone; then there is nothing to cancel
-                    client.cancel([future for future, _ in waiting], force=True)
+                    client.cancel([one.future for one in waiting], force=True)
+
+    def map_as_they_end(
+        self, work: Callable[..., Result], tasks: Iterable[Task], folder: Path, names: Iterable[str]
+    ) -> Generator[tuple[int, Result]]:
+        """Yield the number of each task, from 0, and its result, as they end; else as `map_in_order` does."""
+        return self._map(work, tasks, folder, names, self._take_ended)
+
+    def _take_ended(self, waiting: deque[_Sent]) -> _Sent:
+        """Take out the first task that has ended."""
+        self._wait([one.future for one in waiting])
+        chosen = next(one for one in waiting if one.future.done())
+        waiting.remove(chosen)
+        return chosen
 
     def _submit(self, *arguments: Any, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")  # a shard holds what it reads
             return self.client.submit(*arguments, pure=False, **options)
 
-    def _result(self, future: Any) -> Any:
-        """Wait for a shard, and return its result; say so while there is no worker."""
-        from distributed import KilledWorker, wait
+    def _wait(self, futures: list[Any]) -> None:
+        """Wait until one of the shards has ended; say so while there is no worker."""
+        from distributed import wait
 
         alone_since = None
         while True:
             with self.client.as_current(), suppress(TimeoutError):
-                wait(future, timeout=_LOOK_S)
-            if future.done():
-                break
+                wait(futures, timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            if any(future.done() for future in futures):
+                return
             if self.workers():
                 alone_since = None
             elif alone_since is None:
@@ -160,6 +193,12 @@ class Cluster:
                     f"{self.address}: no worker came in {_patience_s():.0f} s; start some with `dask worker "
                     f"{self.address}`, or unset {VARIABLE}"
                 )
+
+    def _result(self, future: Any) -> Any:
+        """Wait for a shard, and return its result."""
+        from distributed import KilledWorker
+
+        self._wait([future])
         if future.status == "error":
             error = future.exception()
             if isinstance(error, KilledWorker):
