@@ -67,6 +67,9 @@ def test_machines_of_other_versions_are_refused_together() -> None:
     with pytest.raises(ProblemsError) as caught:
         cluster._refuse_others("tcp://10.0.0.1:8786", found)
     first, second = caught.value.problems
+    cluster._refuse_others(
+        "tcp://10.0.0.1:8786", {"the scheduler": here() | {"machine": "abacus", "variables": "A=1"}}
+    )
     assert first.startswith("worker a cannot run this package: No module named 'humbleyolo'; install")
     assert second.startswith(f"worker b has numpy 1.0 (here {here()['numpy']}); install")
 

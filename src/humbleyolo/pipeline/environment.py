@@ -11,7 +11,7 @@ from pathlib import Path
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import STARTED_NS
 from humbleyolo.process.exits import tell
-from humbleyolo.process.versions import PACKAGES, processor_facts
+from humbleyolo.process.versions import LIBRARY_VARIABLES, PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.hashes import digest_of
@@ -22,13 +22,6 @@ RECORDS = Path(".humbleyolo/environment")
 
 NO_MATTER = frozenset({"cores"})
 """Names that decide no bytes: the number of threads is a parameter."""
-
-# Beginnings of environment variables that choose other code or threads in the libraries that compute. Not all of TF_:
-# Terraform's begin with it too, and hold secrets.
-_VARIABLES = (
-    "DNNL_", "KERAS_", "MKL_", "NPY_", "NVIDIA_TF32_", "OMP_", "ONEDNN_", "OPENBLAS_", "TF_CUDNN_",
-    "TF_DETERMINISTIC_", "TF_DISABLE_", "TF_ENABLE_", "TF_GPU_", "TF_NUM_", "TF_SET_", "TF_USE_", "TF_XLA_", "XLA_",
-)  # fmt: skip
 
 
 def describe_environment() -> dict[str, str]:
@@ -46,7 +39,7 @@ def describe_environment() -> dict[str, str]:
         "features": " ".join(sorted((processor.get("flags") or processor.get("Features") or "").split())),
         "cores": str(available_cores()),
         **_tensorflow(),
-        **{name: value for name, value in sorted(os.environ.items()) if name.startswith(_VARIABLES)},
+        **{name: value for name, value in sorted(os.environ.items()) if name.startswith(LIBRARY_VARIABLES)},
     }
 
 

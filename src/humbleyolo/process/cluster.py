@@ -26,7 +26,7 @@ from humbleyolo.process.cluster_address import VARIABLE, cluster_address, read_c
 from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
 from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
-from humbleyolo.process.versions import describe_installation, numeric_instructions
+from humbleyolo.process.versions import COMPUTING, describe_installation, numeric_instructions
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -38,6 +38,7 @@ _TOLD = 10  # machines that are refused by name
 _LOOK_S = 1.0
 _NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
 _CONNECT_S = 10.0
+_SCHEDULER = "the scheduler"
 _TOKENS = Path(".humbleyolo")  # of the project, and not in git
 
 
@@ -267,7 +268,7 @@ def _connect(address: str) -> Cluster:
         scheduler = client.run_on_scheduler(describe_worker, str(token))
     except Exception as error:  # noqa: BLE001 - it is the scheduler's, of any kind
         scheduler = error
-    _refuse_others(address, {"the scheduler": scheduler, **{f"worker {name}": one for name, one in found.items()}})
+    _refuse_others(address, {_SCHEDULER: scheduler, **{f"worker {name}": one for name, one in found.items()}})
     shared = all(one["shared"] == "yes" for one in found.values())
     if not shared:
         forget()
@@ -297,10 +298,11 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
         ProblemsError: With each of them.
     """
     here, problems = describe_installation(), []
+    wanted = {name: version for name, version in here.items() if name not in COMPUTING}
     for name, there in sorted(found.items()):
         if isinstance(there, Exception):
             problems.append(f"{name} cannot run this package: {there}; install it there, of this version")
-        elif differing := differences(here, there):
+        elif differing := differences(wanted if name == _SCHEDULER else here, there):
             problems.append(f"{name} has {differing}; install what this machine has there, and start it again")
     if problems:
         more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
