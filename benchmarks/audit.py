@@ -26,9 +26,11 @@ import numpy as np
 
 from benchmarks.examples import ROOT, environment
 from benchmarks.photographs import SETS, begin, lay_out
-from humbleyolo.dataset.archive import Archive, ArchiveWriter, GroundTruth
+from humbleyolo.dataset.archive import ArchiveWriter, GroundTruth
+from humbleyolo.dataset.archive_choice import ALL
+from humbleyolo.dataset.archived_split import ENDING, ArchivedSplit, begin_split
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.storage.array_types import Floats
@@ -95,15 +97,15 @@ def plant(project: Path, out: Path, share: float, seed: int) -> list[Planted]:
     (out / "data/dataset").mkdir(parents=True)
     shutil.copyfile(project / "params.yaml", out / "params.yaml")
     planted: list[Planted] = []
-    with Archive(project / "data/dataset/train.zip") as archive:
+    with ArchivedSplit(project / "data/dataset/train") as archive:
         classes = len(archive.categories)
     chosen = choose(count_boxes(project), classes, share, seed)
     for number, split in enumerate(SPLITS):
         rng, first = np.random.default_rng([seed, number, 1]), 0
-        path = out / f"data/dataset/{split}.zip"
+        folder = begin_split(out / f"data/dataset/{split}")
         with (
-            Archive(project / f"data/dataset/{split}.zip") as archive,
-            ArchiveWriter(path, archive.categories) as writer,
+            ArchivedSplit(project / f"data/dataset/{split}") as archive,
+            ArchiveWriter(folder / f"{ALL}{ENDING}", archive.categories) as writer,
         ):
             for image in archive:
                 count = len(image.labels)
@@ -114,7 +116,7 @@ def plant(project: Path, out: Path, share: float, seed: int) -> list[Planted]:
                 table = np.array(boxes).reshape(-1, 4)
                 writer.add(image.file_name, image.image_bytes, image.height, image.width, table, labels, fields)
         known = open_encoded(project / f"data/grid/{split}")
-        for _ in encode_archive(path, known.grid, known.fill, out / f"data/grid/{split}", 0):
+        for _ in encode_split(folder, known.grid, known.fill, out / f"data/grid/{split}", 0):
             pass
     return planted
 
@@ -123,7 +125,7 @@ def count_boxes(project: Path) -> dict[str, int]:
     """Return the boxes of each split of a project's data."""
     counts = {}
     for split in SPLITS:
-        with Archive(project / f"data/dataset/{split}.zip") as archive:
+        with ArchivedSplit(project / f"data/dataset/{split}") as archive:
             counts[split] = sum(len(truth.labels) for truth in archive.truths())
     return counts
 

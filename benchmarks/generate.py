@@ -26,16 +26,24 @@ ROOT = Path(__file__).parent.parent
 
 
 def measure(images: int, processes: int) -> dict[str, float]:
-    """Draw one archive into a temporary folder, and return images/s and MiB."""
+    """Draw one split into a temporary folder, and return images/s and MiB."""
     seed, dataset = load_params(ROOT / "params.yaml", "seed", "dataset")
     values = dataset.synthetic.model_dump()
     values["images"]["train"] = images
     params = type(dataset.synthetic).model_validate(values)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        write_splits(Path(folder), params, ROOT / dataset.inputs, seed, splits=["train"], processes=processes)
+        write_splits(
+            Path(folder),
+            params,
+            ROOT / dataset.inputs,
+            seed,
+            dataset.archive_images,
+            splits=["train"],
+            processes=processes,
+        )
         seconds = time.perf_counter() - started
-        megabytes = (Path(folder) / "train.zip").stat().st_size / 1e6
+        megabytes = sum(path.stat().st_size for path in (Path(folder) / "train").iterdir()) / 1e6
     return {
         "images_s": images / seconds,
         "main_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -19,8 +19,10 @@ from humbleyolo.models.tensorflow_setup import start_runtime
 import numpy as np
 
 from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.archive_choice import ALL
+from humbleyolo.dataset.archived_split import ENDING, begin_split
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.loader import parse_params, read_text
 from humbleyolo.params.overlay import lay_over
@@ -41,12 +43,12 @@ def measure(batch: int, size: int, parts: int) -> str:
     start_runtime(params.runtime)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
-        archive = Path(name) / "split.zip"
-        with ArchiveWriter(archive, ["a", "b"]) as writer:
+        folder = begin_split(Path(name) / "split")
+        with ArchiveWriter(folder / f"{ALL}{ENDING}", ["a", "b"]) as writer:
             for number in range(batch):
                 pixels = encode_png(rng.integers(0, 256, (size, size, 3), np.uint8))
                 writer.add(f"{number:04}.png", pixels, size, size, [[size // 4, size // 4, 40, 40]], [number % 2])
-        for _ in encode_archive(archive, grid, 114, Path(name) / "grid", 0):
+        for _ in encode_split(folder, grid, 114, Path(name) / "grid", 0):
             pass
         split = open_encoded(Path(name) / "grid")
         trainer = build_trainer(1, params.runtime, params.model, params.loss, train, split)

@@ -101,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("data/model"))
     parser.add_argument("--exports", type=Path, default=Path("exports"))
-    parser.add_argument("--images", type=Path, default=Path("data/grid/test/images.npy"))
+    parser.add_argument("--images", type=Path, default=Path("data/grid/test/all/images.npy"))
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--photographs", action="store_true", help="measure the network of photographs")
     parser.add_argument("--one", nargs="+", metavar="THREADS BATCH PATH", help="measure these alone, by turns")

@@ -4,7 +4,7 @@
 
 CLONE is one in which photographs of playing cards were learned, as `benchmarks/photographs.py --keep` leaves it. The
 words are those of this checkout's run. Both need
-`data/dataset/test.zip` and `data/evaluation/detections.json`, which `dvc repro` makes. The picture goes to
+`data/dataset/test` and `data/evaluation/detections.json`, which `dvc repro` makes. The picture goes to
 `docs/detections.png`, in 128 colours, so that it stays under 300 KB.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png
 from humbleyolo.drawing.contact_sheet import contact_sheet, side_by_side
@@ -28,7 +28,7 @@ MIN_SCORE = 0.5  # lowest confidence that is drawn, as in the galleries
 
 def draw_detections(run: Path, images: Sequence[int], scale: int) -> Iterator[Image.Image]:
     """Draw the detections on test images of a run, enlarged by `scale`; images count from 0."""
-    with Archive(run / "data/dataset/test.zip") as archive:
+    with ArchivedSplit(run / "data/dataset/test") as archive:
         names = archive.categories
         detections = read_detections(run / "data/evaluation/detections.json", len(archive), len(names))
         examples = first_examples(archive, detections, max(images) + 1, MIN_SCORE)

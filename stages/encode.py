@@ -1,17 +1,18 @@
 """Encode the dataset to the grid: the network's images and targets.
 
-Reads `{train,val,test}.zip` of the dataset, and `encode` and `loss.name` of params.yaml. Writes a folder of arrays
-for each split. `report.json` holds objects that share a cell or are lost, the ceiling on AP under this loss, and
-the objects of each class in train.
+Reads the splits `train`, `val` and `test` of the dataset, and `encode` and `loss.name` of params.yaml. Writes the
+arrays of each split, a folder per archive. `report.json` holds objects that share a cell or are lost, the ceiling on
+AP under this loss, and the objects of each class in train.
 """
 
 from pathlib import Path
 
 from tqdm import tqdm
 
-from humbleyolo.dataset.archive import SPLITS, Archive
+from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive, expected_bytes
+from humbleyolo.dataset.encoding import encode_split, expected_bytes
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
@@ -22,21 +23,21 @@ from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.atomic import make_folder, require_space
 
-tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_archive` could not fork beside it
+tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_split` could not fork beside it
 
 
 def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Made:
     """Write each split's arrays and the report into `out`; `cells` may answer for an object."""
     ceilings, totals, texts = {}, {}, list[str]()
     for split in SPLITS:
-        with Archive(dataset / f"{split}.zip") as archive:
-            totals[split], categories = len(archive), archive.categories
+        with ArchivedSplit(dataset / split) as archives:
+            totals[split], categories = len(archives), archives.categories
     grid = Grid(params.height, params.width, params.rows, params.cols, params.boxes, len(categories))
-    needed = (expected_bytes(dataset / f"{split}.zip", grid, params.fill, params.jpeg_quality) for split in SPLITS)
+    needed = (expected_bytes(dataset / split, grid, params.fill, params.jpeg_quality) for split in SPLITS)
     require_space(make_folder(out), sum(needed))
     for split in SPLITS:
         with tqdm(total=totals[split], desc=split, unit=" images", disable=None, leave=False) as bar:
-            for done in encode_archive(dataset / f"{split}.zip", grid, params.fill, out / split, params.jpeg_quality):
+            for done in encode_split(dataset / split, grid, params.fill, out / split, params.jpeg_quality):
                 bar.update(done)
         encoded = open_encoded(out / split)
         ceilings[split] = measure_ceilings(encoded, params.finer, cells)

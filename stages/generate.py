@@ -1,13 +1,13 @@
-"""Make the dataset, drawn or of labelled images: three archives of images and boxes, and an overview of them.
+"""Make the dataset, drawn or of labelled images: archives of images and boxes in three splits, and an overview.
 
 Reads the fonts, or the labelled folder, and the sections `seed` and `dataset` of params.yaml. Writes into the
-output folder `train.zip`, `val.zip`, `test.zip`, `ledger.csv`, `summary.json` and `preview.png`.
+output folder the folders `train`, `val` and `test` of archives, `ledger.csv`, `summary.json` and `preview.png`.
 """
 
 import sys
 from pathlib import Path
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.summary import write_summary
 from humbleyolo.drawing.preview import write_preview
 from humbleyolo.labels import write_dataset
@@ -24,20 +24,20 @@ from humbleyolo.synthetic import drawn_split
 def generate(seed: int, dataset: Dataset, inputs: Path, out: Path) -> Made:
     """Write the dataset's files into `out`."""
     if dataset.source == "synthetic":
-        counts = drawn_split.write_splits(make_folder(out), dataset.synthetic, inputs, seed)
+        counts = drawn_split.write_splits(make_folder(out), dataset.synthetic, inputs, seed, dataset.archive_images)
         with atomic_write(out / "ledger.csv") as file:
             write_ledger(file, [])
         not_drawn = sum(count.not_drawn for count in counts.values())
         verb, more = "drawn", f"{counted(not_drawn, 'word')} found no place, see summary.json" if not_drawn else ""
     else:
-        written = write_dataset.write_splits(out, dataset.labelled, inputs, seed)
+        written = write_dataset.write_splits(out, dataset.labelled, inputs, seed, dataset.archive_images)
         changed = sum(row.severity != "warning" for row in written.rows)
         rows = [f"{changed} left out or changed, see ledger.csv"] if changed else []
         told = [f"read as {written.read_as}: {written.because}", *written.division, *rows]
         counts, verb, more = written.counts, "taken", "; ".join(told)
     write_summary(out / "summary.json", counts)
-    with Archive(out / "train.zip") as archive:
-        write_preview(out / "preview.png", archive)
+    with ArchivedSplit(out / "train") as train:
+        write_preview(out / "preview.png", train)
     return Made(f"{counted(sum(count.images for count in counts.values()), 'image')} {verb}", out, more)
 
 

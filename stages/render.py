@@ -8,7 +8,7 @@ the model's files, the evaluation, and every section of params.yaml, since the r
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.drawing.canvas import save_png
 from humbleyolo.metrics.tables import TruthTable
@@ -26,12 +26,12 @@ HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
 def render(params: dict[str, Any], dataset: Path, grid: Path, model: Path, evaluation: Path, out: Path) -> Made:
     """Write the pictures and the report into `out`."""
-    with Archive(dataset / "test.zip") as archive:
+    with ArchivedSplit(dataset / "test") as archive:
         split, truths = open_encoded(grid / "test"), TruthTable.from_archive(archive)
         names = archive.categories
         check_match(split, archive)
         found = read_evaluation(evaluation, truths, len(names), split.grid)
-        hashed = [archive.path, model / "weights.npz", *(evaluation / name for name in HASHED)]
+        hashed = [*archive.paths, model / "weights.npz", *(evaluation / name for name in HASHED)]
         report = collect(
             found, archive.categories, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params
         )

@@ -9,9 +9,9 @@ import pytest
 from evaluated_project import write_archive
 
 from benchmarks.audit import KINDS, count_boxes, plant, score, totals
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 
 GRID = Grid(height=48, width=64, rows=3, cols=4, boxes=1, classes=3)
@@ -23,14 +23,14 @@ def project(tmp_path: Path) -> Path:
     (folder / "data/dataset").mkdir(parents=True)
     (folder / "params.yaml").write_text("seed: 1\n")
     for number, split in enumerate(("train", "val")):
-        path = folder / f"data/dataset/{split}.zip"
+        path = folder / f"data/dataset/{split}"
         write_archive(path, ["a", "b", "c"], 40, 48, 64, seed=number)
-        list(encode_archive(path, GRID, 0, folder / f"data/grid/{split}", 0))
+        list(encode_split(path, GRID, 0, folder / f"data/grid/{split}", 0))
     return folder
 
 
 def contents(path: Path) -> list[list[tuple[object, ...]]]:
-    with Archive(path) as archive:
+    with ArchivedSplit(path) as archive:
         return [
             [(label, *box) for box, label in zip(one.boxes_ltwh.tolist(), one.labels.tolist(), strict=True)]
             for one in archive.truths()
@@ -42,7 +42,7 @@ def test_each_kind_is_planted_as_often_and_nothing_else_changes(project: Path, t
     assert Counter(one.kind for one in planted) == dict.fromkeys(KINDS, 6)  # of 12 boxes of 60 in each split
     expected: Counter[str] = Counter()
     for split in ("train", "val"):
-        before, after = (contents(root / f"data/dataset/{split}.zip") for root in (project, tmp_path / "copy"))
+        before, after = (contents(root / f"data/dataset/{split}") for root in (project, tmp_path / "copy"))
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             own = [one for one in planted if (one.split, one.image) == (split, f"{number:06}.png")]
             spoiled = Counter(one.kind for one in own)
@@ -58,7 +58,7 @@ def test_each_kind_is_planted_as_often_and_nothing_else_changes(project: Path, t
 def test_without_mistakes_the_labels_stay_and_doubts_are_a_share_of_all_boxes(project: Path, tmp_path: Path) -> None:
     assert plant(project, tmp_path / "copy", 0.0, 1) == []
     for split in ("train", "val"):
-        before, after = (contents(root / f"data/dataset/{split}.zip") for root in (project, tmp_path / "copy"))
+        before, after = (contents(root / f"data/dataset/{split}") for root in (project, tmp_path / "copy"))
         assert [Counter(map(str, image)) for image in before] == [Counter(map(str, image)) for image in after]
     (tmp_path / "audit.csv").write_text("kind,split,image\n" + "missing,val,a.png\n" * 3)
     found = score([], tmp_path / "audit.csv")
@@ -70,7 +70,7 @@ def test_the_same_seed_plants_the_same(project: Path, tmp_path: Path) -> None:
     for folder, seed in (("one", 1), ("again", 1), ("other", 2)):
         plant(project, tmp_path / folder, 0.2, seed)
     first, again, other = (
-        (tmp_path / folder / "data/dataset/train.zip").read_bytes() for folder in ("one", "again", "other")
+        (tmp_path / folder / "data/dataset/train/all.zip").read_bytes() for folder in ("one", "again", "other")
     )
     assert first == again
     assert first != other

@@ -10,7 +10,7 @@ from PIL import Image
 from repository import ROOT
 
 from benchmarks.article_labels import write_folder
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.labels import write_dataset
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
@@ -32,7 +32,7 @@ def dataset() -> Dataset:
 
 def read(path: Path) -> dict[bytes, tuple[np.ndarray[Any, Any], list[int]]]:
     """Return boxes and labels of each image with words, by its pixels."""
-    with Archive(path) as archive:
+    with ArchivedSplit(path) as archive:
         return {
             np.asarray(Image.open(BytesIO(record.image_bytes)).convert("L")).tobytes(): (
                 record.boxes_ltwh,
@@ -46,11 +46,11 @@ def read(path: Path) -> dict[bytes, tuple[np.ndarray[Any, Any], list[int]]]:
 def test_it_is_read_as_a_labelled_folder(tmp_path: Path, dataset: Dataset) -> None:
     drawn, taken = tmp_path / "drawn", tmp_path / "taken"
     drawn.mkdir()
-    write_splits(drawn, dataset.synthetic, ROOT / "data/fonts", 1)
+    write_splits(drawn, dataset.synthetic, ROOT / "data/fonts", 1, 10_000)
     write_folder(tmp_path / "folder", dataset.synthetic, ROOT / "data/fonts", 1)
-    write_dataset.write_splits(taken, dataset.labelled, tmp_path / "folder", 1)
+    write_dataset.write_splits(taken, dataset.labelled, tmp_path / "folder", 1, 10_000)
     for split in COUNTS:
-        true, given = (read(folder / f"{split}.zip") for folder in (drawn, taken))
+        true, given = (read(folder / split) for folder in (drawn, taken))
         assert given.keys() == true.keys()
         assert all(given[image][1] == true[image][1] for image in true)
         boxes = np.concatenate([given[image][0] for image in true])

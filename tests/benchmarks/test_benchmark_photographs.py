@@ -11,8 +11,8 @@ from repository import ROOT
 from ruamel.yaml import YAML
 
 from benchmarks.photographs import PLAIN, RUNGS, divide, lay_out, watch
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Ledger
 

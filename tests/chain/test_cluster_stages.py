@@ -152,7 +152,7 @@ from humbleyolo.cli import main
 for out in ("here.json", "there.json"):
     try:
         options = ["--list", "list.txt", "--threshold", "0.01", "--output", out]
-        main(["predict", "data/dataset/test.zip", "missing.png", *options])
+        main(["predict", "data/dataset/test", "missing.png", *options])
     except SystemExit as ended:
         assert ended.code == 1
     os.environ["DASK_SCHEDULER_ADDRESS"] = sys.argv[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cluster import loopback_cluster
 from repository import ROOT
-from small_training import encode_split, write_params
+from small_training import encode_noise, write_params
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.process.cluster_address import VARIABLE
@@ -42,8 +42,8 @@ runpy.run_module("stages.train", run_name="__main__")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of three steps an epoch; `alone` is the model of one process."""
     folder = tmp_path_factory.mktemp("training")
-    encode_split(folder / "train", GRID, 26)
-    encode_split(folder / "val", GRID, 4)
+    encode_noise(folder / "train", GRID, 26)
+    encode_noise(folder / "val", GRID, 4)
     augment = {"flip": 0.5, "scale": 0.2, "mosaic": 0.3, "min_visible": 0.4}
     others = dict.fromkeys(
         ("flip_vertical", "translate", "crop", "brightness", "contrast", "saturation", "hue", "cutout"), 0.0

@@ -15,7 +15,7 @@ from hypothesis import settings as rounds
 from hypothesis import strategies as st
 from sections import model_section
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections, read_metrics
@@ -48,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_all(folder: Path) -> None:
     """Read each file as the stages do, without what they compute of it."""
-    with Archive(folder / "dataset/test.zip") as archive:
+    with ArchivedSplit(folder / "dataset/test") as archive:
         split, names, truths = (
             open_encoded(folder / "grid/test"),
             archive.categories,
@@ -69,8 +69,8 @@ def read_all(folder: Path) -> None:
 
 
 FILES = [
-    "dataset/test.zip", "dataset/summary.json", "grid/report.json", "grid/test/split.json",
-    *(f"grid/test/{name}.npy" for name in ("images", "targets", "boxes", "labels", "offsets", "sizes")),
+    "dataset/test/all.zip", "dataset/summary.json", "grid/report.json", "grid/test/all/split.json",
+    *(f"grid/test/all/{name}.npy" for name in ("images", "targets", "boxes", "labels", "offsets", "sizes")),
     "model/model.json", "model/history.csv", "evaluation/metrics.json", "evaluation/detections.json",
     "evaluation/confidence.npy", "evaluation/judged.csv", "evaluation/intervals.csv",
     "evaluation/precision_recall.csv", "evaluation/precision_recall_by_class.csv", "evaluation/thresholds.csv",

@@ -240,7 +240,7 @@ class TestABucket:
         reads = needed(third, "evaluate", "render")
         assert {path for path in before if (third / path).exists()} == reads | made
         names = {"weights.npz", "model.json", "history.csv", "report.json", "summary.json", "val", "test"}
-        assert {Path(path).name for path in reads} == names | {"val.zip", "test.zip"}  # as the document says
+        assert {Path(path).name for path in reads} == names  # as the document says
         cache = objects(third / ".dvc/cache")
         unread = [object_name(before[path]) for path in set(before) - reads - made]
         assert len(unread) == 5
@@ -323,14 +323,14 @@ class TestDamage:
         assert "up to date" in team.run("dvc status", clone).stdout  # DVC's word, and wrong
         theirs, ours = ((one / "data/model/weights.npz").read_bytes() for one in (clone, team.first))
         assert theirs != ours
-        done = team.run("humbleyolo predict data/dataset/test.zip --output found.json", clone, check=False)
+        done = team.run("humbleyolo predict data/dataset/test --output found.json", clone, check=False)
         assert done.returncode == 2
         assert "weights.npz" in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_of_a_file_in_a_folder_is_refused_and_mended(self, team: Team, damage: Callable[[str], str]) -> None:
         find, _, send, mend = of(DAMAGE)
-        name = damage("data/grid/val/images.npy")
+        name = damage("data/grid/val/all/images.npy")
         clone = team.clone("folder")
         refused = team.run("dvc pull", clone, check=False)
         assert refused.returncode == 1
@@ -442,7 +442,7 @@ class TestOtherPlaces:
         for folder in [one for one in (store / "files/md5").rglob("*") if one.is_dir()]:
             assert folder.stat().st_mode & stat.S_IWGRP
 
-        damaged = store / object_name(digests(copy)["data/dataset/val.zip"])
+        damaged = store / object_name(hashlib.md5((copy / "data/dataset/val/all.zip").read_bytes()).hexdigest())
         data = damaged.read_bytes()
         damaged.chmod(0o644)
         damaged.write_bytes(flipped(data))
@@ -450,7 +450,7 @@ class TestOtherPlaces:
         (clone / ".dvc/config").write_bytes((copy / ".dvc/config").read_bytes())
         refused = team.run("dvc pull", clone, check=False)
         assert refused.returncode == 1
-        assert "data/dataset/val.zip" in refused.stderr
+        assert "data/dataset/val" in refused.stderr
 
     def test_over_ssh(self, team: Team, copy: Path, tmp_path: Path) -> None:
         (block,) = of(SSH)
@@ -516,7 +516,7 @@ def test_a_tagged_model_in_an_empty_folder_has_the_reported_ap(team: Team, tmp_p
     for name in names:
         assert (tmp_path / "model" / name).read_bytes() == (project.path / "data/model" / name).read_bytes()
     assert json.loads((tmp_path / "evaluation/metrics.json").read_text()) == reported
-    assert ap_of(tmp_path / "test.zip", tmp_path / "found.json") == pytest.approx(reported["ap"], abs=1e-12)
+    assert ap_of(tmp_path / "test/all.zip", tmp_path / "found.json") == pytest.approx(reported["ap"], abs=1e-12)
 
     block = at_once.replace("boxes.json", "boxes.json --threshold 0.01 --format coco")
     team.run(put(block, {PROJECT_URL: str(team.origin)}), tmp_path)

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.drawing.label_font import font
-from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.joined_source import open_source
 
 
 def sign(text: str, mirrored: bool, seed: int) -> bytes:

@@ -15,9 +15,10 @@ from params_text import DEFAULT
 from rectangle_project import NAMES, Labels, objects, write_project
 from repository import ROOT
 from ruamel.yaml import YAML
+from split_writer import write_split
 
 from humbleyolo.cli import main
-from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.training import planned_runs
 
 
@@ -210,7 +211,7 @@ def test_too_few_boxes_to_learn_are_refused_before_the_training(
         (("--folds", "1"), "--folds 1 is not allowed; allowed: 2 to 20"),
         (("--epochs", "0"), "--epochs 0 is not allowed; allowed: 1 to 100000"),
         (("--to", "voc"), "audit/corrections: is there already, maybe corrected; move it, or give another --output"),
-        (("--split", "test"), "data/grid/test/split.json: no such file; run `dvc repro encode`"),
+        (("--split", "test"), "data/grid/test: no such folder; run `dvc repro encode`"),
         (("--folds", "20"), None),
     ],
 )
@@ -235,9 +236,9 @@ def test_data_that_is_not_up_to_date_is_refused(tmp_path: Path, capsys: pytest.C
     other = tmp_path / "other"
     other.mkdir()
     write_project(other, plant)
-    (other / "data/dataset/val.zip").replace(tmp_path / "data/dataset/val.zip")
+    (other / "data/dataset/val/all.zip").replace(tmp_path / "data/dataset/val/all.zip")
     assert audit() == 2
-    assert "data/dataset/val.zip and the encoded val differ in images or boxes" in capsys.readouterr().err
+    assert "data/dataset/val and the encoded val differ in images or boxes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -301,13 +302,13 @@ def test_twelve_boxes_taken_out_of_drawn_words_are_found(tmp_path: Path, monkeyp
     command = [sys.executable, "-m"]
     subprocess.run([*command, "stages.generate", str(ROOT / "data/fonts"), "drawn"], check=True, capture_output=True)
     (tmp_path / "data/dataset").mkdir(parents=True)
-    total = sum(count_boxes(tmp_path / f"drawn/{split}.zip") for split in ("train", "val"))
+    total = sum(count_boxes(tmp_path / f"drawn/{split}") for split in ("train", "val"))
     gone = set(np.random.default_rng(1).choice(total, 12, replace=False).tolist())
     removed, first = [], 0
     for split in ("train", "val", "test"):
         with (
-            Archive(tmp_path / f"drawn/{split}.zip") as archive,
-            ArchiveWriter(tmp_path / f"data/dataset/{split}.zip", archive.categories) as out,
+            ArchivedSplit(tmp_path / f"drawn/{split}") as archive,
+            write_split(tmp_path / f"data/dataset/{split}", archive.categories) as out,
         ):
             for image in archive:
                 kept = [first + row not in gone or split == "test" for row in range(len(image.labels))]
@@ -331,5 +332,5 @@ def test_twelve_boxes_taken_out_of_drawn_words_are_found(tmp_path: Path, monkeyp
 
 
 def count_boxes(path: Path) -> int:
-    with Archive(path) as archive:
+    with ArchivedSplit(path) as archive:
         return sum(len(image.labels) for image in archive.truths())

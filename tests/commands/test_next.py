@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from folders import read_labelled
 from PIL import Image
+from split_writer import write_split
 from stub_models import NAMES, RedFinder
 
 from humbleyolo.cli import main
-from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.errors import UserError
 
 REDS = {"sure.png": 250, "doubted.png": 140, "under.png": 120, "blind.png": 0}  # scores of 0.98, 0.55, 0.47, none
@@ -93,7 +93,7 @@ def test_the_proposed_boxes_are_read_back_and_no_image_without_one_is_background
 
 def test_what_is_labelled_or_a_copy_is_left_out_with_a_word(pool: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("data/dataset").mkdir(parents=True)
-    with ArchiveWriter(Path("data/dataset/train.zip"), NAMES) as archive:
+    with write_split(Path("data/dataset/train"), NAMES) as archive:
         archive.add("mine.png", (pool / "doubted.png").read_bytes(), 32, 64, [[1, 1, 5, 5]], [0])
     (pool / "twin.png").write_bytes((pool / "sure.png").read_bytes())
     (pool / "sure.xml").write_text("<annotation/>")

@@ -6,7 +6,7 @@ from encoded_archive import encode, write_archive
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_archive(tmp_path_factory.mktemp("dataset") / "train.zip")
+    return write_archive(tmp_path_factory.mktemp("dataset") / "train")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from encoded_archive import ARRAYS, encode, write_archive
 
+from humbleyolo.dataset.archive_choice import ALL
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
@@ -15,7 +16,7 @@ from humbleyolo.geometry.grid import Grid
 
 @pytest.mark.parametrize("name", [*(f"{array}.npy" for array in ARRAYS), "split.json"])
 def test_a_missing_or_damaged_file_is_refused_with_what_to_run(name: str, folder: Path) -> None:
-    path = folder / name
+    path = folder / ALL / name
     whole = path.read_bytes()
     path.unlink()
     with pytest.raises(UserError, match=rf"{name}: no such file; run `dvc repro encode`"):
@@ -31,14 +32,15 @@ def test_a_missing_or_damaged_file_is_refused_with_what_to_run(name: str, folder
 
 def change(name: str, edit: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
-        np.save(folder / f"{name}.npy", edit(np.load(folder / f"{name}.npy")))
+        path = folder / ALL / f"{name}.npy"
+        np.save(path, edit(np.load(path)))
 
     return apply
 
 
 def change_info(**more: object) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
-        path = folder / "split.json"
+        path = folder / ALL / "split.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | more))
 
     return apply
@@ -74,7 +76,7 @@ def test_arrays_that_do_not_fit_each_other_are_refused(
 
 
 def test_no_pickle_is_ever_loaded(folder: Path) -> None:
-    np.save(folder / "labels.npy", np.array([print] * 34, object), allow_pickle=True)
+    np.save(folder / ALL / "labels.npy", np.array([print] * 34, object), allow_pickle=True)
     with pytest.raises(UserError, match="cannot be read as an encoded split"):
         open_encoded(folder)
 
@@ -88,7 +90,7 @@ def test_images_and_targets_stay_on_the_disk(folder: Path) -> None:
 
 def test_two_splits_joined_are_their_images_in_order(archive: Path, tmp_path: Path) -> None:
     first = open_encoded(encode(archive, tmp_path / "first"))
-    second = open_encoded(encode(write_archive(tmp_path / "second.zip", images=7), tmp_path / "second"))
+    second = open_encoded(encode(write_archive(tmp_path / "second-archives", images=7), tmp_path / "second"))
     joined = join_splits(first, second)
     assert len(joined) == 30
     rows = np.array([[29, 0], [22, 23]])
@@ -111,7 +113,7 @@ def test_splits_of_other_data_are_not_joined(folder: Path, archive: Path, tmp_pa
 
 def test_picked_images_are_those_of_a_joined_split_in_their_order(archive: Path, tmp_path: Path) -> None:
     first = open_encoded(encode(archive, tmp_path / "first"))
-    second = open_encoded(encode(write_archive(tmp_path / "second.zip", images=7), tmp_path / "second"))
+    second = open_encoded(encode(write_archive(tmp_path / "second-archives", images=7), tmp_path / "second"))
     joined = join_splits(first, second)
     for images in (np.array([29, 0, 22, 23]), np.arange(0), np.arange(30)):
         picked = pick_images(joined, images)

@@ -1,6 +1,7 @@
 """The encoding: the same whoever does it, and never taken for whole where it is not."""
 
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoded_archive import ARRAYS, FILL, GRID, NAMES, encode
+from split_writer import cut_split, write_split
 
 from humbleyolo.dataset import encoding
-from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.archive_choice import ALL
+from humbleyolo.dataset.archived_split import ArchivedSplit
+from humbleyolo.dataset.encoded_split import JoinedRows, open_encoded
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.geometry.grid import encode_boxes
+from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.process import workers
@@ -28,13 +31,13 @@ BLANK = encode_png(np.zeros((36, 50), np.uint8))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.*"))}
 
 
 def test_it_holds_what_image_after_image_gives(archive: Path, folder: Path) -> None:
     split = open_encoded(folder)
     assert (len(split), split.categories, split.grid, split.fill) == (23, tuple(NAMES), GRID, FILL)
-    with Archive(archive) as opened:
+    with ArchivedSplit(archive) as opened:
         records = list(opened)
     for number, record in enumerate(records):
         pixels = decode_rgb(record.image_bytes, record.file_name)
@@ -52,7 +55,10 @@ def test_it_holds_what_image_after_image_gives(archive: Path, folder: Path) -> N
 
 
 def test_nothing_else_lies_in_the_folder(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*(f"{a}.npy" for a in ARRAYS), "split.json"])
+    assert [path.name for path in folder.iterdir()] == [ALL]
+    assert sorted(path.name for path in (folder / ALL).iterdir()) == sorted(
+        [*(f"{a}.npy" for a in ARRAYS), "split.json"]
+    )
 
 
 @pytest.mark.parametrize("images", [1, 7, 1000])
@@ -74,27 +80,27 @@ def test_processes_do_not_matter(
 
 def test_progress_is_told_as_it_goes(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "_SHARD_IMAGES", 10)
-    assert list(encode_archive(archive, GRID, FILL, tmp_path / "grid", 0)) == [10, 10, 3]
+    assert list(encode_split(archive, GRID, FILL, tmp_path / "grid", 0)) == [10, 10, 3]
 
 
 def test_a_split_without_objects_is_a_split(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "a.zip", NAMES) as archive:
+    with write_split(tmp_path / "a", NAMES) as archive:
         archive.add("0.png", BLANK, 36, 50, [], [])
-    split = open_encoded(encode(tmp_path / "a.zip", tmp_path / "grid"))
+    split = open_encoded(encode(tmp_path / "a", tmp_path / "grid"))
     assert split.boxes.shape == (0, 4)
     assert split.offsets.tolist() == [0, 0]
     assert not split.targets.any()
 
 
 def test_a_split_without_images_is_refused(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "a.zip", NAMES):
+    with write_split(tmp_path / "a", NAMES):
         pass
-    with pytest.raises(UserError, match=r"a\.zip: holds no images"):
-        encode(tmp_path / "a.zip", tmp_path / "grid")
+    with pytest.raises(UserError, match="a: holds no images"):
+        encode(tmp_path / "a", tmp_path / "grid")
 
 
 def add_one(path: Path, data: bytes, height: int, width: int, box: list[float]) -> Path:
-    with ArchiveWriter(path, NAMES) as archive:
+    with write_split(path, NAMES) as archive:
         archive.add("0.png", BLANK, 36, 50, [], [])
         archive.add("1.png", data, height, width, [box], [0])
     return path
@@ -103,7 +109,7 @@ def add_one(path: Path, data: bytes, height: int, width: int, box: list[float]) 
 @pytest.mark.parametrize(
     ("data", "height", "box", "text"),
     [
-        (b"no image", 36, [0.0, 0, 5, 5], r"a\.zip: 1\.png: cannot be read as an image"),
+        (b"no image", 36, [0.0, 0, 5, 5], r"a/all\.zip: 1\.png: cannot be read as an image"),
         (BLANK, 35, [0.0, 0, 5, 5], r"1\.png: is 36 x 50 pixels, labelled as 35 x 50"),
         (BLANK, 36, [48.0, 0, 5, 5], r"1\.png: the centre of a box lies outside"),
         (BLANK, 36, [0.0, -4, 5, 5], r"1\.png: the centre of a box lies outside"),
@@ -113,17 +119,17 @@ def test_an_image_that_cannot_be_encoded_is_named(
     data: bytes, height: int, box: list[float], text: str, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=text):
-        encode(add_one(tmp_path / "a.zip", data, height, 50, box), tmp_path / "grid")
+        encode(add_one(tmp_path / "a", data, height, 50, box), tmp_path / "grid")
 
 
 def test_an_old_split_does_not_stand_for_a_new_one_that_failed(folder: Path, tmp_path: Path) -> None:
     """As many images of the same shape: the arrays alone would look whole."""
-    broken = add_one(tmp_path / "a.zip", b"no image", 36, 50, [0.0, 0, 5, 5])
+    broken = add_one(tmp_path / "a", b"no image", 36, 50, [0.0, 0, 5, 5])
     with pytest.raises(UserError, match="cannot be read as an image"):
         encode(broken, folder)
     with pytest.raises(UserError, match=r"split\.json: no such file; run `dvc repro encode`"):
         open_encoded(folder)
-    assert not [path for path in folder.iterdir() if "partial" in path.name]
+    assert not [path for path in folder.rglob("*") if "partial" in path.name]
 
 
 @contextmanager
@@ -142,7 +148,7 @@ def test_a_full_disk_leaves_nothing_that_counts_as_whole(limit: int, archive: Pa
     folder = make_folder(tmp_path / "grid")
     with largest_file(limit), pytest.raises(UserError, match="cannot be written"):
         encode(archive, folder)
-    left = [path.name for path in folder.iterdir()]
+    left = [path.name for path in folder.rglob("*")]
     assert "split.json" not in left
     assert not [name for name in left if "partial" in name]
     with pytest.raises(UserError, match="no such file"):
@@ -164,4 +170,65 @@ def test_a_disk_that_fails_while_a_slice_is_written_is_told(
     monkeypatch.setattr(encoding, "write_rows", limited)
     with pytest.raises(UserError, match=r"images\.npy.*: cannot be written"):
         encode(archive, folder)
-    assert not list(folder.iterdir())
+    assert list(folder.rglob("*")) == [folder / ALL]
+
+
+COUNTS = {"00": 9, "01": 0, "10": 1, "11": 13}
+
+
+@pytest.fixture
+def several(archive: Path, tmp_path: Path) -> Path:
+    """The images of `archive` in several archives, one of them without any."""
+    return cut_split(archive, tmp_path / "several", COUNTS)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("quality", [0, 90])
+def test_several_archives_are_the_arrays_of_one(
+    archive: Path, several: Path, quality: int, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "_SHARD_IMAGES", 4)
+    monkeypatch.setattr(encoding, "map_in_order", partial(workers.map_in_order, processes=processes, patience_s=0.0))
+    assert sum(encode_split(several, GRID, FILL, tmp_path / "parts", quality)) == 23
+    assert sum(encode_split(archive, GRID, FILL, tmp_path / "whole", quality)) == 23
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == sorted(COUNTS)
+    parts, whole = (open_encoded(tmp_path / name) for name in ("parts", "whole"))
+    assert (len(parts), parts.images.shape, parts.images.dtype) == (23, whole.images.shape, np.uint8)
+    rows = np.array([[22, 0, 9], [10, 8, 22]])
+    for name in ("images", "targets"):
+        ours, theirs = getattr(parts, name), getattr(whole, name)
+        for which in (slice(None), slice(7, 12), 9, np.int64(22), rows, rows[:0]):
+            np.testing.assert_array_equal(ours[which], theirs[which])
+    for name in ("boxes", "labels", "offsets", "sizes"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    assert sum(array.nbytes for array in parts.stored()) >= sum(array.nbytes for array in whole.stored())
+
+
+def test_spans_are_the_rows_in_each_archive(several: Path, tmp_path: Path) -> None:
+    images = open_encoded(encode(several, tmp_path / "grid")).images
+    assert isinstance(images, JoinedRows)
+    for start, stop in ((0, 23), (8, 11), (9, 9), (10, 99)):
+        spans = [part[first:last] for part, first, last in images.spans(start, stop)]
+        np.testing.assert_array_equal(np.concatenate([*spans, images[:0]]), images[start:stop])
+        assert all(len(span) for span in spans)
+
+
+def test_arrays_of_an_earlier_run_are_taken_away(archive: Path, several: Path, tmp_path: Path) -> None:
+    folder = encode(several, tmp_path / "grid")
+    (folder / "mine").mkdir()
+    encode(archive, folder)
+    assert sorted(path.name for path in folder.iterdir()) == [ALL, "mine"]
+    shutil.rmtree(folder / "mine")
+    encode(several, folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(COUNTS)
+
+
+def test_arrays_that_are_missing_or_of_another_run_are_told(several: Path, archive: Path, tmp_path: Path) -> None:
+    folder = encode(several, tmp_path / "grid")
+    shutil.rmtree(folder / "11")
+    with pytest.raises(UserError, match=r"grid: 11 is missing, .*run `dvc repro encode`"):
+        open_encoded(folder)
+    encode(archive, tmp_path / "other", Grid(36, 50, 2, 5, 2, 3))
+    (tmp_path / "other" / ALL).rename(folder / "11")
+    with pytest.raises(UserError, match="encoded from other data; run `dvc repro encode`"):
+        open_encoded(folder)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humbleyolo.dataset import encoding, jpeg_images
+from humbleyolo.dataset.archive_choice import ALL
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images
-from humbleyolo.dataset.encoding import encode_archive, expected_bytes
+from humbleyolo.dataset.encoding import encode_split, expected_bytes
 from humbleyolo.dataset.jpeg_images import JpegImages, jpeg_writer, pack
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import decode_rgb
@@ -24,7 +25,7 @@ QUALITY = 90
 
 
 def encode(archive: Path, folder: Path) -> Path:
-    list(encode_archive(archive, GRID, FILL, folder, QUALITY))
+    list(encode_split(archive, GRID, FILL, folder, QUALITY))
     return folder
 
 
@@ -52,7 +53,7 @@ def test_only_the_pixels_differ_and_those_little(packed: EncodedSplit, folder: P
 
 def test_the_disk_that_is_asked_for_is_about_what_is_taken(archive: Path, tmp_path: Path, folder: Path) -> None:
     for where, quality in ((folder, 0), (encode(archive, tmp_path / "jpegs"), QUALITY)):
-        taken = sum((where / f"{name}.npy").stat().st_size for name in ("images", "targets"))
+        taken = sum((where / ALL / f"{name}.npy").stat().st_size for name in ("images", "targets"))
         assert expected_bytes(archive, GRID, FILL, quality) == pytest.approx(taken, rel=0.1)
 
 
@@ -94,7 +95,7 @@ def test_indices_are_those_of_an_array(data: st.DataObject) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*.*"))}
 
 
 @pytest.mark.parametrize(("shard", "block", "processes"), [(1, 1, 1), (7, 20_000, 1), (4, 20_000, 2)])
@@ -112,7 +113,7 @@ def test_shards_blocks_and_processes_do_not_matter(
 
 def test_pixels_after_jpegs_leave_nothing_behind(archive: Path, folder: Path, tmp_path: Path) -> None:
     again = encode(archive, tmp_path / "jpegs")
-    list(encode_archive(archive, GRID, FILL, again, 0))
+    list(encode_split(archive, GRID, FILL, again, 0))
     assert contents(again) == contents(folder)
 
 
@@ -131,7 +132,8 @@ def test_a_run_depends_on_the_files(packed: EncodedSplit, folder: Path) -> None:
 @pytest.mark.parametrize("change", [lambda a: a[:-1], lambda a: a + 1, lambda a: a[::-1].copy(), lambda a: a[:0]])
 def test_offsets_that_do_not_divide_the_files_are_refused(archive: Path, tmp_path: Path, change) -> None:  # type: ignore[no-untyped-def]
     folder = encode(archive, tmp_path / "jpegs")
-    np.save(folder / "image_offsets.npy", change(np.load(folder / "image_offsets.npy")))
+    path = folder / ALL / "image_offsets.npy"
+    np.save(path, change(np.load(path)))
     with pytest.raises(UserError, match=r"images\.npy.*run `dvc repro encode`"):
         open_encoded(folder)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from split_writer import write_split
 
 from humbleyolo.commands import compare
-from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.experiments.revisions import read_run
 
 pytestmark = pytest.mark.slow
@@ -74,15 +74,21 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
     assert told("HEAD").startswith("error: params.yaml: no such file")
 
 
-def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("once", [False, True])
+def test_a_project_in_a_folder_of_a_repository(once: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a revision of a version in which the split was one file."""
     folder = tmp_path / "ours/detector"
-    folder.mkdir(parents=True)
-    with ArchiveWriter(folder / "test.zip", ("cat",)) as archive:
+    (folder / "grid/test/all").mkdir(parents=True)
+    (folder / "grid/test/all/split.json").write_text("{}")
+    with write_split(folder / "dataset/test", ("cat",)) as archive:
         archive.add("a.png", b"", 10, 10, np.zeros((0, 4)), np.zeros(0, np.int64))
+    if once:
+        (folder / "dataset/test/all.zip").rename(folder / "test.zip")
     (folder / "detections.json").write_text("[]")
     (folder / "metrics.json").write_text(json.dumps({"threshold": 0.25}))
+    deps = "[grid/test, test.zip]" if once else "[grid/test, dataset/test]"
     outs = "[detections.json: {cache: false}, metrics.json: {cache: false}]"
-    (folder / "dvc.yaml").write_text(f"stages: {{evaluate: {{cmd: 'true', deps: [test.zip], outs: {outs}}}}}\n")
+    (folder / "dvc.yaml").write_text(f"stages: {{evaluate: {{cmd: 'true', deps: {deps}, outs: {outs}}}}}\n")
     git = ("git", "-c", "user.name=A", "-c", "user.email=a@b.c")
     dvc = (sys.executable, "-m", "dvc", "init", "--quiet", "--subdir")
     for command in ((*git, "init", "-q"), dvc, (*git, "add", "."), (*git, "commit", "-qm", "A project")):
@@ -90,3 +96,4 @@ def test_a_project_in_a_folder_of_a_repository(tmp_path: Path, monkeypatch: pyte
     (folder / "metrics.json").write_text(json.dumps({"threshold": 0.5}))
     monkeypatch.chdir(folder)
     assert [read_run(one).threshold for one in ("HEAD", None)] == [0.25, 0.5]
+    assert read_run("HEAD").file_names == ("a.png",)

@@ -9,6 +9,10 @@ from detection_forms import category_id_of, image_id_of, labels_in, name_of, wri
 from PIL import Image
 from scoring_cases import table_of_truths
 
+from humbleyolo.dataset.archive import ArchiveWriter
+from humbleyolo.dataset.archived_split import ArchivedSplit, begin_split
+from humbleyolo.storage.png import encode_png
+
 NAMES = ["chat", "rat"]
 TRUTHS = replace(
     table_of_truths(
@@ -59,3 +63,21 @@ def test_ids_that_two_files_give_to_different_images_are_no_ids(tmp_path: Path) 
         assert not both.ids.images
         assert train.ids.images == {image_id_of(image): image for image in range(3)}
         assert both.ids.categories == train.ids.categories
+
+
+def test_ids_count_on_through_the_archives_of_a_split(tmp_path: Path) -> None:
+    """As in the detections of `evaluate`, which are of the split as a whole."""
+    for split in ("train", "test"):
+        begin_split(tmp_path / split)
+        for name, count in (("0", 2), ("10", 0), ("11", 3)):
+            with ArchiveWriter(tmp_path / f"{split}/{name}.zip", NAMES) as archive:
+                for number in range(count):
+                    pixels = np.full((20, 30), 50 * number + len(name) + 7 * len(split), np.uint8)
+                    archive.add(f"{name}-{number}.png", encode_png(pixels), 20, 30, [[1, 2, 3, 4]], [1])
+    with ArchivedSplit(tmp_path / "test") as split:
+        known = {image.image_id: image.file_name for image in split}
+    for folder, only in ((tmp_path / "test", None), (tmp_path, "test")):
+        with labels_in(folder, only) as labels:
+            assert {key: Path(labels.items[place].path).name for key, place in labels.ids.images.items()} == known
+    with labels_in(tmp_path) as both:
+        assert not both.ids.images

@@ -174,6 +174,7 @@ def test_values_are_written_as_dvc_reads_them(tmp_path):
         "model.width": 1.0,
         "loss.name": "yolov1",
         "dataset.inputs": "data/fonts",
+        "dataset.archive_images": 100,
         "train.weight_decay": 1e-3,
     }
     assert assignments({"train.include_val": True, "seed": 1}) == ["train.include_val=true", "seed=1"]

@@ -17,8 +17,8 @@ from repository import ROOT
 from humbleyolo.check.folder_check import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.dataset_inputs import find_problems
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats import unknown
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.params.loader import load_params
 

@@ -19,8 +19,8 @@ from repository import ROOT
 from humbleyolo.commands import convert as command
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.convert import convert
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import FLAGS, LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.write_dataset import write_splits
@@ -153,7 +153,7 @@ def test_the_generated_dataset_goes_out(make: Maker, tmp_path: Path) -> None:
     out = tmp_path / "dataset"
     (dataset,) = load_params(ROOT / "params.yaml", "dataset")
     split = dataset.labelled.split.model_copy(update={"by": "lists"})
-    write_splits(out, dataset.labelled.model_copy(update={"split": split}), make.folder(files), 1)
+    write_splits(out, dataset.labelled.model_copy(update={"split": split}), make.folder(files), 1, 10_000)
     (out / "preview.png").write_bytes(picture(9))
     before = read_labelled(out, ReadOptions()).images
     for to in WRITABLE:
@@ -168,7 +168,7 @@ def test_the_drawn_dataset_goes_out(tmp_path: Path) -> None:
     images = dataset.synthetic.images.model_copy(update={"train": 30, "val": 5, "test": 5})
     params = dataset.synthetic.model_copy(update={"images": images})
     (tmp_path / "dataset").mkdir()
-    draw_splits(tmp_path / "dataset", params, ROOT / "data/fonts", 1, processes=1)
+    draw_splits(tmp_path / "dataset", params, ROOT / "data/fonts", 1, 10, processes=1)
     drawn = read_labelled(tmp_path / "dataset", ReadOptions()).images
     for to in WRITABLE:
         assert convert(tmp_path / "dataset", tmp_path / to, to, ReadOptions()).images == 40

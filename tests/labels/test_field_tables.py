@@ -14,8 +14,9 @@ from PIL import Image
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.convert import convert
-from humbleyolo.labels.folder import HEAD_BYTES, open_source
+from humbleyolo.labels.folder import HEAD_BYTES
 from humbleyolo.labels.formats.registry import FORMATS
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 
 Box = Sequence[float]

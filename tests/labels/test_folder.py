@@ -8,7 +8,7 @@ import pytest
 from folders import Maker, picture, voc, zipped
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.ledger import BadInput
 
 

@@ -10,8 +10,8 @@ from folders import Files, Maker, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats import coco
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing import json_stream
 from humbleyolo.labels.parsing.json_stream import read_lists

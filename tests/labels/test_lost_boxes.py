@@ -110,5 +110,5 @@ def test_no_box_in_all_is_told(make: Maker, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(changed(("dataset.source", "labelled")))
     seed, dataset = load_params(tmp_path / "params.yaml", "seed", "dataset")
     with pytest.raises(UserError, match="no image has a box; nothing can be learned"):
-        write_splits(tmp_path / "out", dataset.labelled, folder, seed)
+        write_splits(tmp_path / "out", dataset.labelled, folder, seed, 10_000)
     assert [row.what for row in check(folder, ReadOptions()).rows if row.severity == "error"] == ["0 boxes in all"]

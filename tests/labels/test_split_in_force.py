@@ -43,7 +43,7 @@ def checked_and_generated(folder: Path, project: Path, *changes: tuple[str, str]
     checked = check(folder, ReadOptions(), read_split(params, folder))
     seed, dataset = load_params(params, "seed", "dataset")
     try:
-        return checked, "\n".join(write_splits(project / "out", dataset.labelled, folder, seed).division)
+        return checked, "\n".join(write_splits(project / "out", dataset.labelled, folder, seed, 10_000).division)
     except UserError as error:
         return checked, str(error)
 

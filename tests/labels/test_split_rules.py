@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository import ROOT
 
-from humbleyolo.dataset.archive import SPLITS, Archive
+from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
@@ -301,10 +302,10 @@ def folder(make: Maker) -> Path:
 
 def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     source, out = folder(make), tmp_path / "out"
-    done = write_splits(out, section(), source, 1)
+    done = write_splits(out, section(), source, 1, 10_000)
     assert done.read_as == "voc"
     assert {split: count.images for split, count in done.counts.items()} == {"train": 2, "val": 1, "test": 1}
-    with Archive(out / "train.zip") as archive:
+    with ArchivedSplit(out / "train") as archive:
         assert archive.categories == ("cat", "dog")
         records = list(archive)
     assert [one.file_name for one in records] == ["0.jpg", "1.jpg"]
@@ -312,9 +313,9 @@ def test_the_dataset_is_written(make: Maker, tmp_path: Path) -> None:
     assert ltwh_to_xyxy(records[1].boxes_ltwh).tolist() == [[1, 2, 3.5, 4], [5, 6, 7, 8]]
     assert records[1].annotations[0]["attributes"] == {"difficult": True}
     assert done.counts["train"].as_dict()["classes"] == {"cat": 2, "dog": 2}
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    write_splits(out, section(), source, 1)
-    assert before == {path.name: path.read_bytes() for path in out.iterdir()}
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    write_splits(out, section(), source, 1, 10_000)
+    assert before == {path: path.read_bytes() for path in out.rglob("*.*")}
 
 
 def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: Path) -> None:
@@ -323,11 +324,11 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
     with pytest.raises(
         ProblemsError, match=r"0.jpg: in train: looks like JPEGImages/3.jpg in test; correct the lists"
     ):
-        write_splits(tmp_path / "out", section(), source, 1)
+        write_splits(tmp_path / "out", section(), source, 1, 10_000)
     assert not (tmp_path / "out").exists()
-    done = write_splits(tmp_path / "ignored", section(near_duplicates="ignore"), source, 1)
+    done = write_splits(tmp_path / "ignored", section(near_duplicates="ignore"), source, 1, 10_000)
     assert [count.images for count in done.counts.values()] == [2, 1, 1]
-    done = write_splits(tmp_path / "out", section(on_problem="skip"), source, 1)
+    done = write_splits(tmp_path / "out", section(on_problem="skip"), source, 1, 10_000)
     assert {count.images for count in done.counts.values()} == {1}
     assert done.division == ["train 1, val 1, test 1", "without 1 that look like images of another split"]
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
@@ -335,7 +336,7 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
     with pytest.raises(
         ProblemsError, match=r"0.jpg: in train: is the same file as JPEGImages/3.jpg in test; put both"
     ):
-        write_splits(tmp_path / "same", section(near_duplicates="ignore"), source, 1)
+        write_splits(tmp_path / "same", section(near_duplicates="ignore"), source, 1, 10_000)
 
 
 def test_a_split_that_leaks_empty_stops_with_the_reason(make: Maker, tmp_path: Path) -> None:
@@ -345,7 +346,7 @@ def test_a_split_that_leaks_empty_stops_with_the_reason(make: Maker, tmp_path: P
     with pytest.raises(
         UserError, match=r"no image is left for train: 3 of 4 images look alike \(JPEGImages/0.jpg, 1.jpg"
     ):
-        write_splits(tmp_path / "out", section(on_problem="skip"), source, 1)
+        write_splits(tmp_path / "out", section(on_problem="skip"), source, 1, 10_000)
 
 
 def test_a_group_in_three_lists_is_one_problem_with_a_row_for_each_image_left_out() -> None:
@@ -387,4 +388,4 @@ def test_a_list_whose_images_were_all_left_out_is_not_taken_from_train(
         content[f"{owner}/{number}.png"] = b"damaged" if owner == split else encoded(photo(number))
         content[f"{owner}/{number}.xml"] = voc(f"{number}.png", "cat 1 2 30 40", width=120, height=90)
     with pytest.raises(UserError, match=f"no image is left for {split}: all images in the list of {split} were left"):
-        write_splits(tmp_path / "out", section(on_problem="skip"), make.folder(content), 0)
+        write_splits(tmp_path / "out", section(on_problem="skip"), make.folder(content), 0, 10_000)

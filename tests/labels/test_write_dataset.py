@@ -1,6 +1,7 @@
 """The stage `generate` on labelled images."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -20,14 +21,18 @@ from ruamel.yaml import YAML
 from tiny_project import lay_example
 
 from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
+from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.errors import UserError
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.pipeline.stage import run_stage
 from stages.generate import main
 
 BCCD = ROOT.parent / "shared/data/bccd"
-FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "val.zip"]
+FILES = ["ledger.csv", "preview.png", "summary.json", "test/all.zip", "train/all.zip", "val/all.zip"]
 
 
 def write_params(folder: Path, split: dict[str, Any] | None = None, **changes: Any) -> None:
@@ -73,7 +78,7 @@ def where(out: Path) -> dict[str, str]:
     """Return the split of each image."""
     found = {}
     for split in ("train", "val", "test"):
-        with Archive(out / f"{split}.zip") as archive:
+        with ArchivedSplit(out / split) as archive:
             found |= dict.fromkeys((record.file_name for record in archive), split)
     return found
 
@@ -87,9 +92,9 @@ def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
     read_as = "read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax"
     assert done.stdout.endswith(f"{read_as}; train 20, val 10, test 10\n")
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == FILES
     assert where(out)["02.jpg"] == "val"
-    with Archive(out / "train.zip") as archive:
+    with ArchivedSplit(out / "train") as archive:
         assert archive.categories == ("cat", "dog")
         record = next(iter(archive))
     assert record.image_bytes == (source / "00.jpg").read_bytes()
@@ -202,7 +207,80 @@ def test_the_disk_is_counted_before_an_archive_is_written(
     params = dataset.labelled.model_copy(update={"exif": "displayed"})
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed - 1))
     with pytest.raises(UserError, match=r"out: the work needs .* are free"):
-        write_splits(tmp_path / "out", params, folder, seed)
+        write_splits(tmp_path / "out", params, folder, seed, 10_000)
     assert list((tmp_path / "out").iterdir()) == []
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=needed))
-    write_splits(tmp_path / "out", params, folder, seed)
+    write_splits(tmp_path / "out", params, folder, seed, 10_000)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*.*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def several(tmp_path: Path, images: int, name: str) -> Path:
+    """Write images of train, and one of val and test, into archives of three at most; and their arrays."""
+    source = tmp_path / f"mine-{name}"
+    source.mkdir()
+    lines = ["image,label,xmin,ymin,xmax,ymax,split"]
+    for number, split in enumerate(["val", "test", *["train"] * images]):
+        pixels = np.random.default_rng(number).integers(0, 255, (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(source / f"{number:02}.png")
+        lines.append(f"{number:02}.png,{('cat', 'dog')[number % 2]},1,2,11.5,12,{split}")
+    (source / "labels.csv").write_text("\n".join(lines) + "\n")
+    (params,) = load_params(ROOT / "params.yaml", "dataset")
+    labelled = params.labelled.model_copy(
+        update={"split": params.labelled.split.model_copy(update={"by": "lists", "near_duplicates": "ignore"})}
+    )
+    out = tmp_path / name
+    write_splits(out, labelled, source, 1, 3)
+    for split in ("train", "val", "test"):
+        list(encode_split(out / split, Grid(32, 32, 2, 2, 1, 2), 0, out / "grid" / split, 0))
+    return out
+
+
+def test_one_more_photograph_changes_one_archive_and_its_arrays(tmp_path: Path) -> None:
+    before = digests(several(tmp_path, 10, "ten"))
+    for images in (11, 12):
+        after = digests(several(tmp_path, images, f"with-{images}"))
+        gone = {name for name in before if name.startswith("train/") and before[name] != after.get(name)}
+        assert len(gone) == 1
+        (archive,) = gone
+        name = archive.removeprefix("train/").removesuffix(".zip")
+        changed = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        assert all(path.startswith((f"train/{name}", f"grid/train/{name}")) for path in changed)
+        assert len([path for path in before if path.endswith("images.npy") and before[path] != after.get(path)]) == 1
+        before = after
+
+
+def test_an_archive_holds_no_more_than_it_may_and_ids_count_on(tmp_path: Path) -> None:
+    out = several(tmp_path, 10, "ten")
+    archives = sorted((out / "train").iterdir())
+    assert len(archives) > 3
+    for path in archives:
+        with Archive(path) as archive:
+            assert len(archive) <= 3
+    with ArchivedSplit(out / "train") as split:
+        assert [image.image_id for image in split] == [*range(1, 11)]
+        assert sorted(image.file_name for image in split) == [f"{number:02}.png" for number in range(2, 12)]
+        assert len(open_encoded(out / "grid/train")) == 10
+
+
+def test_archives_of_an_earlier_run_are_gone(tmp_path: Path) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    write_params(tmp_path, {"by": "lists"}, exif="displayed")
+    (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
+    write_splits(tmp_path / "out", dataset.labelled, source, 1, 3)
+    assert len(list((tmp_path / "out/train").iterdir())) > 3
+    write_splits(tmp_path / "out", dataset.labelled, source, 1, 10_000)
+    assert [path.name for path in (tmp_path / "out/train").iterdir()] == ["all.zip"]
+
+
+def test_too_many_archives_are_refused_before_one_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = labelled_folder(tmp_path / "mine")
+    write_params(tmp_path, {"by": "lists"}, exif="displayed")
+    (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
+    monkeypatch.setattr("humbleyolo.dataset.archive_choice.MOST_ARCHIVES", 20)
+    with pytest.raises(UserError, match=r"dataset\.archive_images: 1 makes .* archives of 40 images; allowed"):
+        write_splits(tmp_path / "out", dataset.labelled, source, 1, 1)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -6,8 +6,8 @@ import pytest
 from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.yolo import detect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.encoded_split import open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.metrics import grid_ceiling as ceiling_module
@@ -155,21 +155,21 @@ def test_a_split_without_objects_has_no_ap() -> None:
 
 
 def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "a.zip", ["chat", "rat"]) as archive:
+    with write_split(tmp_path / "a", ["chat", "rat"]) as archive:
         boxes = 4 * xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
         archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, boxes, [0, 0, 1])
-    list(encode_archive(tmp_path / "a.zip", Grid(240, 400, 3, 5, 1, 2), 0, tmp_path / "grid", 0))
+    list(encode_split(tmp_path / "a", Grid(240, 400, 3, 5, 1, 2), 0, tmp_path / "grid", 0))
     found = measure_ceilings(open_encoded(tmp_path / "grid"), [4, 2, 3, 2], "one")  # 9 rows of 240 px do not fit
     assert [(one.rows, one.cols) for one in found] == [(3, 5), (6, 10), (12, 20)]
     assert [one.lost for one in found] == [1, 1, 0]
 
 
 def test_both_sides_of_a_finer_cell_are_multiples_of_4_pixels(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "a.zip", ["chat"]) as archive:
+    with write_split(tmp_path / "a", ["chat"]) as archive:
         archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, [], [])
     for rows, cols, finer in ((3, 4, [(15, 20)]), (4, 3, []), (12, 10, [(60, 50)])):
         grid = Grid(240, 400, rows, cols, 1, 1)
-        list(encode_archive(tmp_path / "a.zip", grid, 0, tmp_path / "grid", 0))
+        list(encode_split(tmp_path / "a", grid, 0, tmp_path / "grid", 0))
         found = measure_ceilings(open_encoded(tmp_path / "grid"), [2, 5], "one")
         assert [(one.rows, one.cols) for one in found] == [(rows, cols), *finer]
 

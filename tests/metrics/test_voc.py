@@ -11,7 +11,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 from humbleyolo.experiments.scored_labels import read_labels
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.average_precision import VOC_RECALLS
 from humbleyolo.metrics.matching import match

@@ -81,6 +81,8 @@ WRONG_VALUES = [
     ("train.validation.nms_iou", "1.5", "1.5", "1 or less"),
     ("train.validation.max_detections", "0", "0", "1 or more"),
     ("runtime.intra_op_threads", "0", "0", "1 or more"),
+    ("dataset.archive_images", "0", "0", "1 or more"),
+    ("dataset.archive_images", "1.5", "1.5", "a whole number"),
     ("encode.rows", "0", "0", "1 or more"),
     ("encode.boxes", "-3", "-3", "1 or more"),
     ("encode.height", "8193", "8193", "8192 or less"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluated_project import make_project
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation import mistakes
 from humbleyolo.evaluation.next_steps import Advice
@@ -26,7 +26,7 @@ def test_the_kinds_are_those_that_evaluate_writes():
 
 
 def read(project):
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         return read_evaluation(
             project / "evaluation", TruthTable.from_archive(archive), len(archive.categories), GRID
         )
@@ -35,7 +35,7 @@ def read(project):
 def test_judgements_point_at_rows_of_their_own_image(project):
     evaluation = read(project)
     judged, found = evaluation.judgements, evaluation.detections
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         truths = TruthTable.from_archive(archive)
     made, known = judged.detections >= 0, judged.truths >= 0
     np.testing.assert_array_equal(found.images[judged.detections[made]], judged.images[made])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from evaluated_project import make_project, settings
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
@@ -15,7 +15,7 @@ from humbleyolo.report.page_contents import collect
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     project = make_project(tmp_path_factory.mktemp("worst"), images=60)
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         split, truths = open_encoded(project / "grid/test"), TruthTable.from_archive(archive)
         evaluation = read_evaluation(project / "evaluation", truths, len(archive.categories), split.grid)
         folders = {name: project / name for name in ("dataset", "grid", "model")}

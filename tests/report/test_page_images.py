@@ -8,7 +8,7 @@ import pytest
 from evaluated_project import THRESHOLD, make_project
 from PIL import Image
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.image_decoder import decode_rgb
@@ -23,7 +23,7 @@ class Opened:
     """What a gallery is made of."""
 
     def __init__(self, project):
-        self.archive = Archive(project / "dataset/test.zip")
+        self.archive = ArchivedSplit(project / "dataset/test")
         self.split = open_encoded(project / "grid/test")
         self.truths = TruthTable.from_archive(self.archive)
         classes = len(self.archive.categories)

@@ -25,13 +25,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from repository import ROOT
+from split_writer import write_split
 from stub_models import RedFinder
 from waitress.task import ThreadedTaskDispatcher
 
 from humbleyolo import Detector, UserError
 from humbleyolo.commands.serve import _is_of_words as is_of_words
 from humbleyolo.commands.serve import _sample as own_sample
-from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.drawing.palette import class_colours, css_properties
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.serve.app import create_app
@@ -112,7 +112,7 @@ def test_the_first_test_image_with_objects_is_opened_on_smaller_than_an_upload(
     monkeypatch.chdir(tmp_path)
     assert own_sample(("chat", "rat")) is None
     Path("data/dataset").mkdir(parents=True)
-    with ArchiveWriter(Path("data/dataset/test.zip"), ["chat", "rat"]) as archive:
+    with write_split(Path("data/dataset/test"), ["chat", "rat"]) as archive:
         for number, boxes in enumerate(([], [[1.0, 2, 30, 40]])):
             pixels = np.full((600, 2600, 3), 100 * number, np.uint8)
             archive.add(f"{number}.png", encode_png(pixels), 600, 2600, boxes, [0] * len(boxes))

@@ -1,6 +1,7 @@
 """The encode stage: three splits and a report, or a message and nothing that looks whole."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from repository import ROOT
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Encode
@@ -26,7 +28,7 @@ def dataset(tmp_path: Path) -> Path:
     folder = tmp_path / "dataset"
     folder.mkdir()
     for number, split in enumerate(SPLITS, start=3):
-        with ArchiveWriter(folder / f"{split}.zip", ["chat", "rat"]) as archive:
+        with write_split(folder / split, ["chat", "rat"]) as archive:
             for image in range(number):
                 boxes = [[2, 2, 12, 10], [18, 20, 12, 10], [40, 40, 12, 10]]
                 archive.add(f"{image}.png", encode_png(np.zeros((64, 64), np.uint8)), 64, 64, boxes, [0, 1, 0])
@@ -51,7 +53,7 @@ def test_it_writes_the_splits_and_what_the_grid_can_hold(dataset: Path, tmp_path
 def test_more_objects_than_are_found_by_default_are_told(tmp_path: Path) -> None:
     (tmp_path / "dataset").mkdir()
     for split in SPLITS:
-        with ArchiveWriter(tmp_path / f"dataset/{split}.zip", ["chat"]) as archive:
+        with write_split(tmp_path / f"dataset/{split}", ["chat"]) as archive:
             boxes = [[number % 60, number // 60, 2, 2] for number in range(101 if split == "val" else 100)]
             archive.add("0.png", encode_png(np.zeros((64, 64), np.uint8)), 64, 64, boxes, [0] * len(boxes))
     told = [
@@ -68,8 +70,8 @@ def test_the_same_bytes_every_time(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_split_says_what_to_run(dataset: Path, tmp_path: Path) -> None:
-    (dataset / "val.zip").unlink()
-    with pytest.raises(UserError, match=r"val\.zip: no such file; run `dvc repro generate`"):
+    shutil.rmtree(dataset / "val")
+    with pytest.raises(UserError, match="val: no such folder; run `dvc repro generate`"):
         encode(PARAMS, "one", dataset, tmp_path / "grid")
     assert not (tmp_path / "grid/report.json").exists()
 
@@ -90,10 +92,10 @@ def test_started_as_dvc_starts_it(dataset: Path, tmp_path: Path) -> None:
     assert "set encode.rows: 4 and encode.cols: 4" in " ".join(done.stderr.split())
     assert "36 objects encoded into grid in" in done.stdout
     assert len(done.stdout.splitlines()) == 1
-    (dataset / "test.zip").write_bytes(b"PK")
+    (dataset / "test/all.zip").write_bytes(b"PK")
     again = run(tmp_path, "dataset", "grid")
     assert again.returncode == 2
-    assert again.stderr.splitlines()[-1].startswith("error: dataset/test.zip: ")
+    assert again.stderr.splitlines()[-1].startswith("error: dataset/test/all.zip: ")
     assert "Traceback" not in again.stderr
 
 

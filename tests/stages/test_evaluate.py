@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 from sections import model_section
+from split_writer import cut_split, write_split
 
-from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation import inference
 from humbleyolo.evaluation.assessment import measure
@@ -65,15 +66,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     rng = np.random.default_rng(0)
     (folder / "dataset").mkdir()
-    with ArchiveWriter(folder / "dataset/test.zip", NAMES) as archive:
+    with write_split(folder / "dataset/test", NAMES) as archive:
         for number, (height, width) in enumerate([(16, 32), (40, 40), (20, 90), (16, 32), (40, 40)]):
             boxes = np.array([[1, 2, 10, 12], [width - 9.5, height - 8, 9.5, 8]])[: number % 3]
             image = rng.integers(0, 256, (height, width, 3), np.uint8)
             crowds = [{"iscrowd": int(number == 4)}] * len(boxes)
             archive.add(f"{number}.png", encode_png(image), height, width, boxes, np.arange(len(boxes)), crowds)
-    shutil.copyfile(folder / "dataset/test.zip", folder / "dataset/val.zip")
+    shutil.copytree(folder / "dataset/test", folder / "dataset/val")
     for split in ("val", "test"):
-        list(encode_archive(folder / f"dataset/{split}.zip", GRID, 0, folder / f"grid/{split}", 0))
+        list(encode_split(folder / f"dataset/{split}", GRID, 0, folder / f"grid/{split}", 0))
     (folder / "grid/report.json").write_text(
         json.dumps({"test": [{"ap": 0.8}], "train_objects": dict.fromkeys(NAMES, 9)})
     )
@@ -112,10 +113,23 @@ def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> N
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_several_archives_give_the_files_of_one(project: Path, tmp_path: Path) -> None:
+    """Here the images are in the same order; ids count through all archives."""
+    run(project, tmp_path / "whole")
+    parts = shutil.copytree(project, tmp_path / "parts")
+    for split in ("val", "test"):
+        cut_split(project / "dataset" / split, parts / "dataset" / split, {"0": 2, "10": 0, "11": 3})
+        list(encode_split(parts / "dataset" / split, GRID, 0, parts / "grid" / split, 0))
+        assert sorted(path.name for path in (parts / "grid" / split).iterdir()) == ["0", "10", "11"]
+    run(parts, tmp_path / "several")
+    for path in (tmp_path / "whole").iterdir():
+        assert path.read_bytes() == (tmp_path / "several" / path.name).read_bytes()
+
+
 def test_files_agree(project: Path, tmp_path: Path) -> None:
     metrics = run(project, tmp_path)
     assert (metrics["images"], metrics["objects"]) == (5, 3)
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         truths = TruthTable.from_archive(archive)
     assert truths.crowd.sum() == 1
     found = read_detections(tmp_path / "detections.json", 5, 2)
@@ -139,7 +153,7 @@ def test_pycocotools_gives_the_same_from_the_files(
 
     metrics = run(project, tmp_path)
     known = COCO()
-    with zipfile.ZipFile(project / "dataset/test.zip") as archive:
+    with zipfile.ZipFile(project / "dataset/test/all.zip") as archive:
         known.dataset = json.loads(archive.read("annotations.json"))
     known.createIndex()
     evaluation = COCOeval(known, known.loadRes(str(tmp_path / "detections.json")), "bbox")
@@ -166,7 +180,7 @@ def test_the_detector_finds_on_the_pictures_what_was_measured(
     expected = read_detections(tmp_path / "evaluation/detections.json", 5, 2)
     detector = Detector.load(tmp_path / "model", threshold=0.02)
     assert {name: getattr(detector.facts, name) for name in changes} == changes
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         found = detector([Image.open(BytesIO(record.image_bytes)) for record in archive])
     table = DetectionTable.from_detections(found)
     rows, others = expected.file_order(), table.file_order()
@@ -208,9 +222,9 @@ def test_the_threshold_is_val_s(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project, tmp_path / "project")
     other = tmp_path / "project"
     image = encode_png(np.zeros((16, 32, 3), np.uint8))
-    with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
+    with write_split(other / "dataset/val", NAMES) as archive:
         archive.add("0.png", image, 16, 32, [], [])
-    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val", 0))
+    list(encode_split(other / "dataset/val", GRID, 0, other / "grid/val", 0))
     after = run(other, tmp_path / "after")
     assert after["threshold"] is None  # where nothing is there nothing is right, whatever the threshold
     assert (after["precision"], after["recall"]) == (None, 0.0)
@@ -229,9 +243,9 @@ def test_the_floor_is_learned_from_val(project: Path, tmp_path: Path) -> None:
     before = run(project, tmp_path / "before")
     assert None not in [value for name, value in before.items() if name.startswith("floor_")]
     other = shutil.copytree(project, tmp_path / "project")
-    with ArchiveWriter(other / "dataset/val.zip", NAMES) as archive:
+    with write_split(other / "dataset/val", NAMES) as archive:
         archive.add("0.png", encode_png(np.zeros((40, 40, 3), np.uint8)), 40, 40, [[1, 2, 10, 12]], [0])
-    list(encode_archive(other / "dataset/val.zip", GRID, 0, other / "grid/val", 0))
+    list(encode_split(other / "dataset/val", GRID, 0, other / "grid/val", 0))
     after = run(other, tmp_path / "after")
     # It is one of the three objects on test, and on the last image a crowd, so that four boxes of five count.
     assert (after["floor_precision"], after["floor_recall"]) == (1 / 4, pytest.approx(1 / 3))
@@ -242,10 +256,10 @@ def test_a_model_under_the_floor_and_what_to_do_next_are_told_and_kept(project: 
     shutil.copytree(project, tmp_path / "project")
     other = tmp_path / "project"
     for split in ("val", "test"):
-        with ArchiveWriter(other / f"dataset/{split}.zip", NAMES) as archive:
+        with write_split(other / f"dataset/{split}", NAMES) as archive:
             for number in range(3):
                 archive.add(f"{number}.png", encode_png(np.zeros((16, 32, 3), np.uint8)), 16, 32, [[1, 2, 3, 4]], [0])
-        list(encode_archive(other / f"dataset/{split}.zip", GRID, 0, other / f"grid/{split}", 0))
+        list(encode_split(other / f"dataset/{split}", GRID, 0, other / f"grid/{split}", 0))
     made = evaluate(ALL, False, other / "model", other / "grid", other / "dataset", tmp_path / "out")
     learned = evaluate(ALL, True, other / "model", other / "grid", other / "dataset", tmp_path / "learned")
     fewer = evaluate(
@@ -317,7 +331,7 @@ def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.Mo
 def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
     oracle: Any = Oracle(project)
     found = found_boxes(oracle, oracle.split, Selection(0, 0.5, 10))
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         truths = TruthTable.from_archive(archive)
         sizes = {truth.image_id - 1: (truth.width, truth.height) for truth in archive.truths()}
     on_bars = {1, 4}  # the square images have bars at the left, where the last box lies
@@ -341,15 +355,15 @@ def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
 def test_a_model_of_other_data_is_refused(project: Path, changes: dict[str, Any], message: str) -> None:
     info = dataclasses.replace(Oracle.info, **changes)
     network: Any = SimpleNamespace(info=info)
-    with Archive(project / "dataset/test.zip") as archive, pytest.raises(ProblemsError, match=message):
+    with ArchivedSplit(project / "dataset/test") as archive, pytest.raises(ProblemsError, match=message):
         check_match(network, open_encoded(project / "grid/test"), archive)
 
 
 def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "test.zip", ["chat", "dog"]) as writer:
+    with write_split(tmp_path / "test", ["chat", "dog"]) as writer:
         writer.add("0.png", encode_png(np.zeros((4, 4, 3), np.uint8)), 4, 4, [], [])
     network: Any = SimpleNamespace(info=Oracle.info)
-    with Archive(tmp_path / "test.zip") as archive, pytest.raises(ProblemsError) as caught:
+    with ArchivedSplit(tmp_path / "test") as archive, pytest.raises(ProblemsError) as caught:
         check_match(network, open_encoded(project / "grid/test"), archive)
     assert len(caught.value.problems) == 2
     assert all("dvc repro encode" in problem for problem in caught.value.problems)
@@ -357,12 +371,12 @@ def test_an_archive_that_the_split_is_not_made_from_is_refused(project: Path, tm
 
 @pytest.mark.parametrize(
     "missing",
-    ["model/model.json", "model/history.csv", "grid/test/images.npy", "dataset/val.zip", "grid/report.json"],
+    ["model/model.json", "model/history.csv", "grid/test/all/images.npy", "dataset/val", "grid/report.json"],
 )
 def test_missing_input_is_named_and_nothing_is_written(project: Path, tmp_path: Path, missing: str) -> None:
     away = (project / missing).rename(tmp_path / "away")
     try:
-        with pytest.raises(UserError, match=r"no such file.*(dvc repro|dvc pull)"):
+        with pytest.raises(UserError, match=r"no such (file|folder).*(dvc repro|dvc pull)"):
             run(project, tmp_path / "out")
     finally:
         away.rename(project / missing)

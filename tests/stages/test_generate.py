@@ -21,14 +21,14 @@ from PIL import Image
 from repository import ROOT
 from ruamel.yaml import YAML
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
 from humbleyolo.synthetic.drawn_split import write_splits
 from humbleyolo.synthetic.painter import Painter
 
 FONTS = ROOT / "data" / "fonts"
-FILES = ["ledger.csv", "preview.png", "summary.json", "test.zip", "train.zip", "val.zip"]
+FILES = ["ledger.csv", "preview.png", "summary.json", "test/all.zip", "train/all.zip", "val/all.zip"]
 
 
 def write_params(folder: Path, changes: dict[str, Any]) -> None:
@@ -38,6 +38,10 @@ def write_params(folder: Path, changes: dict[str, Any]) -> None:
     values["dataset"]["synthetic"].update({"images": {"train": 70, "val": 3, "test": 40}, **changes})
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(values, file)
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def environment() -> dict[str, str]:
@@ -63,14 +67,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_six_files_and_nothing_else(made: Path) -> None:
-    assert sorted(path.name for path in (made / "out").iterdir()) == FILES
+    assert files_in(made / "out") == FILES
 
 
 def test_the_archives_hold_the_samples(made: Path) -> None:
     (dataset,) = load_params(made / "params.yaml", "dataset")
     painter = Painter(dataset.synthetic, FONTS, 1)
     for split, count in (("train", 70), ("val", 3), ("test", 40)):
-        with Archive(made / "out" / f"{split}.zip") as archive:
+        with ArchivedSplit(made / "out" / split) as archive:
             assert archive.categories == ("chat", "rat")
             assert len(archive) == count
             for index, record in enumerate(archive):
@@ -86,7 +90,7 @@ def test_the_archives_hold_the_samples(made: Path) -> None:
 def test_the_summary_counts_what_the_archives_hold(made: Path) -> None:
     summary = json.loads((made / "out" / "summary.json").read_text())
     for split in ("train", "val", "test"):
-        with zipfile.ZipFile(made / "out" / f"{split}.zip") as file:
+        with zipfile.ZipFile(made / "out" / split / "all.zip") as file:
             found = json.loads(file.read("annotations.json"))
             images = sum(name.startswith("images/") for name in file.namelist())
         assert summary[split]["images"] == len(found["images"]) == images
@@ -117,7 +121,7 @@ def test_the_bytes_are_the_same_from_a_pool(tmp_path: Path) -> None:
     assert generate(tmp_path).returncode == 0
     (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
     painter = Painter(dataset.synthetic, FONTS, 1)
-    with Archive(tmp_path / "out" / "train.zip") as archive:
+    with ArchivedSplit(tmp_path / "out" / "train") as archive:
         for index in range(0, 3000, 97):
             (record,) = archive.images(index, index + 1)
             with Image.open(io.BytesIO(record.image_bytes)) as image:
@@ -126,8 +130,8 @@ def test_the_bytes_are_the_same_from_a_pool(tmp_path: Path) -> None:
 
 def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
     write_params(tmp_path, {"words": ["日", "rat"], "fonts": ["DejaVuSans.ttf", "DejaVuSan.ttf"], "ink": ["#000001"]})
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "train.zip").write_bytes(b"earlier")
+    (tmp_path / "out/train").mkdir(parents=True)
+    (tmp_path / "out/train/all.zip").write_bytes(b"earlier")
     done = generate(tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -136,8 +140,8 @@ def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
     assert "dataset.synthetic.fonts[1]: 'DejaVuSan.ttf' is not a file" in done.stderr
     assert "did you mean 'DejaVuSans.ttf'?" in done.stderr
     assert "dataset.synthetic.ink[0]: '#000001' cannot be seen" in done.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.zip"]
-    assert (tmp_path / "out" / "train.zip").read_bytes() == b"earlier"
+    assert files_in(tmp_path / "out") == ["train/all.zip"]
+    assert (tmp_path / "out/train/all.zip").read_bytes() == b"earlier"
 
 
 def test_images_without_room_for_the_minimum_leave_no_archive(tmp_path: Path) -> None:
@@ -164,7 +168,7 @@ def test_tensorflow_is_not_loaded() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 def test_a_kill_in_mid_write_leaves_no_archive_and_no_process(tmp_path: Path) -> None:
-    write_params(tmp_path, {"images": {"train": 10_000_000, "val": 1, "test": 1}})
+    write_params(tmp_path, {"images": {"train": 1_000_000, "val": 1, "test": 1}})
     process = subprocess.Popen(
         [sys.executable, "-m", "stages.generate", str(FONTS), "out"],
         cwd=tmp_path,
@@ -172,11 +176,11 @@ def test_a_kill_in_mid_write_leaves_no_archive_and_no_process(tmp_path: Path) ->
         start_new_session=True,
     )
     try:
-        wait_for(lambda: any(path.stat().st_size > 100_000 for path in (tmp_path / "out").glob(".train.zip.*")))
+        wait_for(lambda: any(path.stat().st_size > 100_000 for path in (tmp_path / "out/train").glob(".*.zip.*")))
     finally:
         process.kill()
         process.wait()
-    assert not any((tmp_path / "out").glob("*.zip"))
+    assert not any((tmp_path / "out/train").glob("*.zip"))
     wait_for(lambda: not group_lives(process.pid))
 
 
@@ -224,13 +228,13 @@ def test_a_full_disk_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
 def test_the_disk_is_counted_before_a_word_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_params(tmp_path, {})
     seed, dataset = load_params(tmp_path / "params.yaml", "seed", "dataset")
-    write_splits(tmp_path, dataset.synthetic, FONTS, seed)
+    write_splits(tmp_path, dataset.synthetic, FONTS, seed, 10_000)
     written = 0
     for name in ("train", "val", "test"):
-        with Archive(tmp_path / f"{name}.zip") as archive:
+        with ArchivedSplit(tmp_path / name) as archive:
             written += sum(len(image.image_bytes) for image in archive)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=written // 2))
     with pytest.raises(UserError, match=r"the work needs .* are free on its disk; free some space"):
-        write_splits(tmp_path, dataset.synthetic, FONTS, seed)
+        write_splits(tmp_path, dataset.synthetic, FONTS, seed, 10_000)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=written))
-    write_splits(tmp_path, dataset.synthetic, FONTS, seed)
+    write_splits(tmp_path, dataset.synthetic, FONTS, seed, 10_000)

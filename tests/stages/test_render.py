@@ -11,8 +11,9 @@ import pytest
 from evaluated_project import NAMES, make_project, run, settings
 from PIL import Image
 from repository import ROOT
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.metrics.tables import DetectionTable
@@ -55,7 +56,7 @@ def test_it_writes_three_pictures_and_the_report(project: Path) -> None:
 
 
 def test_the_threshold_decides_what_is_drawn_in_the_gallery(project: Path) -> None:
-    with Archive(project / "dataset/test.zip") as archive:
+    with ArchivedSplit(project / "dataset/test") as archive:
         found = read_detections(project / "evaluation/detections.json", len(archive), len(archive.categories))
         shown = first_examples(archive, found, 4, 0.5)
     wanted = found.take((found.scores >= 0.5) & (found.images < 4))
@@ -75,7 +76,7 @@ def test_what_is_drawn_follows_the_parameters(project: Path) -> None:
 def test_images_are_left_out_of_a_report_that_would_be_too_large(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "dataset").mkdir()
-    with ArchiveWriter(tmp_path / "dataset/test.zip", NAMES) as archive:
+    with write_split(tmp_path / "dataset/test", NAMES) as archive:
         for number in range(120):
             photo = rng.integers(0, 256, (200, 200, 3), np.uint8)
             archive.add(f"{number:06}.png", encode_png(photo), 200, 200, [[20.0, 20.0, 90.0, 90.0]], [0])
@@ -127,7 +128,7 @@ def test_thousands_of_detections_on_one_image(tmp_path: Path) -> None:
 
 def test_a_truth_larger_than_its_image(tmp_path: Path) -> None:
     (tmp_path / "dataset").mkdir()
-    with ArchiveWriter(tmp_path / "dataset/test.zip", ["a", "b"]) as archive:
+    with write_split(tmp_path / "dataset/test", ["a", "b"]) as archive:
         for number in range(2):
             image = encode_png(np.zeros((20, 30, 3), np.uint8))
             archive.add(f"{number}.png", image, 20, 30, [[-500.0, -400.0, 1030.0, 820.0]], [1])
@@ -170,9 +171,9 @@ EVALUATION_FILES = [
     ("name", "command"),
     [
         *((f"evaluation/{name}", "evaluate") for name in EVALUATION_FILES),
-        ("dataset/test.zip", "generate"),
+        ("dataset/test/all.zip", "generate"),
         ("dataset/summary.json", "generate"),
-        ("grid/test/split.json", "encode"),
+        ("grid/test/all/split.json", "encode"),
         ("grid/report.json", "encode"),
         ("model/model.json", "train"),
         ("model/history.csv", "train"),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from repository import ROOT
 from sections import loss_section, model_section
-from small_training import encode_split, write_params
+from small_training import encode_noise, write_params
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
@@ -31,8 +31,8 @@ MODEL = model_section("humble")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    encode_split(folder / "train", GRID, 9)
-    encode_split(folder / "val", GRID, 5)
+    encode_noise(folder / "train", GRID, 9)
+    encode_noise(folder / "val", GRID, 5)
     return folder
 
 
@@ -93,7 +93,7 @@ def test_it_goes_on_from_a_model_of_its_own_with_other_classes(
 ) -> None:
     train(1, RUNTIME, MODEL, LOSS, PARAMS, data / "train", data / "val", tmp_path / "first")
     more = replace(GRID, classes=3)
-    split, val = (encode_split(tmp_path / name, more, 5, ("rat", "dog", "chat")) for name in ("more", "val"))
+    split, val = (encode_noise(tmp_path / name, more, 5, ("rat", "dog", "chat")) for name in ("more", "val"))
     own = PARAMS.model_copy(update={"start": "own", "epochs": 1})
     capsys.readouterr()
 
@@ -141,7 +141,7 @@ def test_a_batch_larger_than_the_split_is_refused(data: Path, tmp_path: Path) ->
 
 
 def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: Path) -> None:
-    split = encode_split(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4)
+    split = encode_noise(tmp_path / "odd", Grid(18, 26, 3, 2, 1, 2), 4)
     compact = model_section("compact", width=0.25, depth=1.0, stride=4)
     with pytest.raises(UserError, match=r"model\.name compact cannot be built for this grid: 3 x 2 cells"):
         train(1, RUNTIME, compact, LOSS, PARAMS, split, split, tmp_path / "model")
@@ -150,7 +150,7 @@ def test_a_network_that_the_grid_does_not_fit_is_refused(data: Path, tmp_path: P
 
 def test_splits_that_do_not_belong_together_are_refused(data: Path, tmp_path: Path) -> None:
     split = data / "train"
-    other = encode_split(tmp_path / "val", GRID, 4, ("rat", "chat"))
+    other = encode_noise(tmp_path / "val", GRID, 4, ("rat", "chat"))
     with pytest.raises(UserError, match="other data; run `dvc repro encode`"):
         train(1, RUNTIME, MODEL, LOSS, PARAMS, split, other, tmp_path / "model")
     assert not (tmp_path / "model").exists()
@@ -166,7 +166,7 @@ def run(folder: Path, data: Path, out: str = "model", **environment: str) -> sub
 def test_started_as_dvc_starts_it_the_bytes_are_the_same_on_any_number_of_cores(tmp_path: Path) -> None:
     grid = Grid(48, 80, 3, 5, 1, 2)
     for name, images in (("train", 33), ("val", 5)):
-        encode_split(tmp_path / name, grid, images)
+        encode_noise(tmp_path / name, grid, images)
     write_params(
         tmp_path, encode__height=48, encode__width=80, encode__rows=3, encode__cols=5, train__epochs=2,
         train__warmup_epochs=1.0, train__batch=16, model__name="compact", model__width=0.5,

@@ -14,7 +14,7 @@ from humbleyolo.experiments.detection_files import read_detection_file
 from humbleyolo.experiments.detection_matching import Joined, join
 from humbleyolo.experiments.scored_labels import ScoredLabels, read_labels
 from humbleyolo.experiments.scoring import SETTINGS, Scored, score
-from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 

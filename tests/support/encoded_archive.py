@@ -1,13 +1,13 @@
-"""A small archive of pictures of several sizes and kinds, and its encoding."""
+"""A small split of pictures of several sizes and kinds, and its encoding."""
 
 import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.storage.png import encode_png
 
@@ -20,7 +20,7 @@ ARRAYS = ("images", "targets", "boxes", "labels", "offsets", "sizes")
 def write_archive(path: Path, images: int = 23) -> Path:
     """Pictures of several sizes and kinds with 0 to 3 objects each."""
     rng = np.random.default_rng(5)
-    with ArchiveWriter(path, NAMES) as archive:
+    with write_split(path, NAMES) as archive:
         for number in range(images):
             height, width = [(36, 50), (20, 61), (90, 30)][number % 3]
             pixels = rng.integers(0, 256, (height, width, 3), np.uint8)
@@ -38,5 +38,5 @@ def write_archive(path: Path, images: int = 23) -> Path:
 
 
 def encode(archive: Path, folder: Path, grid: Grid = GRID) -> Path:
-    list(encode_archive(archive, grid, FILL, folder, 0))
+    list(encode_split(archive, grid, FILL, folder, 0))
     return folder

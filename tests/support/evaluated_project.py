@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from repository import ROOT
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import Archive, ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.dataset.summary import SplitCounts, write_summary
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.next_steps import Training, advise
@@ -31,7 +32,7 @@ THRESHOLD = 0.4
 def write_archive(path: Path, names: Sequence[str], images: int, height: int, width: int, seed: int = 0) -> None:
     """Write images of soft noise with 0 to 3 bright objects each; those of the first class are the most."""
     rng = np.random.default_rng(seed)
-    with ArchiveWriter(path, names) as archive:
+    with write_split(path, names) as archive:
         for number in range(images):
             image = np.repeat(rng.integers(0, 40, (height, width, 1)), 3, axis=2).astype(np.uint8)
             boxes, labels = [], []
@@ -95,20 +96,16 @@ def make_project(
     """
     for name in ("dataset", "grid", "model", "evaluation"):
         (path / name).mkdir(parents=True, exist_ok=True)
-    if not (path / "dataset/test.zip").exists():
-        write_archive(path / "dataset/test.zip", names, images, height, width)
-    with Archive(path / "dataset/test.zip") as archive:
+    if not (path / "dataset/test").exists():
+        write_archive(path / "dataset/test", names, images, height, width)
+    with ArchivedSplit(path / "dataset/test") as archive:
         truths = TruthTable.from_archive(archive)
         counts = SplitCounts(names)
         for truth in archive.truths():
             counts.add(truth.boxes_ltwh.tolist(), truth.labels.tolist())
     write_summary(path / "dataset/summary.json", {"train": counts, "test": counts})
     rows, cols, boxes = grid
-    list(
-        encode_archive(
-            path / "dataset/test.zip", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test", 0
-        )
-    )
+    list(encode_split(path / "dataset/test", Grid(64, 64, rows, cols, boxes, len(names)), 0, path / "grid/test", 0))
     ceiling = {"objects": len(truths), "shared": 1, "lost": 1, "ap": 0.97, "ap50": 0.98, "recall": 0.99}
     ceilings = [{"rows": rows, "cols": cols, **ceiling}, {"rows": 2 * rows, "cols": 2 * cols, **ceiling, "ap": 1.0}]
     (path / "grid/report.json").write_text(json.dumps({"test": ceilings, "train_objects": dict.fromkeys(names, 9)}))

@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.export.exporter import Precision, Settings
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network
@@ -31,7 +31,7 @@ def make_data(folder: Path, data: Path) -> None:
     from humbleyolo.geometry.letterbox import Letterbox
 
     for split in ("test", "val"):
-        with ArchiveWriter(data / f"dataset/{split}.zip", NAMES) as archive:
+        with write_split(data / f"dataset/{split}", NAMES) as archive:
             for number in range(40):
                 height, width = SHAPES[number % 3]
                 blocks = rng.integers(0, 256, (height // 10 + 1, width // 10 + 1, 3), np.uint8)
@@ -42,4 +42,4 @@ def make_data(folder: Path, data: Path) -> None:
                 solid = np.all(boxes[:, 2:] - boxes[:, :2] > 0.5, axis=1)
                 boxes[:, 2:] -= boxes[:, :2]
                 archive.add(f"{number:03}.png", encode_png(image), height, width, boxes[solid], found.labels[solid])
-        list(encode_archive(data / f"dataset/{split}.zip", grid, fill, data / f"grid/{split}", 0))
+        list(encode_split(data / f"dataset/{split}", grid, fill, data / f"grid/{split}", 0))

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger
 

@@ -8,9 +8,9 @@ import numpy as np
 from params_text import DEFAULT
 from PIL import Image
 from ruamel.yaml import YAML
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import ArchiveWriter
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 
 GRID = Grid(height=48, width=64, rows=3, cols=4, boxes=1, classes=2)
@@ -37,14 +37,14 @@ def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lam
     (folder / "data/dataset").mkdir(parents=True)
     number = 0
     for split, images in IMAGES.items():
-        with ArchiveWriter(folder / f"data/dataset/{split}.zip", NAMES) as archive:
+        with write_split(folder / f"data/dataset/{split}", NAMES) as archive:
             for place in range(images):
                 labels = edit(split, place, objects(number))
                 boxes, classes = [box for box, _ in labels], [label for _, label in labels]
                 archive.add(f"{split}/{place:02}.jpg", picture(number), 96, 128, np.reshape(boxes, (-1, 4)), classes,
                             [{"iscrowd": 0, "attributes": {"occluded": True}}] * len(boxes))  # fmt: skip
                 number += 1
-        list(encode_archive(folder / f"data/dataset/{split}.zip", GRID, 0, folder / f"data/grid/{split}", 0))
+        list(encode_split(folder / f"data/dataset/{split}", GRID, 0, folder / f"data/grid/{split}", 0))
 
 
 def picture(number: int) -> bytes:

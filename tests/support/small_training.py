@@ -7,10 +7,10 @@ import numpy as np
 from repository import ROOT
 from ruamel.yaml import YAML
 from sections import loss_section, model_section
+from split_writer import write_split
 
-from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.build import build_model
 from humbleyolo.params.loader import load_params
@@ -41,7 +41,7 @@ def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> Encod
     """Bright rectangles on black, wide ones of class 0 and high ones of class 1, each in a cell of its own."""
     rng = np.random.default_rng(images)
     down, across = grid.height // grid.rows, grid.width // grid.cols
-    with ArchiveWriter(folder / "split.zip", ["wide", "high"]) as archive:
+    with write_split(folder / "split", ["wide", "high"]) as archive:
         for number in range(images):
             pixels = np.zeros((grid.height, grid.width, 3), np.uint8)
             boxes, labels = [], []
@@ -54,18 +54,18 @@ def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> Encod
                 boxes.append([left, top, width, height])
                 labels.append(label)
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, boxes, labels)
-    list(encode_archive(folder / "split.zip", grid, 0, folder / "grid", 0))
+    list(encode_split(folder / "split", grid, 0, folder / "grid", 0))
     return open_encoded(folder / "grid")
 
 
-def encode_split(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
+def encode_noise(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
     """Noise with one box an image as large as the grid, encoded into `folder`."""
     rng = np.random.default_rng(images)
-    with ArchiveWriter(folder.with_suffix(".zip"), classes) as archive:
+    with write_split(folder.with_suffix(""), classes) as archive:
         for number in range(images):
             pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
-    list(encode_archive(folder.with_suffix(".zip"), grid, 7, folder, 0))
+    list(encode_split(folder.with_suffix(""), grid, 7, folder, 0))
     return folder
 
 

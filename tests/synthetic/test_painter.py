@@ -215,17 +215,17 @@ def test_a_sample_depends_on_seed_split_and_index_alone() -> None:
 def test_other_splits_and_more_images_change_nothing() -> None:
     few = synthetic(images={"train": 1, "val": 1, "test": 9})
     many = synthetic(images={"train": 700, "val": 30, "test": 600})
-    kept = list(draw_splits(few, FONTS, 1, ["test"], processes=1))
-    assert list(itertools.islice(draw_splits(many, FONTS, 1, ["test"], processes=1), 9)) == kept
+    kept = list(draw_splits(few, FONTS, 1, {"test": range(9)}, processes=1))
+    assert list(itertools.islice(draw_splits(many, FONTS, 1, {"test": range(600)}, processes=1), 9)) == kept
 
 
 def test_the_cut_into_shards_and_processes_changes_nothing() -> None:
     params = synthetic(images={"train": 1, "val": 1, "test": 50}, rotation_deg=20.0, noise=0.05)
-    whole = draw_shard(params, 3, FONTS, ("test", 0, 50))
+    whole = draw_shard(params, 3, FONTS, ("test", range(50)))
     for cuts in ([0, 50], [0, 1, 2, 50], [0, 17, 33, 50]):
-        parts = [draw_shard(params, 3, FONTS, ("test", *cut)) for cut in itertools.pairwise(cuts)]
+        parts = [draw_shard(params, 3, FONTS, ("test", range(*cut))) for cut in itertools.pairwise(cuts)]
         assert list(itertools.chain.from_iterable(parts)) == whole
-    assert list(draw_splits(params, FONTS, 3, ["test"])) == whole
+    assert list(draw_splits(params, FONTS, 3, {"test": range(50)})) == whole
 
 
 def test_colours_and_noise_move_no_word() -> None:
@@ -405,7 +405,7 @@ def test_words_larger_than_the_image_are_not_drawn_where_too_little_would_show()
 
 def test_encoded_samples_decode_to_the_pixels() -> None:
     for params in (synthetic(), synthetic(ink=["#ff8000"], noise=0.1)):
-        for sample, encoded in zip(draw(params, 20), draw_shard(params, 1, FONTS, ("test", 0, 20)), strict=True):
+        for sample, encoded in zip(draw(params, 20), draw_shard(params, 1, FONTS, ("test", range(20))), strict=True):
             with Image.open(io.BytesIO(encoded.image_bytes)) as image:
                 np.testing.assert_array_equal(np.asarray(image), sample.pixels)
             assert encoded.boxes_ltwh == [word.box_ltwh for word in sample.words]

@@ -18,7 +18,7 @@ import pytest
 from repository import ROOT
 from sections import PARAMS, loss_section, model_section
 from small_disk import small_disk
-from small_training import ODD, PLAIN, TINY, draw_split, encode_split, stateful, write_params
+from small_training import ODD, PLAIN, TINY, draw_split, encode_noise, stateful, write_params
 from small_training import start as start_humble
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
@@ -390,7 +390,7 @@ def test_the_code_is_part_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_killed_three_times_it_gives_the_same_bytes(tmp_path: Path) -> None:
     """The stage itself, killed by -9 at drawn moments, in the middle of writing a checkpoint too."""
     for name, images in (("train", 65), ("val", 9)):
-        encode_split(tmp_path / name, TINY, images)
+        encode_noise(tmp_path / name, TINY, images)
     augment = {"flip": 0.5, "scale": 0.2, "brightness": 0.2}
     write_params(
         tmp_path, encode__height=16, encode__width=24, encode__rows=1, encode__cols=2, train__epochs=6,

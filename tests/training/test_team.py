@@ -173,9 +173,9 @@ def test_an_error_that_is_no_lost_scheduler_stays_one() -> None:
 
 
 def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train/images.npy").write_bytes(b"123456")
-    assert team._read_files([tmp_path / "train"]) == {"train/images.npy": b"123456"}
+    (tmp_path / "train/all").mkdir(parents=True)
+    (tmp_path / "train/all/images.npy").write_bytes(b"123456")
+    assert team._read_files([tmp_path / "train"]) == {"train/all/images.npy": b"123456"}
     monkeypatch.setattr(team, "_SENT_BYTES", 5)
     with pytest.raises(UserError, match="too much to be sent to each worker; let the workers see the project's fold"):
         team._read_files([tmp_path / "train"])

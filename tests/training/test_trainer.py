@@ -9,7 +9,7 @@ import tensorflow as tf
 from small_training import HUMBLE, IOU, PLAIN, TINY, draw_split, start
 
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
-from humbleyolo.dataset.encoding import encode_archive
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.errors import UserError
 from humbleyolo.models.build import build_model
 from humbleyolo.models.tensorflow_setup import computing_in
@@ -68,7 +68,7 @@ def test_a_loss_that_is_no_number_stops_with_step_term_and_image(tiny: EncodedSp
 
 def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
     draw_split(tmp_path, TINY, 8)
-    list(encode_archive(tmp_path / "split.zip", TINY, 0, tmp_path / "jpegs", 90))
+    list(encode_split(tmp_path / "split", TINY, 0, tmp_path / "jpegs", 90))
     kept = open_encoded(tmp_path / "jpegs")
     trainers = start(kept), start(dataclasses.replace(kept, images=kept.images[:]))
     terms = [list(trainer.run_epoch(0)) for trainer in trainers]

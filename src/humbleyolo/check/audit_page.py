@@ -62,7 +62,7 @@ def write_page(
 
 def _entry(rank: int, doubt: Doubt, data: AuditedDataset, detections: DetectionTable) -> dict[str, Any]:
     split, record = data.read(doubt.image)
-    pixels = decode_rgb(record.image_bytes, f"{split}.zip: {record.file_name}")
+    pixels = decode_rgb(record.image_bytes, f"{split}: {record.file_name}")
     labels = ltwh_to_xyxy(record.boxes_ltwh)
     first = int(np.searchsorted(data.truths.images, doubt.image))
     boxes = [

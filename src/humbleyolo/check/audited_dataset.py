@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.check.label_doubts import Doubt
-from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.archive import ArchivedImage
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
@@ -44,7 +45,7 @@ class AuditedDataset:
         self._names = names
         with ExitStack() as stack:
             self.splits = [open_encoded(grid / name) for name in names]
-            self._archives = [stack.enter_context(Archive(dataset / f"{name}.zip")) for name in names]
+            self._archives = [stack.enter_context(ArchivedSplit(dataset / name)) for name in names]
             self.truths = TruthTable.join([TruthTable.from_archive(one) for one in self._archives])
             self.categories = self._archives[0].categories
             self._ends = list(accumulate(map(len, self._archives)))
@@ -111,7 +112,7 @@ class AuditedDataset:
         return [*row, score, f"{doubt.iou:.3f}" if doubt.found >= 0 and doubt.label >= 0 else None]
 
 
-def _same_shapes(split: EncodedSplit, archive: Archive) -> bool:
+def _same_shapes(split: EncodedSplit, archive: ArchivedSplit) -> bool:
     """Tell if an encoded split has the sizes and the numbers of boxes of its archive, image by image."""
     known = [(one.height, one.width, len(one.labels)) for one in archive.truths()]
     own = np.column_stack([split.sizes, np.diff(split.offsets)])

@@ -14,7 +14,7 @@ from humbleyolo.check.grid_advice import SMALL_PX, Choice
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.labels.folder import open_source
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide

@@ -13,8 +13,8 @@ from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.check.overview import Overview, overview
 from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce

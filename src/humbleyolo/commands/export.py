@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("data"),
         metavar="D",
-        help="folder with grid/test and dataset/test.zip, to compare on; default: %(default)s",
+        help="folder with grid/test and dataset/test, to compare on; default: %(default)s",
     )
     add(
         "--precision",

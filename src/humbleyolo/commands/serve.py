@@ -11,7 +11,7 @@ from pathlib import Path
 from humbleyolo.process.exits import tell
 from humbleyolo.serve.limits import UPLOAD_MIB
 
-_TEST, _LOOKED_AT = Path("data/dataset/test.zip"), 20
+_TEST, _LOOKED_AT = Path("data/dataset/test"), 20
 _SAMPLE_PX = 1280  # longer side of the picture that the page opens on, which is small enough to be sent back
 
 
@@ -72,17 +72,17 @@ def _is_of_words(names: tuple[str, ...]) -> bool:
 
 def _sample(names: tuple[str, ...]) -> bytes | None:
     """Return a PNG of the first test image with objects, if the dataset here has the model's classes."""
-    from humbleyolo.dataset.archive import Archive
+    from humbleyolo.dataset.archived_split import ArchivedSplit
     from humbleyolo.drawing.canvas import shrink
     from humbleyolo.errors import UserError
     from humbleyolo.geometry.boxes import ltwh_to_xyxy
     from humbleyolo.geometry.image_decoder import decode_rgb
     from humbleyolo.storage.png import encode_png
 
-    if not _TEST.is_file():
+    if not _TEST.is_dir():
         return None
     try:
-        with Archive(_TEST) as archive:
+        with ArchivedSplit(_TEST) as archive:
             found = next((one for one in archive.images(0, _LOOKED_AT) if len(one.labels)), None)
             if found is None or tuple(archive.categories) != names:
                 return None

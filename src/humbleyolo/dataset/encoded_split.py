@@ -1,4 +1,6 @@
-"""A split as the network sees it: a folder of arrays, read through memory maps.
+"""A split as the network sees it: a folder of arrays for each archive, read through memory maps.
+
+all/images.npy ... if the split is one archive; else 0/, 10/, 11/ ... as the archives are called. In each folder:
 
 images.npy     (N, H, W, 3) uint8     letterboxed; with image_offsets.npy they are kept as JPEGs
 targets.npy    (N, R, S, K) float32     the grid's layout
@@ -12,11 +14,13 @@ split.json     class names, grid, fill and the arrays' checksums; written last: 
 import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from humbleyolo.dataset.archive_choice import list_parts
 from humbleyolo.dataset.jpeg_images import OFFSETS, Images, JpegImages
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, split_parts
@@ -39,10 +43,14 @@ KINDS = {
 }
 """Name -> dtype of the arrays."""
 
+_FIX = "run `dvc repro encode`, or `dvc checkout` if it was made before"
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedSplit:
     """The arrays of one split, as the module lists them; `images`, unless JPEGs, and `targets` are memory maps.
+
+    Those of several archives are `JoinedRows`, which take indices as arrays do.
 
     Attributes:
         categories: Names of the C classes, in the order of the labels.
@@ -66,8 +74,9 @@ class EncodedSplit:
 
     def stored(self) -> Iterator[Array]:
         """Yield the arrays as the files hold them."""
-        yield from self.images.stored if isinstance(self.images, JpegImages) else (self.images,)
-        yield from (self.targets, self.boxes, self.labels, self.offsets, self.sizes)
+        yield from _stored(self.images)
+        yield from _stored(self.targets)
+        yield from (self.boxes, self.labels, self.offsets, self.sizes)
 
     @property
     def image_index(self) -> Ints:
@@ -90,12 +99,17 @@ class EncodedSplit:
 
 
 def open_encoded(folder: Path) -> EncodedSplit:
-    """Open a split that `encode_archive` wrote.
+    """Open a split that `encode_split` wrote.
 
     Raises:
-        UserError: If a file is missing, damaged or of another shape than the others say.
+        UserError: If a file is missing, damaged or of another shape than the others say, or of another run.
     """
-    fix = "run `dvc repro encode`, or `dvc checkout` if it was made before"
+    parts = [_open_part(folder / name) for name in list_parts(folder, "", _FIX)]
+    return parts[0] if len(parts) == 1 else join_splits(*parts)
+
+
+def _open_part(folder: Path) -> EncodedSplit:
+    """Open the arrays of one archive."""
     try:
         info = read_json(folder / "split.json")
         if info["format"] != FORMAT:
@@ -107,23 +121,23 @@ def open_encoded(folder: Path) -> EncodedSplit:
         checksums = {name: int(info["crc32"][name]) for name in names}
         arrays: dict[str, Any] = {name: open_array(folder / f"{name}.npy") for name in names}
         if OFFSETS in names:
-            offsets, name = arrays.pop(OFFSETS), str(folder / "images.npy")
+            offsets, name = np.array(arrays.pop(OFFSETS)), str(folder / "images.npy")
             arrays["images"] = JpegImages(arrays["images"], offsets, grid.height, grid.width, name)
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: no such file; {fix}") from None
+        raise UserError(f"{error.filename}: no such file; {_FIX}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             raise
-        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {fix}") from None
+        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {_FIX}") from None
     split = EncodedSplit(categories, grid, fill, **arrays)
-    _check_arrays(folder, split, fix)
+    _check_arrays(folder, split)
     for name, expected in checksums.items():
         if checksum(folder / f"{name}.npy") != expected:
-            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {fix}")
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {_FIX}")
     return split
 
 
-def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
+def _check_arrays(folder: Path, split: EncodedSplit) -> None:
     """Refuse arrays that do not fit each other, the grid and the classes."""
     grid, offsets, labels = split.grid, split.offsets, split.labels
     images, objects = len(split.images), len(split.boxes)
@@ -140,37 +154,74 @@ def _check_arrays(folder: Path, split: EncodedSplit, fix: str) -> None:
         if array.dtype != kind or array.shape != shapes[name]:
             raise UserError(
                 f"{folder / name}.npy: holds {array.dtype} {array.shape}, "
-                f"expected {np.dtype(kind)} {shapes[name]}; {fix}"
+                f"expected {np.dtype(kind)} {shapes[name]}; {_FIX}"
             )
     if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
         boxes = counted(objects, "box", "boxes")
-        raise UserError(f"{folder / 'offsets.npy'}: does not share {boxes} out to the images; {fix}")
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {boxes} out to the images; {_FIX}")
     if len(split.categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
         classes = counted(grid.classes, "class", "classes")
-        raise UserError(f"{folder}: holds labels that are not one of its {classes}; {fix}")
+        raise UserError(f"{folder}: holds labels that are not one of its {classes}; {_FIX}")
 
 
-class _PickedRows:
-    """Rows of one array or of several, one behind the other; only rows that are asked for are read."""
+class JoinedRows:
+    """Rows of several arrays, one behind the other; only rows that are asked for are read.
 
-    def __init__(self, parts: Sequence[Any], rows: Ints) -> None:
-        self._parts, self._rows = parts, rows
+    Attributes:
+        parts: The arrays.
+        dtype: Their dtype.
+        shape: The shape of all rows as one array.
+    """
+
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self.parts = parts
+        self._bounds = np.cumsum([0, *map(len, parts)])
+        self._rows = np.arange(self._bounds[-1])
+        self.dtype = parts[0].dtype
+        self.shape = (len(self._rows), *parts[0].shape[1:])
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, which: Any) -> Array:
-        rows = self._rows[which]
-        chosen = np.empty((*rows.shape, *self._parts[0].shape[1:]), self._parts[0].dtype)
-        start = 0
-        for part in self._parts:
-            own = (rows >= start) & (rows < start + len(part))
-            chosen[own] = part[rows[own] - start]
-            start += len(part)
+        rows = np.asarray(self._rows[which])
+        chosen = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
+        owners = (
+            np.searchsorted(self._bounds, rows, "right") - 1
+        )  # an empty part shares its start: the last has the row
+        for owner in np.unique(owners):
+            own = owners == owner
+            chosen[own] = self.parts[owner][rows[own] - self._bounds[owner]]
         return chosen
 
-    def pick(self, rows: Ints) -> "_PickedRows":
-        return _PickedRows(self._parts, self._rows[rows])
+    def spans(self, start: int, stop: int) -> Iterator[tuple[Any, int, int]]:
+        """Yield each array that holds some of the rows `start` to `stop` (without it), and their range there."""
+        for part, (low, high) in zip(self.parts, pairwise(self._bounds.tolist()), strict=True):
+            first, last = max(start, low) - low, min(stop, high) - low
+            if first < last:
+                yield from part.spans(first, last) if isinstance(part, JoinedRows) else [(part, first, last)]
+
+
+class _PickedRows:
+    """Some rows of an array; only those that are asked for are read."""
+
+    def __init__(self, source: Any, rows: Ints) -> None:
+        self._source, self._rows = source, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, which: Any) -> Array:
+        return np.asarray(self._source[self._rows[which]])
+
+
+def _stored(rows: Any) -> Iterator[Array]:
+    """Yield the arrays that hold the rows, as the files do."""
+    if isinstance(rows, JoinedRows):
+        for part in rows.parts:
+            yield from _stored(part)
+    else:
+        yield from rows.stored if isinstance(rows, JpegImages) else (rows,)
 
 
 def join_splits(*splits: EncodedSplit) -> EncodedSplit:
@@ -182,8 +233,7 @@ def join_splits(*splits: EncodedSplit) -> EncodedSplit:
     first = splits[0]
     if any((one.categories, one.grid, one.fill) != (first.categories, first.grid, first.fill) for one in splits):
         raise UserError("the splits were encoded from other data; run `dvc repro encode`")
-    rows = np.arange(sum(map(len, splits)))
-    large: Any = {name: _PickedRows([getattr(one, name) for one in splits], rows) for name in ("images", "targets")}
+    large: Any = {name: JoinedRows([getattr(one, name) for one in splits]) for name in ("images", "targets")}
     small = {name: np.concatenate([getattr(one, name) for one in splits]) for name in ("boxes", "labels", "sizes")}
     counts = np.concatenate([np.diff(one.offsets) for one in splits])
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
@@ -191,8 +241,8 @@ def join_splits(*splits: EncodedSplit) -> EncodedSplit:
 
 
 def pick_images(split: EncodedSplit, images: Ints) -> EncodedSplit:
-    """Return the split of some images of a joined split, (N,) indices, in this order; nothing large is read."""
-    large: Any = {name: getattr(split, name).pick(images) for name in ("images", "targets")}
+    """Return the split of some images of a split, (N,) indices, in this order; nothing large is read."""
+    large: Any = {name: _PickedRows(getattr(split, name), images) for name in ("images", "targets")}
     counts = np.diff(split.offsets)[images]
     ends = np.cumsum(counts)
     rows = np.arange(counts.sum()) + np.repeat(split.offsets[images] - ends + counts, counts)

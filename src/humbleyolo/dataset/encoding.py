@@ -6,6 +6,7 @@ before it.
 """
 
 import math
+import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.archive_choice import is_part
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import FORMAT, KINDS
 from humbleyolo.dataset.jpeg_images import OFFSETS, jpeg_writer, pack
 from humbleyolo.errors import UserError
@@ -24,7 +27,7 @@ from humbleyolo.geometry.boxes import ltwh_to_xyxy, xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.process.cluster import find_cluster
+from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.workers import map_in_order
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32, Uint8s
 from humbleyolo.storage.atomic import cannot_write, make_folder
@@ -39,7 +42,7 @@ _BLOCK_BYTES = 1 << 24  # about as much of images and targets is held by a proce
 
 @dataclass(frozen=True)
 class _Shard:
-    """The work of one process at a time."""
+    """The work of one process at a time: some images of an archive."""
 
     archive: Path
     start: int
@@ -47,12 +50,17 @@ class _Shard:
     grid: Grid
     fill: int
     jpeg_quality: int  # 0: pixels
-    images: Path  # a reserved array of the whole split, for pixels
-    targets: Path  # likewise
+
+
+class _Files(NamedTuple):
+    """Reserved arrays of a whole archive."""
+
+    images: Path
+    targets: Path
 
 
 _Sent = tuple[_Shard, list[ArchivedImage] | None]  # None: the worker reads them
-_Keep = Callable[[int, Any], None]  # writes images, of which the first has this number in the split
+_Keep = Callable[[int, Any], None]  # writes images, of which the first has this number in the archive
 
 
 class _Small(NamedTuple):
@@ -64,6 +72,9 @@ class _Small(NamedTuple):
     sizes: Ints32  # (N, 2)
 
 
+_NOTHING = _Small(np.empty((0, 4)), np.empty(0, np.int32), np.empty(0, np.int64), np.empty((0, 2), np.int32))
+
+
 class _Encoded(NamedTuple):
     """A part of a split: its images, (n, R, S, K) targets, and small arrays."""
 
@@ -72,58 +83,100 @@ class _Encoded(NamedTuple):
     small: _Small
 
 
-def encode_archive(archive: Path, grid: Grid, fill: int, folder: Path, jpeg_quality: int) -> Iterator[int]:
-    """Letterbox and encode every image of a split into `folder`.
+def encode_split(split: Path, grid: Grid, fill: int, folder: Path, jpeg_quality: int) -> Iterator[int]:
+    """Letterbox and encode every image of a split: a folder of arrays for each archive, all in `folder`.
 
     Args:
-        archive: The split's file.
-        grid: Layout of the targets, for as many classes as the archive has.
+        split: The folder of its archives.
+        grid: Layout of the targets, for as many classes as the split has.
         fill: Grey value of the letterbox padding.
-        folder: Made if it is missing. Its contents count as whole again only after the last image.
+        folder: Made if it is missing; the arrays of an earlier run are taken away.
         jpeg_quality: Quality of JPEGs, 1 to 100, which images are kept as; 0 keeps pixels.
 
     Yields:
         The number of images in each finished shard.
 
     Raises:
-        UserError: If the archive or an image in it is damaged, or the folder cannot be written.
+        UserError: If an archive or an image in it is damaged, or the folder cannot be written.
     """
-    with Archive(archive) as opened:
-        count, categories = len(opened), opened.categories
-    if not count:
-        raise UserError(f"{archive}: holds no images")
-    make_folder(folder)
-    try:
-        for name in ("split.json", f"{OFFSETS}.npy"):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise cannot_write(folder / "split.json", error) from None
+    with ArchivedSplit(split) as archives:
+        if not len(archives):
+            raise UserError(f"{split}: holds no images")
+        paths = archives.paths
+    _begin_arrays(folder)
+    yield from encode_archives([(path, folder / path.stem) for path in paths], grid, fill, jpeg_quality)
+
+
+def encode_archives(archives: Sequence[tuple[Path, Path]], grid: Grid, fill: int, jpeg_quality: int) -> Iterator[int]:
+    """Encode each archive into its folder, which is made if it is missing; see `encode_split`.
+
+    The contents of a folder count as whole again only after the archive's last image.
+    """
+    wholes: list[_Shard] = []
+    categories: tuple[str, ...] = ()
+    for path, _ in archives:
+        with Archive(path) as opened:
+            wholes.append(_Shard(path, 0, len(opened), grid, fill, jpeg_quality))
+            categories = opened.categories
+    with ExitStack() as stack:
+        elsewhere = _encode_elsewhere(wholes, jpeg_quality)
+        if elsewhere:
+            stack.enter_context(closing(elsewhere))
+        for whole, (_, folder) in zip(wholes, archives, strict=True):
+            make_folder(folder)
+            try:
+                for name in ("split.json", f"{OFFSETS}.npy"):
+                    (folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise cannot_write(folder / "split.json", error) from None
+            yield from _encode_archive(whole, categories, folder, elsewhere)
+
+
+def _begin_arrays(folder: Path) -> None:
+    """Make the folder of an encoded split, and take away the arrays of an earlier run."""
+    for path in make_folder(folder).iterdir():
+        if is_part(path.name) and path.is_dir():
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                raise cannot_write(path, error) from None
+
+
+def _encode_archive(
+    whole: _Shard, categories: Sequence[str], folder: Path, elsewhere: Generator[_Encoded] | None
+) -> Iterator[int]:
+    """Write an archive's arrays, from the next blocks of `elsewhere` if it is given; see `encode_split`."""
+    grid, count = whole.grid, whole.stop
+    images, shape = folder / "images.npy", (count, grid.height, grid.width, 3)
     with ExitStack() as files:
         targets = files.enter_context(reserved_array(folder / "targets.npy", (count, *grid.shape), np.float32))
-        images, shape = folder / "images.npy", (count, grid.height, grid.width, 3)
-        if jpeg_quality:
+        if whole.jpeg_quality:
             keep: _Keep = files.enter_context(jpeg_writer(folder))
         else:
             images = files.enter_context(reserved_array(images, shape, np.uint8))
             keep = partial(write_rows, images)
-        whole = _Shard(archive, 0, count, grid, fill, jpeg_quality, images, targets)
-        finished = _encode_split(whole, keep)
-        shards = []
+        finished = (
+            _keep_blocks(_blocks(whole), elsewhere, keep, targets)
+            if elsewhere
+            else map_in_order(partial(_encode_shard, _Files(images, targets)), _shards(whole))
+        )
+        smalls = [_NOTHING]
         with closing(finished):
-            for shard in finished:
-                shards.append(shard)
-                yield len(shard.sizes)
-    small = _join(shards)
+            for small in finished:
+                smalls.append(small)
+                yield len(small.sizes)
+    small = _join(smalls)
     write_array(folder / "boxes.npy", small.boxes)
     write_array(folder / "labels.npy", small.labels)
     write_array(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(small.per_image)]))
     write_array(folder / "sizes.npy", small.sizes)
+    names = (*KINDS, *([OFFSETS] if whole.jpeg_quality else []))
     info = {
         "format": FORMAT,
         "categories": categories,
         "grid": asdict(grid),
-        "fill": fill,
-        "crc32": {name: checksum(folder / f"{name}.npy") for name in (*KINDS, *([OFFSETS] if jpeg_quality else []))},
+        "fill": whole.fill,
+        "crc32": {name: checksum(folder / f"{name}.npy") for name in names},
     }
     write_json(folder / "split.json", info)
 
@@ -139,13 +192,13 @@ def image_bytes(grid: Grid) -> int:
     return 3 * grid.height * grid.width + 4 * math.prod(grid.shape)
 
 
-def expected_bytes(archive: Path, grid: Grid, fill: int, jpeg_quality: int) -> int:
+def expected_bytes(split: Path, grid: Grid, fill: int, jpeg_quality: int) -> int:
     """Return the bytes of the disk that a split will take; those of JPEGs are judged by its first images."""
-    with Archive(archive) as opened:
-        count = len(opened)
+    with ArchivedSplit(split) as archives:
+        count = len(archives)
         some = min(count, _JUDGED) if jpeg_quality else 0
-        shard = _Shard(archive, 0, some, grid, fill, jpeg_quality, archive, archive)
-        jpegs = [one for block in _encode_blocks(opened.images(0, some), shard) for one in block.images]
+        shard = _Shard(split, 0, some, grid, fill, jpeg_quality)
+        jpegs = [one for block in _encode_blocks(archives.images(0, some), shard) for one in block.images]
     whole = count * image_bytes(grid)
     return whole + count * (sum(map(len, jpegs)) // some - 3 * grid.height * grid.width) if some else whole
 
@@ -154,27 +207,42 @@ def _block_length(grid: Grid) -> int:
     return max(min(_BLOCK_BYTES // image_bytes(grid), _SHARD_IMAGES), 1)
 
 
-def _encode_split(whole: _Shard, keep: _Keep) -> Generator[_Small]:
-    """Encode a split on the cluster that is in force, or here; `keep` writes images that come back."""
-    length = _block_length(whole.grid)
+def _blocks(whole: _Shard) -> list[_Shard]:
+    return _cut(whole, _block_length(whole.grid))
+
+
+def _shards(whole: _Shard) -> list[_Shard]:
+    return _cut(whole, max(-(-whole.stop // _SHARDS), _SHARD_IMAGES))
+
+
+def _encode_elsewhere(wholes: Sequence[_Shard], jpeg_quality: int) -> Generator[_Encoded] | None:
+    """Encode the blocks of all archives, one after the other, which come back; None if processes write them."""
     if cluster := find_cluster():
-        blocks = _cut(replace(whole, archive=whole.archive.resolve()), length)
-        shared = cluster.shares(whole.archive)
-        sent = ((block, None) for block in blocks) if shared else _with_records(whole.archive, blocks)
-        return _kept(blocks, cluster.map_in_order(_encode_sent, sent), keep)
-    if whole.jpeg_quality:
-        blocks = _cut(whole, length)
-        return _kept(blocks, map_in_order(_encode_sent, [(block, None) for block in blocks]), keep)
-    return map_in_order(_encode_shard, _cut(whole, max(-(-whole.stop // _SHARDS), _SHARD_IMAGES)))
+        return cluster.map_in_order(_encode_sent, _tasks(wholes, cluster))
+    if jpeg_quality:
+        return map_in_order(_encode_sent, [(block, None) for whole in wholes for block in _blocks(whole)])
+    return None
 
 
-def _kept(blocks: Sequence[_Shard], encoded: Generator[_Encoded], keep: _Keep) -> Generator[_Small]:
-    """Write images and targets that were encoded elsewhere, and yield the rest of each block."""
-    with closing(encoded):
-        for block, (images, targets, small) in zip(blocks, encoded, strict=True):
-            keep(block.start, images)
-            write_rows(block.targets, block.start, targets)
-            yield small
+def _tasks(wholes: Sequence[_Shard], cluster: Cluster) -> Iterator[_Sent]:
+    """Yield the blocks of all archives, without the images where workers read them themselves."""
+    for whole in wholes:
+        blocks = _blocks(replace(whole, archive=whole.archive.resolve()))
+        if cluster.shares(whole.archive):
+            yield from ((block, None) for block in blocks)
+        else:
+            yield from _with_records(whole.archive, blocks)
+
+
+def _keep_blocks(
+    blocks: Sequence[_Shard], encoded: Iterator[_Encoded], keep: _Keep, targets: Path
+) -> Generator[_Small]:
+    """Write images and targets of the next blocks that were encoded elsewhere, and yield the rest of each."""
+    for block in blocks:
+        part = next(encoded)
+        keep(block.start, part.images)
+        write_rows(targets, block.start, part.targets)
+        yield part.small
 
 
 def _with_records(path: Path, blocks: Sequence[_Shard]) -> Iterator[_Sent]:
@@ -197,13 +265,13 @@ def _encode_sent(sent: _Sent) -> _Encoded:
     return encoded
 
 
-def _encode_shard(shard: _Shard) -> _Small:
+def _encode_shard(files: _Files, shard: _Shard) -> _Small:
     """Write the shard's rows of images and targets, block by block; return the rest."""
     start, smalls = shard.start, []
     with Archive(shard.archive) as archive:
         for images, targets, small in _encode_blocks(archive.images(shard.start, shard.stop), shard):
-            write_rows(shard.images, start, images)
-            write_rows(shard.targets, start, targets)
+            write_rows(files.images, start, images)
+            write_rows(files.targets, start, targets)
             smalls.append(small)
             start += len(targets)
     return _join(smalls)

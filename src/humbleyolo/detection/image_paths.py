@@ -14,6 +14,7 @@ from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
+from humbleyolo.labels.joined_source import open_split
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.process.exits import counted, printable
 
@@ -148,7 +149,8 @@ class NamedImages:
                 raise UserError(f"{path}: matches {counted(len(matches), 'file')}, none of them a picture")
             self._add_files(pictures)
         elif Path(path).is_dir():
-            self._add_source(FolderSource(Path(path)))
+            folder = FolderSource(Path(path))
+            self._add_source(stack.enter_context(open_split(folder, Path(path)) or folder))
         elif Path(path).suffix.lower() == ".zip":
             self._add_source(stack.enter_context(ZipSource(Path(path))))
         elif Path(path).exists():

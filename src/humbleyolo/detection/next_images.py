@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from humbleyolo.dataset.archive import SPLITS, Archive
+from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.predict import detect_all
@@ -39,23 +40,21 @@ class LabelledImages:
 
     @classmethod
     def read(cls, folder: Path) -> "LabelledImages":
-        """Read the archives of a dataset that are there.
+        """Read the splits of a dataset that are there.
 
         Raises:
             UserError: If one is damaged.
         """
         found = cls()
         for split in SPLITS:
-            if not (folder / f"{split}.zip").exists():
+            if not (folder / split).exists():
                 continue
-            with Archive(folder / f"{split}.zip") as archive:
+            with ArchivedSplit(folder / split) as archive:
                 for image in tqdm(archive, desc=split, total=len(archive), unit=" images", disable=None, leave=False):
                     try:
                         info = inspect_image(image.image_bytes)
                     except BadInput as error:
-                        raise UserError(
-                            f"{folder / split}.zip: {image.file_name}: {error.what}: {error.why}"
-                        ) from None
+                        raise UserError(f"{folder / split}: {image.file_name}: {error.what}: {error.why}") from None
                     found.infos.append(info)
                     found.places.setdefault(info.sha256, f"{split}: {image.file_name}")
                     for label in image.labels.tolist() if split == "train" else ():

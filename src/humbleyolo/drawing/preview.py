@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.drawing.contact_sheet import contact_sheet, one_size
@@ -17,8 +17,8 @@ _MOST_PX = 300  # longer side of a large one: a row of them fits a screen
 _CHANGED_COLUMNS, _CHANGED_PX = 4, 256  # of images as training changes them: 1,134 pixels in all
 
 
-def write_preview(path: Path, archive: Archive) -> None:
-    """Draw the first images of an archive with their boxes and classes, as one PNG."""
+def write_preview(path: Path, archive: ArchivedSplit) -> None:
+    """Draw the first images of a split with their boxes and classes, as one PNG."""
     pictures, captions = [], []
     for record in archive.images(0, _IMAGES):
         pixels = decode_rgb(record.image_bytes, record.file_name)

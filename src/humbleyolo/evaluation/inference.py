@@ -12,8 +12,8 @@ from tqdm import tqdm
 from humbleyolo.models.tensorflow_setup import RuntimeInForce, adopt_runtime, runtime_in_force  # before TensorFlow
 
 # isort: split
-from humbleyolo.dataset.archive import Archive
-from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
+from humbleyolo.dataset.archived_split import ArchivedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit, JoinedRows, open_encoded
 from humbleyolo.dataset.jpeg_images import Images, JpegImages
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
@@ -27,7 +27,7 @@ from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
 from humbleyolo.storage.npy import open_array
 
-_Sent = Images | tuple[Path, int, int]
+_Sent = Images | tuple[Path, int, int]  # pixels or JPEGs, or rows of an array's file
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class _Batch:
     """A batch of n images for a worker of a cluster.
 
     Attributes:
-        images: (n, H, W, 3) pixels or JPEGs, or the array's file and the rows to read where the worker sees it.
+        images: (n, H, W, 3) images in one part per archive; an array's file and rows where the worker sees it.
         sizes: (n, 2) height and width of each image before the letterbox.
     """
 
-    images: _Sent
+    images: list[_Sent]
     sizes: Ints32
     selection: Selection
     mirrored: Mirrored
@@ -53,8 +53,8 @@ class DetectedBatch(NamedTuple):
     confidence: Floats32  # (n, R, S, B) the network's, in every box of the grid
 
 
-def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None:
-    """Make sure that a network, an encoded split and an archive are of one dataset.
+def check_match(network: Network, split: EncodedSplit, archive: ArchivedSplit) -> None:
+    """Make sure that a network, an encoded split and its archives are of one dataset.
 
     Raises:
         ProblemsError: If they are not; it names each difference, and what to run.
@@ -70,12 +70,12 @@ def check_match(network: Network, split: EncodedSplit, archive: Archive) -> None
         problems.append(f"the model's grid is {info.grid}, the split's {split.grid}; run `dvc repro train`")
     if split.categories != archive.categories:
         problems.append(
-            f"the encoded split has {_listed(split.categories)}, the archive {_listed(archive.categories)}; "
+            f"the encoded split has {_listed(split.categories)}, the archives {_listed(archive.categories)}; "
             "run `dvc repro encode`"
         )
     if len(split) != len(archive):
         own = counted(len(split), "image")
-        problems.append(f"the encoded split has {own}, the archive {len(archive):,}; run `dvc repro encode`")
+        problems.append(f"the encoded split has {own}, the archives {len(archive):,}; run `dvc repro encode`")
     if problems:
         raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
 
@@ -101,35 +101,42 @@ def _detect_batch(network: Network, images: Uint8s, sizes: Ints32, selection: Se
 
 
 def _detect_elsewhere(
-    cluster: Cluster, model: Path, network: Network, selection: Selection, split: EncodedSplit, folder: Path
+    cluster: Cluster, model: Path, network: Network, selection: Selection, split: EncodedSplit
 ) -> Iterator[DetectedBatch]:
     """Yield what `detect` does, computed on a cluster whose workers get the model's files once."""
 
     def batches() -> Iterable[_Batch]:
-        file, runtime = (folder / "images.npy").resolve(), runtime_in_force()
-        kept, most = split.images, images_at_a_time(split.grid)
-        shared = isinstance(kept, np.ndarray) and cluster.shares(file)
+        kept, runtime = JoinedRows([split.images]), runtime_in_force()
+        most = images_at_a_time(split.grid)
         for start in range(0, len(split), most):
             stop = min(start + most, len(split))
-            if isinstance(kept, JpegImages):
-                images: _Sent = kept.part(start, stop)
-            else:
-                images = (file, start, stop) if shared else np.asarray(kept[start:stop])
+            images = [_sent(cluster, *span) for span in kept.spans(start, stop)]
             yield _Batch(images, np.asarray(split.sizes[start:stop]), selection, network.mirrored, runtime)
 
     return cluster.map_in_order(_detect_sent, batches(), model, ("weights.npz", "model.json"))
 
 
+def _sent(cluster: Cluster, images: Images, start: int, stop: int) -> _Sent:
+    """Return some images of an archive's array as a worker gets them."""
+    if isinstance(images, JpegImages):
+        return images.part(start, stop)
+    if isinstance(images, np.memmap) and images.filename and cluster.shares(file := Path(images.filename).resolve()):
+        return file, start, stop
+    return np.asarray(images[start:stop])
+
+
 def _detect_sent(model: Path, batch: _Batch) -> DetectedBatch:
     """Detect on a worker, in images that came along or that it reads itself."""
     adopt_runtime(batch.runtime)
-    images = batch.images
-    if isinstance(images, tuple):
-        path, start, stop = images
-        images = np.asarray(open_array(path)[start:stop])
-    elif isinstance(images, JpegImages):
-        images = images[:]
+    images = np.concatenate([_read(part) for part in batch.images])
     return _detect_batch(_network(model, batch.mirrored), images, batch.sizes, batch.selection)
+
+
+def _read(sent: _Sent) -> Uint8s:
+    if isinstance(sent, tuple):
+        path, start, stop = sent
+        return np.asarray(open_array(path)[start:stop])
+    return np.asarray(sent[:])
 
 
 @lru_cache(2)
@@ -174,14 +181,14 @@ def run_network(
     opened = [open_encoded(grid / name) for name in splits]
     truths = []
     for name, split in zip(splits, opened, strict=True):
-        with Archive(dataset / f"{name}.zip") as archive:
+        with ArchivedSplit(dataset / name) as archive:
             check_match(network, split, archive)
             truths.append(TruthTable.from_archive(archive))
     results, cluster = [], find_cluster() if model else None
     for name, split, known in zip(splits, opened, truths, strict=True):
         batches = []
         if cluster and model:
-            found_batches = _detect_elsewhere(cluster, model, network, selection, split, grid / name)
+            found_batches = _detect_elsewhere(cluster, model, network, selection, split)
         else:
             found_batches = detect(network, split, selection)
         with tqdm(desc=name, total=len(split), unit=" images", disable=None, leave=False) as bar:

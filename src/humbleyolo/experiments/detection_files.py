@@ -19,7 +19,8 @@ import numpy as np
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.result_files import entries, wrong_numbers
 from humbleyolo.labels.file_names import is_about_all, is_labelled
-from humbleyolo.labels.folder import LABEL_BYTES, open_source
+from humbleyolo.labels.folder import LABEL_BYTES
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.parsing.csv import Row, take_rows
 from humbleyolo.labels.parsing.json import get, parse

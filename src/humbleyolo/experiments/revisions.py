@@ -9,13 +9,15 @@ from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.scm import SCM
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archive_choice import ALL
+from humbleyolo.dataset.archived_split import ENDING, ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.experiments.comparison import Run
 from humbleyolo.metrics.tables import TruthTable
 
-_FILES = ("test.zip", "detections.json", "metrics.json")
+_FILES = ("detections.json", "metrics.json")
+_SPLIT, _BEFORE = "test", "test.zip"  # the archives of the test split; once it was one file
 
 
 def read_run(revision: str | None) -> Run:
@@ -30,7 +32,7 @@ def read_run(revision: str | None) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         try:
             _fetch(revision, Path(folder))
-            with Archive(Path(folder) / "test.zip") as archive:
+            with ArchivedSplit(Path(folder) / _SPLIT) as archive:
                 categories, truths = archive.categories, TruthTable.from_archive(archive)
                 file_names = tuple(image.file_name for image in archive.truths())
             detections = read_detections(Path(folder) / "detections.json", truths.image_count, len(categories))
@@ -56,12 +58,24 @@ def _open(revision: str | None) -> DVCFileSystem:
 
 
 def _fetch(revision: str | None, folder: Path) -> None:
-    """Copy the files of a revision that are compared into a folder."""
+    """Copy the files of a revision that are compared into a folder, and its test split's archives beside them."""
     files = _open(revision)
     root = Path(files.repo.root_dir)
     stage = files.repo.stage.load_one(str(root / "dvc.yaml"), name="evaluate")
-    paths = {Path(one.fs_path).name: Path(one.fs_path) for one in [*stage.deps, *stage.outs]}
-    for file in _FILES:
-        if file not in paths:
+    named = [PurePosixPath(Path(one.fs_path).relative_to(root)) for one in [*stage.deps, *stage.outs]]
+    copied = {file: path for path in named for file in _FILES if path.name == file}
+    for path in named:
+        if path.name == _BEFORE:
+            copied[f"{_SPLIT}/{ALL}{ENDING}"] = path
+        elif path.name == _SPLIT:  # of the archives, or of the arrays
+            copied |= {f"{_SPLIT}/{one.name}": one for one in _archives(files, path)}
+    (folder / _SPLIT).mkdir()
+    for file in (*_FILES, _SPLIT):
+        if not any(name.startswith(file) for name in copied):
             raise UserError(f"dvc.yaml names no {file} for the stage evaluate")
-        files.get_file(str(PurePosixPath(paths[file].relative_to(root))), str(folder / file))
+    for file, path in copied.items():
+        files.get_file(str(path), str(folder / file))
+
+
+def _archives(files: DVCFileSystem, folder: PurePosixPath) -> list[PurePosixPath]:
+    return [one for one in map(PurePosixPath, files.find(str(folder))) if one.suffix == ENDING]

@@ -1,5 +1,6 @@
 """Labels that detections are scored against: anybody's, in any format that the library reads."""
 
+import posixpath
 import shutil
 import tempfile
 from collections import Counter
@@ -190,14 +191,18 @@ def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledIma
     reader = (source.reader if isinstance(source, LabelsAlone) else partial(SourceReader, source))(options, ledger)
     by_image: dict[int, set[int]] = {}
     by_category: dict[int, set[str]] = {}
+    before: Counter[str] = Counter()  # ids in the files that a file counts on from, by their folder
     files = []
     for name in sorted({image.label_file for image in images if image.label_file.endswith(".json")}):
         with suppress(BadInput):  # LabelMe's JSON; COCO's was read without a mistake before
             paths, categories = read_ids(reader, name)
             files.append(name)
+            split = posixpath.dirname(posixpath.dirname(name))
             for key, path in paths.items():
                 if path in index_of:
-                    by_image.setdefault(key, set()).add(index_of[path])
+                    by_image.setdefault(before[split] + key, set()).add(index_of[path])
+            if source.ids_continue:
+                before[split] += max(paths, default=0)
             for key, category in categories.items():
                 by_category.setdefault(key, set()).add(category)
     once = all(len(some) == 1 for some in by_image.values())

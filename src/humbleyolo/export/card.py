@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.detection.backends.metadata import Metadata
 from humbleyolo.export.parity import Parity
 from humbleyolo.models.artifact import ModelInfo
@@ -44,7 +45,7 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
         parity: Its difference from the model.
     """
     data = model.parent
-    archives = [data / "dataset" / f"{split}.zip" for split in SPLITS]
+    archives = [path for split in SPLITS for path in sorted((data / "dataset" / split).glob(f"*{ENDING}"))]
     files = [model / "weights.npz", model / "model.json", *archives, data.parent / "params.yaml"]
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Markdown
     environment.filters["row"] = _row
@@ -59,7 +60,7 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
         sha256=sha256,
         size=sum(one.stat().st_size for one in [export, *export.rglob("*")] if one.is_file()),
         params=_text(data.parent / "params.yaml").rstrip(),
-        hashes=[(path.name, sha256(path)) for path in files if path.is_file()],
+        hashes=[(f"{path.parent.name}/{path.name}", sha256(path)) for path in files if path.is_file()],
         licence=metadata.metadata("humbleyolo")["License-Expression"],
         fonts=(data / "fonts" / "LICENSE.txt").is_file(),
         **_metrics(data / "evaluation"),

@@ -14,7 +14,7 @@ from humbleyolo.models.tensorflow_setup import set_threads  # before all else th
 
 # isort: split
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.detection.backends.metadata import Metadata, runtime_missing
 from humbleyolo.detection.backends.open_model import open_exported
@@ -67,7 +67,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
     Args:
         model: The folder that `train` wrote.
         output: A file, replaced if it is there; for SavedModel a folder that is not there yet.
-        data: The folder with `grid/test`, `grid/val` (int8) and `dataset/test.zip`.
+        data: The folder with `grid/test`, `grid/val` (int8) and `dataset/test`.
         settings: Choices of the user.
 
     Returns:
@@ -94,7 +94,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         precision=settings.precision,
         weights_sha256=sha256(model / "weights.npz"),
     )
-    with Archive(data / "dataset" / "test.zip") as archive, _apart(output) as folder:
+    with ArchivedSplit(data / "dataset" / "test") as archive, _apart(output) as folder:
         written = folder / output.name
         with silence():
             WRITE[settings.to](detection_model(network.model, info.grid, selection), facts, written, calibration)

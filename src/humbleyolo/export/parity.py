@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
@@ -60,7 +60,7 @@ class Parity:
         return f"{counted(self.images, 'test image')}: largest difference {self.difference:.2g}; {aps}"
 
 
-def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: Archive) -> Parity:
+def compare(network: Network, exported: ExportedModel, split: EncodedSplit, archive: ArchivedSplit) -> Parity:
     """Run both on a split.
 
     Edges are not rounded to whole pixels, even if the selection asks for it. That would make a pixel, and so a

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_archive
-from humbleyolo.labels.folder import open_source
 from humbleyolo.labels.formats.registry import WRITABLE, collect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.split_rules import ONE_LIST

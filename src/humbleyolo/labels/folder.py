@@ -17,18 +17,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
-from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.archive_names import names_of
-from humbleyolo.labels.file_names import (
-    IMAGE_FORMATS,
-    about_all_of,
-    is_archive,
-    is_correction,
-    is_image,
-    is_labelled,
-    suffix,
-)
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.class_names import is_one_line
 
@@ -51,6 +42,7 @@ class Source(ABC):
         left_out: (name, reason) of files that are not read: links to folders, devices, unsafe names.
         unread: Names in `left_out` of archives that hold labels.
         archives: Archives among the files, each read as a folder with the archive's name.
+        ids_continue: Ids of the COCO files in a folder count on from one to the next, as in a split of archives.
         texts: The first text labels that are not empty, once `label_file_pairs` has looked for them.
     """
 
@@ -60,6 +52,7 @@ class Source(ABC):
         self.left_out: list[tuple[str, str]] = []
         self.unread: frozenset[str] = frozenset()
         self.archives: tuple[str, ...] = ()
+        self.ids_continue = False
         self.texts: list[str] | None = None
         self._heads: dict[str, bytes] = {}
 
@@ -137,49 +130,6 @@ class Source(ABC):
     def ending(self, *endings: str) -> list[str]:
         """Names with one of the extensions given (lower case, with the dot), sorted."""
         return sorted(name for one in endings for name in self._by_suffix.get(one, ()))
-
-
-def open_source(path: Path) -> Source:
-    """Open a folder, a zip archive, or a folder with archives in it.
-
-    Archives are read if all else in the folder is folders that are each labelled by itself and files that are no
-    labels. So are those called `corrections...`, and `train.zip`, `val.zip`, `test.zip` (as in `data/dataset`).
-
-    Raises:
-        UserError: If there is nothing to read.
-    """
-    try:
-        path.stat()
-    except PermissionError as error:
-        raise UserError(f"{path}: cannot be looked at: {error.strerror}; make it readable") from None
-    except (OSError, ValueError):
-        raise UserError(f"{path}: no such file or folder; give a folder or zip archive of labelled images") from None
-    if path.is_file():
-        return ZipSource(path)
-    folder = FolderSource(path)
-    archives = {name: name for name, _ in folder.left_out if "/" not in name and is_archive(name)}
-    if archives and (joined := _join(path, folder, archives)):
-        return joined
-    if not folder.names:
-        lost = "".join(f" that are read ({name}: {reason})" for name, reason in folder.left_out[:1])
-        raise UserError(f"{path}: holds no files{lost}; it should hold images and their labels")
-    return folder
-
-
-def _join(path: Path, folder: "FolderSource", archives: dict[str, str]) -> Source | None:
-    """Return a folder with those of its archives that are read; None if none is."""
-    splits = {split: f"{split}.zip" for split in SPLITS if f"{split}.zip" in archives}
-    corrections = {name: name for name in archives if is_correction(name)}
-    about_all = about_all_of(folder.names)
-    separate = not about_all
-    if about_all:
-        why = "makes all beside it one set without archives; put that set into a sub-folder, or take the archive away"
-        folder.explain_archives(f"{about_all} {why}")
-    only_splits = len(splits) + len(corrections) == len(archives) or not separate
-    if splits and only_splits and not any("/" in name for name in folder.names):
-        return _JoinedSource(path, splits | corrections, folder, beside=False)
-    chosen = archives if separate else corrections
-    return _JoinedSource(path, chosen, folder, beside=True) if chosen else None
 
 
 class FolderSource(Source):
@@ -292,42 +242,6 @@ class ZipSource(Source):
     def close(self) -> None:
         """Close the archive."""
         self._zip.close()
-
-
-class _JoinedSource(Source):
-    """Archives in a folder, each read as a folder of the name given, with the folder's other files `beside` them."""
-
-    def __init__(self, path: Path, archives: dict[str, str], folder: FolderSource, *, beside: bool) -> None:
-        super().__init__(str(path))
-        self._folder = folder
-        self._archives = {name: ZipSource(path / file) for name, file in archives.items()}
-        for name, archive in self._archives.items() if beside else ():
-            if not any(map(is_labelled, archive.names)):
-                why = "".join(f"; {file}: {reason}" for file, reason in archive.left_out[:1])
-                raise UserError(f"{path / name}: holds no images or labels{why}; export it again, or take it away")
-        inside = self._archives.items()
-        names = [f"{name}/{file}" for name, archive in inside for file in archive.names]
-        self.names = tuple(sorted([*names, *(folder.names if beside else ())]))
-        self.left_out = [(file, why) for file, why in folder.left_out if file not in archives.values()]
-        self.left_out += [(f"{name}/{file}", why) for name, archive in inside for file, why in archive.left_out]
-        self.unread = folder.unread - {*archives.values()}
-        self.archives = tuple(archives) if beside else ()
-
-    def _place(self, name: str) -> tuple[Source, str]:
-        first, _, file = name.partition("/")
-        return (self._archives[first], file) if first in self._archives else (self._folder, name)
-
-    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        source, file = self._place(name)
-        return source.open(file)
-
-    def start(self, name: str, count: int) -> bytes:
-        source, file = self._place(name)
-        return source.start(file, count)
-
-    def close(self) -> None:
-        for archive in self._archives.values():
-            archive.close()
 
 
 def _has_labels(path: Path) -> bool:

@@ -1,16 +1,19 @@
-"""The labelled source of `generate`: a labelled folder becomes the dataset's three archives."""
+"""The labelled source of `generate`: a labelled folder becomes the archives of three splits."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
+from humbleyolo.dataset.archive_choice import choose_archives, content_key, require_few
+from humbleyolo.dataset.archived_split import ENDING, begin_split
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES, Source, open_source
+from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.labels.formats.registry import collect
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.split_rules import divide
@@ -39,16 +42,17 @@ class Written:
 NO_BOX = "nothing can be learned; label objects, or see what was left out and why with on_problem: error"
 
 
-def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Written:
+def write_splits(out: Path, params: Labelled, folder: Path, seed: int, archive_images: int) -> Written:
     """Read a labelled folder or archive, divide it, and write the dataset.
 
-    Written are `train.zip`, `val.zip`, `test.zip` and `ledger.csv`. Images go into the archives as they are,
-    byte by byte, under their own names. The flags of a box (`iscrowd`, `difficult`, `occluded`, `truncated`) go
-    with it. The dataset's folder, `out`, is made if it is missing.
+    Written are the folders `train`, `val` and `test` of archives, and `ledger.csv`. An archive holds `archive_images`
+    images at most; which one follows from an image's content. Images go into the archives as they are, byte by byte,
+    under their own names. The flags of a box (`iscrowd`, `difficult`, `occluded`, `truncated`) go with it. The
+    dataset's folder, `out`, is made if it is missing.
 
     Raises:
         ProblemsError: For mistakes, with those of every file, if `on_problem` is `error`; nothing is written then.
-        UserError: If the folder cannot be read, or a split stays empty.
+        UserError: If the folder cannot be read, a split stays empty, or there are too many archives.
     """
     options = ReadOptions.from_section(params)
     ledger = Ledger(options.on_problem)
@@ -66,9 +70,15 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int) -> Writte
             raise UserError(f"{source.name}: no image has a box; {NO_BOX}")
         require_space(out, sum(image.info.length for image in labelled.images))
         names = short_names(labelled.images)
+        sorted_splits = {name: sorted(splits[name], key=lambda one: names[one.path]) for name in SPLITS}
+        archives = {
+            name: choose_archives([content_key(one.info.sha256, names[one.path]) for one in images], archive_images)
+            for name, images in sorted_splits.items()
+        }
+        require_few(archives, archive_images)
         counts = {
-            name: _write_archive(out / f"{name}.zip", splits[name], labelled.classes, names, source)
-            for name in SPLITS
+            name: _write_split(out / name, images, archives[name], labelled.classes, names, source)
+            for name, images in sorted_splits.items()
         }
     with atomic_write(out / "ledger.csv") as file:
         write_ledger(file, ledger.rows)
@@ -82,23 +92,31 @@ def short_names(images: Sequence[LabelledImage]) -> dict[str, str]:
     return {path: path[len(shared) + 1 :] if shared else path for path in paths}
 
 
-def _write_archive(
-    path: Path, images: Sequence[LabelledImage], classes: Sequence[str], names: dict[str, str], source: Source
+def _write_split(
+    folder: Path,
+    images: Sequence[LabelledImage],
+    archives: Mapping[str, Sequence[int]],
+    classes: Sequence[str],
+    names: Mapping[str, str],
+    source: Source,
 ) -> SplitCounts:
+    """Write a split's archives, given the numbers of their images; images are sorted by their short names."""
     indices = {name: index for index, name in enumerate(classes)}
     counts = SplitCounts(classes)
-    with ArchiveWriter(path, classes) as archive:
-        for image in sorted(images, key=lambda one: names[one.path]):
-            boxes = image.boxes_ltwh
-            labels = [indices[label] for label in image.labels]
-            counts.add(boxes.tolist(), labels)
-            archive.add(
-                names[image.path],
-                source.read(image.path, IMAGE_BYTES),
-                image.height,
-                image.width,
-                boxes,
-                labels,
-                [flag_fields(flags) for flags in image.flags],
-            )
+    begin_split(folder)
+    for archive_name, numbers in archives.items():
+        with ArchiveWriter(folder / f"{archive_name}{ENDING}", classes) as archive:
+            for image in map(images.__getitem__, numbers):
+                boxes = image.boxes_ltwh
+                labels = [indices[label] for label in image.labels]
+                counts.add(boxes.tolist(), labels)
+                archive.add(
+                    names[image.path],
+                    source.read(image.path, IMAGE_BYTES),
+                    image.height,
+                    image.width,
+                    boxes,
+                    labels,
+                    [flag_fields(flags) for flags in image.flags],
+                )
     return counts

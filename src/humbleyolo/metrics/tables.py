@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
@@ -153,11 +153,11 @@ class TruthTable(BoxTable):
         self._refuse((self.boxes_ltwh[:, 2:] <= 0).any(axis=1), "boxes_ltwh", "a box without area")
 
     @classmethod
-    def from_archive(cls, archive: Archive) -> Self:
-        """Read the ground truths of an archive, in its order.
+    def from_archive(cls, archive: ArchivedSplit) -> Self:
+        """Read the ground truths of a split's archives, in their order.
 
         Raises:
-            UserError: If the archive is damaged.
+            UserError: If an archive is damaged.
         """
         return cls.gather(
             (

@@ -120,6 +120,7 @@ class Dataset(Section):
 
     source: Literal["synthetic", "labelled"]
     inputs: InputPath
+    archive_images: Annotated[int, Field(ge=1, le=10**9)]
     synthetic: Synthetic
     labelled: Labelled
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.next_steps import NAME, Advice
@@ -112,7 +112,7 @@ class Evaluation:
     mistakes: Table
 
 
-def check_match(split: EncodedSplit, archive: Archive) -> None:
+def check_match(split: EncodedSplit, archive: ArchivedSplit) -> None:
     """Refuse an encoded split and an archive that are not of one dataset.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from humbleyolo.dataset.archive import Archive
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import MARGIN_X, shrink
@@ -38,7 +38,7 @@ _MOST_PIXELS = 100_000_000  # of a gallery's pictures together, so that viewers 
 
 
 def draw_galleries(
-    report: Report, archive: Archive, truths: TruthTable, split: EncodedSplit, settings: Render
+    report: Report, archive: ArchivedSplit, truths: TruthTable, split: EncodedSplit, settings: Render
 ) -> dict[str, Image]:
     """Return the galleries by file name.
 

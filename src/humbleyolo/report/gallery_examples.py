@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from humbleyolo.dataset.archive import Archive, ArchivedImage
+from humbleyolo.dataset.archive import ArchivedImage
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.image_decoder import decode_rgb
@@ -66,7 +67,7 @@ class Cells(NamedTuple):
     responsible: Bools
 
 
-def first_examples(archive: Archive, detections: DetectionTable, count: int, min_score: float) -> list[Example]:
+def first_examples(archive: ArchivedSplit, detections: DetectionTable, count: int, min_score: float) -> list[Example]:
     """Return the first `count` images of an archive, or all if it has fewer.
 
     Detections with a confidence below `min_score` are left out.
@@ -84,7 +85,7 @@ def first_examples(archive: Archive, detections: DetectionTable, count: int, min
 
 
 def first_cells(
-    archive: Archive, split: EncodedSplit, evaluation: Evaluation, count: int, min_score: float
+    archive: ArchivedSplit, split: EncodedSplit, evaluation: Evaluation, count: int, min_score: float
 ) -> list[Cells]:
     """Return the first images as the network sees them.
 
@@ -112,7 +113,7 @@ def first_cells(
 
 
 def worst_of_each_kind(
-    archive: Archive, truths: TruthTable, evaluation: Evaluation, kinds: Sequence[MistakeKind], count: int
+    archive: ArchivedSplit, truths: TruthTable, evaluation: Evaluation, kinds: Sequence[MistakeKind], count: int
 ) -> list[Mistakes]:
     """Return the worst mistakes of each kind.
 
@@ -137,7 +138,7 @@ def worst_of_each_kind(
     return result
 
 
-def _mistake(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: int) -> Example:
+def _mistake(archive: ArchivedSplit, truths: TruthTable, evaluation: Evaluation, row: int) -> Example:
     judged, found = evaluation.judgements, evaluation.detections
     image, detection, truth = (int(rows[row]) for rows in (judged.images, judged.detections, judged.truths))
     record = next(archive.images(image, image + 1))
@@ -155,7 +156,7 @@ def _mistake(archive: Archive, truths: TruthTable, evaluation: Evaluation, row: 
 
 
 def _example(
-    archive: Archive, record: ArchivedImage, caption: str, boxes: Floats, labels: Ints, scores: Floats | None
+    archive: ArchivedSplit, record: ArchivedImage, caption: str, boxes: Floats, labels: Ints, scores: Floats | None
 ) -> Example:
     """Return an image of an archive with its ground truth, beside these boxes."""
     image = decode_rgb(record.image_bytes, f"{archive.path}: {record.file_name}")

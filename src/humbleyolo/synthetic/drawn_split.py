@@ -1,15 +1,17 @@
-"""Splits of drawn images: cut into shards, drawn on all cores or a cluster, written to an archive."""
+"""Splits of drawn images: cut into shards, drawn on all cores or a cluster, written to archives."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from humbleyolo.dataset.archive import SPLITS, ArchiveWriter
+from humbleyolo.dataset.archive_choice import choose_archives, number_key, require_few
+from humbleyolo.dataset.archived_split import ENDING, begin_split
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.params.sections import Synthetic
 from humbleyolo.process.workers import map_in_order
@@ -40,15 +42,15 @@ class EncodedSample(NamedTuple):
     not_drawn: int
 
 
-Shard = tuple[str, int, int]  # split, first index, index behind the last
+Shard = tuple[str, Sequence[int]]  # split, numbers of its images
 
 
 def draw_shard(params: Synthetic, seed: int, folder: Path, shard: Shard) -> list[EncodedSample]:
     """Draw and encode the images of a shard."""
-    split, start, stop = shard
+    split, numbers = shard
     painter = Painter(params, folder, seed)
     samples = []
-    for index in range(start, stop):
+    for index in numbers:
         pixels, words, not_drawn = painter.draw(split, index)
         boxes, labels = [word.box_ltwh for word in words], [word.label for word in words]
         samples.append(EncodedSample(encode_png(pixels), boxes, labels, not_drawn))
@@ -56,9 +58,9 @@ def draw_shard(params: Synthetic, seed: int, folder: Path, shard: Shard) -> list
 
 
 def draw_splits(
-    params: Synthetic, folder: Path, seed: int, splits: Sequence[str], *, processes: int | None = None
+    params: Synthetic, folder: Path, seed: int, images: Mapping[str, Sequence[int]], *, processes: int | None = None
 ) -> Generator[EncodedSample]:
-    """Draw all images of some splits, one split after the other, on all cores if that is quicker.
+    """Draw images of some splits, given their numbers in each split, in order, on all cores if that is quicker.
 
     `folder` holds the font files. At most `processes` processes draw, one per core if None; the bytes are the same.
 
@@ -67,9 +69,8 @@ def draw_splits(
     """
     step = min(max(_SHARD_PIXELS // (params.height * params.width), 1), _SHARD_IMAGES)
     shards = []
-    for split in splits:
-        count = getattr(params.images, split)
-        shards += [(split, start, min(start + step, count)) for start in range(0, count, step)]
+    for split, numbers in images.items():
+        shards += [(split, numbers[start : start + step]) for start in range(0, len(numbers), step)]
     work = partial(draw_shard, params, seed)
     for samples in map_in_order(work, shards, processes=processes, folder=folder, names=params.fonts):
         yield from samples
@@ -80,41 +81,52 @@ def write_splits(
     params: Synthetic,
     folder: Path,
     seed: int,
+    archive_images: int,
     *,
     splits: Sequence[str] = SPLITS,
     processes: int | None = None,
 ) -> dict[str, SplitCounts]:
-    """Draw all images of some splits into archives `<split>.zip`, with a bar on a terminal.
+    """Draw all images of some splits into the archives of a folder each, with a bar on a terminal.
 
-    Arguments are those of `draw_splits`; `out` is the folder of the archives, which exists.
+    Arguments are those of `draw_splits`; `out` is the folder of those folders, which exists. An archive holds
+    `archive_images` images at most.
 
     Returns:
-        Counts of each archive, by split.
+        Counts of each split.
 
     Raises:
-        UserError: If an archive cannot be written; see also `Painter.draw`.
+        UserError: If there are too many archives, or one cannot be written; see also `Painter.draw`.
     """
+    archives = {
+        split: choose_archives([number_key(index) for index in range(getattr(params.images, split))], archive_images)
+        for split in splits
+    }
+    require_few(archives, archive_images)
+    numbers = {split: list(chain.from_iterable(some.values())) for split, some in archives.items()}
     require_space(out, _estimate_bytes(params, folder, seed, splits))
     counts = {split: SplitCounts(params.words) for split in splits}
-    with closing(draw_splits(params, folder, seed, splits, processes=processes)) as samples:
+    with closing(draw_splits(params, folder, seed, numbers, processes=processes)) as samples:
         for split, count in counts.items():
             total = getattr(params.images, split)
             digits = max(len(str(total - 1)), 6)
-            bar = _Bar(islice(samples, total), split, total, unit=" images", disable=None, leave=False)
-            with ArchiveWriter(out / f"{split}.zip", params.words) as archive:
-                for index, sample in enumerate(bar):
-                    archive.add(
-                        f"{index:0{digits}}.png", sample.image_bytes, params.height, params.width,
-                        sample.boxes_ltwh, sample.labels,
-                    )  # fmt: skip
-                    count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
+            begin_split(out / split)
+            with _Bar(islice(samples, total), split, total, unit=" images", disable=None, leave=False) as bar:
+                drawn = iter(bar)
+                for name, own in archives[split].items():
+                    with ArchiveWriter(out / split / f"{name}{ENDING}", params.words) as archive:
+                        for index, sample in zip(own, drawn, strict=False):
+                            archive.add(
+                                f"{index:0{digits}}.png", sample.image_bytes, params.height, params.width,
+                                sample.boxes_ltwh, sample.labels,
+                            )  # fmt: skip
+                            count.add(sample.boxes_ltwh, sample.labels, sample.not_drawn)
     return counts
 
 
 def _estimate_bytes(params: Synthetic, folder: Path, seed: int, splits: Sequence[str]) -> int:
     """Return about the bytes of all images, a fifth less for safety, from the first few of a split."""
     few = min(getattr(params.images, splits[0]), _SAMPLED)
-    drawn = sum(len(sample.image_bytes) for sample in draw_shard(params, seed, folder, (splits[0], 0, few)))
+    drawn = sum(len(sample.image_bytes) for sample in draw_shard(params, seed, folder, (splits[0], range(few))))
     total = sum(getattr(params.images, split) for split in splits)
     return int(0.8 * drawn / max(few, 1) * total)
 

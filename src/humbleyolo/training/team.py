@@ -177,7 +177,7 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
     count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
     tell(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", to=sys.stderr)
-    shared = all(cluster.shares(path / "images.npy") for path in paths)
+    shared = all(cluster.shares(file) for path in paths for file in _files(path))
     files = {} if shared else _read_files(paths)
     task: Task = {
         "splits": [str(path.resolve() if shared else path.name) for path in paths],
@@ -212,15 +212,19 @@ def _with_scheme(address: str) -> str:
     return address if "://" in address else f"tcp://{address}"
 
 
+def _files(split: Path) -> list[Path]:
+    return sorted(file for file in split.rglob("*") if file.is_file())
+
+
 def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
-    files = [file for path in paths for file in sorted(path.iterdir())]
-    total = sum(file.stat().st_size for file in files)
+    files = {f"{path.name}/{file.relative_to(path).as_posix()}": file for path in paths for file in _files(path)}
+    total = sum(file.stat().st_size for file in files.values())
     if total > _SENT_BYTES:
         raise UserError(
             f"{', '.join(map(str, paths))}: {total / 1e9:.0f} GB are too much to be sent to each worker; let the "
             f"workers see the project's folder, or unset DASK_SCHEDULER_ADDRESS"
         )
-    return {f"{file.parent.name}/{file.name}": file.read_bytes() for file in files}
+    return {name: file.read_bytes() for name, file in files.items()}
 
 
 @contextmanager
