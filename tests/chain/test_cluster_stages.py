@@ -71,6 +71,7 @@ def make_data(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> dic
         project.set("encode.jpeg_quality", 90)
     for key, value in (TINY_LABELLED if source == "labelled" else TINY).items():
         project.set(key, value)
+    project.set("dataset.archive_images", 3 if source == "labelled" else 100)
     inputs = label_images(folder / "labelled") if source == "labelled" else ROOT / "data/fonts"
     if source == "synthetic":
         project.set("dataset.synthetic.images", {"train": 600, "val": 20, "test": 20})
@@ -90,6 +91,7 @@ def test_bytes_do_not_depend_on_where_the_data_stages_run(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     here = make_data(tmp_path / "here", source, monkeypatch)
+    assert len([name for name in here if name.startswith("train/") and name.endswith(".zip")]) > 2
     monkeypatch.setenv(VARIABLE, workers.address)
     capsys.readouterr()
     assert make_data(hidden / source, source, monkeypatch) == here

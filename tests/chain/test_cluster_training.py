@@ -12,7 +12,9 @@ import pytest
 from cluster import loopback_cluster
 from repository import ROOT
 from small_training import encode_noise, write_params
+from split_writer import cut_split
 
+from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.process.cluster_address import VARIABLE
 
@@ -40,9 +42,11 @@ runpy.run_module("stages.train", run_name="__main__")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of three steps an epoch; `alone` is the model of one process."""
+    """A project of three steps an epoch, train in three archives; `alone` is the model of one process."""
     folder = tmp_path_factory.mktemp("training")
-    encode_noise(folder / "train", GRID, 26)
+    encode_noise(folder / "whole", GRID, 26)
+    cut_split(folder / "whole-archives", folder / "train-archives", {"0": 9, "10": 0, "11": 17})
+    list(encode_split(folder / "train-archives", GRID, 7, folder / "train", 0))
     encode_noise(folder / "val", GRID, 4)
     augment = {"flip": 0.5, "scale": 0.2, "mosaic": 0.3, "min_visible": 0.4}
     others = dict.fromkeys(

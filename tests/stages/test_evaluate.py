@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import re
 import shutil
 import zipfile
@@ -326,6 +327,41 @@ def test_batches_do_not_matter(project: Path, batch: int, monkeypatch: pytest.Mo
         np.testing.assert_array_equal(one.detections.images, other.detections.images)
         np.testing.assert_allclose(one.detections.boxes_ltwh, other.detections.boxes_ltwh, atol=1e-3)
         np.testing.assert_allclose(one.confidence, other.confidence, atol=1e-5)
+
+
+class Workers:
+    """A cluster whose work is done here, of tasks that were pickled."""
+
+    def __init__(self, shared: bool) -> None:
+        self.shared, self.sent = shared, [0]
+
+    def shares(self, path: Path) -> bool:
+        return self.shared and path.name == "images.npy"
+
+    def map_in_order(self, work: Any, tasks: Any, model: Path, _: object) -> Any:
+        for task in tasks:
+            packed = pickle.dumps(task)
+            self.sent.append(len(packed))
+            yield work(model, pickle.loads(packed))
+
+
+@pytest.mark.parametrize("quality", [0, 90])
+@pytest.mark.parametrize("shared", [False, True])
+def test_workers_detect_in_several_archives(
+    project: Path, quality: int, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "_BATCH", 2)
+    cut_split(project / "dataset/test", tmp_path / "dataset/test", {"0": 1, "10": 3, "11": 1})
+    list(encode_split(tmp_path / "dataset/test", GRID, 0, tmp_path / "grid/test", quality))
+    folders = (Selection(0.01, 0.5, 10), tmp_path / "grid", tmp_path / "dataset", ["test"])
+    network, workers = Network.load(project / "model"), Workers(shared)
+    (here,) = run_network(network, *folders)
+    monkeypatch.setattr(inference, "find_cluster", lambda: workers)
+    (there,) = run_network(network, *folders, project / "model")
+    np.testing.assert_array_equal(here.confidence, there.confidence)
+    np.testing.assert_array_equal(here.detections.boxes_ltwh, there.detections.boxes_ltwh)
+    pixels = 2 * GRID.height * GRID.width * 3
+    assert quality or (max(workers.sent) < pixels) == shared
 
 
 def test_boxes_come_back_through_the_letterbox(project: Path) -> None:
