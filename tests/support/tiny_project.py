@@ -45,13 +45,12 @@ TINY_LABELLED = {
 }
 
 
-def label_images(folder: Path) -> Path:
-    """Make a folder of 12 photographs of 64 x 48 pixels as LabelImg labels them, with lists of the splits."""
-    (folder / "JPEGImages").mkdir(parents=True)
-    (folder / "Annotations").mkdir()
-    (folder / "ImageSets/Main").mkdir(parents=True)
+def label_images(folder: Path, count: int = 12) -> Path:
+    """Make a folder of photographs of 64 x 48 pixels as LabelImg labels them, with lists of the splits."""
+    for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for number in range(12):
+    for number in range(count):
         rng = np.random.default_rng(number)
         pixels = rng.integers(0, 256, (48, 64, 3), np.uint8)
         left, top = (int(value) for value in rng.integers(2, 24, 2))
