@@ -1,5 +1,6 @@
 """The encoding: the same whoever does it, and never taken for whole where it is not."""
 
+import gc
 import resource
 import shutil
 from collections.abc import Iterator
@@ -211,6 +212,26 @@ def test_spans_are_the_rows_in_each_archive(several: Path, tmp_path: Path) -> No
         spans = [part[first:last] for part, first, last in images.spans(start, stop)]
         np.testing.assert_array_equal(np.concatenate([*spans, images[:0]]), images[start:stop])
         assert all(len(span) for span in spans)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted on Linux")
+def test_two_files_an_archive_stay_open(archive: Path, tmp_path: Path) -> None:
+    """So that a dataset of as many archives as are allowed can be opened where 1,024 files may be."""
+    counts = {f"{number:04b}": 2 if number < 7 else 1 for number in range(16)}
+    for quality in (0, 90):
+        list(encode_split(cut_split(archive, tmp_path / "cut", counts), GRID, FILL, tmp_path / "grid", quality))
+        gc.collect()
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        _, hard = limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + 2 * 16 + 8, hard))
+        try:
+            split = open_encoded(tmp_path / "grid")
+            opened = len(list(Path("/proc/self/fd").iterdir()))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert len(split) == 23
+        assert opened <= before + 2 * 16
+        del split
 
 
 def test_arrays_of_an_earlier_run_are_taken_away(archive: Path, several: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ split.json     class names, grid, fill and the arrays' checksums; written last: 
 
 import errno
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -104,8 +104,16 @@ def open_encoded(folder: Path) -> EncodedSplit:
     Raises:
         UserError: If a file is missing, damaged or of another shape than the others say, or of another run.
     """
-    parts = [_open_part(folder / name) for name in list_parts(folder, "", _FIX)]
-    return parts[0] if len(parts) == 1 else join_splits(*parts)
+    names = list_parts(folder, "", _FIX)
+    if len(names) == 1:
+        return _open_part(folder / names[0])
+    return join_splits(*(_hold_small(_open_part(folder / name)) for name in names))
+
+
+def _hold_small(part: EncodedSplit) -> EncodedSplit:
+    """Return a split whose small arrays are in memory: each that is mapped keeps a file open."""
+    held: Any = {name: np.array(getattr(part, name)) for name in KINDS if name not in ("images", "targets")}
+    return replace(part, **held)
 
 
 def _open_part(folder: Path) -> EncodedSplit:
@@ -175,6 +183,9 @@ class JoinedRows:
 
     def __init__(self, parts: Sequence[Any]) -> None:
         self.parts = parts
+        self._plain = [
+            np.asarray(part) if isinstance(part, np.memmap) else part for part in parts
+        ]  # quicker to index
         self._bounds = np.cumsum([0, *map(len, parts)])
         self._rows = np.arange(self._bounds[-1])
         self.dtype = parts[0].dtype
@@ -186,12 +197,10 @@ class JoinedRows:
     def __getitem__(self, which: Any) -> Array:
         rows = np.asarray(self._rows[which])
         chosen = np.empty((*rows.shape, *self.shape[1:]), self.dtype)
-        owners = (
-            np.searchsorted(self._bounds, rows, "right") - 1
-        )  # an empty part shares its start: the last has the row
-        for owner in np.unique(owners):
+        owners = np.searchsorted(self._bounds, rows, "right") - 1  # of parts that begin at one row, the last has it
+        for owner in np.unique(owners).tolist():
             own = owners == owner
-            chosen[own] = self.parts[owner][rows[own] - self._bounds[owner]]
+            chosen[own] = self._plain[owner][rows[own] - self._bounds[owner]]
         return chosen
 
     def spans(self, start: int, stop: int) -> Iterator[tuple[Any, int, int]]:
