@@ -61,11 +61,12 @@ def draw_split(folder: Path, grid: Grid, images: int, objects: int = 2) -> Encod
 def encode_noise(folder: Path, grid: Grid, images: int, classes: tuple[str, ...] = ("chat", "rat")) -> Path:
     """Noise with one box an image as large as the grid, encoded into `folder`."""
     rng = np.random.default_rng(images)
-    with write_split(folder.with_suffix(""), classes) as archive:
+    archives = folder.with_name(f"{folder.name}-archives")
+    with write_split(archives, classes) as archive:
         for number in range(images):
             pixels = rng.integers(0, 256, (grid.height, grid.width), np.uint8)
             archive.add(f"{number:03}.png", encode_png(pixels), grid.height, grid.width, [[2, 3, 8, 6]], [number % 2])
-    list(encode_split(folder.with_suffix(""), grid, 7, folder, 0))
+    list(encode_split(archives, grid, 7, folder, 0))
     return folder
 
 
