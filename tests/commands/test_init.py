@@ -283,8 +283,8 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
     assert len(chosen) <= 10
     assert all(len(line) <= 80 for line in (*found[1:], *chosen))
     out = " ".join(" ".join(chosen).split())
-    assert "5 of 26 images of train taken as val, which no list names" in out
-    assert "1 group of look-alikes kept together, 3 images at most" in out
+    assert ": train 20, val 5, test 6; without 1 that look like images of another split; no box in train of" in out
+    assert "1 class that val or test has: late; 5 of 26 ... (`humbleyolo check` tells all)" in out
     assert "- " not in out
     assert [line.split()[0] for line in found if ": " in line][1:3] == ["error:", "error:"]
     assert any("train/3.xml: " in line for line in found)

@@ -87,7 +87,7 @@ def test_a_class_that_train_lacks_is_told() -> None:
         ("warning", "class-not-in-train", "class b has 0 boxes in train, 2 in val and 1 in test"),
         ("warning", "class-not-in-train", "class c has 0 boxes in train, 1 in test"),
     ]
-    assert division.lines()[1:] == ["no box in train of 2 classes that val or test has: ['b', 'c']"]
+    assert division.lines()[1:] == ["no box in train of 2 classes that val or test has: b, c"]
     everywhere = [record(split, labels=("a", "b", "c"), splits=(split,)) for split in SPLITS]
     assert divided(everywhere, "lists").lines()[1:] == []
 

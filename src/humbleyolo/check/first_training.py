@@ -149,9 +149,10 @@ def plan(
     train, val = (len(division.splits[split]) for split in ("train", "val"))
     values[_BATCH] = _batch(train, int(values[_BATCH][0]))
     values[_INCLUDE_VAL] = _include_val(train, val)
-    counts, *notes = division.lines()
+    counts = division.lines()[0]
     uneven = [row.why for row in ledger.rows if row.kind == "split-uneven"]
-    lines = tuple(_lines(checked.best, values, flips, [counts, *uneven, *notes], train))
+    divided = [counts, *division.lost, *uneven, *division.notes]
+    lines = tuple(_lines(checked.best, values, flips, divided, train))
     return replace(first, values=values, division=division, lines=lines)
 
 

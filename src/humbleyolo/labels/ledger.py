@@ -95,6 +95,11 @@ def shorten(value: object) -> str:
             text = _SHORT.repr(value)
         except ValueError:  # Python writes no whole number of more than 4,300 digits
             text = "a very long number"
+    return shorten_text(text)
+
+
+def shorten_text(text: str) -> str:
+    """Return a text, without quotes, of at most `SHORT` characters."""
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
 
 

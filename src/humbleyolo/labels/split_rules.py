@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten_text
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
@@ -33,12 +33,14 @@ class Division:
         images: All images.
         chosen: Split of each; None for one that is left out.
         alike: Groups of near-duplicates in one split, by index; of equal files, if near-duplicates are ignored.
+        lost: Texts about images left out and classes that cannot be learned.
         notes: Texts about images taken from train and groups kept together.
     """
 
     images: Sequence[LabelledImage]
     chosen: list[str | None]
     alike: list[list[int]]
+    lost: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -48,8 +50,8 @@ class Division:
         return {split: [image for image, own in pairs if own == split] for split in SPLITS}
 
     def lines(self) -> list[str]:
-        """Return the number of images of each split, and the notes."""
-        return [_shares(self.chosen), *self.notes]
+        """Return the number of images of each split, what is lost, and the notes."""
+        return [_shares(self.chosen), *self.lost, *self.notes]
 
 
 def divide(
@@ -115,9 +117,9 @@ def _warn_of_untaught(division: Division, ledger: Ledger) -> None:
         why = "a class that is never learned is never found; put images of it into train"
         ledger.warn(".", BadInput("class-not-in-train", found, why))
     if missing:
-        division.notes.append(
-            f"no box in train of {counted(len(missing), 'class', 'classes')} that val or test has: {shorten(missing)}"
-        )
+        some = shorten_text(", ".join(missing))
+        which = counted(len(missing), "class", "classes")
+        division.lost.append(f"no box in train of {which} that val or test has: {some}")
 
 
 def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
@@ -150,7 +152,7 @@ def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
                 )
             chosen[index] = None
     if dropped := chosen.count(None) - before:
-        division.notes.append(f"without {dropped} that look like images of another split")
+        division.lost.append(f"without {dropped} that look like images of another split")
 
 
 def others(images: Sequence[LabelledImage]) -> str:
