@@ -201,8 +201,13 @@ def test_too_few_boxes_to_learn_are_refused_before_the_training(
     """Seven boxes of each class, on seven images."""
     write_project(tmp_path, lambda _, place, labels: [(labels[0][0], place % 2)] * (place < 7))
     monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: pytest.fail("trained"))
+    Path("audit").mkdir()
+    results = [Path("audit/audit.csv"), Path("audit/audit.html")]
+    for path in results:
+        path.write_text("of an earlier run")
     assert audit() == 2
     assert "no label can be judged: no class has 10 boxes" in capsys.readouterr().err
+    assert [path.read_text() for path in results] == ["of an earlier run"] * 2
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,11 @@ def test_what_cannot_work_is_refused(
         assert old in text
         text = text.replace(old, new)
     Path("params.yaml").write_text(text)
+    Path("curve").mkdir()
+    Path("curve/curve.csv").write_text("of an earlier run")
     assert curve(*options) == 2
     assert said in capsys.readouterr().err
+    assert Path("curve/curve.csv").read_text() == "of an earlier run"
 
 
 def test_outside_a_project_it_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train", "val", "test")
 _FOLDS, _MOST_FOLDS = 3, 20
+_RESULTS = ("audit.csv", "audit.html")
 _LEAST = 0.2  # of the boxes that the networks confirm, to judge by them
 
 
@@ -65,10 +66,8 @@ def run(parsed: argparse.Namespace) -> int:
     with AuditedDataset(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
-        for name in ("audit.csv", "audit.html"):  # maybe of other data
-            (parsed.output / name).unlink(missing_ok=True)
         try:
-            held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output)
+            held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output, _RESULTS)
         except KeyboardInterrupt:
             print("the same command resumes here", file=sys.stderr)
             raise

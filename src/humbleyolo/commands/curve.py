@@ -52,11 +52,10 @@ def run(parsed: argparse.Namespace) -> int:
     require_resamples(evaluate)
     with AuditedDataset(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
-        for name in (PAGE, TABLE, NUMBERS):  # maybe of other data
-            (parsed.output / name).unlink(missing_ok=True)
+        length = Length(parsed.minutes, parsed.epochs)
         try:
             learned = learn_parts(
-                settings, data.splits[0], data.splits[1], Length(parsed.minutes, parsed.epochs), parsed.output
+                settings, data.splits[0], data.splits[1], length, parsed.output, (PAGE, TABLE, NUMBERS)
             )
         except KeyboardInterrupt:
             print("the same command resumes here", file=sys.stderr)

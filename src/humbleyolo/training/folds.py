@@ -51,11 +51,17 @@ def divide(images: int, folds: int, seed: int) -> Ints:
 
 
 def detect_by_folds(
-    settings: RunSettings, splits: Sequence[EncodedSplit], count: int, length: Length, folder: Path
+    settings: RunSettings,
+    splits: Sequence[EncodedSplit],
+    count: int,
+    length: Length,
+    folder: Path,
+    earlier: Sequence[str] = (),
 ) -> HeldOut:
     """Train a network per fold, of `count`, on the other folds, and detect on its images.
 
-    Before the training it says which classes have too few boxes to be judged.
+    Before the training it says which classes have too few boxes to be judged. Results of an `earlier` run, by their
+    names in the folder, are removed once nothing refuses this one.
 
     Raises:
         UserError: If there are too few images or boxes; and as for training.
@@ -86,6 +92,7 @@ def detect_by_folds(
     ]
     run = PlannedRun(settings, splits, networks, length, folder, "audit")
     columns = ("images", "boxes_ltwh", "labels", "scores")
+    run.remove(earlier)
     parts = run.detect()
     found = DetectionTable(len(split), *(np.concatenate([getattr(one, name) for one in parts]) for name in columns))
     return HeldOut(found.take(np.argsort(found.images, kind="stable")), unlearned, folds, run.epochs, run.why, notes)

@@ -4,6 +4,7 @@ The smaller parts lie in the larger ones. An epoch of a part is as long as one o
 comes several times, augmented anew. So steps, learning rates and batches are those of all images; the images differ.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,9 +42,16 @@ def nested_parts(images: int, seed: int) -> list[Ints]:
 
 
 def learn_parts(
-    settings: RunSettings, train: EncodedSplit, val: EncodedSplit, length: Length, folder: Path
+    settings: RunSettings,
+    train: EncodedSplit,
+    val: EncodedSplit,
+    length: Length,
+    folder: Path,
+    earlier: Sequence[str] = (),
 ) -> Learned:
     """Train a network on each part of `train`, and detect on `val`.
+
+    Results of an `earlier` run, by their names in the folder, are removed once nothing refuses this one.
 
     Raises:
         UserError: If there are too few images, or no boxes; and as for training.
@@ -66,5 +74,6 @@ def learn_parts(
         PlannedNetwork(f"part-{number}", np.resize(part, len(train)), shown) for number, part in enumerate(parts, 1)
     ]
     run = PlannedRun(settings, [train, val], networks, length, folder, "curve")
+    run.remove(earlier)
     found = [one.of_images(len(train), len(train) + len(val)) for one in run.detect()]
     return Learned(list(zip(map(len, parts), found, strict=True)), run.epochs, run.why)

@@ -150,6 +150,11 @@ class PlannedRun:
         epochs = max(1, fits)
         return epochs, time.told(length.minutes, (once + epochs * epoch) / 60)
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files from the folder, such as results of another run; they need not be there."""
+        for name in names:
+            (self._folder / name).unlink(missing_ok=True)
+
     def detect(self) -> list[DetectionTable]:
         """Return the detections of each network on the images that it is shown; train those that are not done.
 
