@@ -172,15 +172,22 @@ def test_a_name_in_two_folders_is_not_guessed(tmp_path: Path) -> None:
     for file in (tmp_path / "labels/other").glob("*.png"):
         file.write_bytes((tmp_path / "labels/one" / file.name).read_bytes() + b" ")
     only_names = yolo_text(tmp_path / "text", found_on(truths))
-    with pytest.raises(UserError, match="no detection is of an image of the labels"):
+    said = "no detection is of one image of the labels; it has '000005', .*several images have such a name.*write"
+    with pytest.raises(UserError, match=said):
         told(tmp_path / "labels", only_names)
 
 
 def test_nothing_in_common_is_an_error_with_both_sides(tmp_path: Path) -> None:
     truths = truths_of()
     folder, others = write_coco(tmp_path / "labels", truths, NAMES), [f"no {name}" for name in NAMES]
-    with pytest.raises(UserError, match="'no chat', 'no rat', the labels 'chat', 'rat', 'souris'; say them with"):
+    with pytest.raises(
+        UserError, match="'no chat', 'no rat', the labels 'chat', 'rat', 'souris'; names must be equal"
+    ):
         told(folder, table(tmp_path / "t.csv", found_on(truths), others))
+    with pytest.raises(UserError, match=r"class of the labels; it has 8000\d+, .*; say them with --categories"):
+        path = detectron2(tmp_path / "c.json", found_on(truths))
+        path.write_text(path.read_text().replace('"category_id": ', '"category_id": 8000'))
+        told(folder, path)
     path = detectron2(tmp_path / "r.json", found_on(truths))
     path.write_text(path.read_text().replace('"image_id": ', '"image_id": 7'))
     with pytest.raises(UserError, match="no detection is of an image of the labels; it has 7100000"):

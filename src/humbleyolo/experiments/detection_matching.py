@@ -296,8 +296,15 @@ def _without(labels: ScoredLabels, images: Ints) -> Iterator[str]:
 
 
 def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: _Reading) -> str:
+    theirs: Sequence[Key]
     if (images.index >= 0).any():
-        what, theirs, ours, fix = "a class", found.classes, labels.classes, "say them with --categories"
+        what, theirs, ours = "a class", found.classes, labels.classes
+        names = "names must be equal to the letter: rename them in one of both"
+        fix = "say them with --categories" if any(is_number(str(key)) for key in theirs) else names
+    elif (images.index == _AMBIGUOUS).any():
+        what, ours = "one image", labels.names
+        theirs = [key for key, index in zip(found.images, images.index, strict=True) if index == _AMBIGUOUS]
+        fix = "several images have such a name, in other folders: write paths in place of names"
     else:
         what, theirs, ours, fix = "an image", found.images, labels.names, "give the labels of these images"
     told = f"it has {_listed(theirs)}, the labels {_listed(ours)}; {fix}"
