@@ -36,6 +36,18 @@ def test_results_of_two_images_are_columns(tmp_path: Path) -> None:
     assert found.scores.tolist() == [0.5, 1, 0.5]
 
 
+def test_whole_numbers_may_be_written_as_floats(tmp_path: Path) -> None:
+    floats = [ONE | {"image_id": 7.0, "category_id": 2.0}]
+    found = read_detection_file(written(tmp_path, "r.json", floats))
+    assert list(map(type, (*found.images, *found.classes))) == [int, int]
+    assert (found.images, found.classes) == ((7,), (2,))
+    images, categories = [{"id": 7, "file_name": "a.png"}], [{"id": 2, "name": "cat"}]
+    whole = {"images": images, "categories": categories, "annotations": floats}
+    found = read_detection_file(written(tmp_path, "d.json", whole))
+    assert (found.images, found.classes) == (("a.png",), ("cat",))
+    assert "category_id 2.5 is not allowed" in refused(written(tmp_path, "r.json", [ONE | {"category_id": 2.5}]))
+
+
 def test_digits_beyond_every_id_are_a_name(tmp_path: Path) -> None:
     long = "1" * 5000
     content = f"image_id,label,score,xmin,ymin,xmax,ymax\n{long},a,0.5,1,2,3,4\n"
@@ -128,7 +140,7 @@ def test_what_cannot_be_scored_is_refused_in_words(name: str, content: object, w
 
 def test_the_first_20_mistakes_are_told(tmp_path: Path) -> None:
     said = refused(written(tmp_path, "r.json", 500 * [ONE | {"score": 2}]))
-    assert "20 problems" in said
+    assert "reading stopped after the first: 20 problems" in said
     assert said.count("\n") == 20
 
 

@@ -116,7 +116,8 @@ class _Rows:
     def stop(self) -> None:
         """Raise the mistakes, if there are any."""
         if self.problems:
-            raise ProblemsError(str(self.path), self.problems[:_MOST_PROBLEMS])
+            stopped = ": reading stopped after the first" * (len(self.problems) >= _MOST_PROBLEMS)
+            raise ProblemsError(f"{self.path}{stopped}", self.problems[:_MOST_PROBLEMS])
 
     def made(self, kind: str, *, relative: bool = False) -> DetectionFile:
         """Return all of it.
@@ -185,7 +186,7 @@ def _take_result(rows: _Rows, where: str, entry: Any, *, names: bool = True) -> 
         told = f"no {', '.join(missing)}" if isinstance(entry, dict) else f"{shorten(entry)} is no object"
         rows.refuse(iter([f"{where}: {told}; an entry of COCO results has {', '.join(keys)}"]))
         return
-    image, label = entry["image_id"], entry["category_id"]
+    image, label = _whole(entry["image_id"]), _whole(entry["category_id"])
     if names and isinstance(entry.get("file_name"), str) and entry["file_name"]:
         image = entry["file_name"]
     wrong = [
@@ -197,6 +198,11 @@ def _take_result(rows: _Rows, where: str, entry: Any, *, names: bool = True) -> 
         rows.refuse(iter(wrong))
     else:
         rows.add(where, image, label, entry["bbox"], entry["score"])
+
+
+def _whole(value: Any) -> Any:
+    """Return a whole number as such, also where tools write it as `1.0`; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read_object(rows: _Rows) -> DetectionFile:
@@ -218,7 +224,7 @@ def _read_object(rows: _Rows) -> DetectionFile:
             rows.images.setdefault(name, len(rows.images))
         for number, one in enumerate(annotations):
             for key, known in (("image_id", names), ("category_id", classes)):
-                if isinstance(one, dict) and type(one.get(key)) is int:
+                if isinstance(one, dict) and type(one.get(key)) in (int, float):
                     one[key] = known.get(one[key], one[key])
             _take_result(rows, f"annotations[{number}]", one, names=False)
         return rows.made("a COCO dataset with scores")
