@@ -184,9 +184,9 @@ def test_nothing_in_common_is_an_error_with_both_sides(tmp_path: Path) -> None:
         UserError, match="'no chat', 'no rat', the labels 'chat', 'rat', 'souris'; names must be equal"
     ):
         told(folder, table(tmp_path / "t.csv", found_on(truths), others))
+    path = detectron2(tmp_path / "c.json", found_on(truths))
+    path.write_text(path.read_text().replace('"category_id": ', '"category_id": 8000'))
     with pytest.raises(UserError, match=r"class of the labels; it has 8000\d+, .*; say them with --categories"):
-        path = detectron2(tmp_path / "c.json", found_on(truths))
-        path.write_text(path.read_text().replace('"category_id": ', '"category_id": 8000'))
         told(folder, path)
     path = detectron2(tmp_path / "r.json", found_on(truths))
     path.write_text(path.read_text().replace('"image_id": ', '"image_id": 7'))

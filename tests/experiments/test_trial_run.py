@@ -38,7 +38,7 @@ class PretendedClient:
     def __init__(self, found: dict[str, object]) -> None:
         self._found = found
 
-    def run(self, work: object, *, on_error: str) -> dict[str, object]:
+    def run(self, work: object, *, workers: None, on_error: str) -> dict[str, object]:
         return self._found
 
 

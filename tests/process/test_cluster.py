@@ -3,11 +3,13 @@
 Workers run functions of Python and of the package alone: they do not see the tests.
 """
 
+import filecmp
 import importlib.util
 import math
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,8 +27,8 @@ from humbleyolo.process import cluster
 from humbleyolo.process import cluster_address as cluster_address_module
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address
-from humbleyolo.process.cluster_calls import ask_workers
-from humbleyolo.process.shard_runner import Refused, differences, run_shard
+from humbleyolo.process.cluster_calls import ask_workers, send_files
+from humbleyolo.process.shard_runner import Refused, differences, run_shard, sent_folder
 from humbleyolo.process.workers import map_in_order
 
 
@@ -259,6 +261,34 @@ def test_files_are_sent_along(connected: Cluster, two_workers: LoopbackCluster, 
 
 
 @pytest.mark.slow
+def test_large_files_reach_each_worker_s_disk_and_nobody_s_memory(
+    connected: Cluster, two_workers: LoopbackCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "large").write_bytes(os.urandom(1 << 20) * 400)
+    (tmp_path / "empty").write_bytes(b"")
+    files = {"a/large": tmp_path / "large", "empty": tmp_path / "empty"}
+    workers = [process for nanny in two_workers.workers for process in worker_processes(nanny)]
+    processes = [psutil.Process(two_workers.scheduler.pid), *workers]
+    before = [peak_of(process) for process in processes]
+    send_files(connected.address, connected.client, connected.names(), "7", files)
+    grown = [peak_of(process) - was for process, was in zip(processes, before, strict=True)]
+    assert max(grown) < 200 << 20, grown
+    folders = [future.result() for future in connected.start_each(connected.names(), sent_folder, ["7", "7"])]
+    assert len(set(folders)) == 2
+    for folder in folders:
+        assert filecmp.cmp(folder / "a/large", tmp_path / "large", shallow=False)
+        assert (folder / "empty").read_bytes() == b""
+        shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"cannot be sent: worker tcp://.*directory"):
+        send_files(connected.address, connected.client, connected.names(), "7", {"/proc/none/a": tmp_path / "empty"})
+
+
+def peak_of(process: psutil.Process) -> int:
+    """Return the most memory that a process has had, in bytes."""
+    return int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())[1]) << 10
+
+
+@pytest.mark.slow
 def test_other_versions_stop_the_start(connected: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     other = here() | {"numpy": "1.0"}
     monkeypatch.setattr(cluster, "describe_installation", lambda: other)
@@ -282,7 +312,7 @@ def test_workers_of_several_threads_are_refused_at_the_start_and_later(
         assert before is not None
         started.add_worker(("--nthreads", "2", "--no-nanny"))
         [later] = (name for name, count in before.client.nthreads().items() if count > 1)
-        [future] = before.start_each([later], math.fsum, [[1]], {})
+        [future] = before.start_each([later], math.fsum, [[1]])
         assert re.search(
             r"came later, and has 2 threads, not 1 \(`--nthreads 1`\); start", str(future.result().error)
         )
@@ -350,7 +380,7 @@ def test_a_cluster_that_ends_is_told(
             lambda: list(map_in_order(math.sqrt, [1])),
             known.workers,
             known.names,
-            lambda: known.start_each(["a"], math.sqrt, [1], {}),
+            lambda: known.start_each(["a"], math.sqrt, [1]),
             lambda: ask_workers(known.address, known.client, os.getpid),
         ]
         for ask in asking:

@@ -175,10 +175,11 @@ def test_an_error_that_is_no_lost_scheduler_stays_one() -> None:
 def test_splits_that_are_too_large_to_be_sent_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train/all").mkdir(parents=True)
     (tmp_path / "train/all/images.npy").write_bytes(b"123456")
-    assert team._read_files([tmp_path / "train"]) == {"train/all/images.npy": b"123456"}
+    path = tmp_path / "train/all/images.npy"
+    assert team._files_to_send([tmp_path / "train"]) == {"train/all/images.npy": path}
     monkeypatch.setattr(team, "_SENT_BYTES", 5)
     with pytest.raises(UserError, match="too much to be sent to each worker; let the workers see the project's fold"):
-        team._read_files([tmp_path / "train"])
+        team._files_to_send([tmp_path / "train"])
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(1, 1), (60, 0)])
@@ -195,14 +196,14 @@ def test_a_process_that_is_never_connected_ends_without_a_trace(seconds: int, co
     assert (done.returncode, done.stderr) == (code, "")
 
 
-def test_a_member_that_dies_early_is_told_by_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_dies_early_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its task is more than a pipe holds, so that nobody reads it to the end."""
     monkeypatch.setattr(members, "_CODE", "import sys; sys.exit('error: no disk')")
     with pytest.raises(UserError, match=r"^no disk$"):
-        run_member(tmp_path, {"splits": [], "key": "1", "more": "x" * (1 << 20)})
+        run_member({"splits": [], "key": "1", "more": "x" * (1 << 20)})
 
 
-def test_a_member_keeps_its_port_until_all_are_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_keeps_its_port_until_all_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long the slowest takes: it has no limit of time before that."""
     code = """
 import json, sys, time
@@ -224,6 +225,6 @@ with take_port() as taken:
     with ThreadPoolExecutor() as pool:
         connected = pool.submit(connect)
         with pytest.raises(UserError, match=r"^told a:1 b:\d+$"):
-            run_member(tmp_path, {"splits": [], "key": "1"})
+            run_member({"splits": [], "key": "1"})
         connected.result()
     assert members.port_of_ready("1") is None

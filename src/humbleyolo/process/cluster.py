@@ -84,17 +84,15 @@ class Cluster:
         with scheduler_there(self.address, self.client):
             return sorted(self.client.nthreads())
 
-    def start_each(
-        self, names: Sequence[str], work: Callable[..., Any], tasks: Sequence[Any], files: dict[str, bytes]
-    ) -> list[Any]:
-        """Start `work(copy, task)` on each of the named workers, with its own task; return Dask's futures.
+    def start_each(self, names: Sequence[str], work: Callable[..., Any], tasks: Sequence[Any]) -> list[Any]:
+        """Start `work(task)` on each of the named workers, with its own task; return Dask's futures.
 
-        `copy` is a folder that holds the files. Work that is lost is not started anew elsewhere.
+        Work that is lost is not started anew elsewhere.
         """
         with scheduler_there(self.address, self.client):
-            sent, held, futures = pickle.dumps(work), self._submit(hold, files), []
+            sent, futures = pickle.dumps(work), []
             for name, task in zip(names, tasks, strict=True):
-                arguments = (run_shard, sent, pickle.dumps(task), self._here(), held)
+                arguments = (run_shard, sent, pickle.dumps(task), self._here())
                 futures.append(self._submit(*arguments, workers=[name], allow_other_workers=False))
             return futures
 

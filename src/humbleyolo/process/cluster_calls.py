@@ -1,11 +1,15 @@
 """Calls to a cluster: words if its scheduler is gone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import VARIABLE
+from humbleyolo.process.shard_runner import write_piece
+
+_PIECE_BYTES = 1 << 24  # of a file that workers keep on their disk; the scheduler holds one per worker at most
 
 
 @contextmanager
@@ -31,11 +35,34 @@ def scheduler_there(address: str, client: Any) -> Iterator[None]:
         ) from None
 
 
-def ask_workers(address: str, client: Any, question: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+def ask_workers(
+    address: str, client: Any, question: Callable[..., Any], *arguments: Any, workers: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return what `question(*arguments)` gives on each worker, at once, whatever else it does; an error as a value.
+
+    With `workers`, only those are asked.
 
     Raises:
         UserError: If the scheduler is gone.
     """
     with scheduler_there(address, client):
-        return dict(client.run(question, *arguments, on_error="return"))
+        return dict(client.run(question, *arguments, workers=workers, on_error="return"))
+
+
+def send_files(address: str, client: Any, names: Sequence[str], key: str, files: dict[str, Path]) -> None:
+    """Write files into the folder `sent_folder(key)` of each of the named workers, which may be busy.
+
+    They go in pieces, so that no process holds a whole one.
+
+    Raises:
+        UserError: If a worker is gone or cannot write, or the scheduler is gone.
+    """
+    for name, path in files.items():
+        with path.open("rb") as file:
+            piece = file.read(_PIECE_BYTES)
+            while True:
+                told = ask_workers(address, client, write_piece, key, name, piece, workers=names)
+                if failed := [f"worker {one}: {error}" for one, error in sorted(told.items()) if error]:
+                    raise UserError(f"{address}: {path} cannot be sent: {'; '.join(failed)}")
+                if not (piece := file.read(_PIECE_BYTES)):
+                    break

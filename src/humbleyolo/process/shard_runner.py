@@ -18,6 +18,7 @@ Files = dict[str, bytes]  # relative name -> contents
 _ALONE = threading.Lock()  # filters of warnings, and TensorFlow's threads, belong to the whole process
 _FOLDERS: OrderedDict[str, tempfile.TemporaryDirectory[str]] = OrderedDict()  # by the hash of the files in them
 _KEPT_FOLDERS = 4
+_SENT = "humbleyolo-sent-{}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,19 @@ def differences(here: dict[str, str], there: dict[str, str]) -> str:
         for name, wanted in here.items()
         if there.get(name) != wanted
     )
+
+
+def write_piece(key: str, name: str, piece: bytes, dask_worker: Any) -> None:
+    """Write the next piece of a file below `sent_folder(key)`; Dask passes the worker that this process is."""
+    path = Path(dask_worker.local_directory) / _SENT.format(key) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(piece)
+
+
+def sent_folder(key: str) -> Path:
+    """Return the folder of files that `write_piece` wrote on this worker; whoever uses it removes it."""
+    return Path(worker_folder() or tempfile.gettempdir()) / _SENT.format(key)
 
 
 def worker_folder() -> str | None:

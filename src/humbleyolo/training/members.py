@@ -6,17 +6,18 @@ process of its own, and ends with the worker.
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import VARIABLE
+from humbleyolo.process.shard_runner import sent_folder
 
 _CODE = (  # the worker may die while this imports
     "from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "
@@ -68,13 +69,22 @@ def is_unwanted() -> bool:
     return task is None or task.state == "cancelled"
 
 
-def run_member(folder: Path, task: Task) -> None:
-    """Run a member until the training ends, or nobody wants it; relative paths of splits are inside `folder`.
+def run_member(task: Task) -> None:
+    """Run a member until the training ends, or nobody wants it, and remove the files that were sent for it.
+
+    Relative paths of splits are among those.
 
     Raises:
         UserError: With the last line that it said, if it ends otherwise.
     """
-    splits = [str(folder / path) for path in task["splits"]]
+    folder = sent_folder(task["key"])
+    try:
+        _run_member(task, [str(folder / path) for path in task["splits"]])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_member(task: Task, splits: list[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in (VARIABLE, "TF_CONFIG")}
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         member = subprocess.Popen(  # noqa: S603 - this very Python

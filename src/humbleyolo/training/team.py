@@ -29,7 +29,7 @@ from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address
-from humbleyolo.process.cluster_calls import scheduler_there
+from humbleyolo.process.cluster_calls import scheduler_there, send_files
 from humbleyolo.process.exits import counted, exit_with, tell
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
 from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port
@@ -46,13 +46,14 @@ _PATIENCE_S = 30.0  # for TensorFlow to tell of a member that died, which takes 
 class Team:
     """The members of a training, for the process that leads it and computes no micro-batch itself."""
 
-    def __init__(self, cluster: Cluster, names: list[str], tasks: list[Task], files: dict[str, bytes]) -> None:
+    def __init__(self, cluster: Cluster, names: list[str], tasks: list[Task], files: dict[str, Path]) -> None:
         self._cluster, self._names = cluster, names
         self._begun = False  # the members have the state of the trainer
         self._between = False  # two steps, where they wait for the next
         key = tasks[0]["key"]
         with _gathering_alone(cluster):
-            self._futures = cluster.start_each(names, run_member, tasks, files)
+            send_files(cluster.address, cluster.client, names, key, files)
+            self._futures = cluster.start_each(names, run_member, tasks)
             ports = self._wait_until_ready(key)
         ends = f"if a firewall keeps them apart, it ends after {CONNECT_S} s"
         tell(f"training connects with {counted(len(names), 'worker')}; {ends}", to=sys.stderr)
@@ -178,7 +179,7 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
     tell(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", to=sys.stderr)
     shared = all(cluster.shares(file) for path in paths for file in _files(path))
-    files = {} if shared else _read_files(paths)
+    files = {} if shared else _files_to_send(paths)
     task: Task = {
         "splits": [str(path.resolve() if shared else path.name) for path in paths],
         "train": train.model_dump(),
@@ -216,7 +217,7 @@ def _files(split: Path) -> list[Path]:
     return sorted(file for file in split.rglob("*") if file.is_file())
 
 
-def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
+def _files_to_send(paths: Sequence[Path]) -> dict[str, Path]:
     files = {f"{path.name}/{file.relative_to(path).as_posix()}": file for path in paths for file in _files(path)}
     total = sum(file.stat().st_size for file in files.values())
     if total > _SENT_BYTES:
@@ -224,7 +225,7 @@ def _read_files(paths: Sequence[Path]) -> dict[str, bytes]:
             f"{', '.join(map(str, paths))}: {total / 1e9:.0f} GB are too much to be sent to each worker; let the "
             f"workers see the project's folder, or unset DASK_SCHEDULER_ADDRESS"
         )
-    return {name: file.read_bytes() for name, file in files.items()}
+    return files
 
 
 @contextmanager
@@ -238,7 +239,7 @@ def _gathering_alone(cluster: Cluster) -> Iterator[None]:
     with scheduler_there(cluster.address, cluster.client), cluster.client.as_current():
         alone = Lock("humbleyolo-training")
         if not alone.acquire(timeout=_SAY_S):
-            print("training waits for another one, which waits for its workers", file=sys.stderr)
+            tell("training waits for another one, which waits for its workers", to=sys.stderr)
             alone.acquire()
     try:
         yield
