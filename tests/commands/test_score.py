@@ -102,6 +102,24 @@ def test_results_are_compared_and_a_worse_one_is_exit_code_1(
 
     assert run("compare", "good", "none") == 2
     assert "none: is no folder that `score --output` wrote" in capsys.readouterr().err
+    again = "write it again with `humbleyolo score --output`"
+    for name, content, words in (
+        ("metrics.json", "{", "metrics.json: is damaged, or no JSON"),
+        ("detections.json", "[7]", "detections.json: 2 problems"),
+        (
+            "labels.json",
+            (tmp_path / "bad/labels.json").read_text().replace(",50.0]", "]"),
+            "bbox [20.0, 30.0, 40.0] is",
+        ),
+    ):
+        kept = (tmp_path / f"bad/{name}").read_text()
+        (tmp_path / f"bad/{name}").write_text(content)
+        assert run("compare", "good", "bad") == 2
+        told = capsys.readouterr().err
+        assert words in told
+        assert again in told
+        assert "dvc" not in told
+        (tmp_path / f"bad/{name}").write_text(kept)
     file = tmp_path / "bad/labels.json"
     whole = file.read_text()
     for old, new, words in (

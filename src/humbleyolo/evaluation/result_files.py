@@ -49,8 +49,10 @@ def write_detections(path: Path, detections: DetectionTable) -> None:
         file.write(b"\n]\n" if len(rows) else b"]\n")
 
 
-def read_detections(path: Path, image_count: int, class_count: int) -> DetectionTable:
+def read_detections(path: Path, image_count: int, class_count: int, remedy: str = _REMEDY) -> DetectionTable:
     """Read detections of images 1 to `image_count` and categories 1 to `class_count`.
+
+    `remedy` is what to run if that fails.
 
     Raises:
         UserError: If the file is missing or is no such list; the text says what to run.
@@ -58,7 +60,7 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
     """
     images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
     problems: list[str] = []
-    with _readable(path, "list of COCO results"), path.open(encoding="utf-8") as file:
+    with _readable(path, "list of COCO results", remedy), path.open(encoding="utf-8") as file:
         for number, entry in enumerate(entries(file)):
             wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
             problems += wrong
@@ -70,7 +72,7 @@ def read_detections(path: Path, image_count: int, class_count: int) -> Detection
                 labels.append(entry["category_id"] - 1)
                 scores.append(entry["score"])
     if problems:
-        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], _REMEDY])
+        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], remedy])
     return DetectionTable(
         image_count,
         np.array(images, np.int64),
@@ -117,20 +119,20 @@ def _skip(text: str, place: int) -> int:
     return _BLANKS.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing too
 
 
-def read_metrics(path: Path, *names: str) -> list[float | None]:
-    """Read headline metrics by name; None if one does not exist.
+def read_metrics(path: Path, *names: str, remedy: str = _REMEDY) -> list[float | None]:
+    """Read headline metrics by name; None if one does not exist. `remedy` is what to run if that fails.
 
     Raises:
         UserError: If the file is missing, damaged or of another format, or lacks one, as that of an older version.
     """
-    with _readable(path, "JSON"):
+    with _readable(path, "JSON", remedy):
         metrics = read_json(path)
     if not isinstance(metrics, dict):
-        raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {_REMEDY}")
+        raise UserError(f"{path}: is a {type(metrics).__name__}, not metrics by name; {remedy}")
     if metrics.get("format", FORMAT) != FORMAT:
         raise UserError(
             f"{path}: is of format {_shown(metrics['format'])}, which this version does not read; allowed: {FORMAT}; "
-            f"{_REMEDY}"
+            f"{remedy}"
         )
     problems = [
         f"{name} is missing"
@@ -140,19 +142,19 @@ def read_metrics(path: Path, *names: str) -> list[float | None]:
         if name not in metrics or not (metrics[name] is None or _is_number(metrics[name]))
     ]
     if problems:
-        raise ProblemsError(str(path), [*problems, f"written by another version? {_REMEDY}"])
+        raise ProblemsError(str(path), [*problems, f"written by another version? {remedy}"])
     return [metrics[name] for name in names]
 
 
 @contextmanager
-def _readable(path: Path, kind: str) -> Iterator[None]:
+def _readable(path: Path, kind: str, remedy: str) -> Iterator[None]:
     """Turn errors of reading into a `UserError` that says what to run."""
     try:
         yield
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {_REMEDY}") from None
+        raise UserError(f"{path}: no such file; {remedy}") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: is damaged, or no {kind} ({error}); {_REMEDY}") from None
+        raise UserError(f"{path}: is damaged, or no {kind} ({error}); {remedy}") from None
 
 
 def _problems(entry: Any, image_count: int, class_count: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import Assessment, assess
 from humbleyolo.evaluation.next_steps import Advice
-from humbleyolo.evaluation.result_files import read_detections, read_metrics
+from humbleyolo.evaluation.result_files import read_detections, read_metrics, wrong_numbers
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.experiments.comparison import Run
 from humbleyolo.experiments.scored_labels import ScoredLabels
@@ -145,12 +145,14 @@ def read_result(folder: Path) -> Run:
     Raises:
         UserError: If a file is missing or damaged.
     """
-    path = folder / LABELS
+    path, remedy = folder / LABELS, "write it again with `humbleyolo score --output`"
     try:
         content = read_json(path, LABEL_BYTES)
         names = tuple(str(one["file_name"]) for one in content["images"])
         classes = tuple(str(one["name"]) for one in content["categories"])
         objects = content["annotations"]
+        if wrong := [text for one in objects for text in wrong_numbers(one["bbox"], 1)]:
+            raise ValueError(wrong[0])
         truths = TruthTable(
             len(names),
             np.array([one["image_id"] - 1 for one in objects], np.int64),
@@ -162,9 +164,9 @@ def read_result(folder: Path) -> Run:
         )
         truths.check_labels(len(classes))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: is damaged ({error}); write it again with `humbleyolo score --output`") from None
-    detections = read_detections(folder / "detections.json", len(names), len(classes))
-    (threshold,) = read_metrics(folder / "metrics.json", "threshold")
+        raise UserError(f"{path}: is damaged ({error}); {remedy}") from None
+    detections = read_detections(folder / "detections.json", len(names), len(classes), remedy)
+    (threshold,) = read_metrics(folder / "metrics.json", "threshold", remedy=remedy)
     return Run(str(folder), classes, truths, detections, threshold, names)
 
 
