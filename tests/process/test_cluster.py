@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from cluster import LoopbackCluster, kill_tree, loopback_cluster, worker_processes
+from distributed.comm import CommClosedError
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
@@ -76,6 +78,15 @@ def test_machines_of_other_versions_are_refused_together() -> None:
     assert second.startswith(f"worker b has numpy 1.0 (here {here()['numpy']}); install")
 
 
+def test_a_worker_that_dies_while_it_is_asked_is_not_taken_for_another_version() -> None:
+    found = {"worker b": CommClosedError("in <TCP>: Stream is closed"), "worker c": here()}
+    with pytest.raises(
+        ProblemsError, match="machines that do not answer; start them again, then the stage"
+    ) as caught:
+        cluster._refuse_others("tcp://10.0.0.1:8786", found)
+    assert caught.value.problems == ("worker b: in <TCP>: Stream is closed",)
+
+
 def test_a_worker_that_comes_later_must_be_as_the_others(tmp_path: Path) -> None:
     work, task = pickle.dumps(math.sqrt), pickle.dumps(4)
     (tmp_path / "token").touch()
@@ -94,12 +105,19 @@ def here() -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_dask_s_configuration_names_a_cluster_too(no_dask: None, tmp_path: Path) -> None:
+def test_dask_s_configuration_names_a_cluster_too(
+    no_dask: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "none").mkdir()
     (tmp_path / "none/a.yaml").write_text("scheduler-address: tcp://10.0.0.7:8786\n")
     code = "from humbleyolo.process.cluster_address import cluster_address; print(cluster_address())"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "tcp://10.0.0.7:8786\n"
+    (tmp_path / "none/a.yaml").write_text("scheduler-address: tcp://127.0.0.1:9\n")
+    monkeypatch.setattr(cluster, "_CONNECT_S", 0.5)
+    named = r"^scheduler-address of Dask's configuration is tcp://127\.0\.0\.1:9, .*, or unset scheduler-address"
+    with dask.config.set({"scheduler-address": "tcp://127.0.0.1:9"}), pytest.raises(UserError, match=named):
+        find_cluster()
 
 
 @pytest.mark.slow
@@ -146,7 +164,6 @@ def test_an_address_with_tls_needs_certificates(no_dask: None, monkeypatch: pyte
 def test_an_address_without_tls_is_refused_where_encryption_is_required(
     address: str, no_dask: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import dask
     import distributed
 
     def refuse(*_: object, **__: object) -> None:

@@ -100,7 +100,7 @@ def adopt_runtime(wanted: RuntimeInForce) -> None:
         ]
         raise UserError(
             f"a worker on {platform.node()} computes with {', '.join(told)}, which may change the last bits; start "
-            "that worker again for other threads, take machines of one kind, or unset DASK_SCHEDULER_ADDRESS"
+            "that worker again for other threads, take machines of one kind, or work without the cluster"
         )
 
 

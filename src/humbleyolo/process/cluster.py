@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.process.cluster_address import VARIABLE, cluster_address, read_configuration
+from humbleyolo.process.cluster_address import cluster_address, naming, read_configuration
 from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
 from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
@@ -190,7 +190,7 @@ class Cluster:
             elif time.monotonic() - alone_since > _patience_s():
                 raise UserError(
                     f"{self.address}: no worker came in {_patience_s():.0f} s; start some with `dask worker "
-                    f"{self.address}`, or unset {VARIABLE}"
+                    f"{self.address}`, or unset {naming()}"
                 )
 
     def _result(self, future: Any) -> Any:
@@ -236,7 +236,7 @@ def _connect(address: str) -> Cluster:
     scheme, place = parse_address(address)
     if scheme == "tcp" and Security().require_encryption:
         raise UserError(
-            f"{VARIABLE} is {address}, but distributed.comm.require-encryption of Dask's configuration is true; a "
+            f"{naming()} is {address}, but distributed.comm.require-encryption of Dask's configuration is true; a "
             f"scheduler with TLS has an address such as tls://{place}"
         )
     try:
@@ -245,8 +245,8 @@ def _connect(address: str) -> Cluster:
         client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=True)
     except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:
         raise UserError(
-            f"{VARIABLE} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
-            "unset the variable"
+            f"{naming()} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
+            f"unset {naming()}"
         ) from None
     with scheduler_there(address, client):
         if not client.nthreads():
@@ -256,7 +256,7 @@ def _connect(address: str) -> Cluster:
         except TimeoutError:
             raise UserError(
                 f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or "
-                f"unset {VARIABLE}"
+                f"unset {naming()}"
             ) from None
         _refuse_threads(address, dict(client.nthreads()))
     token = _make_token()
@@ -293,8 +293,11 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
     """Refuse machines whose package or libraries differ from this process'.
 
     Raises:
-        ProblemsError: With each of them.
+        ProblemsError: With each of them; or with those that died while they were asked.
     """
+    # Dask's errors of connections are OSErrors.
+    if gone := [f"{name}: {there}" for name, there in sorted(found.items()) if isinstance(there, OSError)]:
+        raise ProblemsError(f"{address}: machines that do not answer; start them again, then the stage", gone[:_TOLD])
     here, problems = describe_installation(), []
     wanted = {name: version for name, version in here.items() if name not in COMPUTING}
     for name, there in sorted(found.items()):

@@ -40,6 +40,11 @@ def cluster_address() -> str | None:
     return str(address) if address else None
 
 
+def naming() -> str:
+    """Return what names the scheduler: the variable, or a line of Dask's configuration."""
+    return VARIABLE if os.environ.get(VARIABLE) else "scheduler-address of Dask's configuration"
+
+
 def _configurations() -> list[str]:
     """Return the files and folders of Dask's configuration that are there."""
     named = os.environ.get("DASK_CONFIG") or "~/.config/dask"

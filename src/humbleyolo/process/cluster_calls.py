@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.cluster_address import VARIABLE
+from humbleyolo.process.cluster_address import naming
 from humbleyolo.process.shard_runner import write_piece
 
 _PIECE_BYTES = 1 << 24  # of a file that workers keep on their disk; the scheduler holds one per worker at most
@@ -31,7 +31,7 @@ def scheduler_there(address: str, client: Any) -> Iterator[None]:
             raise
         raise UserError(
             f"{address}: the scheduler is gone, and with it what the workers had not yet sent; start it again, or "
-            f"unset {VARIABLE}; `dvc repro` goes on with the stage that was stopped"
+            f"unset {naming()}; `dvc repro` goes on with the stage that was stopped"
         ) from None
 
 

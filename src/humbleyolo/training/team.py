@@ -28,9 +28,10 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.cluster_address import cluster_address
+from humbleyolo.process.cluster_address import cluster_address, naming
 from humbleyolo.process.cluster_calls import scheduler_there, send_files
 from humbleyolo.process.exits import counted, exit_with, tell
+from humbleyolo.process.last_words import last_words
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
 from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port
 from humbleyolo.training.micro_batches import Part
@@ -63,8 +64,13 @@ class Team:
         told = self._ask("run", connect_member, key, addresses, workers=names, on_error="return")
         if told is None or any(told.values()):
             raise UserError(self._word("before its first step", "its process ended"))
+        apart = (
+            f"{cluster.address}: no connection in {CONNECT_S} s; let each of {', '.join(addresses)} reach the others"
+        )
+        tokens = [cluster.shared] if cluster.shared else []
         try:
-            self._channel = Channel(addresses, 0)
+            with last_words(CONNECT_S - 2, apart, tokens):
+                self._channel = Channel(addresses, 0)
         except (tf.errors.OpError, RuntimeError) as error:
             raise UserError(self._word("before its first step", str(error))) from None
 
@@ -223,7 +229,7 @@ def _files_to_send(paths: Sequence[Path]) -> dict[str, Path]:
     if total > _SENT_BYTES:
         raise UserError(
             f"{', '.join(map(str, paths))}: {total / 1e9:.0f} GB are too much to be sent to each worker; let the "
-            f"workers see the project's folder, or unset DASK_SCHEDULER_ADDRESS"
+            f"workers see the project's folder, or unset {naming()}"
         )
     return files
 
