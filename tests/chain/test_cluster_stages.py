@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from stages.generate import generate
 
 pytestmark = pytest.mark.slow
 
+# A module's command, in which the process of the first argument is killed while the first result is waited for.
 SCRIPT = """
 import os, runpy, signal, stages, sys
 from humbleyolo.process import cluster
@@ -29,8 +31,8 @@ def killing(self, future):
         os.kill(victims.pop(), signal.SIGKILL)
     return real(self, future)
 cluster.Cluster._result = killing
-sys.argv[1:] = sys.argv[2:]
-runpy.run_module("stages.evaluate", run_name="__main__")
+module, sys.argv[1:] = sys.argv[2], sys.argv[3:]
+runpy.run_module(module, run_name="__main__")
 """
 
 
@@ -60,8 +62,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def make_data(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """Run `generate` and `encode` in a new folder, and return what they wrote."""
+def make_data(
+    folder: Path, source: str, monkeypatch: pytest.MonkeyPatch, before: Callable[[str], None] = str
+) -> dict[str, bytes]:
+    """Run `generate` and `encode` in a new folder, and return what they wrote; `before` is told of each."""
     folder.mkdir()
     monkeypatch.chdir(folder)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
@@ -76,7 +80,9 @@ def make_data(folder: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> dic
     if source == "synthetic":
         project.set("dataset.synthetic.images", {"train": 600, "val": 20, "test": 20})
     seed, dataset, settings = load_params(folder / "params.yaml", "seed", "dataset", "encode")
+    before("generate")
     generate(seed, dataset, inputs, folder / "dataset")
+    before("encode")
     encode(settings, "one", folder / "dataset", folder / "grid")
     return contents(folder / "dataset") | contents(folder / "grid")
 
@@ -101,23 +107,36 @@ def test_bytes_do_not_depend_on_where_the_data_stages_run(
     if count < 2:
         workers.add_worker()
     cluster._connect.cache_clear()
-    kill_in_between(monkeypatch, lambda: worker_processes(workers.workers[0]))
-    assert make_data(tmp_path / "seen", source, monkeypatch) == here
+    killed = kill_in_each(monkeypatch, workers.workers[0])
+    assert make_data(tmp_path / "seen", source, monkeypatch, killed.append) == here
+    assert [type(one) for one in killed] == [str, int] * 2, killed
     assert "2 workers; they share the project's folder\n" in capsys.readouterr().err
 
 
-def kill_in_between(monkeypatch: pytest.MonkeyPatch, victims: Callable[[], list]) -> None:
-    """Kill workers while the first and the fourth result of the stages are waited for."""
-    real, waits = cluster.Cluster._result, []
+def kill_in_each(monkeypatch: pytest.MonkeyPatch, nanny: subprocess.Popen[bytes]) -> list[str | int]:
+    """Kill a nanny's worker while the first result is waited for after each name that is appended to the list.
+
+    The list returned gets the worker's number behind the name.
+    """
+    real, seen = cluster.Cluster._result, list[str | int]()
 
     def killing(self: cluster.Cluster, future: object) -> object:
-        waits.append(future)
-        if len(waits) in (1, 4):
-            for victim in victims():
-                victim.send_signal(signal.SIGKILL)
+        if isinstance(seen[-1], str):
+            seen.append(kill_worker(nanny))
         return real(self, future)
 
     monkeypatch.setattr(cluster.Cluster, "_result", killing)
+    return seen
+
+
+def kill_worker(nanny: subprocess.Popen[bytes]) -> int:
+    """Kill a nanny's worker, once there is one, and return its number."""
+    until = time.monotonic() + 60
+    while not (found := worker_processes(nanny)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    found[0].send_signal(signal.SIGKILL)
+    return found[0].pid
 
 
 def test_under_dvc_stages_use_the_cluster_and_make_the_same_bytes(
@@ -130,39 +149,49 @@ def test_under_dvc_stages_use_the_cluster_and_make_the_same_bytes(
     assert project.outputs() == before
 
 
-def test_evaluation_with_a_worker_that_dies_has_the_same_bytes(
-    project: Project, workers: LoopbackCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = project.outputs()
-    [victim] = worker_processes(workers.workers[0])
-    environment = {**os.environ, VARIABLE: workers.address}
-    paths = ["data/model", "data/grid", "data/dataset", "data/evaluation"]
+def run_with_a_death(
+    project: Project, workers: LoopbackCluster, module: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a module's command on the cluster, of which a worker is killed meanwhile."""
+    until = time.monotonic() + 60
+    while not (found := worker_processes(workers.workers[0])):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(victim.pid), *paths],
-        cwd=project.path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        [sys.executable, "-c", SCRIPT, str(found[0].pid), module, *arguments],
+        cwd=project.path, env={**os.environ, VARIABLE: workers.address}, capture_output=True, text=True,
+        timeout=300, check=False,
     )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
     assert "work runs on the cluster" in ran.stderr
-    assert not victim.is_running()
+    assert not found[0].is_running(), ran.stderr
+    return ran
+
+
+def test_evaluation_with_a_worker_that_dies_has_the_same_bytes(project: Project, workers: LoopbackCluster) -> None:
+    before = project.outputs()
+    paths = ["data/model", "data/grid", "data/dataset", "data/evaluation"]
+    ran = run_with_a_death(project, workers, "stages.evaluate", *paths)
+    assert ran.returncode == 0, ran.stderr
     assert project.outputs() == before
 
 
-def test_predict_has_the_same_bytes(project: Project, workers: LoopbackCluster) -> None:
-    script = """
-import os, sys
-from humbleyolo.cli import main
-for out in ("here.json", "there.json"):
-    try:
-        options = ["--list", "list.txt", "--threshold", "0.01", "--output", out]
-        main(["predict", "data/dataset/test", "missing.png", *options])
-    except SystemExit as ended:
-        assert ended.code == 1
-    os.environ["DASK_SCHEDULER_ADDRESS"] = sys.argv[1]
-"""
+def test_check_with_a_worker_that_dies_says_the_same(project: Project, workers: LoopbackCluster) -> None:
+    labelled = label_images(project.path / "labelled")
+    (labelled / "JPEGImages/3.jpg").write_bytes(b"no picture")
+    command = ["check", "labelled", "--ledger"]
+    here = project.command("humbleyolo", *command, "here.csv")
+    there = run_with_a_death(project, workers, "humbleyolo", *command, "there.csv")
+    assert (here.returncode, here.stdout) == (there.returncode, there.stdout.replace("there.csv", "here.csv"))
+    assert here.returncode == 1
+    assert (project.path / "there.csv").read_bytes() == (project.path / "here.csv").read_bytes()
+
+
+def test_predict_with_a_worker_that_dies_has_the_same_bytes(project: Project, workers: LoopbackCluster) -> None:
     (project.path / "missing.png").write_bytes(b"no picture")
     (project.path / "list.txt").write_text("data/render/gallery.png\n")
-    said = project.command(sys.executable, "-c", script, workers.address, check=True).stderr
-    assert said.count("work runs on the cluster") == 1
+    command = ["predict", "data/dataset/test", "missing.png", "--list", "list.txt", "--threshold", "0.01"]
+    assert project.command("humbleyolo", *command, "--output", "here.json").returncode == 1
+    assert run_with_a_death(project, workers, "humbleyolo", *command, "--output", "there.json").returncode == 1
     here, there = ((project.path / name).read_bytes() for name in ("here.json", "there.json"))
     assert here == there
     assert here.count(b'"score"') > 5
