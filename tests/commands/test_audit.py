@@ -1,6 +1,7 @@
 """`humbleyolo audit`: the table, the page and the corrections of planted mistakes, as a user calls it."""
 
 import csv
+import io
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from folders import read_labelled
 from params_text import DEFAULT
+from PIL import Image
 from rectangle_project import NAMES, Labels, objects, write_project
 from repository import ROOT
 from ruamel.yaml import YAML
@@ -141,6 +143,39 @@ def test_corrections_correct_the_labelled_folder(tmp_path: Path, to: str) -> Non
         np.testing.assert_allclose(own.boxes[order], image.boxes[other], atol=3)
     assert sum(len(one.flags) for one in merged.values()) == 96
     assert sum("occluded" in flags for one in merged.values() for flags in one.flags) == 95  # not the box found
+
+
+def test_a_twin_is_not_learned_from_unless_look_alikes_are_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photographs of noise, the first three of which are shots of one scene."""
+    write_project(tmp_path)
+    text = Path("params.yaml").read_text()
+    for split, first in (("train", 0), ("val", 24)):
+        path = tmp_path / f"data/dataset/{split}.zip"
+        with Archive(path) as archive:
+            known = list(archive.images())
+        with ArchiveWriter(path, NAMES) as archive:
+            for number, one in enumerate(known, first):
+                noise = np.random.default_rng(max(0, number - 2)).integers(0, 200, (6, 8, 3)) + number
+                file = io.BytesIO()
+                Image.fromarray(noise.astype(np.uint8)).resize((128, 96)).save(file, "PNG")
+                fields = [{"iscrowd": 0}] * len(one.labels)
+                archive.add(f"{number:02}.png", file.getvalue(), 96, 128, one.boxes_ltwh, one.labels, fields)
+    detect, learned = planned_runs.train_and_detect, list[set[int]]()
+
+    def watched(*given: Any) -> np.ndarray:
+        learned.append({*given[4].seen.tolist()})
+        return np.asarray(detect(*given))
+
+    monkeypatch.setattr(planned_runs, "train_and_detect", watched)
+    assert audit() == 0
+    assert not all(len({0, 1, 2} & seen) in (0, 3) for seen in learned)  # by chance
+    learned.clear()
+    Path("params.yaml").write_text(text.replace("near_duplicates: ignore", "near_duplicates: together"))
+    assert audit() == 0
+    assert len(learned) == 3  # of another division, so that nothing resumes
+    assert all(len({0, 1, 2} & seen) in (0, 3) for seen in learned)
 
 
 def test_right_labels_are_not_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

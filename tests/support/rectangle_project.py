@@ -31,6 +31,7 @@ def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lam
     params = yaml.load(DEFAULT)
     params["encode"] |= {"height": 48, "width": 64, "rows": 3, "cols": 4}
     params["train"]["batch"] = 4
+    params["dataset"]["labelled"]["split"]["near_duplicates"] = "ignore"  # its images look alike
     params["dataset"] |= {"source": "labelled", "inputs": "data/labelled/cats"}
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)

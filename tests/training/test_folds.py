@@ -28,6 +28,20 @@ def test_folds_are_of_one_size_and_a_matter_of_the_seed(images: int, count: int)
     assert not np.array_equal(found, divide(images, count, 2))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_look_alikes_are_in_one_fold_and_folds_are_even(seed: int) -> None:
+    alike = [[0, 7, 9], [3, 4]]
+    found = divide(20, 4, seed, alike)
+    assert all(len({*found[group].tolist()}) == 1 for group in alike)
+    assert np.bincount(found, minlength=4).tolist() == [5] * 4
+    assert not np.array_equal(found, divide(20, 4, seed))
+
+
+def test_fewer_units_than_folds_are_refused(splits: list[EncodedSplit], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="2 images that differ are fewer than 3 folds; label more"):
+        detect_by_folds(RUN, splits, 3, TWO, tmp_path, (), [list(range(17))])
+
+
 def test_no_network_sees_what_it_judges(
     splits: list[EncodedSplit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

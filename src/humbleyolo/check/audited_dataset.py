@@ -17,8 +17,11 @@ from humbleyolo.check.label_doubts import Doubt
 from humbleyolo.dataset.archive import ArchivedImage
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
-from humbleyolo.errors import ProblemsError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.labels.image_info import bombs_refused, inspect_image
+from humbleyolo.labels.ledger import BadInput
+from humbleyolo.labels.near_duplicates import find_near_duplicates
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Encode
 from humbleyolo.storage.csv import write_table
@@ -74,6 +77,20 @@ class AuditedDataset:
             ]
         if problems:
             raise ProblemsError("the data is not up to date; run `dvc repro encode`", problems)
+
+    def look_alikes(self) -> list[list[int]]:
+        """Return the groups of images that look alike, by index, as `generate` keeps them in one split.
+
+        Raises:
+            UserError: If an image is damaged.
+        """
+        with bombs_refused():
+            try:
+                found = [inspect_image(one.image_bytes) for part in self._archives for one in part.images()]
+            except BadInput as error:
+                why = f"an image is damaged ({error.what}); run `dvc repro generate`"
+                raise UserError(f"{self._archives[0].path.parent}: {why}") from None
+        return find_near_duplicates(found)
 
     def place(self, image: int) -> tuple[str, str]:
         """Return the split and the file name of an image."""

@@ -66,8 +66,9 @@ def run(parsed: argparse.Namespace) -> int:
     with AuditedDataset(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
+        alike = data.look_alikes() if _keeps_alike(dataset) else []
         try:
-            held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output, _RESULTS)
+            held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output, _RESULTS, alike)
         except KeyboardInterrupt:
             print("the same command resumes here", file=sys.stderr)
             raise
@@ -99,6 +100,11 @@ def _check(parsed: argparse.Namespace, corrections: Path) -> None:
     check_numbers(parsed, folds=(2, _MOST_FOLDS))
     if parsed.to and corrections.exists():
         raise UserError(f"{corrections}: is there already, maybe corrected; move it, or give another --output")
+
+
+def _keeps_alike(dataset: "Dataset") -> bool:
+    """Tell if images that look alike belong together: drawn ones, and those of a fixed camera, do not."""
+    return dataset.source == "labelled" and dataset.labelled.split.near_duplicates != "ignore"
 
 
 def _check_format(to: str | None, dataset: "Dataset") -> None:

@@ -42,11 +42,20 @@ class HeldOut:
         return np.asarray(~self.unlearned[self.folds[images], labels])
 
 
-def divide(images: int, folds: int, seed: int) -> Ints:
-    """Return the fold of each image, (N,) 0 to K - 1, by chance: sizes differ by one at most."""
-    order = np.random.Generator(np.random.Philox(key=[seed, folds])).permutation(images)
-    found = np.empty(images, np.int64)
-    found[order] = np.arange(images) % folds
+def divide(images: int, folds: int, seed: int, alike: Sequence[Sequence[int]] = ()) -> Ints:
+    """Return the fold of each image, (N,) 0 to K - 1, by chance.
+
+    Images that look `alike`, in groups of indices, are in one fold. Without them sizes differ by one at most.
+    Units go one by one to the smallest fold, the large ones first.
+    """
+    order = np.random.Generator(np.random.Philox(key=[seed, folds])).permutation(images).tolist()
+    unit_of = {index: list(group) for group in alike for index in group}
+    units = [unit_of.get(index, [index]) for index in order]
+    found, sizes = np.full(images, -1, np.int64), [0] * folds
+    for unit in sorted(units, key=len, reverse=True):
+        if found[unit[0]] < 0:
+            found[unit] = smallest = sizes.index(min(sizes))
+            sizes[smallest] += len(unit)
     return found
 
 
@@ -57,9 +66,11 @@ def detect_by_folds(
     length: Length,
     folder: Path,
     earlier: Sequence[str] = (),
+    alike: Sequence[Sequence[int]] = (),
 ) -> HeldOut:
     """Train a network per fold, of `count`, on the other folds, and detect on its images.
 
+    Images that look `alike`, in groups of indices through all splits, are in one fold: a twin would be learned.
     Before the training it says which classes have too few boxes to be judged. Results of an `earlier` run, by their
     names in the folder, are removed once nothing refuses this one.
 
@@ -69,10 +80,17 @@ def detect_by_folds(
     """
     settings = settings.begin_unseeing("audit")
     split, batch = join_splits(*splits), settings.train.batch
-    folds = divide(len(split), count, settings.seed)
-    fewest = len(split) - int(np.bincount(folds, minlength=count).max())
+    folds = divide(len(split), count, settings.seed, alike)
+    sizes = np.bincount(folds, minlength=count)
+    fewest = len(split) - int(sizes.max())
     if not len(split.labels):
         raise UserError("the labels hold no boxes, so that there is nothing to judge and nothing to learn from")
+    if sizes.min() == 0:
+        differing = len(split) - sum(len(group) - 1 for group in alike)
+        raise UserError(
+            f"{counted(differing, 'image')} that differ are fewer than {count} folds; label more images, give fewer "
+            "--folds, or set dataset.labelled.split.near_duplicates: ignore if look-alikes are meant"
+        )
     if fewest < batch:
         raise UserError(
             f"{counted(len(split), 'image')} in {count} folds leave {fewest} to train on, fewer than train.batch "

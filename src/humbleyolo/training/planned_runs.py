@@ -5,6 +5,7 @@ network in training, and the detections of each network that is done. Run again,
 bytes.
 """
 
+import hashlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -123,6 +124,7 @@ class PlannedRun:
         sections: dict[str, Any] = vars(settings)
         run = describe_run(splits, STARTS[settings.train.start], **sections)
         run["arguments"] = f"{work}: {len(networks)} networks, {len(splits)} splits, {length}"
+        run["networks"] = hashlib.sha256(b"".join(one.seen.tobytes() + b"|" for one in networks)).hexdigest()
         plan = _read_plan(folder / "plan.json", run, work)
         if plan is None:
             kind = networks[0].name.rpartition("-")[0]
