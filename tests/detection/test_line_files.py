@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from humbleyolo.detection import line_files
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.line_files import LineFiles, Outcomes
-from humbleyolo.detection.predict import detect_all
+from humbleyolo.detection.predict import TOLD, Counts, detect_all
 from humbleyolo.errors import UserError
 
 COUNT = 11
@@ -163,6 +164,25 @@ def test_a_list_names_images_once_and_in_its_order(
     assert "names no image; it holds the path of one per line" in capsys.readouterr().err
     assert run() == 2
     assert "give paths, or a --list FILE" in capsys.readouterr().err
+
+
+def test_a_folder_of_a_run_that_was_killed_at_its_first_file_is_gone_on_with(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/.run.json.1a2b3c4d.partial").write_text("{")
+    assert run(folder / "00.png", "--format", "jsonl-parts", "--output", tmp_path / "out") == 0
+    assert sorted(contents(tmp_path / "out")) == ["part-000000.jsonl", "run.json"]
+
+
+def test_counts_of_a_million_pictures_do_not_grow(folder: Path) -> None:
+    found = replace(Detector(RedFinder())(folder / "00.png"), limit_reached=True)
+    empty = replace(found, boxes=found.boxes[:0], scores=found.scores[:0], labels=found.labels[:0])
+    item = NamedImages([str(folder)]).items[0]
+    counts = Counts()
+    for _ in range(TOLD + 5):
+        counts.add(item, found, 1)
+        counts.add(item, empty, 1)
+    assert (counts.images, counts.without, len(counts.empty)) == (2 * TOLD + 10, TOLD + 5, TOLD)
+    assert (counts.remarked, len(counts.remarks)) == (2 * TOLD + 10, TOLD)
 
 
 @given(parts=st.lists(st.lists(st.text("ab/", min_size=1), max_size=4), max_size=4), index=st.integers(-20, 20))

@@ -25,7 +25,7 @@ from distributed.comm import CommClosedError
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.process import cluster
+from humbleyolo.process import cluster, cluster_calls
 from humbleyolo.process import cluster_address as cluster_address_module
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address
@@ -356,6 +356,22 @@ def test_a_killed_worker_is_replaced_and_results_are_the_same(
     while connected.workers() < 2:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_stopped_is_named(
+    connected: Cluster, two_workers: LoopbackCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_calls, "_ANSWER_S", 8.0)
+    [process] = worker_processes(two_workers.workers[0])
+    [(stopped, _)] = (one for one in connected.client.run(os.getpid).items() if one[1] == process.pid)
+    process.suspend()
+    try:
+        with pytest.raises(UserError, match=f"{stopped} has not answered for 8 s, as if stopped; let it go on, or"):
+            ask_workers(connected.address, connected.client, os.getpid)
+    finally:
+        process.resume()
+    assert len(ask_workers(connected.address, connected.client, os.getpid)) == 2
 
 
 @pytest.mark.slow

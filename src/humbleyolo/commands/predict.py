@@ -117,7 +117,11 @@ def run(parsed: argparse.Namespace) -> int:
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     told = [f"{_counts(pictures, clips, done, seen)} from {detector.threshold:g} on ({why})"]
     told += [f"note: {counted(there, 'image')} had results of an earlier run in {parsed.output}"] * bool(there)
-    told += _notes(done.remarks + seen.notes) + _left_out(left_out) + _nothing_found(parsed, to, done)
+    told += (
+        _notes(done.remarks + seen.notes, done.remarked + len(seen.notes))
+        + _left_out(left_out)
+        + _nothing_found(parsed, to, done)
+    )
     of = (done.failed, counted(len(pictures.items), "picture")), (seen.failed, counted(len(clips), "video"))
     told += [f"{failed} of {all_of_them} failed; see above" for failed, all_of_them in of if failed]
     told += ["stopped; what was found until then is kept"] * seen.stopped
@@ -156,13 +160,14 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
 
     if to not in LABELS or not done.empty:
         return []
-    where = parsed.output / NOTHING_FOUND if to != "coco" else ", ".join(_some(done.empty))
+    where = parsed.output / NOTHING_FOUND if to != "coco" else ", ".join(_some(done.empty, done.without))
     background = "labels without a box call them background; look at them before you train"
-    return [f"note: nothing was found on {len(done.empty)} of {counted(done.images, 'image')}; {background}: {where}"]
+    return [f"note: nothing was found on {done.without} of {counted(done.images, 'image')}; {background}: {where}"]
 
 
-def _notes(lines: Sequence[str]) -> list[str]:
-    more = [f"note: and {counted(len(lines) - _SHOWN, 'more such note')}"] if len(lines) > _SHOWN else []
+def _notes(lines: Sequence[str], count: int) -> list[str]:
+    """Return the first of `count` notes, and how many more there are."""
+    more = [f"note: and {counted(count - _SHOWN, 'more such note')}"] if count > _SHOWN else []
     return [f"note: {line}" for line in lines[:_SHOWN]] + more
 
 
@@ -173,12 +178,13 @@ def _left_out(files: Sequence[tuple[str, str]]) -> list[str]:
         by_reason.setdefault(reason, []).append(path)
     notes = []
     for reason, paths in by_reason.items():
-        notes.append(f"note: {len(paths)} left out: {reason}: {', '.join(_some(paths))}")
+        notes.append(f"note: {len(paths)} left out: {reason}: {', '.join(_some(paths, len(paths)))}")
     return notes
 
 
-def _some(names: Sequence[str]) -> list[str]:
-    return [*names[:_SHOWN], *([f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else [])]
+def _some(names: Sequence[str], count: int) -> list[str]:
+    """Return the first of `count` names, and how many more there are."""
+    return [*names[:_SHOWN], *([f"and {count - _SHOWN} more"] if count > _SHOWN else [])]
 
 
 def _video_options(parsed: argparse.Namespace, chosen: "ChosenClips") -> "VideoOptions":

@@ -52,7 +52,7 @@ class LineFiles:
         make_folder(folder)
         if (folder / "run.json").exists():
             _refuse_other_run(folder, run)
-        elif any(folder.iterdir()):
+        elif any(not path.match(".run.json.*.partial") for path in folder.iterdir()):  # of a run that was killed
             raise UserError(f"{folder}: holds other files; give a new folder, or that of a run to go on with")
         else:
             write_json(folder / "run.json", run)

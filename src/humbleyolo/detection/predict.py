@@ -30,6 +30,9 @@ _AHEAD = 2 * BATCH  # images that they may be ahead; held as the network sees th
 _LONGEST_PX = 1600  # longer side of a drawing
 _SMALL_PX = 240  # smaller images are enlarged to about that
 
+TOLD = 20
+"""Facts about single images that are told of a run, which may have a million."""
+
 
 @dataclass
 class Counts:
@@ -39,22 +42,30 @@ class Counts:
         images: Images with a result.
         detections: Detections on them.
         failed: Images that could not be read, or whose result could not be written.
-        remarks: Facts about single images that a person should know.
-        empty: Names of the images where nothing was found.
+        remarks: The first `TOLD` facts about single images that a person should know.
+        remarked: Number of all of them.
+        empty: Names of the first `TOLD` images where nothing was found.
+        without: Number of all of them.
     """
 
     images: int = 0
     detections: int = 0
     failed: int = 0
     remarks: list[str] = field(default_factory=list)
+    remarked: int = 0
     empty: list[str] = field(default_factory=list)
+    without: int = 0
 
     def add(self, item: NamedImage, result: Result, most: int) -> None:
         """Count an image with a result; `most` is the largest number of detections on one."""
         self.images += 1
         self.detections += len(result)
-        self.remarks += remarks(result, most)
-        self.empty += [] if len(result) else [item.shown]
+        found = list(remarks(result, most))
+        self.remarks += found[: TOLD - len(self.remarks)]
+        self.remarked += len(found)
+        if not len(result):
+            self.empty += [item.shown][: TOLD - len(self.empty)]
+            self.without += 1
 
     def fail(self, error: UserError, bar: "tqdm[NoReturn]") -> None:
         """Count an image without one, and tell why above the bar."""

@@ -1,6 +1,9 @@
-"""Calls to a cluster: words if its scheduler is gone."""
+"""Calls to a cluster: words if its scheduler is gone, or a worker does not answer."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import naming
 from humbleyolo.process.shard_runner import write_piece
 
+_ANSWER_S = 120.0  # TensorFlow, which a worker may be asked about, can take a minute to start
+_TOLD = 10
 _PIECE_BYTES = 1 << 24  # of a file that workers keep on their disk; the scheduler holds one per worker at most
 
 
@@ -43,10 +48,36 @@ def ask_workers(
     With `workers`, only those are asked.
 
     Raises:
-        UserError: If the scheduler is gone.
+        UserError: If the scheduler is gone, or a worker does not answer for two minutes.
     """
     with scheduler_there(address, client):
-        return dict(client.run(question, *arguments, workers=workers, on_error="return"))
+        return run_on_workers(address, client, question, *arguments, workers=workers)
+
+
+def run_on_workers(
+    address: str, client: Any, question: Callable[..., Any], *arguments: Any, workers: Sequence[str] | None
+) -> dict[str, Any]:
+    """Do as `ask_workers`, with Dask's own errors.
+
+    Raises:
+        UserError: If a worker does not answer for two minutes.
+    """
+    found = Future[dict[str, Any]]()
+
+    def ask() -> None:
+        try:
+            found.set_result(client.run(question, *arguments, workers=workers, on_error="return"))
+        except Exception as error:  # noqa: BLE001 - it is raised below
+            found.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()  # Dask's own call waits for ever
+    if wait([found], timeout=_ANSWER_S).done:
+        return found.result()
+    now, known = client.run_on_scheduler(time.time), client.scheduler_info(n_workers=-1)["workers"]
+    silent = [name for name, one in sorted(known.items()) if now - one["last_seen"] > _ANSWER_S / 2]
+    who = ", ".join(silent[:_TOLD]) or "a worker"
+    advice = "as if stopped; let it go on, or end it"
+    raise UserError(f"{address}: {who} has not answered for {_ANSWER_S:.0f} s, {advice}")
 
 
 def send_files(address: str, client: Any, names: Sequence[str], key: str, files: dict[str, Path]) -> None:

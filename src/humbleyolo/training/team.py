@@ -10,7 +10,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,7 +29,7 @@ from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address, naming
-from humbleyolo.process.cluster_calls import scheduler_there, send_files
+from humbleyolo.process.cluster_calls import run_on_workers, scheduler_there, send_files
 from humbleyolo.process.exits import counted, exit_with, tell
 from humbleyolo.process.last_words import last_words
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
@@ -61,7 +61,7 @@ class Team:
         with take_port() as taken:
             own = taken.getsockname()[1]
         addresses = _addresses(cluster, {"": own, **ports})
-        told = self._ask("run", connect_member, key, addresses, workers=names, on_error="return")
+        told = self._ask_members(connect_member, key, addresses)
         if told is None or any(told.values()):
             raise UserError(self._word("before its first step", "its process ended"))
         apart = (
@@ -84,7 +84,7 @@ class Team:
         """
         began, said = time.monotonic(), False
         while True:
-            ports = self._ask("run", port_of_ready, key, workers=self._names, on_error="return")
+            ports = self._ask_members(port_of_ready, key)
             if ports and all(isinstance(ports.get(name), int) for name in self._names):
                 return {name: ports[name] for name in self._names}
             if lost := self._lost():
@@ -124,7 +124,7 @@ class Team:
 
     def _lost(self) -> list[str]:
         """Return the members that ended, in words, or that the scheduler did."""
-        present, lost = self._ask("nthreads"), list[str]()
+        present, lost = self._ask(lambda client: client.nthreads()), list[str]()
         if present is None:
             return ["the scheduler is gone"]
         for name, future in zip(self._names, self._futures, strict=True):
@@ -143,15 +143,23 @@ class Team:
     def _busy(self) -> list[str]:
         """Return the workers that have work of others."""
         keys = {future.key for future in self._futures}
-        has = self._ask("processing") or {}
+        has = self._ask(lambda client: client.processing()) or {}
         return [name for name in self._names if set(has.get(name, ())) - keys]
 
-    def _ask(self, question: str, *arguments: Any, **options: Any) -> Any:
-        """Return what a method of Dask's client does; None if the scheduler is gone."""
+    def _ask_members(self, question: Callable[..., Any], *arguments: Any) -> dict[str, Any] | None:
+        """Return what a function gives on each worker of the training; None if the scheduler is gone."""
+        address, names = self._cluster.address, self._names
+        found: dict[str, Any] | None = self._ask(
+            lambda client: run_on_workers(address, client, question, *arguments, workers=names)
+        )
+        return found
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        """Return what a question to Dask's client gives; None if the scheduler is gone."""
         client = self._cluster.client
         if client.status == "running":  # else it has lost its connection, and with it the members
             try:
-                return getattr(client, question)(*arguments, **options)
+                return question(client)
             except Exception as error:
                 if client.status == "running" and not isinstance(error, OSError | CancelledError):
                     raise
