@@ -157,6 +157,18 @@ def test_nothing_to_train_on_is_an_error_and_changes_nothing(
     assert not list(project.glob("*.bak"))
 
 
+@pytest.mark.parametrize(("images", "batch", "part"), [(6, 1, 8), (18, 3, 8 / 3), (60, 8, 1)])
+def test_a_smaller_batch_learns_at_a_rate_smaller_by_its_square_root(
+    make: Maker, project: Path, images: int, batch: int, part: float
+) -> None:
+    assert init(make.folder(photographs(images))) == 0
+    (train,) = load_params(Path("params.yaml"), "train")
+    assert train.batch == batch
+    assert train.learning_rate == pytest.approx(0.002 / part**0.5, rel=0.05)
+    assert train.final_learning_rate == pytest.approx(0.0001 / part**0.5, rel=0.05)
+    assert ("square root" in reasons()["learning_rate"]) is (part > 1)
+
+
 def scene(share: int, count: int) -> Files:
     """Images, of which `share` show one scene, as of a fixed camera."""
     files = photographs(count)

@@ -35,6 +35,7 @@ _FEW_IMAGES = 1000
 _LINE = 78  # characters of a line of 80 columns behind its indent
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
+_RATES = [("train", f"{name}learning_rate") for name in ("", "final_")]
 _WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_val"), ("train", "start")
 
 _PROBLEM = ("dataset", "labelled", "on_problem")
@@ -147,7 +148,7 @@ def plan(
         raise UserError(f"{folder}: {_why_empty(ledger, rule.near_duplicates)}")
     values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
     train, val = (len(division.splits[split]) for split in ("train", "val"))
-    values[_BATCH] = _batch(train, int(values[_BATCH][0]))
+    values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
     counts = division.lines()[0]
     uneven = [row.why for row in ledger.rows if row.kind == "split-uneven"]
@@ -228,10 +229,21 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
     return found
 
 
-def _batch(images: int, recipe: int) -> tuple[str, str]:
-    fitting = max(1, min(recipe, images // _LEAST_STEPS))
-    few = f"only {counted(images, 'picture')} to train on"
-    return str(fitting), few if fitting < recipe else "as measured on such pictures"
+def _batch(images: int, recipe: Values) -> Values:
+    """Return the batch, and if it is smaller than the recipe's, rates that are smaller by its square root.
+
+    Source: Malladi et al. 2022, "On the SDEs and scaling rules for adaptive gradient algorithms".
+    """
+    usual = int(recipe[_BATCH][0])
+    fitting = max(1, min(usual, images // _LEAST_STEPS))
+    if fitting == usual:
+        return {_BATCH: (str(usual), "as measured on such pictures")}
+    found: Values = {_BATCH: (str(fitting), f"only {counted(images, 'picture')} to train on")}
+    for key in _RATES:
+        rate = recipe[key][0]
+        why = f"{rate} for a batch of {usual}; here less, by the square root of {fitting} / {usual}"
+        found[key] = f"{float(rate) * (fitting / usual) ** 0.5:.2g}", why
+    return found
 
 
 def _include_val(train: int, val: int) -> tuple[str, str]:
