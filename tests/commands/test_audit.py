@@ -152,10 +152,10 @@ def test_a_twin_is_not_learned_from_unless_look_alikes_are_meant(
     write_project(tmp_path)
     text = Path("params.yaml").read_text()
     for split, first in (("train", 0), ("val", 24)):
-        path = tmp_path / f"data/dataset/{split}.zip"
-        with Archive(path) as archive:
+        path = tmp_path / f"data/dataset/{split}"
+        with ArchivedSplit(path) as archive:
             known = list(archive.images())
-        with ArchiveWriter(path, NAMES) as archive:
+        with write_split(path, NAMES) as archive:
             for number, one in enumerate(known, first):
                 noise = np.random.default_rng(max(0, number - 2)).integers(0, 200, (6, 8, 3)) + number
                 file = io.BytesIO()

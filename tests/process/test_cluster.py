@@ -11,6 +11,7 @@ import pickle
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ from humbleyolo.process import cluster, cluster_calls
 from humbleyolo.process import cluster_address as cluster_address_module
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import VARIABLE, cluster_address
-from humbleyolo.process.cluster_calls import ask_workers, send_files
+from humbleyolo.process.cluster_calls import ask_workers, reaches, send_files
 from humbleyolo.process.shard_runner import Refused, differences, run_shard, sent_folder
 from humbleyolo.process.workers import map_in_order
 
@@ -209,6 +210,29 @@ def test_the_start_says_where_work_runs(
     assert anew.shared in set(Path(".humbleyolo").resolve().iterdir())
     work, task = pickle.dumps(math.sqrt), pickle.dumps(4)
     assert run_shard(work, task, (here(), str(anew.shared))) == 2
+
+
+def test_whether_a_worker_is_reached_is_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as worker:
+        address = f"tcp://127.0.0.1:{worker.getsockname()[1]}"
+        assert reaches(address)
+    assert not reaches(address)
+    assert not reaches("inproc://a/1")
+
+
+@pytest.mark.slow
+def test_results_of_workers_that_are_not_reached_come_through_the_scheduler(
+    connected: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert connected.client.direct_to_workers
+    cluster._connect.cache_clear()
+    monkeypatch.setattr(cluster, "reaches", lambda worker: False)
+    anew = find_cluster()
+    assert anew is not None
+    assert not anew.client.direct_to_workers
+    said = f"note: this machine does not reach {anew.names()[0]}; results come through the scheduler"
+    assert said in capsys.readouterr().err
+    assert list(anew.map_in_order(math.sqrt, range(9))) == [math.sqrt(number) for number in range(9)]
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import cluster_address, naming, read_configuration
-from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
+from humbleyolo.process.cluster_calls import ask_workers, reaches, scheduler_there
 from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
 from humbleyolo.process.versions import COMPUTING, describe_installation, numeric_instructions
@@ -242,7 +242,7 @@ def _connect(address: str) -> Cluster:
     try:
         if scheme == "tls" and not Security().get_connection_args("client").get("ssl_context"):
             raise ValueError("Dask's configuration names no certificates under distributed.comm.tls")
-        client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=True)
+        client = Client(address, timeout=_CONNECT_S, set_as_default=False, direct_to_workers=False)
     except (OSError, TimeoutError, ValueError, ImportError, RuntimeError) as error:
         raise UserError(
             f"{naming()} is {address}, but no scheduler answers there ({error}); start it with `dask scheduler`, or "
@@ -259,6 +259,9 @@ def _connect(address: str) -> Cluster:
                 f"unset {naming()}"
             ) from None
         _refuse_threads(address, dict(client.nthreads()))
+        first = min(client.nthreads(), default=None)
+    # Else each result would wait until a connection is given up.
+    client.direct_to_workers = first is not None and reaches(first)
     token = _make_token()
     forget = weakref.finalize(client, _remove_token, token)  # also if this process ends
     found = ask_workers(address, client, describe_worker, str(token))
@@ -274,6 +277,10 @@ def _connect(address: str) -> Cluster:
     unlike = [name for name, one in sorted(found.items()) if one["instructions"] != here]
     reads = "they share the project's folder" if shared else "what they read is sent to them"
     _say(f"work runs on the cluster {address}: {counted(len(found), 'worker')}; {reads}")
+    if not client.direct_to_workers:
+        _say(
+            f"note: this machine does not reach {first or 'the workers'}; results come through the scheduler, which is slower"
+        )
     return Cluster(address, client, token if shared else None, ", ".join(unlike[:3]))
 
 

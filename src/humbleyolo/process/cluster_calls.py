@@ -1,5 +1,6 @@
 """Calls to a cluster: words if its scheduler is gone, or a worker does not answer."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,12 +8,14 @@ from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import naming
 from humbleyolo.process.shard_runner import write_piece
 
 _ANSWER_S = 120.0  # TensorFlow, which a worker may be asked about, can take a minute to start
+_REACH_S = 5.0
 _TOLD = 10
 _PIECE_BYTES = 1 << 24  # of a file that workers keep on their disk; the scheduler holds one per worker at most
 
@@ -78,6 +81,16 @@ def run_on_workers(
     who = ", ".join(silent[:_TOLD]) or "a worker"
     advice = "as if stopped; let it go on, or end it"
     raise UserError(f"{address}: {who} has not answered for {_ANSWER_S:.0f} s, {advice}")
+
+
+def reaches(worker: str) -> bool:
+    """Tell if this machine reaches a worker's address; a firewall, or a network of containers, may be between."""
+    address = urlsplit(worker)
+    try:
+        with socket.create_connection((address.hostname, address.port or 0), timeout=_REACH_S):
+            return True
+    except OSError:
+        return False
 
 
 def send_files(address: str, client: Any, names: Sequence[str], key: str, files: dict[str, Path]) -> None:
