@@ -91,7 +91,10 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
     if gain.too_short:
         longer = 1 / gain.trained
-        return f"give --epochs {round(learned.epochs * longer)}, or --minutes {math.ceil(parsed.minutes * longer)}"
+        epochs = f"--epochs {round(learned.epochs * longer)}"
+        return (
+            f"give {epochs}" if parsed.epochs else f"give --minutes {math.ceil(parsed.minutes * longer)}, or {epochs}"
+        )
     if gain.promises:
         return f"label {counted(gain.more, 'more image')}; `humbleyolo next` says which"
     return "look at the mistakes in data/render/report.html before you label more of the same"
