@@ -278,9 +278,8 @@ def _connect(address: str) -> Cluster:
     reads = "they share the project's folder" if shared else "what they read is sent to them"
     _say(f"work runs on the cluster {address}: {counted(len(found), 'worker')}; {reads}")
     if not client.direct_to_workers:
-        _say(
-            f"note: this machine does not reach {first or 'the workers'}; results come through the scheduler, which is slower"
-        )
+        which = first or "the workers"
+        _say(f"note: this machine does not reach {which}; results come through the scheduler, which is slower")
     return Cluster(address, client, token if shared else None, ", ".join(unlike[:3]))
 
 
