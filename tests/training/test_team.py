@@ -1,6 +1,7 @@
 """Where a training runs, with the reason; `tests/chain/test_cluster_training.py` has the processes."""
 
 import inspect
+import platform
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from small_training import PLAIN
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import Refused
 from humbleyolo.training import channel, members, team
@@ -66,6 +67,30 @@ def test_workers_without_other_work_come_first() -> None:
 @pytest.fixture(autouse=True)
 def no_other_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(team, "_gathering_alone", nullcontext)
+
+
+def test_workers_that_would_take_one_gpu_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for name, visible in (("tcp://a:1", "2,3"), ("tcp://a:2", "3"), ("tcp://a:3", "2"), ("tcp://a:4", None)):
+        if visible is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        found[name] = members.visible_gpu()
+    apart = {name: found[name] for name in ("tcp://a:1", "tcp://a:2", "tcp://a:4")}
+    team._refuse_shared_gpus("tcp://s:1", apart)
+    with pytest.raises(ProblemsError, match="several workers have one GPU; start each with CUDA_VISIBLE") as caught:
+        team._refuse_shared_gpus("tcp://s:1", found)
+    assert caught.value.problems == (f"{platform.node()}, GPU 2: tcp://a:1, tcp://a:3",)
+
+
+def test_gpus_are_compared_before_a_training_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_force = team.runtime_in_force()._replace(gpus=("H100",))
+    monkeypatch.setattr(team, "runtime_in_force", lambda: in_force)
+    cluster: Any = Pretended(BOTH, "pending", None)
+    cluster.run = lambda work, **_: dict.fromkeys(BOTH, "a, GPU 0")
+    with pytest.raises(ProblemsError, match="several workers have one GPU"):
+        Team(cluster, BOTH, [{"key": "1"}], {})
 
 
 BOTH = ["tcp://a", "tcp://b"]

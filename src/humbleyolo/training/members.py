@@ -6,6 +6,7 @@ process of its own, and ends with the worker.
 
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -40,6 +41,11 @@ def take_port() -> socket.socket:
     taken = socket.socket()
     taken.bind(("", 0))
     return taken
+
+
+def visible_gpu() -> str:
+    """Return this machine and the number of the GPU that a member takes here, if there is one: the first visible."""
+    return f"{platform.node()}, GPU {os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',')[0] or '0'}"
 
 
 def port_of_ready(key: str) -> int | None:

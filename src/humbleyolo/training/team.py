@@ -24,16 +24,16 @@ import numpy as np
 import tensorflow as tf
 
 from humbleyolo.dataset.encoded_split import join_splits, open_encoded
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address, naming
-from humbleyolo.process.cluster_calls import run_on_workers, scheduler_there, send_files
+from humbleyolo.process.cluster_calls import ask_workers, run_on_workers, scheduler_there, send_files
 from humbleyolo.process.exits import counted, exit_with, tell
 from humbleyolo.process.last_words import last_words
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
-from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port
+from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port, visible_gpu
 from humbleyolo.training.micro_batches import Part
 from humbleyolo.training.trainer import Trainer, build_trainer
 
@@ -52,6 +52,10 @@ class Team:
         self._begun = False  # the members have the state of the trainer
         self._between = False  # two steps, where they wait for the next
         key = tasks[0]["key"]
+        if runtime_in_force().gpus:
+            _refuse_shared_gpus(
+                cluster.address, ask_workers(cluster.address, cluster.client, visible_gpu, workers=names)
+            )
         with _gathering_alone(cluster):
             send_files(cluster.address, cluster.client, names, key, files)
             self._futures = cluster.start_each(names, run_member, tasks)
@@ -260,6 +264,21 @@ def _gathering_alone(cluster: Cluster) -> Iterator[None]:
     finally:
         with suppress(Exception):  # the scheduler may be gone, and its lock with it
             alone.release()
+
+
+def _refuse_shared_gpus(address: str, gpus: dict[str, Any]) -> None:
+    """Refuse workers that would take the same GPU: its memory would be too small, or its time shared.
+
+    Raises:
+        ProblemsError: With each such GPU.
+    """
+    workers: dict[str, list[str]] = {}
+    for name, gpu in sorted(gpus.items()):
+        workers.setdefault(str(gpu), []).append(name)
+    problems = [f"{gpu}: {', '.join(names)}" for gpu, names in sorted(workers.items()) if len(names) > 1]
+    if problems:
+        head = f"{address}: several workers have one GPU; start each with CUDA_VISIBLE_DEVICES of its own"
+        raise ProblemsError(f"{head}, and one per GPU", problems)
 
 
 def _idle_first(cluster: Cluster, names: Sequence[str]) -> list[str]:
