@@ -412,7 +412,9 @@ def test_a_cluster_that_ends_is_told(
     monkeypatch.setattr(cluster, "_NO_WORKER_S", 1.0)
     with loopback_cluster(tmp_path / "cluster", 0) as started:
         monkeypatch.setenv(VARIABLE, started.address)
-        with pytest.raises(UserError, match=r"no worker came in 1 s; start some with `dask worker tcp://"):
+        with pytest.raises(
+            UserError, match=r"no worker came in 1 s; start some with `dask worker tcp://\S+ --nthreads 1`"
+        ):
             find_cluster()
         started.add_worker(("--nthreads", "1", "--no-nanny"))
         results = map_in_order(time.sleep, [0, 60, 60])

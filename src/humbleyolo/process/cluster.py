@@ -188,10 +188,7 @@ class Cluster:
                 alone_since = time.monotonic()
                 _say(f"{self.address} has no worker left; waiting for one")
             elif time.monotonic() - alone_since > _patience_s():
-                raise UserError(
-                    f"{self.address}: no worker came in {_patience_s():.0f} s; start some with `dask worker "
-                    f"{self.address}`, or unset {naming()}"
-                )
+                raise _nobody_came(self.address)
 
     def _result(self, future: Any) -> Any:
         """Wait for a shard, and return its result."""
@@ -254,10 +251,7 @@ def _connect(address: str) -> Cluster:
         try:
             client.wait_for_workers(1, timeout=_patience_s())
         except TimeoutError:
-            raise UserError(
-                f"{address}: no worker came in {_patience_s():.0f} s; start some with `dask worker {address}`, or "
-                f"unset {naming()}"
-            ) from None
+            raise _nobody_came(address) from None
         _refuse_threads(address, dict(client.nthreads()))
         first = min(client.nthreads(), default=None)
     # Else each result would wait until a connection is given up.
@@ -338,6 +332,11 @@ def _patience_s() -> float:
 
     configured = dask.config.get("distributed.scheduler.no-workers-timeout", None)
     return float(parse_timedelta(configured)) if configured else _NO_WORKER_S
+
+
+def _nobody_came(address: str) -> UserError:
+    start = f"start some with `dask worker {address} --nthreads 1`"
+    return UserError(f"{address}: no worker came in {_patience_s():.0f} s; {start}, or unset {naming()}")
 
 
 def _say(text: str) -> None:

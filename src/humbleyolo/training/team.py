@@ -192,7 +192,8 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
         return
     paths, names = paths if train.include_val else paths[:1], cluster.names()
     if not names:
-        raise UserError(f"{cluster.address}: no worker is left; start some with `dask worker {cluster.address}`")
+        start = f"start some with `dask worker {cluster.address} --nthreads 1`"
+        raise UserError(f"{cluster.address}: no worker is left; {start}")
     count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
     tell(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", to=sys.stderr)
