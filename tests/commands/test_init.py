@@ -120,6 +120,7 @@ def test_an_edited_file_is_kept_unless_forced_and_then_copied(
         assert init(folder, "--force") == 0
         assert f"params.yaml.{number}.bak" in capsys.readouterr().out
     assert Path("params.yaml.1.bak").read_text() == edited
+    subprocess.run(["git", "-C", ROOT, "check-ignore", "-q", "params.yaml.1.bak"], check=True)
     assert load_params(Path("params.yaml"), "seed") == (7,)
 
 
@@ -361,7 +362,9 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
         files[f"{number}.png"] = encoded(photo(number).resize((288, 216)))
         files[f"{number}.xml"] = voc(f"{number}.png", *boxes, width=288, height=216)
     assert init(make.folder(files)) == 0
-    assert "2,160 of 2,160 boxes are of nearly one size" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2,160 of 2,160 boxes are of nearly one size" in said
+    assert "of 2,160 lost" in said
     model, loss, train, evaluate = load_params(Path("params.yaml"), "model", "loss", "train", "evaluate")
     assert (model.name, loss.name, train.start, train.include_val) == ("compact", "iou", "scratch", True)
     assert evaluate.mirrored == "both"

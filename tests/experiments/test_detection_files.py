@@ -117,6 +117,11 @@ def test_text_lies_in_a_folder_or_an_archive_beside_other_files(tmp_path: Path) 
         ("r.json", {"a": 1}, "is no COCO result"),
         ("r.json", "{", "must be JSON"),
         ("r.json", "<html>", "is no file of detections; give"),
+        (
+            "det.tsv",
+            HEAD.replace(",", "\t"),
+            "columns are read as CSV: separate them by commas, and let the name end in",
+        ),
         ("t.csv", HEAD, "holds no detection"),
         ("t.csv", HEAD + "a.jpg,cat,nan,1,2,3,4\n", "line 2: score NaN is not allowed"),
         ("t.csv", HEAD + "a.jpg,cat,0.5,10,2,3,4\n", "line 2: bbox [10.0, 2.0, -7.0, 2.0]"),

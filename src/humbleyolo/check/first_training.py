@@ -266,7 +266,7 @@ def _lines(choice: Choice, values: Values, flips: Values, divided: Sequence[str]
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
     small += "" if choice.large else f" ({SMALL_PX:g} would be good)"
     size = f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells"
-    yield f"{size}: {small}, {grid.lost} of {grid.objects} lost"
+    yield f"{size}: {small}, {grid.lost:,} of {grid.objects:,} lost"
     yield f"model {values['model', 'name'][0]}, start {values[_START][0]}: {values['model', 'name'][1]}"
     if flips:
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)

@@ -164,9 +164,11 @@ def choice_rows(checked: Checked) -> list[list[str]]:
     for one in checked.choices:
         ceiling = one.ceiling
         held = f"{ceiling.kept_ap:.3f}" if ceiling.kept_ap is not None else "-"
-        shared = f"{ceiling.shared} of {ceiling.objects}"
+        shared = f"{ceiling.shared:,} of {ceiling.objects:,}"
         grid = f"{ceiling.rows} x {ceiling.cols}"
-        rows.append([f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, str(ceiling.lost), held])
+        rows.append(
+            [f"{one.height} x {one.width}", grid, f"{one.smallest:.1f} px", shared, f"{ceiling.lost:,}", held]
+        )
     return rows
 
 

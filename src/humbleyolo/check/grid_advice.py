@@ -57,7 +57,7 @@ class Choice:
     def reason(self) -> str:
         """The reason to choose it, or what it lacks."""
         seen = f"the smallest object in ten is {self.smallest:.0f} px wide or high here"
-        held = f"the grid loses {self.ceiling.lost} of {self.ceiling.objects}"
+        held = f"the grid loses {self.ceiling.lost:,} of {self.ceiling.objects:,}"
         if self.good:
             return f"{seen}, and {held}"
         return f"{seen} ({SMALL_PX:g} would be good), and {held}; no larger input was tried"

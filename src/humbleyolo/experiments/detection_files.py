@@ -31,6 +31,7 @@ from humbleyolo.storage.array_types import Floats, Ints
 Key = int | str  # a number, or a name
 _DIGITS = 18  # of an id; COCO and its kin have ids of 64 bits at most
 _MOST = 10_000_000  # detections, about 1 GB with all that is computed of them
+_TABLES = (".tsv", ".tab", ".txt")  # endings of what may be CSV with another name
 _MOST_PROBLEMS = 20  # told of one file
 _KNOWN = "give a JSON file of COCO results, a folder of YOLO text with scores, a CSV file, or a model"
 _COLUMNS: dict[str, tuple[str, ...]] = {  # names of columns in any case, the best first
@@ -165,7 +166,10 @@ def read_detection_file(path: Path) -> DetectionFile:
     except BadInput as error:
         place = f": {error.where}" if error.where else ""
         raise UserError(f"{path}{place}: {error.what}: {error.why}") from None
-    raise UserError(f"{path}: is no file of detections; {_KNOWN}")
+    known = "columns are read as CSV: separate them by commas, and let the name end in .csv; or " * (
+        path.suffix.lower() in _TABLES
+    )
+    raise UserError(f"{path}: is no file of detections; {known}{_KNOWN}")
 
 
 def _read_results(rows: _Rows) -> DetectionFile:
