@@ -279,6 +279,11 @@ def test_the_article_bad(one: Callable[..., Finding], text: str) -> None:
     one({"Images/0.PNG": picture(), "Labels/0.txt": text}, classes=("chat", "rat"), format="article")
 
 
+def test_the_format_can_be_named_in_a_command_and_in_a_project(make: Maker) -> None:
+    with pytest.raises(UserError, match=r"format \(`--format`, in params.yaml `dataset.labelled.format`\)"):
+        make.read({"a.dat": "x"})
+
+
 def test_auto_says_what_it_looked_for(make: Maker) -> None:
     with pytest.raises(UserError, match="no known labels among 1 file,"):
         make.read({"a.png": picture()})

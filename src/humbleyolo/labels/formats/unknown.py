@@ -48,7 +48,8 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         lines.append(f"  A text of {images[0]} was looked for in {', '.join(label_names(images[0]))}.")
     if near := _nearest(words):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
-    lines.append("  Export the labels as COCO, Pascal VOC or YOLO, or say the format with `format`. Known formats:")
+    how = "`--format`, in params.yaml `dataset.labelled.format`"
+    lines.append(f"  Export the labels as COCO, Pascal VOC or YOLO, or name their format ({how}). Known formats:")
     return UserError(*lines, *(f"  {name}: {title}" for name, title in titles.items()))
 
 
