@@ -350,7 +350,7 @@ class Workers:
 def test_workers_detect_in_several_archives(
     project: Path, quality: int, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "_BATCH", 2)
+    monkeypatch.setattr(inference, "images_at_a_time", lambda _: 2)
     cut_split(project / "dataset/test", tmp_path / "dataset/test", {"0": 1, "10": 3, "11": 1})
     list(encode_split(tmp_path / "dataset/test", GRID, 0, tmp_path / "grid/test", quality))
     folders = (Selection(0.01, 0.5, 10), tmp_path / "grid", tmp_path / "dataset", ["test"])
