@@ -21,9 +21,9 @@ from humbleyolo.errors import UserError
 
 # Keys that share long beginnings, as those of equal files do, among keys that do not.
 keys = st.one_of(
-    st.binary(min_size=16, max_size=16),
-    st.integers(0, 2**6).map(lambda number: number.to_bytes(16)),
-    st.integers(0, 2**6).map(lambda number: bytes([number]) + bytes(15)),
+    st.binary(min_size=8, max_size=8),
+    st.integers(0, 2**6).map(lambda number: number.to_bytes(8)),
+    st.integers(0, 2**6).map(lambda number: bytes([number]) + bytes(7)),
 )
 some = st.lists(keys, max_size=40, unique=True)
 
@@ -33,7 +33,7 @@ def contents(keys: list[bytes], most: int) -> dict[str, set[bytes]]:
 
 
 def bits(key: bytes) -> str:
-    return f"{int.from_bytes(key):0128b}"
+    return f"{int.from_bytes(key):064b}"
 
 
 @given(some, st.integers(1, 12))
@@ -71,17 +71,22 @@ def test_one_more_image_changes_one_archive_or_cuts_it(keys: list[bytes], most: 
     assert set.union(*(after[name] for name in new)) == before[changed] | {keys[0]}
 
 
-def test_equal_keys_end_the_cuts() -> None:
-    archives = choose_archives([bytes(16)] * 5, 2)
-    assert archives["0" * 128] == [0, 1, 2, 3, 4]
-    assert len(archives) == 129
-
-
-def test_equal_files_are_set_apart_by_their_names() -> None:
+@given(some, st.integers(1, 12), st.integers(2, 30))
+def test_equal_files_stay_together_and_alone_where_they_are_too_many(
+    others: list[bytes], most: int, copies: int
+) -> None:
     digest = hashlib.sha256(b"one file").hexdigest()
-    archives = choose_archives([content_key(digest, f"{number}.png") for number in range(30)], 4)
-    assert max(map(len, archives.values())) == 4
+    archives = choose_archives([content_key(digest)] * copies + others, most)
     assert find_faults(archives) == ([], [])
+    assert sorted(number for own in archives.values() for number in own) == list(range(copies + len(others)))
+    (together,) = (own for own in archives.values() if 0 in own)
+    assert together[:copies] == list(range(copies))
+    assert all(len(own) <= max(most, copies) for own in archives.values())
+    assert len(together) <= most or len(together) == copies
+
+
+def test_copies_of_one_file_alone_are_not_cut() -> None:
+    assert choose_archives([bytes(8)] * 5, 2) == {ALL: [0, 1, 2, 3, 4]}
 
 
 def test_names_and_keys_stay_as_they_are() -> None:
@@ -89,7 +94,7 @@ def test_names_and_keys_stay_as_they_are() -> None:
     archives = choose_archives([number_key(number) for number in range(12)], 4)
     tree = {"00": [8, 9], "0100": [3, 4, 10, 11], "0101": [0], "011": [1, 7], "1": [2, 5, 6]}
     assert archives == tree
-    assert content_key("ab" * 32, "ü.png").hex() == "ab" * 8 + hashlib.sha256("ü.png".encode()).hexdigest()[:16]
+    assert content_key("ab" * 32).hex() == "ab" * 8
 
 
 def test_too_many_archives_are_refused_with_a_number_that_is_enough() -> None:

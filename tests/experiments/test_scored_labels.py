@@ -81,3 +81,13 @@ def test_ids_count_on_through_the_archives_of_a_split(tmp_path: Path) -> None:
             assert {key: Path(labels.items[place].path).name for key, place in labels.ids.images.items()} == known
     with labels_in(tmp_path) as both:
         assert not both.ids.images
+
+
+def test_ids_count_on_after_an_archive_whose_images_are_all_left_out(tmp_path: Path) -> None:
+    begin_split(tmp_path / "test")
+    for name, label in (("0", 1), ("1", 0)):
+        with ArchiveWriter(tmp_path / f"test/{name}.zip", NAMES) as archive:
+            pixels = np.full((20, 30), 90 + label, np.uint8)
+            archive.add("a.png", encode_png(pixels) if label == 0 else b"no picture", 20, 30, [[1, 2, 3, 4]], [label])
+    with labels_in(tmp_path / "test", on_problem="skip") as labels:
+        assert {key: labels.items[place].path for key, place in labels.ids.images.items()} == {2: "1/images/a.png"}

@@ -7,6 +7,7 @@ from folders import Maker, picture, voc, zipped
 
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.archived_split import begin_split
+from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import FolderSource, ZipSource
 from humbleyolo.labels.joined_source import open_source
 
@@ -70,6 +71,30 @@ def test_other_archives_are_parts_by_themselves(make: Maker, tmp_path: Path, nam
     with open_source(root) as source:
         assert not source.ids_continue
     assert [one.path for one in make.open(root).images] == sorted(f"{name}.zip/a.png" for name in names)
+
+
+def test_images_and_archives_of_splits_in_one_folder_are_no_dataset_of_these(make: Maker, tmp_path: Path) -> None:
+    write(tmp_path / "train", {"all": 2})
+    (tmp_path / "a.png").write_bytes(picture(9))
+    (tmp_path / "a.xml").write_text(voc("a.png"))
+    with pytest.raises(UserError, match=r"train/all\.zip: an archive with labels: an archive inside a set of labels"):
+        make.open(tmp_path)
+
+
+def test_a_split_without_one_of_its_archives_is_told(make: Maker, tmp_path: Path) -> None:
+    folder = write(tmp_path / "data/test", PARTS)
+    (folder / "10.zip").unlink()
+    for path in (folder, folder.parent):
+        with pytest.raises(UserError, match=r"test: 10\.zip is missing, .*; copy the folder again, or run"):
+            open_source(path)
+
+
+def test_archives_of_an_earlier_version_beside_those_of_today_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "train", {"all": 2})
+    with ArchiveWriter(tmp_path / "train.zip", ["cat"]) as archive:
+        archive.add("0.png", picture(0), 20, 20, [[1, 2, 3, 4]], [0])
+    with pytest.raises(UserError, match=r"holds both train\.zip and train/all\.zip; remove train\.zip, which"):
+        open_source(tmp_path)
 
 
 def test_a_folder_without_archives_is_a_folder(make: Maker) -> None:

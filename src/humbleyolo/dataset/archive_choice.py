@@ -20,14 +20,13 @@ ALL = "all"
 MOST_ARCHIVES = 400
 """Number of archives of a dataset at most: as many arrays twice can be open in a process."""
 
-_KEY_BYTES = 16
+_KEY_BYTES = 8
 _NAME = re.compile(rf"{ALL}|[01]{{1,{8 * _KEY_BYTES}}}")
 
 
-def content_key(sha256: str, name: str) -> bytes:
-    """Return the key of an image: half of it follows from its file's hash (hex), the rest sets equal files apart."""
-    half = _KEY_BYTES // 2
-    return bytes.fromhex(sha256)[:half] + hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()[:half]
+def content_key(sha256: str) -> bytes:
+    """Return the key of an image, by the hash of its file (hex); equal files have one."""
+    return bytes.fromhex(sha256)[:_KEY_BYTES]
 
 
 def number_key(number: int) -> bytes:
@@ -50,7 +49,7 @@ def choose_archives(keys: Sequence[bytes], most: int) -> dict[str, list[int]]:
     waiting = [("", 0, len(order))]
     while waiting:
         prefix, start, stop = waiting.pop()
-        if stop - start <= most or len(prefix) == 8 * _KEY_BYTES:
+        if stop - start <= most or keys[order[start]] == keys[order[stop - 1]]:
             archives[prefix or ALL] = sorted(order[start:stop])
             continue
         shift = 8 * _KEY_BYTES - 1 - len(prefix)
@@ -70,7 +69,7 @@ def require_few(archives: Mapping[str, Mapping[str, Sequence[int]]], most: int) 
         images = sum(len(numbers) for some in archives.values() for numbers in some.values())
         raise UserError(
             f"params.yaml: dataset.archive_images: {most:,} makes {count:,} archives of {images:,} images; allowed: "
-            f"at most {MOST_ARCHIVES}; raise it, to {-(-4 * images // MOST_ARCHIVES):,} for example"
+            f"at most {MOST_ARCHIVES}; raise it, to {max(2 * most, -(-4 * images // MOST_ARCHIVES)):,} for example"
         )
 
 

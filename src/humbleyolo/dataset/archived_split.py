@@ -117,8 +117,8 @@ def begin_split(folder: Path) -> Path:
         UserError: If that is not possible.
     """
     make_folder(folder)
-    for path in folder.glob(f"*{ENDING}"):
-        if is_part(path.stem):
+    for path in (*folder.glob(f"*{ENDING}"), *folder.glob(f".*{ENDING}.*.partial")):
+        if is_part(path.name.lstrip(".").partition(".")[0]):
             try:
                 path.unlink()
             except OSError as error:

@@ -136,6 +136,9 @@ def _open_part(folder: Path) -> EncodedSplit:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             raise
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            how = "raise `ulimit -n`, or dataset.archive_images and run `dvc repro`"
+            raise UserError(f"{folder}: cannot be opened: this system allows no more open files; {how}") from None
         raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {_FIX}") from None
     split = EncodedSplit(categories, grid, fill, **arrays)
     _check_arrays(folder, split)

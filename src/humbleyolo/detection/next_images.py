@@ -47,6 +47,8 @@ class LabelledImages:
         """
         found = cls()
         for split in SPLITS:
+            if (old := folder / f"{split}.zip").exists() and not (folder / split).exists():
+                raise UserError(f"{old}: is of an earlier version; run `dvc repro generate`, and remove it")
             if not (folder / split).exists():
                 continue
             with ArchivedSplit(folder / split) as archive:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.dataset.archive import SPLITS, ArchivedImage
+from humbleyolo.dataset.archive import ANNOTATIONS, SPLITS, ArchivedImage
 from humbleyolo.dataset.coco import CocoWriter
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.labels_alone import LabelsAlone
@@ -193,7 +193,9 @@ def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledIma
     by_category: dict[int, set[str]] = {}
     before: Counter[str] = Counter()  # ids in the files that a file counts on from, by their folder
     files = []
-    for name in sorted({image.label_file for image in images if image.label_file.endswith(".json")}):
+    of_images = {image.label_file for image in images if image.label_file.endswith(".json")}
+    every = {name for name in source.names if posixpath.basename(name) == ANNOTATIONS and source.ids_continue}
+    for name in sorted(of_images | every):  # of an archive whose images are all left out, too: it counts
         with suppress(BadInput):  # LabelMe's JSON; COCO's was read without a mistake before
             paths, categories = read_ids(reader, name)
             files.append(name)

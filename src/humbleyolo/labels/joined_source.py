@@ -5,12 +5,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
-from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.dataset.archive_choice import ALL, find_faults, is_part
+from humbleyolo.dataset.archive import SPLITS, Archive
+from humbleyolo.dataset.archive_choice import ALL, find_faults, is_part, list_parts
 from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import about_all_of, is_archive, is_correction, is_labelled
 from humbleyolo.labels.folder import FolderSource, Source, ZipSource
+
+_BESIDE_SPLITS = {"ledger.csv", "summary.json", "preview.png"}  # in `data/dataset`
 
 
 def open_source(path: Path) -> Source:
@@ -44,7 +46,11 @@ def open_source(path: Path) -> Source:
 
 
 def open_split(folder: FolderSource, path: Path) -> Source | None:
-    """Return the archives of a split, or of the splits of a dataset, as one source; None if `folder` is neither."""
+    """Return the archives of a split, or of the splits of a dataset, as one source; None if `folder` is neither.
+
+    Raises:
+        UserError: If an archive of such a split is missing, or one of another run is beside it.
+    """
     found = sorted(name for name, _ in folder.left_out if is_archive(name))
     corrections = {name: name for name in found if "/" not in name and is_correction(name)}
     archives = {name.removesuffix(ENDING): name for name in found if name not in corrections}
@@ -52,22 +58,40 @@ def open_split(folder: FolderSource, path: Path) -> Source | None:
     for name in archives:
         place, _, part = name.rpartition("/")
         places[place].append(part)
-    whole = all(all(map(is_part, parts)) and find_faults(parts) == ([], []) for parts in places.values())
-    if not archives or not whole:
+    if not archives or not all(map(is_part, (part for parts in places.values() for part in parts))):
         return None
+    for place, parts in places.items():
+        if find_faults(parts) != ([], []):
+            if not any(_is_written(path / place / f"{part}{ENDING}") for part in parts):
+                return None
+            list_parts(path / place, ENDING, "copy the folder again, or run `dvc repro generate`")
     if found == [f"{ALL}{ENDING}"] and not folder.names:
         return ZipSource(path / found[0])
-    inside = any("/" in name for name in folder.names)
-    if inside or not (places.keys() <= {*SPLITS} or (places.keys() == {""} and not folder.names)):
+    alone = _BESIDE_SPLITS if places.keys() <= {*SPLITS} else set() if places.keys() == {""} else None
+    if alone is None or not {*folder.names} <= alone:
         return None
     joined = JoinedSource(path, archives | corrections, folder, beside=False)
     joined.ids_continue = True
     return joined
 
 
+def _is_written(path: Path) -> bool:
+    """Tell if an archive is one that `generate` wrote."""
+    try:
+        Archive(path).close()
+    except UserError:
+        return False
+    return True
+
+
 def _join(path: Path, folder: FolderSource, archives: dict[str, str]) -> Source | None:
     """Return a folder with those of its archives that are read; None if none is."""
     splits = {split: f"{split}.zip" for split in SPLITS if f"{split}.zip" in archives}
+    for name, _ in folder.left_out:
+        place, _, file = name.partition("/")
+        if place in splits and is_part(file.removesuffix(ENDING)):
+            old = splits[place]
+            raise UserError(f"{path}: holds both {old} and {name}; remove {old}, which an earlier version wrote")
     corrections = {name: name for name in archives if is_correction(name)}
     about_all = about_all_of(folder.names)
     separate = not about_all

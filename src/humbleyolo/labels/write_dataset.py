@@ -72,7 +72,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int, archive_i
         names = short_names(labelled.images)
         sorted_splits = {name: sorted(splits[name], key=lambda one: names[one.path]) for name in SPLITS}
         archives = {
-            name: choose_archives([content_key(one.info.sha256, names[one.path]) for one in images], archive_images)
+            name: choose_archives([content_key(one.info.sha256) for one in images], archive_images)
             for name, images in sorted_splits.items()
         }
         require_few(archives, archive_images)
