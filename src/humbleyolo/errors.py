@@ -1,6 +1,7 @@
 """Errors that a user can mend: shown as text, without a stack trace, with exit code 2."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 SCREEN = 12  # mistakes told at a time, where they may be very many
 
@@ -19,6 +20,17 @@ class UserError(Exception):
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come out of another process with the same lines, whatever the arguments of a kind of error are."""
+        return _as_it_was, (type(self), self.__dict__)
+
+
+def _as_it_was(kind: type[UserError], facts: Mapping[str, Any]) -> UserError:
+    error = kind.__new__(kind)
+    UserError.__init__(error, *facts["lines"])
+    error.__dict__.update(facts)
+    return error
 
 
 class ProblemsError(UserError):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -21,6 +22,13 @@ def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture
         exit_with(fail)
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: a.yaml: is empty\n"
+
+
+def test_an_error_comes_whole_out_of_another_process() -> None:
+    """Its arguments alone would not do: a kind of error has its own."""
+    for error in (UserError("two", "  lines\nof a name"), ProblemsError("a", ["b", "c"] * 20, "see d")):
+        other = pickle.loads(pickle.dumps(error))
+        assert (type(other), str(other), other.__dict__) == (type(error), str(error), error.__dict__)
 
 
 @pytest.mark.parametrize("terminal", [False, True])

@@ -39,7 +39,8 @@ def read_run(revision: str | None) -> Run:
             (threshold,) = read_metrics(Path(folder) / "metrics.json", "threshold")
             return Run(name, categories, truths, detections, threshold, file_names)
         except UserError as error:
-            raise UserError(f"{name}: {str(error).replace(folder + '/', '')}") from None
+            first, *more = (line.replace(f"{folder}/", "") for line in error.lines)
+            raise UserError(f"{name}: {first}", *more) from None
         except (DvcException, OSError) as error:
             raise UserError(
                 f"{name}: its results cannot be read ({error}); commit dvc.lock after `dvc repro`, and use "

@@ -41,7 +41,8 @@ def verify(root: Path | None = None) -> int:
             root, inside = root.parent, str(Path(inside).parent).removeprefix(".")
         lock = git(root, "show", "HEAD:./dvc.lock")
     except UserError as error:
-        raise UserError(f"{error}; run this in a clone with a committed dvc.lock") from None
+        *before, last = error.lines
+        raise UserError(*before, f"{last}; run this in a clone with a committed dvc.lock") from None
     committed = read_lock(lock, "HEAD:dvc.lock")
     if git(root, "status", "--porcelain", "."):
         tell("the working tree has changes; what is verified is the last commit, without them")

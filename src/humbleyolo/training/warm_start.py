@@ -100,7 +100,8 @@ def take_over(network: keras.Model, info: ModelInfo, folder: Path) -> tuple[Take
     try:
         old = Network.load(folder)
     except UserError as error:
-        raise UserError(f"train.start is own: {error}; then {_FIX}") from None
+        first, *more = error.lines
+        raise UserError(f"train.start is own: {first}; then {_FIX}", *more) from None
     if (there := _kind(old.info.model)) != (asked := _kind(info.model)):
         raise UserError(
             f"{folder}: holds model {there}, but params.yaml asks for {asked}, which shares no weights; set the "
