@@ -80,4 +80,7 @@ def test_tensorflow_and_numpy_give_the_same_bits(a: np.ndarray, b: np.ndarray) -
     """Of two images at once, with corners on the wrong side among them."""
     found = pairwise_iou(tf.constant(a), tf.constant(b), tf)
     assert found.shape == (2, 5, 3)
-    np.testing.assert_array_equal(found, pairwise_iou(a, b))
+    expected = pairwise_iou(a, b)
+    # TensorFlow's threads take a number below the least normal one for 0.
+    expected = np.where(expected < np.finfo(np.float32).tiny, 0, expected)
+    np.testing.assert_array_equal(np.where(found.numpy() < np.finfo(np.float32).tiny, 0, found), expected)
