@@ -207,6 +207,8 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
         "| train | 7 | 9 | 4 | 5 |",
         "| zero-area | 2 |",
         "seed: 1",
+        "| params.yaml | ",
+        f"| {rich.name}/dataset/test/all.zip | ",
         f"Training began from {began}.",
         "The weights that training first began with are under the Apache License 2.0.",
         "to show a box: 0.41 (the best on val",

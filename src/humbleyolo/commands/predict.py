@@ -162,7 +162,7 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
         return []
     where = parsed.output / NOTHING_FOUND if to != "coco" else ", ".join(_some(done.empty, done.without))
     background = "labels without a box call them background; look at them before you train"
-    return [f"note: nothing was found on {done.without} of {counted(done.images, 'image')}; {background}: {where}"]
+    return [f"note: nothing was found on {done.without:,} of {counted(done.images, 'image')}; {background}: {where}"]
 
 
 def _notes(lines: Sequence[str], count: int) -> list[str]:
@@ -178,13 +178,13 @@ def _left_out(files: Sequence[tuple[str, str]]) -> list[str]:
         by_reason.setdefault(reason, []).append(path)
     notes = []
     for reason, paths in by_reason.items():
-        notes.append(f"note: {len(paths)} left out: {reason}: {', '.join(_some(paths, len(paths)))}")
+        notes.append(f"note: {len(paths):,} left out: {reason}: {', '.join(_some(paths, len(paths)))}")
     return notes
 
 
 def _some(names: Sequence[str], count: int) -> list[str]:
     """Return the first of `count` names, and how many more there are."""
-    return [*names[:_SHOWN], *([f"and {count - _SHOWN} more"] if count > _SHOWN else [])]
+    return [*names[:_SHOWN], *([f"and {count - _SHOWN:,} more"] if count > _SHOWN else [])]
 
 
 def _video_options(parsed: argparse.Namespace, chosen: "ChosenClips") -> "VideoOptions":

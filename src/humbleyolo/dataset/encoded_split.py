@@ -186,9 +186,8 @@ class JoinedRows:
 
     def __init__(self, parts: Sequence[Any]) -> None:
         self.parts = parts
-        self._plain = [
-            np.asarray(part) if isinstance(part, np.memmap) else part for part in parts
-        ]  # quicker to index
+        # Quicker to index than memory maps, whose rows are such maps too.
+        self._plain = [np.asarray(part) if isinstance(part, np.memmap) else part for part in parts]
         self._bounds = np.cumsum([0, *map(len, parts)])
         self._rows = np.arange(self._bounds[-1])
         self.dtype = parts[0].dtype

@@ -84,4 +84,4 @@ class UnreadImagesError(UserError):
         errors = [f"results[{at}]: {one}" for at, one in enumerate(results) if isinstance(one, UserError)]
         told = errors[:SCREEN] + [f"and {len(errors) - SCREEN} more"] * (len(errors) > SCREEN)
         head = f"{len(errors)} of {counted(len(results), 'image')} cannot be read; the others are in `results`"
-        super().__init__("\n  ".join([head, *told]))
+        super().__init__(head, *(f"  {line}" for line in told))

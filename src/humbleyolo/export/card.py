@@ -60,7 +60,7 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
         sha256=sha256,
         size=sum(one.stat().st_size for one in [export, *export.rglob("*")] if one.is_file()),
         params=_text(data.parent / "params.yaml").rstrip(),
-        hashes=[(f"{path.parent.name}/{path.name}", sha256(path)) for path in files if path.is_file()],
+        hashes=[(path.relative_to(data.parent).as_posix(), sha256(path)) for path in files if path.is_file()],
         licence=metadata.metadata("humbleyolo")["License-Expression"],
         fonts=(data / "fonts" / "LICENSE.txt").is_file(),
         **_metrics(data / "evaluation"),

@@ -67,8 +67,9 @@ def open_split(folder: FolderSource, path: Path) -> Source | None:
             list_parts(path / place, ENDING, "copy the folder again, or run `dvc repro generate`")
     if found == [f"{ALL}{ENDING}"] and not folder.names:
         return ZipSource(path / found[0])
-    alone = _BESIDE_SPLITS if places.keys() <= {*SPLITS} else set() if places.keys() == {""} else None
-    if alone is None or not {*folder.names} <= alone:
+    is_dataset, is_split = places.keys() <= {*SPLITS}, places.keys() == {""}
+    others = {*folder.names} - (_BESIDE_SPLITS if is_dataset else set())
+    if others or not (is_dataset or is_split):
         return None
     joined = JoinedSource(path, archives | corrections, folder, beside=False)
     joined.ids_continue = True

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from tqdm import tqdm
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.process.cluster_address import cluster_address, naming, read_configuration
+from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming, read_configuration
 from humbleyolo.process.cluster_calls import ask_workers, reaches, scheduler_there
 from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
@@ -335,7 +335,7 @@ def _patience_s() -> float:
 
 
 def _nobody_came(address: str) -> UserError:
-    start = f"start some with `dask worker {address} --nthreads 1`"
+    start = how_to_start_workers(address)
     return UserError(f"{address}: no worker came in {_patience_s():.0f} s; {start}, or unset {naming()}")
 
 

@@ -45,6 +45,11 @@ def naming() -> str:
     return VARIABLE if os.environ.get(VARIABLE) else "scheduler-address of Dask's configuration"
 
 
+def how_to_start_workers(address: str) -> str:
+    """Return the advice where workers are missing."""
+    return f"start some with `dask worker {address} --nthreads 1`"
+
+
 def _configurations() -> list[str]:
     """Return the files and folders of Dask's configuration that are there."""
     named = os.environ.get("DASK_CONFIG") or "~/.config/dask"

@@ -87,8 +87,7 @@ def aligned(
 
     t is a cell's target for its object's class, 0 for other classes and cells; s = class probability x confidence is
     its score. Both terms are divided by the mean over images of the sum of t, so that a step weighs alike however
-    many objects it sees. `class_weights` multiply the first
-    for an object's class, at its cells.
+    many objects it sees. `class_weights` multiply the first for an object's class, at its cells.
     """
     images, cells = tf.shape(y_pred)[0], grid.rows * grid.cols
     parts = split_parts(y_pred, grid.classes)

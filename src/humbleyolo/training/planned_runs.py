@@ -142,10 +142,8 @@ class PlannedRun:
         steps = sum(len(network.seen) // train.batch for network in self._networks)
         scored = sum(len(network.shown[:_SCORED]) for network in self._networks)
         detected = sum(len(network.shown) for network in self._networks)
-        once, epoch = (
-            len(self._networks) * time.start + detected * time.image,
-            steps * time.step + scored * time.image,
-        )
+        once = len(self._networks) * time.start + detected * time.image
+        epoch = steps * time.step + scored * time.image
         fits = int((60 * length.minutes - once) / epoch)
         if fits >= train.epochs:
             return train.epochs, "train.epochs of params.yaml"

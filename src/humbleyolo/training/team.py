@@ -28,7 +28,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.models.tensorflow_setup import RuntimeInForce
 from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.cluster_address import cluster_address, naming
+from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming
 from humbleyolo.process.cluster_calls import ask_workers, run_on_workers, scheduler_there, send_files
 from humbleyolo.process.exits import counted, exit_with, tell
 from humbleyolo.process.last_words import last_words
@@ -192,8 +192,7 @@ def form_team(paths: Sequence[Path], train: Train, **sections: Section | int) ->
         return
     paths, names = paths if train.include_val else paths[:1], cluster.names()
     if not names:
-        start = f"start some with `dask worker {cluster.address} --nthreads 1`"
-        raise UserError(f"{cluster.address}: no worker is left; {start}")
+        raise UserError(f"{cluster.address}: no worker is left; {how_to_start_workers(cluster.address)}")
     count = max(one for one in range(1, len(names) + 1) if train.micro_batches % one == 0)
     parts = counted(train.micro_batches, "micro-batch", "micro-batches")
     tell(f"training runs on {count} of {counted(len(names), 'worker')}, which share {parts}", to=sys.stderr)
