@@ -23,7 +23,8 @@ pytestmark = pytest.mark.slow
 GRID = Grid(height=32, width=48, rows=2, cols=3, boxes=1, classes=2)
 STAGE = ["--checkpoint", "kept", "train", "val"]
 
-# The stage, with a checkpoint after every step; before the fifth, the processes of its arguments are killed.
+# The stage, with a checkpoint after every step; before the fifth, the processes of its arguments are killed, with
+# those below them: a member that only notices that its worker is gone may be through before.
 SCRIPT = """
 import os, runpy, signal, sys, psutil
 import stages
@@ -32,10 +33,20 @@ checkpoint.SHORTEST_S, checkpoint.SHARE = 0.0, 1e9
 victims, real = [psutil.Process(int(one)) for one in sys.argv[1].split()], team.Channel.send_step
 def send_step(self, step):
     for victim in victims if step == 4 else []:
-        victim.kill()
+        for process in [*victim.children(recursive=True), victim] if victim.is_running() else []:
+            process.kill()
     return real(self, step)
 team.Channel.send_step = send_step
 sys.argv[1:] = sys.argv[2:]
+runpy.run_module("stages.train", run_name="__main__")
+"""
+
+# The stage, which says soon what it waits for: a member takes seconds to be ready, and these trainings are short.
+SAYING = """
+import runpy
+import stages
+from humbleyolo.training import team
+team._SAY_S = 0.5
 runpy.run_module("stages.train", run_name="__main__")
 """
 
@@ -64,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_trainings_that_start_together_run_one_after_the_other(folder: Path, tmp_path: Path) -> None:
     with loopback_cluster(tmp_path / "cluster", 2) as cluster, ThreadPoolExecutor() as pool:
         both = [
-            pool.submit(train, folder, folder, out, "-m", "stages.train", address=cluster.address)
+            pool.submit(train, folder, folder, out, "-c", SAYING, address=cluster.address)
             for out in ("first", "second")
         ]
         for one in both:

@@ -224,6 +224,14 @@ def test_a_trial_whose_worker_dies_runs_again_and_known_ones_do_not(
     assert code == 0
 
 
+def command_of(process: psutil.Process) -> str:
+    """Return the command line of a process; nothing of one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # or a zombie
+        return ""
+
+
 def trainings(started: Path, workers: LoopbackCluster) -> list[psutil.Process]:
     """Wait until a trial trains, and return its processes on the workers."""
     until = time.monotonic() + 120
@@ -231,7 +239,7 @@ def trainings(started: Path, workers: LoopbackCluster) -> list[psutil.Process]:
         assert time.monotonic() < until, started
         time.sleep(0.05)
     below = [child for nanny in workers.workers for child in psutil.Process(nanny.pid).children(recursive=True)]
-    return [process for process in below if "chain.py train" in " ".join(process.cmdline())]
+    return [process for process in below if "chain.py train" in command_of(process)]
 
 
 @pytest.mark.slow
