@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -37,7 +37,7 @@ from humbleyolo.geometry.detections import Detections
 from humbleyolo.serve.app import create_app
 from humbleyolo.serve.limits import IDLE_S
 from humbleyolo.serve.paced_channel import PacedChannel
-from humbleyolo.serve.server import make_server
+from humbleyolo.serve.server import make_server, run_server
 from humbleyolo.storage.png import encode_png
 
 
@@ -171,16 +171,33 @@ def test_malformed_names_are_no_fault_of_the_server(headers: dict[str, str], cli
 
 @contextmanager
 def running(finder: RedFinder | None = None, sample: bytes | None = None, *, draws: bool = True) -> Iterator[str]:
-    """Run a server, and yield its URL."""
+    """Run a server until the block ends, and yield its URL."""
     server = make_server(Detector(finder or RedFinder(), threshold=0.3), 0, 1, sample, draws=draws)
+    with run_in_thread(server) as interrupt:
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.task_dispatcher.shutdown(timeout=60)  # Ctrl-C gives the threads 5 s, too few where others compute
+        interrupt()
 
-    def run() -> None:
-        with suppress(OSError):  # its socket is closed under it at the end
-            server.run()
 
-    threading.Thread(target=run, daemon=True).start()
-    yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-    server.close()
+@contextmanager
+def run_in_thread(server: Any) -> Iterator[Callable[[], None]]:
+    """Run a server in a thread, and yield a function that is Ctrl-C to it; the block ends when the server has."""
+    interrupted, readable = threading.Event(), server.readable
+
+    def raise_or_ask() -> bool:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        return bool(readable())
+
+    server.readable = raise_or_ask
+    server.adj.asyncore_loop_timeout = 0.05  # seconds until it asks again, if nothing comes
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_server, server)
+        try:
+            yield interrupted.set
+        finally:
+            interrupted.set()
+        running.result(60)
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +248,39 @@ def test_requests_that_wait_and_browsers_that_went_away_are_no_news(
     server = make_server(Detector(RedFinder()), 0, 1)
     monkeypatch.setattr(server, "accept", lambda: (_ for _ in ()).throw(ConnectionAbortedError()))
     server.handle_accept()
-    server.close()
+    with run_in_thread(server) as interrupt:
+        interrupt()
     assert caplog.text == ""
+
+
+def test_a_thread_that_answers_longer_than_ctrl_c_waits_writes_to_nothing_that_is_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, goes_on, shutdown = threading.Event(), threading.Event(), ThreadedTaskDispatcher.shutdown
+
+    class Slow(RedFinder):
+        def detect(self, images: np.ndarray, min_score: float) -> list[Detections]:
+            asked.set()
+            assert goes_on.wait(60)
+            return super().detect(images, min_score)
+
+    monkeypatch.setattr("humbleyolo.serve.server.THREADS", 1)
+    monkeypatch.setattr(ThreadedTaskDispatcher, "shutdown", lambda one: shutdown(one, timeout=0.1))
+    server = make_server(Detector(Slow()), 0, 1)
+    port = server.socket.getsockname()[1]
+    with ThreadPoolExecutor(1) as pool:
+        with run_in_thread(server) as interrupt:
+            answer = pool.submit(post, f"http://127.0.0.1:{port}", picture())
+            assert asked.wait(60)
+            interrupt()
+        goes_on.set()
+        assert answer.result(60)[0] == 200
+    shutdown(server.task_dispatcher, timeout=60)
+    assert caplog.messages == ["1 thread(s) still running"]
+    with run_in_thread(server) as interrupt:  # which closes it, now that no thread answers
+        interrupt()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port))
 
 
 HEAD = b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
@@ -259,7 +307,7 @@ def test_half_open_uploads_lock_nobody_out(half: bytes, drip: bytes, monkeypatch
         for _ in range(3):  # one more than are held, beside the server's own two
             pool.submit(keep_open, socket.create_connection(("127.0.0.1", port)))
         try:
-            assert post(url, picture(), timeout=20)[0] == 200
+            assert post(url, picture())[0] == 200
         finally:
             done.set()
 

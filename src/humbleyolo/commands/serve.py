@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If there is no model, a package is missing, or the port is taken.
     """
     from humbleyolo.detection.detector import Detector
-    from humbleyolo.serve.server import make_server
+    from humbleyolo.serve.server import make_server, run_server
 
     detector = Detector.load(parsed.model, threads=parsed.threads)
     sample, draws = _sample(detector.names), _is_of_words(detector.names)
@@ -50,11 +50,9 @@ def run(parsed: argparse.Namespace) -> int:
 
         webbrowser.open(url)
     try:
-        server.run()
+        run_server(server)
     except KeyboardInterrupt:
         print()
-    finally:
-        server.close()
     return 0
 
 

@@ -12,7 +12,7 @@ from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, MOST_UPLO
 def make_server(
     detector: Detector, port: int, max_upload_mib: int, sample: bytes | None = None, *, draws: bool = True
 ) -> Any:
-    """Return a server that listens already; its `run` answers, its `socket` knows the port (0 takes any free one).
+    """Return a server that listens already, for `run_server`; its `socket` knows the port (0 takes any free one).
 
     For `sample` and `draws` see `create_app`.
 
@@ -56,3 +56,18 @@ def make_server(
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # nor is a request that waits for another
     server.channel_class = PacedChannel
     return server
+
+
+def run_server(server: Any) -> None:
+    """Answer until Ctrl-C; then wait at most 5 s for the answers under way, and close the sockets.
+
+    A thread that still answers after that writes to sockets and a pipe, whose numbers other files could have by then.
+    So they stay open until the process ends.
+    """
+    try:
+        server.run()
+    finally:
+        if not server.task_dispatcher.threads:
+            for connection in list(server.active_channels.values()):
+                connection.handle_close()
+            server.close()
