@@ -67,6 +67,18 @@ def test_two_may_read_other_archives_at_once(split: Path) -> None:
                      ("10-0.png", "11-3.png")]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["mine.zip", "corrections", "corrections.zip", "1.jpg", "labels.json"])
+def test_what_would_be_left_out_is_refused(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path / "train", COUNTS)
+    for other in (".DS_Store", ".0.zip.x.partial", "Thumbs.db", name):
+        ArchivedSplit(folder).close()
+        (folder / other).write_bytes(b"")
+    for read in (ArchivedSplit, begin_split):
+        with pytest.raises(UserError, match=rf"train/{name}: is no archive of this split, and would be left out"):
+            read(folder)
+    assert {path.name for path in folder.glob("[01]*.zip")} >= {f"{one}.zip" for one in COUNTS}
+
+
 def test_each_archive_alone_is_coco_with_ids_from_1(split: Path) -> None:
     for name, count in COUNTS.items():
         with zipfile.ZipFile(split / f"{name}.zip") as file:
@@ -123,7 +135,7 @@ def test_a_split_of_no_images_is_empty(tmp_path: Path) -> None:
 
 def test_archives_of_an_earlier_run_are_taken_away_and_nothing_else(tmp_path: Path) -> None:
     folder = write(tmp_path / "val", COUNTS)
-    (folder / "mine.zip").write_bytes(b"")
-    (folder / "0").mkdir()
+    (folder / ".mine.zip").write_bytes(b"")
+    (folder / ".0").mkdir()
     begin_split(folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["0", "mine.zip"]
+    assert sorted(path.name for path in folder.iterdir()) == [".0", ".mine.zip"]

@@ -19,6 +19,7 @@ from humbleyolo.storage.atomic import cannot_write, make_folder
 ENDING = ".zip"
 
 _FIX = "run `dvc repro generate` to make it, or `dvc pull` to fetch it"
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # which Windows writes into folders, as others write hidden files
 
 
 class ArchivedSplit:
@@ -35,12 +36,13 @@ class ArchivedSplit:
         categories: Names of the classes, in the order of the labels.
 
     Raises:
-        UserError: If an archive is missing, damaged, or not of this split; the text says what to run.
+        UserError: If an archive is missing, damaged, or not of this split, or other files are in the folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder
         self.paths = [folder / f"{name}{ENDING}" for name in list_parts(folder, ENDING, _FIX)]
+        _refuse_others(folder)
         self._open: tuple[Path, Archive] | None = None
         counts = []
         self.categories: tuple[str, ...] = ()
@@ -114,9 +116,9 @@ def begin_split(folder: Path) -> Path:
     """Make the folder of a split, and take away the archives of an earlier run.
 
     Raises:
-        UserError: If that is not possible.
+        UserError: If that is not possible, or other files are in the folder.
     """
-    make_folder(folder)
+    _refuse_others(make_folder(folder))
     for path in (*folder.glob(f"*{ENDING}"), *folder.glob(f".*{ENDING}.*.partial")):
         if is_part(path.name.lstrip(".").partition(".")[0]):
             try:
@@ -124,3 +126,14 @@ def begin_split(folder: Path) -> Path:
             except OSError as error:
                 raise cannot_write(path, error) from None
     return folder
+
+
+def _refuse_others(folder: Path) -> None:
+    """Refuse files and folders that are no archives of a split: they would be left out without a word."""
+    for name in sorted(path.name for path in folder.iterdir()):
+        archive = name.endswith(ENDING) and is_part(name.removesuffix(ENDING))
+        if not archive and not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
+            raise UserError(
+                f"{folder / name}: is no archive of this split, and would be left out; put images, labels and "
+                "corrections into the folder of dataset.inputs, and take this away"
+            )
