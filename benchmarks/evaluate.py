@@ -128,8 +128,8 @@ def by_everything_and_intervals(case: Case) -> float | None:
 def _assess(case: Case, resamples: int) -> float | None:
     truths, detections, names = case
     settings = Evaluate(
-        min_score=0.0, nms_iou=0.5, max_detections=100, mirrored="none", whole_pixels=False, match_iou=0.5,
-        background_iou=0.1, voc_iou=0.5, bins=20, resamples=resamples, bootstrap_seed=1,
+        min_score=0.0, nms_iou=0.5, vote_iou=1.0, max_detections=100, mirrored="none", whole_pixels=False,
+        match_iou=0.5, background_iou=0.1, voc_iou=0.5, bins=20, resamples=resamples, bootstrap_seed=1,
     )  # fmt: skip
     thresholds = find_thresholds(truths, detections, len(names), settings.match_iou)
     result: float | None = assess(truths, detections, names, thresholds, settings).metrics["ap"]

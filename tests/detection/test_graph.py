@@ -1,6 +1,7 @@
 """The graph of tensor operations selects what NumPy selects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -26,7 +27,8 @@ GRIDS = [
 @cache
 def layer(grid: Grid, selection: Selection) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
     fields = {name: getattr(grid, name) for name in ("height", "width", "rows", "cols", "boxes", "classes")}
-    chosen = SelectDetections(fields, selection.min_score, selection.nms_iou, selection.max_detections)
+    numbers = (selection.min_score, selection.nms_iou, selection.max_detections, selection.vote_iou)
+    chosen = SelectDetections(fields, *numbers)
     return tf.function(chosen.call, input_signature=[tf.TensorSpec((None, *grid.shape))])  # type: ignore[no-any-return]
 
 
@@ -48,10 +50,11 @@ def assert_same(tensor: np.ndarray, grid: Grid, selection: Selection) -> int:
 
 @pytest.mark.parametrize("grid", GRIDS[:2])
 @pytest.mark.parametrize("selection", [Selection(0.01, 0.5, 100), Selection(0.3, 0.0, 7), Selection(0.0, 1.0, 1000)])
+@pytest.mark.parametrize("vote_iou", [1.0, 0.55, 0.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_it_selects_what_numpy_selects(grid: Grid, selection: Selection, seed: int) -> None:
+def test_it_selects_what_numpy_selects(grid: Grid, selection: Selection, vote_iou: float, seed: int) -> None:
     tensor = np.random.default_rng(seed).uniform(-0.2, 1.2, (5, *grid.shape)).astype(np.float32)
-    assert_same(tensor, grid, selection)
+    assert_same(tensor, grid, replace(selection, vote_iou=vote_iou))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -74,9 +77,10 @@ def test_numbers_that_are_not_finite_are_no_detections() -> None:
 def test_where_nothing_is_nothing_is_found() -> None:
     tensor = np.zeros((3, *GRIDS[0].shape), np.float32)
     tensor[1] = 0.5  # the others of its batch are empty
-    for few in (tensor[:1], tensor[:0]):
-        assert assert_same(few, GRIDS[0], Selection(0.0, 0.5, 100)) == 0
-    assert assert_same(tensor, GRIDS[0], Selection(0.0, 0.5, 100)) > 0
+    for selection in (Selection(0.0, 0.5, 100), Selection(0.0, 0.5, 100, vote_iou=0.7)):
+        for few in (tensor[:1], tensor[:0]):
+            assert assert_same(few, GRIDS[0], selection) == 0
+        assert assert_same(tensor, GRIDS[0], selection) > 0
 
 
 def test_equal_boxes_and_scores_leave_the_first() -> None:

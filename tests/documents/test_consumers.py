@@ -25,6 +25,7 @@ from humbleyolo.detection.backends.open_model import open_exported
 from humbleyolo.detection.image_input import read_image
 from humbleyolo.export.exporter import export
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.models.selection import Selection, write_selection
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]  # of the converters
 SIZES = [(80, 48), (30, 30), (333, 71), (20, 190), (7, 5)]  # of pictures: the input's own, larger, smaller
@@ -97,6 +98,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("consumers")
     (folder / "data").mkdir()
     make_data(save_network(folder / "network"), folder / "data")
+    weights = folder / "data/model/weights.npz"
+    voted = Selection(min_score=0.01, nms_iou=0.5, max_detections=100, vote_iou=0.6)
+    write_selection(weights.with_name("selection.json"), voted, weights, 0.5)
     return folder / "data"
 
 

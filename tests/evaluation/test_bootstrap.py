@@ -18,8 +18,8 @@ from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Floats
 
 SETTINGS = Evaluate(
-    min_score=0.0, nms_iou=0.5, max_detections=100, mirrored="none", whole_pixels=False, match_iou=0.5,
-    background_iou=0.1, voc_iou=0.5, bins=10, resamples=20, bootstrap_seed=1,
+    min_score=0.0, nms_iou=0.5, vote_iou=1.0, max_detections=100, mirrored="none", whole_pixels=False,
+    match_iou=0.5, background_iou=0.1, voc_iou=0.5, bins=10, resamples=20, bootstrap_seed=1,
 )  # fmt: skip
 THRESHOLD = 0.35
 

@@ -116,14 +116,14 @@ def test_an_export_is_used_as_the_model_is(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("to", "precision"), [("litert", "float32"), ("litert", "int8"), ("onnx", "float32")])
-def test_an_export_sees_mirror_images_where_the_evaluation_did(
+def test_an_export_sees_mirror_images_and_averages_boxes_where_the_evaluation_did(
     to: str, precision: Precision, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, alone = tmp_path / "data", save_network(tmp_path / "alone/model", boxes=1)
     data.mkdir()
     make_data(alone, data)
-    evaluated = {"format": 2, "mirrored": "both", "weights_sha256": sha256(data / "model/weights.npz")}
-    evaluated |= {"threshold": 0.2, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
+    evaluated = {"format": 3, "mirrored": "both", "weights_sha256": sha256(data / "model/weights.npz")}
+    evaluated |= {"threshold": 0.2, "vote_iou": 0.6, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
     (data / "model/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
     path = tmp_path / f"mirrored{SUFFIX[to]}"
     monkeypatch.setattr("humbleyolo.export.parity.ROUNDED_AP", 1.0)  # untrained weights do not bear rounding
@@ -362,10 +362,10 @@ def test_files_of_others_and_of_newer_versions_are_refused(exports: Exports, tmp
     newer = tmp_path / "newer"
     shutil.copytree(exports["savedmodel", "float32"], newer)
     file = newer / "assets.extra" / METADATA
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4}))
-    with pytest.raises(UserError, match=r"format 4 is not 3, .*use the version of humbleyolo that wrote it"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 5}))
+    with pytest.raises(UserError, match=r"format 5 is not 4, .*use the version of humbleyolo that wrote it"):
         Detector.load(newer)
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 3, "names": 7}))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 4, "names": 7}))
     with pytest.raises(UserError, match=r"humbleyolo\.json is damaged"):
         Detector.load(newer)
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:

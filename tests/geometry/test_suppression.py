@@ -1,4 +1,4 @@
-"""Suppression against a slow one written from the rule."""
+"""Suppression and box voting against slow ones written from their rules."""
 
 import tracemalloc
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from random_boxes import scored_boxes
 
 from humbleyolo.geometry.iou import pairwise_iou, pairwise_share
-from humbleyolo.geometry.suppression import nms, suppress
+from humbleyolo.geometry.suppression import nms, suppress, vote
 from humbleyolo.storage.array_types import Floats, Ints
 
 
@@ -57,6 +57,38 @@ def test_nms_leaves_no_overlap_and_takes_none_without_reason(case: tuple[Floats,
 def test_nms_keeps_overlapping_boxes_of_two_classes() -> None:
     boxes = np.array([[0.0, 0, 4, 4], [0, 0, 4, 4], [0, 0, 4, 4]])
     assert nms(boxes, np.array([0.5, 0.7, 0.7]), np.array([0, 0, 1]), 0.5).tolist() == [1, 2]
+
+
+@given(scored_boxes(), st.sampled_from([0.0, 0.3, 0.5, 0.9]))
+def test_a_box_that_is_kept_is_the_mean_of_its_voters(case: tuple[Floats, Floats, Ints], least: float) -> None:
+    boxes, scores, labels = case
+    kept = nms(*case, 0.5)
+    for own, mean in zip(kept.tolist(), vote(*case, kept, least), strict=True):
+        voters = [own] + [
+            other
+            for other in range(len(boxes))
+            if other != own
+            and labels[other] == labels[own]
+            and pairwise_iou(boxes[[own]], boxes[[other]]).item() >= least
+        ]
+        total = sum(scores[voter] for voter in voters)
+        expected = [sum(scores[voter] * boxes[voter][edge] for voter in voters) / total for edge in range(4)]
+        np.testing.assert_allclose(mean, expected, atol=1e-9)
+
+
+@given(scored_boxes())
+def test_without_votes_the_boxes_stay_to_the_bit(case: tuple[Floats, Floats, Ints]) -> None:
+    kept = nms(*case, 0.5)
+    np.testing.assert_array_equal(vote(*case, kept, 1.0), case[0][kept])
+
+
+def test_votes_take_most_of_the_noise_off_a_box() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([10.0, 20, 50, 80])
+    boxes, scores = truth + rng.normal(0, 2, (10, 4)), rng.uniform(0.5, 1, 10)
+    kept = nms(boxes, scores, np.zeros(10, np.int64), 0.5)
+    (mean,) = vote(boxes, scores, np.zeros(10, np.int64), kept, 0.6)
+    assert np.abs(mean - truth).mean() < 0.5 * np.abs(boxes[kept] - truth).mean()
 
 
 @pytest.mark.parametrize("iou", [0.0, 1.0])

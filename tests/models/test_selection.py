@@ -10,9 +10,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.selection import Selection, read_selection, selection_of, write_selection
 
 EVALUATED = {
-    "format": 2, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "max_detections": 7,
-    "mirrored": "none",
-    "whole_pixels": True,
+    "format": 3, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "vote_iou": 0.6,
+    "max_detections": 7, "mirrored": "none", "whole_pixels": True,
 }  # fmt: skip
 
 
@@ -27,7 +26,7 @@ EVALUATED = {
         ({"whole_pixels": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"mirrored": "twice"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"more": 1}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
-        ({"format": 1}, (0.5, 0.01, 0.5, 100, False), "is of format 1, not 2"),
+        ({"format": 1}, (0.5, 0.01, 0.5, 100, False), "is of format 1, not 3"),
         ({"weights_sha256": "0"}, (0.5, 0.01, 0.5, 100, False), "is of other weights"),
         ("[1]", (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ("{", (0.5, 0.01, 0.5, 100, False), "is damaged"),
@@ -49,9 +48,18 @@ def test_a_model_is_used_as_it_was_evaluated(
     assert says in found.threshold_from
 
 
+def test_a_file_from_before_there_were_votes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "weights.npz").write_bytes(b"weights")
+    older = EVALUATED | {"format": 2, "weights_sha256": hashlib.sha256(b"weights").hexdigest()}
+    del older["vote_iou"]
+    (tmp_path / "selection.json").write_text(json.dumps(older))
+    found = selection_of(tmp_path)
+    assert (found.vote_iou, found.threshold) == (1.0, 0.37)
+
+
 @pytest.mark.parametrize("threshold", [0.37, None])
 def test_what_is_written_is_read(threshold: float | None, tmp_path: Path) -> None:
-    selection = Selection(0.05, 0.4, 7, whole_pixels=True, mirrored="both")
+    selection = Selection(0.05, 0.4, 7, whole_pixels=True, mirrored="both", vote_iou=0.6)
     (tmp_path / "weights.npz").write_bytes(b"weights")
     write_selection(tmp_path / "selection.json", selection, tmp_path / "weights.npz", threshold)
     assert list(json.loads((tmp_path / "selection.json").read_text())) == list(EVALUATED)

@@ -93,6 +93,7 @@ WRONG_VALUES = [
     ("loss.lambda_coord", "-0.1", "-0.1", "0 or more"),
     ("model.width", "0", "0", "more than 0"),
     ("evaluate.nms_iou", "1.5", "1.5", "1 or less"),
+    ("evaluate.vote_iou", "-0.1", "-0.1", "0 or more"),
     ("evaluate.min_score", "-0.5", "-0.5", "0 or more"),
     ("evaluate.max_detections", "0", "0", "1 or more"),
     ("evaluate.match_iou", "0", "0", "more than 0"),

@@ -44,6 +44,7 @@ NAMES = ("chat", "rat")
 ALL = Evaluate(
     min_score=0.0,
     nms_iou=0.5,
+    vote_iou=1.0,
     max_detections=100,
     mirrored="none",
     whole_pixels=False,

@@ -31,15 +31,23 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         grid: Fields of `Grid`.
         min_score: Lowest score of a detection.
         nms_iou: Highest overlap of two detections of one class.
+        vote_iou: Least overlap with a detection that gives a box of its class a vote on where it lies; 1: none has.
         max_detections: Largest number of detections on an image.
     """
 
     def __init__(
-        self, grid: dict[str, int], min_score: float, nms_iou: float, max_detections: int, **options: Any
+        self,
+        grid: dict[str, int],
+        min_score: float,
+        nms_iou: float,
+        max_detections: int,
+        vote_iou: float = 1.0,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.grid = Grid(**grid)
         self.min_score, self.nms_iou, self.max_detections = min_score, nms_iou, max_detections
+        self.vote_iou = vote_iou
 
     def call(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the outputs named at the top of this module for predictions (N, R, S, K)."""
@@ -49,21 +57,21 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         lengths = boxes[..., 2:] - boxes[..., :2]
         solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
         wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
-        score, place = self._select(boxes, tf.where(wanted, scores, -1.0))  # (N, D), (N, D)
+        score, place, box = self._select(boxes, tf.where(wanted, scores, -1.0))  # (N, D), (N, D), (N, D, 4)
         found = score > 0.0
         return {
-            "boxes": tf.where(found[..., None], tf.gather(boxes, place // grid.classes, batch_dims=1), 0.0),
+            "boxes": tf.where(found[..., None], box, 0.0),
             "scores": tf.where(found, score, 0.0),
             "labels": tf.where(found, place % grid.classes, 0),
             "count": tf.reduce_sum(tf.cast(found, tf.int32), axis=-1),
             "grid": tf.identity(predictions),
         }
 
-    def _select(self, boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return score and place (N, D) of each detection, the best first; where there is none, -1 and 0.
+    def _select(self, boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return score, place (N, D) and box (N, D, 4) of each detection, the best first.
 
-        A place is the index of a pair among all A x C, of boxes (N, A, 4) and scores (N, A, C). What has a negative
-        score takes no part.
+        Where there is none they are -1, 0 and 0. A place is the index of a pair among all A x C, of boxes (N, A, 4)
+        and scores (N, A, C). What has a negative score takes no part.
         """
         classes = self.grid.classes
         pairs = boxes.shape[1] * classes
@@ -71,22 +79,32 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         none = tf.zeros_like(scores[:, :1, 0]) * tf.ones(rank.shape)  # (N, D)
         edges = edges_of(boxes)  # each (N, A)
 
-        def step(turn: tf.Tensor, left: tf.Tensor, score: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def step(
+            turn: tf.Tensor, left: tf.Tensor, score: tf.Tensor, place: tf.Tensor, box: tf.Tensor
+        ) -> tuple[tf.Tensor, ...]:
             flat = tf.reshape(left, (-1, pairs))
             best = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None]  # (N, 1), of equal scores the earlier one
-            its = edges_of(tf.gather(boxes, best // classes, batch_dims=1))  # each (N, 1)
-            rivals = (iou(its, edges, tf) > self.nms_iou)[:, :, None] & (every % classes == (best % classes)[:, None])
+            own = tf.gather(boxes, best // classes, batch_dims=1)  # (N, 1, 4)
+            overlap = iou(edges_of(own), edges, tf)  # (N, A)
+            rivals = (overlap > self.nms_iou)[:, :, None] & (every % classes == (best % classes)[:, None])
             left = tf.where(rivals | (every == best[:, None]), -1.0, left)
             now = rank == turn
             score = tf.where(now, tf.reduce_max(flat, axis=1, keepdims=True), score)
-            return turn + 1, left, score, tf.where(now, best, place)
+            if self.vote_iou < 1:
+                its_class = tf.one_hot(best % classes, classes)  # (N, 1, C)
+                weight = tf.reduce_sum(tf.maximum(scores, 0.0) * its_class, axis=-1)  # (N, A)
+                voters = (overlap >= self.vote_iou) | (tf.range(boxes.shape[1]) == best // classes)
+                weight = tf.where(voters, weight, 0.0)[..., None]
+                total = tf.maximum(tf.reduce_sum(weight, axis=1, keepdims=True), 1e-30)  # 0 where none is left
+                own = tf.reduce_sum(weight * boxes, axis=1, keepdims=True) / total
+            return turn + 1, left, score, tf.where(now, best, place), tf.where(now[..., None], own, box)
 
         def go_on(turn: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
             return (turn < rank.shape[0]) & (tf.reduce_max(left) > 0.0)
 
-        start = (tf.constant(0), scores, none - 1.0, tf.cast(none, tf.int32))
-        _, _, score, place = tf.while_loop(go_on, step, start)
-        return score, place
+        start = (tf.constant(0), scores, none - 1.0, tf.cast(none, tf.int32), none[..., None] * tf.zeros(4))
+        _, _, score, place, box = tf.while_loop(go_on, step, start)
+        return score, place, box
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
@@ -96,12 +114,13 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
             "min_score": self.min_score,
             "nms_iou": self.nms_iou,
             "max_detections": self.max_detections,
+            "vote_iou": self.vote_iou,
         }
 
 
 def detection_model(network: keras.Model, grid: Grid, selection: Selection) -> keras.Model:
     """Return a network with decoding and suppression inside: pixels -> the outputs at the top of this module."""
     pixels = keras.Input((grid.height, grid.width, 3), dtype="uint8", name="pixels")
-    chosen = (selection.min_score, selection.nms_iou, selection.max_detections)
+    chosen = (selection.min_score, selection.nms_iou, selection.max_detections, selection.vote_iou)
     select = SelectDetections(asdict(grid), *chosen, name="select")
     return keras.Model(pixels, select(network(pixels)), name="humbleyolo")

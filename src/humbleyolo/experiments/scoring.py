@@ -26,7 +26,7 @@ from humbleyolo.storage.json import read_json
 
 LABELS = "labels.json"
 SETTINGS = Evaluate(  # where there is no params.yaml; the values of the project's own
-    min_score=0.01, nms_iou=0.5, max_detections=100, mirrored="none", whole_pixels=True,
+    min_score=0.01, nms_iou=0.5, vote_iou=1.0, max_detections=100, mirrored="none", whole_pixels=True,
     match_iou=0.5, background_iou=0.1, voc_iou=0.5, bins=20, resamples=1000, bootstrap_seed=1,
 )  # fmt: skip
 PAGE = Render(

@@ -18,7 +18,8 @@ from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
 NAME = "selection.json"
-_FORMAT = 2  # 1 had no `mirrored`
+_FORMAT = 3  # 1 had no `mirrored`
+_LACKS: dict[int, dict[str, float]] = {2: {"vote_iou": 1.0}, _FORMAT: {}}  # fields that came later, by format
 _MOST_BYTES = 1 << 16
 MOST_DETECTIONS = 10_000  # that `max_detections` may be
 
@@ -33,6 +34,7 @@ class Selection:
         max_detections: Largest number of detections on an image, or a tile of it; the best stay.
         whole_pixels: Rounding of edges to whole pixels of the image as it was before the letterbox, as in labels.
             Code that takes boxes back through the letterbox does it.
+        vote_iou: Least overlap with a detection that gives a box of its class a vote on where it lies; 1: none has.
         mirrored: Mirror images that the network sees besides the image. An export has them in its graph.
         threshold: Lowest score of a detection that is shown.
         threshold_from: Origin of the threshold, for people.
@@ -42,6 +44,7 @@ class Selection:
     nms_iou: float
     max_detections: int
     whole_pixels: bool = False
+    vote_iou: float = 1.0
     mirrored: Mirrored = "none"
     threshold: float = 0.5
     threshold_from: str = "the default"
@@ -78,6 +81,7 @@ class _SelectionFile(Section):
     threshold: Fraction | None
     min_score: Fraction
     nms_iou: Fraction
+    vote_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=MOST_DETECTIONS)]
     mirrored: Mirrored
     whole_pixels: bool
@@ -104,9 +108,9 @@ def read_selection(path: Path, weights: Path) -> Selection:
     try:
         content = read_json(path, _MOST_BYTES)
         version = content["format"]
-        if version != _FORMAT:
+        if version not in _LACKS:
             raise UserError(f"{path.name} is of format {version!r}, not {_FORMAT}")
-        found = _SelectionFile.model_validate_json(json.dumps(content, allow_nan=False))
+        found = _SelectionFile.model_validate_json(json.dumps(_LACKS[version] | content, allow_nan=False))
         own = _sha256(weights)
     except FileNotFoundError as error:
         raise UserError(f"there is no {Path(error.filename).name} in the model's folder") from None

@@ -1,5 +1,6 @@
 """A trained network, and the detections in its output."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import Grid, decode_grid
-from humbleyolo.geometry.suppression import nms
+from humbleyolo.geometry.suppression import nms, vote
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights
 from humbleyolo.models.build import build_model
 from humbleyolo.models.mirrored import with_mirrored
@@ -44,7 +45,8 @@ def select_detections(predictions: Floats32, grid: Grid, selection: Selection) -
         box, label = np.nonzero(wanted[image])
         every = Detections(boxes[image, box], decoded.scores[image, box, label], label)
         kept = nms(every.boxes, every.scores, label, selection.nms_iou)[: selection.max_detections]
-        detections.append(every.take(kept))
+        voted = vote(every.boxes, every.scores, label, kept, selection.vote_iou)
+        detections.append(replace(every.take(kept), boxes=voted))
     return detections
 
 

@@ -247,6 +247,7 @@ class Evaluate(Section):
 
     min_score: Fraction
     nms_iou: Fraction
+    vote_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
     mirrored: Mirrored
     whole_pixels: bool

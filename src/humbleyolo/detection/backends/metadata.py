@@ -24,7 +24,7 @@ from humbleyolo.storage.array_types import Array, Floats32, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 METADATA = "humbleyolo.json"
-FORMAT = 3  # 2 did not say how to make the input
+FORMAT = 4  # 3 had no `vote_iou`, and is read; 2 did not say how to make the input
 _FIX = "write it again with `humbleyolo export`"
 
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, KeyError, RuntimeError)
@@ -52,6 +52,7 @@ class Metadata(Section):
     threshold_from: str
     min_score: Fraction
     nms_iou: Fraction
+    vote_iou: Fraction = 1.0
     max_detections: Count
     whole_pixels: bool
     precision: Literal["float32", "float16", "int8"]
@@ -78,7 +79,7 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
     """
     try:
         found = parse_json(text if isinstance(text, bytes) else text.encode())["format"]
-        if found != FORMAT:
+        if found not in (3, FORMAT):
             raise UserError(
                 f"{path}: format {found!r} is not {FORMAT}, which this version reads; use the version of humbleyolo "
                 "that wrote it"
