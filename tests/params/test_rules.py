@@ -18,6 +18,10 @@ WRONG_TOGETHER = [
         "evaluate.mirrored: 'both' is not allowed with 2 boxes per cell; allowed: none, or encode.boxes: 1",
     ),
     (
+        [("loss.lambda_distribution", "1.0"), ("loss.name", "yolov1")],
+        "loss.lambda_distribution: 1 is of the losses iou and aligned with the models compact and lite; allowed: 0",
+    ),
+    (
         [("evaluate.background_iou", "0.6"), ("evaluate.match_iou", "0.5")],
         "evaluate.background_iou: 0.6 is not allowed; allowed: at most 0.5 (evaluate.match_iou)",
     ),

@@ -186,6 +186,19 @@ def box_edges(parts: Parts, grid: Grid) -> Edges:
     return Edges(cx - half_w, cy - half_h, cx + half_w, cy + half_h)
 
 
+def boxes_in_cells(boxes: Any, grid: Grid, ops: Any = np) -> Any:
+    """Return x, y, w and h (N, R, S, 4) of one box for each cell, wherever it lies: undoes `box_edges`.
+
+    Boxes are (N, R S, 4) xyxy in pixels, in NumPy or TensorFlow.
+    """
+    boxes = ops.reshape(boxes, (-1, grid.rows, grid.cols, 4))
+    left, top, right, bottom = (boxes[..., edge] for edge in range(4))
+    cols, rows = (corners[..., 0] for corners in cell_corners(grid))
+    x = (left + right) * (grid.cols / 2 / grid.width) - cols
+    y = (top + bottom) * (grid.rows / 2 / grid.height) - rows
+    return ops.stack([x, y, (right - left) / grid.width, (bottom - top) / grid.height], axis=-1)
+
+
 def decode_tensor(tensor: Any, grid: Grid, ops: Any = np) -> Decoded:
     """Read the boxes out of grid tensors: the inverse of `encode_boxes`.
 

@@ -10,6 +10,16 @@ from humbleyolo.models.yolov1 import yolov1
 from humbleyolo.params.sections import Model
 
 
+def with_choices(network: keras.Model) -> keras.Model:
+    """Return a network with the choices of its `DetectionHead` behind its predictions, (N, R, S, K + 4 B bins).
+
+    It has the same weights.
+    """
+    head = network.get_layer("head")
+    choices = keras.ops.cast(head.input[..., -4 * head.boxes * head.bins :], "float32")
+    return keras.Model(network.input, keras.ops.concatenate([network.output, choices], axis=-1))
+
+
 def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
     """Build a network.
 

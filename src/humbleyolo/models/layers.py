@@ -138,17 +138,21 @@ class DetectionHead(keras.layers.Layer):  # type: ignore[misc]
             raw, [self.classes, self.boxes, self.boxes * 4 * self.bins], axis=-1
         )
         choices = tf.nn.softmax(tf.reshape(choices, (-1, rows, cols, self.boxes * 4, self.bins)))
-        values = np.tile(self._values(), (self.boxes, 1))  # (4 B, bins)
+        values = np.tile(self.values(), (self.boxes, 1))  # (4 B, bins)
         means = tf.reduce_sum(choices * tf.constant(values), axis=-1)  # (N, R, S, 4 B)
         means = self._boxes_of(tf.reshape(means, (-1, rows, cols, self.boxes, 4)))
         box = tf.concat([means, tf.sigmoid(self._logits_of(confidence))[..., None]], axis=-1)  # (N, R, S, B, 5)
         box = tf.reshape(box, (-1, rows, cols, self.boxes * BOX_NUMBERS))
         return tf.concat([tf.nn.softmax(class_probs), box], axis=-1)
 
-    def _values(self) -> list[Floats32]:
-        """Return the values (4, bins) to choose among."""
+    def values(self) -> list[Floats32]:
+        """Return the values (4, bins) to choose among, rising."""
         even = np.linspace(0, 1, self.bins, dtype=np.float32)
         return [even, even, even**2, even**2]
+
+    def means_of(self, boxes: tf.Tensor) -> tf.Tensor:
+        """Return the four means that give boxes x, y, w, h (N, R, S, B, 4): the inverse of what the head computes."""
+        return boxes
 
     def _boxes_of(self, means: tf.Tensor) -> tf.Tensor:
         """Return x, y, w, h (N, R, S, B, 4) of the four means."""
@@ -172,8 +176,17 @@ class EdgesHead(DetectionHead):
     reach from half a cell, to the inside, to the whole image. Their roots are evenly spaced.
     """
 
-    def _values(self) -> list[Floats32]:
+    def values(self) -> list[Floats32]:
+        """Return the values (4, bins) of the distances, rising."""
         return 4 * [np.linspace(0, 1, self.bins, dtype=np.float32) ** 2]
+
+    def means_of(self, boxes: tf.Tensor) -> tf.Tensor:
+        """Return the distances that give boxes x, y, w, h (N, R, S, B, 4)."""
+        _, rows, cols, _, _ = boxes.shape
+        x, y, w, h = tf.unstack(boxes, axis=-1)
+        across, down = (x - 0.5) * (2 / cols), (y - 0.5) * (2 / rows)  # right - left, bottom - top
+        w, h = w + 1 / cols, h + 1 / rows  # left + right, top + bottom
+        return tf.stack([w - across, h - down, w + across, h + down], axis=-1) / 2
 
     def _boxes_of(self, means: tf.Tensor) -> tf.Tensor:
         _, rows, cols, _, _ = means.shape

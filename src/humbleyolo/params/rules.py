@@ -162,6 +162,13 @@ def _cells_beside_the_centre_can_answer(loss: str, model: str, edges: bool, boxe
     return f"aligned takes one box per cell; allowed: encode.boxes 1, not {boxes}" if boxes > 1 else None
 
 
+@_rule("loss.lambda_distribution", "loss.name", "model.name")
+def _has_choices_to_teach(weight: float, loss: str, model: str) -> str | None:
+    if weight and (loss not in ("iou", "aligned") or model not in ("compact", "lite")):
+        return f"{weight:g} is of the losses iou and aligned with the models compact and lite; allowed: 0"
+    return None
+
+
 @_rule("train.start", "model.name")
 def _weights_are_there(start: str, model: str) -> str | None:
     if start == "pretrained" and model != "lite":

@@ -176,6 +176,7 @@ class Loss(Section):
     lambda_obj: Weight
     lambda_noobj: Weight
     lambda_class: Weight
+    lambda_distribution: Weight
     class_weights: dict[Name, Weight]
     mistakes: list[ArticleMistake]
     aligned: Aligned

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.geometry.grid import Grid, answering_cells, box_edges, split_parts
+from humbleyolo.geometry.grid import Grid, answering_cells, box_edges, boxes_in_cells, split_parts
 from humbleyolo.geometry.iou import Edges, edges_of, pairwise_iou
 from humbleyolo.params.sections import Aligned
 from humbleyolo.storage.array_types import AnyInts, Floats, Floats32, Ints
+from humbleyolo.training.distribution_loss import Choices
 from humbleyolo.training.losses import TINY, Terms, binary_entropy, complete_iou_of, shape_angle
 
 ROW = 6  # numbers of an object: xyxy in pixels, class index, 1 (0: the row is empty)
@@ -78,19 +79,21 @@ def align(objects: tf.Tensor, scores: tf.Tensor, boxes: tf.Tensor, grid: Grid, r
 
 
 def aligned(
-    objects: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float], rule: Aligned
-) -> Terms:
+    objects: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float], rule: Aligned,
+    choices: Choices | None = None,
+) -> Terms:  # fmt: skip
     r"""The loss of task-aligned learning, with CIoU for GIoU.
 
         class   sum over cells and classes of abs(t - s)^gamma H(t, s)          equations 5, 6
         box     sum over cells of objects of t (1 - CIoU)                       equation 7
+        distribution    sum over cells of objects of t `Choices.loss`, if there are `choices`
 
     t is a cell's target for its object's class, 0 for other classes and cells; s = class probability x confidence is
-    its score. Both terms are divided by the mean over images of the sum of t, so that a step weighs alike however
+    its score. The terms are divided by the mean over images of the sum of t, so that a step weighs alike however
     many objects it sees. `class_weights` multiply the first for an object's class, at its cells.
     """
     images, cells = tf.shape(y_pred)[0], grid.rows * grid.cols
-    parts = split_parts(y_pred, grid.classes)
+    parts = split_parts(y_pred[..., : grid.shape[-1]], grid.classes)
     boxes = tf.reshape(tf.stack(box_edges(parts, grid), axis=-1), (-1, cells, 4))
     scores = tf.reshape(parts.class_probs * parts.confidence, (-1, cells, grid.classes))
     mine, weight = align(objects, scores, boxes, grid, rule)
@@ -102,10 +105,16 @@ def aligned(
     edges, found = edges_of(truth), edges_of(boxes)
     complete = complete_iou_of(edges, found, _angle(edges), _angle(found))
     total = tf.maximum(tf.reduce_sum(weight), 1.0) / tf.cast(images, tf.float32)
-    return {
-        "box": tf.reduce_sum(tf.reduce_sum(weight, axis=1) * (1 - complete), axis=1) / total,
+    worth_of_box = tf.reduce_sum(weight, axis=1)  # (N, A)
+    terms = {
+        "box": tf.reduce_sum(worth_of_box * (1 - complete), axis=1) / total,
         "class": tf.reduce_sum(entropy, axis=(1, 2)) / total,
     }
+    if choices:
+        sought = boxes_in_cells(truth, grid, tf)[..., None, :]  # (N, R, S, 1, 4)
+        missed = tf.reshape(choices.loss(y_pred, sought), (-1, cells))
+        terms["distribution"] = tf.reduce_sum(worth_of_box * missed, axis=1) / total
+    return terms
 
 
 def _focus(difference: tf.Tensor, gamma: float) -> tf.Tensor | float:

@@ -132,14 +132,14 @@ class _Run:
     def end_epoch(self, epoch: int, means: Floats) -> Row:
         """Score val, and return the epoch's row of the history; `means` are those of the loss terms (T,)."""
         trainer = self._trainer
-        predictions = trainer.predict(self._val.images)
+        outputs = trainer.outputs(self._val.images)
         stopped = f"training stopped after epoch {epoch + 1}"
-        if not np.isfinite(predictions).all():
+        if not np.isfinite(outputs).all():
             raise UserError(f"{stopped}: the weights are not finite any more; {LOWER_RATE}")
-        ap, ap50 = self._validation.score(predictions)
+        ap, ap50 = self._validation.score(outputs[..., : self._val.grid.shape[-1]])
         terms = {
             "train": dict(zip(trainer.term_names, means.tolist(), strict=True)),
-            "val": self._validation.terms(predictions, trainer.loss),
+            "val": self._validation.terms(outputs, trainer.loss),
         }
         if endless := sorted(name for name, value in terms["val"].items() if not math.isfinite(value)):
             raise UserError(f"{stopped}: the loss on val is not finite in {', '.join(endless)}; {LOWER_RATE}")

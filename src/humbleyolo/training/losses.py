@@ -15,6 +15,7 @@ import tensorflow as tf
 from humbleyolo.geometry.grid import Grid, Parts, box_edges, split_parts
 from humbleyolo.geometry.iou import Edges, iou
 from humbleyolo.training.assignment import Assigned, assign_responsible
+from humbleyolo.training.distribution_loss import Choices
 
 Terms = dict[str, tf.Tensor]  # name -> (N,)
 
@@ -156,27 +157,34 @@ def shape_angle(width: tf.Tensor, height: tf.Tensor) -> tf.Tensor:
     return tf.atan2(*(tf.maximum(side, _SHORTEST) for side in (width, height)))
 
 
-def iou_loss(y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float]) -> Terms:
+def iou_loss(
+    y_true: tf.Tensor, y_pred: tf.Tensor, grid: Grid, class_weights: Sequence[float], choices: Choices | None = None
+) -> Terms:
     r"""An overlap loss for the box, cross-entropy for class and confidence.
 
         box     sum over responsible boxes of 1 - CIoU   (Zheng et al. 2020, "Distance-IoU Loss", equations 7, 10)
         obj     sum over responsible boxes of H(IoU, confidence')
         noobj   sum over all other boxes of H(0, confidence')
         class   sum over cells with an object of - a_c sum over classes of p log p'
+        distribution   sum over responsible boxes of `Choices.loss`, if there are `choices`
 
     H(q, p) = - q log p - (1 - q) log (1 - p). The IoU in `obj` is a constant. a_c is the weight of the true class.
     Class probabilities and confidence of predictions lie between 0 and 1.
     """
-    predicted = split_parts(y_pred, grid.classes)
+    predicted = split_parts(y_pred[..., : grid.shape[-1]], grid.classes)
     truth, overlap = assign_responsible(split_parts(y_true, grid.classes), predicted, grid)
     entropy = binary_entropy(overlap, predicted.confidence)
     log_probs = tf.math.log(tf.maximum(predicted.class_probs, TINY))
-    return {
+    terms = {
         "box": _sum(truth.confidence * (1 - complete_iou(truth, predicted, grid))),
         "obj": _sum(truth.confidence * entropy),
         "noobj": _sum((1 - truth.confidence) * entropy),
         "class": -_sum(_weight_of_cell(truth, class_weights)[..., None] * truth.class_probs * log_probs),
     }
+    if choices:
+        boxes = tf.stack([truth.x_cell, truth.y_cell, truth.w_rel, truth.h_rel], axis=-1)
+        terms["distribution"] = _sum(truth.confidence * choices.loss(y_pred, boxes))
+    return terms
 
 
 def binary_entropy(target: tf.Tensor, prob: tf.Tensor) -> tf.Tensor:

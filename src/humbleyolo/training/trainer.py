@@ -15,7 +15,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.errors import UserError
 from humbleyolo.models.artifact import ModelInfo, Weights
-from humbleyolo.models.build import build_model
+from humbleyolo.models.build import build_model, with_choices
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.models.trained_network import images_at_a_time
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
@@ -52,9 +52,12 @@ class Trainer:
         self, network: keras.Model, average: keras.Model, data: EncodedSplit, loss: Loss, train: Train, seed: int,
         start: str = "scratch",
     ) -> None:  # fmt: skip
+        head = None
+        if loss.lambda_distribution:
+            head, network, average = network.get_layer("head"), with_choices(network), with_choices(average)
         self._network, self._average, self._data = network, average, data
         self._train, self._seed, self.start = train, seed, start
-        self.loss = WeightedLoss(loss, data.categories, data.grid)
+        self.loss = WeightedLoss(loss, data.categories, data.grid, head)
         self.steps_an_epoch = len(data) // train.batch
         self.term_names: list[str] = []
         self.micro = MicroBatches(network, self.loss, train)
@@ -205,7 +208,11 @@ class Trainer:
         )
 
     def predict(self, images: Images) -> Floats32:
-        """Return (N, R, S, K) predictions of the averaged weights, batch by batch."""
+        """Return (N, R, S, K) predictions of the averaged weights."""
+        return self.outputs(images)[..., : self._data.grid.shape[-1]]
+
+    def outputs(self, images: Images) -> Floats32:
+        """Return what the loss takes of the averaged weights, batch by batch: (N, R, S, K), or more with choices."""
         most = images_at_a_time(self._data.grid)
         batches = [
             self._predict(tf.constant(images[start : start + most])).numpy() for start in range(0, len(images), most)

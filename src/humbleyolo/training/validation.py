@@ -33,13 +33,13 @@ class ValidationScore:
         detections = DetectionTable.from_detections(found)
         return average_precision(self._truths, detections, self._split.grid.classes)
 
-    def terms(self, predictions: Floats32, loss: WeightedLoss) -> dict[str, float]:
-        """Return the weighted mean of each loss term, computed batch by batch."""
+    def terms(self, outputs: Floats32, loss: WeightedLoss) -> dict[str, float]:
+        """Return the weighted mean of each loss term, batch by batch; `outputs` are as the loss takes them."""
         sums: dict[str, float] = {}
         most = images_at_a_time(self._split.grid)
-        for start in range(0, len(predictions), most):
-            part = np.arange(start, min(start + most, len(predictions)))
-            terms = loss(tf.constant(loss.targets_of(self._split, part)), tf.constant(predictions[part]))
+        for start in range(0, len(outputs), most):
+            part = np.arange(start, min(start + most, len(outputs)))
+            terms = loss(tf.constant(loss.targets_of(self._split, part)), tf.constant(outputs[part]))
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0.0) + float(np.asarray(term, np.float64).sum())
-        return {name: total / len(predictions) for name, total in sums.items()}
+        return {name: total / len(outputs) for name, total in sums.items()}

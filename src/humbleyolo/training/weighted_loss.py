@@ -9,9 +9,11 @@ import tensorflow as tf
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, encode_boxes
+from humbleyolo.models.layers import DetectionHead
 from humbleyolo.params.sections import Loss
 from humbleyolo.storage.array_types import AnyInts, Floats, Floats32, Ints
 from humbleyolo.training.aligned_loss import ROW, aligned, pad_objects
+from humbleyolo.training.distribution_loss import Choices
 from humbleyolo.training.losses import Terms, article, iou_loss, yolov1
 
 LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1, "iou": iou_loss, "aligned": aligned}
@@ -20,11 +22,13 @@ LOSSES: dict[str, Callable[..., Terms]] = {"article": article, "yolov1": yolov1,
 class WeightedLoss:
     """A loss, ready to be called; its targets are grid tensors (N, R, S, K), or objects (N, M, 6) for `aligned`.
 
+    With the `head` of the network it teaches the head's choices too, which must lie behind the predictions.
+
     Raises:
         UserError: A weight is given to a class that does not exist.
     """
 
-    def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid) -> None:
+    def __init__(self, loss: Loss, categories: Sequence[str], grid: Grid, head: DetectionHead | None = None) -> None:
         unknown = sorted(set(loss.class_weights) - set(categories))
         if unknown:
             raise UserError(
@@ -40,8 +44,14 @@ class WeightedLoss:
             "aligned": {"rule": loss.aligned},
         }
         self._options = options.get(loss.name, {})
+        self._numbers = grid.shape[-1]
+        if head:
+            choices = Choices(head, grid)
+            self._options["choices"] = choices
+            self._numbers += choices.numbers
         self._weights = dict.fromkeys(("xy", "wh", "box"), loss.lambda_coord) | {
-            "obj": loss.lambda_obj, "noobj": loss.lambda_noobj, "class": loss.lambda_class
+            "obj": loss.lambda_obj, "noobj": loss.lambda_noobj, "class": loss.lambda_class,
+            "distribution": loss.lambda_distribution,
         }  # fmt: skip
 
     @property
@@ -52,7 +62,8 @@ class WeightedLoss:
     def term_names(self) -> list[str]:
         """Return the names of the terms, in their order."""
         shape = [1 if length is None else length for length in self.target_shape]
-        return list(self(tf.zeros((1, *shape)), tf.zeros((1, *self._grid.shape))))
+        outputs = tf.zeros((1, self._grid.rows, self._grid.cols, self._numbers))
+        return list(self(tf.zeros((1, *shape)), outputs))
 
     def targets(self, boxes: Floats, labels: AnyInts, image_index: Ints, images: int) -> Floats32:
         """Return the targets of a batch's objects: (M', 4) xyxy pixels, (M',) classes, (M',) rising image indices."""
@@ -70,6 +81,6 @@ class WeightedLoss:
         return pad_objects(split.boxes[row], split.labels[row], image_index, len(chosen))
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
-        """Return each term (N,) times its weight, of targets and predictions (N, R, S, K)."""
+        """Return each term (N,) times its weight, of targets and outputs (N, R, S, K), or more with choices."""
         terms = self._terms(y_true, y_pred, self._grid, self._class_weights, **self._options)
         return {name: self._weights[name] * term for name, term in terms.items()}
