@@ -131,7 +131,7 @@ def kill_in_each(monkeypatch: pytest.MonkeyPatch, nanny: subprocess.Popen[bytes]
 
 def kill_worker(nanny: subprocess.Popen[bytes]) -> int:
     """Kill a nanny's worker, once there is one, and return its number."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not (found := worker_processes(nanny)):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -153,7 +153,7 @@ def run_with_a_death(
     project: Project, workers: LoopbackCluster, module: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a module's command on the cluster, of which a worker is killed meanwhile."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not (found := worker_processes(workers.workers[0])):
         assert time.monotonic() < until
         time.sleep(0.05)

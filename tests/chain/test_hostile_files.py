@@ -106,7 +106,9 @@ def change(draw: st.DrawFn, whole: bytes) -> bytes:
     return whole[:place] + middle + draw(st.sampled_from([whole[end:], whole[place + len(middle) :], b""]))
 
 
-@rounds(max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@rounds(
+    max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_a_file_damaged_anywhere_is_told_or_is_the_same(project: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(FILES))
@@ -124,7 +126,9 @@ def ways(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 ODD = [None, "x", -1, -5.5, 1e308, 2**70, 10**400, [], {}, True, float("nan"), [[1]], "<script>", {"a": {"b": []}}]
 
 
-@rounds(max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@rounds(
+    max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_value_in_json_is_taken_or_told(project: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([name for name in FILES if name.endswith(".json")]))

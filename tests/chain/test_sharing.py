@@ -368,7 +368,7 @@ class TestAPushCutShort:
             assert time.monotonic() < until
             time.sleep(0.005)
         push.kill()
-        assert push.wait(30) == -9
+        assert push.wait(60) == -9
         half, whole = set(bucket.keys()), team.remote_objects()
         assert 15 <= len(half) < len(whole)
         for key in half:  # whole or not there

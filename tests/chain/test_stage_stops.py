@@ -100,7 +100,7 @@ def test_a_stage_whose_dvc_is_killed_while_it_imports_ends(busy: Project) -> Non
     starter.wait_for(lambda: "libtensorflow" in Path(f"/proc/{pid}/maps").read_text())
     os.kill(starter.process.pid, signal.SIGKILL)
     starter.process.wait()
-    assert ended(pid, 5)
+    assert ended(pid)
     for pipe in (starter.process.stdout, starter.process.stderr):
         assert pipe is not None
         pipe.close()

@@ -62,7 +62,7 @@ def all_that_is_piped(pipe: Path) -> Iterator[list[bytes]]:
     reader = threading.Thread(target=lambda: came.append(pipe.read_bytes()), daemon=True)
     reader.start()
     yield came
-    reader.join(20)
+    reader.join(60)
 
 
 def device(path: Path, minor: int) -> Path:

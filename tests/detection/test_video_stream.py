@@ -258,7 +258,7 @@ def test_a_clip_that_breaks_off_is_not_taken_for_trimmed(tmp_path: Path) -> None
 
 
 @pytest.mark.filterwarnings("ignore:.*(cannot be decoded|cut short)")
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_damage_ends_in_frames_or_words(data: st.DataObject, tmp_path: Path) -> None:
     ending = data.draw(st.sampled_from(sorted(CODES)))

@@ -88,7 +88,7 @@ def compare(before: list[LabelledImage], after: list[LabelledImage], *, flags: b
     max_examples=40,
     deadline=None,
     phases=[Phase.generate],  # shrinking would convert folders for minutes
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(datasets, st.lists(st.sampled_from(sorted(WRITABLE)), min_size=1, max_size=3), st.booleans())
 def test_round_trips(tmp_path_factory: pytest.TempPathFactory, data: list, way: list[str], linked: bool) -> None:

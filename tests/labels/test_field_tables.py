@@ -166,7 +166,7 @@ inside = st.floats(0.02, 0.48, allow_subnormal=False)
 
 
 @pytest.mark.parametrize("kind", BUILDERS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(some=st.lists(st.tuples(inside, inside, inside, inside), min_size=1, max_size=3, unique=True))
 def test_every_format_has_the_same_boxes(tmp_path_factory: pytest.TempPathFactory, kind: str, some: list) -> None:
     name, build = BUILDERS[kind]

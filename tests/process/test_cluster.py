@@ -295,7 +295,7 @@ def test_files_are_sent_along(connected: Cluster, two_workers: LoopbackCluster, 
     for nanny in two_workers.workers:
         for process in worker_processes(nanny):
             process.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while connected.workers() < 2 or any(Path(copy).exists() for copy in copies):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -373,7 +373,7 @@ def test_a_killed_worker_is_replaced_and_results_are_the_same(
     [victim] = worker_processes(two_workers.workers[0])
     victim.send_signal(signal.SIGKILL)
     assert found + list(results) == expected
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not (anew := worker_processes(two_workers.workers[0])) or anew[0].pid == victim.pid:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -430,7 +430,7 @@ def test_a_cluster_that_ends_is_told(
             next(results)
         known = find_cluster()
         assert known is not None
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while known.client.status != "closed":  # it has given up meanwhile, while this machine does something else
             assert time.monotonic() < until
             time.sleep(0.05)

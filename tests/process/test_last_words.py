@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import ctypes, sys
 from pathlib import Path
 from humbleyolo.process.last_words import last_words
 with last_words(float(sys.argv[1]), "nobody came", [Path(sys.argv[2])]):
+    print("begun", flush=True)
     ctypes.PyDLL(None).usleep(int(sys.argv[3]))  # no other thread of Python runs meanwhile
 """
 
@@ -34,8 +34,9 @@ def test_a_line_is_said_and_files_are_removed_only_if_it_takes_too_long(
 def test_nothing_is_said_for_a_process_that_was_killed(tmp_path: Path) -> None:
     """And its standard error is not held open, for which whoever reads it would wait."""
     command = [sys.executable, "-c", SCRIPT, "60", str(tmp_path / "token"), "60000000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as waiting:
-        time.sleep(1)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == b"begun\n"
         waiting.kill()
         assert waiting.stderr is not None
         assert waiting.stderr.read() == b""

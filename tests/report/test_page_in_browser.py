@@ -51,7 +51,6 @@ def page(browser, report):
     """Open the report, and fail where anything is asked of a network or told to the console."""
     window = chrome.offline(browser)
     page = window.new_page()
-    page.set_default_timeout(20_000)
     told, asked = [], []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
@@ -280,8 +279,10 @@ def test_a_table_that_is_wider_than_a_phone_says_that_it_scrolls(browser, report
     window = chrome.offline(browser, width=390, height=800, is_mobile=True, has_touch=True)
     page = window.new_page()
     page.goto(report.as_uri())
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    page.wait_for_timeout(100)  # its event
+    page.evaluate(
+        "() => Promise.all([...document.querySelectorAll('details:not([open])')].map((one) => new Promise((told) => {"
+        " one.addEventListener('toggle', told, { once: true }); one.open = true; })))"
+    )
     tables = page.locator(".wide").evaluate_all(
         "all => all.map((one) => { one.scrollLeft = 1e6; const last = one.querySelector('tr').lastElementChild;"
         " const told = getComputedStyle(one, '::before').content.includes('scroll');"

@@ -385,7 +385,7 @@ def test_the_command_serves_until_it_is_interrupted(network_folder: Path) -> Non
         url = server.stdout.readline().split()[0]
         assert post(url, picture())[0] == 200
         server.send_signal(signal.SIGINT)
-        assert server.wait(30) == 0
+        assert server.wait(60) == 0
         assert server.stderr.read() == ""
 
 
@@ -404,9 +404,10 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def page(browser: Any, url: str) -> Any:
     """The page, ready. Its console tells of refused uploads, and of `orange` reading the canvas; of nothing else."""
-    window = browser.new_context(viewport={"width": 1200, "height": 900})
+    import browser as chrome
+
+    window = chrome.window(browser, width=1200)
     page = window.new_page()
-    page.set_default_timeout(20_000)
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
@@ -533,8 +534,10 @@ def test_a_photograph_is_opened_on_with_numbers_that_can_be_read_and_follow_the_
     browser: Any, width: int, tmp_path: Path
 ) -> None:
     (tmp_path / "b.png").write_bytes(picture(box=(0, 0, 96, 64)))
+    import browser as chrome
+
     with running(Reddish(), picture(800, 1600, (200, 100, 900, 700)), draws=False) as url:
-        window = browser.new_context(viewport={"width": width, "height": 800})
+        window = chrome.window(browser, width=width, height=800)
         page = window.new_page()
         page.add_init_script(
             "globalThis.texts = []; const made = CanvasRenderingContext2D.prototype, { fillText, clearRect } = made;"

@@ -193,7 +193,7 @@ def group_lives(group: int) -> bool:
 
 
 def wait_for(condition: Any) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

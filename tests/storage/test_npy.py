@@ -48,7 +48,7 @@ def header(text: str, version: tuple[int, int] = (1, 0), length: int | None = No
 
 
 @given(st.sampled_from(KINDS).flatmap(lambda kind: arrays.arrays(kind, arrays.array_shapes(min_side=0))))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_was_saved_is_mapped(tmp_path: Path, array: np.ndarray[Any, Any]) -> None:
     (tmp_path / "a.npy").write_bytes(saved(array))
     found = open_array(tmp_path / "a.npy")
@@ -98,7 +98,7 @@ def test_what_is_no_array_of_ours_is_refused_in_little_memory(content: bytes, wh
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_file_changed_anywhere_is_refused_or_an_array_of_its_size(tmp_path: Path, data: st.DataObject) -> None:
     whole = bytearray(saved(np.arange(12, dtype=np.float32).reshape(3, 4)))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -31,7 +31,7 @@ def serving(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
     with log.open("wb") as said:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
-            until = time.monotonic() + 60
+            until = time.monotonic() + 120
             while not _answers(port):
                 assert process.poll() is None, log.read_text(errors="replace")
                 assert time.monotonic() < until, log.read_text(errors="replace")
@@ -39,7 +39,7 @@ def serving(command: Sequence[str], port: int, log: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _answers(port: int) -> bool:
@@ -75,7 +75,7 @@ class Bucket:
         headers = {"Content-Type": "application/octet-stream"}
         headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
         request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return bytes(answer.read())
 
 

@@ -13,12 +13,12 @@ TASK = {"key": "1", "splits": []}
 
 @pytest.mark.parametrize("said", ["", "print('ready 7', flush=True)"])  # it imports, or connects
 def test_a_member_that_nobody_wants_is_ended(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members, "_CODE", f"import time\n{said}\ntime.sleep(60)")
+    monkeypatch.setattr(members, "_CODE", f"import time\n{said}\ntime.sleep(600)")
     monkeypatch.setattr(members, "is_unwanted", lambda: port_of_ready("1") is not None or not said)
     began = time.monotonic()
     with pytest.raises(UserError, match="it ended with"):
         run_member(TASK)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
     assert port_of_ready("1") is None
 
 
