@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cluster import loopback_cluster
+from cluster import LoopbackCluster, loopback_cluster
 from repository import ROOT
 from small_training import encode_noise, write_params
 from split_writer import cut_split
@@ -72,8 +72,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_trainings_that_start_together_run_one_after_the_other(folder: Path, tmp_path: Path) -> None:
-    with loopback_cluster(tmp_path / "cluster", 2) as cluster, ThreadPoolExecutor() as pool:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
+    """A cluster to which each test adds the workers that it lacks: of the one before, they are there already."""
+    with loopback_cluster(tmp_path_factory.mktemp("cluster"), 0) as started:
+        yield started
+
+
+def workers_of(cluster: LoopbackCluster, count: int) -> list[subprocess.Popen[bytes]]:
+    """Return the workers that live, once there are so many."""
+    while len(alive := [one for one in cluster.workers if one.poll() is None]) < count:
+        cluster.add_worker()
+    assert len(alive) == count
+    return alive
+
+
+def test_trainings_that_start_together_run_one_after_the_other(folder: Path, cluster: LoopbackCluster) -> None:
+    workers_of(cluster, 2)
+    with ThreadPoolExecutor() as pool:
         both = [
             pool.submit(train, folder, folder, out, "-c", SAYING, address=cluster.address)
             for out in ("first", "second")
@@ -102,32 +118,35 @@ def weights(folder: Path, out: str) -> list[bytes]:
     return [(folder / out / name).read_bytes() for name in ("weights.npz", "history.csv", "augmented.png")]
 
 
-def test_a_worker_that_dies_ends_the_run_which_goes_on_with_those_that_are_left(folder: Path, tmp_path: Path) -> None:
+def test_a_worker_that_dies_ends_the_run_which_goes_on_with_those_that_are_left(
+    folder: Path, cluster: LoopbackCluster
+) -> None:
     """One is left, which sees the data; the bytes are those of a run in one process that nobody stopped."""
-    with loopback_cluster(tmp_path / "cluster", 2) as cluster:
-        victims = " ".join(str(pid) for pid in tree(cluster.workers[1].pid))
-        killed = train(folder, folder, "parted", "-c", SCRIPT, victims, address=cluster.address)
-        assert killed.returncode == 2, killed.stderr
-        told = killed.stderr.splitlines()
-        assert "training runs on 2 of 2 workers, which share 4 micro-batches" in told
-        gone = r"is gone; training stopped at step ([56]); `dvc repro` goes on from its checkpoint"  # seen soon
-        stopped = re.search(gone, told[-1])
-        assert stopped, killed.stderr
-        assert "Traceback" not in killed.stderr
-        assert not (folder / "parted/weights.npz").exists()
-        went_on = train(folder, folder, "parted", "-c", SCRIPT, "", address=cluster.address)
-        assert went_on.returncode == 0, went_on.stderr
-        assert "training runs on 1 of 1 worker, which share 4 micro-batches" in went_on.stderr
-        assert f"step {int(stopped[1]) - 3}" in went_on.stderr  # of the second epoch
+    victims = " ".join(str(pid) for pid in tree(workers_of(cluster, 2)[-1].pid))
+    killed = train(folder, folder, "parted", "-c", SCRIPT, victims, address=cluster.address)
+    assert killed.returncode == 2, killed.stderr
+    told = killed.stderr.splitlines()
+    assert "training runs on 2 of 2 workers, which share 4 micro-batches" in told
+    gone = r"is gone; training stopped at step ([56]); `dvc repro` goes on from its checkpoint"  # seen soon
+    stopped = re.search(gone, told[-1])
+    assert stopped, killed.stderr
+    assert "Traceback" not in killed.stderr
+    assert not (folder / "parted/weights.npz").exists()
+    went_on = train(folder, folder, "parted", "-c", SCRIPT, "", address=cluster.address)
+    assert went_on.returncode == 0, went_on.stderr
+    assert "training runs on 1 of 1 worker, which share 4 micro-batches" in went_on.stderr
+    assert f"step {int(stopped[1]) - 3}" in went_on.stderr  # of the second epoch
     assert weights(folder, "parted") == weights(folder, "alone")
 
 
-def test_four_workers_that_do_not_see_the_data_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_four_workers_that_do_not_see_the_data_give_the_same_bytes(
+    folder: Path, cluster: LoopbackCluster, tmp_path: Path
+) -> None:
     """Links lead out of the project's folder, so that the data are sent; a fifth worker has nothing to do."""
-    with loopback_cluster(tmp_path / "cluster", 5) as cluster:
-        done = train(tmp_path, folder, "out", "-m", "stages.train", address=cluster.address)
-        assert done.returncode == 0, done.stderr
-        assert "training runs on 4 of 5 workers, which share 4 micro-batches" in done.stderr
+    workers_of(cluster, 5)
+    done = train(tmp_path, folder, "out", "-m", "stages.train", address=cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert "training runs on 4 of 5 workers, which share 4 micro-batches" in done.stderr
     assert weights(tmp_path, "out") == weights(folder, "alone")
 
 
