@@ -29,7 +29,7 @@ def said_of(project, *revisions):
 
 def test_runs_at_commits_in_experiments_and_as_they_are_now(project):
     project.set("evaluate.max_detections", 1)
-    project.repro()
+    project.repro("evaluate")
     now = said_of(project, "HEAD")
     assert now.returncode in (0, 1)
     assert now.stdout.startswith("A: HEAD, B: the working tree; 4 test images, resampled 1,000 times\n")
@@ -43,7 +43,7 @@ def test_runs_at_commits_in_experiments_and_as_they_are_now(project):
     assert "yes" not in same.stdout
     assert same.stdout.endswith("The difference in AP is no more than chance.\n")
 
-    project.dvc("exp", "run", "--name", "strict", "-S", "evaluate.nms_iou=0.1")
+    project.dvc("exp", "run", "--name", "strict", "-S", "evaluate.nms_iou=0.1", "evaluate")
     project.git("checkout", "params.yaml", "dvc.lock", "data/evaluation")
     assert said_of(project, "HEAD", "strict").stdout.startswith("A: HEAD, B: strict; 4 test images")
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
 
     assert told("nope").startswith("error: nope: its results cannot be read (unknown Git revision 'nope')")
     project.set("dataset.synthetic.images.test", 5)
-    project.repro()
+    project.repro("evaluate")
     assert re.search("tested on different data(?s:.)*test images: 4, and 5", told("HEAD"))
     project.git("checkout", "--", ".")
     project.set("evaluate.resamples", 0)

@@ -154,9 +154,9 @@ class Project:
             raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
-    def repro(self) -> Ran:
-        """Run the chain and return what DVC said."""
-        said = self.dvc("repro").stdout
+    def repro(self, *stages: str) -> Ran:
+        """Run the chain, or some stages and what they need, and return what DVC said."""
+        said = self.dvc("repro", *stages).stdout
         return Ran(
             re.findall(r"^Running stage '(\w+)':", said, re.MULTILINE),
             re.findall(r"^Stage '(\w+)' is cached - skipping run", said, re.MULTILINE),
