@@ -1,14 +1,14 @@
-"""Measure very many labelled photographs on this machine: python benchmarks/large_folder.py [--images 100000].
+"""Measure very many labelled photographs on this machine: python -m benchmarks.large_folder [--images 10000 100000].
 
-Makes JPEG photographs of 320 x 240 pixels with a box each (a CSV), in a folder of its own. Then it runs `check`,
-`generate` and `encode`, each as a process. Last, it adds one photograph and runs `generate` and `encode` again, as
-`dvc repro` does then. Prints seconds, images/s, the disk, and peak memory: with mapped files, which the system takes
-back, and own. Run it with another --images too: own memory must grow little.
+For each number it makes JPEG photographs of 320 x 240 pixels with a box each (a CSV), in a folder of its own. Then it
+runs `check`, `generate` and `encode`, each as a process; `encode` once for each of `--jpeg-quality` (0: pixels).
+Prints seconds, seconds of a core, and the disk. Memory is the peak of all processes together without mapped files,
+which the system takes back at need.
 """
 
 import argparse
-import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,18 +41,19 @@ def add_photographs(folder: Path, numbers: range) -> None:
             labels.write(f"{number:07}.jpg,thing,{left},{top},{left + 60},{top + 40}\n")
 
 
-def write_params(project: Path) -> None:
-    """Write the default parameters for the folder `photographs` and an input of its size."""
+def write_params(project: Path, jpeg_quality: int, **dataset: object) -> None:
+    """Write the default parameters for an input of the photographs' size, with other values of `dataset`."""
     yaml = YAML()
     values = yaml.load((ROOT / "params.yaml").read_text())
-    values["dataset"]["source"] = "labelled"
+    values["dataset"].update({"source": "labelled", **dataset})
     values["dataset"]["labelled"]["split"]["near_duplicates"] = "ignore"  # made from noise, they all look alike
     values["encode"].update({"height": HEIGHT, "width": WIDTH, "rows": 6, "cols": 8, "finer": []})
+    values["encode"]["jpeg_quality"] = jpeg_quality
     yaml.dump(values, project / "params.yaml")
 
 
-def measured(project: Path, *command: str) -> dict[str, float]:
-    """Run Python in a project's folder; return seconds and MiB of its peaks."""
+def measured(project: Path, *command: str) -> str:
+    """Run Python in a project's folder; return cells of a table: seconds, those of a core, and MiB at the peak."""
     with (project / "log").open("w") as log:
         started, own, ended = time.perf_counter(), 0.0, 0
         process = subprocess.Popen(
@@ -68,32 +69,46 @@ def measured(project: Path, *command: str) -> dict[str, float]:
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
     if os.waitstatus_to_exitcode(status) not in (0, 1):  # `check` has 1 for findings
         raise SystemExit((project / "log").read_text())
-    return {"seconds": time.perf_counter() - started, "mib": used.ru_maxrss / 1024, "own_mib": own}
+    seconds, core = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    return f"{seconds:.1f} | {core:.1f} | {own:.0f}"
+
+
+def disk_gb(folder: Path) -> float:
+    """Return the GB of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
+
+
+def measure(project: Path, count: int, qualities: list[int]) -> None:
+    """Print a row for each command, for so many photographs."""
+    add_photographs(project / "photographs", range(count))
+    print(f"| {count:,} | the photographs | | | | {disk_gb(project / 'photographs'):.2f} |")
+    write_params(project, 0)
+    said = measured(project, "-m", "humbleyolo", "check", "photographs")
+    print(f"| {count:,} | `check` | {said} | |")
+    said = measured(project, "-m", "stages.generate", "photographs", "data/dataset")
+    print(f"| {count:,} | `generate` | {said} | {disk_gb(project / 'data/dataset'):.2f} |", flush=True)
+    for quality in qualities:
+        write_params(project, quality)
+        said = measured(project, "-m", "stages.encode", "data/dataset", "data/grid")
+        name = f"JPEGs of quality {quality}" if quality else "pixels"
+        print(f"| {count:,} | `encode`, {name} | {said} | {disk_gb(project / 'data/grid'):.2f} |", flush=True)
+        shutil.rmtree(project / "data/grid")
 
 
 def main() -> None:
-    """Print the figures of each command as JSON."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=100_000)
-    count = parser.parse_args().images
-    with tempfile.TemporaryDirectory(prefix="humbleyolo-large-") as folder:
-        project = Path(folder)
-        add_photographs(project / "photographs", range(count))
-        write_params(project)
-        stages = {
-            "generate": ("-m", "stages.generate", "photographs", "data/dataset"),
-            "encode": ("-m", "stages.encode", "data/dataset", "data/grid"),
-        }
-        found = {"check": measured(project, "-m", "humbleyolo", "check", "photographs")}
-        found |= {name: measured(project, *command) for name, command in stages.items()}
-        add_photographs(project / "photographs", range(count, count + 1))
-        found |= {f"{name}, one more": measured(project, *command) for name, command in stages.items()}
-        for one in found.values():
-            one["images_s"] = count / one["seconds"]
-        for name in ("photographs", "data/dataset", "data/grid"):
-            size = sum(path.stat().st_size for path in (project / name).rglob("*") if path.is_file())
-            found[name] = {"gb": size / 1e9}
-    print(json.dumps(found, indent=2))
+    parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--jpeg-quality", type=int, nargs="+", default=[0, 90])
+    parsed = parser.parse_args()
+    print(
+        "| Photographs | What | Seconds | Seconds of a core | Own memory, MiB | Disk, GB |",
+        "|---" * 6 + "|",
+        sep="\n",
+    )
+    for count in parsed.images:
+        with tempfile.TemporaryDirectory(prefix="humbleyolo-large-") as folder:
+            measure(Path(folder), count, parsed.jpeg_quality)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Single steps of training, and the weights that come out of them."""
 
 import dataclasses
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,28 @@ def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
     np.testing.assert_array_equal(*terms)
     for name, weights in trainers[0].weights().items():
         np.testing.assert_array_equal(weights, trainers[1].weights()[name])
+
+
+def test_the_next_batch_is_made_while_a_step_computes(tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = start(tiny)
+    made, two_are_made = [], threading.Event()
+    inputs, step = trainer.inputs, trainer.step
+
+    def noted(epoch: int, chosen: np.ndarray) -> list[tf.Tensor]:
+        made.append(chosen.tolist())
+        if len(made) == 2:
+            two_are_made.set()
+        return inputs(epoch, chosen)
+
+    def waiting(number: int, parts: Iterable[list[tf.Tensor]]) -> np.ndarray:
+        own = list(parts)
+        assert two_are_made.wait(60)
+        return step(number, own)
+
+    monkeypatch.setattr(trainer, "inputs", noted)
+    monkeypatch.setattr(trainer, "step", waiting)
+    list(trainer.run_epoch(0))
+    assert made == [trainer.chosen(0, place).tolist() for place in range(2)]
 
 
 def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> None:

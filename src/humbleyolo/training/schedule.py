@@ -1,6 +1,7 @@
 """The order of the images in an epoch, and the learning rate of a step."""
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from humbleyolo.storage.array_types import Ints
 FEW_STEPS = 200  # in all; a training of fewer is told to be short
 
 
+@lru_cache(maxsize=2)  # each step asks for it
 def epoch_order(seed: int, epoch: int, images: int) -> Ints:
-    """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone."""
+    """Return the (N,) image indices of one epoch, shuffled by (seed, epoch) alone; they cannot be written to."""
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
-    return generator.permutation(images)
+    order = generator.permutation(images)
+    order.flags.writeable = False
+    return order
 
 
 def learning_rate(step: int, steps_an_epoch: int, train: Train) -> float:

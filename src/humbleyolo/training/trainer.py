@@ -4,6 +4,8 @@ Everything is a function of the seed and the step, so that a run gives the same 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from humbleyolo.training.augment import Moved, change_images, changes_anything, 
 from humbleyolo.training.checkpoint import Arrays
 from humbleyolo.training.micro_batches import MicroBatches, Part
 from humbleyolo.training.optimizer import Optimizer
+from humbleyolo.training.read_ahead import one_ahead
 from humbleyolo.training.schedule import epoch_order, learning_rate
 from humbleyolo.training.warm_start import begin
 from humbleyolo.training.weighted_loss import WeightedLoss
@@ -101,11 +104,14 @@ class Trainer:
         Raises:
             UserError: A term is not finite; names the step, the term and the images.
         """
-        for place in range(first, self.steps_an_epoch):
-            step, chosen = epoch * self.steps_an_epoch + place, self.chosen(epoch, place)
-            terms = self.step(step, self.parts(epoch, chosen))
-            self._check_finite(terms, chosen, step)
-            yield terms.mean(axis=1)
+        batches = [self.chosen(epoch, place) for place in range(first, self.steps_an_epoch)]
+        made = (inputs for chosen in batches for inputs in self.parts(epoch, chosen))
+        with closing(one_ahead(made)) as parts:
+            for place, chosen in enumerate(batches, first):
+                step = epoch * self.steps_an_epoch + place
+                terms = self.step(step, islice(parts, len(self._own_parts)))
+                self._check_finite(terms, chosen, step)
+                yield terms.mean(axis=1)
 
     def step(self, step: int, parts: Iterable[Sequence[tf.Tensor]]) -> Floats32:
         """Train on one batch, the inputs of its `parts`, in a `step` counted from 0 over the whole run.
