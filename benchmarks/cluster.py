@@ -1,23 +1,46 @@
-"""Measure the chain on a cluster of this machine beside the process pool: python benchmarks/cluster.py [--workers 2].
+"""Measure the chain on a cluster of this machine beside the process pool: python -m benchmarks.cluster [--workers 2].
 
-Clones the last commit twice, and runs `dvc repro` without any cache in both. The first runs in processes of this
-machine, the second on a scheduler and workers on loopback, each in a folder of its own. Prints the seconds of each
-stage and of all, the cost of the cluster in percent, and if the outputs are the committed bytes. With --stages, only
-those are run: the first ones, such as generate and encode. The exit code is 0 if all bytes are equal. The
-working tree must be that commit: workers have its code.
+Clones the last commit, runs `dvc repro` there in processes of this machine, and copies the clone. Then it runs each
+of `--stages` again without any cache, `--rounds` times. In the first clone it runs in processes, in the second one
+on a scheduler and workers on loopback, each in a folder of its own. Both take turns, so that they see the same
+machine. Training is not among them, since a step in one part runs on this machine anyway. Prints medians of the
+seconds, and of those of a core, in all processes together. Then come the cluster's cost in percent of the whole
+chain, and if the outputs are the committed bytes. The exit code is 0 if they are. The working tree must be that
+commit: workers have its code.
 """
 
 import argparse
 import os
 import re
+import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from humbleyolo.experiments.dvc_lock import differing_outputs, read_lock, read_params
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/support"))  # the cluster of the tests
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+from cluster import loopback_cluster  # noqa: E402 - that of the tests
+
+
+class Cost(NamedTuple):
+    """Seconds by the clock, and seconds of a core in all processes together."""
+
+    seconds: float
+    core: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s ({self.core:.1f} s of a core)"
 
 
 def clone(folder: Path) -> Path:
@@ -41,41 +64,59 @@ def dvc(folder: Path, *arguments: str, address: str | None = None) -> str:
     return ran.stdout + ran.stderr
 
 
-def run(folder: Path, stages: list[str], address: str | None = None) -> tuple[float, dict[str, float]]:
-    """Run the chain; return its seconds, and those that each stage says."""
-    started = time.perf_counter()
-    said = dvc(
-        folder, "repro", "--force", "--no-run-cache", *(["--single-item", *stages] if stages else []), address=address
-    )
-    seconds = time.perf_counter() - started
-    if address:
-        print("\n".join(re.findall(r"^work runs on .*$", said, re.MULTILINE)))
-    own = re.findall(r"^Running stage '(\w+)'|into \S+ in ([\d.]+) s", said, re.MULTILINE)
-    names = [name for name, _ in own if name]
-    return seconds, dict(zip(names, (float(number) for _, number in own if number), strict=True))
+def core_seconds(pids: Iterable[int]) -> float:
+    """Return the seconds of a core that ended children have taken, and processes that run, with those below them."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    trees = [tree for pid in pids for tree in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))]
+    running = [one.cpu_times() for one in trees]
+    return ended.ru_utime + ended.ru_stime + sum(one.user + one.system for one in running)
+
+
+def run(folder: Path, stage: str = "", address: str | None = None, pids: Iterable[int] = ()) -> Cost:
+    """Run a stage, or the whole chain, with DVC's own part; `pids` are the processes of a cluster."""
+    started, before = time.perf_counter(), core_seconds(pids)
+    single = ["--single-item", stage] if stage else []
+    said = dvc(folder, "repro", "--force", "--no-run-cache", *single, address=address)
+    cost = Cost(time.perf_counter() - started, core_seconds(pids) - before)
+    if address and not re.search(r"^work runs on .*$", said, re.MULTILINE):
+        raise SystemExit(f"{stage} did not run on the cluster\n{said}")
+    return cost
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Return the median of both columns."""
+    return Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
+
+
+def compare(folder: Path, workers: int, stages: Sequence[str], rounds: int) -> tuple[Path, Path]:
+    """Run and print the costs, and return the clones: that of processes and that of the cluster."""
+    pool, cluster = clone(folder / "pool"), folder / "cluster"
+    whole = run(pool)
+    print(f"the whole chain in processes: {whole}", flush=True)
+    shutil.copytree(pool, cluster, symlinks=True)
+    with loopback_cluster(folder / "started", workers) as started:
+        pids, address, more = [process.pid for process in started.started], started.address, Cost(0.0, 0.0)
+        for stage in stages:
+            turns = [(run(pool, stage), run(cluster, stage, address, pids)) for _ in range(rounds)]
+            here, there = (median(costs) for costs in zip(*turns, strict=True))
+            more = Cost(more.seconds + there.seconds - here.seconds, more.core + there.core - here.core)
+            print(f"{stage}: {here} in processes, {there} on {workers} workers", flush=True)
+    parts = ", ".join(f"{100 * one / of:+.1f} %" for one, of in zip(more, whole, strict=True))
+    print(f"the cluster's cost for the whole chain, in seconds and in those of a core: {parts}")
+    return pool, cluster
 
 
 def main() -> int:
     """Print the comparison, and return the exit code."""
-    from cluster import loopback_cluster
-
-    from humbleyolo.experiments.dvc_lock import differing_outputs, read_lock, read_params
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--stages", nargs="*", default=[])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stages", nargs="+", default=["generate", "encode", "evaluate"])
     parsed = parser.parse_args()
     committed = read_lock((ROOT / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
     equal = True
     with tempfile.TemporaryDirectory(prefix="humbleyolo-cluster-") as folder:
-        pool, cluster = clone(Path(folder) / "pool"), clone(Path(folder) / "cluster")
-        here, stages = run(pool, parsed.stages)
-        with loopback_cluster(Path(folder) / "processes", parsed.workers) as started:
-            there, others = run(cluster, parsed.stages, started.address)
-        for name, seconds in stages.items():
-            print(f"{name}: {seconds:.1f} s in processes, {others[name]:.1f} s on {parsed.workers} workers")
-        print(f"all: {here:.1f} s, {there:.1f} s: {100 * (there / here - 1):+.1f} %")
-        for place in (pool, cluster):
+        for place in compare(Path(folder), parsed.workers, parsed.stages, parsed.rounds):
             built = read_lock((place / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
             differ = differing_outputs(committed, built, str(read_params(place)["dataset"]["inputs"]))
             equal &= not differ
