@@ -1,12 +1,12 @@
 """Measure the chain on a cluster of this machine beside the process pool: python -m benchmarks.cluster [--workers 2].
 
 Clones the last commit, runs `dvc repro` there in processes of this machine, and copies the clone. Then it runs each
-of `--stages` again without any cache, `--rounds` times. In the first clone it runs in processes, in the second one
-on a scheduler and workers on loopback, each in a folder of its own. Both take turns, so that they see the same
-machine. Training is not among them, since a step in one part runs on this machine anyway. Prints medians of the
-seconds, and of those of a core, in all processes together. Then come the cluster's cost in percent of the whole
-chain, and if the outputs are the committed bytes. The exit code is 0 if they are. The working tree must be that
-commit: workers have its code.
+of `--stages` again without any cache, `--rounds` times. The first clone uses processes. The second one uses a
+scheduler and workers on loopback, each in a folder of its own. Both take turns, so that they see the same machine.
+Training is not among them, since a step in one part runs on this machine anyway. Prints medians of the seconds, and
+of those of a core, in all processes together. Then come the cluster's cost in percent of the whole chain, and if
+the outputs are the committed bytes. The exit code is 0 if they are. The working tree must be that commit: workers
+have its code.
 """
 
 import argparse
