@@ -34,7 +34,7 @@ def has(picture, colour):
 
 
 def test_truth_and_predictions_stand_side_by_side():
-    layout = {"grid": GRID, "columns": 1, "scale": 3, "title": "t", "subtitle": "s"}
+    layout = {"grid": GRID, "columns": 1, "scale": 3, "images": 9, "subtitle": "s"}
     sheet = np.asarray(truth_and_predictions([example()], NAMES, **layout))
     below_legend = sheet[120:]
     left, right = below_legend[:, : sheet.shape[1] // 2], below_legend[:, sheet.shape[1] // 2 :]
@@ -51,13 +51,11 @@ def test_the_headline_says_what_is_undefined():
 
 def test_mistakes_are_drawn_kind_by_kind_and_a_kind_without_any_is_named():
     layout = {"grid": GRID, "threshold": 0.4, "columns": 2, "scale": 1}
-    one = Mistakes("background: 1", [example()])
-    heights = [
-        worst_mistakes(kinds, NAMES, **layout).height
-        for kinds in ([one], [one, one], [one, Mistakes("both: 0", [])], [one, Mistakes("both", [example()] * 3)])
-    ]
-    assert heights[0] < heights[2] < heights[1] < heights[3]
-    nothing = worst_mistakes([Mistakes("both: 0", [])], NAMES, **(layout | {"threshold": None}))
+    one = Mistakes("background: 1", [example()], 1)
+    none = Mistakes("both: 0", [], 0)
+    few, more = (worst_mistakes(kinds, NAMES, **layout).height for kinds in ([one], [one, none]))
+    assert few < more
+    nothing = worst_mistakes([none], NAMES, **(layout | {"threshold": None}))
     assert nothing.height > 50
 
 
@@ -69,7 +67,8 @@ def test_a_missed_truth_is_called_so_and_has_no_confidence(monkeypatch):
     )
     layout = {"grid": GRID, "threshold": 0.4, "columns": 1, "scale": 4}
     missed, made = (
-        np.asarray(worst_mistakes([Mistakes("k", [example(scores)])], NAMES, **layout)) for scores in (None, (0.9,))
+        np.asarray(worst_mistakes([Mistakes("k", [example(scores)], 1)], NAMES, **layout))
+        for scores in (None, (0.9,))
     )
     assert missed.shape == made.shape
     assert headings == [["truth (1)", "missed"], ["truth (1)", "the mistake"]]
@@ -117,19 +116,12 @@ def rows(monkeypatch):
     return laid
 
 
-def test_photographs_of_any_size_get_tiles_of_one_size_in_rows_that_fit_a_screen(rows):
-    photographs = [example(height=high, width=wide) for high, wide in ((48, 64), (900, 500), (300, 700), (640, 640))]
-    layout = {"grid": GRID, "columns": 3, "scale": 3}  # as in params.yaml
-    sheets = [
-        truth_and_predictions(photographs, NAMES, **layout, title="t", subtitle="s"),
-        worst_mistakes([Mistakes("k", photographs), Mistakes("l", photographs[:2])], NAMES, **layout, threshold=0.5),
-    ]
-    assert len({tile.size for tiles in rows for tile in tiles}) == 1
-    assert 250 < max(rows[0][0].size) < 350
-    assert max(sheet.width for sheet in sheets) < 2000
-
-
 PHOTOGRAPHS = [(48, 64), (675, 900), (900, 675), (300, 700), (900, 90), (320, 320)]
+
+
+def mistakes_of(examples, kinds=1, total=None):
+    """Return so many kinds of mistakes, each with these examples."""
+    return [Mistakes(f"kind {kind}", examples, total or len(examples)) for kind in range(kinds)]
 
 
 def has_tag(picture, colour):
@@ -138,28 +130,97 @@ def has_tag(picture, colour):
     return bool(np.lib.stride_tricks.sliding_window_view(solid, (15, 3)).all(axis=(2, 3)).any())
 
 
-@pytest.mark.parametrize(
-    ("count", "sizes"),
-    [(1, PHOTOGRAPHS[:1]), (1, PHOTOGRAPHS[1:2]), (2, PHOTOGRAPHS), (12, PHOTOGRAPHS[2:3]), (40, PHOTOGRAPHS)],
-)
-def test_rows_of_any_photographs_are_seen_whole_and_their_labels_read(rows, count, sizes):
+@pytest.mark.parametrize("count", [1, 2, 12, 40])
+@pytest.mark.parametrize("sizes", [*([one] for one in PHOTOGRAPHS), PHOTOGRAPHS])
+def test_a_screen_shows_galleries_of_any_photographs_whole_and_their_labels_are_read(rows, count, sizes):
     (render,) = load_params(ROOT / "params.yaml", "render")
-    layout = {"grid": GRID, "columns": render.columns, "scale": render.scale}
+    layout = {"columns": render.columns, "scale": render.scale}
     sized = {size: example(height=size[0], width=size[1]) for size in sizes}
     some = [sized[sizes[number % len(sizes)]] for number in range(count)]
     some = [one._replace(**boxes_of(one.image)) for one in some]
-    gallery = truth_and_predictions(some, NAMES, **layout, title="t", subtitle="s")
-    tiles = [tile for row in rows for tile in row]
-    mistakes = worst_mistakes([Mistakes("k", some[: render.mistakes])] * 4, NAMES, **layout, threshold=0.5)
-    assert len({tile.size for tile in tiles}) == 1
-    assert max(gallery.width, mistakes.width) <= 2000
-    assert max(tile.height for tile in tiles) <= 700  # a row and its words, on a screen of 1080
-    if count <= render.images == 12:
-        assert gallery.height <= 1700
-        assert mistakes.height <= 3500  # of four kinds, each under its heading
-    for truth, found in zip(tiles[::2], tiles[1::2], strict=True):
+    worst = mistakes_of(some[: render.mistakes], 6)
+    cells = [seen([[1, 0], [0, 0]], 320)] * min(count, render.cells)
+    pictures = [
+        truth_and_predictions(some, NAMES, grid=GRID, **layout, images=99, subtitle="s"),
+        worst_mistakes(worst, NAMES, grid=GRID, **layout, threshold=0.5),
+    ]
+    for truth, found in rows[:3] + rows[-3:]:
         assert has_tag(truth, class_colour(0))
         assert has_tag(found, class_colour(1))
+        assert truth.size == found.size
+        if min(map(max, sizes)) > 100:
+            assert max(truth.size) > 176  # of a photograph; a small image is enlarged by whole numbers
+    pictures.append(cells_and_confidence(cells, NAMES, learners="one", **layout))
+    for picture in pictures:
+        assert picture.width <= 1600
+        assert picture.height <= 1250
+
+
+def test_tiles_have_one_size_and_are_as_large_as_a_screen_allows(rows):
+    photographs = [example(height=high, width=wide) for high, wide in PHOTOGRAPHS]
+    for count, least in ((1, 600), (2, 480), (6, 235), (12, 235)):
+        rows.clear()
+        some = (photographs * 2)[-count:]
+        truth_and_predictions(some, NAMES, grid=GRID, columns=3, scale=3, images=99, subtitle="")
+        assert len(rows) == count
+        (size,) = {tile.size for tiles in rows for tile in tiles}
+        assert max(size) > least
+
+
+@pytest.fixture
+def words(monkeypatch):
+    """The words of the sheets that are drawn."""
+    drawn, sheet = [], galleries.contact_sheet
+    monkeypatch.setattr(
+        galleries, "contact_sheet", lambda tiles, **layout: drawn.append(layout) or sheet(tiles, **layout)
+    )
+    return drawn
+
+
+def test_what_a_screen_has_no_room_for_is_said(rows, words):
+    large = example(height=300, width=300)
+    layout = {"grid": GRID, "columns": 3, "scale": 1}
+    truth_and_predictions([large] * 12, NAMES, **layout, images=99, subtitle="s")
+    assert (words[0]["title"], words[0]["subtitle"]) == ("Truth and predictions on 12 of 99 test images", "s")
+    truth_and_predictions([large] * 40, NAMES, **layout, images=99, subtitle="s")
+    drawn = len(rows) - 12
+    assert 12 <= drawn < 40
+    assert words[1]["title"] == f"Truth and predictions on {drawn} of 99 test images"
+    assert words[1]["subtitle"] == f"s; a screen has room for {drawn} of 40"
+    assert len(words[1]["captions"]) == drawn
+    cells_and_confidence([seen([[1, 0], [0, 0]], 300)] * 30, NAMES, learners="one", columns=3, scale=1)
+    assert words[2]["subtitle"].endswith(f"; a screen has room for {len(rows) - drawn - 12} of 30")
+
+
+@pytest.mark.parametrize(("kinds", "expected"), [(1, 6), (3, 3), (6, 2)])
+def test_as_many_mistakes_of_each_kind_are_drawn_as_a_screen_has_room_for(kinds, expected, rows, words):
+    some = [example(height=600, width=450)] * 6
+    worst_mistakes(mistakes_of(some, kinds, 20), NAMES, grid=GRID, threshold=0.5, columns=3, scale=1)
+    assert len(rows) == kinds * expected
+    assert [sheet["subtitle"] for sheet in words] == [
+        f"kind {kind}; here the worst {expected}" for kind in range(kinds)
+    ]
+
+
+def test_a_kind_of_which_all_are_drawn_says_no_number(words):
+    worst_mistakes(mistakes_of([example()] * 3), NAMES, grid=GRID, threshold=0.5, columns=3, scale=1)
+    assert words[0]["subtitle"] == "kind 0"
+
+
+def test_a_grid_that_would_hide_the_picture_is_left_out():
+    one = example(scores=(), height=300, width=300)._replace(
+        truth_boxes=np.zeros((0, 4)), truth_labels=np.zeros(0, int)
+    )
+    coarse, fine, none = (
+        np.asarray(
+            truth_and_predictions(
+                [one] * 12, NAMES, grid=Grid(320, 320, cells, cells, 1, 2), columns=3, scale=1, images=12, subtitle=""
+            )
+        )
+        for cells in (10, 20, 1)
+    )
+    assert (coarse != none).any()
+    assert (fine == none).all()
 
 
 def boxes_of(image):
@@ -179,18 +240,3 @@ def test_colours_of_cells_are_in_no_picture_of_boxes_and_those_of_classes_in_non
     assert [has(truth, colour) for colour in colours] == [True, False, False, False]
     assert [has(cells, colour) for colour in colours] == [False, False, True, True]
     assert [has(predictions, colour) for colour in colours] == [False, True, False, False]
-
-
-@pytest.mark.parametrize("count", [1, 30])
-def test_pictures_of_large_images_stay_small_enough_to_be_opened(monkeypatch, count):
-    monkeypatch.setattr(galleries, "_MOST_PIXELS", 1_000_000)
-    layout = {"columns": 5, "scale": 16}
-    large = [example(height=500, width=900)] * count
-    with_grid = layout | {"grid": GRID}
-    pictures = [
-        truth_and_predictions(large, NAMES, **with_grid, title="", subtitle=""),
-        worst_mistakes([Mistakes("k", large)], NAMES, **with_grid, threshold=0.5),
-        cells_and_confidence([seen([[1, 0], [0, 0]], 800)] * count, NAMES, learners="one", **layout),
-    ]
-    for picture in pictures:
-        assert picture.width * picture.height < 3_000_000

@@ -44,12 +44,24 @@ def shrink(image: Uint8s, boxes: Floats, longest_px: int) -> tuple[Uint8s, Float
     `image` is (H, W, 3), `boxes` (M, 4) xyxy pixels; the result's longest side is `longest_px`.
     """
     height, width = image.shape[:2]
-    if max(height, width) <= longest_px:
+    to_height, to_width = shrunk_size(height, width, longest_px)
+    if (to_height, to_width) == (height, width):
         return image, boxes
-    part = longest_px / max(height, width)
-    to_height, to_width = max(1, round(height * part)), max(1, round(width * part))
     smaller = Image.fromarray(image).resize((to_width, to_height), Image.Resampling.BOX)
     return np.asarray(smaller), boxes * np.tile([to_width / width, to_height / height], 2)
+
+
+def shrunk_size(height: int, width: int, longest_px: int) -> tuple[int, int]:
+    """Return (height, width) of an image after `shrink`."""
+    if max(height, width) <= longest_px:
+        return height, width
+    part = longest_px / max(height, width)
+    return max(1, round(height * part)), max(1, round(width * part))
+
+
+def enlargement(longer_px: int, most_px: int, most: int) -> int:
+    """Return the largest whole number, `most` at most, that enlarges an image's longer side to `most_px` at most."""
+    return max(1, min(most, most_px // longer_px))
 
 
 def save_png(image: Image.Image, path: Path) -> None:

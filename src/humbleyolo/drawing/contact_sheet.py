@@ -1,17 +1,19 @@
-"""Sheets of pictures: laid out in columns with captions, joined side by side, or stacked under each other."""
+"""Sheets of pictures: laid out in columns with captions, joined side by side, or row by row."""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
 from humbleyolo.drawing.canvas import MARGIN_X
-from humbleyolo.drawing.label_font import font, shorten, wrap
+from humbleyolo.drawing.label_font import font, shorten, text_width, wrap
 from humbleyolo.drawing.palette import FAINT_INK, FRAME, INK, PAPER, Colour
 
 _CAPTION_PX = 12  # height of the font
 _TITLE_PX = 20
 _GAP = 14  # between pictures of a sheet
+_LEGEND_ROWS = 3  # at most
 
 
 def contact_sheet(
@@ -53,6 +55,25 @@ def contact_sheet(
     return sheet
 
 
+def sheet_size(picture: tuple[int, int], count: int, columns: int, top_px: int) -> tuple[int, int]:
+    """Return (width, height) of a contact sheet with captions.
+
+    Args:
+        picture: (width, height) of each picture.
+        count: Number of pictures.
+        columns: At most.
+        top_px: Height of the heading.
+    """
+    columns = max(min(columns, count), 1)
+    across, down = picture[0] + _GAP, picture[1] + _CAPTION_PX + 8 + _GAP
+    return columns * across + _GAP, top_px + -(-count // columns) * down + _GAP
+
+
+def joined_size(picture: tuple[int, int], count: int) -> tuple[int, int]:
+    """Return (width, height) of so many pictures of one size that `side_by_side` has joined."""
+    return count * picture[0] + 3 * (count - 1), picture[1] + _CAPTION_PX + 8
+
+
 def one_size(pictures: Sequence[Image.Image]) -> list[Image.Image]:
     """Return pictures in the middle of tiles of one size: as wide as the widest, as high as the highest."""
     size = max((one.width for one in pictures), default=0), max((one.height for one in pictures), default=0)
@@ -80,42 +101,73 @@ def side_by_side(pictures: Sequence[Image.Image], headings: Sequence[str]) -> Im
     return joined
 
 
-def stack(sheets: Sequence[Image.Image]) -> Image.Image:
-    """Lay sheets under each other, as wide as the widest."""
-    size = max(sheet.width for sheet in sheets), sum(sheet.height for sheet in sheets)
-    whole = Image.new("RGB", size, PAPER)
-    top = 0
-    for sheet in sheets:
-        whole.paste(sheet, (0, top))
-        top += sheet.height
+def flow(sheets: Sequence[Image.Image], width: int) -> Image.Image:
+    """Lay sheets side by side, as many as `width` pixels hold, and the next ones below."""
+    places, (wide, high) = flow_places([sheet.size for sheet in sheets], width)
+    whole = Image.new("RGB", (wide, high), PAPER)
+    for sheet, place in zip(sheets, places, strict=True):
+        whole.paste(sheet, place)
     return whole
 
 
-def heading(width: int, title: str, subtitle: str, legend: Sequence[tuple[str, Colour]] = ()) -> Image.Image:
-    """Return the strip at the top of a sheet, as high as its title, subtitle and legend need."""
-    room, caption = width - 2 * _GAP, font(_CAPTION_PX)
-    places: list[tuple[int, int, str, Colour]] = []  # x, row, name, colour
+def flow_places(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Return the (left, top) of sheets of these (width, height) in `flow`, and (width, height) of the whole."""
+    places: list[tuple[int, int]] = []
+    left = top = bottom = widest = 0
+    for wide, high in sizes:
+        if left and left + wide > width:
+            left, top = 0, bottom
+        places.append((left, top))
+        left += wide
+        bottom, widest = max(bottom, top + high), max(widest, left)
+    return places, (widest, bottom)
+
+
+def heading(width: int, title: str, subtitle: str = "", legend: Sequence[tuple[str, Colour]] = ()) -> Image.Image:
+    """Return the strip at the top of a sheet, as high as its title, subtitle and legend need.
+
+    The legend has at most three rows; the subtitle says so if it has more entries.
+    """
+    words = _place_words(width, title, subtitle, legend)
+    strip = Image.new("RGB", (width, words.height), PAPER)
+    brush = ImageDraw.Draw(strip)
+    top = _GAP
+    for text, height_px, step, ink in words.lines:
+        brush.text((_GAP, top), text, font=font(height_px), fill=ink)
+        top += step
+    for x, row, name, colour in words.legend:
+        y = top + 4 + row * 20
+        brush.rectangle((_GAP + x, y + 1, _GAP + x + 13, y + 14), fill=colour, outline=INK)
+        brush.text((_GAP + x + 20, y), name, font=font(_CAPTION_PX), fill=INK)
+    return strip
+
+
+def heading_height(width: int, title: str, subtitle: str = "", legend: Sequence[tuple[str, Colour]] = ()) -> int:
+    """Return the height of `heading`, which is not drawn."""
+    return _place_words(width, title, subtitle, legend).height
+
+
+class _Words(NamedTuple):
+    lines: list[tuple[str, int, int, Colour]]  # text, height of its font, step to the next line, colour
+    legend: list[tuple[int, int, str, Colour]]  # x, row, name, colour
+    height: int
+
+
+def _place_words(width: int, title: str, subtitle: str, legend: Sequence[tuple[str, Colour]]) -> _Words:
+    room = width - 2 * _GAP
+    places: list[tuple[int, int, str, Colour]] = []
     x = row = 0
-    for long_name, colour in legend:
+    for number, (long_name, colour) in enumerate(legend):
         name = shorten(long_name, min(200, room - 20), _CAPTION_PX)
-        wide = 20 + math.ceil(caption.getlength(name)) + 14
+        wide = 20 + math.ceil(text_width(name, _CAPTION_PX)) + 14
         if x and x + wide > room:
             x, row = 0, row + 1
+        if row == _LEGEND_ROWS:
+            subtitle = f"{subtitle}   {len(legend) - number:,} more colours: see the boxes".strip()
+            break
         places.append((x, row, name, colour))
         x += wide
     lines = [(line, _TITLE_PX, _TITLE_PX + 8, INK) for line in wrap(title, room, _TITLE_PX)]
     lines += [(line, _CAPTION_PX, _CAPTION_PX + 7, FAINT_INK) for line in wrap(subtitle, room, _CAPTION_PX)]
-    total = sum(step for _, _, step, _ in lines) + ((row + 1) * 20 + 4 if places else 0)
-    strip = Image.new("RGB", (width, total + _GAP if total else 0), PAPER)
-    if not total:
-        return strip
-    brush = ImageDraw.Draw(strip)
-    top = _GAP
-    for text, height_px, step, ink in lines:
-        brush.text((_GAP, top), text, font=font(height_px), fill=ink)
-        top += step
-    for x, row, name, colour in places:
-        y = top + 4 + row * 20
-        brush.rectangle((_GAP + x, y + 1, _GAP + x + 13, y + 14), fill=colour, outline=INK)
-        brush.text((_GAP + x + 20, y), name, font=caption, fill=INK)
-    return strip
+    total = sum(step for _, _, step, _ in lines) + ((places[-1][1] + 1) * 20 + 4 if places else 0)
+    return _Words(lines, places, total + _GAP if total else 0)

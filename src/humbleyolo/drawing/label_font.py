@@ -25,6 +25,12 @@ def font(height_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(io.BytesIO(_file()), height_px, layout_engine=ImageFont.Layout.BASIC)
 
 
+@lru_cache(maxsize=4096)
+def text_width(text: str, height_px: int) -> float:
+    """Return the width of a text, pixels."""
+    return font(height_px).getlength(text)
+
+
 def presentable(text: str) -> str:
     """Return `text` as one line that the font can draw, in the order in which it is seen.
 
@@ -45,7 +51,7 @@ def shorten(text: str, width_px: float, height_px: int) -> str:
     It keeps its first character and the ellipsis, however narrow the room.
     """
     shown, face = presentable(text), font(height_px)
-    if len(text) <= _LONGEST and face.getlength(shown) <= width_px:
+    if len(text) <= _LONGEST and text_width(shown, height_px) <= width_px:
         return shown
     room = width_px - face.getlength(_ELLIPSIS)
     kept = 1
@@ -59,7 +65,7 @@ def wrap(text: str, width_px: int, height_px: int) -> list[str]:
     lines: list[str] = []
     for word in presentable(text).split(" ") if text else ():  # several spaces stay several
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font(height_px).getlength(longer) <= width_px:
+        if lines and text_width(longer, height_px) <= width_px:
             lines[-1] = longer
         else:
             lines.append(shorten(word, width_px, height_px))

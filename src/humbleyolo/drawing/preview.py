@@ -5,29 +5,39 @@ from pathlib import Path
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import save_png, shrink
-from humbleyolo.drawing.contact_sheet import contact_sheet, one_size
+from humbleyolo.drawing.canvas import enlargement, save_png, shrink
+from humbleyolo.drawing.contact_sheet import contact_sheet, heading_height, one_size
+from humbleyolo.drawing.screen_fit import fit_on_screen
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.storage.array_types import Floats, Ints, Ints32, Uint8s
 
 _IMAGES, _COLUMNS = 24, 6
-_PX = 210  # about the longer side of a small image, enlarged
-_MOST_PX = 300  # longer side of a large one: a row of them fits a screen
+_MOST_PX = 300  # longer side of an image
 _CHANGED_COLUMNS, _CHANGED_PX = 4, 256  # of images as training changes them: 1,134 pixels in all
 
 
 def write_preview(path: Path, archive: ArchivedSplit) -> None:
     """Draw the first images of a split with their boxes and classes, as one PNG."""
-    pictures, captions = [], []
+    pixels, boxes, labels, captions = [], [], [], []
     for record in archive.images(0, _IMAGES):
-        pixels = decode_rgb(record.image_bytes, record.file_name)
-        pixels, boxes = shrink(pixels, ltwh_to_xyxy(record.boxes_ltwh), _MOST_PX)
-        scale = max(round(_PX / max(pixels.shape[:2])), 1)
-        pictures.append(draw_boxes(pixels, boxes, record.labels, archive.categories, scale=scale))
+        image = decode_rgb(record.image_bytes, record.file_name)
+        smaller, moved = shrink(image, ltwh_to_xyxy(record.boxes_ltwh), _MOST_PX)
+        pixels.append(smaller)
+        boxes.append(moved)
+        labels.append(record.labels)
         captions.append(record.file_name)
-    title = f"{archive.path.name}: the first {len(pictures)} of {len(archive)} images"
-    save_png(contact_sheet(one_size(pictures), columns=_COLUMNS, captions=captions, title=title), path)
+    title = f"{archive.path.name}: the first {len(pixels)} of {len(archive)} images"
+    fit = fit_on_screen(
+        [(len(image), image.shape[1]) for image in pixels], columns=_COLUMNS, scale=_MOST_PX, most_px=_MOST_PX,
+        top=lambda width, _: heading_height(width, title),
+    )  # fmt: skip
+    pictures = []
+    for image, own, classes in zip(pixels, boxes, labels, strict=True):
+        smaller, moved = shrink(image, own, fit.longest_px)
+        scale = enlargement(max(smaller.shape[:2]), fit.longest_px, _MOST_PX)
+        pictures.append(draw_boxes(smaller, moved, classes, archive.categories, scale=scale))
+    save_png(contact_sheet(one_size(pictures), columns=fit.columns, captions=captions, title=title), path)
 
 
 def write_changed(
@@ -47,7 +57,7 @@ def write_changed(
     for place, image in enumerate(images):
         inside = image_index == place
         pixels, moved = shrink(image, boxes[inside], _CHANGED_PX)
-        scale = max(_CHANGED_PX // max(pixels.shape[:2]), 1)
+        scale = enlargement(max(pixels.shape[:2]), _CHANGED_PX, _CHANGED_PX)
         pictures.append(draw_boxes(pixels, moved, labels[inside], names, scale=scale))
     title = f"{len(images)} training images as the network sees them in the first epoch"
     subtitle = "After train.augment, which draws anew in each epoch. The boxes are those that are learned."

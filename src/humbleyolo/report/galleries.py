@@ -1,6 +1,5 @@
 """The PNG galleries: ground truth beside detections, the confidence in each cell, the worst mistakes."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -12,10 +11,29 @@ from PIL.Image import Image
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import MARGIN_X, shrink
+from humbleyolo.drawing.canvas import enlargement, shrink
 from humbleyolo.drawing.cells_on_image import draw_cells
-from humbleyolo.drawing.contact_sheet import contact_sheet, heading, one_size, side_by_side, stack
+from humbleyolo.drawing.contact_sheet import (
+    contact_sheet,
+    flow,
+    flow_places,
+    heading,
+    heading_height,
+    joined_size,
+    one_size,
+    sheet_size,
+    side_by_side,
+)
 from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
+from humbleyolo.drawing.screen_fit import (
+    LEAST_PX,
+    SCREEN_WIDTH,
+    columns_of,
+    fit_on_screen,
+    on_screen,
+    sides,
+    tile_size,
+)
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.grid_ceiling import CellsAnObject
@@ -31,10 +49,7 @@ from humbleyolo.report.gallery_examples import (
 )
 from humbleyolo.report.page_contents import Report
 
-_LONGEST_PX = 640  # of one picture; larger images are drawn smaller
-_ROW_PX = 1920  # of the pictures side by side, so that a row is legible on a screen
-_LEAST_PX = 160  # of one picture, however many are side by side
-_MOST_PIXELS = 100_000_000  # of a gallery's pictures together, so that viewers open it
+_LEAST_CELL_PX = 16  # side of a cell; a finer grid would hide the picture
 
 
 def draw_galleries(
@@ -54,7 +69,7 @@ def draw_galleries(
     return {
         "gallery.png": truth_and_predictions(
             examples, names, grid=split.grid, **layout,
-            title=f"Truth and predictions on {len(examples):,} of {report.images:,} test images",
+            images=report.images,
             subtitle=headline(found.metrics, settings.min_score),
         ),
         "cells.png": cells_and_confidence(cells, names, learners=learners, **layout),
@@ -77,22 +92,30 @@ def truth_and_predictions(
     grid: Grid,
     columns: int,
     scale: int,
-    title: str,
+    images: int,
     subtitle: str,
 ) -> Image:
     """Draw each example twice, side by side: its ground truth, and its detections with their confidence.
 
-    The grid is drawn faintly over each image, through its letterbox. `scale` enlarges pictures, but none beyond 640
-    pixels, nor a row of them beyond the width of a screen, nor the gallery beyond 100 million.
+    The grid is drawn faintly over each image, through its letterbox, unless its cells are smaller than 16 pixels.
+    Pictures are as large as a screen allows that shows all of them, but enlarged `scale` times at most. If it has no
+    room for all, the first ones are drawn, and the sheet says so; `images` are those of the test split.
     """
-    longest_px = _longest_px(2 * len(examples), 2 * columns)
-    pairs = _join(
-        [_pair(one, f"predictions ({len(one.labels)})", names, grid, scale, longest_px) for one in examples]
-    )
     shown = {int(label) for example in examples for label in (*example.truth_labels, *example.labels)}
     legend = [(names[label], class_colour(label)) for label in sorted(shown)]
-    captions = [example.caption for example in examples]
-    return contact_sheet(pairs, columns=columns, captions=captions, title=title, subtitle=subtitle, legend=legend)
+
+    def words(count: int) -> dict[str, str]:
+        title = f"Truth and predictions on {count:,} of {images:,} test images"
+        return {"title": title, "subtitle": _told(subtitle, count, len(examples))}
+
+    fit = fit_on_screen(
+        [_height_width(one) for one in examples], columns=columns, scale=scale, panels=2,
+        top=lambda width, count: heading_height(width, **words(count), legend=legend),
+    )  # fmt: skip
+    drawn = examples[: fit.entries]
+    panels = [_pair(one, f"predictions ({len(one.labels)})", names, grid, scale, fit.longest_px) for one in drawn]
+    captions = [one.caption for one in drawn]
+    return contact_sheet(_join(panels), columns=fit.columns, captions=captions, **words(fit.entries), legend=legend)
 
 
 def worst_mistakes(
@@ -100,24 +123,25 @@ def worst_mistakes(
 ) -> Image:
     """Draw mistakes kind by kind: the ground truth of the image, and the mistake beside it.
 
-    Kinds are drawn in their order; one without examples is a heading. For the others see `truth_and_predictions`;
-    `threshold` is the confidence at which they are mistakes.
+    Kinds are drawn in their order; one without examples is a heading. As many of each kind are drawn as a screen has
+    room for. For the others see `truth_and_predictions`; `threshold` is the confidence at which they are mistakes.
     """
     judged = "no threshold" if threshold is None else f"confidence {threshold:.3f} or more"
-    every = [one for kind in kinds for one in kind.examples]
-    longest_px = _longest_px(2 * len(every), 2 * columns)
-    words = ["missed" if one.scores is None else "the mistake" for one in every]
-    drawn = iter(_join([_pair(*one, names, grid, scale, longest_px) for one in zip(every, words, strict=True)]))
+    words = [("The worst mistakes on test, kind by kind", f"judged at {judged}")]
+    words += [("", kind.heading(0)) for kind in kinds if not kind.examples]
+    longest_px, most, across = _fit_kinds(kinds, columns, scale, words)
+    drawn = [one for kind in kinds for one in kind.examples[:most]]
+    roles = ["missed" if one.scores is None else "the mistake" for one in drawn]
+    pairs = iter(_join([_pair(*one, names, grid, scale, longest_px) for one in zip(drawn, roles, strict=True)]))
     sheets = []
-    for title, examples in kinds:
-        if examples:
-            pairs = list(islice(drawn, len(examples)))
-            captions = [one.caption for one in examples]
-            sheets.append(contact_sheet(pairs, columns=columns, captions=captions, subtitle=title))
-    width = max((sheet.width for sheet in sheets), default=_LONGEST_PX)
-    top = heading(width, "The worst mistakes on test, kind by kind", f"judged at {judged}")
-    empty = [heading(width, "", kind.title) for kind in kinds if not kind.examples]
-    return stack([top, *sheets, *empty])
+    for kind in kinds:
+        if examples := kind.examples[:most]:
+            own, captions = list(islice(pairs, len(examples))), [one.caption for one in examples]
+            sheets.append(contact_sheet(own, columns=across, captions=captions, subtitle=kind.heading(len(examples))))
+    below = [flow(sheets, SCREEN_WIDTH)] if sheets else []
+    width = below[0].width if below else SCREEN_WIDTH // 2
+    top, *empty = [heading(width, *one) for one in words]
+    return flow([top, *below, *empty], width)
 
 
 def cells_and_confidence(
@@ -127,25 +151,62 @@ def cells_and_confidence(
 
     `learners` are the cells that learn an object. For the others see `truth_and_predictions`.
     """
-    longest_px = _longest_px(3 * len(cells), 3 * columns)
     subtitle, role = "images as the network sees them, the highest confidence of each cell's boxes", "responsible"
     if learners == "several":
         subtitle += "; cells near a centre learned its object too (loss aligned), and another of them may answer"
         role = "cell"
+    legend = [(f"{role}, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)]
+    title = "How the network thinks: how sure each cell is that it holds the centre of an object"
+    examples = [one.example for one in cells]
+    fit = fit_on_screen(
+        [_height_width(one) for one in examples], columns=columns, scale=scale, panels=3,
+        top=lambda width, count: heading_height(width, title, _told(subtitle, count, len(cells)), legend),
+    )  # fmt: skip
     return contact_sheet(
-        _join([_triple(one, names, scale, longest_px) for one in cells]),
-        columns=columns,
-        captions=[one.example.caption for one in cells],
-        title="How the network thinks: how sure each cell is that it holds the centre of an object",
-        subtitle=subtitle,
-        legend=[(f"{role}, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)],
+        _join([_triple(one, names, scale, fit.longest_px) for one in cells[: fit.entries]]),
+        columns=fit.columns,
+        captions=[one.caption for one in examples[: fit.entries]],
+        title=title,
+        subtitle=_told(subtitle, fit.entries, len(cells)),
+        legend=legend,
     )
 
 
-def _longest_px(pictures: int, in_a_row: int) -> int:
-    """Return the longest side of so many pictures that a gallery of them can be opened, and a row seen as a whole."""
-    fitting = max(_ROW_PX // in_a_row - 2 * MARGIN_X, _LEAST_PX)
-    return min(_LONGEST_PX, fitting, math.isqrt(_MOST_PIXELS // max(pictures, 1)))
+def _told(subtitle: str, drawn: int, entries: int) -> str:
+    """Return a subtitle that says so if not all entries are drawn."""
+    return subtitle if drawn == entries else f"{subtitle}; a screen has room for {drawn:,} of {entries:,}"
+
+
+def _height_width(example: Example) -> tuple[int, int]:
+    return example.image.shape[0], example.image.shape[1]
+
+
+def _fit_kinds(
+    kinds: Sequence[Mistakes], columns: int, scale: int, words: Sequence[tuple[str, str]]
+) -> tuple[int, int, int]:
+    """Return the longer side of pictures, and how many of each kind fit on a screen, in all and side by side.
+
+    `words` are titles and subtitles of the strips above and below.
+    """
+    most = max((len(kind.examples) for kind in kinds), default=0)
+    for count in range(most, 0, -1):
+        images = [_height_width(one) for kind in kinds for one in kind.examples[:count]]
+        for longest_px in sides():
+            pair = joined_size(tile_size(images, longest_px, scale), 2)
+            across = columns_of(pair[0], columns)
+            width, height = _size_of_kinds(kinds, pair, count, across)
+            if on_screen((width, height + sum(heading_height(width, *one) for one in words))):
+                return longest_px, count, across
+    return LEAST_PX, min(most, 1), 1
+
+
+def _size_of_kinds(kinds: Sequence[Mistakes], pair: tuple[int, int], count: int, across: int) -> tuple[int, int]:
+    sizes = []
+    for kind in kinds:
+        if number := len(kind.examples[:count]):
+            width = sheet_size(pair, number, across, 0)[0]
+            sizes.append(sheet_size(pair, number, across, heading_height(width, "", kind.heading(number))))
+    return flow_places(sizes, SCREEN_WIDTH)[1]
 
 
 def _join(panels: Sequence[tuple[list[Image], list[str]]]) -> list[Image]:
@@ -159,8 +220,8 @@ def _shrink(example: Example, longest_px: int, scale: int) -> tuple[Example, int
     together = np.concatenate([example.truth_boxes, example.boxes])
     image, together = shrink(example.image, together, longest_px)
     truths, found = np.split(together, [len(example.truth_boxes)])
-    fitting = max(1, min(scale, longest_px // max(image.shape[:2])))
-    return example._replace(image=image, truth_boxes=truths, boxes=found), fitting
+    by = enlargement(max(image.shape[:2]), longest_px, scale)
+    return example._replace(image=image, truth_boxes=truths, boxes=found), by
 
 
 def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> tuple[list[Image], list[str]]:
@@ -185,7 +246,9 @@ def _pair(
     height, width = example.image.shape[:2]
     extent = Letterbox(height, width, grid.height, grid.width).extent
     extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
-    cells = (grid.rows, grid.cols)
+    cells: tuple[int, int] | None = (grid.rows, grid.cols)
+    if fitting * min((extent[2:] - extent[:2]) / (grid.cols, grid.rows)) < _LEAST_CELL_PX:
+        cells = None
     draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=cells, grid_extent=extent.tolist())
     return (
         [draw(one.truth_boxes, one.truth_labels), draw(one.boxes, one.labels, scores=one.scores)],

@@ -47,10 +47,16 @@ class Mistakes(NamedTuple):
     Attributes:
         title: The kind, its count, and its cost.
         examples: The worst first; each holds the ground truth of its image, and the mistake alone.
+        total: All mistakes of the kind.
     """
 
     title: str
     examples: Sequence[Example]
+    total: int
+
+    def heading(self, drawn: int) -> str:
+        """Return the title over so many drawn examples: it says so if there are more."""
+        return self.title if drawn == self.total else f"{self.title}; here the worst {drawn:,}"
 
 
 class Cells(NamedTuple):
@@ -131,10 +137,10 @@ def worst_of_each_kind(
         else:
             badness = found.scores[judged.detections[rows]]
         worst = rows[np.argsort(-badness, kind="stable")][:count]
-        shown = f", the worst {len(worst)}" if len(worst) < len(rows) else ""
         cost = f"repair wins back AP {gain(kind.ap_gain)}"
-        title = f"{kind.kind}: {kind.meaning}; {len(rows):,} of them{shown}; {cost}"
-        result.append(Mistakes(title, [_mistake(archive, truths, evaluation, int(row)) for row in worst]))
+        title = f"{kind.kind}: {kind.meaning}; {len(rows):,} of them; {cost}"
+        examples = [_mistake(archive, truths, evaluation, int(row)) for row in worst]
+        result.append(Mistakes(title, examples, len(rows)))
     return result
 
 
