@@ -242,6 +242,33 @@ def test_drawings(folder: Path, tmp_path: Path) -> None:
         assert not (np.asarray(picture.convert("RGB")) == FRAME).all(axis=-1).any()  # no frame around it
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--save-images", "photos"], "--save-images photos: would replace photos/a.png; name another folder"),
+        (["--save-images", "linked"], "--save-images linked: would replace linked/a.png; name another folder"),
+        (["--output", "photos/a.png"], "--output photos/a.png: would replace what is looked at; name another file"),
+        (["--list", "list", "--output", "list"], "--output list: would replace what is looked at; name another file"),
+    ],
+)
+def test_no_picture_that_is_looked_at_is_written_to(
+    options: list[str], says: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    Path("linked").symlink_to(folder)
+    Path("list").write_text("photos/b.jpg\n")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    for paths in (["photos"], ["photos/a.png"], ["linked/*.png"]):
+        assert run(*paths, "--model", "red", *options) == 2
+        assert says in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_drawings_are_drawn_anew(folder: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run(folder, "--model", "red", "--save-images", tmp_path / "drawn", "--output", tmp_path / "x.json") == 0
+
+
 @pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc", "cvat"])
 def test_a_broken_picture_is_told_and_the_others_are_done(
     to: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -347,7 +374,8 @@ def test_two_pictures_whose_labels_would_be_one_file(folder: Path, tmp_path: Pat
     [
         (["nowhere"], "nowhere: no such file or folder"),
         (["nowhere", "neither"], "2 problems"),
-        (["*.tiff"], r"*.tiff: matches 0 files"),
+        (["*.tiff"], "*.tiff: matches no file"),
+        (["*.zip"], "*.zip: matches 1 file, none of them a picture"),
         (["nothing"], "nothing: holds 0 files, none of them a picture"),
         (["text.zip"], "cannot be read as a zip archive"),
         (["photos", "--threshold", "2"], "threshold is 2"),

@@ -91,6 +91,13 @@ def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
     assert all(len(line) <= 80 or path in line for line in shown.splitlines())
     assert shown.split() == ["error:", *" ".join(said).split()]
     assert "\n  line 3:" in shown
+    tell(*said, "short", to=sys.stderr)
+    shown = capsys.readouterr().err
+    assert all(len(line) <= 80 or path in line for line in shown.splitlines())
+    assert shown.split() == [*" ".join(said).split(), "short"]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
+    tell(*said, to=sys.stderr)
+    assert capsys.readouterr().err.splitlines() == said  # as it is, for programs that read lines
 
 
 class ResourceExhaustedError(Exception):

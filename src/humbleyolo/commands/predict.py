@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.cluster_detection import DetectorOptions, open_detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
-    from humbleyolo.detection.predict import predict, predict_lines
+    from humbleyolo.detection.predict import image_places, predict, predict_lines
     from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
     from humbleyolo.detection.video.web_address import hide_password
@@ -92,7 +93,7 @@ def run(parsed: argparse.Namespace) -> int:
         chosen = choose_clips(named, pictures.clips, parsed.format)
         clips, to = chosen.clips, chosen.to
         options = _video_options(parsed, chosen)
-        _check_outputs(parsed, to, videos=bool(clips), pictures=bool(pictures.items))
+        _check_outputs(parsed, to, videos=bool(clips), pictures=pictures)
         found = stack.enter_context(open_detector(parsed.model, parsed.revision, loaded))
         detector, most = found.detector, found.detector.facts.max_detections
         left_out = pictures.left_out + chosen.left_out
@@ -107,11 +108,12 @@ def run(parsed: argparse.Namespace) -> int:
             head |= {"left_out": [{"file": path, "reason": reason} for path, reason in left_out]}
             out, copy = sys.stdout.buffer, parsed.copy_images
             writer = make_writer(to, parsed.output, out, head, copy_images=copy, videos=bool(clips))
-            if parsed.save_images is not None:
-                make_folder(parsed.save_images)
+            drawn = (
+                {} if parsed.save_images is None else image_places(pictures.items, make_folder(parsed.save_images))
+            )
             drawings = {} if parsed.save_video is None else drawing_places(clips, parsed.save_video)
             with writer:
-                done = predict(found.detect, pictures, writer, parsed.save_images, max_pixels, most)
+                done = predict(found.detect, pictures, writer, drawn, max_pixels, most)
                 if clips:
                     seen = predict_clips(detector, clips, writer, options, max_pixels, drawings)
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
@@ -136,17 +138,21 @@ def _counts(pictures: "NamedImages", clips: "Sequence[NamedClip]", done: "Counts
     return ", ".join([*what, counted(done.detections + seen.detections, "detection")])
 
 
-def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, pictures: bool) -> None:
-    """Check that there are pictures, and that the options of the output go together.
+def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, pictures: "NamedImages") -> None:
+    """Check that there are pictures, that the options of the output go together, and that it replaces no picture.
 
     Raises:
         UserError: If not.
     """
+    from humbleyolo.detection.image_paths import replaced_by
     from humbleyolo.errors import UserError
 
+    sources = chain((one.shown for one in pictures.items), map(str, [parsed.list] if parsed.list else []))
+    if parsed.output is not None and replaced_by([parsed.output], sources):
+        raise UserError(f"--output {parsed.output}: would replace what is looked at; name another file")
     if not parsed.paths and not parsed.list:
         raise UserError("no pictures to look at: give paths, or a --list FILE of them")
-    if parsed.save_images and not pictures:
+    if parsed.save_images and not pictures.items:
         raise UserError("--save-images draws pictures, and there are none; frames are drawn by --save-video")
     if to == _PARTS and videos:
         raise UserError(f"--format {_PARTS} is of pictures; of videos and addresses it is jsonl, json or csv")

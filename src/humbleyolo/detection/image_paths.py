@@ -146,7 +146,8 @@ class NamedImages:
             pictures = [one for one in matches if is_image(one)]
             files = ((Path(one).as_posix(), Path(one).name) for one in matches if Path(one).is_file())
             if not self._leave_out(files, beside_pictures=bool(pictures)) and not pictures:
-                raise UserError(f"{path}: matches {counted(len(matches), 'file')}, none of them a picture")
+                none = f"{counted(len(matches), 'file')}, none of them a picture" if matches else "no file"
+                raise UserError(f"{path}: matches {none}")
             self._add_files(pictures)
         elif Path(path).is_dir():
             folder = FolderSource(Path(path))
@@ -213,6 +214,22 @@ class NamedImages:
 def is_pattern(path: str) -> bool:
     """Tell a pattern such as `photos/*.jpg` from the name of a file."""
     return not os.path.lexists(path) and glob.has_magic(path)
+
+
+def file_of(path: str | Path) -> tuple[int, int] | None:
+    """Return what all names of a file share: links, and capitals where they are one; None if there is no file."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def replaced_by(places: Iterable[Path], sources: Iterable[str]) -> list[str]:
+    """Return those of the places to write that are one of the source files, under whatever name."""
+    there = {place: found for place in places if (found := file_of(place))}
+    of_sources = {file_of(source) for source in sources} if there else set()
+    return [str(place) for place, found in there.items() if found in of_sources]
 
 
 def _shown_in(source: Source, name: str) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,14 +15,14 @@ from tqdm import tqdm
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.detector import Detector, PreparedImage, remarks
 from humbleyolo.detection.image_input import decode_image
-from humbleyolo.detection.image_paths import NamedImage, NamedImages
+from humbleyolo.detection.image_paths import NamedImage, NamedImages, replaced_by
 from humbleyolo.detection.line_files import Detect, LineFiles, Outcomes
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import coloured, printable
+from humbleyolo.process.exits import coloured, shown
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes
@@ -69,35 +69,34 @@ class Counts:
 
     def fail(self, error: UserError, bar: "tqdm[NoReturn]") -> None:
         """Count an image without one, and tell why above the bar."""
-        bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
+        bar.write(coloured(shown(f"error: {error}", sys.stderr), sys.stderr), file=sys.stderr)
         self.failed += 1
 
 
 def predict(
-    detect: Detect, images: NamedImages, writer: Writer, drawings: Path | None, max_pixels: int, most: int
+    detect: Detect, images: NamedImages, writer: Writer, drawings: Mapping[str, Path], max_pixels: int, most: int
 ) -> Counts:
     """Detect objects on every image, in order, and write the results. A progress bar is shown on a terminal.
 
     An image that fails is told on standard error; the others are done. `detect` yields each image with its result or
-    its error. `drawings` is an existing folder for the images with their boxes; with None they are not drawn.
+    its error. `drawings` are the files of `image_places` for the images with their boxes; if empty, none is drawn.
     `max_pixels` is the largest number of pixels of an image that is drawn, `most` that of detections on one.
     """
     counts = Counts()
-    names = _drawing_names(images.items) if drawings else {}
     with tqdm(total=len(images.items), unit=" images", disable=None, leave=False) as bar:
         for item, outcome in detect(images.items):
             try:
                 if isinstance(outcome, UserError):
                     raise outcome
-                drawing = None if drawings is None else _drawing(item, outcome, max_pixels)
+                drawing = _drawing(item, outcome, max_pixels) if drawings else None
                 writer.add(item, outcome)
             except UserError as error:
                 writer.fail(item, str(error))
                 counts.fail(error, bar)
             else:
                 counts.add(item, outcome, most)
-                if drawings is not None and drawing is not None:
-                    path = drawings / names[item.shown]
+                if drawing is not None:
+                    path = drawings[item.shown]
                     make_folder(path.parent)
                     save_png(drawing, path)
             bar.update()
@@ -163,9 +162,13 @@ def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
     return draw_boxes(pixels, boxes, result.labels, result.names, scale=scale, scores=result.scores, margins=(0, 0))
 
 
-def _drawing_names(items: Iterable[NamedImage]) -> dict[str, str]:
-    """Return the PNG's name for each image: its own, with its old extension in it if two would be alike."""
-    names: dict[str, str] = {}
+def image_places(items: Iterable[NamedImage], folder: Path) -> dict[str, Path]:
+    """Return the PNG for each image's drawing: its own name, with its old extension in it if two would be alike.
+
+    Raises:
+        UserError: If a drawing would replace an image that is looked at.
+    """
+    places: dict[str, Path] = {}
     taken: set[str] = set()
     for item in items:
         name = str(PurePosixPath(item.name).with_suffix(".png"))
@@ -174,5 +177,8 @@ def _drawing_names(items: Iterable[NamedImage]) -> dict[str, str]:
             name = f"{item.name}.png" if number == 1 else f"{item.name}.{number}.png"
             number += 1
         taken.add(name.casefold())
-        names[item.shown] = name
-    return names
+        places[item.shown] = folder / name
+    if replaced := replaced_by(places.values(), places):
+        more = f" and {len(replaced) - 1:,} more" if len(replaced) > 1 else ""
+        raise UserError(f"--save-images {folder}: would replace {replaced[0]}{more}; name another folder")
+    return places

@@ -105,8 +105,12 @@ def printable(text: str) -> str:
 
 
 def tell(*lines: str, to: TextIO | None = None) -> None:
-    """Print lines, by default to standard output, with the control characters of names shown."""
-    print(*map(printable, lines), sep="\n", end="\n" * bool(lines), file=to, flush=True)
+    """Print lines, by default to standard output, with the control characters of names shown.
+
+    On a terminal they are wrapped at 80 columns.
+    """
+    stream = to or sys.stdout
+    print(*(shown(line, stream) for line in lines), sep="\n", end="\n" * bool(lines), file=stream, flush=True)
 
 
 def coloured(line: str, stream: TextIO) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 from tqdm import tqdm
 
 from humbleyolo.detection.detector import Detector, remarks
-from humbleyolo.detection.image_paths import NamedImage
+from humbleyolo.detection.image_paths import NamedImage, replaced_by
 from humbleyolo.detection.video.clip_paths import NamedClip
 from humbleyolo.detection.video.saved_video import CODECS, SavedVideo
 from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 from humbleyolo.detection.writers import Writer
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import coloured, counted, printable
+from humbleyolo.process.exits import coloured, counted, shown
 from humbleyolo.storage.atomic import make_folder
 
 
@@ -63,7 +63,7 @@ def predict_clips(
             try:
                 _predict_clip(detector, stream, item, writer, drawings.get(clip.shown), counts, bar)
             except UserError as error:
-                bar.write(coloured(printable(f"error: {error}"), sys.stderr), file=sys.stderr)
+                bar.write(coloured(shown(f"error: {error}", sys.stderr), sys.stderr), file=sys.stderr)
                 writer.fail(item, str(error))
                 counts.failed += 1
             except KeyboardInterrupt:
@@ -127,19 +127,9 @@ def drawing_places(clips: Sequence[NamedClip], target: Path) -> dict[str, Path]:
             if name.casefold() in {str(one.relative_to(target)).casefold() for one in places.values()}:
                 name = f"{clip.name}.{number}.mp4"
             places[clip.shown] = target / name
-    sources = {_file_of(clip.shown) for clip in clips} - {None}
-    if replaced := [str(place) for place in places.values() if _file_of(place) in sources]:
+    if replaced := replaced_by(places.values(), (clip.shown for clip in clips)):
         raise UserError(f"--save-video {target}: would replace {', '.join(replaced)}; name another file or folder")
     if target not in places.values():
         for place in places.values():
             make_folder(place.parent)
     return places
-
-
-def _file_of(path: str | Path) -> tuple[int, int] | None:
-    """Return what is one for all names of a file: links, and capitals where they are not told apart."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
