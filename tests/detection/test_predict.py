@@ -266,7 +266,9 @@ def test_no_picture_that_is_looked_at_is_written_to(
 
 def test_drawings_are_drawn_anew(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):
-        assert run(folder, "--model", "red", "--save-images", tmp_path / "drawn", "--output", tmp_path / "x.json") == 0
+        assert (
+            run(folder, "--model", "red", "--save-images", tmp_path / "drawn", "--output", tmp_path / "x.json") == 0
+        )
 
 
 @pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc", "cvat"])

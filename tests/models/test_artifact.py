@@ -89,6 +89,12 @@ def test_a_missing_file_says_what_to_run(name: str, folder: Path) -> None:
         read_info(folder) if name == "model.json" else read_weights(folder, SHAPES)
 
 
+def test_a_file_in_place_of_a_model_s_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").touch()
+    with pytest.raises(UserError, match=r"m\.onnx: is a file; a model that `train` wrote, a folder, is needed here"):
+        read_info(tmp_path / "m.onnx")
+
+
 def test_weights_cut_short_or_changed_anywhere_are_refused_or_the_same(folder: Path) -> None:
     path = folder / "weights.npz"
     whole = path.read_bytes()

@@ -281,3 +281,13 @@ def test_what_cannot_be_shown_is_replaced():
     assert printable("a\x00\x1b\u202e\ud800\uffffb") == "a" + "\ufffd" * 5 + "b"
     for harmless in ("עכבר", "👩\u200d🔬", "naïve", "<b>"):
         assert printable(harmless) == harmless
+
+
+def test_all_counts_of_the_data_have_commas(tmp_path):
+    path = make_project(tmp_path, images=2) / "dataset/summary.json"
+    summary = json.loads(path.read_text())
+    summary["train"]["images"] = 5321
+    path.write_text(json.dumps(summary))
+    html = (run(tmp_path) / "report.html").read_text("utf-8")
+    assert ">5,321<" in html
+    assert ">5321<" not in html

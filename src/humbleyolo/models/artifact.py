@@ -139,6 +139,8 @@ def read_info(folder: Path) -> ModelInfo:
         content = _InfoFile.model_validate_json(json.dumps(found, allow_nan=False))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, so {folder} is no model; {_FIX}") from None
+    except NotADirectoryError:
+        raise UserError(f"{folder}: is a file; a model that `train` wrote, a folder, is needed here") from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UserError(f"{path}: is damaged ({wrong}); {_FIX}") from None
