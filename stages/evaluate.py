@@ -6,6 +6,7 @@ val, and applied to test. Writes `metrics.json`, `headline.json`, `next_steps.js
 `confidence.npy` and a CSV file for each table; and `selection.json` into the model's folder, for those who use it.
 """
 
+import sys
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
@@ -25,8 +26,9 @@ from humbleyolo.models.selection import NAME, Selection, write_selection
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
+from humbleyolo.pipeline.experiment_values import experiment_notes
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted
+from humbleyolo.process.exits import counted, tell
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.npy import write_array
 
@@ -60,6 +62,7 @@ def main() -> Made:
     paths = read_paths("evaluate", __doc__, "model", "grid", "dataset", "out")
     runtime, settings, train = load_params(Path("params.yaml"), "runtime", "evaluate", "train")
     start_runtime(runtime)
+    tell(*experiment_notes(Path("params.yaml")), to=sys.stderr)
     return evaluate(settings, train.include_val, paths.model, paths.grid, paths.dataset, paths.out)
 
 

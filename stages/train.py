@@ -18,6 +18,7 @@ from humbleyolo.metrics.history import write_history
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
+from humbleyolo.pipeline.experiment_values import experiment_notes
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.process.exits import counted, tell
 from humbleyolo.storage.atomic import make_folder
@@ -62,6 +63,7 @@ def main() -> Made:
     paths = read_paths("train", __doc__, "train", "val", "out", "--start", "--checkpoint")
     seed, runtime, model, loss, params = load_params(Path("params.yaml"), "seed", "runtime", "model", "loss", "train")
     start_runtime(runtime)
+    tell(*experiment_notes(Path("params.yaml")), to=sys.stderr)
     return train(seed, runtime, model, loss, params, paths.train, paths.val, paths.out, paths.checkpoint, paths.start)
 
 

@@ -191,6 +191,18 @@ def test_an_experiment_with_a_wrong_parameter_fails_before_any_work(setting, sta
     assert project.git("status", "--porcelain") == ""
 
 
+def test_an_experiment_says_what_the_one_before_has_left(project):
+    first = project.dvc("exp", "run", "-S", "evaluate.bins=10")
+    assert "by 1 value: evaluate.bins 10 (there 20);" in " ".join(first.stderr.split())
+    second = project.dvc("exp", "run", "-S", "evaluate.nms_iou=0.6")
+    told = " ".join(second.stderr.split())
+    assert "by 2 values: evaluate.nms_iou 0.6 (there 0.5), evaluate.bins 10 (there 20);" in told
+    project.git("checkout", ".")
+    project.dvc("checkout")
+    apart = project.dvc("exp", "run", "--temp", "-S", "evaluate.nms_iou=0.6")
+    assert "by 1 value: evaluate.nms_iou 0.6 (there 0.5);" in " ".join(apart.stderr.split())
+
+
 class TestExperimentsRunTheCodeTheyWereStartedWith:
     """Not the installed copy, and not what has become of the working tree since."""
 

@@ -14,9 +14,9 @@ from repository import ROOT
 from tiny_project import Project
 
 from humbleyolo.experiments import verification
-from humbleyolo.experiments.git import git
 from humbleyolo.experiments.verification import TOLERANCE, _judge, verify
 from humbleyolo.pipeline.environment import RECORDS
+from humbleyolo.process.git import git
 from humbleyolo.storage.hashes import digest_of
 
 METRICS = dict.fromkeys(TOLERANCE, 0.5)

@@ -60,12 +60,12 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.folder_check import check, found_lines
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import ProblemsError, UserError
-    from humbleyolo.experiments.git import at_head
     from humbleyolo.params.keys import Key
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.exits import wrapped
+    from humbleyolo.process.git import at_head
 
     check_numbers(parsed)
     for file in (_PARAMS, _RECIPES):

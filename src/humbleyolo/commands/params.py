@@ -71,11 +71,11 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _lay_over(file: Path, example: Path) -> None:
     """Give the file the values of an example, and print what changed and what stays as edited."""
-    from humbleyolo.experiments.git import versions
     from humbleyolo.labels.dataset_inputs import inputs_beside
     from humbleyolo.params.keys import dotted
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import edited_keys, lay_over
+    from humbleyolo.process.git import versions
 
     text, name = read_text(file), str(file)
     changed, changes = lay_over(text, name, read_text(example), str(example))
@@ -96,10 +96,10 @@ def _lay_over(file: Path, example: Path) -> None:
 
 def _update(file: Path, template: Path | None) -> None:
     """Add the keys that the file lacks, and print them."""
-    from humbleyolo.experiments.git import versions
     from humbleyolo.params.keys import dotted
     from humbleyolo.params.loader import read_text
     from humbleyolo.params.update import add_missing
+    from humbleyolo.process.git import versions
 
     templates = [(str(template), read_text(template))] if template else versions(Path("params.yaml"))
     changed, added, source = add_missing(read_text(file), str(file), templates)

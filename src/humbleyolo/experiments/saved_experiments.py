@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from humbleyolo.experiments.git import git
+from humbleyolo.process.git import git
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NoReturn, TextIO
 
 from humbleyolo.errors import UserError
@@ -110,7 +111,7 @@ def tell(*lines: str, to: TextIO | None = None) -> None:
     On a terminal they are wrapped at 80 columns.
     """
     stream = to or sys.stdout
-    print(*(shown(line, stream) for line in lines), sep="\n", end="\n" * bool(lines), file=stream, flush=True)
+    print(*map(shown, lines, repeat(stream)), sep="\n", end="\n" * bool(lines), file=stream, flush=True)
 
 
 def coloured(line: str, stream: TextIO) -> str:

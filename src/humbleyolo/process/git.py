@@ -1,4 +1,4 @@
-"""Git, through its command line."""
+"""Git, through its command line: its words, and the versions of a file."""
 
 import os
 import subprocess
