@@ -166,3 +166,39 @@ def test_broken_numbers_are_losses(make: Maker) -> None:
         on_problem="skip_box",
     )
     assert [len(one.labels) for one in left.images] == [1, 1]
+
+
+def numbered(column: str, values: Sequence[str]) -> Files:
+    """Return an image with a box for each value of a column of classes, and one without a box."""
+    rows = [["a.png", value, 2 + number, 3, 10 + number, 12] for number, value in enumerate(values)]
+    rows.append(["b.png", "", "", "", "", ""])
+    return {**PICTURES, "l.csv": table(f"filename,{column},xmin,ymin,xmax,ymax", rows)}
+
+
+@pytest.mark.parametrize("column", ["label", "class", "category_name"])
+def test_whole_numbers_that_pandas_wrote_as_floats_are_whole(make: Maker, column: str) -> None:
+    """A column of numbers with a gap, such as that of background, becomes one of floats."""
+    whole, floats = (make.read(numbered(column, values)) for values in (["0", "2", "10"], ["0.0", "2.0", "10.0"]))
+    assert floats.images[0].labels == whole.images[0].labels == ("0", "2", "10")
+    assert floats.images[1].labels == ()
+    said = [str(row) for row in make.findings(numbered(column, ["0.0", "2.0"])) if row.kind == "csv-columns"]
+    assert any("without .0" in line for line in said)
+
+
+@pytest.mark.parametrize("values", [["1.0", "cat"], ["1.0", "1.5"], ["-1.0", "2.0"], ["1.0.0", "2.0"]])
+def test_names_that_are_not_all_whole_numbers_stay(make: Maker, values: list[str]) -> None:
+    assert make.read(numbered("class", values)).images[0].labels == tuple(values)
+
+
+@pytest.mark.parametrize("values", [["1", "0"], ["1.0", "0.0"]])
+def test_whole_numbers_are_places_in_a_list_of_classes(make: Maker, values: list[str]) -> None:
+    files = numbered("class", values)
+    assert make.read(files, classes=("cat", "dog")).images[0].labels == ("dog", "cat")
+    assert make.read({**files, "names.csv": "0,cat\n1,dog\n"}).images[0].labels == ("dog", "cat")
+    assert make.read(files, classes=("1", "0")).images[0].labels == ("1", "0")  # names that are numbers
+    assert mistake(make, numbered("class", [*values, "2"]), classes=("cat", "dog")) == "unknown-class"
+
+
+def test_a_column_of_floats_beside_one_of_names_is_not_the_class(make: Maker) -> None:
+    text = table("img_path,class_name,class,xmin,ymin,xmax,ymax", [["a.png", "cat", "1.0", 2, 3, 10, 12]])
+    assert make.read({"a.png": picture(), "l.csv": text}).images[0].labels == ("cat",)

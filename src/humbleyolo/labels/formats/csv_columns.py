@@ -166,7 +166,7 @@ def _label_of(known: dict[str, str], header: Sequence[str], rows: list[list[str]
     """
     found = [known[name] for name in _LABEL.split() if name in known]
     values = {name: [row[place] for row in rows if place < len(row)] for place, name in enumerate(header)}
-    texts = [name for name in found if not all(text.strip().isdecimal() for text in values[name] if text)]
+    texts = [name for name in found if not all(is_whole(text) for text in values[name] if text)]
     if len({tuple(values[name]) for name in texts}) > 1:
         why = f"two columns may be the class; rename {texts[1]}, or take it away"
         raise BadInput("csv-ambiguous", ", ".join(texts), why, "line 1")
@@ -204,6 +204,11 @@ def _kind(values: Iterable[str]) -> str:
     if sum(map(is_image, some)) >= most:
         return "i"
     return "n" if sum(bool(re.fullmatch(r"-?[\d.]+(?:e-?\d+)?", value)) for value in some) >= most else "t"
+
+
+def is_whole(text: str) -> bool:
+    """Tell a whole number, also one that pandas has written as a float: `1.0`."""
+    return bool(re.fullmatch(r"[0-9]+(\.0*)?", text.strip()))
 
 
 def settle(columns: Columns, boxes: Floats, sizes: Callable[[], Floats]) -> None:

@@ -22,11 +22,11 @@ import numpy as np
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
-from humbleyolo.labels.formats.csv_columns import OWN, Columns, map_columns, settle, to_corners
+from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
+from humbleyolo.labels.parsing.csv import Row, header_of, take_rows, values_of
 from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
@@ -118,6 +118,7 @@ class _Table:
         self.images: dict[str, UncheckedImage] = {}
         self.lost: Counter[str] = Counter()
         self.lines: list[_Line] = []
+        self.as_floats = False  # the classes are whole numbers, which are written as floats
 
     def read(self, text: str) -> list[UncheckedImage]:
         """Return the images.
@@ -130,6 +131,7 @@ class _Table:
             found = "only class numbers" if columns.numbered else "no column of classes"
             fix = "give classes in the order of the numbers" if columns.numbered else "give its one class in classes"
             raise BadInput("no-class-names", found, fix)
+        self._settle_classes(text)
         take_rows(text, self.name, self.reader.ledger, self._take, self._lose, columns.header)
         boxes = np.array([line.numbers for line in self.lines], np.float64).reshape(-1, 4)
         settle(columns, boxes, self._sizes)
@@ -141,6 +143,22 @@ class _Table:
         for path, image in self.images.items():
             image.lost, image.relative, image.slack = self.lost[path], columns.relative, 1e-6 * columns.relative
         return list(self.images.values())
+
+    def _settle_classes(self, text: str) -> None:
+        """Settle how whole numbers in the column of classes are read: as places in the list of names, or as names."""
+        column = self.columns.label
+        if not column or self.columns.numbered:
+            return
+        found = {value.strip() for value in values_of(text, column, self.columns.header)} - {""}
+        if not found or not all(map(is_whole, found)):
+            return
+        numbers = {value.partition(".")[0] for value in found}
+        self.as_floats = found != numbers
+        self.columns.numbered = bool(self.names) and not (found | numbers) & {*self.names.values()}
+        if self.as_floats or self.columns.numbered:
+            what = "places in the list of classes" if self.columns.numbered else "names, without .0"
+            shown = f"whole numbers in {column}: {shorten(', '.join(sorted(found)))}"
+            self.reader.ledger.note(self.name, BadInput("csv-columns", shown, what), "read so")
 
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))
@@ -191,8 +209,8 @@ class _Table:
 
     def _class_name(self, label: str) -> str:
         if not self.columns.numbered:
-            return label
-        number = label.strip().removesuffix(".0")
+            return label.strip().partition(".")[0] if self.as_floats else label
+        number = label.strip().partition(".")[0] if is_whole(label) else label
         if number not in self.names:
             allowed = f"0 to {len(self.names) - 1}: {shorten(', '.join(self.names.values()))}"
             raise BadInput("unknown-class", f"class {shorten(label)}", f"allowed: {allowed}")

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from humbleyolo.labels.ledger import BadInput, Ledger, NoImage, shorten
 
@@ -64,6 +65,16 @@ def _rows(text: str, given: Sequence[str]) -> Iterator[tuple[int, Row, BadInput 
     except csv.Error as error:
         why = "must be CSV: commas, and double quotes that end"
         raise BadInput("csv", shorten(str(error)), why, f"line {reader.line_num}") from None
+
+
+def values_of(text: str, column: str, header: Sequence[str] = ()) -> set[str]:
+    """Return the values of a column, without those of rows that `take_rows` would refuse."""
+    values: set[str] = set()
+    with suppress(BadInput):
+        for _, row, error in _rows(text, header):
+            if error is None and column in row:
+                values.add(row[column])
+    return values
 
 
 def header_of(text: str | bytes) -> list[str]:
