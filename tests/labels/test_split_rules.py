@@ -184,8 +184,8 @@ def test_too_few_images() -> None:
     divided(RECORDS[:2], ledger=ledger)
     divided([record(f"{n}.png", group=f"{n % 2}") for n in range(9)], "group", ledger=ledger)
     assert [str(row) for row in ledger.rows] == [
-        ".: no image is left for test: 3 splits need as many images that differ, and here is 2; label more",
-        ".: no image is left for test: 3 splits need as many groups that differ, and here is 2; label more",
+        ".: no image is left for test: 3 splits need as many images that differ, not 2; label more",
+        ".: no image is left for test: 3 splits need as many groups that differ, not 2; label more",
     ]
 
 

@@ -250,7 +250,7 @@ def _why_empty(
         how, fix = ("are the same file", "keep one") if rule.near_duplicates == "ignore" else ("look alike", _FIXED)
         return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}"
     thing = "group" if rule.by == "group" else "image"
-    return f"{parts} splits need as many {thing}s that differ, and here is {units}; label more"
+    return f"{parts} splits need as many {thing}s that differ, not {units}; label more"
 
 
 def _shares(owners: Iterable[str | None]) -> str:
