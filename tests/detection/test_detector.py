@@ -308,3 +308,11 @@ def test_facts_about_a_picture_show_what_its_name_holds() -> None:
     nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)
     result = Result(*nothing, ("cat",), 1, 1, "a\n\x1b[2J.gif", limit_reached=True, frames=2)
     assert [one.partition(":")[0] for one in remarks(result, 1)] == [r"a\n\x1b[2J.gif"] * 2
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"bytes"])
+def test_what_is_no_picture_and_no_list_of_them_is_refused_in_words(wrong: Any) -> None:
+    with pytest.raises(UserError, match="a picture is given as"):
+        Detector(RedFinder())(wrong)
+    with pytest.raises(UserError, match="a picture is given as NoneType.*cv2.imread gives None for a file"):
+        Detector(RedFinder())(None)  # type: ignore[call-overload]

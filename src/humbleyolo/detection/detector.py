@@ -13,7 +13,7 @@ from PIL import Image
 
 from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
 from humbleyolo.detection.backends.open_model import open_model
-from humbleyolo.detection.image_input import ImageLike, ReadImage, read_image
+from humbleyolo.detection.image_input import ImageLike, ReadImage, read_image, wrong_kind
 from humbleyolo.detection.model_from_url import is_remote
 from humbleyolo.detection.result import Result, UnreadImagesError
 from humbleyolo.detection.tiles import join_tiles, tile_places
@@ -179,6 +179,8 @@ class Detector:
         """
         if isinstance(images, str | os.PathLike | Image.Image | np.ndarray):
             return next(self.stream([images], threshold=threshold))
+        if isinstance(images, bytes) or not isinstance(images, Iterable):
+            raise wrong_kind(images)
         outcomes = list(self.attempt(images, threshold=threshold))
         results = [one for one in outcomes if isinstance(one, Result)]
         if len(results) < len(outcomes):

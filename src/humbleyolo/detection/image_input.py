@@ -53,8 +53,14 @@ def read_image(image: ImageLike, max_pixels: int) -> ReadImage:
     if isinstance(image, str | os.PathLike):
         path = Path(image)
         return decode_image(read_file(path), str(path), max_pixels)
-    raise UserError(
+    raise wrong_kind(image)
+
+
+def wrong_kind(image: object) -> UserError:
+    """Return the error for what is no image."""
+    return UserError(
         f"a picture is given as {type(image).__name__}; it can be a path, a Pillow image or a NumPy array"
+        + ("; cv2.imread gives None for a file that it cannot read" if image is None else "")
     )
 
 
