@@ -314,5 +314,5 @@ def test_facts_about_a_picture_show_what_its_name_holds() -> None:
 def test_what_is_no_picture_and_no_list_of_them_is_refused_in_words(wrong: Any) -> None:
     with pytest.raises(UserError, match="a picture is given as"):
         Detector(RedFinder())(wrong)
-    with pytest.raises(UserError, match="a picture is given as NoneType.*cv2.imread gives None for a file"):
+    with pytest.raises(UserError, match=r"a picture is given as NoneType.*cv2\.imread gives None for a file"):
         Detector(RedFinder())(None)  # type: ignore[call-overload]
