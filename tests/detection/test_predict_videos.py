@@ -157,6 +157,10 @@ def test_a_broken_clip_is_told_and_the_others_are_done(
     assert "is a playlist" in first["error"]
     assert len(rest) == 2
     assert "1 of 2 videos failed" in err
+    assert run(clip, "http://127.0.0.1:1/a.png", "--every", 10) == 1
+    assert "1 of 1 video and 1 address failed" in capsys.readouterr().err
+    assert run("http://127.0.0.1:1/a.png", "http://127.0.0.1:1/b.png") == 1
+    assert "2 of 2 addresses failed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("to", ["json", "jsonl", "csv"])

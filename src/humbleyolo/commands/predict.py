@@ -124,7 +124,7 @@ def run(parsed: argparse.Namespace) -> int:
         + _left_out(left_out)
         + _nothing_found(parsed, to, done)
     )
-    of = (done.failed, counted(len(pictures.items), "picture")), (seen.failed, counted(len(clips), "video"))
+    of = (done.failed, counted(len(pictures.items), "picture")), (seen.failed, _counted_clips(clips))
     told += [f"{failed} of {all_of_them} failed; see above" for failed, all_of_them in of if failed]
     told += ["stopped; what was found until then is kept"] * seen.stopped
     tell(*told, to=sys.stderr)
@@ -136,6 +136,16 @@ def _counts(pictures: "NamedImages", clips: "Sequence[NamedClip]", done: "Counts
     what = [counted(done.images, "image")] if pictures.items or not clips else []
     what += [counted(seen.frames, "frame")] if clips else []
     return ", ".join([*what, counted(done.detections + seen.detections, "detection")])
+
+
+def _counted_clips(clips: "Sequence[NamedClip]") -> str:
+    """Return the number of videos and addresses; an address may be of a picture."""
+    from humbleyolo.detection.video.web_address import is_address
+
+    addresses = sum(is_address(clip.shown) for clip in clips)
+    videos = len(clips) - addresses
+    named = [counted(videos, "video")] * (videos > 0) + [counted(addresses, "address", "addresses")] * (addresses > 0)
+    return " and ".join(named)
 
 
 def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, pictures: "NamedImages") -> None:
