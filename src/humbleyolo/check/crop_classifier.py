@@ -1,5 +1,7 @@
 """A classifier of the contents of boxes: small crops as vectors, and least squares on random features."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -10,6 +12,7 @@ SIDE = 12  # pixels each way of a crop
 CONTEXT = 1.3  # length of a crop in lengths of its box, so that the border is in it
 _HIDDEN = 1024
 _RIDGE = 0.01  # of the mean variance
+_ROWS = 8192  # crops whose random features are in memory at a time
 
 
 def crop_boxes(image: Rgb, boxes: Floats) -> Uint8s:
@@ -53,22 +56,31 @@ class CropClassifier:
         shape = (features.shape[1], _HIDDEN)
         self._weights = (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
         self._bias = rng.uniform(-1, 1, _HIDDEN).astype(np.float32)
-        hidden = self._hidden(features)  # (N, F)
         counts = np.bincount(labels, minlength=classes)
         weight = (1 / np.sqrt(np.maximum(counts, 1)))[labels].astype(np.float32)[:, None]  # rare classes count
-        gram = (hidden * weight).T @ hidden  # (F, F)
+        length = _HIDDEN + features.shape[1] + 1  # F
+        gram, target = np.zeros((length, length), np.float32), np.zeros((length, classes), np.float32)
+        for rows in _some_rows(len(features)):
+            hidden = self._hidden(features[rows])  # (n, F)
+            wanted = np.eye(classes, dtype=np.float32)[labels[rows]]  # (n, C)
+            gram += (hidden * weight[rows]).T @ hidden
+            target += hidden.T @ (wanted * weight[rows])
         gram[np.diag_indices_from(gram)] += _RIDGE * float(np.trace(gram)) / len(gram)
-        wanted = np.eye(classes, dtype=np.float32)[labels]  # (N, C)
-        self._solution = np.linalg.solve(gram, hidden.T @ (wanted * weight))  # (F, C)
+        self._solution = np.linalg.solve(gram, target)  # (F, C)
 
     def scores(self, features: Floats32) -> Floats32:
         """Return (N, C): about 1 for the class that a crop looks like, about 0 for the others."""
-        return np.asarray(self._hidden(features) @ self._solution, np.float32)
+        parts = [self._hidden(features[rows]) @ self._solution for rows in _some_rows(len(features))]
+        return np.concatenate([np.zeros((0, self._solution.shape[1]), np.float32), *parts])
 
     def _hidden(self, features: Floats32) -> Floats32:
         standard = (features - self._mean) / self._scale
         raised = np.maximum(standard @ self._weights + self._bias, 0)
         return np.concatenate([raised, standard, np.ones((len(features), 1), np.float32)], axis=1)
+
+
+def _some_rows(count: int) -> Iterator[slice]:
+    return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
 
 
 def cross_scores(features: Floats32, labels: Ints, groups: Ints, wanted: Bools, classes: int) -> Floats32:
