@@ -91,8 +91,8 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
             now = rank == turn
             score = tf.where(now, tf.reduce_max(flat, axis=1, keepdims=True), score)
             if self.vote_iou < 1:
-                its_class = tf.one_hot(best % classes, classes)  # (N, 1, C)
-                weight = tf.reduce_sum(tf.maximum(scores, 0.0) * its_class, axis=-1)  # (N, A)
+                its_class = (tf.range(classes) == best % classes)[:, None]  # (N, 1, C)
+                weight = tf.reduce_sum(tf.where(its_class & (scores > 0.0), scores, 0.0), axis=-1)  # (N, A)
                 voters = (overlap >= self.vote_iou) | (tf.range(boxes.shape[1]) == best // classes)
                 weight = tf.where(voters, weight, 0.0)[..., None]
                 total = tf.maximum(tf.reduce_sum(weight, axis=1, keepdims=True), 1e-30)  # 0 where none is left
