@@ -24,17 +24,23 @@ GRID = Grid(height=32, width=48, rows=2, cols=3, boxes=1, classes=2)
 STAGE = ["--checkpoint", "kept", "train", "val"]
 
 # The stage, with a checkpoint after every step; before the fifth, the processes of its arguments are killed, with
-# those below them: a member that only notices that its worker is gone may be through before.
+# those below them: a member that only notices that its worker is gone may be through before. Some of them, such as
+# the member of a training before, may have ended meanwhile.
 SCRIPT = """
 import os, runpy, signal, sys, psutil
+from contextlib import suppress
 import stages
 from humbleyolo.training import checkpoint, team
 checkpoint.SHORTEST_S, checkpoint.SHARE = 0.0, 1e9
-victims, real = [psutil.Process(int(one)) for one in sys.argv[1].split()], team.Channel.send_step
+victims, real = [], team.Channel.send_step
+for one in sys.argv[1].split():
+    with suppress(psutil.NoSuchProcess):
+        victims.append(psutil.Process(int(one)))
 def send_step(self, step):
     for victim in victims if step == 4 else []:
         for process in [*victim.children(recursive=True), victim] if victim.is_running() else []:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
     return real(self, step)
 team.Channel.send_step = send_step
 sys.argv[1:] = sys.argv[2:]
