@@ -71,6 +71,7 @@ def test_numbers_that_are_not_finite_are_no_detections() -> None:
     tensor[rng.random(tensor.shape) < 0.05] = np.nan
     tensor[rng.random(tensor.shape) < 0.05] = -np.inf
     assert assert_same(tensor, GRIDS[0], Selection(0.01, 0.5, 100)) > 0
+    assert assert_same(tensor, GRIDS[0], Selection(0.01, 0.5, 100, vote_iou=0.6)) > 0
     assert assert_same(np.full_like(tensor, np.nan), GRIDS[0], Selection(0.0, 0.5, 100)) == 0
 
 

@@ -56,6 +56,7 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         boxes = tf.clip_by_value(boxes, 0.0, tf.constant(2 * [grid.width, grid.height], tf.float32))
         lengths = boxes[..., 2:] - boxes[..., :2]
         solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
+        boxes = tf.where(solid[..., None], boxes, 0.0)  # a NaN would take part in every mean, even with a weight of 0
         wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
         score, place, box = self._select(boxes, tf.where(wanted, scores, -1.0))  # (N, D), (N, D), (N, D, 4)
         found = score > 0.0
