@@ -1,20 +1,32 @@
 """Distribution focal loss against the paper's formula, and the head's numbers against their inverse."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sections import loss_section, model_section
+from small_training import ODD, PLAIN, draw_split
 
+from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.grid import Grid, box_edges, boxes_in_cells, split_parts
 from humbleyolo.models.build import build_model, with_choices
 from humbleyolo.models.layers import DetectionHead, EdgesHead
+from humbleyolo.models.tensorflow_setup import computing_in
+from humbleyolo.params.sections import Train
 from humbleyolo.training.distribution_loss import Choices
+from humbleyolo.training.trainer import Trainer
+from humbleyolo.training.validation import ValidationScore
 from humbleyolo.training.weighted_loss import WeightedLoss
 
 GRID = Grid(height=64, width=96, rows=4, cols=6, boxes=1, classes=3)
 HEADS = [DetectionHead(3, 1, 9), EdgesHead(3, 1, 9)]
+TAUGHT = loss_section("iou", lambda_distribution=1.0)
+COMPACT = model_section("compact", width=0.25, stride=8)
 
 
 def slow_loss(logits: np.ndarray, values: np.ndarray, sought: float) -> float:
@@ -115,3 +127,32 @@ def test_the_loss_is_least_where_two_neighbours_share_the_truth() -> None:
         tilt = np.zeros(9)
         tilt[low] = change
         assert value(np.log(right) + tilt) > best + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("boxes", "micro_batches", "precision"), [(1, 1, "float32"), (2, 2, "float32"), (1, 1, "bfloat16")]
+)
+def test_a_training_is_taught_the_choice_and_predicts_as_wide_as_the_grid(
+    boxes: int, micro_batches: int, precision: Literal["float32", "bfloat16"], tmp_path: Path
+) -> None:
+    split = draw_split(tmp_path, replace(ODD, boxes=boxes), 8)
+    train = PLAIN.model_copy(update={"micro_batches": micro_batches})
+    first, second = (begin(split, train, precision) for _ in range(2))
+    steps = list(first.run_epoch(0))
+    assert first.term_names == ["box", "obj", "noobj", "class", "distribution"]
+    assert 0 < steps[-1][-1] < steps[0][-1]
+    second.restore(first.state())
+    for trainer in (first, second):
+        list(trainer.run_epoch(1))
+    for name, values in first.weights().items():
+        np.testing.assert_array_equal(second.weights()[name], values)
+    assert first.predict(split.images).shape == (8, *split.grid.shape)
+    outputs = first.outputs(split.images)
+    np.testing.assert_array_equal(outputs[..., : split.grid.shape[-1]], first.predict(split.images))
+    assert set(ValidationScore(split, train.validation).terms(outputs, first.loss)) == set(first.term_names)
+
+
+def begin(split: EncodedSplit, train: Train, precision: Literal["float32", "bfloat16"]) -> Trainer:
+    with computing_in(precision):
+        network = build_model(COMPACT, split.grid, 1)
+    return Trainer(network, build_model(COMPACT, split.grid, 1), split, TAUGHT, train, 1)
