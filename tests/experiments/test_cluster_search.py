@@ -28,6 +28,8 @@ from humbleyolo.experiments.saved_experiments import Snapshot
 from humbleyolo.experiments.trial_run import SOURCES
 from humbleyolo.process.cluster_address import VARIABLE
 
+pytestmark = pytest.mark.skipif(not hasattr(tarfile, "FilterError"), reason="unpacks by filters of Python 3.11.4")
+
 PIPELINE = """
 stages:
   generate:

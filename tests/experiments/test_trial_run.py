@@ -1,6 +1,7 @@
 """A trial where it runs: what the worker must compute with, and the lines of training that a search reads."""
 
 import shutil
+import tarfile
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from distributed import KilledWorker
 
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.experiments import trial_run
-from humbleyolo.experiments.cluster_search import _hopelessness, _refuse_unlike, _Trials
+from humbleyolo.experiments.cluster_search import _hopelessness, _refuse_unlike, _Trials, search_on_cluster
 from humbleyolo.experiments.trial_run import TrialOutcome, TrialTask, _Report, describe_computing, run_trial
 from humbleyolo.process.cluster import Cluster
 from humbleyolo.process.shard_runner import Refused, hold
@@ -60,6 +61,13 @@ def test_a_worker_that_comes_later_and_computes_otherwise_runs_no_trial(tmp_path
         run_trial(tmp_path, task)
 
 
+def test_a_search_is_refused_on_a_python_that_cannot_filter_what_it_unpacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tarfile, "FilterError", raising=False)
+    with pytest.raises(UserError, match=r"needs Python 3\.11\.4 or newer, .* this is 3\."):
+        search_on_cluster(Cluster("tcp://s:1", PretendedClient({}), None, ""), [], None)
+
+
+@pytest.mark.skipif(not hasattr(tarfile, "FilterError"), reason="unpacks by filters of Python 3.11.4")
 def test_outputs_that_are_too_large_do_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "project/.dvc").mkdir(parents=True)
     shutil.make_archive(str(tmp_path / "sources"), "tar", tmp_path / "project")

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import secrets
 import tarfile
 import tempfile
@@ -64,6 +65,11 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
     Raises:
         UserError: If the project or the cluster does not allow it.
     """
+    if not hasattr(tarfile, "FilterError"):
+        raise UserError(
+            "a search on a cluster needs Python 3.11.4 or newer, which refuses files that lead out of a project; this is "
+            f"{platform.python_version()}; make the environment anew with a newer one (`uv sync --python 3.13`)"
+        )
     snapshot = Snapshot.take(Path.cwd())
     _refuse_unlike(cluster)
     study = None if hopeless_from is None else _open_study(cluster, hopeless_from)
