@@ -67,8 +67,8 @@ def search_on_cluster(cluster: Cluster, trials: Sequence[Trial], hopeless_from: 
     """
     if not hasattr(tarfile, "FilterError"):
         raise UserError(
-            "a search on a cluster needs Python 3.11.4 or newer, which refuses files that lead out of a project; this is "
-            f"{platform.python_version()}; make the environment anew with a newer one (`uv sync --python 3.13`)"
+            "a search on a cluster needs Python 3.11.4 or newer, which refuses files that lead out of a project; "
+            f"this is {platform.python_version()}; make the environment anew (`uv sync --python 3.13`)"
         )
     snapshot = Snapshot.take(Path.cwd())
     _refuse_unlike(cluster)
