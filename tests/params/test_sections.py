@@ -79,6 +79,7 @@ WRONG_VALUES = [
     ("train.ema_decay", "1", "1", "less than 1"),
     ("train.validation.min_score", "-0.5", "-0.5", "0 or more"),
     ("train.validation.nms_iou", "1.5", "1.5", "1 or less"),
+    ("train.validation.vote_iou", "1.5", "1.5", "1 or less"),
     ("train.validation.max_detections", "0", "0", "1 or more"),
     ("runtime.intra_op_threads", "0", "0", "1 or more"),
     ("dataset.archive_images", "0", "0", "1 or more"),

@@ -149,7 +149,9 @@ def test_a_training_is_taught_the_choice_and_predicts_as_wide_as_the_grid(
     assert first.predict(split.images).shape == (8, *split.grid.shape)
     outputs = first.outputs(split.images)
     np.testing.assert_array_equal(outputs[..., : split.grid.shape[-1]], first.predict(split.images))
-    assert set(ValidationScore(split, train.validation).terms(outputs, first.loss)) == set(first.term_names)
+    assert set(ValidationScore(split, train.validation).measure(first.outputs, first.loss).terms) == set(
+        first.term_names
+    )
 
 
 def begin(split: EncodedSplit, train: Train, precision: Literal["float32", "bfloat16"]) -> Trainer:

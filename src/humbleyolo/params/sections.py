@@ -209,6 +209,7 @@ class Validation(Section):
 
     min_score: Fraction
     nms_iou: Fraction
+    vote_iou: Fraction
     max_detections: Annotated[int, Field(ge=1, le=10_000)]
 
 

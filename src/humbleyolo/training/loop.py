@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
 from humbleyolo.process.exits import counted
-from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.array_types import Floats, Floats32
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.training.schedule import FEW_STEPS, learning_rate
 from humbleyolo.training.trainer import LOWER_RATE, Trainer
@@ -132,19 +133,20 @@ class _Run:
     def end_epoch(self, epoch: int, means: Floats) -> Row:
         """Score val, and return the epoch's row of the history; `means` are those of the loss terms (T,)."""
         trainer = self._trainer
-        outputs = trainer.outputs(self._val.images)
         stopped = f"training stopped after epoch {epoch + 1}"
-        if not np.isfinite(outputs).all():
-            raise UserError(f"{stopped}: the weights are not finite any more; {LOWER_RATE}")
-        ap, ap50 = self._validation.score(outputs[..., : self._val.grid.shape[-1]])
-        terms = {
-            "train": dict(zip(trainer.term_names, means.tolist(), strict=True)),
-            "val": self._validation.terms(outputs, trainer.loss),
-        }
+
+        def outputs_of(images: Images) -> Floats32:
+            outputs = trainer.outputs(images)
+            if not np.isfinite(outputs).all():
+                raise UserError(f"{stopped}: the weights are not finite any more; {LOWER_RATE}")
+            return outputs
+
+        val = self._validation.measure(outputs_of, trainer.loss)
+        terms = {"train": dict(zip(trainer.term_names, means.tolist(), strict=True)), "val": val.terms}
         if endless := sorted(name for name, value in terms["val"].items() if not math.isfinite(value)):
             raise UserError(f"{stopped}: the loss on val is not finite in {', '.join(endless)}; {LOWER_RATE}")
         rate = learning_rate((epoch + 1) * trainer.steps_an_epoch - 1, trainer.steps_an_epoch, self._train)
-        row: Row = {"epoch": epoch + 1, "learning_rate": rate, "val_ap": ap, "val_ap50": ap50}
+        row: Row = {"epoch": epoch + 1, "learning_rate": rate, "val_ap": val.ap, "val_ap50": val.ap50}
         for split, values in terms.items():
             row[f"{split}_total"] = math.fsum(values.values())
             row |= {f"{split}_{name}": value for name, value in values.items()}
