@@ -58,54 +58,60 @@ class SelectDetections(keras.layers.Layer):  # type: ignore[misc]
         solid = tf.reduce_min(lengths, axis=-1) > 0.0  # (N, A); no NaN is
         boxes = tf.where(solid[..., None], boxes, 0.0)  # a NaN would take part in every mean, even with a weight of 0
         wanted = (scores >= self.min_score) & (scores > 0.0) & (scores <= 3e38) & solid[..., None]
-        score, place, box = self._select(boxes, tf.where(wanted, scores, -1.0))  # (N, D), (N, D), (N, D, 4)
+        scores = tf.where(wanted, scores, -1.0)
+        score, place = self._select(boxes, scores)  # each (N, D)
         found = score > 0.0
         return {
-            "boxes": tf.where(found[..., None], box, 0.0),
+            "boxes": tf.where(found[..., None], self._vote(boxes, scores, place), 0.0),
             "scores": tf.where(found, score, 0.0),
             "labels": tf.where(found, place % grid.classes, 0),
             "count": tf.reduce_sum(tf.cast(found, tf.int32), axis=-1),
             "grid": tf.identity(predictions),
         }
 
-    def _select(self, boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return score, place (N, D) and box (N, D, 4) of each detection, the best first.
+    def _select(self, boxes: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return score and place (N, D) of each detection, the best first.
 
-        Where there is none they are -1, 0 and 0. A place is the index of a pair among all A x C, of boxes (N, A, 4)
+        Where there is none they are -1 and 0. A place is the index of a pair among all A x C, of boxes (N, A, 4)
         and scores (N, A, C). What has a negative score takes no part.
         """
-        classes = self.grid.classes
-        pairs = boxes.shape[1] * classes
-        every, rank = tf.reshape(tf.range(pairs), (-1, classes)), tf.range(min(pairs, self.max_detections))
+        classes, count = self.grid.classes, boxes.shape[1]
+        pairs = count * classes
+        rank = tf.range(min(pairs, self.max_detections))
         none = tf.zeros_like(scores[:, :1, 0]) * tf.ones(rank.shape)  # (N, D)
         edges = edges_of(boxes)  # each (N, A)
 
-        def step(
-            turn: tf.Tensor, left: tf.Tensor, score: tf.Tensor, place: tf.Tensor, box: tf.Tensor
-        ) -> tuple[tf.Tensor, ...]:
+        def step(turn: tf.Tensor, left: tf.Tensor, score: tf.Tensor, place: tf.Tensor) -> tuple[tf.Tensor, ...]:
             flat = tf.reshape(left, (-1, pairs))
             best = tf.argmax(flat, axis=1, output_type=tf.int32)[:, None]  # (N, 1), of equal scores the earlier one
-            own = tf.gather(boxes, best // classes, batch_dims=1)  # (N, 1, 4)
-            overlap = iou(edges_of(own), edges, tf)  # (N, A)
-            rivals = (overlap > self.nms_iou)[:, :, None] & (every % classes == (best % classes)[:, None])
-            left = tf.where(rivals | (every == best[:, None]), -1.0, left)
+            box, label = best // classes, best % classes
+            overlap = iou(edges_of(tf.gather(boxes, box, batch_dims=1)), edges, tf)  # (N, A)
+            rivals = (overlap > self.nms_iou) | (tf.range(count) == box)
+            taken = tf.cast(rivals, tf.float32)[:, :, None] * tf.cast(tf.range(classes) == label, tf.float32)[:, None]
+            left -= 2.0 * taken  # scores are 1 at most; a product is quicker than a choice, in LiteRT by half
             now = rank == turn
-            score = tf.where(now, tf.reduce_max(flat, axis=1, keepdims=True), score)
-            if self.vote_iou < 1:
-                its_class = (tf.range(classes) == best % classes)[:, None]  # (N, 1, C)
-                weight = tf.reduce_sum(tf.where(its_class & (scores > 0.0), scores, 0.0), axis=-1)  # (N, A)
-                voters = (overlap >= self.vote_iou) | (tf.range(boxes.shape[1]) == best // classes)
-                weight = tf.where(voters, weight, 0.0)[..., None]
-                total = tf.maximum(tf.reduce_sum(weight, axis=1, keepdims=True), 1e-30)  # 0 where none is left
-                own = tf.reduce_sum(weight * boxes, axis=1, keepdims=True) / total
-            return turn + 1, left, score, tf.where(now, best, place), tf.where(now[..., None], own, box)
+            score = tf.where(now, tf.gather(flat, best, batch_dims=1), score)
+            return turn + 1, left, score, tf.where(now, best, place)
 
         def go_on(turn: tf.Tensor, left: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
             return (turn < rank.shape[0]) & (tf.reduce_max(left) > 0.0)
 
-        start = (tf.constant(0), scores, none - 1.0, tf.cast(none, tf.int32), none[..., None] * tf.zeros(4))
-        _, _, score, place, box = tf.while_loop(go_on, step, start)
-        return score, place, box
+        start = (tf.constant(0), scores, none - 1.0, tf.cast(none, tf.int32))
+        _, _, score, place = tf.while_loop(go_on, step, start)
+        return score, place
+
+    def _vote(self, boxes: tf.Tensor, scores: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+        """Return the boxes (N, D, 4) at places (N, D), averaged with those that vote for them, weighed by score."""
+        box, label = place // self.grid.classes, place % self.grid.classes
+        own = tf.gather(boxes, box, batch_dims=1)  # (N, D, 4)
+        if self.vote_iou >= 1:
+            return own
+        overlap = iou(edges_of(own[:, :, None]), edges_of(boxes[:, None]), tf)  # (N, D, A)
+        voters = (overlap >= self.vote_iou) | (tf.range(boxes.shape[1]) == box[..., None])
+        of_class = tf.gather(tf.transpose(scores, (0, 2, 1)), label, batch_dims=1)  # (N, D, A)
+        weight = tf.where(voters, tf.maximum(of_class, 0.0), 0.0)
+        total = tf.maximum(tf.reduce_sum(weight, axis=-1, keepdims=True), 1e-30)  # 0 where there is no detection
+        return weight @ boxes / total
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make the layer again."""
