@@ -9,6 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask
+from repository import ROOT
+from ruamel.yaml import YAML
 from sections import loss_section
 
 from humbleyolo.errors import UserError
@@ -432,3 +434,16 @@ def test_the_weight_of_the_aspect_in_ciou_is_a_constant() -> None:
     ]
     found = gradient("iou", truth, guess, grid, "box")[0, 0, 0, 3:5]
     np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_terms_that_dvc_plots_are_those_of_every_loss(name: str) -> None:
+    """DVC draws an empty chart, without an error, where a file lacks one of the columns."""
+    terms = WeightedLoss(loss_section(name), "abcd", odd_grid(1)).term_names()
+    columns = {f"{split}_{term}" for split in ("train", "val") for term in ["total", *terms]}
+    plotted = set[str]()
+    for plot in YAML(typ="safe").load(ROOT / "dvc.yaml")["plots"]:
+        for options in plot.values():
+            plotted |= set(np.atleast_1d(options["y"].get("data/model/history.csv", [])).tolist())
+    assert {"train_total", "train_class"} <= plotted
+    assert plotted - {"val_ap", "val_ap50"} <= columns
