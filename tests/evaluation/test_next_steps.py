@@ -291,6 +291,21 @@ class TestClassesThatTrainLacks:
         assert advice(found()).warnings == []
 
 
+@pytest.mark.parametrize(
+    ("terms", "named"),
+    [
+        (("train_box", "train_class"), True),
+        (("train_box", "train_class", "train_distribution"), False),
+        (("train_xy", "train_wh"), False),  # of a loss that has no such term
+    ],
+)
+def test_boxes_that_fit_badly_may_be_taught_otherwise_where_the_loss_can(terms: Sequence[str], named: bool) -> None:
+    history: list[Row] = [row | dict.fromkeys(terms, 1.0) for row in epochs([0.5] * 10)]
+    cost = costs(found(shift=8.0), history=history)["boxes that fit badly"]
+    assert "encode.height" in cost.remedy
+    assert ("loss.lambda_distribution 1" in cost.remedy) == named
+
+
 def test_while_ap_rises_longer_training_comes_first_and_once() -> None:
     """Badly fitting boxes, missed objects and too few epochs have one remedy then."""
     history = epochs([0.01 * epoch for epoch in range(20)])

@@ -80,6 +80,13 @@ class Training(NamedTuple):
         """The rise of AP in the last tenth of the epochs, on a val that was not trained on."""
         return 0.0 if self.include_val else late_rise(self.history)
 
+    @property
+    def untaught(self) -> str:
+        """A further remedy, if the loss has a term that teaches boxes to fit, and left it out; else empty."""
+        terms = self.history[-1] if self.history else {}
+        could = "train_box" in terms and "train_distribution" not in terms
+        return "; so may loss.lambda_distribution 1" if could else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
@@ -183,7 +190,7 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     yield Cost(
         max(at_match + gains["localisation"] - ap, 0.0),
         "boxes that fit badly",
-        _LONGER if rising else "a larger input helps (encode.height, encode.width)",
+        _LONGER if rising else "a larger input helps (encode.height, encode.width)" + training.untaught,
     )
     yield _cost_of_lacking(metrics)
     yield Cost(
