@@ -4,7 +4,7 @@ python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 30
 
 Write the exports first: `humbleyolo export --to litert`, and so on. Each measurement has a process of its own. With
 --photographs the network of examples/photographs.yaml is measured at batch 1, as LiteRT in float32 and int8. Their
-calls take turns, so that other work on the machine slows both. It is pretrained and was not trained; no box is
+calls take turns, so that other work on the machine slows both. It is pretrained and was not trained. No box is
 dropped, however low its score or large its overlap, so that suppression and votes have the most to do.
 """
 

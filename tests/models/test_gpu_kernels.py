@@ -64,7 +64,9 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> EncodedSplit:
 def trainer(split: EncodedSplit, model: Model, loss: str, precision: str = "float32") -> Trainer:
     runtime = load_params(PARAMS, "runtime")[0].model_copy(update={"precision": precision})
     start = "pretrained" if model.name == "lite" else "scratch"
-    return build_trainer(1, runtime, model, loss_section(loss), EVERYTHING.model_copy(update={"start": start}), split)
+    choices = model.name in ("compact", "lite") and loss in ("iou", "aligned")
+    taught = loss_section(loss, lambda_distribution=1.0 if choices else 0.0)
+    return build_trainer(1, runtime, model, taught, EVERYTHING.model_copy(update={"start": start}), split)
 
 
 def nodes(function: Any) -> list[Any]:

@@ -128,7 +128,7 @@ def test_a_pretrained_start_is_continued_with_the_same_bytes(tmp_path: Path) -> 
 
     def begin(split: EncodedSplit) -> Trainer:
         model = model_section("lite", width=0.1, depth=0.1)
-        return build_trainer(1, runtime, model, loss_section("aligned"), train, split)
+        return build_trainer(1, runtime, model, loss_section("aligned", lambda_distribution=1.0), train, split)
 
     whole, _ = run(split, tmp_path / "whole", None, train, begin, (2, tmp_path / "kept"))
     assert whole is not None
