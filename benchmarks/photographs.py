@@ -14,8 +14,9 @@ FOLDER holds the sets as their authors give them: `cards` and `boards`, with ima
     bccd      its own lists
 
 There `humbleyolo init` writes params.yaml, once, and DVC runs the whole chain once per seed. `train` is measured by
-the clock and by the seconds that it computed, halved for two cores: beside other work the second tells more. Its memory is the most that one of its processes had. The last column is by the clock, from the start of `init`
-to the report. Changes that are not committed are not measured.
+the clock and by the seconds that it computed, halved for two cores: beside other work the second tells more. Its
+memory is the most that one of its processes had. The last column is by the clock, from the start of `init` to the
+report. Changes that are not committed are not measured.
 """
 
 import argparse
