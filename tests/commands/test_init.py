@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from folders import Files, Maker, encoded, photo, voc
 from params_text import DEFAULT
+from PIL import Image
 from repository import ROOT
 
 from humbleyolo.check.first_training import MARK
@@ -168,6 +169,43 @@ def test_a_smaller_batch_learns_at_a_rate_smaller_by_its_square_root(
     assert train.learning_rate == pytest.approx(0.002 / part**0.5, rel=0.05)
     assert train.final_learning_rate == pytest.approx(0.0001 / part**0.5, rel=0.05)
     assert ("square root" in reasons()["learning_rate"]) is (part > 1)
+
+
+@pytest.mark.parametrize("rotated", [1, 5, 10])
+def test_photographs_rotated_by_exif_are_asked_about_whatever_their_share(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], rotated: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files = photographs(10)
+    for number in range(rotated):  # labelled as 120 x 90 pixels, as they are stored
+        files[f"{number}.png"] = encoded(photo(number), exif=exif)
+    folder = make.folder(files)
+    assert init(folder) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    verb = "is" if rotated == 1 else "are"
+    assert f"{rotated} of 10 photographs {verb} rotated by EXIF, and the labels do not say which" in said
+    assert "give `--exif displayed` (most tools) or `--exif stored`" in said
+    assert said.endswith(f"; the labels of {rotated} fit only the image as stored")
+    assert Path("params.yaml").read_text() == DEFAULT
+    assert init(folder, "--exif", "stored") == 0
+    (dataset,) = load_params(Path("params.yaml"), "dataset")
+    assert (dataset.labelled.exif, dataset.labelled.on_problem) == ("stored", "error")
+    assert "10 images" in capsys.readouterr().out
+
+
+def test_labels_of_both_sides_of_rotated_photographs_advise_neither(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    files = photographs(10)
+    for number in range(4):
+        size = {"width": 120, "height": 90} if number % 2 else {"width": 90, "height": 120}
+        files[f"{number}.png"] = encoded(photo(number), exif=exif)
+        files[f"{number}.xml"] = voc(f"{number}.png", "cat 1 1 70 70", **size)
+    assert init(make.folder(files)) == 2
+    assert "fit only" not in capsys.readouterr().err
 
 
 def scene(share: int, count: int) -> Files:

@@ -5,6 +5,7 @@ One entry each, so that a reader finds it by name; the other tests of this folde
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from humbleyolo.labels.dataset_inputs import find_problems
 from humbleyolo.labels.formats import unknown
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.validate import FITS_ALONE, ROTATED
 from humbleyolo.params.loader import load_params
 
 LINE = "1 0.5 0.5 0.25 0.5\n"
@@ -52,9 +54,9 @@ def image(data: bytes, name: str = "a.png") -> Files:
     return {name: data, f"{name[:-4]}.txt": LINE, "classes.txt": "cat\ndog\n"}
 
 
-def turned() -> bytes:
+def turned(orientation: int = 6) -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     return encoded(Image.new("RGB", (40, 20)), "JPEG", exif=exif)
 
 
@@ -257,8 +259,8 @@ REFUSED: dict[str, tuple[Files, str]] = {
     ),
     "EXIF rotation that is not declared": (
         image(turned(), "a.jpg"),
-        "a.txt: a.jpg has EXIF orientation 6: say what its boxes refer to, the image as displayed or as stored: set "
-        "exif",
+        "a.txt: a.jpg has EXIF orientation 6: its boxes may be of the image as displayed (most tools) or as stored; "
+        "give --exif displayed or --exif stored, or set exif in params.yaml",
     ),
     "animated": (
         image(
@@ -360,6 +362,28 @@ def test_accepted(make: Maker, name: str) -> None:
     images = [file for file in files if file.endswith((".png", ".jpg"))]
     assert sorted(record.path for record in data.images) == sorted(images)
     assert bool(data.images[0].labels) == (name != "label empty: background")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "width", "box", "side"),
+    [
+        (6, None, "dog 1 1 19 39", "displayed"),  # the file has 40 x 20 pixels, and is shown as 20 x 40
+        (6, None, "dog 1 1 39 19", "stored"),
+        (6, None, "dog 1 1 19 19", ""),
+        (6, None, "dog 1 1 41 41", ""),
+        (6, 20, "dog 1 1 19 19", "displayed"),
+        (6, 40, "dog 1 1 19 19", "stored"),
+        (3, None, "dog 1 1 39 19", ""),
+    ],
+)
+def test_labels_that_fit_one_side_of_a_rotated_image_say_so(
+    make: Maker, orientation: int, width: int | None, box: str, side: str
+) -> None:
+    said = voc("a.jpg", box, width=width or 1, height=60 - (width or 1))
+    label = said if width else re.sub("<size>.*</size>", "", said, flags=re.DOTALL)
+    (row,) = make.findings({"a.jpg": turned(orientation), "a.xml": label})
+    assert row.kind == ROTATED
+    assert [name for name, text in FITS_ALONE.items() if text in row.why] == [side] * bool(side)
 
 
 def test_rotation_that_is_declared(make: Maker) -> None:

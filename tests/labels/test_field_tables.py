@@ -305,7 +305,7 @@ def test_label_studio_addresses_of_images(make: Maker, image: str) -> None:
 
 def test_label_studio_wants_the_image_as_it_is(make: Maker) -> None:
     files = {"a.png": picture(), "e.json": json.dumps([task(drawn(rectangle(BOX, "cat", image_rotation=90)))])}
-    assert [row.kind for row in make.findings(files)] == ["exif-rotation"]
+    assert [row.kind for row in make.findings(files)] == ["image-turned"]
     two = rectangle(BOX, "cat")
     two["value"]["rectanglelabels"] = ["cat", "dog"]
     files["e.json"] = json.dumps([task(drawn(two))])

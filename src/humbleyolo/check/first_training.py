@@ -18,6 +18,7 @@ from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide
+from humbleyolo.labels.validate import FITS_ALONE, ROTATED
 from humbleyolo.metrics.detection_limits import KEYS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
 from humbleyolo.params.keys import Key
@@ -122,8 +123,10 @@ def plan(
         file: Its name, for messages.
 
     Raises:
-        UserError: If a split is left without images, or the values have mistakes, such as the folder's name.
+        UserError: If EXIF rotates images and nobody said what their boxes refer to. Also if a split is left without
+            images, or the values have mistakes, such as the folder's name.
     """
+    _refuse_rotated(checked.labelled, folder)
     if checked.best is None:
         raise UserError(f"{folder}: no image has a box that can be used; see `humbleyolo check {folder}`")
     labelled = checked.labelled
@@ -155,6 +158,23 @@ def plan(
     divided = [counts, *division.lost, *uneven, *division.notes]
     lines = tuple(_lines(checked.best, values, flips, divided, train))
     return replace(first, values=values, division=division, lines=lines)
+
+
+def _refuse_rotated(labelled: LabelledSet, folder: Path) -> None:
+    """Stop if images are rotated by EXIF and their boxes may refer to either side. They would all be left out.
+
+    Raises:
+        UserError: If so, with the options, and with what the labels themselves say.
+    """
+    reasons = [row.why for row in labelled.ledger.errors if row.kind == ROTATED]
+    if not reasons:
+        return
+    verb = "is" if len(reasons) == 1 else "are"
+    fitting = {side: sum(why.endswith(text) for why in reasons) for side, text in FITS_ALONE.items()}
+    settled = [f"; the labels of {count} fit only the image as {side}" for side, count in fitting.items() if count]
+    found = f"{len(reasons)} of {counted(labelled.images_seen, 'photograph')} {verb} rotated by EXIF, and the labels"
+    asked = "do not say which image they refer to: give `--exif displayed` (most tools) or `--exif stored`"
+    raise UserError(f"{folder}: {found} {asked}" + (settled[0] if len(settled) == 1 else ""))
 
 
 def _why_empty(ledger: Ledger, near_duplicates: str) -> str:

@@ -35,6 +35,12 @@ from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.exits import counted
 from humbleyolo.storage.array_types import Floats
 
+ROTATED = "exif-rotation"
+"""Kind of the mistake of an image that EXIF rotates, if nobody says which of its two sides the boxes refer to."""
+
+FITS_ALONE = {side: f"its labels fit the image only as {side}" for side in ("displayed", "stored")}
+"""Ends of the reason of such a mistake where the labels themselves say it, by side."""
+
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
 _AHEAD = 64  # images decoded before they are asked for
@@ -204,9 +210,8 @@ def _checked(
     Raises:
         BadInput: If the image's size or rotation forbids to trust any of its boxes.
     """
-    height, width = upright = (info.width, info.height) if info.orientation >= 5 else (info.height, info.width)
-    if options.exif == "stored":
-        height, width = info.height, info.width
+    upright, stored = _sides(info).values()
+    height, width = stored if options.exif == "stored" else upright
     _check_size(image, info, (height, width), options)
     kept: dict[tuple[str, ...], tuple[UncheckedBox, Floats]] = {}
     for box in image.boxes:
@@ -254,14 +259,34 @@ def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], o
     """Raise BadInput if boxes may refer to an image of another rotation or size."""
     if info.orientation != 1 and options.exif == "error":
         found = f"{image.path} has EXIF orientation {info.orientation}"
-        why = "say what its boxes refer to, the image as displayed or as stored: set exif"
-        raise BadInput("exif-rotation", found, why, image.where)
+        why = "its boxes may be of the image as displayed (most tools) or as stored; "
+        why += "give --exif displayed or --exif stored, or set exif in params.yaml"
+        fitting = [side for side, its_size in _sides(info).items() if _fits(image, its_size)]
+        why += f"; {FITS_ALONE[fitting[0]]}" if len(fitting) == 1 else ""
+        raise BadInput(ROTATED, found, why, image.where)
     height, width = size
-    said = (height if image.height is None else image.height, width if image.width is None else image.width)
-    if said != size:
+    if (said := _said(image, size)) != size:
         found = f"{image.path} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"
         why = "boxes of another size cannot be trusted; label the image again, or restore the one labelled"
         raise BadInput("size-differs", found, why, image.where)
+
+
+def _sides(info: ImageInfo) -> dict[str, tuple[int, int]]:
+    """Return the (height, width) of an image as displayed and as stored, in pixels."""
+    stored = info.height, info.width
+    return {"displayed": stored[::-1] if info.orientation >= 5 else stored, "stored": stored}
+
+
+def _said(image: UncheckedImage, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (height, width) that the labels say; `size` where they do not."""
+    return size[0] if image.height is None else image.height, size[1] if image.width is None else image.width
+
+
+def _fits(image: UncheckedImage, size: tuple[int, int]) -> bool:
+    """Tell if the labels may be those of an image of this (height, width)."""
+    height, width = (side + image.slack + box_rules.SNAP_PX for side in size)
+    inside = image.relative or all(box.corners[2] <= width and box.corners[3] <= height for box in image.boxes)
+    return inside and _said(image, size) == size
 
 
 def _check_class(label: str, known: frozenset[str]) -> None:

@@ -152,7 +152,7 @@ def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None]
     value, ledger = get(shape, "value", dict, where), file.reader.ledger
     if get(shape, "image_rotation", (int, float), where, 0) % 360:
         why = "the image was turned in Label Studio; turn the file, and label it as it is"
-        raise BadInput("exif-rotation", f"image_rotation {shape['image_rotation']}", why, where)
+        raise BadInput("image-turned", f"image_rotation {shape['image_rotation']}", why, where)
     if "rle" in value or "vertices" in value:
         raise no_rule("brush" if "rle" in value else "vector", "rectangle, ellipse, polygon", where)
     if "points" in value:
