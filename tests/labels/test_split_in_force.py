@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from folders import Files, Maker, encoded, photo, picture
-from params_text import DEFAULT, changed
+from params_text import changed
 from PIL import ImageOps
 
 from humbleyolo.check.folder_check import Checked, check, report_lines, summary
@@ -39,7 +39,7 @@ def bursts() -> Files:
 def checked_and_generated(folder: Path, project: Path, *changes: tuple[str, str]) -> tuple[Checked, str]:
     """Check a folder in a project; return the errors, or the line of counts, of the same split in `generate`."""
     params = project / "params.yaml"
-    params.write_text(changed(*changes) if changes else DEFAULT)
+    params.write_text(changed(("dataset.source", "labelled"), ("dataset.inputs", str(folder)), *changes))
     checked = check(folder, ReadOptions(), read_split(params, folder))
     seed, dataset = load_params(params, "seed", "dataset")
     try:
@@ -64,6 +64,7 @@ def test_a_burst_is_kept_together(make: Maker, tmp_path: Path) -> None:
     assert alike == [f"{n}_0.jpg: 3 look alike: also {n}_1.jpg, {n}_2.jpg; counted 3 times" for n in range(10)]
     text = list(report_lines(checked))
     assert all(f"  {one}" in text for one in [*lines, *alike])
+    assert line in " ".join("\n".join(text).split())
     assert line[1:] in summary(checked)
 
 
@@ -96,6 +97,31 @@ def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
     assert str(row) == "0.jpg: 9 look alike: also 1.jpg, 2.jpg ...; counted 9 times"
     _, told = checked_and_generated(folder, tmp_path, (f"{L}.split.near_duplicates", "ignore"))
     assert told == "train 6, val 2, test 1"
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_folder_that_is_not_the_projects_is_judged_as_init_would_begin(
+    make: Maker, tmp_path: Path, *, lists: bool
+) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(changed((f"{L}.split.by", "hash" if lists else "lists")))
+    files: Files = {f"{n}.jpg": encoded(photo(n), "JPEG") for n in range(9)}
+    names = sorted(files)
+    folder = make.folder(
+        files | {"l.csv": rows(names, ["train"] * 5 + ["val", "val", "test", "test"] if lists else None)}
+    )
+    checked = check(folder, ReadOptions(), read_split(params, folder))
+    by = "lists" if lists else "hash"
+    told = f"({params}, but {by} as `humbleyolo init` would choose)"
+    assert checked.split == [
+        f"split: {by}, 0.7/0.15/0.15, near-duplicates together {told}",
+        "train 5, val 2, test 2" if lists else "train 6, val 2, test 1",
+    ]
+    assert not errors(checked)
+    params.write_text(
+        changed(("dataset.source", "labelled"), ("dataset.inputs", str(folder)), (f"{L}.split.by", "hash"))
+    )
+    assert "split: hash, 0.7" in check(folder, ReadOptions(), read_split(params, folder)).split[0]  # now it is
 
 
 def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_path: Path) -> None:

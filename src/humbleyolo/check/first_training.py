@@ -17,6 +17,7 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.split_in_force import choose_by
 from humbleyolo.labels.split_rules import Division, divide
 from humbleyolo.labels.validate import FITS_ALONE, ROTATED
 from humbleyolo.metrics.detection_limits import KEYS
@@ -185,13 +186,7 @@ def _why_empty(ledger: Ledger, near_duplicates: str) -> str:
 
 
 def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
-    lists = sorted({split for one in labelled.images for split in one.splits})
-    if lists:
-        by, why = "lists", f"the folder lists {', '.join(lists)}"
-    elif any(one.group is not None for one in labelled.images):
-        by, why = "group", "the labels name groups, which stay together"
-    else:
-        by, why = "hash", "the folder has no lists"
+    by, why = choose_by(labelled.images)
     said = "as the command was told"
     values = {
         "source": ("labelled", "pictures that people labelled"),

@@ -66,6 +66,7 @@ def check(
 ) -> Checked:
     """Read a labelled folder or archive, and look for everything that may be wrong with it, under a split.
 
+    A split that is not of this folder is fitted to it; see `SplitInForce.fitted`.
     Contact sheets are those of the classes with most boxes, `sheets` of them; with 0 there are none of doubts either.
 
     Raises:
@@ -75,6 +76,7 @@ def check(
     ledger = Ledger(policy)
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem=policy), ledger)
+        split = split.fitted(labelled.images)
         division = split.judge(labelled.images, ledger, labelled.listed)
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
@@ -95,7 +97,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
     yield from _wrapped(f"{_images(view)}; {', '.join(sizes)}")
     if view.splits:
         yield f"lists: {_lists(view)}"
-    yield checked.split[0]
+    yield from _wrapped(checked.split[0])
     yield from (f"  {line}" for line in checked.split[1:])
     yield ""
     yield from _class_lines(view)

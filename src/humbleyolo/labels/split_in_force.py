@@ -1,8 +1,8 @@
-"""The rule that `generate` would divide a labelled folder by, as the params.yaml of the project says."""
+"""The rule that a labelled folder is divided by: that of the project's params.yaml, or that `init` would choose."""
 
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
@@ -24,6 +24,15 @@ class SplitInForce(NamedTuple):
     seed: int = 0
     on_problem: OnProblem = "skip"
     options: ReadOptions | None = None  # the facts that params.yaml states of the folder, if it is the project's
+    file: str = ""  # params.yaml
+
+    def fitted(self, images: Sequence[LabelledImage]) -> Self:
+        """Return the split that `init` would begin with, if the folder is not the project's own."""
+        by, _ = choose_by(images)
+        if self.rule is None or self.options is not None or by == self.rule.by:
+            return self
+        rule = self.rule.model_copy(update={"by": by})
+        return self._replace(rule=rule, line=_told(rule, f"{self.file}, but {by} as `humbleyolo init` would choose"))
 
     def judge(self, images: Sequence[LabelledImage], ledger: Ledger, listed: Container[str] = ()) -> Division:
         """Divide images as `generate` would; see `divide`."""
@@ -47,8 +56,21 @@ def read_split(params: Path, folder: Path) -> SplitInForce:
     except UserError:
         return SplitInForce(f"split: not judged, since {params} has mistakes; see `humbleyolo params`")
     rule: Split = dataset.labelled.split
-    fractions = "/".join(f"{part:g}" for part in rule.fractions.model_dump().values())
-    told = f"split: {rule.by}, {fractions}, near-duplicates {rule.near_duplicates} ({params})"
     own = dataset.source == "labelled" and (params.parent / dataset.inputs).resolve() == folder.resolve()
     options = ReadOptions.from_section(dataset.labelled) if own else None
-    return SplitInForce(told, rule, seed, dataset.labelled.on_problem, options)
+    return SplitInForce(_told(rule, str(params)), rule, seed, dataset.labelled.on_problem, options, str(params))
+
+
+def choose_by(images: Sequence[LabelledImage]) -> tuple[str, str]:
+    """Return the value of `split.by` for a folder that nobody chose one for, and the reason."""
+    if lists := sorted({split for one in images for split in one.splits}):
+        return "lists", f"the folder lists {', '.join(lists)}"
+    if any(one.group is not None for one in images):
+        return "group", "the labels name groups, which stay together"
+    return "hash", "the folder has no lists"
+
+
+def _told(rule: Split, source: str) -> str:
+    """Return a line about a rule, which is of `source`."""
+    fractions = "/".join(f"{part:g}" for part in rule.fractions.model_dump().values())
+    return f"split: {rule.by}, {fractions}, near-duplicates {rule.near_duplicates} ({source})"
