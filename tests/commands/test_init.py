@@ -141,6 +141,26 @@ def test_lists_mistakes_and_one_class_are_told(
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
 
 
+def test_images_that_faulty_lists_leave_out_are_told(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {f"p{name}": content for name, content in photographs(20).items()}
+    for name in [name for name in files if name.endswith(".xml")]:
+        files[name] = voc(name.replace("xml", "png"), "cat 5 5 60 50", width=120, height=90)
+    lists = {"train": [*range(10), 12, 13], "val": [*range(10, 16)], "test": [16, 17]}
+    for split, numbers in lists.items():
+        files[f"ImageSets/Main/{split}.txt"] = "".join(f"p{number}\n" for number in numbers)
+    files["ImageSets/Main/train.txt"] += "gone\nlost\n"
+    assert init(make.folder(files)) == 0
+    found, chosen = printed(capsys.readouterr().out)
+    assert any(line.startswith("  error: 4 split-lists: p12.png: in train and val: an image is in") for line in found)
+    assert any(line.startswith("  error: 2 list-points-nowhere: ImageSets/Main/train.txt: ") for line in found)
+    told = " ".join(" ".join(chosen).split())
+    assert "train 10, val 6, test 2; without 2 images in no list; 2 images in two lists kept in one" in told
+    assert "what is wrong is left out: train.txt and 4 other files" in told
+    assert all(len(line) <= 80 for line in chosen)
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -443,6 +463,14 @@ def test_recipes_name_the_same_values_so_that_one_can_follow_the_other() -> None
         found = {one.key for one in example_values(file.read_text(), str(file))}
         keys.append({key for key in found if key[0] != "dataset"})
     assert keys[0] == keys[1]
+
+
+def test_no_recipe_changes_the_split_that_the_check_was_under() -> None:
+    for name in ("photographs", "bccd"):
+        file = ROOT / f"examples/{name}.yaml"
+        found = {one.key for one in example_values(file.read_text(), str(file))}
+        assert ("seed",) not in found
+        assert {key[-1] for key in found if "split" in key} <= {"by"}  # which the folder decides
 
 
 def test_of_many_images_val_is_left_to_choose(make: Maker, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ Each of a few images teaches much, so that those of val are learned from too. Fe
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import SMALL_PX, Choice
@@ -18,7 +18,7 @@ from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_in_force import choose_by
-from humbleyolo.labels.split_rules import Division, divide
+from humbleyolo.labels.split_rules import Division
 from humbleyolo.labels.validate import FITS_ALONE, ROTATED
 from humbleyolo.metrics.detection_limits import KEYS
 from humbleyolo.metrics.matching import MOST_DETECTIONS
@@ -40,6 +40,7 @@ _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate
 _RATES = [("train", f"{name}learning_rate") for name in ("", "final_")]
 _WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_val"), ("train", "start")
 
+_EMPTY = "split-empty"
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
     ("train", "patience"): ("0", "the rate falls until the last epoch"),
@@ -116,7 +117,7 @@ def plan(
     """Choose the values for a folder that was checked.
 
     Args:
-        checked: The check of the folder; it has boxes.
+        checked: The check of the folder, under the split that the training will have; it has boxes.
         folder: The folder, or an archive.
         options: Facts that the person stated.
         recipe: Values of the recipe, and others that the person stated.
@@ -130,10 +131,11 @@ def plan(
     _refuse_rotated(checked.labelled, folder)
     if checked.best is None:
         raise UserError(f"{folder}: no image has a box that can be used; see `humbleyolo check {folder}`")
-    labelled = checked.labelled
-    wrong = {row.file for row in labelled.ledger.errors}
-    if len(wrong) > len(labelled.images):
-        told = f"{counted(len(wrong), 'file')} with mistakes, {counted(len(labelled.images), 'image')} to use"
+    labelled, division = checked.labelled, checked.division
+    wrong = {row.file for row in labelled.ledger.errors if row.kind != _EMPTY}
+    spoiled = wrong - {one.path for one in labelled.images}  # without those that the split alone leaves out
+    if len(spoiled) > len(labelled.images):
+        told = f"{counted(len(spoiled), 'file')} with mistakes, {counted(len(labelled.images), 'image')} to use"
         raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
     values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
@@ -145,19 +147,16 @@ def plan(
     first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
     if mistakes := find_mistakes(first.text, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
-    ledger = Ledger("skip")
-    rule = first.params.dataset.labelled.split
-    division = divide(labelled.images, rule, first.params.seed, ledger, labelled.listed)
     if not all(division.splits.values()):
-        raise UserError(f"{folder}: {_why_empty(ledger, rule.near_duplicates)}")
-    values[_PROBLEM] = _treatment(sorted(wrong | {row.file for row in ledger.errors}))
+        raise UserError(f"{folder}: {_why_empty(labelled.ledger)}")
+    values[_PROBLEM] = ("skip", _left_out(sorted(wrong), 2)) if wrong else ("error", "nothing is wrong")
     train, val = (len(division.splits[split]) for split in ("train", "val"))
     values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
     counts = division.lines()[0]
-    uneven = [row.why for row in ledger.rows if row.kind == "split-uneven"]
+    uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
     divided = [counts, *division.lost, *uneven, *division.notes]
-    lines = tuple(_lines(checked.best, values, flips, divided, train))
+    lines = tuple(_lines(checked.best, values, flips, divided, sorted(wrong), train))
     return replace(first, values=values, division=division, lines=lines)
 
 
@@ -178,10 +177,10 @@ def _refuse_rotated(labelled: LabelledSet, folder: Path) -> None:
     raise UserError(f"{folder}: {found} {asked}" + (settled[0] if len(settled) == 1 else ""))
 
 
-def _why_empty(ledger: Ledger, near_duplicates: str) -> str:
+def _why_empty(ledger: Ledger) -> str:
     """Return the reason why a split is left without images, with the option that may mend it."""
-    row = next((row for row in ledger.rows if row.kind == "split-empty"), ledger.errors[0])
-    alike = near_duplicates != "ignore" and "near_duplicates: ignore" in row.why
+    row = next(row for row in ledger.errors if row.kind == _EMPTY)
+    alike = "near_duplicates: ignore" in row.why
     return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * alike
 
 
@@ -200,9 +199,11 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values
     return {("dataset", *name.split(".")): value for name, value in values.items()}
 
 
-def _treatment(wrong: Sequence[str]) -> tuple[str, str]:
-    some = ", ".join(wrong[:2]) + (f" and {counted(len(wrong) - 2, 'other file')}" if wrong[2:] else "")
-    return ("skip", f"what is wrong is left out: {some}") if wrong else ("error", "nothing is wrong")
+def _left_out(wrong: Sequence[str], most: int) -> str:
+    """Return a text about the files with mistakes that names some of them, `most` at most."""
+    named, more = ", ".join(wrong[:most]), len(wrong) - most
+    others = f" and {counted(more, 'other file')}" if more > 0 else ""
+    return f"what is wrong is left out: {f'{named}{others}' if named else counted(more, 'file')}"
 
 
 def _encode(choice: Choice) -> Values:
@@ -267,17 +268,21 @@ def _include_val(train: int, val: int) -> tuple[str, str]:
     return "true", f"{train} images are few, so the {val} of val teach too; false lets val compare your values"
 
 
-def _lines(choice: Choice, values: Values, flips: Values, divided: Sequence[str], train: int) -> Iterator[str]:
+def _lines(
+    choice: Choice, values: Values, flips: Values, divided: Sequence[str], wrong: Sequence[str], train: int
+) -> Iterator[str]:
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
 
-    `divided` are texts about the split, `train` is its number of images to train on.
+    `divided` are texts about the split, `wrong` files with mistakes. `train` is the number of images to train on.
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"
     cut = " ... (`humbleyolo check` tells all)"
     yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=cut, break_on_hyphens=False))
-    if values[_PROBLEM][0] == "skip":
-        yield _fitting("on_problem skip: what is wrong is left out", values[_PROBLEM][1].partition(":")[2])
+    if wrong:
+        short = [PurePosixPath(name).name for name in wrong]
+        texts = [f"on_problem skip: {_left_out(*some)}" for some in ((wrong, 2), (wrong, 1), (short, 1), (wrong, 0))]
+        yield next((text for text in texts if len(text) <= _LINE), texts[-1])
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
     small += "" if choice.large else f" ({SMALL_PX:g} would be good)"
     size = f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells"

@@ -18,6 +18,7 @@ from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
+from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.exits import counted
@@ -25,6 +26,7 @@ from humbleyolo.process.exits import counted
 _CLASSES_SHOWN = 20
 _KINDS_SHOWN = 4  # of findings, where lines are few
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
+_TOLD_WITH_SPLIT = {"split-taken", "split-uneven"}  # findings whose reasons are told with the choice of the split
 _WIDTH = 80  # of its lines, if no word is longer
 
 
@@ -36,6 +38,7 @@ class Checked:
         labelled: The dataset, with its findings in the ledger.
         overview: Counts and sizes.
         split: Lines about the rule of the split and the images of each.
+        division: The images, divided.
         recipe: Recipe for a training on it.
         choices: Input sizes and grids with their ceilings.
         best: The advised choice; None without boxes.
@@ -47,6 +50,7 @@ class Checked:
     labelled: LabelledSet
     overview: Overview
     split: list[str]
+    division: Division
     recipe: Recipe
     choices: list[Choice]
     best: Choice | None
@@ -86,7 +90,7 @@ def check(
         shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
         doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, view, lines, recipe, choices, best, judged, shown, doubted)
+    return Checked(labelled, view, lines, division, recipe, choices, best, judged, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -125,11 +129,14 @@ def summary(checked: Checked) -> str:
 
 
 def found_lines(checked: Checked) -> Iterator[str]:
-    """Yield the numbers of images and boxes; then kinds of findings, each with its first one in 80 columns."""
+    """Yield the numbers of images and boxes; then kinds of findings, each with its first one in 80 columns.
+
+    Those about the split alone are not among them; see `plan`.
+    """
     view = checked.overview
     boxes = sum(one.boxes for one in view.tables)
     yield f"{_images(view)}, {counted(boxes, 'box', 'boxes')} of {counted(len(view.tables), 'class', 'classes')}"
-    kinds = grouped(checked.rows)
+    kinds = grouped([row for row in checked.rows if row.kind not in _TOLD_WITH_SPLIT])
     shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
     for severity, kind in shown:
         text = f"{severity}: {len(kinds[severity, kind])} {kind}: {kinds[severity, kind][0]}"

@@ -19,6 +19,8 @@ from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
+    from humbleyolo.labels.split_in_force import SplitInForce
+    from humbleyolo.params.sections import Params
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
@@ -61,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import ProblemsError, UserError
     from humbleyolo.params.keys import Key
-    from humbleyolo.params.loader import find_mistakes, read_text
+    from humbleyolo.params.loader import find_mistakes, parse_params, read_text
     from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.exits import wrapped
@@ -79,10 +81,12 @@ def run(parsed: argparse.Namespace) -> int:
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
     named: dict[Key, str] = {("dataset", "source"): "labelled", ("dataset", "inputs"): one_line(str(parsed.source))}
-    if mistakes := find_mistakes(YamlText(text, str(_PARAMS)).replace(named), str(_PARAMS)):
+    begun = YamlText(text, str(_PARAMS)).replace(named)
+    if mistakes := find_mistakes(begun, str(_PARAMS)):
         raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
-    checked = check(parsed.source, replace(options, on_problem="skip"), sheets=0)
+    split = _split_to_begin(parse_params(begun, str(_PARAMS)), parsed.near_duplicates)
+    checked = check(parsed.source, replace(options, on_problem="skip"), split, sheets=0)
     first, *found = found_lines(checked)
     print(wrapped(f"{parsed.source}: {first}"))
     source = _RECIPES / f"{checked.recipe.name}.yaml"
@@ -97,6 +101,16 @@ def run(parsed: argparse.Namespace) -> int:
     kept = f" (as it was: {backup})" if backup else ""
     print(wrapped(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`"))
     return 0
+
+
+def _split_to_begin(params: "Params", near_duplicates: str | None) -> "SplitInForce":
+    """Return the split that `params.yaml` will have, but for `by`, which the folder decides."""
+    from humbleyolo.labels.split_in_force import SplitInForce
+
+    rule = params.dataset.labelled.split
+    return SplitInForce(
+        "", rule.model_copy(update={"near_duplicates": near_duplicates or rule.near_duplicates}), params.seed
+    )
 
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":

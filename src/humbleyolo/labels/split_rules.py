@@ -72,7 +72,7 @@ def divide(
     infos, lost = [image.info for image in images], []
     alike = find_copies(infos) if rule.near_duplicates == "ignore" else find_near_duplicates(infos)
     if rule.by == "lists":
-        result = Division(images, _by_lists(images, ledger), alike)
+        result = Division(images, _by_lists(images, ledger), alike, lost=_off_lists(images))
         lost = [split for split in ("val", "test") if split in listed and split not in result.chosen]
         parts = ["train", *(split for split in ("val", "test") if split not in (*result.chosen, *lost))]
         keys = {i: images[i].info.sha256 for i, split in enumerate(result.chosen) if split == "train" and parts[1:]}
@@ -181,6 +181,14 @@ def _by_lists(images: Sequence[LabelledImage], ledger: Ledger) -> list[str | Non
             error = BadInput("split-lists", found, ONE_LIST)
             ledger.problem(image.path, error, done)
     return [first_split(image.splits) for image in images]
+
+
+def _off_lists(images: Sequence[LabelledImage]) -> list[str]:
+    """Return texts about images in no list and in two, if there are lists at all."""
+    of_none = sum(not image.splits for image in images)
+    of_two = sum(len(image.splits) > 1 for image in images)
+    texts = [f"without {counted(of_none, 'image')} in no list"] if 0 < of_none < len(images) else []
+    return texts + ([f"{counted(of_two, 'image')} in two lists kept in one"] if of_two else [])
 
 
 def _key(image: LabelledImage, rule: Split, ledger: Ledger) -> str | None:
