@@ -167,7 +167,16 @@ def test_images_that_faulty_lists_leave_out_are_told(
         ({}, "holds no"),
         ({"0.png": encoded(photo(0)), "0.xml": voc("0.png", width=120, height=90)}, "no image has a box"),
         (photographs(1), "no image is left for"),
-        (photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)}, "10 files with mistakes, 1 image to use"),
+        (
+            photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)},
+            "10 files with mistakes, 1 image to use; first 0.xml: ",
+        ),
+        (
+            {f"{n}.png": encoded(photo(n)) for n in range(6)}
+            | {f"{n}.txt": "0 0.5 0.5 0.5 0.5\n" for n in range(6)}
+            | {"classes.txt": "cat".encode("utf-16")},
+            "no image has a box that can be used; first classes.txt: UTF-16 text: must be UTF-8",
+        ),
     ],
 )
 def test_nothing_to_train_on_is_an_error_and_changes_nothing(

@@ -129,16 +129,10 @@ def plan(
             images, or the values have mistakes, such as the folder's name.
     """
     _refuse_rotated(checked.labelled, folder)
-    if checked.best is None:
-        raise UserError(f"{folder}: no image has a box that can be used; see `humbleyolo check {folder}`")
+    best = _best(checked, folder)
     labelled, division = checked.labelled, checked.division
-    wrong = {row.file for row in labelled.ledger.errors if row.kind != _EMPTY}
-    spoiled = wrong - {one.path for one in labelled.images}  # without those that the split alone leaves out
-    if len(spoiled) > len(labelled.images):
-        told = f"{counted(len(spoiled), 'file')} with mistakes, {counted(len(labelled.images), 'image')} to use"
-        raise UserError(f"{folder}: {told}; mend what `humbleyolo check {folder}` shows first")
     values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
-    values |= _dataset(labelled, str(folder), options) | _encode(checked.best)
+    values |= _dataset(labelled, str(folder), options) | _encode(best)
     values |= _limits(checked.overview.most_objects)
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
@@ -149,14 +143,15 @@ def plan(
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
     if not all(division.splits.values()):
         raise UserError(f"{folder}: {_why_empty(labelled.ledger)}")
-    values[_PROBLEM] = ("skip", _left_out(sorted(wrong), 2)) if wrong else ("error", "nothing is wrong")
+    wrong = sorted({row.file for row in labelled.ledger.errors})
+    values[_PROBLEM] = ("skip", _left_out(wrong, 2)) if wrong else ("error", "nothing is wrong")
     train, val = (len(division.splits[split]) for split in ("train", "val"))
     values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
     counts = division.lines()[0]
     uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
     divided = [counts, *division.lost, *uneven, *division.notes]
-    lines = tuple(_lines(checked.best, values, flips, divided, sorted(wrong), train))
+    lines = tuple(_lines(best, values, flips, divided, wrong, train))
     return replace(first, values=values, division=division, lines=lines)
 
 
@@ -175,6 +170,25 @@ def _refuse_rotated(labelled: LabelledSet, folder: Path) -> None:
     found = f"{len(reasons)} of {counted(labelled.images_seen, 'photograph')} {verb} rotated by EXIF, and the labels"
     asked = "do not say which image they refer to: give `--exif displayed` (most tools) or `--exif stored`"
     raise UserError(f"{folder}: {found} {asked}" + (settled[0] if len(settled) == 1 else ""))
+
+
+def _best(checked: Checked, folder: Path) -> Choice:
+    """Return the advised choice of a folder that has more to train on than mistakes.
+
+    Raises:
+        UserError: If it has not, with the first mistake, which may be the cause of all others.
+    """
+    labelled = checked.labelled
+    errors = [row for row in labelled.ledger.errors if row.kind not in (_EMPTY, "no-box")]
+    spoiled = {row.file for row in errors} - {one.path for one in labelled.images}  # but what the split leaves out
+    if checked.best is None:
+        told = "no image has a box that can be used"
+    elif len(spoiled) > len(labelled.images):
+        told = f"{counted(len(spoiled), 'file')} with mistakes, {counted(len(labelled.images), 'image')} to use"
+    else:
+        return checked.best
+    first = f"; first {errors[0]}" if errors else ""
+    raise UserError(f"{folder}: {told}{first}; `humbleyolo check {folder}` shows all")
 
 
 def _why_empty(ledger: Ledger) -> str:
