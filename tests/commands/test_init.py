@@ -125,6 +125,27 @@ def test_an_edited_file_is_kept_unless_forced_and_then_copied(
     assert load_params(Path("params.yaml"), "seed") == (7,)
 
 
+def test_without_a_repository_nothing_is_asked_to_be_committed(
+    make: Maker, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs(12))
+    git = project / ".git"
+    git.rename(project.parent / "away")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
+    assert init(folder) == 2
+    said = capsys.readouterr().err
+    assert "params.yaml: no git repository here; clone the project, or give --force to keep a copy" in said
+    assert Path("params.yaml").read_text() == DEFAULT
+    git.write_text("gitdir: nowhere\n")
+    assert init(folder) == 2
+    assert "nowhere" in capsys.readouterr().err
+    monkeypatch.setenv("PATH", "")
+    assert init(folder) == 2
+    assert "git cannot tell if it was edited (git is not there; install it)" in capsys.readouterr().err
+    assert init(folder, "--force") == 0
+    assert Path("params.yaml.1.bak").read_text() == DEFAULT
+
+
 def test_lists_mistakes_and_one_class_are_told(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
     text = read_text(_PARAMS)
     committed = at_head(_PARAMS)
     if committed != text and not parsed.force:
-        raise UserError(f"{_PARAMS}: has changes that are not committed; commit them, or give --force to keep a copy")
+        raise UserError(f"{_PARAMS}: {_not_kept_by_git()}, or give --force to keep a copy")
     require_writable(_PARAMS)
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
@@ -101,6 +101,20 @@ def run(parsed: argparse.Namespace) -> int:
     kept = f" (as it was: {backup})" if backup else ""
     print(wrapped(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`"))
     return 0
+
+
+def _not_kept_by_git() -> str:
+    """Return the reason why git has not the text of params.yaml, and what to do."""
+    from humbleyolo.errors import UserError
+    from humbleyolo.process.git import git
+
+    try:
+        git(_PARAMS.parent, "rev-parse", "--git-dir", LC_ALL="C")
+    except UserError as error:
+        if "not a git repository (" in str(error):
+            return "no git repository here; clone the project"
+        return f"git cannot tell if it was edited ({' '.join(error.lines)}); mend that"
+    return "has changes that are not committed; commit them"
 
 
 def _split_to_begin(params: "Params", near_duplicates: str | None) -> "SplitInForce":
