@@ -260,7 +260,7 @@ REFUSED: dict[str, tuple[Files, str]] = {
     "EXIF rotation that is not declared": (
         image(turned(), "a.jpg"),
         "a.txt: a.jpg has EXIF orientation 6: its boxes may be of the image as displayed (most tools) or as stored; "
-        "give --exif displayed or --exif stored, or set exif in params.yaml",
+        "give --exif displayed or --exif stored; for `dvc repro` set dataset.labelled.exif",
     ),
     "animated": (
         image(

@@ -260,7 +260,7 @@ def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], o
     if info.orientation != 1 and options.exif == "error":
         found = f"{image.path} has EXIF orientation {info.orientation}"
         why = "its boxes may be of the image as displayed (most tools) or as stored; "
-        why += "give --exif displayed or --exif stored, or set exif in params.yaml"
+        why += "give --exif displayed or --exif stored; for `dvc repro` set dataset.labelled.exif"
         fitting = [side for side, its_size in _sides(info).items() if _fits(image, its_size)]
         why += f"; {FITS_ALONE[fitting[0]]}" if len(fitting) == 1 else ""
         raise BadInput(ROTATED, found, why, image.where)
