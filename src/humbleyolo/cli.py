@@ -24,7 +24,7 @@ from humbleyolo.commands import (
     verify,
 )
 from humbleyolo.commands import next as next_images
-from humbleyolo.process.exits import exit_with, printable
+from humbleyolo.process.exits import COLUMNS, exit_with, shown
 
 COMMANDS = {
     "init": init,
@@ -52,10 +52,11 @@ _EXAMPLES = """Examples, in a clone:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors show the control characters of what was typed."""
+    """A parser whose errors are shown as those of the commands are."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{shown(f'{self.prog}: error: {message}', sys.stderr)}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: With the command's exit code; 2 for a wrong argument or another mistake that a user can mend.
     """
     parser = _Parser(
-        prog="humbleyolo", description=metadata.metadata("humbleyolo")["Summary"], epilog=_EXAMPLES,
+        prog="humbleyolo", description=_filled(metadata.metadata("humbleyolo")["Summary"]), epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"%(prog)s {metadata.version('humbleyolo')}")
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             name, help=purpose, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         module.add_arguments(command)
-        command.description = textwrap.fill(command.description or f"{purpose[0].upper()}{purpose[1:]}.", 78)
+        command.description = _filled(command.description or f"{purpose[0].upper()}{purpose[1:]}.")
         command.set_defaults(run=module.run)
     parsed = parser.parse_args(arguments)
     if hasattr(parsed, "run"):
@@ -96,6 +97,10 @@ def _run(parsed: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code
+
+
+def _filled(description: str) -> str:
+    return textwrap.fill(description, COLUMNS - 2)
 
 
 def summary(documentation: str) -> str:

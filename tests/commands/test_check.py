@@ -2,6 +2,7 @@
 
 import pytest
 from folders import Maker, picture
+from wcwidth import wcswidth
 
 from humbleyolo.cli import main
 
@@ -25,3 +26,23 @@ def test_an_image_with_more_objects_than_are_found_by_default_is_told(
     assert ended.value.code == 0, out
     assert (warning in out) == told, out
     assert ("max_detections" in out) == told
+
+
+def test_wide_names_keep_to_80_columns_of_a_terminal_and_the_table_is_aligned(
+    make: Maker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    names, wide = ["日本 語", "猫", "a"], f"{'日本 語 ' * 7}語.png"
+    rows = [f"{at}.png,{names[at % 3]},1,{1 + at % 3},30,{15 + at % 4}" for at in range(12)]
+    rows += [f"{wide},猫,5,5,5,9"]
+    table = "\n".join(["image,label,xmin,ymin,xmax,ymax", *rows, ""])
+    pictures = {name: picture(at) for at, name in enumerate([wide, *(f"{at}.png" for at in range(12))])}
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(make.folder({**pictures, "表.csv": table}))])
+    assert ended.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert all(wcswidth(line) <= 80 for line in lines)
+    assert any(wcswidth(line) > 70 > len(line) for line in lines)
+    head, *body = [line for line in lines if line.startswith(("class ", *(f"{name} " for name in names)))]
+    assert len(body) == 3
+    assert {wcswidth(line[: line.index("4  ")]) for line in body} == {head.index("boxes")}

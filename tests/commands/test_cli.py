@@ -32,14 +32,14 @@ def test_help_names_every_command(arguments, capsys):
         assert summary(module.__doc__) in " ".join(shown.split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_fits_80_columns_and_has_an_example(name, monkeypatch, capsys):
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_fits_80_columns_and_has_an_example(name, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
+        main([*([name] if name else []), "--help"])
     assert ended.value.code == 0
     shown = capsys.readouterr().out
-    assert f"\n  humbleyolo {name}" in shown.partition("\nExamples:")[2]
+    assert f"\n  humbleyolo {name or ''}" in shown.partition("\nExamples")[2]
     assert [line for line in shown.splitlines() if len(line) > 80] == []
 
 
@@ -79,6 +79,25 @@ def test_an_unknown_command_is_refused(capsys):
         main(["prams"])
     assert ended.value.code == 2
     assert "prams" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["score"], ["predict", "a", "--format", "x"], ["prams"], ["check", "a", *["b"] * 60]]
+)
+def test_a_wrong_command_line_is_told_in_80_columns_on_a_terminal(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = []
+    for terminal in (False, True):
+        monkeypatch.setattr("sys.stderr.isatty", lambda terminal=terminal: terminal)
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 2
+        told.append(capsys.readouterr().err)
+    plain, shown = told
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert shown.split() == plain.split()
+    assert shown.startswith("usage: ")
+    assert "error: " in plain.splitlines()[-1]  # one line, for programs that read lines
 
 
 @pytest.mark.parametrize(

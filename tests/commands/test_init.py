@@ -13,6 +13,7 @@ from folders import Files, Maker, encoded, photo, voc
 from params_text import DEFAULT
 from PIL import Image
 from repository import ROOT
+from wcwidth import wcswidth
 
 from humbleyolo.check.first_training import MARK
 from humbleyolo.cli import main
@@ -77,7 +78,7 @@ def test_it_chooses_tells_why_and_names_the_next_command(
     folder = make.folder(photographs())
     assert init(folder) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all(len(line) <= 80 for line in lines if str(folder) not in line)
+    assert all(wcswidth(line) <= 80 for line in lines if str(folder) not in line)
     assert lines[-1].endswith("Next: `uv run dvc repro`")
     dataset, encode, model, loss, train = load_params(
         Path("params.yaml"), "dataset", "encode", "model", "loss", "train"
@@ -363,8 +364,11 @@ def test_500_classes_are_no_hurdle(make: Maker, project: Path, capsys: pytest.Ca
     assert "507 boxes of 500 classes" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(
+    "long", ["in_a_folder_whose_name_is_long/and_so_is_that_of_the_file_in_it", "日本 語 " * 8 + "終"]
+)
 def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
-    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+    long: str, make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ("a cat by a long name", "a dog")
     files = {f"{'test' if n > 24 else 'train'}/{n}.png": encoded(photo(n)) for n in range(30)}
@@ -372,7 +376,7 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
         box = f"{names[n % 2].replace(' ', '_')} {n} 5 {n + 6} 15"
         files[f"{'test' if n > 24 else 'train'}/{n}.xml"] = voc(f"{n}.png", box, width=120, height=90)
     files["train/3.xml"] = voc("3.png", "cat 5 5 5 9", width=120, height=90)
-    files["train/in_a_folder_whose_name_is_long/and_so_is_that_of_the_file_in_it.xml"] = "<annotation>"
+    files[f"train/{long}.xml"] = "<annotation>"
     alike = [photo(7).point(lambda value, n=n: min(255, value + n)) for n in (1, 2)]
     for n, image in enumerate(alike):
         files[f"train/7_{n}.png"] = encoded(image)
@@ -382,7 +386,7 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
     assert init(make.folder(files)) == 0
     found, chosen = printed(capsys.readouterr().out)
     assert len(chosen) <= 10
-    assert all(len(line) <= 80 for line in (*found[1:], *chosen))
+    assert all(wcswidth(line) <= 80 for line in (*found[1:], *chosen))
     out = " ".join(" ".join(chosen).split())
     assert ": train 20, val 5, test 6; without 1 that look like images of another split; no box in train of" in out
     assert "1 class that val or test has: late; 5 of 26 ... (`humbleyolo check` tells all)" in out

@@ -20,6 +20,7 @@ from detection_forms import (
 )
 from repository import ROOT
 from scoring_cases import random_case, table_of_detections
+from wcwidth import wcswidth
 
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.scoring import (
@@ -93,13 +94,16 @@ def test_the_threshold_is_the_best_on_these_labels_or_the_one_given(tmp_path: Pa
     assert best.found.metrics["ap"] == given.found.metrics["ap"]
 
 
-def test_the_text_fits_80_columns_whatever_the_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize("long", ["long" * 30, "日本 語 " * 30 + "終"])
+def test_the_text_fits_80_columns_whatever_the_names(long: str, tmp_path: Path) -> None:
     truths, detections, names = case()
-    names = [f"{name} {'long' * 30}" for name in names]
+    names = [f"{name} {long}" for name in names]
     folder, path = write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", detections)
     lines = list(report_lines(scored(folder, path)))
     assert len(lines) < 60
-    assert max(map(len, lines)) <= 80
+    assert max(map(wcswidth, lines)) <= 80
+    header, *rows = [line for line in lines if line.startswith(("class ", *(name[:5] for name in names)))]
+    assert {wcswidth(row) for row in rows} == {wcswidth(header)}
 
 
 def test_low_scores_that_were_left_out_are_told(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The check of a labelled folder before any training, and its result as text: `humbleyolo check`."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +20,13 @@ from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.params.value_types import OnProblem
-from humbleyolo.process.exits import counted
+from humbleyolo.process.display_width import cut, display_width, padded
+from humbleyolo.process.exits import COLUMNS, counted, wrapped_lines
 
 _CLASSES_SHOWN = 20
 _KINDS_SHOWN = 4  # of findings, where lines are few
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _TOLD_WITH_SPLIT = {"split-taken", "split-uneven"}  # findings whose reasons are told with the choice of the split
-_WIDTH = 80  # of its lines, if no word is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +94,13 @@ def check(
 
 def report_lines(checked: Checked) -> Iterator[str]:
     """Yield the check's result as text, line by line."""
-    yield from _wrapped(f"format: {checked.labelled.format}, because {checked.labelled.why}")
+    yield from wrapped_lines(f"format: {checked.labelled.format}, because {checked.labelled.why}")
     view = checked.overview
     sizes = [f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]]
-    yield from _wrapped(f"{_images(view)}; {', '.join(sizes)}")
+    yield from wrapped_lines(f"{_images(view)}; {', '.join(sizes)}")
     if view.splits:
         yield f"lists: {_lists(view)}"
-    yield from _wrapped(checked.split[0])
+    yield from wrapped_lines(checked.split[0])
     yield from (f"  {line}" for line in checked.split[1:])
     yield ""
     yield from _class_lines(view)
@@ -113,9 +112,9 @@ def report_lines(checked: Checked) -> Iterator[str]:
         best, grid = checked.best, checked.best.ceiling
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
         reason = f"since {best.reason} (loss {checked.recipe.loss})"
-        yield from _wrapped(f"{reason}; `humbleyolo init` writes it, and all else, into params.yaml", "  ")
+        yield from wrapped_lines(f"  {reason}; `humbleyolo init` writes it, and all else, into params.yaml")
         for text in many_objects("warning", view.most_objects):
-            yield from _wrapped(text)
+            yield from wrapped_lines(text)
     yield ""
     yield from _doubt_lines(checked)
 
@@ -140,7 +139,7 @@ def found_lines(checked: Checked) -> Iterator[str]:
     shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
     for severity, kind in shown:
         text = f"{severity}: {len(kinds[severity, kind])} {kind}: {kinds[severity, kind][0]}"
-        yield text if len(text) <= _WIDTH - 2 else f"{text[: _WIDTH - 5]}..."
+        yield cut(text, COLUMNS - 2)
     if kinds:
         rest = [f"{len(rows)} {kind}" for (severity, kind), rows in kinds.items() if (severity, kind) not in shown]
         yield (f"and {', '.join(rest)}; " if rest else "") + "`humbleyolo check` shows all"
@@ -203,7 +202,7 @@ def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
     for shown, hidden in by_kind(rows):
         yield f"{shown[0].severity}: {shown[0].kind}, {len(shown) + len(hidden)}"
         for row in shown:
-            yield from _wrapped(str(row), "  ")
+            yield from wrapped_lines(f"  {row}")
         if hidden:
             yield f"  and {len(hidden)} more; --ledger writes them all"
 
@@ -212,7 +211,7 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
     """Yield the boxes that are most unlike the others of their class, the worst first."""
     if not checked.judged:
         needed = "20 a class and 60 in all needed"
-        yield from _wrapped(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
+        yield from wrapped_lines(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
         return
     doubted = [row for row in checked.rows if row.kind in DOUBTS]
     compared = f"{checked.judged} boxes were compared with the others of their class; "
@@ -221,25 +220,13 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
         compared += f"{len(doubted)} {look} unlike them. Most such labels are right; --html shows all. First:"
     else:
         compared += "none looks unlike them"
-    yield from _wrapped(compared)
+    yield from wrapped_lines(compared)
     for kind in DOUBTS:
         for row in [row for row in doubted if row.kind == kind][:_DOUBTS_SHOWN]:
-            yield from _wrapped(str(row), "  ")
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    """Return a text as lines of at most `_WIDTH` characters, unless a word is longer."""
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+            yield from wrapped_lines(f"  {row}")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(display_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        yield "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
+        yield "  ".join(map(padded, row, widths)).rstrip()

@@ -11,9 +11,9 @@ import os
 import stat
 from pathlib import Path
 
-from humbleyolo.process.exits import tell, wrapped
+from humbleyolo.process.display_width import cut, display_width
+from humbleyolo.process.exits import COLUMNS, tell, wrapped
 
-_WIDTH = 80
 _LINES = 40  # at most, of values
 
 
@@ -114,9 +114,9 @@ def _update(file: Path, template: Path | None) -> None:
 def _print_values(values: list[tuple[str, str, str]]) -> None:
     """Print a key, its old value if it has one, and its new, each in a line of the screen."""
     for key, old, new in values[:_LINES]:
-        room = _WIDTH - len(f"  {key}:  -> ")
-        old = _cut(old, max(room // 2, room - len(new)))
-        tell(f"  {key}: {f'{old} -> ' if old else ''}{_cut(new, room - len(old))}")
+        room = COLUMNS - display_width(f"  {key}:  -> ")
+        old = cut(old, max(room // 2, room - display_width(new)))
+        tell(f"  {key}: {f'{old} -> ' if old else ''}{cut(new, room - display_width(old))}")
     if len(values) > _LINES:
         tell(f"  and {len(values) - _LINES} more")
 
@@ -160,7 +160,3 @@ def require_writable_folder(folder: Path, file: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         why = f"no permission to write into {folder.absolute()}"
         raise UserError(f"{file}: cannot be replaced or copied: {why}; `ls -ld` shows whose it is")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

@@ -1,6 +1,5 @@
 """Detections measured against labels, and the result as a folder and as text: `humbleyolo score`."""
 
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from humbleyolo.labels.folder import LABEL_BYTES
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
-from humbleyolo.process.exits import counted
+from humbleyolo.process.display_width import cut, padded
+from humbleyolo.process.exits import counted, wrapped_lines
 from humbleyolo.storage.json import read_json
 
 LABELS = "labels.json"
@@ -46,7 +46,7 @@ COCO = (
 )  # fmt: skip
 _OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
 _CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
-_MOST_CLASSES, _MOST_CONFUSIONS, _WIDTH, _NAME = 12, 4, 80, 16
+_MOST_CLASSES, _MOST_CONFUSIONS, _NAME = 12, 4, 16
 _SURE = 0.05  # a lowest score above this says that low scores were left out
 _HERE = "these very labels: somewhat too good"
 
@@ -174,9 +174,9 @@ def report_lines(scored: Scored) -> Iterator[str]:
     """Yield the result as text of 80 columns."""
     metrics, tables = scored.found.metrics, scored.found.tables
     for line in scored.told:
-        yield from _wrapped(line)
+        yield from wrapped_lines(line)
     least = "none" if metrics["threshold"] is None else f"{metrics['threshold']:.3f}"
-    yield from _wrapped(f"threshold: {least}, {scored.threshold_from}")
+    yield from wrapped_lines(f"threshold: {least}, {scored.threshold_from}")
     yield ""
     ends = {row["metric"]: (row["low"], row["high"]) for row in tables["intervals"].to_dict("records")}
     yield f"{'':<12}{'value':>8}  95 % interval"
@@ -193,18 +193,13 @@ def report_lines(scored: Scored) -> Iterator[str]:
     yield from _confusions(scored)
 
 
-def _wrapped(line: str) -> list[str]:
-    """Return a line in several; paths are not broken."""
-    return textwrap.wrap(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-
-
 def _class_lines(per_class: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield f"{'class':<{_NAME}}" + "".join(f"{name:>{_column(name)}}" for name in _CLASS_COLUMNS)
     most = sorted(per_class, key=lambda name: -per_class[name]["objects"])[:_MOST_CLASSES]
     for name in per_class:
         if name in most:
             values = "".join(f"{_shown(per_class[name][key], 3):>{_column(key)}}" for key in _CLASS_COLUMNS)
-            yield f"{textwrap.shorten(name, _NAME - 1, placeholder='...')[: _NAME - 1]:<{_NAME}}{values}"
+            yield f"{padded(cut(name, _NAME - 1), _NAME)}{values}"
     if len(per_class) > len(most):
         yield f"... and {counted(len(per_class) - len(most), 'class', 'classes')} of fewer objects"
 
@@ -217,7 +212,7 @@ def _confusions(scored: Scored) -> Iterator[str]:
     most = wrong.sort_values("count", ascending=False, kind="stable").head(_MOST_CONFUSIONS)
     pairs = [f"{row['truth']} as {row['predicted']} {row['count']:,}" for row in most.to_dict("records")]
     if pairs:
-        yield from _wrapped(f"confused: {'; '.join(pairs)}")
+        yield from wrapped_lines(f"confused: {'; '.join(pairs)}")
 
 
 def _few(names: Sequence[str]) -> str:

@@ -5,13 +5,13 @@ import os
 import re
 import signal
 import sys
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NoReturn, TextIO
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.display_width import wrap_columns
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 COLUMNS = 80
@@ -129,9 +129,15 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def wrapped(text: str) -> str:
     """Return a line as lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
+    return "\n".join(wrapped_lines(text))
+
+
+def wrapped_lines(text: str) -> list[str]:
+    """Return the lines of `wrapped`, with the indent of the text, and two more from the second on."""
     text = printable(text)
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    return textwrap.fill(text, COLUMNS, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    words = text.lstrip(" ")
+    indent = " " * (len(text) - len(words))
+    return wrap_columns(words, COLUMNS, indent, f"{indent}  ")
 
 
 def shown(line: str, stream: TextIO) -> str:
