@@ -102,6 +102,17 @@ def test_results_are_compared_and_a_worse_one_is_exit_code_1(
 
     assert run("compare", "good", "none") == 2
     assert "none: is no folder that `score --output` wrote" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/metrics.json").write_text("{}")
+    for words, told in (
+        (("empty", "half"), "empty: holds no metrics.json"),
+        (("good", "half"), "half: holds no labels.json"),
+        (("empty",), "empty: holds no metrics.json"),
+        (("good", "bad.json"), "bad.json: is no folder"),
+    ):
+        assert run("compare", *words) == 2
+        assert capsys.readouterr().err == f"error: {told}; give a folder that `humbleyolo score --output` wrote\n"
     again = "write it again with `humbleyolo score --output`"
     for name, content, words in (
         ("metrics.json", "{", "metrics.json: is damaged, or no JSON"),

@@ -43,8 +43,11 @@ def test_runs_at_commits_in_experiments_and_as_they_are_now(project):
     assert "yes" not in same.stdout
     assert same.stdout.endswith("The difference in AP is no more than chance.\n")
 
+    project.git("branch", "stages")  # as a folder is named
+    assert said_of(project, "stages", "HEAD").stdout.startswith("A: stages, B: HEAD; 4 test images")
     project.dvc("exp", "run", "--name", "strict", "-S", "evaluate.nms_iou=0.1", "evaluate")
     project.git("checkout", "params.yaml", "dvc.lock", "data/evaluation")
+    (project.path / "strict").mkdir()
     assert said_of(project, "HEAD", "strict").stdout.startswith("A: HEAD, B: strict; 4 test images")
 
 
@@ -56,6 +59,8 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
         return done.stderr
 
     assert told("nope").startswith("error: nope: its results cannot be read (unknown Git revision 'nope')")
+    assert told("data", "HEAD").startswith("error: data: holds no metrics.json; give a folder that")
+    assert told(str(project.path)).startswith(f"error: {project.path}: holds no metrics.json; give a folder that")
     project.set("dataset.synthetic.images.test", 5)
     project.repro("evaluate")
     assert re.search("tested on different data(?s:.)*test images: 4, and 5", told("HEAD"))

@@ -35,18 +35,26 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.comparison import compare, report_lines
-    from humbleyolo.experiments.scoring import is_result, read_result, settings_here
+    from humbleyolo.experiments.scoring import is_result, no_result, read_result, settings_here
     from humbleyolo.params.loader import load_params
 
     def read(name: str | None) -> "Run":
         if name is not None and is_result(Path(name)):
             return read_result(Path(name))
-        from humbleyolo.experiments.revisions import read_run
+        from humbleyolo.experiments.revisions import read_run  # which imports DVC
 
         return read_run(name)
 
+    def known(name: str) -> bool:
+        from humbleyolo.experiments.revisions import is_revision
+
+        return is_revision(name)
+
     params = Path("params.yaml")
     others = [name for name in (parsed.rev_a, parsed.rev_b) if name is None or not is_result(Path(name))]
+    for name in others:
+        if name is not None and Path(name).exists() and not known(name):
+            raise no_result(Path(name))
     if len(others) == 1 and not params.is_file():
         raise UserError(f"{others[0]}: is no folder that `score --output` wrote; revisions need the project's folder")
     settings, *_ = settings_here(params) if not others else load_params(params, "evaluate")

@@ -1,13 +1,14 @@
 """Results of `evaluate` at a git revision or in a DVC experiment, from DVC's cache or remote."""
 
 import tempfile
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.fs import GitFileSystem
 from dvc.repo import Repo
-from dvc.scm import SCM
+from dvc.scm import SCM, resolve_rev
 
 from humbleyolo.dataset.archive_choice import ALL
 from humbleyolo.dataset.archived_split import ENDING, ArchivedSplit
@@ -46,6 +47,16 @@ def read_run(revision: str | None) -> Run:
                 f"{name}: its results cannot be read ({error}); commit dvc.lock after `dvc repro`, and use "
                 "`dvc pull` or the machine that it ran on to have what it names"
             ) from None
+
+
+def is_revision(name: str) -> bool:
+    """Tell if git, or DVC's experiments, know a name in this folder."""
+    try:
+        with closing(SCM(".")) as scm:
+            resolve_rev(scm, name)
+    except DvcException:  # unknown, or there is no repository
+        return False
+    return True
 
 
 def _open(revision: str | None) -> DVCFileSystem:

@@ -139,6 +139,13 @@ def is_result(path: Path) -> bool:
     return (path / LABELS).is_file()
 
 
+def no_result(path: Path) -> UserError:
+    """Return the error to show for a folder or a file in place of one that `score` wrote."""
+    missing = [name for name in ("metrics.json", LABELS) if not (path / name).is_file()]
+    fault = f"holds no {missing[0]}" if path.is_dir() else "is no folder"
+    return UserError(f"{path}: {fault}; give a folder that `humbleyolo score --output` wrote")
+
+
 def read_result(folder: Path) -> Run:
     """Read what `score` wrote, as a run that can be compared.
 
