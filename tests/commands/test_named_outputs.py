@@ -118,6 +118,38 @@ def test_an_output_that_is_an_open_file_goes_on_in_it(
     assert expected in capfdbinary.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["check", "{none}", "--html", "{output}"], ["check", "{none}", "--ledger", "{output}"],
+     ["check", "{none}", "--sheets", "{output}"],
+     ["convert", "{none}", "{new}", "--to", "voc", "--ledger", "{output}"]],
+)  # fmt: skip
+def test_an_output_that_cannot_be_written_is_said_before_the_work(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Work on a folder that is not there would fail for that."""
+    (tmp_path / "file").write_bytes(b"kept")
+    output = tmp_path / "file/below"
+    places = {"none": tmp_path / "none", "new": tmp_path / "new", "output": output}
+    with pytest.raises(SystemExit) as ended:
+        main([word.format(**places) for word in words])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"error: {output}: cannot be written: a file stands where a folder is needed\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(SystemExit):
+        main([word.format(**places | {"output": tmp_path / "file"}) for word in words])
+    assert (tmp_path / "file").read_bytes() == b"kept"  # nothing came of it
+
+
+def test_a_ledger_can_lie_in_the_folder_that_is_made(make: Maker, tmp_path: Path) -> None:
+    rows = "image,label,xmin,ymin,xmax,ymax\na.png,cat,1,1,30,15\n"
+    folder, target = make.folder({"a.png": picture(), "l.csv": rows}), tmp_path / "new"
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", str(folder), str(target), "--to", "voc", "--ledger", str(target / "ledger.csv")])
+    assert ended.value.code == 0
+    assert (target / "ledger.csv").is_file()
+
+
 def test_an_output_that_cannot_be_written_is_said(
     command: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

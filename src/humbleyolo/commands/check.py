@@ -34,8 +34,12 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.drawing.canvas import save_png
     from humbleyolo.labels.ledger import write_ledger
     from humbleyolo.labels.split_in_force import read_split
-    from humbleyolo.storage.atomic import make_folder, write_output
+    from humbleyolo.storage.atomic import make_folder, require_output, write_output
 
+    if parsed.sheets:
+        make_folder(parsed.sheets)
+    for file in filter(None, (parsed.html, parsed.ledger)):
+        require_output(file)
     split = read_split(Path("params.yaml"), parsed.source)
     most = sys.maxsize if parsed.sheets else MOST_CLASSES if parsed.html else 0
     checked = check(parsed.source, read_options(parsed, split.options), split, most)
@@ -48,7 +52,6 @@ def run(parsed: argparse.Namespace) -> int:
             write_ledger(file, checked.rows)
         tell(f"findings: {parsed.ledger}")
     if parsed.sheets:
-        make_folder(parsed.sheets)
         for number, sheet in enumerate(checked.sheets.values()):
             save_png(sheet, parsed.sheets / f"class-{number:03}.png")
         for kind, sheet in checked.doubted.items():

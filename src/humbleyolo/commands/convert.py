@@ -7,6 +7,7 @@ Examples:
 """
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,9 +36,12 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.labels.convert import convert
     from humbleyolo.labels.ledger import by_kind, write_ledger
-    from humbleyolo.storage.atomic import write_output
+    from humbleyolo.storage.atomic import require_output, write_output
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)
+    target, ledger = (Path(os.path.realpath(path)) for path in (parsed.target, parsed.ledger or ""))
+    if parsed.ledger and target not in ledger.parents:  # the target is yet to be made
+        require_output(parsed.ledger)
     done = convert(parsed.source, parsed.target, parsed.to, options, parsed.images)
     for shown, hidden in by_kind(done.rows):
         told = shown if shown[0].severity != "note" else shown[:1]  # a change that many images share is a line

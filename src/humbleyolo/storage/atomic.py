@@ -121,7 +121,7 @@ def target_of(path: Path) -> Path:
     target = path
     try:
         for _ in range(_MOST_LINKS):
-            if not target.is_symlink() or _OPEN_FILES.fullmatch(os.path.realpath(target.parent)):
+            if not target.is_symlink() or _open_file(target):
                 return target
             target = target.parent / target.readlink()
     except OSError as error:
@@ -135,12 +135,35 @@ def _open_through(path: Path) -> BinaryIO | None:
     Raises:
         OSError: If it cannot be opened, or is a folder.
     """
-    open_file = _OPEN_FILES.fullmatch(os.path.realpath(path.parent))
+    open_file = _open_file(path)
     if open_file and path.name.isdecimal() and open_file["process"] in (None, str(os.getpid())):
         return os.fdopen(os.dup(int(path.name)), "wb")  # a file opened anew would begin at its start
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "")
     return path.open("wb") if path.exists() and (open_file or not path.is_file()) else None
+
+
+def _open_file(path: Path) -> re.Match[str] | None:
+    """Return the match of a path among the open files of a process."""
+    return _OPEN_FILES.fullmatch(os.path.realpath(path.parent))
+
+
+def require_output(path: Path) -> None:
+    """Make sure, before any work, that `write_output` can make a file, or replace it; nothing changes yet.
+
+    Devices, pipes and open files are not tried.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    target = target_of(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "")
+        if not _open_file(target) and (target.is_file() or not target.exists()):
+            tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise cannot_write(target, error) from None
 
 
 def make_folder(path: Path) -> Path:
