@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from detection_forms import detectron2, name_of, write_coco
+from detection_forms import detectron2, name_of, table, write_coco
 from PIL import Image
 from scoring_cases import table_of_detections, table_of_truths
 from stub_models import RedFinder
@@ -179,6 +179,8 @@ def test_mistakes_of_a_user_are_exit_code_2_before_the_work(
     (tmp_path / "there").mkdir()
     (tmp_path / "there/file").touch()
     (tmp_path / "empty.json").write_text("[]")
+    (tmp_path / "a.onnx").touch()
+    named = table(tmp_path / "named.csv", found(36), NAMES)
     for arguments, words in (
         (("none", path), "none: no such file or folder"),
         ((labels, "none.json"), "none.json: no such file or folder; give a JSON file"),
@@ -187,6 +189,10 @@ def test_mistakes_of_a_user_are_exit_code_2_before_the_work(
         ((labels, path, "--split", "val"), "no image of the split val; its lists: none"),
         ((labels, path, "--output", "there"), "there: is there already"),
         ((labels, path, "--image-ids", "name"), "no detection is of an image of the labels"),
+        ((labels, named, "--categories", "foo"), f"--categories foo: is for numbers, and {named} has its classes by"),
+        ((labels, named, "--image-ids", "file"), f"--image-ids file: is for numbers, and {named} has its images by"),
+        ((labels, "a.onnx", "--categories", "0"), "--categories 0: is for a file of detections, and a.onnx is"),
+        ((labels, "a.onnx", "--image-ids", "file"), "--image-ids file: is for a file of detections, and a.onnx is"),
     ):
         assert run("score", *arguments) == 2
         told = capsys.readouterr()

@@ -67,6 +67,10 @@ def run(parsed: argparse.Namespace) -> int:
     output = new_folder(parsed.output) if parsed.output else nullcontext(None)
     with output as folder, open_labels(parsed.source) as source:  # what cannot be written is told before the work
         found = None if is_model(parsed.detections) else read_detection_file(Path(parsed.detections))
+        for option, chosen in (("--categories", parsed.categories), ("--image-ids", parsed.image_ids)):
+            if chosen is not None and found is None:
+                why = f"is for a file of detections, and {parsed.detections} is a model; leave the option out"
+                raise UserError(f"{option} {chosen}: {why}")
         labels = read_labels(source, replace(read_options(parsed), on_problem=parsed.on_problem), parsed.split)
         scored = _score_file(parsed, labels, settings, found) if found else _score_model(parsed, labels, settings)
         if folder:

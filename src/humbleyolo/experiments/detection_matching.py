@@ -66,7 +66,8 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     them, or a COCO file with the categories. None: found out.
 
     Raises:
-        UserError: If nothing can be joined, or numbers can be read in two ways and the boxes do not tell which.
+        UserError: If nothing can be joined, or numbers can be read in two ways and the boxes do not tell which; if a
+            reading is given for numbers, and there are names alone.
     """
     images = _image_readings(found, labels, image_ids)
     classes = _class_readings(found, labels, categories)
@@ -98,6 +99,7 @@ def _image_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | No
                 place = _NOT_SCORED
             named[at] = index_of[place] if isinstance(place, str) else place
     if not numbers:
+        _refuse_option("--image-ids", chosen, found, "images")
         return [_Reading("", "by their names", named)]
     stems = _by_number(image.path for image in labels.items)
     rest = _by_number(labels.others)
@@ -121,6 +123,12 @@ def _image_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | No
             f"such numbers (ids of a COCO file, or numbers as file names){clash}"
         )
     return readings
+
+
+def _refuse_option(option: str, chosen: str | None, found: DetectionFile, what: str) -> None:
+    if chosen is not None:
+        why = f"is for numbers, and {found.path} has its {what} by name; leave the option out"
+        raise UserError(f"{option} {chosen}: {why}")
 
 
 def _find(lookup: ImageLookup, name: str) -> str | int:
@@ -149,6 +157,7 @@ def _class_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | No
     keys = [int(key) if is_number(str(key)) and key not in label_of else key for key in found.classes]
     named = np.array([label_of.get(key, _UNKNOWN) if isinstance(key, str) else _UNKNOWN for key in keys], np.int64)
     if not any(isinstance(key, int) for key in keys):
+        _refuse_option("--categories", chosen, found, "classes")
         return [_Reading("", "by their names", named)]
     ways: list[tuple[str, str, Mapping[int, str]]] = [
         ("ids", "the number is the id in the labels", labels.ids.categories),
