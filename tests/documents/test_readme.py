@@ -28,6 +28,13 @@ def test_there_are_no_commands_that_the_tests_do_not_see():
     assert inline == ["uv run humbleyolo --help"]  # tests/commands/test_cli.py runs it
 
 
+def test_what_curve_says_is_quoted_from_a_run():
+    page = (ROOT / "docs/more-images.md").read_text(encoding="utf-8")
+    quoted = re.findall(r'"([^"]+ more images are worth [^"]+)"', README)
+    assert quoted
+    assert all(f"\n{one}\n" in page for one in quoted)
+
+
 def test_the_two_main_commands_are_ci_s():
     bring_uv, first, second = commands(README)[:3]
     assert bring_uv == (
