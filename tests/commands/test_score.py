@@ -185,7 +185,7 @@ def test_mistakes_of_a_user_are_exit_code_2_before_the_work(
         (("none", path), "none: no such file or folder"),
         ((labels, "none.json"), "none.json: no such file or folder; give a JSON file"),
         ((labels, "empty.json"), "holds no detection"),
-        ((labels, path, "--threshold", "2"), "threshold is 2.0; it must be 0 to 1"),
+        ((labels, path, "--threshold", "2"), "--threshold 2.0 is not allowed; allowed: 0 to 1"),
         ((labels, path, "--split", "val"), "no image of the split val; its lists: none"),
         ((labels, path, "--output", "there"), "there: is there already"),
         ((labels, path, "--image-ids", "name"), "no detection is of an image of the labels"),

@@ -86,7 +86,7 @@ def test_a_difference_names_both_places(make: Maker) -> None:
     text = refused(make, PICTURES | XML | csv(ROWS[0], "a.png,dog,20,4,30,18", "b.png,cat,1,2,11,12"))
     assert "a.png: a.xml, object 2 (line 5), says 'dog' (20, 4, 30, 14); labels.csv, line 3, says 'dog' (20" in text
     assert "and 1 more of the images differ" in text
-    assert "Say which to read with format, or correct one" in text
+    assert "Say which to read (--format of a command, format in params.yaml), or correct one" in text
 
 
 def test_a_class_that_differs(make: Maker) -> None:

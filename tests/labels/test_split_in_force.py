@@ -61,7 +61,9 @@ def test_a_burst_is_kept_together(make: Maker, tmp_path: Path) -> None:
     assert sum(int(word) for word in lines[0].replace(",", "").split()[1::2]) == 30
     assert not errors(checked)
     alike = [str(row) for row in checked.rows if row.kind == "near-duplicate"]
-    assert alike == [f"{n}_0.jpg: 3 look alike: also {n}_1.jpg, {n}_2.jpg; counted 3 times" for n in range(10)]
+    assert alike == [
+        f"{n}_0.jpg: 3 images look alike: also {n}_1.jpg, {n}_2.jpg; the scene counts 3 times" for n in range(10)
+    ]
     text = list(report_lines(checked))
     assert all(f"  {one}" in text for one in [*lines, *alike])
     assert line in " ".join("\n".join(text).split())
@@ -94,7 +96,7 @@ def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
         "9 of 9 images look alike (0.jpg, 1.jpg, 2.jpg ...); near_duplicates: ignore is for a fixed camera" in error
     )
     (row,) = (row for row in checked.rows if row.kind == "near-duplicate")
-    assert str(row) == "0.jpg: 9 look alike: also 1.jpg, 2.jpg ...; counted 9 times"
+    assert str(row) == "0.jpg: 9 images look alike: also 1.jpg, 2.jpg ...; the scene counts 9 times"
     _, told = checked_and_generated(folder, tmp_path, (f"{L}.split.near_duplicates", "ignore"))
     assert told == "train 6, val 2, test 1"
 

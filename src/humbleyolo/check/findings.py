@@ -96,5 +96,5 @@ def _near_duplicates(division: Division, ledger: Ledger) -> None:
     for members in division.alike:
         images = [division.images[index] for index in members]
         how = "look alike" if len({image.info.sha256 for image in images}) > 1 else "are the same file"
-        why = f"also {others(images)}; counted {len(images)} times"
-        ledger.warn(images[0].path, BadInput("near-duplicate", f"{len(images)} {how}", why))
+        why = f"also {others(images)}; the scene counts {len(images)} times"
+        ledger.warn(images[0].path, BadInput("near-duplicate", f"{counted(len(images), 'image')} {how}", why))

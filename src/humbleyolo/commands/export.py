@@ -44,6 +44,9 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If something is missing, or the export does not answer as the model does.
     """
+    from humbleyolo.detection.number_options import check_options
+
+    check_options(parsed)
     output = parsed.output
     if output is None:
         precision = "" if parsed.precision == "float32" else f"-{parsed.precision}"

@@ -53,10 +53,12 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import LabelledImages, choose_images
+    from humbleyolo.detection.number_options import check_options
     from humbleyolo.errors import UserError
     from humbleyolo.labels.writing import new_folder
 
     check_numbers(parsed, count=(1, 100_000))
+    check_options(parsed)
     with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
         detector = Detector.load(parsed.model, threshold=parsed.threshold, threads=parsed.threads)
         labelled = LabelledImages.read(_DATASET)

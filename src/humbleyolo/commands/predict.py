@@ -77,6 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.cluster_detection import DetectorOptions, open_detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
+    from humbleyolo.detection.number_options import check_options
     from humbleyolo.detection.predict import image_places, predict, predict_lines
     from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
@@ -85,6 +86,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.storage.atomic import make_folder
 
+    check_options(parsed)
     named, paths = split_paths(parsed.paths)
     max_pixels = MAX_PIXELS if parsed.max_pixels is None else parsed.max_pixels
     loaded = DetectorOptions(parsed.threshold, parsed.max_detections, parsed.threads, parsed.tile, max_pixels)

@@ -54,6 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If labels or detections cannot be read or joined, or the output not written.
     """
     from humbleyolo.detection.backends.open_model import is_model
+    from humbleyolo.detection.number_options import check_options
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.detection_files import read_detection_file
     from humbleyolo.experiments.labels_alone import open_labels
@@ -61,8 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.experiments.scoring import report_lines, settings_here, write_result
     from humbleyolo.labels.writing import new_folder
 
-    if parsed.threshold is not None and not 0 <= parsed.threshold <= 1:
-        raise UserError(f"threshold is {parsed.threshold}; it must be 0 to 1")
+    check_options(parsed)
     settings, page = settings_here(Path("params.yaml"))
     output = new_folder(parsed.output) if parsed.output else nullcontext(None)
     with output as folder, open_labels(parsed.source) as source:  # what cannot be written is told before the work

@@ -38,8 +38,10 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If there is no model, a package is missing, or the port is taken.
     """
     from humbleyolo.detection.detector import Detector
+    from humbleyolo.detection.number_options import check_options
     from humbleyolo.serve.server import make_server, run_server
 
+    check_options(parsed)
     detector = Detector.load(parsed.model, threads=parsed.threads)
     sample, draws = _sample(detector.names), _is_of_words(detector.names)
     server = make_server(detector, parsed.port, parsed.max_upload_mib, sample, draws=draws)

@@ -66,8 +66,8 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     them, or a COCO file with the categories. None: found out.
 
     Raises:
-        UserError: If nothing can be joined, or numbers can be read in two ways and the boxes do not tell which; if a
-            reading is given for numbers, and there are names alone.
+        UserError: If nothing can be joined, or numbers can be read in two ways and the boxes do not tell which. Also
+            for a reading of numbers where there are names alone.
     """
     images = _image_readings(found, labels, image_ids)
     classes = _class_readings(found, labels, categories)

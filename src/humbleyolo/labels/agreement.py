@@ -70,7 +70,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     """
     speaking = [one for one in sets if one.content.images or one.problems()] or list(sets[:1])
     head = f"{source.name}: fits {len(sets)} formats: {'; '.join(f'{one.format} ({one.why})' for one in sets)}"
-    fix = "Say which to read with format, or correct one"
+    fix = "Say which to read (--format of a command, format in params.yaml), or correct one"
     named = [one for one in speaking if not one.numbered]
     if bad := [one for one in speaking if one.problems()] if len(speaking) > 1 else []:
         found = bad[0].problems()
