@@ -14,6 +14,7 @@ import pytest
 from folders import Files, Maker, encoded, picture, voc
 from PIL import Image, ImageDraw
 from repository import ROOT
+from terminal import Terminal
 
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
@@ -279,13 +280,6 @@ def test_a_source_that_cannot_be_read_ends_in_2(tmp_path: Path, capsys: pytest.C
         main(["check", str(tmp_path / "nowhere")])
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'nowhere'}: no such file or folder")
-
-
-class Terminal(io.StringIO):
-    """Takes what is written, and says that a person reads it."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def test_a_person_sees_bars_and_a_file_does_not(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

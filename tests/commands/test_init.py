@@ -1,7 +1,9 @@
 """`humbleyolo init`: from a labelled folder to a params.yaml that trains it, each value with its reason."""
 
+import io
 import shutil
 import subprocess
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from folders import Files, Maker, encoded, photo, voc
 from params_text import DEFAULT
 from PIL import Image
 from repository import ROOT
+from terminal import Terminal
 from wcwidth import wcswidth
 
 from humbleyolo.check.first_training import MARK
@@ -442,6 +445,26 @@ def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
     assert chosen.with_epochs.call_args.args[0] == epochs
     assert chosen.with_epochs.call_args.args[1].startswith(why)
     assert chosen.with_epochs.call_args.args[2] == schedule.FEW_STEPS
+
+
+def test_a_person_sees_the_seconds_of_a_long_measurement_and_a_file_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from humbleyolo.training import step_time
+
+    def measure(*_: object) -> step_time.StepTime:
+        until = time.monotonic() + 120
+        while screen.isatty() and "measuring a step of the training: 00:01" not in screen.getvalue():
+            assert time.monotonic() < until, screen.getvalue()
+            time.sleep(0.05)
+        return step_time.StepTime(0.5, 0.0, 0.0, 0.5)
+
+    monkeypatch.setattr(step_time, "measure_step", measure)
+    chosen: Any = Mock(steps=5)
+    chosen.division.splits = {"val": range(9)}
+    for screen in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", screen)
+        _with_epochs(chosen, Namespace(epochs=None, minutes=1))
+        assert bool(screen.getvalue()) == screen.isatty()
+    assert chosen.with_epochs.call_args.args[0] == 24
 
 
 def test_many_boxes_of_one_size_are_learned_from_random_weights(

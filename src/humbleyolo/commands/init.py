@@ -9,8 +9,11 @@ Examples:
 
 import argparse
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, get_args
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
@@ -26,6 +29,7 @@ _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
+_TICK_S = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,16 +137,38 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
 
     if parsed.epochs:
         return chosen.with_epochs(parsed.epochs, "as asked for", FEW_STEPS)
-    from humbleyolo.training.step_time import measure_step  # which imports TensorFlow
-
     params = chosen.params
-    time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
+    with _seconds_shown("measuring a step of the training"):
+        from humbleyolo.training.step_time import measure_step  # which imports TensorFlow
+
+        time = measure_step(params.runtime, params.model, params.loss, params.train, chosen.grid)
     epoch = chosen.steps * time.step + len(chosen.division.splits["val"]) * time.image
     fitting = int((60 * parsed.minutes - time.start) / epoch)
     epochs = max(1, min(_MOST_EPOCHS, fitting))
     limit = f"{_MOST_EPOCHS} at most" if fitting > epochs else ""
     why = time.told(parsed.minutes, (time.start + epochs * epoch) / 60, limit)
     return chosen.with_epochs(epochs, why, FEW_STEPS)
+
+
+@contextmanager
+def _seconds_shown(work: str) -> Iterator[None]:
+    """Show on a terminal that a work goes on, and for how long, until the body ends."""
+    from tqdm import tqdm
+
+    ended = Event()
+    with tqdm(desc=work, bar_format="{desc}: {elapsed}", disable=None, leave=False) as bar:
+
+        def tick() -> None:
+            while not ended.wait(_TICK_S):
+                bar.refresh()
+
+        clock = Thread(target=tick, daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            clock.join()
 
 
 def _copy(file: Path) -> Path:
