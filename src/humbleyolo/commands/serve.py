@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from humbleyolo.process.exits import tell
-from humbleyolo.serve.limits import UPLOAD_MIB
+from humbleyolo.serve.limits import MOST_UPLOAD_MIB, UPLOAD_MIB
 
 _TEST, _LOOKED_AT = Path("data/dataset/test"), 20
 _SAMPLE_PX = 1280  # longer side of the picture that the page opens on, which is small enough to be sent back
@@ -41,7 +41,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.number_options import check_options
     from humbleyolo.serve.server import make_server, run_server
 
-    check_options(parsed)
+    check_options(parsed, port=(0, 65535), max_upload_mib=(1, MOST_UPLOAD_MIB))
     detector = Detector.load(parsed.model, threads=parsed.threads)
     sample, draws = _sample(detector.names), _is_of_words(detector.names)
     server = make_server(detector, parsed.port, parsed.max_upload_mib, sample, draws=draws)

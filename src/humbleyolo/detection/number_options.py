@@ -37,13 +37,13 @@ _LIMITS = {
 }
 
 
-def check_options(parsed: argparse.Namespace) -> None:
-    """Refuse numbers of the arguments beyond their limits.
+def check_options(parsed: argparse.Namespace, **more: tuple[float, float]) -> None:
+    """Refuse numbers of the arguments beyond their limits; `more` are the least and most of others, by name.
 
     Raises:
         UserError: On the first.
     """
-    for name, limits in _LIMITS.items():
+    for name, limits in (_LIMITS | {name: _Limits(*ends) for name, ends in more.items()}).items():
         value = getattr(parsed, name, None)
         if value is not None and not limits.allow(value):
             raise UserError(f"--{name.replace('_', '-')} {value} is not allowed; allowed: {limits}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.errors import UserError
-from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, MOST_UPLOAD_MIB, THREADS
+from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, THREADS
 
 
 def make_server(
@@ -19,10 +19,6 @@ def make_server(
     Raises:
         UserError: If a package is missing, or the port cannot be had.
     """
-    if not 0 <= port <= 65535 or not 1 <= max_upload_mib <= MOST_UPLOAD_MIB:
-        raise UserError(
-            f"port is {port}, max-upload-mib {max_upload_mib}; they must be 0 to 65535, and 1 to {MOST_UPLOAD_MIB}"
-        )
     try:
         import waitress
 
