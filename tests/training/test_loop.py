@@ -30,7 +30,7 @@ class Pretender:
         yield np.array([epoch + 1, 2.0], np.float32)
 
     def outputs(self, images: np.ndarray) -> np.ndarray:
-        assert images is self._split.images
+        np.testing.assert_array_equal(images, self._split.images)  # they are so few that they come at once
         return (
             np.array(self._split.targets)
             * (np.arange(len(images)) < self._found[self.epochs - 1])[:, None, None, None]
