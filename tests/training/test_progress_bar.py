@@ -35,3 +35,16 @@ def test_the_line_of_an_epoch_fits_80_columns(
     for word, loss in zip(words[1::2], losses, strict=True):
         assert float(word) == pytest.approx(loss, rel=0.005 if 1 < loss < 9999 else 0.5, abs=0.005, nan_ok=True)
     assert len(line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("terms", "seconds", "rate"), [(("box", "class"), 0.5, "; 40 img/s"), (TERMS, 4.0, "; 5 img/s"), (TERMS, 0.5, "")]
+)
+def test_the_speed_stands_in_the_line_where_it_fits(terms: tuple[str, ...], seconds: float, rate: str) -> None:
+    told: list[str] = []
+    with pytest.MonkeyPatch.context() as patch, TrainingProgress(9, 20, 1) as progress:
+        patch.setattr(progress._bar, "write", lambda line, file: told.append(line))
+        patch.setattr("time.monotonic", lambda: progress._started + seconds)
+        progress.epoch({"epoch": 1, **{f"train_{name}": 1.0 for name in terms}, "val_ap": 0.5})
+    losses = " ".join(f"{name} 1.00" for name in terms)
+    assert told == [f"epoch 1/9: val AP 0.500; {losses}{rate}"]
