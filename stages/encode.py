@@ -20,7 +20,7 @@ from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.atomic import make_folder, require_space
 
 tqdm.monitor_interval = 0  # no thread that watches a bar: `encode_split` could not fork beside it

@@ -28,7 +28,7 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.pipeline.experiment_values import experiment_notes
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted, tell
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.npy import write_array
 

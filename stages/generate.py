@@ -16,7 +16,7 @@ from humbleyolo.labels.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.synthetic import drawn_split
 

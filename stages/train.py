@@ -20,7 +20,7 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.experiment_values import experiment_notes
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.exits import counted, tell
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network

@@ -24,7 +24,8 @@ from humbleyolo.commands import (
     verify,
 )
 from humbleyolo.commands import next as next_images
-from humbleyolo.process.exits import COLUMNS, exit_with, shown
+from humbleyolo.process.exits import exit_with
+from humbleyolo.process.terminal import COLUMNS, shown
 
 COMMANDS = {
     "init": init,

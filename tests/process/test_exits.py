@@ -11,7 +11,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.process.exits import Aftermath, coloured, counted, exit_with, printable, tell, wrapped
+from humbleyolo.process.exits import Aftermath, exit_with
 
 
 def test_what_a_user_can_mend_is_a_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,53 +51,6 @@ def test_an_error_has_the_lines_of_its_text_and_shows_those_of_names(
             exit_with(fail)
         assert capsys.readouterr().err.splitlines() == lines
         assert str(error) == "\n".join(error.lines)
-
-
-def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert coloured("error: x", sys.stderr) == "error: x"
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    assert coloured("error: x", sys.stderr) == "\x1b[1;31merror:\x1b[0m x"
-    assert coloured("a.png: x", sys.stderr) == "a.png: x"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert coloured("error: x", sys.stderr) == "error: x"
-
-
-def test_controls_are_shown_and_numbers_agree_with_their_nouns(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printable("a\x1b[2J\n\u202eb\x9b é\u200c") == r"a\x1b[2J\n\u202eb\x9b" + " é\u200c"
-    assert [counted(one, "image") for one in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
-    assert counted(2, "box", "boxes") == "2 boxes"
-    assert wrapped("a\n\x1b[2Jb c") == r"a\n\x1b[2Jb c"
-    tell()
-    tell("a\x1b[2J\nb", "c")
-    tell("d\n", to=sys.stderr)
-    assert capsys.readouterr() == ("a\\x1b[2J\\nb\nc\n", "d\\n\n")
-
-
-def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = "data/" + "long-" * 20 + "name"
-    said = [f"params.yaml: {'word ' * 40}", f"  line 3: {path}: {'more ' * 30}"]
-
-    def fail() -> None:
-        raise UserError(*said)
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("NO_COLOR", "1")
-    with pytest.raises(SystemExit):
-        exit_with(fail)
-    shown = capsys.readouterr().err
-    assert all(len(line) <= 80 or path in line for line in shown.splitlines())
-    assert shown.split() == ["error:", *" ".join(said).split()]
-    assert "\n  line 3:" in shown
-    tell(*said, "short", to=sys.stderr)
-    shown = capsys.readouterr().err
-    assert all(len(line) <= 80 or path in line for line in shown.splitlines())
-    assert shown.split() == [*" ".join(said).split(), "short"]
-    monkeypatch.setattr("sys.stderr.isatty", lambda: False)
-    tell(*said, to=sys.stderr)
-    assert capsys.readouterr().err.splitlines() == said  # as it is, for programs that read lines
 
 
 class ResourceExhaustedError(Exception):

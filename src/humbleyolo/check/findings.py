@@ -10,7 +10,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import Division, others
 from humbleyolo.labels.write_dataset import NO_BOX
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 500  # examples a class, the article's advice

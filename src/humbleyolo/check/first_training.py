@@ -27,7 +27,7 @@ from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 MARK = "init"
 """Beginning of the comments with reasons."""

@@ -21,7 +21,7 @@ from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import many_objects
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
-from humbleyolo.process.exits import COLUMNS, counted, wrapped_lines
+from humbleyolo.process.terminal import COLUMNS, counted, wrapped_lines
 
 _CLASSES_SHOWN = 20
 _KINDS_SHOWN = 4  # of findings, where lines are few

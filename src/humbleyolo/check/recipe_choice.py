@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from humbleyolo.check.overview import Overview
 from humbleyolo.metrics.grid_ceiling import CellsAnObject
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _MANY_BOXES = 2000
 _ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most

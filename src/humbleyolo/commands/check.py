@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

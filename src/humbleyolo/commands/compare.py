@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 if TYPE_CHECKING:
     from humbleyolo.experiments.comparison import Run

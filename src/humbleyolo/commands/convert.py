@@ -13,7 +13,7 @@ from pathlib import Path
 
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.labels.formats.registry import WRITABLE
-from humbleyolo.process.exits import counted, tell
+from humbleyolo.process.terminal import counted, tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 _SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 

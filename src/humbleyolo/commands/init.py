@@ -70,8 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.params.loader import find_mistakes, parse_params, read_text
     from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
-    from humbleyolo.process.exits import wrapped
     from humbleyolo.process.git import at_head
+    from humbleyolo.process.terminal import wrapped
 
     check_numbers(parsed)
     for file in (_PARAMS, _RECIPES):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
-from humbleyolo.process.exits import counted, tell, wrapped
+from humbleyolo.process.terminal import counted, tell, wrapped
 from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:

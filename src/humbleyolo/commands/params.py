@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from humbleyolo.process.display_width import cut, display_width
-from humbleyolo.process.exits import COLUMNS, tell, wrapped
+from humbleyolo.process.terminal import COLUMNS, tell, wrapped
 
 _LINES = 40  # at most, of values
 

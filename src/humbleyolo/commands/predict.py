@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.process.exits import counted, tell
+from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages

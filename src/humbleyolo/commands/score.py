@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector

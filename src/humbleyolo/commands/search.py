@@ -9,7 +9,7 @@ Examples:
 import argparse
 from pathlib import Path
 
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 from humbleyolo.serve.limits import MOST_UPLOAD_MIB, UPLOAD_MIB
 
 _TEST, _LOOKED_AT = Path("data/dataset/test"), 20

@@ -25,7 +25,7 @@ from humbleyolo.dataset.jpeg_images import OFFSETS, Images, JpegImages
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.npy import checksum, open_array

@@ -23,7 +23,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.folder import IMAGE_BYTES
 from humbleyolo.models.selection import NAME as SELECTION
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 
 Outcome = Result | UserError
 _SentImage = tuple[str, bytes | Path | UserError]  # shown name; a path where the worker sees the file

@@ -22,7 +22,7 @@ from humbleyolo.geometry.boxes import to_whole_pixels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.process.exits import counted, printable
+from humbleyolo.process.terminal import counted, printable
 from humbleyolo.storage.array_types import Floats32, Ints, Rgb, Uint8s
 
 if TYPE_CHECKING:

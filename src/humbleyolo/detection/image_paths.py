@@ -16,7 +16,7 @@ from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, i
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.joined_source import open_split
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.process.exits import counted, printable
+from humbleyolo.process.terminal import counted, printable
 
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
 

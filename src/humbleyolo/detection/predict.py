@@ -22,7 +22,7 @@ from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import coloured, shown
+from humbleyolo.process.terminal import coloured, shown
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes

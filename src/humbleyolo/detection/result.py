@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from humbleyolo.errors import SCREEN, UserError
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Rgb
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, images_at_a_time, select_detections
 from humbleyolo.params.value_types import Mirrored
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
 from humbleyolo.storage.npy import open_array
 

@@ -41,8 +41,8 @@ from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.cluster import Cluster
 from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
-from humbleyolo.process.exits import tell
 from humbleyolo.process.shard_runner import differences
+from humbleyolo.process.terminal import tell
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.storage.csv import write_table
 

@@ -24,7 +24,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.write_dataset import short_names
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.atomic import atomic_write
 
 _FLAGS = ("crowd", "difficult")  # that scores depend on

@@ -21,7 +21,7 @@ from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
 from humbleyolo.process.display_width import cut, padded
-from humbleyolo.process.exits import counted, wrapped_lines
+from humbleyolo.process.terminal import counted, wrapped_lines
 from humbleyolo.storage.json import read_json
 
 LABELS = "labels.json"

@@ -12,8 +12,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.experiments.dvc_lock import PARAMS, Stages, check_sources, differing_outputs, read_lock, read_params
 from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
-from humbleyolo.process.exits import tell
 from humbleyolo.process.git import git
+from humbleyolo.process.terminal import tell
 from humbleyolo.storage.hashes import digest_of
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}

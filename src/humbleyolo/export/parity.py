@@ -15,7 +15,7 @@ from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.trained_network import Network, select_detections
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 TOLERANCE = 1e-4  # float32: of every number of the grid (all are fractions or probabilities), and of AP
 ROUNDED_AP = 0.005  # float16 and int8, whose weights are rounded on purpose: largest loss of AP

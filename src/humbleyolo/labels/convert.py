@@ -12,7 +12,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.split_rules import ONE_LIST
 from humbleyolo.labels.writing import Placement, WrittenSet, name_images, new_folder, place_images
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 
 @dataclass(frozen=True, slots=True)

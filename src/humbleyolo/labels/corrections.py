@@ -11,7 +11,7 @@ from humbleyolo.labels.file_names import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _Copy = tuple[str, LabelledImage]  # the part's name, and the image
 _Unlabelled = tuple[str, str, tuple[str, ...], Callable[[], bytes]]  # the part's name, path, splits, and content

@@ -13,7 +13,7 @@ from humbleyolo.labels.image_lookup import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
 _FOLDERS |= {"image_2": "label_2"}  # KITTI

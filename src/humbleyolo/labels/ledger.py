@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, NamedTuple, Self
 
 from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.params.value_types import OnProblem
-from humbleyolo.process.exits import printable
+from humbleyolo.process.terminal import printable
 
 Severity = Literal["error", "warning", "note"]
 SHORT = 80  # characters of a value that a message shows

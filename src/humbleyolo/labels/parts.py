@@ -17,7 +17,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOpt
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader, splits_in, splits_of_folder
 from humbleyolo.labels.validate import report_left_out
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 Evidence = Mapping[str, str]  # format: the evidence for it
 _MOST = 100  # sub-folders looked into one by one; more are one set, as are a class or a scene a folder

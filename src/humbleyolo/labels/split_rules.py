@@ -13,7 +13,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger, shorten_text
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 ONE_LIST = "an image is in one list; correct the lists"
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay

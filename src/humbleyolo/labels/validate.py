@@ -32,7 +32,7 @@ from humbleyolo.labels.labelled_image import (
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats
 
 ROTATED = "exif-rotation"

@@ -21,7 +21,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.sections import Model, Section
 from humbleyolo.params.value_types import Pixels
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
 from humbleyolo.storage.json import read_json, write_json

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import STARTED_NS
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 from humbleyolo.process.versions import LIBRARY_VARIABLES, PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder

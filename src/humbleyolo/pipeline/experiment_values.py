@@ -10,8 +10,8 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.params.error_texts import shown
 from humbleyolo.params.keys import dotted, leaves
 from humbleyolo.params.loader import read_sections
-from humbleyolo.process.exits import counted
 from humbleyolo.process.git import git
+from humbleyolo.process.terminal import counted
 
 _COMMIT = "DVC_EXP_BASELINE_REV"  # set by DVC for the stages of an experiment
 _MOST = 8  # values that are told

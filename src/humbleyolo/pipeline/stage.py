@@ -13,8 +13,9 @@ from typing import NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
-from humbleyolo.process.exits import Aftermath, coloured, end_at_signals, exit_with, shown, wrapped
+from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
 from humbleyolo.process.parent_watch import end_with_parents
+from humbleyolo.process.terminal import coloured, shown, wrapped
 
 _SHOWN_CHANGES = 5
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming, read_configuration
 from humbleyolo.process.cluster_calls import ask_workers, reaches, scheduler_there
-from humbleyolo.process.exits import counted, printable
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
+from humbleyolo.process.terminal import counted, printable
 from humbleyolo.process.versions import COMPUTING, describe_installation, numeric_instructions
 
 Task = TypeVar("Task")

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from humbleyolo.drawing.html_page import render_page
 from humbleyolo.evaluation.learning_gain import LearningGain, Point
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.report.number_format import metric, number
 from humbleyolo.report.svg_charts import Line, Scale, line_chart
 from humbleyolo.storage.atomic import atomic_write

@@ -14,7 +14,7 @@ from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
 from humbleyolo.storage.npy import open_array
 from humbleyolo.storage.table_reader import (

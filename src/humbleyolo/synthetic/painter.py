@@ -27,7 +27,7 @@ from PIL import Image, ImageColor, ImageFilter
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Synthetic
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Uint8s
 from humbleyolo.synthetic.fonts import Fonts, Ink
 from humbleyolo.synthetic.word_layout import Box, Cell, Layout, Name

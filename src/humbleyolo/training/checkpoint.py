@@ -25,7 +25,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write, make_folder
 

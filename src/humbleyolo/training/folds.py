@@ -10,7 +10,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.exits import counted, wrapped
+from humbleyolo.process.terminal import counted, wrapped
 from humbleyolo.storage.array_types import Bools, Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 

@@ -13,7 +13,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 

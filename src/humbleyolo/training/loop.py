@@ -15,7 +15,7 @@ from humbleyolo.metrics.detection_limits import KEYS, many_objects
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats, Floats32
 from humbleyolo.training.checkpoint import Arrays, Checkpoint, Progress, State
 from humbleyolo.training.schedule import FEW_STEPS, learning_rate

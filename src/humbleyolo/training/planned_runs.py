@@ -24,7 +24,7 @@ from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import images_at_a_time, select_detections
 from humbleyolo.params.sections import Evaluate, Loss, Model, Runtime, Section, Train
-from humbleyolo.process.exits import counted, tell
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.storage.array_types import Floats, Ints
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.storage.json import read_json, write_json

@@ -7,7 +7,7 @@ from typing import Self
 from tqdm import tqdm
 
 from humbleyolo.metrics.history import Row
-from humbleyolo.process.exits import COLUMNS, printable
+from humbleyolo.process.terminal import COLUMNS, printable
 
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 

@@ -30,8 +30,9 @@ from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming
 from humbleyolo.process.cluster_calls import ask_workers, run_on_workers, scheduler_there, send_files
-from humbleyolo.process.exits import counted, exit_with, tell
+from humbleyolo.process.exits import exit_with
 from humbleyolo.process.last_words import last_words
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
 from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port, visible_gpu
 from humbleyolo.training.micro_batches import Part

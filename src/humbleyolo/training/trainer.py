@@ -21,7 +21,7 @@ from humbleyolo.models.build import build_model, with_choices
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.models.trained_network import images_at_a_time
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays

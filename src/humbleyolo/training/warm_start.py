@@ -18,7 +18,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.models.artifact import BEGAN, ModelInfo, Weights
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.sections import Model, Train
-from humbleyolo.process.exits import tell
+from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.training.pretrained import STARTS, freeze, load_pretrained
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 NEARLY_ALL = 0.9  # of the frames; fewer mean that the clip is damaged throughout, or cut short
 _SHOWN = 3  # places

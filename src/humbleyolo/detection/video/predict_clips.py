@@ -16,7 +16,7 @@ from humbleyolo.detection.video.saved_video import CODECS, SavedVideo
 from humbleyolo.detection.video.video_stream import VideoOptions, VideoStream
 from humbleyolo.detection.writers import Writer
 from humbleyolo.errors import UserError
-from humbleyolo.process.exits import coloured, counted, shown
+from humbleyolo.process.terminal import coloured, counted, shown
 from humbleyolo.storage.atomic import make_folder
 
 

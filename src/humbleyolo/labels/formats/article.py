@@ -13,7 +13,7 @@ from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.source_reader import SourceReader
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _END = "---"
 

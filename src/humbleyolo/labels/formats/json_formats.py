@@ -37,7 +37,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.parsing.text import decode
 from humbleyolo.labels.source_reader import splits_in, splits_of_folder
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _NO_AREA = ("point", "points", "polyline", "line", "graph")
 _OF_ALL = ("label", "caption", "hash_key", "tabular", "feature_vector")  # Datumaro: of the whole image

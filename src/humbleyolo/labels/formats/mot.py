@@ -17,7 +17,7 @@ from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _NAMES = (
     "pedestrian",

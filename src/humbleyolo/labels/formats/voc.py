@@ -27,7 +27,7 @@ from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 _LISTS = {"train": "train", "val": "val", "test": "test", "trainval": "train"}  # a list's split
 IMAGES = "JPEGImages"

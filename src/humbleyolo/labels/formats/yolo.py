@@ -31,7 +31,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
-from humbleyolo.process.exits import counted
+from humbleyolo.process.terminal import counted
 
 IMAGES = "images"
 _SLACK = 1e-6

@@ -1,0 +1,59 @@
+"""Lines for a person at a terminal: 80 columns, numbers with their nouns, and no control characters."""
+
+import os
+import re
+import sys
+from itertools import repeat
+from typing import TextIO
+
+from humbleyolo.process.display_width import wrap_columns
+
+COLUMNS = 80
+# C0, C1, surrogates, and what turns the direction of writing
+_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+_COLOURS = {"error": "1;31", "warning": "1;33"}  # red, yellow; bold
+
+
+def printable(text: str) -> str:
+    """Return a line with its control characters shown as escapes: a file's name could move the cursor by them."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def tell(*lines: str, to: TextIO | None = None) -> None:
+    """Print lines, by default to standard output, with the control characters of names shown.
+
+    On a terminal they are wrapped at 80 columns.
+    """
+    stream = to or sys.stdout
+    print(*map(shown, lines, repeat(stream)), sep="\n", end="\n" * bool(lines), file=stream, flush=True)
+
+
+def coloured(line: str, stream: TextIO) -> str:
+    """Return a line whose first word, `error:` or `warning:`, is coloured on a terminal, unless NO_COLOR is set."""
+    word, colon, rest = line.partition(":")
+    if word not in _COLOURS or not stream.isatty() or os.environ.get("NO_COLOR"):
+        return line
+    return f"\x1b[{_COLOURS[word]}m{word}{colon}\x1b[0m{rest}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: `1 image`, `1,000 images`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def wrapped(text: str) -> str:
+    """Return a line as lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
+    return "\n".join(wrapped_lines(text))
+
+
+def wrapped_lines(text: str) -> list[str]:
+    """Return the lines of `wrapped`, with the indent of the text, and two more from the second on."""
+    text = printable(text)
+    words = text.lstrip(" ")
+    indent = " " * (len(text) - len(words))
+    return wrap_columns(words, COLUMNS, indent, f"{indent}  ")
+
+
+def shown(line: str, stream: TextIO) -> str:
+    """Return a line with its control characters shown, and wrapped if the stream is a terminal."""
+    return wrapped(line) if stream.isatty() else printable(line)
