@@ -84,12 +84,12 @@ def check(
         add_findings(labelled, division, ledger)
         judged = add_suspects(labelled.images, labelled.classes, source, ledger)
         view = overview(labelled)
-        recipe = choose_recipe(view)
+        recipe = choose_recipe(labelled.images, judged.told_apart)
         choices, best = advise(labelled.images, labelled.classes, recipe.cells)
         shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
         doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, view, lines, division, recipe, choices, best, judged, shown, doubted)
+    return Checked(labelled, view, lines, division, recipe, choices, best, judged.boxes, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:

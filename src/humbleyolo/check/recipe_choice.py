@@ -1,18 +1,24 @@
 """The choice between the recipes for labelled photographs, by a rule on their boxes.
 
-`lite` with pretrained weights is for few pictures, or objects that are near and far. Many boxes of nearly one size,
-as under a microscope or a fixed camera, are learned better by `compact` from random weights. Many is 2,000. Those of
-a class are of one size if 18 in 20 lie within a factor of 2; half of all must be of such classes.
+`lite` with pretrained weights is for most pictures. `compact` from random weights learns better what is seen under a
+microscope: many boxes, many an image, of nearly one size, that are easily told apart. A box's size is its share of
+the image. Where the rule errs towards `lite`, little is lost; the other way, much (docs/photographs.md).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from humbleyolo.check.overview import Overview
+import numpy as np
+
+from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import CellsAnObject
 from humbleyolo.process.terminal import counted
+from humbleyolo.storage.array_types import Floats
 
 _MANY_BOXES = 2000
-_ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most
+_MANY_AN_IMAGE = 10
+_ONE_SIZE = 2.0  # the 95 % quantile of a class's sides by the 5 % one, at most; half of all boxes are of such classes
+_TOLD_APART = 0.95  # of the boxes of a class, mean of the classes
 
 
 class Recipe(NamedTuple):
@@ -24,19 +30,35 @@ class Recipe(NamedTuple):
     reason: str
 
 
-def choose_recipe(view: Overview) -> Recipe:
-    """Return the recipe for a folder with such boxes."""
-    boxes = sum(one.boxes for one in view.tables)
-    alike, spread = _of_one_size(view)
-    if boxes >= _MANY_BOXES and 2 * alike >= boxes:
-        return Recipe("bccd", "iou", "one", f"{alike:,} of {boxes:,} boxes are of nearly one size")
-    varied = f"vary by a factor of {spread:.1f}"
-    sizes = f"{counted(boxes, 'box', 'boxes')} {varied if boxes >= _MANY_BOXES else 'are few'}"
-    return Recipe("photographs", "aligned", "several", sizes)
+def choose_recipe(records: Sequence[LabelledImage], told_apart: float | None) -> Recipe:
+    """Return the recipe for such images; `told_apart` is that of `Judged`."""
+    boxes = sum(len(one.labels) for one in records)
+    labelled = sum(bool(one.labels) for one in records)
+    if boxes < _MANY_BOXES:
+        return _usual(f"{counted(boxes, 'box', 'boxes')} are few")
+    if boxes < _MANY_AN_IMAGE * labelled:
+        return _usual(f"with {boxes / labelled:.1f} an image, boxes are few")
+    alike, spread = _of_one_size(records)
+    if 2 * alike < boxes:
+        return _usual(f"{counted(boxes, 'box', 'boxes')} vary by a factor of {spread:.1f}")
+    if told_apart is None:
+        return _usual("there were no classes to compare")
+    if told_apart < _TOLD_APART:
+        return _usual(f"its classes are told apart in {told_apart:.0%} of cases")
+    return Recipe("bccd", "iou", "one", f"{alike:,} of {boxes:,} boxes are of nearly one size")
 
 
-def _of_one_size(view: Overview) -> tuple[int, float]:
+def _usual(reason: str) -> Recipe:
+    return Recipe("photographs", "aligned", "several", reason)
+
+
+def _of_one_size(records: Sequence[LabelledImage]) -> tuple[int, float]:
     """Return the number of boxes of classes of nearly one size, and the largest class's spread."""
-    known = [one for one in view.tables if one.boxes]
-    spreads = [(one.boxes, max(one.width[3] / one.width[1], one.height[3] / one.height[1])) for one in known]
-    return sum(boxes for boxes, spread in spreads if spread <= _ONE_SIZE), max(spreads, default=(0, 0.0))[1]
+    sides: dict[str, list[Floats]] = {}
+    for one in records:
+        for label, box in zip(one.labels, one.boxes, strict=True):
+            sides.setdefault(label, []).append((box[2:] - box[:2]) / max(one.height, one.width))
+    quantiles = {label: np.quantile(values, (0.05, 0.95), axis=0) for label, values in sides.items()}
+    spreads = {label: float((high / low).max()) for label, (low, high) in quantiles.items()}
+    alike = sum(len(sides[label]) for label, spread in spreads.items() if spread <= _ONE_SIZE)
+    return alike, max(spreads.values(), default=0.0)

@@ -43,24 +43,45 @@ class _Crops:
     kinds: Ints  # class index; C for background, C + 1 for moved
 
 
-def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger) -> int:
-    """Add warnings about labels that look wrong; return the number of boxes judged."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The boxes that were compared with the others of their class.
+
+    Attributes:
+        boxes: Number of them.
+        told_apart: Share of a class's boxes that the classifier takes for no other class, 0 to 1: the mean of all
+            classes. None if there are too few boxes, or one class alone.
+    """
+
+    boxes: int = 0
+    told_apart: float | None = None
+
+
+def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger) -> Judged:
+    """Add warnings about labels that look wrong; return what was judged."""
     places = {name: place for place, name in enumerate(classes)}
     counts = sum((_counts(one, places) for one in records), np.zeros(len(classes), np.int64))
     if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
-        return 0
+        return Judged()
     step = max(1, -(-int(counts.sum()) // _MOST_BOXES))
     some = sorted(records, key=lambda one: one.info.sha256)[::step]
     if _fewest_to_learn_from(some, places) < _FEWEST // 2:
-        return 0
+        return Judged()
     images = [_cut(one, image, places) for one, image in decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
     crops, lengths = (np.concatenate([getattr(one, key) for one in images]) for key in ("crops", "lengths"))
     features = describe(crops, lengths)
     folds = np.repeat([fold_of(one) for one in some], [len(one.kinds) for one in images])
     labelled = kinds < len(classes)
-    _judge(some, cross_scores(features, kinds, folds, labelled, len(classes) + 2), kinds[labelled], classes, ledger)
-    return int(labelled.sum())
+    scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
+    _judge(some, scores, kinds[labelled], classes, ledger)
+    return Judged(len(scores), _told_apart(scores[:, : len(classes)], kinds[labelled]))
+
+
+def _told_apart(scores: Floats32, labels: Ints) -> float | None:
+    right = scores.argmax(axis=1) == labels
+    shares = np.bincount(labels, right) / np.maximum(np.bincount(labels), 1)
+    return float(shares[np.bincount(labels) > 0].mean()) if scores.shape[1] > 1 else None
 
 
 def _fewest_to_learn_from(records: Sequence[LabelledImage], places: Mapping[str, int]) -> int:
