@@ -64,3 +64,14 @@ def test_the_advice_is_the_cheapest_good_one(record: LabelledImage, seed: int) -
 def record(tmp_path_factory: pytest.TempPathFactory) -> LabelledImage:
     """An image whose boxes and size a test replaces."""
     return sized(Maker(tmp_path_factory.mktemp("one")), 20, 40, (1, 1, 9, 9))[0]
+
+
+@pytest.mark.parametrize(
+    ("landscape", "size"), [(100, (192, 320)), (60, (192, 320)), (52, (256, 256)), (48, (256, 256)), (0, (320, 192))]
+)
+def test_images_that_lie_and_images_that_stand(record: LabelledImage, landscape: int, size: tuple[int, int]) -> None:
+    box = np.array([[200.0, 200, 900, 900]])
+    wide = replace(record, boxes=box, labels=("cat",), height=1080, width=1920)
+    tall = replace(wide, height=1920, width=1080)
+    best = advised([wide] * landscape + [tall] * (100 - landscape))
+    assert (best.height, best.width) == size

@@ -13,6 +13,7 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import Ceiling, CellsAnObject, measure_ceiling
+from humbleyolo.storage.array_types import Floats
 
 SMALL_PX = 20.0
 """Side that nine objects in ten should have in the input: a cell and a little."""
@@ -68,34 +69,50 @@ def advise(
 ) -> tuple[list[Choice], Choice | None]:
     """Return the choices, and the cheapest that is good enough; None without boxes.
 
-    A good one has a long side of 320 pixels at least, or that of the images if they are smaller. Nine in ten of its
-    objects have sides of 20 pixels, and its grid loses one in a hundred at most. If there is none, the largest is
-    advised. Images are enlarged to twice their size at most. Up to 1,500 images, evenly spread, are measured.
+    A good one has a long side of 320 pixels at least, or that of the images if they are smaller. A square has as many
+    pixels instead. Nine in ten of its objects have sides of 20 pixels, and its grid loses one in a hundred at most.
+    If there is none, the largest is advised. Images are enlarged to twice their size at most. Up to 1,500 images,
+    evenly spread, are measured.
     By the loss, one or several `cells` may answer for an object.
     """
     some = records[:: max(1, len(records) // _MOST_IMAGES)]
     if not any(record.labels for record in some):
         return [], None
     heights, widths = (np.array([getattr(one, key) for one in some], float) for key in ("height", "width"))
-    aspect = float(np.median(widths / heights))
     largest = float(np.maximum(heights, widths).max())
     choices: list[Choice] = []
-    fitting = [side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest]
-    for long_side in fitting or _LONG_SIDES[:1]:
-        height, width = _input_size(long_side, aspect)
+    known = [side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest]
+    long_sides = known or _LONG_SIDES[:1]
+    for long_side in long_sides:
+        height, width = _input_size(long_side, heights, widths)
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
         smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))
         grid = Grid(height, width, height // _CELL, width // _CELL, boxes=1, classes=len(classes))
         ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid, cells)
         choices.append(Choice(height, width, smallest, ceiling))
-    enough = [one for one in choices if max(one.height, one.width) >= min(_ENOUGH_SIDE, largest)]
+    enough = [one for side, one in zip(long_sides, choices, strict=True) if side >= min(_ENOUGH_SIDE, largest)]
     return choices, next((one for one in enough if one.good), enough[-1])
 
 
-def _input_size(long_side: int, aspect: float) -> tuple[int, int]:
-    """Return (height, width), multiples of 32, of about this shape (width / height)."""
-    short = max(_MULTIPLE, round(long_side * min(aspect, 1 / aspect) / _MULTIPLE) * _MULTIPLE)
-    return (short, long_side) if aspect >= 1 else (long_side, short)
+def _input_size(long_side: int, heights: Floats, widths: Floats) -> tuple[int, int]:
+    """Return (height, width), multiples of 32, in which images of these sizes are largest.
+
+    It has the shape of most images and this long side, or it is a square of about as many pixels. Largest is judged
+    by the mean of the scale's logarithm, so that the images of one orientation are not lost for those of the other.
+    """
+    aspect = float(np.median(widths / heights))
+    short = _multiple(long_side * min(aspect, 1 / aspect))
+    usual = (short, long_side) if aspect >= 1 else (long_side, short)
+    square = _multiple((short * long_side) ** 0.5)
+    return max(usual, (square, square), key=lambda size: _mean_log_scale(size, heights, widths))
+
+
+def _multiple(side: float) -> int:
+    return max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE)
+
+
+def _mean_log_scale(size: tuple[int, int], heights: Floats, widths: Floats) -> float:
+    return float(np.log(np.minimum(size[0] / heights, size[1] / widths)).mean())
 
 
 def _letterboxed(
