@@ -22,7 +22,7 @@ from humbleyolo.check.first_training import MARK
 from humbleyolo.cli import main
 from humbleyolo.commands.init import _with_epochs
 from humbleyolo.params.loader import load_params, read_sections
-from humbleyolo.params.overlay import example_values
+from humbleyolo.params.overlay import example_values, lay_over
 from humbleyolo.params.yaml_edits import YamlText
 
 COMMIT = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.org", "commit", "-qam", "Begin"]
@@ -40,6 +40,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for command in (["git", "init", "-q", "-b", "theirs"], ["git", "add", "."], COMMIT):
         subprocess.run(command, check=True, capture_output=True)
     return folder
+
+
+SECTIONS = ("encode", "model", "loss", "train", "evaluate")
 
 
 def photographs(count: int = 30, where: str = "", classes: tuple[str, ...] = ("cat", "dog")) -> Files:
@@ -489,21 +492,37 @@ def test_many_boxes_of_one_size_are_learned_from_random_weights(
     assert (train.validation.max_detections, evaluate.max_detections) == (180, 180)  # of an image
 
 
-def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path) -> None:
-    earlier = {
-        "patience: 0": "patience: 3", "class_weights: {}": "class_weights: {cat: 3.0}",
-        "micro_batches: 1": "micro_batches: 8",
-    }  # fmt: skip
-    text = DEFAULT.replace("  width: 1.0 ", "  width: 0.25").replace("  boxes: 1 ", "  boxes: 2 ")
-    for old, new in earlier.items():
-        assert old in text
-        text = text.replace(old, new)
-    Path("params.yaml").write_text(text)
+STAYS = {  # what a network or a schedule reads that no recipe has, and how results are scored
+    "model.humble", "train.inverse_time_decay", "train.validation.max_detections", "evaluate.min_score",
+    "evaluate.max_detections", "evaluate.match_iou", "evaluate.background_iou", "evaluate.voc_iou", "evaluate.bins",
+    "evaluate.resamples", "evaluate.bootstrap_seed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("example", ["article", "fifteen", "hard", "yolov1", "bccd"])
+def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path, example: str) -> None:
+    folder = make.folder(photographs(20))
+    assert init(folder) == 0
+    wanted = load_params(Path("params.yaml"), *SECTIONS)
+    earlier, _ = lay_over(DEFAULT, "params.yaml", (ROOT / f"examples/{example}.yaml").read_text(), example)
+    changes = {"class_weights: {}": "class_weights: {cat: 3.0}", "hue: 0.0": "hue: 0.1"}
+    if example != "bccd":  # which learns from val, so that none can be asked
+        changes["patience: 0"] = "patience: 3"
+    for old, new in changes.items():
+        assert old in earlier
+        earlier = earlier.replace(old, new)
+    Path("params.yaml").write_text(earlier)
     subprocess.run(COMMIT, check=True)
-    assert init(make.folder(photographs(20))) == 0
-    encode, model, loss, train = load_params(Path("params.yaml"), "encode", "model", "loss", "train")
-    assert (encode.boxes, model.width, loss.class_weights) == (1, 1.0, {})
-    assert (train.patience, train.micro_batches) == (0, 1)
+    assert init(folder) == 0
+    found = load_params(Path("params.yaml"), *SECTIONS)
+    for name, section, of_default in zip(SECTIONS, found, wanted, strict=True):
+        assert without(section.model_dump(), name) == without(of_default.model_dump(), name)
+
+
+def without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """A section's values but for those that stay."""
+    inside = {key: (value, f"{name}.{key}") for key, value in values.items() if f"{name}.{key}" not in STAYS}
+    return {key: without(value, path) if isinstance(value, dict) else value for key, (value, path) in inside.items()}
 
 
 def test_classes_without_a_box_and_tiny_pictures_are_no_hurdle(make: Maker, project: Path) -> None:

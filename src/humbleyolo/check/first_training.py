@@ -44,10 +44,19 @@ _EMPTY = "split-empty"
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
     ("train", "patience"): ("0", "the rate falls until the last epoch"),
-    ("train", "micro_batches"): ("1", "as the recipes were measured"),
-    ("model", "width"): ("1.0", "as the recipes were measured"),
     ("loss", "class_weights"): ("{}", "all classes alike at first"),
     ("loss", "mistakes"): ("[]", "none of the article's"),
+}
+_MEASURED_WITH: dict[
+    str, dict[str, float | str]
+] = {  # what both recipes were measured with, so that nothing of an earlier training stays
+    "model": {"width": 1.0, "stride": 8, "edges": False},
+    "loss": {"lambda_obj": 1.0, "lambda_noobj": 0.5},
+    "loss.aligned": {"cells": 10, "alpha": 1.0, "beta": 6.0, "gamma": 2.0},
+    "train": {"micro_batches": 1, "schedule": "cosine", "clip_norm": 10.0},
+    "train.backbone": {"frozen_blocks": 4, "frozen_part": 0.1, "rate": 0.1, "weight_decay": 0.0},
+    "train.validation": {"min_score": 0.01, "nms_iou": 0.5},
+    "train.augment": {"crop": 0.0, "hue": 0.0, "mosaic": 0.0, "cutout": 0.0, "min_visible": 0.4},
 }
 
 Values = dict[Key, tuple[str, str]]  # YAML of one line, and the reason
@@ -131,7 +140,7 @@ def plan(
     _refuse_rotated(checked.labelled, folder)
     best = _best(checked, folder)
     labelled, division = checked.labelled, checked.division
-    values = {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
+    values = _measured_with() | {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options) | _encode(best)
     values |= _limits(checked.overview.most_objects)
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
@@ -196,6 +205,15 @@ def _why_empty(ledger: Ledger) -> str:
     row = next(row for row in ledger.errors if row.kind == _EMPTY)
     alike = "near_duplicates: ignore" in row.why
     return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * alike
+
+
+def _measured_with() -> Values:
+    why = "as the recipes were measured"
+    return {
+        (*section.split("."), name): (one_line(value), why)
+        for section, values in _MEASURED_WITH.items()
+        for name, value in values.items()
+    }
 
 
 def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
