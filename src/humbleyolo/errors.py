@@ -1,9 +1,10 @@
 """Errors that a user can mend: shown as text, without a stack trace, with exit code 2."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
-SCREEN = 12  # mistakes told at a time, where they may be very many
+SCREEN = 12  # mistakes told at a time
 
 
 class UserError(Exception):
@@ -34,18 +35,26 @@ def _as_it_was(kind: type[UserError], facts: Mapping[str, Any]) -> UserError:
 
 
 class ProblemsError(UserError):
-    """Several mistakes, all found before any work was done.
+    """Several mistakes, all found before any work was done. All are counted, and a screen of them is told.
 
     Args:
         headline: Name of what was checked, for example `params.yaml`.
-        problems: One line for each mistake.
-        rest: Way to see all, if only a screen of them is told; empty tells all.
+        problems: One line for each mistake, and for nothing else.
+        rest: Way to see those that are not told.
+        fix: Advice for all of them, the last line.
     """
 
-    def __init__(self, headline: str, problems: Sequence[str], rest: str = "") -> None:
+    def __init__(self, headline: str, problems: Sequence[str], rest: str = "", fix: str = "") -> None:
         self.headline = headline
         self.problems = tuple(problems)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        told = self.problems[:SCREEN] if rest else self.problems
-        more = [f"and {len(self.problems) - len(told)} more; {rest}"] if len(told) < len(self.problems) else []
-        super().__init__(f"{headline}: {count}", *(f"  {line}" for line in [*told, *more]))
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems):,} problems"
+        lines = [f"  {line}" for line in self.problems[:SCREEN]]
+        if len(self.problems) > SCREEN:
+            lines.append(f"  and {len(self.problems) - SCREEN:,} more" + f"; {rest}" * bool(rest))
+        super().__init__(f"{headline}: {count}", *lines, *[fix] * bool(fix))
+
+    @classmethod
+    def of_file(cls, path: Path, problems: Sequence[str], fix: str = "") -> Self:
+        """Return the error of a reader that ends at a screen of mistakes: how many there are, nobody knows."""
+        ended = ": reading stopped after the first" * (len(problems) >= SCREEN)
+        return cls(f"{path}{ended}", problems[:SCREEN], fix=fix)

@@ -116,7 +116,7 @@ def test_results_are_compared_and_a_worse_one_is_exit_code_1(
     again = "write it again with `humbleyolo score --output`"
     for name, content, words in (
         ("metrics.json", "{", "metrics.json: is damaged, or no JSON"),
-        ("detections.json", "[7]", "detections.json: 2 problems"),
+        ("detections.json", "[7]", "detections.json: 1 problem\n"),
         (
             "labels.json",
             (tmp_path / "bad/labels.json").read_text().replace(",50.0]", "]"),

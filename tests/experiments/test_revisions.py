@@ -72,7 +72,7 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
     metrics = project.path / "data/evaluation/metrics.json"
     metrics.write_text('{"ap": 0.5}')
     project.commit("As an older version wrote it")
-    assert "HEAD: metrics.json: 2 problems\n  threshold is missing" in told("HEAD", "HEAD~1")
+    assert "HEAD: metrics.json: 1 problem\n  threshold is missing" in told("HEAD", "HEAD~1")
     (project.path / ".dvc/cache").rename(project.path / ".dvc/away")
     assert "No storage files available" in told("HEAD~1")
     (project.path / "params.yaml").unlink()

@@ -153,8 +153,8 @@ class TestCheck:
         values = ",".join(str(value) for value in range(11, 26))
         with pytest.raises(ProblemsError) as error:
             check_trials(PARAMS, every_combination(spaces(f"train.learning_rate={values}")))
-        assert len(error.value.problems) == 11
-        assert error.value.problems[-1] == "and 5 more"
+        assert error.value.lines[0] == "nothing was queued: 15 problems"
+        assert error.value.lines[-1] == "  and 3 more"
 
     def test_the_file_s_own_mistakes_are_its_own(self, tmp_path):
         text = PARAMS.read_text(encoding="utf-8")

@@ -52,8 +52,8 @@ def test_a_screen_is_told_and_some_of_each_kind(tmp_path: Path) -> None:
         with pytest.raises(ProblemsError) as caught:
             ledger.stop_on_errors("data")
         lines = str(caught.value).split("\n")
-        assert lines[0] == f"data: {total} problems"
+        assert lines[0] == f"data: {total:,} problems"
         assert len(caught.value.problems) == total
         assert len(lines) == 1 + min(total, SCREEN) + (total > SCREEN)
         if total > SCREEN:
-            assert lines[-1].startswith(f"  and {total - SCREEN} more; ")
+            assert lines[-1].startswith(f"  and {total - SCREEN:,} more; ")

@@ -10,7 +10,7 @@ import sys
 import pytest
 from repository import ROOT
 
-from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.process.exits import Aftermath, exit_with
 
 
@@ -45,12 +45,28 @@ def test_an_error_has_the_lines_of_its_text_and_shows_those_of_names(
     for error, lines in (
         (UserError(f"{name}: bad"), [r"error: a\n\x1b[2J\r.png: bad"]),
         (UserError("two", f"  {name}"), ["error: two", r"  a\n\x1b[2J\r.png"]),
-        (ProblemsError(name, [name, "b"]), [r"error: a\n\x1b[2J\r.png: 2 problems", r"  a\n\x1b[2J\r.png", "  b"]),
+        (
+            ProblemsError(name, [name, "b"], fix="mend both"),
+            [r"error: a\n\x1b[2J\r.png: 2 problems", r"  a\n\x1b[2J\r.png", "  b", "mend both"],
+        ),
     ):
         with pytest.raises(SystemExit):
             exit_with(fail)
         assert capsys.readouterr().err.splitlines() == lines
         assert str(error) == "\n".join(error.lines)
+
+
+@pytest.mark.parametrize("count", [1, 2, SCREEN, SCREEN + 1, 1500])
+@pytest.mark.parametrize("rest", ["", "see all.csv"])
+@pytest.mark.parametrize("fix", ["", "mend them"])
+def test_mistakes_alone_are_counted_and_a_screen_of_them_is_told(count: int, rest: str, fix: str) -> None:
+    error = ProblemsError("a", [f"{number} is wrong" for number in range(count)], rest, fix)
+    assert len(error.problems) == count
+    head, *lines = error.lines
+    assert head == ("a: 1 problem" if count == 1 else f"a: {count:,} problems")
+    assert lines[: min(count, SCREEN)] == [f"  {number} is wrong" for number in range(min(count, SCREEN))]
+    more = [f"  and {count - SCREEN:,} more{'; ' * bool(rest)}{rest}"] * (count > SCREEN)
+    assert lines[min(count, SCREEN) :] == more + [fix] * bool(fix)
 
 
 class ResourceExhaustedError(Exception):

@@ -51,17 +51,16 @@ def test_values_that_are_not_allowed_are_told_with_their_lines(tmp_path, read, w
     path = table(tmp_path, "a,b\n" + "".join(f'"","{field}"\n' for field in wrong))
     with pytest.raises(ProblemsError) as caught:
         read_table(path, {"b": read}, FIX)
-    *problems, fix = caught.value.problems
-    assert fix == FIX
-    assert [problem.split(";")[0] for problem in problems] == [
+    assert str(caught.value).endswith(f"\n{FIX}")
+    assert [problem.split(";")[0] for problem in caught.value.problems] == [
         f"line {line}: b {field!r} is not allowed" for line, field in enumerate(wrong, 2)
     ]
 
 
-def test_of_many_problems_twenty_are_told(tmp_path):
-    with pytest.raises(ProblemsError) as caught:
+def test_of_many_problems_a_screen_is_told(tmp_path):
+    with pytest.raises(ProblemsError, match="reading stopped after the first: 12 problems") as caught:
         read_table(table(tmp_path, "a\n" + "x\n" * 1000), {"a": whole}, FIX)
-    assert len(caught.value.problems) == 21
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [f"line {n}" for n in range(2, 14)]
 
 
 @pytest.mark.parametrize(

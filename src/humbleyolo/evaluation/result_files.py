@@ -15,14 +15,13 @@ from typing import Any, TextIO
 import numpy as np
 
 from humbleyolo.dataset.coco import RESULT_FIELDS, result_entry, to_json
-from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 from humbleyolo.storage.table_reader import make_again
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
-_MOST_PROBLEMS = 20  # shown per file
 _BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 16  # characters; with a mask an entry is long
 _BLANKS = re.compile(r"[ \t\r\n]*")  # as JSON has them
 _DECODER = json.JSONDecoder()
@@ -56,7 +55,7 @@ def read_detections(path: Path, image_count: int, class_count: int, remedy: str 
 
     Raises:
         UserError: If the file is missing or is no such list; the text says what to run.
-        ProblemsError: With the entries (the first 20) that cannot be scored: number, value, what is allowed.
+        ProblemsError: With the entries (the first 12) that cannot be scored: number, value, what is allowed.
     """
     images, boxes, labels, scores = array("q"), array("d"), array("q"), array("d")
     problems: list[str] = []
@@ -64,7 +63,7 @@ def read_detections(path: Path, image_count: int, class_count: int, remedy: str 
         for number, entry in enumerate(entries(file)):
             wrong = [f"entry {number}: {text}" for text in _problems(entry, image_count, class_count)]
             problems += wrong
-            if len(problems) >= _MOST_PROBLEMS:
+            if len(problems) >= SCREEN:
                 break
             if not wrong:
                 images.append(entry["image_id"] - 1)
@@ -72,7 +71,7 @@ def read_detections(path: Path, image_count: int, class_count: int, remedy: str 
                 labels.append(entry["category_id"] - 1)
                 scores.append(entry["score"])
     if problems:
-        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], remedy])
+        raise ProblemsError.of_file(path, problems, remedy)
     return DetectionTable(
         image_count,
         np.array(images, np.int64),
@@ -142,7 +141,7 @@ def read_metrics(path: Path, *names: str, remedy: str = _REMEDY) -> list[float |
         if name not in metrics or not (metrics[name] is None or _is_number(metrics[name]))
     ]
     if problems:
-        raise ProblemsError(str(path), [*problems, f"written by another version? {remedy}"])
+        raise ProblemsError(str(path), problems, fix=f"written by another version? {remedy}")
     return [metrics[name] for name in names]
 
 

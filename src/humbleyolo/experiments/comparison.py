@@ -123,7 +123,8 @@ def _check_pair(a: Run, b: Run) -> None:
     if problems:
         raise ProblemsError(
             f"{a.name} and {b.name} were tested on different data, so that they cannot be paired",
-            [*problems, "evaluate both models on one test split"],
+            problems,
+            fix="evaluate both models on one test split",
         )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.evaluation.result_files import entries, wrong_numbers
 from humbleyolo.labels.file_names import is_about_all, is_labelled
 from humbleyolo.labels.folder import LABEL_BYTES
@@ -32,7 +32,6 @@ Key = int | str  # a number, or a name
 _DIGITS = 18  # of an id; COCO and its kin have ids of 64 bits at most
 _MOST = 10_000_000  # detections, about 1 GB with all that is computed of them
 _TABLES = (".tsv", ".tab", ".txt")  # endings of what may be CSV with another name
-_MOST_PROBLEMS = 20  # told of one file
 _KNOWN = "give a JSON file of COCO results, a folder of YOLO text with scores, a CSV file, or a model"
 _COLUMNS: dict[str, tuple[str, ...]] = {  # names of columns in any case, the best first
     "image": ("image", "image_path", "file_name", "filename", "file", "path", "image_name", "image_id", "imageid"),
@@ -111,14 +110,13 @@ class _Rows:
     def refuse(self, texts: Iterator[str]) -> None:
         """Note mistakes; too many raise them."""
         self.problems += texts
-        if len(self.problems) >= _MOST_PROBLEMS:
+        if len(self.problems) >= SCREEN:
             self.stop()
 
     def stop(self) -> None:
         """Raise the mistakes, if there are any."""
         if self.problems:
-            stopped = ": reading stopped after the first" * (len(self.problems) >= _MOST_PROBLEMS)
-            raise ProblemsError(f"{self.path}{stopped}", self.problems[:_MOST_PROBLEMS])
+            raise ProblemsError.of_file(self.path, self.problems)
 
     def made(self, kind: str, *, relative: bool = False) -> DetectionFile:
         """Return all of it.
@@ -145,7 +143,7 @@ def read_detection_file(path: Path) -> DetectionFile:
 
     Raises:
         UserError: If there are none, or the format is none of them.
-        ProblemsError: With the mistakes in it, the first 20.
+        ProblemsError: With the mistakes in it, the first 12.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; {_KNOWN}")
@@ -279,7 +277,7 @@ def _read_csv(rows: _Rows) -> DetectionFile:
         rows.add(where, key, label, box, _number(score, columns["score"][0]))
 
     take_rows(decode(data), str(rows.path), ledger, take, lambda _: None)
-    rows.refuse(f"{row.where}: {row.what}: {row.why}" for row in ledger.errors[:_MOST_PROBLEMS])
+    rows.refuse(f"{row.where}: {row.what}: {row.why}" for row in ledger.errors[:SCREEN])
     return rows.made("CSV")
 
 

@@ -28,7 +28,6 @@ DIGITS = 4
 """Significant digits of a number that is drawn: short to read, and the same on every processor."""
 
 _DRAWS = 100  # per trial wanted, before a space counts as too small
-_TOLD = 10  # mistakes shown
 
 
 @dataclass(frozen=True)
@@ -163,9 +162,7 @@ def check_trials(path: Path, trials: Sequence[Trial]) -> None:
         for problem in find_mistakes(text, str(path), check):
             problems.setdefault(problem, f"{problem} (with {' '.join(assignments(trial))})")
     if problems:
-        told = list(problems.values())
-        more = [f"and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
-        raise ProblemsError("nothing was queued", told[:_TOLD] + more)
+        raise ProblemsError("nothing was queued", list(problems.values()))
 
 
 def assignments(trial: Trial) -> list[str]:

@@ -34,7 +34,6 @@ Result = TypeVar("Result")
 _PER_WORKER = 3  # shards sent and results held, per worker
 _SENT_BYTES = 1 << 29  # and of what was sent, at most, unless one shard alone is more
 _TRIES = 3  # of a shard that fails for another reason than its input
-_TOLD = 10  # machines that are refused by name
 _LOOK_S = 1.0
 _NO_WORKER_S = 60.0  # until a cluster without a worker is given up, unless Dask's configuration says otherwise
 _CONNECT_S = 10.0
@@ -284,9 +283,8 @@ def _refuse_threads(address: str, threads: dict[str, int]) -> None:
         ProblemsError: With each of them.
     """
     if several := [f"worker {name} has {count} threads" for name, count in sorted(threads.items()) if count > 1]:
-        more = [f"and {len(several) - _TOLD} more"] if len(several) > _TOLD else []
         head = f"{address}: a worker computes one shard at a time; start one process per core, with `--nthreads 1`"
-        raise ProblemsError(head, several[:_TOLD] + more)
+        raise ProblemsError(head, several)
 
 
 def _refuse_others(address: str, found: dict[str, Any]) -> None:
@@ -297,7 +295,7 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
     """
     # Dask's errors of connections are OSErrors.
     if gone := [f"{name}: {there}" for name, there in sorted(found.items()) if isinstance(there, OSError)]:
-        raise ProblemsError(f"{address}: machines that do not answer; start them again, then the stage", gone[:_TOLD])
+        raise ProblemsError(f"{address}: machines that do not answer; start them again, then the stage", gone)
     here, problems = describe_installation(), []
     wanted = {name: version for name, version in here.items() if name not in COMPUTING}
     for name, there in sorted(found.items()):
@@ -306,9 +304,7 @@ def _refuse_others(address: str, found: dict[str, Any]) -> None:
         elif differing := differences(wanted if name == _SCHEDULER else here, there):
             problems.append(f"{name} has {differing}; install what this machine has there, and start it again")
     if problems:
-        more = [f"and {len(problems) - _TOLD} more"] if len(problems) > _TOLD else []
-        head = f"{address}: machines of other versions, which may make other bytes"
-        raise ProblemsError(head, problems[:_TOLD] + more)
+        raise ProblemsError(f"{address}: machines of other versions, which may make other bytes", problems)
 
 
 def _make_token() -> Path:

@@ -124,7 +124,7 @@ def check_match(split: EncodedSplit, archive: ArchivedSplit) -> None:
     if len(split) != len(archive):
         problems.append(f"the encoded split has {counted(len(split), 'image')}, the archive {len(archive):,}")
     if problems:
-        raise ProblemsError(str(archive.path), [*problems, "run `dvc repro encode`"])
+        raise ProblemsError(str(archive.path), problems, fix="run `dvc repro encode`")
 
 
 def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid | None) -> Evaluation:
@@ -173,7 +173,7 @@ def read_metrics_file(path: Path) -> dict[str, Any]:
             if not is_number_or_none(value)
         ]
     if problems:
-        raise ProblemsError(str(path), [*problems[:20], _FIX])
+        raise ProblemsError(str(path), problems, fix=_FIX)
     return metrics
 
 
@@ -207,7 +207,7 @@ def _read_judgements(path: Path, detections: DetectionTable, truths: TruthTable)
         elif row["kind"] != "missed" and row["detection"] is None:
             problems.append(f"line {line}: kind {row['kind']!r} without a detection")
     if problems:
-        raise ProblemsError(str(path), [*problems[:20], _FIX])
+        raise ProblemsError(str(path), problems, fix=_FIX)
     return Judgements(
         np.array([row["image_id"] - 1 for row in table], np.int64),
         np.array([-1 if row["detection"] is None else row["detection"] for row in table], np.int64),

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.storage.json import read_json
 
-_MOST_PROBLEMS = 20  # told of one file
 _LONGEST_LINE = 1 << 20  # characters
 _MOST = 2**53  # from here on a float, as JavaScript has it, is not whole numbers one by one
 
@@ -73,7 +72,7 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
 
     Raises:
         UserError: If the file is missing or cannot be read.
-        ProblemsError: With the columns that are missing, or the first 20 values that are not allowed.
+        ProblemsError: With the columns that are missing, or the first 12 values that are not allowed.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
@@ -100,15 +99,13 @@ def _lines(file: TextIO) -> Iterator[str]:
 
 def _read_rows(path: Path, rows: Iterator[list[str]], columns: dict[str, Reader], fix: str) -> list[dict[str, Any]]:
     head = next(rows, [])
-    if missing := [name for name in columns if name not in head]:
-        raise ProblemsError(
-            str(path), [*(f"column {name} is missing" for name in missing), f"written by another version? {fix}"]
-        )
+    if missing := [f"column {name} is missing" for name in columns if name not in head]:
+        raise ProblemsError(str(path), missing, fix=f"written by another version? {fix}")
     places = {name: head.index(name) for name in columns}
     problems: list[str] = []
     table = []
     for line, row in enumerate(rows, 2):
-        if len(problems) >= _MOST_PROBLEMS:
+        if len(problems) >= SCREEN:
             break
         if len(row) != len(head):
             problems.append(f"line {line}: {len(row)} fields; allowed: {len(head)}")
@@ -122,7 +119,7 @@ def _read_rows(path: Path, rows: Iterator[list[str]], columns: dict[str, Reader]
                 problems.append(f"line {line}: {name} {field[:80]!r} is not allowed; allowed: {reader.allowed}")
         table.append(values)
     if problems:
-        raise ProblemsError(str(path), [*problems[:_MOST_PROBLEMS], fix])
+        raise ProblemsError.of_file(path, problems, fix)
     return table
 
 
