@@ -6,7 +6,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match, mean_iou
+from humbleyolo.metrics.matching import COCO_DETECTIONS, Matches, match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 
@@ -23,7 +23,7 @@ def match_slowly(truths: TruthTable, detections: DetectionTable, iou: float) -> 
     for row in detections.order().tolist():
         own = int(detections.images[row]), int(detections.labels[row])
         seen[own] = seen.get(own, 0) + 1
-        if seen[own] > MOST_DETECTIONS:
+        if seen[own] > COCO_DETECTIONS:
             result.ignored[row] = True
             continue
         mine = [t for t in known_rows if (int(truths.images[t]), int(truths.labels[t])) == own]

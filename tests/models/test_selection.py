@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from humbleyolo.errors import UserError
-from humbleyolo.models.selection import Selection, read_selection, selection_of, write_selection
+from humbleyolo.models.selection import DEFAULT, Selection, read_selection, selection_of, write_selection
+from humbleyolo.params.sections import Evaluate, Validation
 
 EVALUATED = {
     "format": 3, "weights_sha256": "", "threshold": 0.37, "min_score": 0.05, "nms_iou": 0.4, "vote_iou": 0.6,
@@ -55,6 +58,17 @@ def test_a_file_from_before_there_were_votes_is_read(tmp_path: Path) -> None:
     (tmp_path / "selection.json").write_text(json.dumps(older))
     found = selection_of(tmp_path)
     assert (found.vote_iou, found.threshold) == (1.0, 0.37)
+
+
+@pytest.mark.parametrize(("most", "allowed"), [(0, False), (1, True), (10_000, True), (10_001, False)])
+def test_a_selection_has_the_limit_that_the_parameters_have(most: int, allowed: bool) -> None:
+    refused = nullcontext() if allowed else pytest.raises(UserError, match="it must be 1 to 10,000")
+    with refused:
+        assert DEFAULT.override(max_detections=most).max_detections == most
+    for section in (Evaluate, Validation):
+        field = TypeAdapter(section.__annotations__["max_detections"])
+        with nullcontext() if allowed else pytest.raises(ValidationError):
+            assert field.validate_python(most) == most
 
 
 @pytest.mark.parametrize("threshold", [0.37, None])

@@ -21,7 +21,7 @@ from humbleyolo.labels.split_in_force import choose_by
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.labels.validate import FITS_ALONE, ROTATED
 from humbleyolo.metrics.detection_limits import KEYS
-from humbleyolo.metrics.matching import MOST_DETECTIONS
+from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
@@ -252,7 +252,7 @@ def _encode(choice: Choice) -> Values:
 def _limits(most: int) -> Values:
     """Let all objects be found, if an image has more than the usual limit of 100."""
     keys = [(*key.split("."),) for key in KEYS]
-    return {key: (str(most), f"an image has {most} objects") for key in keys} if most > MOST_DETECTIONS else {}
+    return {key: (str(most), f"an image has {most} objects") for key in keys} if most > COCO_DETECTIONS else {}
 
 
 def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:

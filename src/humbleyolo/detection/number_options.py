@@ -5,7 +5,7 @@ from math import inf
 from typing import NamedTuple
 
 from humbleyolo.errors import UserError
-from humbleyolo.models.selection import MOST_DETECTIONS
+from humbleyolo.params.value_types import MOST_DETECTIONS
 
 
 class _Limits(NamedTuple):

@@ -19,7 +19,7 @@ from humbleyolo.evaluation.calibration import bin_of
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve, Weights
 from humbleyolo.metrics.coco import AREA_RANGES, IOUS
-from humbleyolo.metrics.matching import MOST_DETECTIONS, Matches, match, match_at_each
+from humbleyolo.metrics.matching import COCO_DETECTIONS, Matches, match, match_at_each
 from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
 from humbleyolo.metrics.voc import voc_positives, voc_right
@@ -170,7 +170,7 @@ class Weighable:
             "ap75": _mean(ap[0, 5:6]),
             **{f"ap_{size}": _mean(ap[area]) for area, size in enumerate(sizes, start=1)},
             **{f"ar{limit}": _mean(limited[at]) for at, limit in enumerate(_LIMITS)},
-            f"ar{MOST_DETECTIONS}": _mean(ar[0]),
+            f"ar{COCO_DETECTIONS}": _mean(ar[0]),
             **{f"ar_{size}": _mean(ar[area]) for area, size in enumerate(sizes, start=1)},
             "voc_ap": _mean(voc[None]),
             "voc_ap11": _mean(voc11[None]),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from humbleyolo.metrics.matching import MOST_DETECTIONS, WHOLE_RANGE, accumulated, evaluator
+from humbleyolo.metrics.matching import COCO_DETECTIONS, WHOLE_RANGE, accumulated, evaluator
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats
 
@@ -22,7 +22,7 @@ AREA_RANGES = {  # square pixels
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
 }
-_LIMITS = (1, 10, MOST_DETECTIONS)
+_LIMITS = (1, 10, COCO_DETECTIONS)
 _AP = {"ap": slice(None), "ap50": IOUS.index(0.5), "ap75": IOUS.index(0.75)}  # the IoU thresholds of each
 
 
@@ -48,7 +48,7 @@ def score(truths: TruthTable, detections: DetectionTable, categories: Sequence[s
         "per_class": {
             name: {
                 **{ap: _mean(precision[iou, ..., label, 0, -1]) for ap, iou in _AP.items()},
-                f"ar{MOST_DETECTIONS}": _mean(recall[:, label, 0, -1]),
+                f"ar{COCO_DETECTIONS}": _mean(recall[:, label, 0, -1]),
             }
             for label, name in enumerate(categories)
         },

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from humbleyolo.metrics.matching import MOST_DETECTIONS
+from humbleyolo.metrics.matching import COCO_DETECTIONS
 
 KEYS = ("train.validation.max_detections", "evaluate.max_detections")
 
@@ -13,7 +13,7 @@ def many_objects(where: str, most: int, limits: Mapping[str, int] | None = None)
     `most` are the objects of the image that has most; `limits` are values of params.yaml by key. None: they are not
     known, and more than COCO's 100 objects are told.
     """
-    if limits is None and most > MOST_DETECTIONS:
+    if limits is None and most > COCO_DETECTIONS:
         return [f"{where}: an image has {most} objects; so {' and '.join(KEYS)} must be {most} or more to find all"]
     if low := {key: value for key, value in (limits or {}).items() if value < most}:
         told = " and ".join(f"{key} is {value}" for key, value in low.items())

@@ -16,7 +16,7 @@ from humbleyolo.geometry.grid import Encoded, Grid, answering_cells, decode_grid
 from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
-from humbleyolo.metrics.matching import MOST_DETECTIONS
+from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.rules import PATCH
 from humbleyolo.storage.array_types import AnyInts, Array, Bools, Floats, Ints
 
@@ -108,7 +108,7 @@ def _count_found(iou: Floats, group: Ints, images: int, classes: int) -> Ints:
         (2, T, C): at most 100 of an image and class, as COCO has it, and all.
     """
     every = np.array([np.bincount(group[iou >= least], minlength=images * classes) for least in IOUS])
-    counts = np.stack([np.minimum(every, MOST_DETECTIONS), every])  # (2, T, images x C)
+    counts = np.stack([np.minimum(every, COCO_DETECTIONS), every])  # (2, T, images x C)
     return np.asarray(counts.reshape(2, len(IOUS), images, classes).sum(axis=2))
 
 
@@ -177,7 +177,7 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAn
         return []
     warnings = []
     if own.ap < min(limit, own.kept_ap):
-        counted = f"COCO counts {MOST_DETECTIONS} detections of a class on an image, and there are more objects"
+        counted = f"COCO counts {COCO_DETECTIONS} detections of a class on an image, and there are more objects"
         kept = (
             f"{own.rows} x {own.cols} cells lose {own.lost} of {own.objects}, AP {own.kept_ap:.3f} without that limit"
         )

@@ -24,7 +24,7 @@ from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
 
 AreaRanges = Mapping[str, tuple[float, float]]  # square pixels
 
-MOST_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
+COCO_DETECTIONS = 100  # for each image and class: COCO's largest `maxDets`
 WHOLE_RANGE: AreaRanges = {"all": (0.0, 1e10)}  # COCO's
 _IMAGES = 100  # matched at a time if every match is kept, which takes hotcoco 10 kB an image and class
 
@@ -57,7 +57,7 @@ def evaluator(
     *,
     iou_thresholds: Sequence[float] | None = None,
     area_ranges: AreaRanges = WHOLE_RANGE,
-    max_detections: Sequence[int] = (MOST_DETECTIONS,),
+    max_detections: Sequence[int] = (COCO_DETECTIONS,),
 ) -> hotcoco.COCOeval:
     """Return hotcoco's evaluator with all images matched, at COCO's own IoU thresholds if none are given.
 
@@ -155,7 +155,7 @@ def _matched(
 
 
 def match(
-    truths: TruthTable, detections: DetectionTable, class_count: int, iou: float = 0.5, limit: int = MOST_DETECTIONS
+    truths: TruthTable, detections: DetectionTable, class_count: int, iou: float = 0.5, limit: int = COCO_DETECTIONS
 ) -> Matches:
     """Match detections of each class with ground truths of the same class.
 
@@ -188,7 +188,7 @@ def match_at_each(
     """
     shape = (len(area_ranges), len(ious), len(detections))
     right, ignored = np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-    for area, rows, found, skipped in _matched(truths, detections, class_count, ious, area_ranges, MOST_DETECTIONS):
+    for area, rows, found, skipped in _matched(truths, detections, class_count, ious, area_ranges, COCO_DETECTIONS):
         right[area][:, rows], ignored[area][:, rows] = found >= 0, skipped
     return right, ignored
 

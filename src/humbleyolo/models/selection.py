@@ -7,13 +7,11 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from pydantic import Field
+from typing import Any, Self
 
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
-from humbleyolo.params.value_types import Fraction, Mirrored
+from humbleyolo.params.value_types import MOST_DETECTIONS, Fraction, MaxDetections, Mirrored
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
 
@@ -21,7 +19,6 @@ NAME = "selection.json"
 _FORMAT = 3  # 1 had no `mirrored`
 _LACKS: dict[int, dict[str, float]] = {2: {"vote_iou": 1.0}, _FORMAT: {}}  # fields that came later, by format
 _MOST_BYTES = 1 << 16
-MOST_DETECTIONS = 10_000  # that `max_detections` may be
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class _SelectionFile(Section):
     min_score: Fraction
     nms_iou: Fraction
     vote_iou: Fraction
-    max_detections: Annotated[int, Field(ge=1, le=MOST_DETECTIONS)]
+    max_detections: MaxDetections
     mirrored: Mirrored
     whole_pixels: bool
 

@@ -13,6 +13,7 @@ from humbleyolo.params.value_types import (
     Fraction,
     InputPath,
     LabelFormat,
+    MaxDetections,
     Mirrored,
     Name,
     NearDuplicates,
@@ -210,7 +211,7 @@ class Validation(Section):
     min_score: Fraction
     nms_iou: Fraction
     vote_iou: Fraction
-    max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    max_detections: MaxDetections
 
 
 class Backbone(Section):
@@ -250,7 +251,7 @@ class Evaluate(Section):
     min_score: Fraction
     nms_iou: Fraction
     vote_iou: Fraction
-    max_detections: Annotated[int, Field(ge=1, le=10_000)]
+    max_detections: MaxDetections
     mirrored: Mirrored
     whole_pixels: bool
     match_iou: Annotated[float, Field(gt=0, le=1)]

@@ -11,6 +11,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Field(min_length=1)]
+MOST_DETECTIONS = 10_000  # of an image; COCO counts 100 of a class
+MaxDetections = Annotated[int, Field(ge=1, le=MOST_DETECTIONS)]
 Strength = Annotated[float, Field(ge=0, lt=1)]
 Mirrored = Literal["none", "horizontal", "both"]
 LabelFormat = Literal[
