@@ -255,6 +255,8 @@ def test_a_file_that_is_no_model_json_is_refused(text: str, folder: Path) -> Non
         lambda content: content["grid"].update(cols=-5),
         lambda content: content["grid"].update(cols=10**9),
         lambda content: content["grid"].update(height=10**9),
+        lambda content: content["grid"].update(rows=513),
+        lambda content: content["grid"].update(boxes=65),
         lambda content: content["grid"].update(boxes="two"),
         lambda content: content["grid"].update(boxes=2.5),
         lambda content: content["grid"].update(depth=1),

@@ -86,6 +86,8 @@ WRONG_VALUES = [
     ("dataset.archive_images", "1.5", "1.5", "a whole number"),
     ("encode.rows", "0", "0", "1 or more"),
     ("encode.boxes", "-3", "-3", "1 or more"),
+    ("encode.cols", "513", "513", "512 or less"),
+    ("encode.boxes", "65", "65", "64 or less"),
     ("encode.height", "8193", "8193", "8192 or less"),
     ("encode.fill", "256", "256", "255 or less"),
     ("encode.jpeg_quality", "101", "101", "100 or less"),

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.sections import Model, Section
-from humbleyolo.params.value_types import Pixels
+from humbleyolo.params.value_types import BoxesPerCell, CellCount, Pixels
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
@@ -81,9 +81,9 @@ class _GridFile(Section):
 
     height: Pixels
     width: Pixels
-    rows: Annotated[int, Field(ge=1, le=512)]
-    cols: Annotated[int, Field(ge=1, le=512)]
-    boxes: Annotated[int, Field(ge=1, le=64)]
+    rows: CellCount
+    cols: CellCount
+    boxes: BoxesPerCell
     classes: Annotated[int, Field(ge=1, le=100_000)]
 
 

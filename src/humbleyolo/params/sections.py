@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from humbleyolo.params.class_names import ClassName
 from humbleyolo.params.value_types import (
     ArticleMistake,
+    BoxesPerCell,
+    CellCount,
     Colour,
     Count,
     Exif,
@@ -133,9 +135,9 @@ class Encode(Section):
     width: Pixels
     fill: Annotated[int, Field(ge=0, le=255)]
     jpeg_quality: Annotated[int, Field(ge=0, le=100)]
-    rows: Annotated[int, Field(ge=1, le=512)]
-    cols: Annotated[int, Field(ge=1, le=512)]
-    boxes: Annotated[int, Field(ge=1, le=64)]
+    rows: CellCount
+    cols: CellCount
+    boxes: BoxesPerCell
     finer: list[Annotated[int, Field(ge=2, le=64)]]
     min_ceiling: Fraction
 

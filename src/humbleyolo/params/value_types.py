@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field
 
 Count = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
+CellCount = Annotated[int, Field(ge=1, le=512)]  # rows or columns of a grid
+BoxesPerCell = Annotated[int, Field(ge=1, le=64)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
