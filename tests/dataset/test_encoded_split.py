@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from encoded_archive import ARRAYS, encode, write_archive
+from hypothesis import given
+from hypothesis import strategies as st
 
 from humbleyolo.dataset.archive_choice import ALL
-from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images
+from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, open_encoded, pick_images, rows_of_images
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 
@@ -127,3 +129,12 @@ def test_picked_images_are_those_of_a_joined_split_in_their_order(archive: Path,
             np.testing.assert_array_equal(picked.sizes[place], joined.sizes[image])
     again = pick_images(pick_images(joined, np.array([5, 25, 1])), np.array([2, 1]))
     np.testing.assert_array_equal(again.images[np.arange(2)], joined.images[np.array([1, 25])])
+
+
+@given(counts=st.lists(st.integers(0, 4), min_size=1, max_size=6), data=st.data())
+def test_the_rows_of_images_are_those_that_each_has(counts: list[int], data: st.DataObject) -> None:
+    images = data.draw(st.lists(st.integers(0, len(counts) - 1), max_size=8))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    rows, places = rows_of_images(offsets, np.array(images, np.int64))
+    expected = [(row, place) for place, image in enumerate(images) for row in range(*offsets[image : image + 2])]
+    assert list(zip(rows.tolist(), places.tolist(), strict=True)) == expected

@@ -254,9 +254,23 @@ def join_splits(*splits: EncodedSplit) -> EncodedSplit:
 def pick_images(split: EncodedSplit, images: Ints) -> EncodedSplit:
     """Return the split of some images of a split, (N,) indices, in this order; nothing large is read."""
     large: Any = {name: _PickedRows(getattr(split, name), images) for name in ("images", "targets")}
-    counts = np.diff(split.offsets)[images]
-    ends = np.cumsum(counts)
-    rows = np.arange(counts.sum()) + np.repeat(split.offsets[images] - ends + counts, counts)
-    small = {"boxes": split.boxes[rows], "labels": split.labels[rows], "sizes": split.sizes[images]}
-    offsets = np.concatenate([np.zeros(1, np.int64), ends])
+    rows, _ = rows_of_images(split.offsets, images)
+    small: Any = {"boxes": split.boxes[rows], "labels": split.labels[rows], "sizes": split.sizes[images]}
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(split.offsets)[images])])
     return EncodedSplit(split.categories, split.grid, split.fill, **large, **small, offsets=offsets)
+
+
+def rows_of_images(offsets: Ints, images: Ints) -> tuple[Ints, Ints]:
+    """Return the rows of the boxes of some images, one image after the other.
+
+    Args:
+        offsets: (N + 1,) row of each image's first box, as in `EncodedSplit`.
+        images: (I,) indices of images, in any order, and more than once if need be.
+
+    Returns:
+        (M',) rows, and (M',) the place in `images`, 0 to I - 1, that each is of.
+    """
+    counts = np.diff(offsets)[images]
+    places = np.repeat(np.arange(len(images)), counts)
+    rows = np.arange(len(places)) + np.repeat(offsets[images] - np.cumsum(counts) + counts, counts)
+    return rows, places

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from humbleyolo.dataset.encoded_split import rows_of_images
 from humbleyolo.geometry.iou import area, edges_of
 from humbleyolo.params.sections import Augment
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Ints32
@@ -136,10 +137,7 @@ def move_boxes(plan: Plan, boxes: Floats, labels: Ints32, offsets: Ints, min_vis
             content. Boxes that are kept reach under the cut.
     """
     layers = plan.sources.shape[1]
-    sources = plan.sources.ravel()
-    counts = np.diff(offsets)[sources]
-    slot = np.repeat(np.arange(len(sources)), counts)  # (M'',) which layer of which image each box is in
-    row = np.arange(len(slot)) + np.repeat(offsets[sources] - np.cumsum(counts) + counts, counts)
+    row, slot = rows_of_images(offsets, plan.sources.ravel())  # (M'',); slot: layer of which image each box is in
     scale = np.tile(plan.scale.reshape(-1, 2)[slot], 2)  # (M'', 4)
     moved = np.asarray(boxes[row], np.float64) * scale + np.tile(plan.shift.reshape(-1, 2)[slot], 2)
     one, other = moved[:, :2], moved[:, 2:]

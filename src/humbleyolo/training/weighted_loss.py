@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.dataset.encoded_split import EncodedSplit, rows_of_images
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid, encode_boxes
 from humbleyolo.models.layers import DetectionHead
@@ -75,9 +75,7 @@ class WeightedLoss:
         """Return the targets of some of a split's images, (N,) indices."""
         if not self._by_object:
             return np.asarray(split.targets[chosen])
-        counts = np.diff(split.offsets)[chosen]
-        image_index = np.repeat(np.arange(len(chosen)), counts)
-        row = np.arange(len(image_index)) + np.repeat(split.offsets[chosen] - np.cumsum(counts) + counts, counts)
+        row, image_index = rows_of_images(split.offsets, chosen)
         return pad_objects(split.boxes[row], split.labels[row], image_index, len(chosen))
 
     def __call__(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> Terms:
