@@ -26,8 +26,8 @@ from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImages
 from humbleyolo.drawing.palette import FRAME
 from humbleyolo.errors import ProblemsError
-from humbleyolo.export.card import sha256
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.storage.hashes import sha256_of
 
 SIZES = {"a.png": (40, 90), "b.jpg": (64, 64), "deep/c.bmp": (33, 21), "deep/er/d.webp": (50, 50)}
 EMPTY = "deep/er/empty.gif"
@@ -453,7 +453,11 @@ def test_a_model_is_fetched_from_a_git_repository(
     (repository / "data").mkdir(parents=True)
     shutil.copytree(network_folder, repository / "data/model")
     evaluated = {"format": 2, "threshold": 0.02, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
-    evaluated |= {"mirrored": "none", "whole_pixels": False, "weights_sha256": sha256(network_folder / "weights.npz")}
+    evaluated |= {
+        "mirrored": "none",
+        "whole_pixels": False,
+        "weights_sha256": sha256_of(network_folder / "weights.npz"),
+    }
     (repository / "data/model/selection.json").write_text(json.dumps(evaluated))
 
     added = ("data/model/weights.npz", "data/model/model.json", "data/model/selection.json")

@@ -7,7 +7,7 @@ import pytest
 
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.dvc_lock import check_sources, differing_outputs, read_lock
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 
 LOCK = {"train": {"deps": {"src/a.py": "1", "grid": "2"}, "outs": {"model/weights.npz": "3"}}}
 LOCK = {"encode": {"deps": {}, "outs": {"grid": "2"}}, **LOCK}
@@ -45,7 +45,7 @@ def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path:
     (tmp_path / "a.py").write_text("")
     (tmp_path / "room").mkdir()
     (tmp_path / "room/b.py").write_text("")
-    digests = {name: digest_of(tmp_path / name) for name in ("a.py", "room")}
+    digests = {name: dvc_digest(tmp_path / name) for name in ("a.py", "room")}
     right = {"params": {"seed": 1, "train.epochs": 2}, "deps": digests | {"not/in/git": "1"}}
     check_sources({"train": right}, tmp_path)
     with pytest.raises(UserError, match=r"is of another a\.py than"):

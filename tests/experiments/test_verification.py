@@ -17,7 +17,7 @@ from humbleyolo.experiments import verification
 from humbleyolo.experiments.verification import TOLERANCE, _judge, verify
 from humbleyolo.pipeline.environment import RECORDS
 from humbleyolo.process.git import git
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 
 METRICS = dict.fromkeys(TOLERANCE, 0.5)
 
@@ -63,7 +63,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def judge(there: dict[str, str], new: dict[str, Any], digest: str = "3") -> int:
         write_record(root, there, digest)
-        write_record(clone, HERE, digest_of(clone / "weights.npz"))
+        write_record(clone, HERE, dvc_digest(clone / "weights.npz"))
         (clone / "metrics.json").write_text(json.dumps(METRICS | new))
         return _judge({"train": ["weights.npz"], "evaluate": ["metrics.json"]}, lock, lock, root, clone)
 
@@ -114,7 +114,7 @@ def test_bytes_that_the_same_environment_does_not_make_again_fail(
     (root / "dvc.yaml").write_text("stages: {}\n")
     weights = root / "weights.npz"
     weights.write_text("of this environment")
-    made, claimed = digest_of(weights), "a" * 32
+    made, claimed = dvc_digest(weights), "a" * 32
 
     def write_record(folder: Path, digest: str) -> None:
         (folder / RECORDS).mkdir(parents=True, exist_ok=True)

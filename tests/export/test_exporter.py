@@ -21,10 +21,10 @@ from humbleyolo import Detector, UserError
 from humbleyolo.detection.backends.metadata import METADATA
 from humbleyolo.detection.backends.open_model import open_exported
 from humbleyolo.export import exporter as export_run
-from humbleyolo.export.card import sha256
 from humbleyolo.export.exporter import SUFFIX, Precision, Settings, export
 from humbleyolo.export.targets import WRITE
 from humbleyolo.models.artifact import BEGAN
+from humbleyolo.storage.hashes import sha256_of
 from humbleyolo.training.pretrained import STARTS
 
 EVERY: list[tuple[str, Precision]] = [  # a page holds the ONNX file; test_model_page.py has its tests
@@ -122,7 +122,7 @@ def test_an_export_sees_mirror_images_and_averages_boxes_where_the_evaluation_di
     data, alone = tmp_path / "data", save_network(tmp_path / "alone/model", boxes=1)
     data.mkdir()
     make_data(alone, data)
-    evaluated = {"format": 3, "mirrored": "both", "weights_sha256": sha256(data / "model/weights.npz")}
+    evaluated = {"format": 3, "mirrored": "both", "weights_sha256": sha256_of(data / "model/weights.npz")}
     evaluated |= {"threshold": 0.2, "vote_iou": 0.6, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
     (data / "model/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
     path = tmp_path / f"mirrored{SUFFIX[to]}"
@@ -184,7 +184,7 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
     evaluated = {
         "format": 2,
         "mirrored": "none",
-        "weights_sha256": sha256(data / "model/weights.npz"),
+        "weights_sha256": sha256_of(data / "model/weights.npz"),
         "threshold": 0.41,
     }
     evaluated |= {"min_score": 0.02, "nms_iou": 0.4, "max_detections": 60, "whole_pixels": True}

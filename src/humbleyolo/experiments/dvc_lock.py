@@ -8,7 +8,7 @@ from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.changed_dependencies import value_at
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 
 PARAMS = "params.yaml"
 _FIX = "run `dvc repro` and commit dvc.lock"
@@ -56,7 +56,7 @@ def check_sources(committed: Stages, clone: Path) -> None:
     params = read_params(clone)
     for content in committed.values():
         for path, digest in content["deps"].items():
-            if (clone / path).exists() and digest_of(clone / path) != digest:
+            if (clone / path).exists() and dvc_digest(clone / path) != digest:
                 raise _of_another(path)
         for key, value in content["params"].items():
             if value_at(params, key) != value:

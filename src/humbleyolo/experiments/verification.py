@@ -14,7 +14,7 @@ from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
 from humbleyolo.process.git import git
 from humbleyolo.process.terminal import tell
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
 """Largest differences of metrics between processors or versions: about those that another seed makes."""
@@ -109,7 +109,7 @@ def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> Non
     for stage, paths in differ.items():
         for path in paths:
             lies, digest = root / path, committed[stage]["outs"].get(path)
-            there = lies.exists() and digest_of(lies) == digest
+            there = lies.exists() and dvc_digest(lies) == digest
             tell(f"{stage}: {path}: {how_much(lies if there else None, clone / path)}")
 
 
@@ -137,7 +137,7 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
 def _same_environment(stage: str, path: str, digest: str | None, root: Path, clone: Path) -> bool:
     """Print how the environments that made an output there and here differ; return True if they do not."""
     there = recorded_environment(stage, path, digest, root)
-    here = recorded_environment(stage, path, digest_of(clone / path), clone)
+    here = recorded_environment(stage, path, dvc_digest(clone / path), clone)
     if there is None or here is None:
         tell(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
         return False

@@ -20,17 +20,17 @@ from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.detection.backends.metadata import Metadata
 from humbleyolo.export.parity import Parity
 from humbleyolo.models.artifact import ModelInfo
+from humbleyolo.storage.hashes import sha256_of
 
 
-def sha256(path: Path) -> str:
+def _sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of a folder: of its files' names and contents, in order."""
+    if not path.is_dir():
+        return sha256_of(path)
     digest = hashlib.sha256()
-    if path.is_dir():
-        for one in sorted(inside for inside in path.rglob("*") if inside.is_file()):
-            digest.update(f"{one.relative_to(path).as_posix()}\0{sha256(one)}\n".encode())
-        return digest.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    for one in sorted(inside for inside in path.rglob("*") if inside.is_file()):
+        digest.update(f"{one.relative_to(path).as_posix()}\0{sha256_of(one)}\n".encode())
+    return digest.hexdigest()
 
 
 def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Metadata, parity: Parity) -> str:
@@ -57,10 +57,10 @@ def model_card(info: ModelInfo, model: Path, export: Path, name: str, facts: Met
         facts=facts,
         parity=parity,
         export=export,
-        sha256=sha256,
+        sha256=_sha256,
         size=sum(one.stat().st_size for one in [export, *export.rglob("*")] if one.is_file()),
         params=_text(data.parent / "params.yaml").rstrip(),
-        hashes=[(path.relative_to(data.parent).as_posix(), sha256(path)) for path in files if path.is_file()],
+        hashes=[(path.relative_to(data.parent).as_posix(), sha256_of(path)) for path in files if path.is_file()],
         licence=metadata.metadata("humbleyolo")["License-Expression"],
         fonts=(data / "fonts" / "LICENSE.txt").is_file(),
         **_metrics(data / "evaluation"),

@@ -21,12 +21,13 @@ from humbleyolo.detection.backends.open_model import open_exported
 from humbleyolo.detection.backends.trained_model import facts_of
 from humbleyolo.detection.graph import detection_model
 from humbleyolo.errors import UserError
-from humbleyolo.export.card import model_card, sha256
+from humbleyolo.export.card import model_card
 from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.atomic import cannot_write, make_folder, write_output
+from humbleyolo.storage.hashes import sha256_of
 
 Precision = Literal["float32", "float16", "int8"]
 SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
@@ -92,7 +93,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         facts_of(info, selection),
         version=metadata.version("humbleyolo"),
         precision=settings.precision,
-        weights_sha256=sha256(model / "weights.npz"),
+        weights_sha256=sha256_of(model / "weights.npz"),
     )
     with ArchivedSplit(data / "dataset" / "test") as archive, _apart(output) as folder:
         written = folder / output.name

@@ -3,7 +3,6 @@
 `evaluate` writes the file into the model's folder, so that the folder alone is used as it was measured.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.params.value_types import MOST_DETECTIONS, Fraction, MaxDetections, Mirrored
 from humbleyolo.storage.atomic import atomic_write
+from humbleyolo.storage.hashes import sha256_of
 from humbleyolo.storage.json import read_json
 
 NAME = "selection.json"
@@ -89,7 +89,7 @@ def write_selection(path: Path, selection: Selection, weights: Path, threshold: 
 
     `weights` is the `weights.npz` of the model that was measured.
     """
-    own = {"format": _FORMAT, "weights_sha256": _sha256(weights), "threshold": threshold}
+    own = {"format": _FORMAT, "weights_sha256": sha256_of(weights), "threshold": threshold}
     taken = {name: value for name, value in asdict(selection).items() if name in _SelectionFile.model_fields}
     content = _SelectionFile(**taken | own)
     with atomic_write(path) as file:
@@ -108,7 +108,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
         if version not in _LACKS:
             raise UserError(f"{path.name} is of format {version!r}, not {_FORMAT}")
         found = _SelectionFile.model_validate_json(json.dumps(_LACKS[version] | content, allow_nan=False))
-        own = _sha256(weights)
+        own = sha256_of(weights)
     except FileNotFoundError as error:
         raise UserError(f"there is no {Path(error.filename).name} in the model's folder") from None
     except (OSError, ValueError, KeyError, TypeError):  # pydantic's errors are ValueErrors
@@ -130,8 +130,3 @@ def selection_of(model: Path) -> Selection:
         return read_selection(model / NAME, model / "weights.npz")
     except UserError as error:
         return replace(DEFAULT, threshold_from=f"the default, since {error}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

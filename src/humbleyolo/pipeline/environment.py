@@ -14,7 +14,7 @@ from humbleyolo.process.terminal import tell
 from humbleyolo.process.versions import LIBRARY_VARIABLES, PACKAGES, processor_facts
 from humbleyolo.process.workers import available_cores
 from humbleyolo.storage.atomic import make_folder
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 from humbleyolo.storage.json import write_json
 
 RECORDS = Path(".humbleyolo/environment")
@@ -58,7 +58,7 @@ def record_environment(stage: str, out: Path, root: Path, beside: Sequence[Path]
     try:
         made = [path for path in sorted((root / out).iterdir()) if path.stat().st_mtime_ns >= STARTED_NS]
         paths = [*(out / path.name for path in made), *beside]
-        outputs = {path.as_posix(): digest_of(root / path) for path in paths}
+        outputs = {path.as_posix(): dvc_digest(root / path) for path in paths}
         record = {"environment": describe_environment(), "outputs": outputs}
         write_json(make_folder(root / RECORDS) / f"{stage}.json", record)
     except (UserError, OSError, metadata.PackageNotFoundError) as error:

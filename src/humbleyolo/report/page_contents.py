@@ -1,6 +1,5 @@
 """The contents of the report from the files of the stages before: numbers and texts, no HTML."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
 from humbleyolo.report.evaluation_reader import MISTAKES, Evaluation
+from humbleyolo.storage.hashes import sha256_of
 from humbleyolo.storage.table_reader import is_number_or_none, make_again, read_object
 
 HEADLINES = {
@@ -242,7 +242,6 @@ def _version(program: str) -> str | None:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}; {_MODEL_FIX}") from None
