@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoded_split import check_split_fits_archive, open_encoded
 from humbleyolo.drawing.canvas import save_png
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.report.evaluation_reader import check_match, read_evaluation
+from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.galleries import draw_galleries
 from humbleyolo.report.page import build_page
 from humbleyolo.report.page_contents import collect
@@ -29,7 +29,7 @@ def render(params: dict[str, Any], dataset: Path, grid: Path, model: Path, evalu
     with ArchivedSplit(dataset / "test") as archive:
         split, truths = open_encoded(grid / "test"), TruthTable.from_archive(archive)
         names = archive.categories
-        check_match(split, archive)
+        check_split_fits_archive(split, archive)
         found = read_evaluation(evaluation, truths, len(names), split.grid)
         hashed = [*archive.paths, model / "weights.npz", *(evaluation / name for name in HASHED)]
         report = collect(

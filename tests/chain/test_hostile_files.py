@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sections import model_section
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.dataset.encoded_split import open_encoded
+from humbleyolo.dataset.encoded_split import check_split_fits_archive, open_encoded
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections, read_metrics
 from humbleyolo.geometry.grid import Grid
@@ -24,7 +24,7 @@ from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.models.artifact import ModelInfo, read_info, read_weights, save_model
 from humbleyolo.models.selection import NAME, Selection, read_selection, write_selection
-from humbleyolo.report.evaluation_reader import check_match, read_evaluation
+from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.page_contents import collect
 from humbleyolo.storage.table_reader import read_table, whole_or_none
 
@@ -54,7 +54,7 @@ def read_all(folder: Path) -> None:
             archive.categories,
             TruthTable.from_archive(archive),
         )
-        check_match(split, archive)
+        check_split_fits_archive(split, archive)
         list(archive)
     found = read_evaluation(folder / "evaluation", truths, len(names), split.grid)
     collect(

@@ -199,7 +199,8 @@ def test_a_model_and_data_of_another_grid_or_classes_are_an_error(project: Path,
     other = make_project(tmp_path / "other", names=["one"], images=3)
     (project / "grid/test").rename(project / "grid/away")
     (other / "grid/test").rename(project / "grid/test")
-    with pytest.raises(UserError, match=r"(?s)other classes or names.*3 images, the archive 12.*dvc repro encode"):
+    message = r"(?s)split has 'one', the archives .*3 images, the archives 12\nrun `dvc repro encode`"
+    with pytest.raises(UserError, match=message):
         run(project)
 
 

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.dataset.archive_choice import list_parts
+from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.jpeg_images import OFFSETS, Images, JpegImages
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.process.terminal import counted
@@ -258,6 +259,28 @@ def pick_images(split: EncodedSplit, images: Ints) -> EncodedSplit:
     small: Any = {"boxes": split.boxes[rows], "labels": split.labels[rows], "sizes": split.sizes[images]}
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(split.offsets)[images])])
     return EncodedSplit(split.categories, split.grid, split.fill, **large, **small, offsets=offsets)
+
+
+def check_split_fits_archive(split: EncodedSplit, archive: ArchivedSplit) -> None:
+    """Refuse an encoded split that is not of the images and classes of an archived one.
+
+    Raises:
+        ProblemsError: With each thing that differs, and what to run.
+    """
+    problems = []
+    if split.categories != archive.categories:
+        own, theirs = list_classes(split.categories), list_classes(archive.categories)
+        problems.append(f"the encoded split has {own}, the archives {theirs}")
+    if len(split) != len(archive):
+        problems.append(f"the encoded split has {counted(len(split), 'image')}, the archives {len(archive):,}")
+    if problems:
+        raise ProblemsError(str(archive.path), problems, fix="run `dvc repro encode`")
+
+
+def list_classes(categories: Sequence[str]) -> str:
+    """Return the names of classes in one line, the first ten of many."""
+    few = ", ".join(repr(name) for name in categories[:10])
+    return few if len(categories) <= 10 else f"{few} ... ({counted(len(categories), 'class', 'classes')})"
 
 
 def rows_of_images(offsets: Ints, images: Ints) -> tuple[Ints, Ints]:

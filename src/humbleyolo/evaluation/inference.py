@@ -13,7 +13,13 @@ from humbleyolo.models.tensorflow_setup import RuntimeInForce, adopt_runtime, ru
 
 # isort: split
 from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.dataset.encoded_split import EncodedSplit, JoinedRows, open_encoded
+from humbleyolo.dataset.encoded_split import (
+    EncodedSplit,
+    JoinedRows,
+    check_split_fits_archive,
+    list_classes,
+    open_encoded,
+)
 from humbleyolo.dataset.jpeg_images import Images, JpegImages
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
@@ -23,7 +29,6 @@ from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, images_at_a_time, select_detections
 from humbleyolo.params.value_types import Mirrored
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Ints32, Uint8s
 from humbleyolo.storage.npy import open_array
 
@@ -59,25 +64,18 @@ def check_match(network: Network, split: EncodedSplit, archive: ArchivedSplit) -
     Raises:
         ProblemsError: If they are not; it names each difference, and what to run.
     """
+    check_split_fits_archive(split, archive)
     info = network.info
     problems = []
     if info.categories != split.categories:
         problems.append(
-            f"the model knows {_listed(info.categories)}, the encoded split has {_listed(split.categories)}; "
-            "run `dvc repro train`"
+            f"the model knows {list_classes(info.categories)}, the encoded split has {list_classes(split.categories)}"
         )
     if info.grid != split.grid:
-        problems.append(f"the model's grid is {info.grid}, the split's {split.grid}; run `dvc repro train`")
-    if split.categories != archive.categories:
-        problems.append(
-            f"the encoded split has {_listed(split.categories)}, the archives {_listed(archive.categories)}; "
-            "run `dvc repro encode`"
-        )
-    if len(split) != len(archive):
-        own = counted(len(split), "image")
-        problems.append(f"the encoded split has {own}, the archives {len(archive):,}; run `dvc repro encode`")
+        problems.append(f"the model's grid is {info.grid}, the split's {split.grid}")
     if problems:
-        raise ProblemsError(f"{archive.path}: the model and the data do not belong together", problems)
+        head = f"{archive.path}: the model and the data do not belong together"
+        raise ProblemsError(head, problems, fix="run `dvc repro train`")
 
 
 def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[DetectedBatch]:
@@ -199,8 +197,3 @@ def run_network(
         found = DetectionTable.join(detections)
         results.append(EvaluatedSplit(known, found, np.concatenate(confidence), split.sizes))
     return results
-
-
-def _listed(categories: tuple[str, ...]) -> str:
-    few = ", ".join(repr(name) for name in categories[:10])
-    return few if len(categories) <= 10 else f"{few} ... ({len(categories)} classes)"

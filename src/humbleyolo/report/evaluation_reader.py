@@ -7,14 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
 from humbleyolo.storage.npy import open_array
 from humbleyolo.storage.table_reader import (
@@ -110,21 +107,6 @@ class Evaluation:
     reliability: Table
     iou_histogram: Table
     mistakes: Table
-
-
-def check_match(split: EncodedSplit, archive: ArchivedSplit) -> None:
-    """Refuse an encoded split and an archive that are not of one dataset.
-
-    Raises:
-        ProblemsError: With each thing that differs, and what to run.
-    """
-    problems, classes = [], len(split.categories)
-    if split.categories != archive.categories:
-        problems.append(f"the encoded split has {classes} other classes or names than the archive")
-    if len(split) != len(archive):
-        problems.append(f"the encoded split has {counted(len(split), 'image')}, the archive {len(archive):,}")
-    if problems:
-        raise ProblemsError(str(archive.path), problems, fix="run `dvc repro encode`")
 
 
 def read_evaluation(folder: Path, truths: TruthTable, class_count: int, grid: Grid | None) -> Evaluation:
