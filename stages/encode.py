@@ -14,7 +14,7 @@ from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_split, expected_bytes
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.metrics.detection_limits import many_objects
+from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
 from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
@@ -42,7 +42,7 @@ def encode(params: Encode, cells: CellsAnObject, dataset: Path, out: Path) -> Ma
         encoded = open_encoded(out / split)
         ceilings[split] = measure_ceilings(encoded, params.finer, cells)
         texts += advise(split, ceilings[split], params.min_ceiling, cells)
-        texts += many_objects(split, encoded.most_objects)
+        texts += limit_warnings(split, encoded.most_objects)
     write_report(out, ceilings, categories, open_encoded(out / "train").labels)
     own = {split: found[0] for split, found in ceilings.items()}
     held = [f"AP {ceiling.ap:.3f} ({split})" for split, ceiling in own.items() if ceiling.ap is not None]

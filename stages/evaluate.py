@@ -18,7 +18,7 @@ from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import Training, advise
 from humbleyolo.evaluation.thresholds import find_thresholds
-from humbleyolo.metrics.detection_limits import KEYS, many_objects
+from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, limit_warnings
 from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.history import read_history
@@ -43,7 +43,7 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
     most = int(np.bincount(test.truths.images).max(initial=0))
-    crowded = many_objects("test", most, {KEYS[1]: settings.max_detections})
+    crowded = limit_warnings("test", most, {EVALUATION_LIMIT: settings.max_detections})
     training = Training(read_history(model / "history.csv"), include_val)
     advice = advise(found.metrics, found.tables, training, crowded)
     make_folder(out)

@@ -1,29 +1,31 @@
 """An image with more objects than can be found is told, with the parameter that says so."""
 
+from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
 
 from repository import ROOT
 
-from humbleyolo.metrics.detection_limits import KEYS, many_objects
+from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, VALIDATION_LIMIT, limit_warnings
 from humbleyolo.params.loader import load_params
 
 
 def test_the_keys_are_those_of_params_yaml() -> None:
     train, evaluate = load_params(Path(ROOT) / "params.yaml", "train", "evaluate")
-    assert KEYS == ("train.validation.max_detections", "evaluate.max_detections")
-    assert (train.validation.max_detections, evaluate.max_detections) == (100, 100)
+    sections = SimpleNamespace(train=train, evaluate=evaluate)
+    assert attrgetter(VALIDATION_LIMIT, EVALUATION_LIMIT)(sections) == (100, 100)
 
 
 def test_a_limit_below_the_objects_of_an_image_is_told() -> None:
-    assert many_objects("val", 100, {KEYS[0]: 100}) == []
-    assert many_objects("val", 7, {KEYS[0]: 6}) == [
+    assert limit_warnings("val", 100, {VALIDATION_LIMIT: 100}) == []
+    assert limit_warnings("val", 7, {VALIDATION_LIMIT: 6}) == [
         "val: an image has 7 objects, but train.validation.max_detections is 6: the others cannot be found; raise it "
         "to 7"
     ]
 
 
 def test_where_the_limits_are_not_known_more_than_the_usual_one_is_told() -> None:
-    assert many_objects("train", 100) == []
-    (text,) = many_objects("train", 101)
+    assert limit_warnings("train", 100) == []
+    (text,) = limit_warnings("train", 101)
     assert "an image has 101 objects" in text
     assert "train.validation.max_detections and evaluate.max_detections must be 101 or more" in text

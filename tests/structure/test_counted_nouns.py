@@ -16,7 +16,7 @@ AFTER = re.compile(rf" (?:(?!has |on |without )[a-z]+ )?(?:{NOUNS.replace(' ', '
 NEVER_ONE = {
     "__str__", "_check", "_doubt_lines", "_include_val", "_judge", "_keeps_its_order", "_limits", "_listed",
     "_mistake", "_note_losses", "_result", "_tell_left_out", "add", "check_match", "contact_sheet", "detect_by_folds",
-    "drawing_places", "frames", "many_objects", "render", "report_lines", "with_mirrored", "write_changed",
+    "drawing_places", "frames", "limit_warnings", "render", "report_lines", "with_mirrored", "write_changed",
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_in_force import choose_by
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.labels.validate import FITS_ALONE, ROTATED
-from humbleyolo.metrics.detection_limits import KEYS
+from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, VALIDATION_LIMIT
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
@@ -251,7 +251,7 @@ def _encode(choice: Choice) -> Values:
 
 def _limits(most: int) -> Values:
     """Let all objects be found, if an image has more than the usual limit of 100."""
-    keys = [(*key.split("."),) for key in KEYS]
+    keys = [(*key.split("."),) for key in (VALIDATION_LIMIT, EVALUATION_LIMIT)]
     return {key: (str(most), f"an image has {most} objects") for key in keys} if most > COCO_DETECTIONS else {}
 
 

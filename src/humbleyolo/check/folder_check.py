@@ -18,7 +18,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
-from humbleyolo.metrics.detection_limits import many_objects
+from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
 from humbleyolo.process.terminal import COLUMNS, counted, wrapped_lines
@@ -113,7 +113,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
         reason = f"since {best.reason} (loss {checked.recipe.loss})"
         yield from wrapped_lines(f"  {reason}; `humbleyolo init` writes it, and all else, into params.yaml")
-        for text in many_objects("warning", view.most_objects):
+        for text in limit_warnings("warning", view.most_objects):
             yield from wrapped_lines(text)
     yield ""
     yield from _doubt_lines(checked)

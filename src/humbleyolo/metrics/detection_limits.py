@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 
-KEYS = ("train.validation.max_detections", "evaluate.max_detections")
+VALIDATION_LIMIT, EVALUATION_LIMIT = "train.validation.max_detections", "evaluate.max_detections"  # of params.yaml
 
 
-def many_objects(where: str, most: int, limits: Mapping[str, int] | None = None) -> list[str]:
+def limit_warnings(where: str, most: int, limits: Mapping[str, int] | None = None) -> list[str]:
     """Return a warning if an image has more objects than can be found on it, else none.
 
     `most` are the objects of the image that has most; `limits` are values of params.yaml by key. None: they are not
     known, and more than COCO's 100 objects are told.
     """
     if limits is None and most > COCO_DETECTIONS:
-        return [f"{where}: an image has {most} objects; so {' and '.join(KEYS)} must be {most} or more to find all"]
+        both = f"{VALIDATION_LIMIT} and {EVALUATION_LIMIT}"
+        return [f"{where}: an image has {most} objects; so {both} must be {most} or more to find all"]
     if low := {key: value for key, value in (limits or {}).items() if value < most}:
         told = " and ".join(f"{key} is {value}" for key, value in low.items())
         return [f"{where}: an image has {most} objects, but {told}: the others cannot be found; raise it to {most}"]

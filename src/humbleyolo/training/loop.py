@@ -11,7 +11,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.errors import UserError
-from humbleyolo.metrics.detection_limits import KEYS, many_objects
+from humbleyolo.metrics.detection_limits import VALIDATION_LIMIT, limit_warnings
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
@@ -184,7 +184,7 @@ def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: in
 
     A rise of AP on a val that is trained on is none: its images may be memorised.
     """
-    found = many_objects("val", most_objects, {KEYS[0]: train.validation.max_detections})
+    found = limit_warnings("val", most_objects, {VALIDATION_LIMIT: train.validation.max_detections})
     if (steps := len(trained.history) * steps_an_epoch) < FEW_STEPS:
         few = f"{counted(steps, 'step')} in all are few to learn from"
         found.append(f"{few}; raise train.epochs, or lower train.batch")
