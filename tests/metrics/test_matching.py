@@ -55,6 +55,17 @@ def test_equal_to_the_rule_written_out(seed: int) -> None:
     np.testing.assert_allclose(fast.iou, slow.iou, atol=1e-12)
 
 
+def test_of_many_images_in_any_order_each_is_matched_by_itself() -> None:
+    """They are matched some at a time: those of an image lie far apart in the table here."""
+    rng, count = np.random.default_rng(1), 201  # 100 at a time
+    images, found = rng.permutation(count).tolist(), rng.integers(0, count, 2 * count).tolist()
+    truths = table_of_truths(count, [(image, (image, 0, 8, 8), 0, False) for image in images])
+    detections = table_of_detections(count, [(image, (image + 1, 0, 8, 8), 0, rng.random()) for image in found])
+    matches = match(truths, detections, 1)
+    assert set(matches.truths[matches.truths >= 0].tolist()) == {images.index(image) for image in found}
+    np.testing.assert_array_equal(matches.truths, match_slowly(truths, detections, 0.5).truths)
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_each_truth_is_found_once_by_its_own_class_in_its_own_image(seed: int) -> None:
     truths, detections, names = random_case(seed)

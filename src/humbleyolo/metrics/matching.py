@@ -12,6 +12,7 @@ total order, so that nothing depends on the order of rows.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import hotcoco
@@ -129,17 +130,8 @@ def _matched(
         Index of a range of area, and rows (d,) of detections. Then for each IoU the rows (T, d) of the ground truths
         that they match, -1 without one. Last (T, d) bool, detections that are not counted.
     """
-
-    def part(table: _Table, start: int) -> tuple[_Table, Ints]:
-        """Return the rows of some images as a table of their own, and in the order of the evaluator's ids."""
-        stop = min(start + _IMAGES, table.image_count)
-        rows = np.flatnonzero((table.images >= start) & (table.images < stop))
-        own = table.take(rows).of_images(start, stop)
-        return own, rows[own.order()]
-
     _check_images(truths, detections)
-    for start in range(0, truths.image_count, _IMAGES):
-        (known, known_rows), (found, found_rows) = part(truths, start), part(detections, start)
+    for (known, known_rows), (found, found_rows) in zip(_in_parts(truths), _in_parts(detections), strict=True):
         pairs = evaluator(
             known, found, class_count, iou_thresholds=ious, area_ranges=area_ranges, max_detections=[limit]
         ).eval_imgs
@@ -152,6 +144,17 @@ def _matched(
                 )
                 matched = np.append(known_rows, -1)[ids.astype(np.int64) - 1]  # an id of 0 is -1, none
                 yield area, found_rows[rows - 1], np.where(skipped, -1, matched), skipped
+
+
+def _in_parts(table: _Table) -> Iterator[tuple[_Table, Ints]]:
+    """Yield the rows of some images as a table of their own, and in the order of the evaluator's ids."""
+    edges = [*range(0, table.image_count, _IMAGES), table.image_count]
+    by_image = np.argsort(table.images, kind="stable")
+    places = np.searchsorted(table.images[by_image], edges).tolist()
+    for (start, stop), (first, last) in zip(pairwise(edges), pairwise(places), strict=True):
+        rows = np.sort(by_image[first:last])
+        own = table.take(rows).of_images(start, stop)
+        yield own, rows[own.order()]
 
 
 def match(

@@ -1,6 +1,7 @@
 """Rules between the values of `params.yaml`, each of which is right by itself."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
@@ -55,8 +56,8 @@ def _keeps_its_order(mirrored: str, boxes: int) -> str | None:
 @_rule(f"{_LABELLED}.classes")
 @_rule("encode.finer")
 def _differ(values: list[Any]) -> str | None:
-    same = [unicodedata.normalize("NFC", value) if isinstance(value, str) else value for value in values]
-    repeated = sorted({value for value in same if same.count(value) > 1})
+    same = Counter(unicodedata.normalize("NFC", value) if isinstance(value, str) else value for value in values)
+    repeated = sorted(value for value, count in same.items() if count > 1)
     if repeated:
         return f"{', '.join(map(shown, repeated))} more than once; allowed: values that differ"
     return None
