@@ -94,7 +94,10 @@ def test_the_table_has_each_planted_mistake_and_no_other(tmp_path: Path) -> None
     assert (missing["labelled_class"], missing["labelled_xmin"], missing["iou"]) == ("", "", "")
 
 
-def test_the_last_lines_say_what_was_found_and_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_lines_say_what_was_found_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     write_project(tmp_path, plant)
     assert audit("--to", "voc") == 0
     lines = capsys.readouterr().out.splitlines()

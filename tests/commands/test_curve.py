@@ -47,8 +47,9 @@ def curve(*options: str) -> int:
 
 
 def test_the_last_lines_say_what_more_images_are_worth_and_where_it_is_seen(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     write_project(tmp_path)
     before = {path: path.read_bytes() for path in Path("data").rglob("*") if path.is_file()}
     assert curve() == 0
@@ -74,8 +75,9 @@ def test_the_last_lines_say_what_more_images_are_worth_and_where_it_is_seen(
 
 
 def test_a_gain_that_may_be_chance_is_told_as_such(
-    tmp_path: Path, oracle: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, oracle: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     oracle["found"] = {6: 0.3, 12: 0.8, 24: 0.8}
     write_project(tmp_path)
     assert curve("--epochs", "10", "--output", "elsewhere") == 0

@@ -79,8 +79,9 @@ def reasons() -> dict[str, str]:
 
 
 def test_it_chooses_tells_why_and_names_the_next_command(
-    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     folder = make.folder(photographs())
     assert init(folder) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -170,8 +171,9 @@ def test_lists_mistakes_and_one_class_are_told(
 
 
 def test_images_that_faulty_lists_leave_out_are_told(
-    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     files = {f"p{name}": content for name, content in photographs(20).items()}
     for name in [name for name in files if name.endswith(".xml")]:
         files[name] = voc(name.replace("xml", "png"), "cat 5 5 60 50", width=120, height=90)
@@ -374,8 +376,9 @@ def test_500_classes_are_no_hurdle(make: Maker, project: Path, capsys: pytest.Ca
     "long", ["in_a_folder_whose_name_is_long/and_so_is_that_of_the_file_in_it", "日本 語 " * 8 + "終"]
 )
 def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
-    long: str, make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+    long: str, make: Maker, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     names = ("a cat by a long name", "a dog")
     files = {f"{'test' if n > 24 else 'train'}/{n}.png": encoded(photo(n)) for n in range(30)}
     for n in range(30):

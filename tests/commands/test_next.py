@@ -43,8 +43,9 @@ def rows(folder: str = "next") -> list[dict[str, str]]:
 
 
 def test_the_least_certain_come_first_and_the_last_lines_say_what_to_do(
-    pool: Path, capsys: pytest.CaptureFixture[str]
+    pool: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     before = {path: path.read_bytes() for path in pool.iterdir()}
     assert choose("pool", "--count", "3", "--to", "cvat") == 0
     assert [row["image"] for row in rows()] == [f"pool/{name}.png" for name in ("under", "doubted", "sure")]

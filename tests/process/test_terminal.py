@@ -6,7 +6,7 @@ import pytest
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.exits import exit_with
-from humbleyolo.process.terminal import coloured, counted, printable, tell, wrapped
+from humbleyolo.process.terminal import coloured, counted, printable, tell, wrapped_lines
 
 
 def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +23,7 @@ def test_controls_are_shown_and_numbers_agree_with_their_nouns(capsys: pytest.Ca
     assert printable("a\x1b[2J\n\u202eb\x9b é\u200c") == r"a\x1b[2J\n\u202eb\x9b" + " é\u200c"
     assert [counted(one, "image") for one in (0, 1, 2000)] == ["0 images", "1 image", "2,000 images"]
     assert counted(2, "box", "boxes") == "2 boxes"
-    assert wrapped("a\n\x1b[2Jb c") == r"a\n\x1b[2Jb c"
+    assert wrapped_lines("a\n\x1b[2Jb c") == [r"a\n\x1b[2Jb c"]
     tell()
     tell("a\x1b[2J\nb", "c")
     tell("d\n", to=sys.stderr)

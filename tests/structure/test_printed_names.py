@@ -1,4 +1,4 @@
-"""Names of files and classes are a stranger's: commands show their control characters, by `tell` or `wrapped`."""
+"""Names of files and classes are a stranger's: commands show their control characters, by `tell`."""
 
 import ast
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-SHOWS = ("wrapped", "printable", "shown", "json.dumps")  # what these return holds no control characters
+SHOWS = ("printable", "shown", "json.dumps")  # what these return holds no control characters
 SOURCES = (*sorted((ROOT / "src/humbleyolo").iterdir()), ROOT / "stages")
 
 
 def is_safe(value: ast.expr) -> bool:
-    """Tell if what is printed is a constant, or is shown by `wrapped`; a name alone may hold anything."""
+    """Tell if what is printed is a constant, or is shown by `printable`; a name alone may hold anything."""
     if isinstance(value, ast.Constant):
         return True
     if isinstance(value, ast.Starred):
@@ -47,6 +47,6 @@ def test_names_are_printed_with_their_controls_shown(source: Path) -> None:
 def test_a_raw_print_is_seen() -> None:
     raw = ["print(f'{name}')", "print(name)", "print('note:', name)", "print('{}'.format(name))"]
     raw += ["bar.write(name, file=sys.stderr)", "print(coloured(name, sys.stderr))"]
-    safe = ["print('done')", "print(wrapped(name))", "print(coloured(shown(name, out), out))", "file.write(name)"]
-    safe += ["print()", "print(*map(wrapped, names), sep='\\n')"]
+    safe = ["print('done')", "print(printable(name))", "print(coloured(shown(name, out), out))", "file.write(name)"]
+    safe += ["print()", "print(*map(printable, names), sep='\\n')"]
     assert list(raw_prints("\n".join(raw + safe))) == raw

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
-from humbleyolo.process.terminal import counted, tell, wrapped
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
@@ -77,10 +77,10 @@ def run(parsed: argparse.Namespace) -> int:
         facts = _facts(judged, held)
         data.write_doubts(parsed.output / "audit.csv", judged.doubts, held.detections)
         write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
-        print(*map(wrapped, facts), sep="\n")
+        tell(*facts)
         for kind, count in judged.counts().items():
             tell(f"  {kind:<10}{count:>6}")
-        print(wrapped(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}"))
+        tell(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}")
         step = "look at the page"
         if parsed.to and judged.doubts:
             images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
@@ -90,7 +90,7 @@ def run(parsed: argparse.Namespace) -> int:
                 step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
         elif judged.doubts:
             step += ", then give --to for labels to correct"
-        print(wrapped(f"next: {step}" if judged.doubts else "next: nothing; no label is doubted"))
+        tell(f"next: {step}" if judged.doubts else "next: nothing; no label is doubted")
     return 0
 
 

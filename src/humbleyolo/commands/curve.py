@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from humbleyolo.process.terminal import counted, tell, wrapped
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
@@ -65,15 +65,15 @@ def run(parsed: argparse.Namespace) -> int:
         gain = measure_gain(truths, learned.found, len(data.categories), evaluate, learned.epochs / train.epochs)
     facts = _facts(learned, train, len(truths), images - first)
     write_curve(parsed.output, gain, facts)
-    print(*map(wrapped, facts), sep="\n")
+    tell(*facts)
     tell(f"{'images':>10}{'AP on val':>12}   95 % interval")
     for one in gain.points:
         ends = "none" if one.low is None or one.high is None else f"{one.low:.3f} to {one.high:.3f}"
         tell(f"{one.images:>10,}{one.ap:>12.3f}   {ends}")
-    print(wrapped(str(gain)))
+    tell(str(gain))
     page, table, numbers = (parsed.output / name for name in (PAGE, TABLE, NUMBERS))
-    print(wrapped(f"page: {page}; table: {table}; all numbers: {numbers}"))
-    print(wrapped(f"next: {_next_step(gain, learned, parsed)}"))
+    tell(f"page: {page}; table: {table}; all numbers: {numbers}")
+    tell(f"next: {_next_step(gain, learned, parsed)}")
     return 0
 
 

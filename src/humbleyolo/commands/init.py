@@ -71,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.git import at_head
-    from humbleyolo.process.terminal import wrapped
+    from humbleyolo.process.terminal import tell
 
     check_numbers(parsed)
     for file in (_PARAMS, _RECIPES):
@@ -92,18 +92,17 @@ def run(parsed: argparse.Namespace) -> int:
     split = _split_to_begin(parse_params(begun, str(_PARAMS)), parsed.near_duplicates)
     checked = check(parsed.source, replace(options, on_problem="skip"), split, sheets=0)
     first, *found = found_lines(checked)
-    print(wrapped(f"{parsed.source}: {first}"))
+    tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"
     recipe = list(example_values(read_text(source), str(source)))
     if parsed.near_duplicates:
         recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
-    for line in (*found, *chosen.lines):
-        print(wrapped(f"  {line}"))
+    tell(*(f"  {line}" for line in (*found, *chosen.lines)))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
     kept = f" (as it was: {backup})" if backup else ""
-    print(wrapped(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`"))
+    tell(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
     return 0
 
 

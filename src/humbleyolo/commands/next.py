@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.labels.formats.registry import WRITABLE
-from humbleyolo.process.terminal import counted, tell, wrapped
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
         places, notes = _write_images(folder, parsed.to, done.chosen, detector.names)
         _write_tables(folder, done.chosen, places, detector.names, facts)
     tell(*notes, to=sys.stderr)
-    print(*map(wrapped, facts), sep="\n")
-    print(*map(wrapped, _next_steps(parsed, done.chosen)), sep="\n")
+    tell(*facts, *_next_steps(parsed, done.chosen))
     return 1 if done.failed else 0
 
 
@@ -81,14 +80,14 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
     """Tell on standard error what of the pool is not looked at, or not chosen, and why."""
     lines = [f"note: {path}: left out: {reason}" for path, reason in pool.left_out + done.left_out]
     more = len(lines) - _SHOWN
-    print(*map(wrapped, lines[: _SHOWN if more > 1 else None]), sep="\n", end="\n" * bool(lines), file=sys.stderr)
+    tell(*lines[: _SHOWN if more > 1 else None], to=sys.stderr)
     if more > 1:
         tell(f"note: {more:,} more images are left out for such reasons", to=sys.stderr)
     if pool.label_files:
         text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {pool.label_files[0]}"
-        print(wrapped(text), file=sys.stderr)
+        tell(text, to=sys.stderr)
     if not labelled.infos:
-        print(wrapped(f"note: {_DATASET} holds no dataset, so that what is labelled is not known"), file=sys.stderr)
+        tell(f"note: {_DATASET} holds no dataset, so that what is labelled is not known", to=sys.stderr)
 
 
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 from humbleyolo.process.display_width import cut, display_width
-from humbleyolo.process.terminal import COLUMNS, tell, wrapped
+from humbleyolo.process.terminal import COLUMNS, tell
 
 _LINES = 40  # at most, of values
 
@@ -89,9 +89,9 @@ def _lay_over(file: Path, example: Path) -> None:
     if kept := edited_keys(changed, committed, read_text(example)):
         told = f"All other values stay, of which these are not as committed: {', '.join(map(dotted, kept))}. "
         told += f"For the example alone: `git checkout {file}`, then this command again."
-        print(wrapped(told))
+        tell(told)
     for mistake in find_mistakes(changed, name, inputs_beside(file)):
-        print(wrapped(f"note: {mistake}"))
+        tell(f"note: {mistake}")
 
 
 def _update(file: Path, template: Path | None) -> None:

@@ -15,7 +15,7 @@ from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
 from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
 from humbleyolo.process.parent_watch import end_with_parents
-from humbleyolo.process.terminal import coloured, shown, wrapped
+from humbleyolo.process.terminal import coloured, shown, tell
 
 _SHOWN_CHANGES = 5
 
@@ -87,11 +87,9 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         made = main()
         seconds = time.monotonic() - started
         for text in made.warnings:
-            print(coloured(wrapped(f"warning: {text}"), sys.stderr), file=sys.stderr)
+            print(coloured(shown(f"warning: {text}", sys.stderr), sys.stderr), file=sys.stderr)
         done = f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else "")
-        print(shown(done, sys.stdout))
-        for text in made.next_steps:
-            print(wrapped(f"next: {text}"))
+        tell(done, *(f"next: {text}" for text in made.next_steps))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
             more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""
             raise UserError(

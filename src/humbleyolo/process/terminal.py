@@ -41,13 +41,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
-def wrapped(text: str) -> str:
-    """Return a line as lines of 80 columns, as far as its paths and commands, which stay whole, allow."""
-    return "\n".join(wrapped_lines(text))
-
-
 def wrapped_lines(text: str) -> list[str]:
-    """Return the lines of `wrapped`, with the indent of the text, and two more from the second on."""
+    """Return a line as lines of 80 columns, as far as its paths and commands, which stay whole, allow.
+
+    They have the indent of the text, and two more from the second on.
+    """
     text = printable(text)
     words = text.lstrip(" ")
     indent = " " * (len(text) - len(words))
@@ -56,4 +54,4 @@ def wrapped_lines(text: str) -> list[str]:
 
 def shown(line: str, stream: TextIO) -> str:
     """Return a line with its control characters shown, and wrapped if the stream is a terminal."""
-    return wrapped(line) if stream.isatty() else printable(line)
+    return "\n".join(wrapped_lines(line)) if stream.isatty() else printable(line)

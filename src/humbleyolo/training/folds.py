@@ -10,7 +10,7 @@ import numpy as np
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.terminal import counted, wrapped
+from humbleyolo.process.terminal import counted, tell
 from humbleyolo.storage.array_types import Bools, Ints
 from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
 
@@ -103,7 +103,7 @@ def detect_by_folds(
         ]
     )
     notes = list(_not_judged(split, ~unlearned[folds[split.image_index], split.labels]))
-    print(*map(wrapped, notes), sep="\n", end="\n" * bool(notes), file=sys.stderr)
+    tell(*notes, to=sys.stderr)
     networks = [
         PlannedNetwork(f"fold-{fold + 1}", np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
         for fold in range(count)
