@@ -252,7 +252,7 @@ def test_too_few_boxes_to_learn_are_refused_before_the_training(
     ("options", "said"),
     [
         (("--folds", "1"), "--folds 1 is not allowed; allowed: 2 to 20"),
-        (("--epochs", "0"), "--epochs 0 is not allowed; allowed: 1 to 100000"),
+        (("--epochs", "0"), "--epochs 0 is not allowed; allowed: 1 to 100,000"),
         (("--to", "voc"), "audit/corrections: is there already, maybe corrected; move it, or give another --output"),
         (("--split", "test"), "data/grid/test: no such folder; run `dvc repro encode`"),
         (("--folds", "20"), None),

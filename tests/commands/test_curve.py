@@ -124,7 +124,7 @@ def test_networks_that_learned_nothing_leave_no_old_page(
 @pytest.mark.parametrize(
     ("options", "changes", "said"),
     [
-        (("--epochs", "0"), {}, "--epochs 0 is not allowed; allowed: 1 to 100000"),
+        (("--epochs", "0"), {}, "--epochs 0 is not allowed; allowed: 1 to 100,000"),
         ((), {"resamples: 1000": "resamples: 0"}, "evaluate.resamples is 0, so chance cannot be told"),
         ((), {"batch: 4 ": "batch: 7 "}, "a quarter of the 24 images of train is 6, fewer than train.batch 7"),
         ((), {"rows: 3": "rows: 6"}, "not up to date; run `dvc repro encode`"),

@@ -120,7 +120,7 @@ def test_fewer_images_than_asked_for_and_look_alikes_are_told(pool: Path, capsys
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("pool", "--count", "0"), "--count 0 is not allowed; allowed: 1 to 100000"),
+        (("pool", "--count", "0"), "--count 0 is not allowed; allowed: 1 to 100,000"),
         (("pool", "--output", "pool"), "pool: is there already; give a name that does not exist"),
         (("nowhere",), "nowhere: no such file or folder"),
         (("pool", "--threshold", "2"), "--threshold 2.0 is not allowed; allowed: 0 to 1"),

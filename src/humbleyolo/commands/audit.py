@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.number_options import add_length, check_options
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
-from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.label_doubts import Judged
@@ -97,7 +97,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _check(parsed: argparse.Namespace, corrections: Path) -> None:
     from humbleyolo.errors import UserError
 
-    check_numbers(parsed, folds=(2, _MOST_FOLDS))
+    check_options(parsed, folds=(2, _MOST_FOLDS))
     if parsed.to and corrections.exists():
         raise UserError(f"{corrections}: is there already, maybe corrected; move it, or give another --output")
 

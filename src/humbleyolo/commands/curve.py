@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.number_options import add_length, check_options
 from humbleyolo.process.terminal import counted, tell
-from humbleyolo.training.length_options import add_length, check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.evaluation.learning_gain import LearningGain
@@ -46,7 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.training.learning_curve import learn_parts
     from humbleyolo.training.planned_runs import Length, RunSettings
 
-    check_numbers(parsed)
+    check_options(parsed)
     sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode")
     seed, runtime, model, loss, train, evaluate, encode = load_params(Path("params.yaml"), *sections)
     require_resamples(evaluate)

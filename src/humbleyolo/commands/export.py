@@ -8,6 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.process.terminal import tell
 
 _SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
@@ -44,8 +45,6 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If something is missing, or the export does not answer as the model does.
     """
-    from humbleyolo.detection.number_options import check_options
-
     check_options(parsed)
     output = parsed.output
     if output is None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, get_args
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
 from humbleyolo.params.value_types import NearDuplicates
-from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
@@ -73,7 +73,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.process.git import at_head
     from humbleyolo.process.terminal import tell
 
-    check_numbers(parsed)
+    check_options(parsed)
     for file in (_PARAMS, _RECIPES):
         if not file.exists():
             raise UserError(f"{file}: no such file; run this in a clone of the project")

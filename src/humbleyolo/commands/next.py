@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
-from humbleyolo.training.length_options import check_numbers
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
@@ -53,11 +53,9 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import LabelledImages, choose_images
-    from humbleyolo.detection.number_options import check_options
     from humbleyolo.errors import UserError
     from humbleyolo.labels.writing import new_folder
 
-    check_numbers(parsed, count=(1, 100_000))
     check_options(parsed)
     with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
         detector = Detector.load(parsed.model, threshold=parsed.threshold, threads=parsed.threads)

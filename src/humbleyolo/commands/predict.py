@@ -17,6 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
@@ -77,7 +78,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.cluster_detection import DetectorOptions, open_detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
-    from humbleyolo.detection.number_options import check_options
     from humbleyolo.detection.predict import image_places, predict, predict_lines
     from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.process.terminal import tell
 
@@ -54,7 +55,6 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If labels or detections cannot be read or joined, or the output not written.
     """
     from humbleyolo.detection.backends.open_model import is_model
-    from humbleyolo.detection.number_options import check_options
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.detection_files import read_detection_file
     from humbleyolo.experiments.labels_alone import open_labels

@@ -9,6 +9,7 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.process.terminal import tell
 
 
@@ -56,10 +57,7 @@ def run(parsed: argparse.Namespace) -> int:
             raise UserError(f"{key}: is given twice; give all its values once")
     if (parsed.trials is None) != (parsed.seed is None):
         raise UserError("--trials and --seed: one without the other; give both to draw, or none for all combinations")
-    for name, least in (("trials", 1), ("jobs", 1), ("seed", 0), ("stop_hopeless", 1)):
-        value = getattr(parsed, name)
-        if value is not None and not least <= value < 2**63:
-            raise UserError(f"--{name.replace('_', '-')} {value} is not allowed; allowed: {least} or more")
+    check_options(parsed)
     drawn = parsed.trials is not None
     trials = draw_trials(spaces, parsed.trials, parsed.seed) if drawn else every_combination(spaces)
     check_trials(Path("params.yaml"), trials)

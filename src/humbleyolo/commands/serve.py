@@ -8,6 +8,7 @@ Examples:
 import argparse
 from pathlib import Path
 
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.process.terminal import tell
 from humbleyolo.serve.limits import MOST_UPLOAD_MIB, UPLOAD_MIB
 
@@ -38,7 +39,6 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If there is no model, a package is missing, or the port is taken.
     """
     from humbleyolo.detection.detector import Detector
-    from humbleyolo.detection.number_options import check_options
     from humbleyolo.serve.server import make_server, run_server
 
     check_options(parsed, port=(0, 65535), max_upload_mib=(1, MOST_UPLOAD_MIB))

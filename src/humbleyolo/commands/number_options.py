@@ -1,4 +1,4 @@
-"""Numbers on the command lines of what detects: their limits, and the refusal of others by the option's name."""
+"""Numbers on the command lines: their limits, and the refusal of others by the option's name."""
 
 import argparse
 from math import inf
@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 from humbleyolo.errors import UserError
 from humbleyolo.params.value_types import MOST_DETECTIONS
+
+_MINUTES = 20.0
+_MOST = 100_000
+_MOST_SEED = 2**63 - 1
 
 
 class _Limits(NamedTuple):
@@ -34,7 +38,24 @@ _LIMITS = {
     "every": _Limits(1),
     "max_seconds": _Limits(0, above=True),
     "timeout": _Limits(0, 3600, above=True),
+    "minutes": _Limits(0.1, _MOST),
+    "epochs": _Limits(1, _MOST),
+    "count": _Limits(1, _MOST),
+    "trials": _Limits(1, _MOST),
+    "seed": _Limits(0, _MOST_SEED),
+    "jobs": _Limits(1, 1000),
+    "stop_hopeless": _Limits(1, _MOST),
 }
+
+
+def add_length(parser: argparse.ArgumentParser, each: str) -> None:
+    """Add the options of the length of several trainings; `each` is the word for what is trained."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes", type=float, metavar="M", default=_MINUTES,
+        help="longest training in all, by a step measured here; default: %(default)g, or train.epochs if less",
+    )  # fmt: skip
+    length.add_argument("--epochs", type=int, metavar="N", help=f"epochs for each {each}; nothing is measured then")
 
 
 def check_options(parsed: argparse.Namespace, **more: tuple[float, float]) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from humbleyolo.cli import COMMANDS, main
-from humbleyolo.detection.number_options import check_options
+from humbleyolo.commands.number_options import check_options
 from humbleyolo.errors import UserError
 
-NEEDED = {"predict": ["a.png"], "score": ["a", "b"], "next": ["a"], "serve": [], "export": ["--to", "onnx"]}
+NEEDED = {
+    "predict": ["a.png"], "score": ["a", "b"], "next": ["a"], "serve": [], "export": ["--to", "onnx"], "audit": [],
+    "curve": [], "init": ["a"], "search": ["seed=1..9", "--trials", "1", "--seed", "1"],
+}  # fmt: skip
 
 
 def number_options() -> list[tuple[str, str]]:
@@ -19,7 +22,7 @@ def number_options() -> list[tuple[str, str]]:
         parser = argparse.ArgumentParser()
         COMMANDS[command].add_arguments(parser)
         found += [(command, one.option_strings[0]) for one in parser._actions if one.type in (int, float)]
-    assert len(found) > 14
+    assert len(found) > 24
     return found
 
 
@@ -46,6 +49,9 @@ def test_a_number_below_its_limit_is_refused_by_its_option(
         ("threads", (1, 99), (0,), "1 or more"),
         ("tile", (16, 10**6), (15,), "16 or more"),
         ("max_seconds", (0.001, float("inf")), (0.0, float("nan")), "more than 0"),
+        ("minutes", (0.1, 1e5), (0.09, 100_000.5, float("nan")), "0.1 to 100,000"),
+        ("stop_hopeless", (1, 100_000), (0, 100_001), "1 to 100,000"),
+        ("seed", (0, 2**63 - 1), (-1, 2**63), "0 to 9,223,372,036,854,775,807"),
         ("timeout", (0.001, 3600.0), (0.0, 3600.5), "more than 0, to 3,600"),
     ],
 )
