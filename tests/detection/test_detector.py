@@ -113,6 +113,21 @@ def test_a_broken_image_costs_no_other_image(places: Sequence[int], tmp_path: Pa
         next(detector.attempt(images, threshold=7))
 
 
+@given(st.lists(st.booleans(), max_size=5))
+@settings(max_examples=20)
+def test_errors_keep_their_places_among_the_results_of_a_batch(read: list[bool]) -> None:
+    detector = Detector(RedFinder())
+    images = [detector.prepare(scene(32, 64, (4 * place, 4, 4 * place + 8, 12))) for place in range(len(read))]
+    batch = [
+        image if good else UserError(f"{place}") for place, (image, good) in enumerate(zip(images, read, strict=True))
+    ]
+    for one, outcome, alone in zip(batch, detector.detect_prepared(batch), detector.detect(images), strict=True):
+        if isinstance(outcome, Result):
+            np.testing.assert_array_equal(outcome.boxes, alone.boxes)
+        assert isinstance(outcome, Result) or outcome is one
+    assert [isinstance(one, Result) for one in detector.detect_prepared(batch)] == read
+
+
 def test_a_result_as_arrays_and_as_a_table() -> None:
     result = Detector(RedFinder())(scene(32, 64, (10, 4, 20, 12)))
     assert result.boxes.dtype == result.scores.dtype == np.float64

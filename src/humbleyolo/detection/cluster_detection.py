@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from humbleyolo.detection.backend import BATCH
-from humbleyolo.detection.detector import Detector
+from humbleyolo.detection.detector import Detector, PreparedImage
 from humbleyolo.detection.image_input import decode_image, read_file
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.line_files import Outcomes
@@ -128,18 +128,17 @@ def _detect_sent(folder: Path, sent: tuple[str, DetectorOptions, list[_SentImage
     """Detect on a worker, in a batch of images."""
     name, options, images = sent
     detector = _detector(folder / name, options)
-    prepared, outcomes = [], dict[int, Outcome]()
-    for place, (shown, file) in enumerate(images):
+
+    def prepare(shown: str, file: bytes | Path | UserError) -> PreparedImage | UserError:
         try:
             if isinstance(file, UserError):
                 raise file
             data = read_file(file) if isinstance(file, Path) else file
-            prepared.append((place, detector.prepare(decode_image(data, shown, options.max_pixels), shown)))
+            return detector.prepare(decode_image(data, shown, options.max_pixels), shown)
         except UserError as error:
-            outcomes[place] = error
-    for (place, _), result in zip(prepared, detector.detect([one for _, one in prepared]), strict=True):
-        outcomes[place] = result
-    return [outcomes[place] for place in range(len(images))]
+            return error
+
+    return detector.detect_prepared([prepare(shown, file) for shown, file in images])
 
 
 @lru_cache(2)

@@ -235,10 +235,7 @@ class Detector:
     def _outcomes(self, images: Iterable[ImageLike], threshold: float | None) -> Iterator[Result | UserError]:
         waiting = iter(images)
         while batch := [self._prepare_or_not(image) for image in islice(waiting, BATCH)]:
-            prepared = [one for one in batch if isinstance(one, PreparedImage)]
-            results = iter(self.detect(prepared, threshold=threshold))
-            for one in batch:
-                yield next(results) if isinstance(one, PreparedImage) else one
+            yield from self.detect_prepared(batch, threshold=threshold)
 
     def _prepare_or_not(self, image: ImageLike) -> PreparedImage | UserError:
         try:
@@ -283,6 +280,13 @@ class Detector:
         batches = (np.stack(tiles[start : start + BATCH]) for start in range(0, len(tiles), BATCH))
         detections = chain.from_iterable(self._model.detect(batch, at_least) for batch in batches)
         return [self._result(image, list(islice(detections, len(image.pixels)))) for image in images]
+
+    def detect_prepared(
+        self, batch: Sequence[PreparedImage | UserError], *, threshold: float | None = None
+    ) -> list[Result | UserError]:
+        """Return the results of a batch as `detect` does, with each error in its place."""
+        results = iter(self.detect([one for one in batch if isinstance(one, PreparedImage)], threshold=threshold))
+        return [one if isinstance(one, UserError) else next(results) for one in batch]
 
     def confidence(self, image: PreparedImage) -> Floats32:
         """Return the highest confidence of each cell's boxes (R, S) on a prepared image of one tile."""

@@ -122,10 +122,8 @@ def detect_all(
     """Yield each image with its result or its error, in order; `threshold` stands for the detector's own."""
     prepared = _prepared(detector, items, max_pixels)
     while batch := list(islice(prepared, BATCH)):
-        prepared_ones = [one for _, one in batch if isinstance(one, PreparedImage)]
-        results = iter(detector.detect(prepared_ones, threshold=threshold))
-        for item, one in batch:
-            yield item, next(results) if isinstance(one, PreparedImage) else one
+        outcomes = detector.detect_prepared([one for _, one in batch], threshold=threshold)
+        yield from zip([item for item, _ in batch], outcomes, strict=True)
 
 
 def _prepared(
