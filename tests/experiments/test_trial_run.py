@@ -202,9 +202,9 @@ def test_a_trial_is_hopeless_below_the_25th_percentile_of_four(
         report = _Report((study, study.ask()._trial_id))
         report.take("epoch 1/9: val AP 0.900; total 1.00")
         if one is not None:
-            report.take(f"epoch 2/9: val AP {one}; total 1.00")
+            report.take(f"epoch 2/9: val AP {one:.3f}; total 1.00")
         report.outcome("finished", "")
     report = _Report((study, study.ask()._trial_id))
     report.take("epoch 1/9: val AP 0.000; total 1.00")
-    report.take(f"epoch 2/9: val AP {ap}; total 1.00")
+    report.take(f"epoch 2/9: val AP {ap:.3f}; total 1.00")
     assert bool(report.hopeless) == hopeless

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import pickle
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,14 @@ def test_reporting_takes_bad_input_and_nothing_else() -> None:
     with ledger.reporting("a.txt", "box dropped", "line 3"):
         raise BadInput("zero-area", "(0, 0, 0, 0)", "has no area", "line 1")
     with ledger.reporting("a.txt", "file dropped"):
-        raise BadInput("json", "a list", "must be an object", "line 2")
+        raise pickle.loads(pickle.dumps(BadInput("json", "a list", "must be an object", "line 2", "list")))
     assert ledger.rows == [
         Finding("a.txt", "line 3", "(0, 0, 0, 0)", "has no area", "box dropped", "zero-area", "error"),
-        Finding("a.txt", "line 2", "a list", "must be an object", "file dropped", "json", "error"),
+        Finding("a.txt", "line 2", "a list", "must be an object", "file dropped", "json", "error", "list"),
     ]
+    file = io.BytesIO()
+    write_ledger(file, ledger.rows)
+    assert file.getvalue().decode().splitlines()[2] == "a.txt,line 2,a list,must be an object,file dropped,json,error"
     with pytest.raises(KeyError), ledger.reporting("a.txt", "file dropped"):
         raise KeyError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.training.progress_bar import TrainingProgress
+from humbleyolo.training.progress_bar import TrainingProgress, read_epoch
 
 TERMS = ("xy", "wh", "obj", "noobj", "class")  # of the loss with the most
 
@@ -35,6 +35,17 @@ def test_the_line_of_an_epoch_fits_80_columns(
     for word, loss in zip(words[1::2], losses, strict=True):
         assert float(word) == pytest.approx(loss, rel=0.005 if 1 < loss < 9999 else 0.5, abs=0.005, nan_ok=True)
     assert len(line) <= 80
+    assert read_epoch(line) == (None if ap is None else (epochs, epochs, round(ap, 3)))
+
+
+def test_other_lines_tell_of_no_epoch() -> None:
+    for line in (
+        "",
+        "epoch 12/12: val AP",
+        "epoch 1/9: no objects in val; xy 1.00",
+        "x epoch 1/9: val AP 0.500; xy 1",
+    ):
+        assert read_epoch(line) is None
 
 
 @pytest.mark.parametrize(

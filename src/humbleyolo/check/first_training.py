@@ -5,6 +5,7 @@ Each of a few images teaches much, so that those of val are learned from too. Fe
 """
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,8 +19,8 @@ from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_in_force import choose_by
-from humbleyolo.labels.split_rules import Division
-from humbleyolo.labels.validate import FITS_ALONE, ROTATED
+from humbleyolo.labels.split_rules import LOOK_ALIKES, Division
+from humbleyolo.labels.validate import ROTATED
 from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, VALIDATION_LIMIT
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.keys import Key
@@ -170,13 +171,13 @@ def _refuse_rotated(labelled: LabelledSet, folder: Path) -> None:
     Raises:
         UserError: If so, with the options, and with what the labels themselves say.
     """
-    reasons = [row.why for row in labelled.ledger.errors if row.kind == ROTATED]
-    if not reasons:
+    sides = [row.cause for row in labelled.ledger.errors if row.kind == ROTATED]
+    if not sides:
         return
-    verb = "is" if len(reasons) == 1 else "are"
-    fitting = {side: sum(why.endswith(text) for why in reasons) for side, text in FITS_ALONE.items()}
-    settled = [f"; the labels of {count} fit only the image as {side}" for side, count in fitting.items() if count]
-    found = f"{len(reasons)} of {counted(labelled.images_seen, 'photograph')} {verb} rotated by EXIF, and the labels"
+    verb = "is" if len(sides) == 1 else "are"
+    fitting = Counter(side for side in sides if side)
+    settled = [f"; the labels of {count} fit only the image as {side}" for side, count in fitting.items()]
+    found = f"{len(sides)} of {counted(labelled.images_seen, 'photograph')} {verb} rotated by EXIF, and the labels"
     asked = "do not say which image they refer to: give `--exif displayed` (most tools) or `--exif stored`"
     raise UserError(f"{folder}: {found} {asked}" + (settled[0] if len(settled) == 1 else ""))
 
@@ -203,8 +204,7 @@ def _best(checked: Checked, folder: Path) -> Choice:
 def _why_empty(ledger: Ledger) -> str:
     """Return the reason why a split is left without images, with the option that may mend it."""
     row = next(row for row in ledger.errors if row.kind == _EMPTY)
-    alike = "near_duplicates: ignore" in row.why
-    return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * alike
+    return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * (row.cause == LOOK_ALIKES)
 
 
 def _measured_with() -> Values:

@@ -3,7 +3,6 @@
 import logging
 import os
 import platform
-import re
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import differences, worker_folder
 from humbleyolo.process.versions import numeric_instructions
 from humbleyolo.training.members import is_unwanted
+from humbleyolo.training.progress_bar import read_epoch
 
 SOURCES = "sources.tar"
 """The project's files that git keeps, as they were when the search began."""
@@ -41,7 +41,6 @@ _TELL_GPU = (
 )
 _HOPELESS = "at epoch {}: hopeless"
 _LOOK_S = 0.2
-_EPOCH = re.compile(r"epoch (\d+)/(\d+): val AP ([0-9.]+);")  # as `train` tells it
 _TOLD = 3  # last lines of a trial that failed
 # What takes no link would be copied; a stage writes new files, never into those that it reads.
 _CONFIG = "[core]\n    no_scm = true\n[cache]\n    dir = {cache}\n    type = symlink,copy\n"
@@ -197,9 +196,9 @@ class _Report:
 
     def take(self, line: str) -> None:
         """Note a line of the log, and if the trial is hopeless after it."""
-        if self.hopeless or not (said := _EPOCH.match(line)):
+        if self.hopeless or not (told := read_epoch(line)):
             return
-        epoch, last, ap = int(said[1]), int(said[2]), float(said[3])
+        epoch, last, ap = told
         self.aps[epoch] = ap
         if self._trial is not None and epoch > self._after:
             self._trial.report(ap, epoch)

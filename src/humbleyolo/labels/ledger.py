@@ -5,7 +5,7 @@ import io
 import reprlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import BinaryIO, Literal, NamedTuple, Self
 
 from humbleyolo.errors import SCREEN, ProblemsError
@@ -24,33 +24,34 @@ class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always a
         what: The value found.
         why: The rule, and the fix.
         where: Line or element; empty for the whole file.
+        cause: One word for programs, where findings of one kind have several causes.
     """
 
-    def __init__(self, kind: str, what: str, why: str, where: str = "") -> None:
-        super().__init__(kind, what, why, where)
-        self.kind, self.what, self.why, self.where = kind, what, why, where
+    def __init__(self, kind: str, what: str, why: str, where: str = "", cause: str = "") -> None:
+        super().__init__(kind, what, why, where, cause)
+        self.kind, self.what, self.why, self.where, self.cause = kind, what, why, where, cause
 
     def at(self, where: str) -> Self:
         """Return the same, said of another line or element."""
-        return type(self)(self.kind, self.what, self.why, where)
+        return type(self)(self.kind, self.what, self.why, where, self.cause)
 
 
 class NoImage(BadInput):
     """A name in a label file that is not that of one image.
 
     Args:
-        kind: As `BadInput`; likewise `why` and `where`.
+        kind: As `BadInput`; likewise `why`, `where` and `cause`.
         name: The whole name. Messages show its end.
     """
 
-    def __init__(self, kind: str, name: str, why: str, where: str = "") -> None:
+    def __init__(self, kind: str, name: str, why: str, where: str = "", cause: str = "") -> None:
         shown = shorten(name) if len(name) <= SHORT - 2 else f"...{shorten(name[5 - SHORT :])}"
-        super().__init__(kind, shown, why, where)
+        super().__init__(kind, shown, why, where, cause)
         self.name = name
 
     def at(self, where: str) -> Self:
         """Return the same, said of another line or element."""
-        return type(self)(self.kind, self.name, self.why, where)
+        return type(self)(self.kind, self.name, self.why, where, self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Finding:
         kind: One word, such as `zero-area`.
         severity: `error` stops everything under `on_problem: error`. A `note` says what was done, a `warning`
             what a person should look at; they stop nothing.
+        cause: As of `BadInput`; not in tables.
     """
 
     file: str
@@ -75,6 +77,7 @@ class Finding:
     done: str
     kind: str
     severity: Severity
+    cause: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.where}" if self.where else self.file
@@ -129,7 +132,8 @@ class Ledger:
         self._add(file, error, "kept", "warning")
 
     def _add(self, file: str, error: BadInput, done: str, severity: Severity) -> None:
-        self.rows.append(Finding(file, error.where, error.what, error.why, done, error.kind, severity))
+        found = Finding(file, error.where, error.what, error.why, done, error.kind, severity, error.cause)
+        self.rows.append(found)
 
     @contextmanager
     def reporting(self, file: str, done: str, where: str = "") -> Iterator[None]:
@@ -184,6 +188,7 @@ def write_ledger(file: BinaryIO, rows: Iterable[Finding]) -> None:
     """Write the rows as CSV (UTF-8), the first line naming the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Finding))
-    writer.writerows(astuple(row) for row in rows)
+    columns = [field.name for field in fields(Finding) if field.name != "cause"]
+    writer.writerow(columns)
+    writer.writerows([getattr(row, name) for name in columns] for row in rows)
     file.write(text.getvalue().encode())

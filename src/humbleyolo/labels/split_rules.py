@@ -16,6 +16,9 @@ from humbleyolo.params.sections import Split
 from humbleyolo.process.terminal import counted
 
 ONE_LIST = "an image is in one list; correct the lists"
+LOOK_ALIKES = "look-alikes"
+"""Cause of a finding `split-empty` where `near_duplicates: ignore` may mend it."""
+
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay
 _FIXED = "near_duplicates: ignore is for a fixed camera or a microscope"
 _APART = {
@@ -86,8 +89,11 @@ def divide(
     empty = [split for split in SPLITS if split not in result.chosen]
     if empty and any(result.chosen) and not (ledger.on_problem == "error" and ledger.errors):
         why = f"all images in the list of {' and '.join(lost)} were left out; mend them, or take the list away"
-        why = why if lost else _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
-        ledger.problem(".", BadInput("split-empty", f"no image is left for {' and '.join(empty)}", why), "stopped")
+        cause = ""
+        if not lost:
+            why, cause = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
+        what = f"no image is left for {' and '.join(empty)}"
+        ledger.problem(".", BadInput("split-empty", what, why, cause=cause), "stopped")
     if not empty:
         _warn_of_untaught(result, ledger)
     return result
@@ -248,17 +254,21 @@ def _strata(images: Sequence[LabelledImage], units: Iterable[Sequence[int]]) -> 
 
 def _why_empty(
     images: Sequence[LabelledImage], alike: Sequence[list[int]], rule: Split, units: int, parts: int
-) -> str:
-    """Return the reason and the fix. `units`: number of different images, or groups, to be cut into `parts`."""
+) -> tuple[str, str]:
+    """Return the reason with the fix, and `LOOK_ALIKES` if these are the cause.
+
+    `units` is the number of different images, or groups, to be cut into `parts`.
+    """
     largest = max(alike, key=len, default=[])
     if rule.by == "lists" and not any("train" in image.splits for image in images):
-        return "no list names an image of train; correct the lists, or set split.by: hash"
+        return "no list names an image of train; correct the lists, or set split.by: hash", ""
     if largest and (parts == 1 or units >= parts):
         some = [images[index] for index in largest]
-        how, fix = ("are the same file", "keep one") if rule.near_duplicates == "ignore" else ("look alike", _FIXED)
-        return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}"
+        same = rule.near_duplicates == "ignore"
+        how, fix, cause = ("are the same file", "keep one", "") if same else ("look alike", _FIXED, LOOK_ALIKES)
+        return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}", cause
     thing = "group" if rule.by == "group" else "image"
-    return f"{parts} splits need as many {thing}s that differ, not {units}; label more"
+    return f"{parts} splits need as many {thing}s that differ, not {units}; label more", ""
 
 
 def _shares(owners: Iterable[str | None]) -> str:

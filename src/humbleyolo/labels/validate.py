@@ -36,10 +36,10 @@ from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats
 
 ROTATED = "exif-rotation"
-"""Kind of the mistake of an image that EXIF rotates, if nobody says which of its two sides the boxes refer to."""
+"""Kind of the mistake of an image that EXIF rotates, if nobody says which of its two sides the boxes refer to.
 
-FITS_ALONE = {side: f"its labels fit the image only as {side}" for side in ("displayed", "stored")}
-"""Ends of the reason of such a mistake where the labels themselves say it, by side."""
+Its cause is `displayed` or `stored` where the labels fit this side alone, else empty.
+"""
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
@@ -262,8 +262,9 @@ def _check_size(image: UncheckedImage, info: ImageInfo, size: tuple[int, int], o
         why = "its boxes may be of the image as displayed (most tools) or as stored; "
         why += "give --exif displayed or --exif stored; for `dvc repro` set dataset.labelled.exif"
         fitting = [side for side, its_size in _sides(info).items() if _fits(image, its_size)]
-        why += f"; {FITS_ALONE[fitting[0]]}" if len(fitting) == 1 else ""
-        raise BadInput(ROTATED, found, why, image.where)
+        alone = fitting[0] if len(fitting) == 1 else ""
+        why += f"; its labels fit the image only as {alone}" if alone else ""
+        raise BadInput(ROTATED, found, why, image.where, alone)
     height, width = size
     if (said := _said(image, size)) != size:
         found = f"{image.path} is {width} x {height}, labelled as {said[1]} x {said[0]} (width x height)"

@@ -1,15 +1,32 @@
 """The progress of training on standard error: a bar on a terminal, one line per epoch elsewhere."""
 
+import re
 import sys
 import time
-from typing import Self
+from typing import NamedTuple, Self
 
 from tqdm import tqdm
 
 from humbleyolo.metrics.history import Row
 from humbleyolo.process.terminal import COLUMNS, printable
 
+_SCORED = "epoch {}/{}: val AP {:.3f}"
+_SCORED_LINE = re.compile(r"epoch (\d+)/(\d+): val AP (\d\.\d{3});")
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
+
+
+class ToldEpoch(NamedTuple):
+    """An epoch as the line of a training tells it: its number from 1, the largest number, and AP on val."""
+
+    number: int
+    epochs: int
+    ap: float
+
+
+def read_epoch(line: str) -> ToldEpoch | None:
+    """Return what a line of `TrainingProgress` tells of an epoch that ended; None for another, or one without AP."""
+    told = _SCORED_LINE.match(line)
+    return ToldEpoch(int(told[1]), int(told[2]), float(told[3])) if told else None
 
 
 class TrainingProgress:
@@ -58,8 +75,9 @@ class TrainingProgress:
             for name, value in row.items()
             if name.startswith("train_") and name != "train_total" and value is not None
         )
-        score = "no objects in val" if row["val_ap"] is None else f"val AP {row['val_ap']:.3f}"
-        line = f"epoch {number}/{self._epochs}: {score}; {terms}"
+        ap = row["val_ap"]
+        unscored = f"epoch {number}/{self._epochs}: no objects in val"
+        line = f"{unscored if ap is None else _SCORED.format(number, self._epochs, ap)}; {terms}"
         rate = f"; {speed:.0f} img/s"
         self._bar.write(printable(line + rate * (len(line + rate) <= COLUMNS)), file=sys.stderr)
 
