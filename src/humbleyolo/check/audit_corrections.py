@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.check.audited_dataset import AuditedDataset
+from humbleyolo.check.joined_splits import JoinedSplits
 from humbleyolo.check.label_doubts import Doubt
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.formats.coco import read_flags
@@ -18,7 +18,7 @@ from humbleyolo.metrics.tables import DetectionTable
 
 
 def write_corrections(
-    folder: Path, to: str, data: AuditedDataset, doubts: Sequence[Doubt], detections: DetectionTable
+    folder: Path, to: str, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable
 ) -> tuple[int, list[str]]:
     """Write the images with doubts, byte by byte, and their corrected labels in a format of `registry.WRITABLE`.
 
@@ -43,13 +43,11 @@ def write_corrections(
     return len(items), notes
 
 
-def _read(data: AuditedDataset, image: int) -> bytes:
+def _read(data: JoinedSplits, image: int) -> bytes:
     return data.read(image)[1].image_bytes
 
 
-def _corrected(
-    image: int, data: AuditedDataset, doubts: Sequence[Doubt], detections: DetectionTable
-) -> LabelledImage:
+def _corrected(image: int, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable) -> LabelledImage:
     split, record = data.read(image)
     first = int(np.searchsorted(data.truths.images, image))  # row of the image's first label
     boxes = list(ltwh_to_xyxy(record.boxes_ltwh))

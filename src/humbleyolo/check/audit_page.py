@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from humbleyolo.check.audited_dataset import AuditedDataset
+from humbleyolo.check.joined_splits import JoinedSplits
 from humbleyolo.check.label_doubts import KINDS, Doubt
 from humbleyolo.drawing.html_page import data_uri, encode_picture, render_page
 from humbleyolo.drawing.name_tags import NameTags
@@ -40,7 +40,7 @@ class _Box(NamedTuple):
 
 
 def write_page(
-    path: Path, data: AuditedDataset, doubts: Sequence[Doubt], detections: DetectionTable, facts: Sequence[str]
+    path: Path, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable, facts: Sequence[str]
 ) -> None:
     """Write the page. Everything that comes from the labels is escaped; no scripts, nothing is loaded.
 
@@ -60,7 +60,7 @@ def write_page(
         file.write(page.encode("utf-8", "replace"))
 
 
-def _entry(rank: int, doubt: Doubt, data: AuditedDataset, detections: DetectionTable) -> dict[str, Any]:
+def _entry(rank: int, doubt: Doubt, data: JoinedSplits, detections: DetectionTable) -> dict[str, Any]:
     split, record = data.read(doubt.image)
     pixels = decode_rgb(record.image_bytes, f"{split}: {record.file_name}")
     labels = ltwh_to_xyxy(record.boxes_ltwh)

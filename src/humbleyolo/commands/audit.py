@@ -51,7 +51,8 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.check.audit_corrections import write_corrections
     from humbleyolo.check.audit_page import write_page
-    from humbleyolo.check.audited_dataset import AuditedDataset
+    from humbleyolo.check.doubts_table import write_doubts
+    from humbleyolo.check.joined_splits import JoinedSplits
     from humbleyolo.check.label_doubts import judge_labels
     from humbleyolo.params.loader import load_params
     from humbleyolo.training.folds import detect_by_folds
@@ -63,7 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
     seed, runtime, model, loss, train, evaluate, encode, dataset = load_params(Path("params.yaml"), *sections)
     _check_format(parsed.to, dataset)
     names = [name for name in _SPLITS if name in parsed.split]
-    with AuditedDataset(Path("data/grid"), Path("data/dataset"), names, encode) as data:
+    with JoinedSplits(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
         alike = data.look_alikes() if _keeps_alike(dataset) else []
@@ -75,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
         judged = judge_labels(data.truths, held.detections, held.judged(data.truths.images, data.truths.labels))
         _check_judged(judged, held)
         facts = _facts(judged, held)
-        data.write_doubts(parsed.output / "audit.csv", judged.doubts, held.detections)
+        write_doubts(parsed.output / "audit.csv", data, judged.doubts, held.detections)
         write_page(parsed.output / "audit.html", data, judged.doubts, held.detections, facts)
         tell(*facts)
         for kind, count in judged.counts().items():

@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If the data, the parameters or the options do not allow it, or the networks learned too little.
     """
-    from humbleyolo.check.audited_dataset import AuditedDataset
+    from humbleyolo.check.joined_splits import JoinedSplits
     from humbleyolo.evaluation.bootstrap import require_resamples
     from humbleyolo.evaluation.learning_gain import measure_gain
     from humbleyolo.params.loader import load_params
@@ -50,7 +50,7 @@ def run(parsed: argparse.Namespace) -> int:
     sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode")
     seed, runtime, model, loss, train, evaluate, encode = load_params(Path("params.yaml"), *sections)
     require_resamples(evaluate)
-    with AuditedDataset(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
+    with JoinedSplits(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
         try:

@@ -1,4 +1,4 @@
-"""The dataset of an audit or a learning curve: encoded splits beside their archives; and the table of doubts.
+"""The splits of a dataset joined, of an audit or a learning curve: arrays beside the archives that they are of.
 
 Images are counted through all splits, in their order.
 """
@@ -11,25 +11,19 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
-from humbleyolo.check.label_doubts import Doubt
 from humbleyolo.dataset.archive import ArchivedImage
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.image_info import bombs_refused, inspect_image
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.near_duplicates import find_near_duplicates
-from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.sections import Encode
-from humbleyolo.storage.csv import write_table
-
-_EDGES = ("xmin", "ymin", "xmax", "ymax")
 
 
-class AuditedDataset:
+class JoinedSplits:
     """The splits `names` of a dataset, in the folder `grid` as arrays and in `dataset` as archives.
 
     A context manager: the archives are open inside.
@@ -106,36 +100,9 @@ class AuditedDataset:
         part = bisect.bisect_right(self._ends, image)
         return part, image - (self._ends[part - 1] if part else 0)
 
-    def write_doubts(self, path: Path, doubts: Sequence[Doubt], detections: DetectionTable) -> None:
-        """Write a row for each doubt, the surest first; what does not exist is empty.
-
-        Boxes are in pixels of the upright image.
-        """
-        places = {image: self.place(image) for image in sorted({doubt.image for doubt in doubts})}
-        rows = [self._row(rank, doubt, places, detections) for rank, doubt in enumerate(doubts, 1)]
-        write_table(path, pd.DataFrame(rows, columns=_columns()))
-
-    def _row(
-        self, rank: int, doubt: Doubt, places: dict[int, tuple[str, str]], detections: DetectionTable
-    ) -> list[object]:
-        row: list[object] = [rank, doubt.kind, f"{doubt.sure:.3f}", *places[doubt.image]]
-        for table, index in ((self.truths, doubt.label), (detections, doubt.found)):
-            if index < 0:
-                row += [None] * 5
-            else:
-                box = ltwh_to_xyxy(table.boxes_ltwh[index][None])[0]
-                row += [self.categories[table.labels[index]], *(f"{value:.10g}" for value in box.tolist())]
-        score = f"{detections.scores[doubt.found]:.6f}" if doubt.found >= 0 else None
-        return [*row, score, f"{doubt.iou:.3f}" if doubt.found >= 0 and doubt.label >= 0 else None]
-
 
 def _same_shapes(split: EncodedSplit, archive: ArchivedSplit) -> bool:
     """Tell if an encoded split has the sizes and the numbers of boxes of its archive, image by image."""
     known = [(one.height, one.width, len(one.labels)) for one in archive.truths()]
     own = np.column_stack([split.sizes, np.diff(split.offsets)])
     return bool(np.array_equal(own, np.array(known).reshape(-1, 3)))
-
-
-def _columns() -> list[str]:
-    sides = [f"{side}_{name}" for side in ("labelled", "found") for name in ("class", *_EDGES)]
-    return ["rank", "kind", "sure", "split", "image", *sides, "score", "iou"]
