@@ -17,7 +17,7 @@ import numpy as np
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import Training, advise
-from humbleyolo.evaluation.thresholds import find_thresholds
+from humbleyolo.evaluation.thresholds import find_careful_thresholds, find_thresholds
 from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, limit_warnings
 from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_report import read_report
@@ -39,7 +39,8 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     categories = network.info.categories
     report = read_report(grid, categories)
     val, test = run_network(network, selection, grid, dataset, ("val", "test"), model)
-    thresholds = find_thresholds(val.truths, val.detections, len(categories), settings.match_iou)
+    find = find_careful_thresholds if include_val else find_thresholds
+    thresholds = find(val.truths, val.detections, len(categories), settings.match_iou)
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
     most = int(np.bincount(test.truths.images).max(initial=0))

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.evaluation.thresholds import THRESHOLDS, Rates, best_threshold, rates_at, threshold_table
+from humbleyolo.evaluation.thresholds import (
+    THRESHOLDS,
+    Rates,
+    best_threshold,
+    find_careful_thresholds,
+    find_thresholds,
+    rates_at,
+    threshold_table,
+)  # fmt: skip
 from humbleyolo.metrics.matching import Matches, match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
@@ -106,3 +114,27 @@ def test_without_a_threshold_nothing_is_taken() -> None:
     assert rates_at(truths, wrong, matches, None) == Rates(None, 0.0, 0.0)
     nothing = table_of_detections(1, [])
     assert best_threshold(truths, nothing, match(truths, nothing, 1)) is None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_images_that_were_trained_on_give_half_of_their_f1_at_most(seed: int) -> None:
+    truths, detections, names = random_case(seed)
+    matches = match(truths, detections, len(names))
+    best = find_thresholds(truths, detections, len(names), 0.5)
+    careful = find_careful_thresholds(truths, detections, len(names), 0.5)
+    for label, one, less in zip(
+        [None, *range(len(names))],
+        [best.overall, *best.per_class],
+        [careful.overall, *careful.per_class],
+        strict=True,
+    ):
+        f1 = rates_slowly(truths, detections, matches, 2.0 if one is None else one, label)[2] or 0.0
+        assert less == (None if one is None else pytest.approx(min(one, f1 / 2)))
+
+
+def test_where_scores_are_probabilities_half_of_the_f1_is_the_best_threshold() -> None:
+    rng = np.random.default_rng(1)
+    scores = np.sort(rng.uniform(0, 1, 4000))[::-1]
+    right = rng.uniform(0, 1, 4000) < scores
+    f1s = 2 * np.cumsum(right) / (np.arange(1, 4001) + right.sum())
+    assert f1s.max() / 2 == pytest.approx(scores[f1s.argmax()], abs=0.03)

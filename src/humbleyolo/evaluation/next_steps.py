@@ -16,7 +16,7 @@ All costs are in COCO's AP, so that they can be put in order; they do not add up
 The last two are guesses, limited by what AP lacks of the ceiling. While AP on val still rises, longer training comes
 before all that costs more, such as a larger input. If val was trained on, its loss is like train's, and its AP rises
 as its images are memorised. Then what AP lacks on test and on val is compared in place of the losses, and no rise
-counts.
+counts. Boxes that fit badly are then helped by more epochs first, which cost a person least to try.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,11 +81,17 @@ class Training(NamedTuple):
         return 0.0 if self.include_val else late_rise(self.history)
 
     @property
-    def untaught(self) -> str:
-        """A further remedy, if the loss has a term that teaches boxes to fit, and left it out; else empty."""
+    def fitting(self) -> str:
+        """The remedy for boxes that fit badly: more pixels, and a term of the loss if it is there and was left out.
+
+        More epochs come first if val was trained on, which then cannot tell if they would help.
+        """
         terms = self.history[-1] if self.history else {}
-        could = "train_box" in terms and "train_distribution" not in terms
-        return "; so may loss.lambda_distribution 1" if could else ""
+        untaught = "train_box" in terms and "train_distribution" not in terms
+        more = "; so may loss.lambda_distribution 1" * untaught
+        if self.include_val:
+            return f"{_LONGER}; a larger input may help too (encode.height, encode.width){more}"
+        return f"a larger input helps (encode.height, encode.width){more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     yield Cost(
         max(at_match + gains["localisation"] - ap, 0.0),
         "boxes that fit badly",
-        _LONGER if rising else "a larger input helps (encode.height, encode.width)" + training.untaught,
+        _LONGER if rising else training.fitting,
     )
     yield _cost_of_lacking(metrics)
     yield Cost(

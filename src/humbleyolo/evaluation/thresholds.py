@@ -57,6 +57,24 @@ def find_thresholds(truths: TruthTable, detections: DetectionTable, class_count:
     )
 
 
+def find_careful_thresholds(
+    truths: TruthTable, detections: DetectionTable, class_count: int, match_iou: float
+) -> Thresholds:
+    """Find thresholds on images that were trained on, whose scores are higher than those of others.
+
+    They are half of the F1 at the best threshold, if that is less. Where a score is the probability to be right, no
+    other threshold is the best (Lipton et al. 2014, "Optimal thresholding of classifiers to maximize F1 measure").
+    """
+    matches = match(truths, detections, class_count, match_iou)
+
+    def careful(label: int | None = None) -> float | None:
+        best = best_threshold(truths, detections, matches, label)
+        f1 = rates_at(truths, detections, matches, best, label).f1
+        return best if best is None or f1 is None else min(best, f1 / 2)
+
+    return Thresholds(careful(), tuple(map(careful, range(class_count))))
+
+
 def rates_at(
     truths: TruthTable,
     detections: DetectionTable,
