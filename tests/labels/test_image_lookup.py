@@ -5,6 +5,8 @@ import json
 import pytest
 from folders import GOOD, Files, Maker, picture, voc
 
+from humbleyolo.labels.image_lookup import without_parents
+
 LINE = "0 0.5 0.5 0.5 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
 PATHS = ["/home/u/set/a.png", "C:\\Users\\u\\a.png", "/data/img/a.png"]
@@ -107,3 +109,11 @@ def test_long_names_that_begin_alike_are_rows_of_their_own(make: Maker) -> None:
     assert [row.where for row in found] == ["line 2", "line 3 and 1 more"]
     assert [row.what[-8:] for row in found] == ["one.png'", "two.png'"]
     assert all(len(row.what) == 80 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "rest"),
+    [("../../a/../b", "a/../b"), ("a/../b", "a/../b"), ("..a", "..a"), (".../a", ".../a"), ("..", ".."), ("../", "")],
+)
+def test_only_folders_above_are_taken_from_before_a_path(path: str, rest: str) -> None:
+    assert without_parents(path) == rest

@@ -146,3 +146,12 @@ def test_areas_that_labels_do_not_say_are_those_of_the_boxes() -> None:
     assert given.areas.tolist() == [5.5, 56]
     assert given.difficult.tolist() == [True, False]
     assert TruthTable.join([given, given]).take(np.array([2, 0])).areas.tolist() == [5.5, 5.5]
+
+
+@given(st.lists(st.integers(0, 4)), st.integers(0, 3))
+def test_the_rows_of_each_image_are_in_their_order(images: list[int], more: int) -> None:
+    count = max(images, default=-1) + 1 + more
+    none = np.zeros(len(images))
+    table = DetectionTable(count, np.array(images, np.int64), np.zeros((len(images), 4)), none.astype(np.int64), none)
+    expected = [[row for row, own in enumerate(images) if own == image] for image in range(count)]
+    assert [rows.tolist() for rows in table.rows_by_image()] == expected

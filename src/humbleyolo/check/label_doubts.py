@@ -134,8 +134,8 @@ def judge_labels(truths: TruthTable, detections: DetectionTable, judged: Bools) 
 
 def _images(truths: TruthTable, detections: DetectionTable, boxes: Floats, found_boxes: Floats) -> list[_Image]:
     images = []
-    of_labels, of_found = (_rows_by_image(table.images, table.image_count) for table in (truths, detections))
-    for number, (labels, found) in enumerate(zip(of_labels, of_found, strict=True)):
+    pairs = zip(truths.rows_by_image(), detections.rows_by_image(), strict=True)
+    for number, (labels, found) in enumerate(pairs):
         overlaps = pairwise_iou(boxes[labels], found_boxes[found])
         same = truths.labels[labels][:, None] == detections.labels[found][None]
         crowds = edges_of(boxes[labels[truths.crowd[labels]]][:, None])
@@ -143,11 +143,6 @@ def _images(truths: TruthTable, detections: DetectionTable, boxes: Floats, found
         crowded = shared > _IN_CROWD * area(edges_of(found_boxes[found]))
         images.append(_Image(number, labels, found, overlaps, same, crowded))
     return images
-
-
-def _rows_by_image(images: Ints, count: int) -> list[Ints]:
-    ends = np.cumsum(np.bincount(images, minlength=count))
-    return np.split(np.argsort(images, kind="stable"), ends[:-1])
 
 
 def _beliefs(scores: Floats, right: Bools, counted: Bools) -> Floats:

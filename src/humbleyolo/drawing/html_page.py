@@ -26,8 +26,8 @@ def render_page(room: str, template: str, style: str, script: str = "", **values
     """
     css = css_properties() + _file(room, style)
     code = _file(room, script) if script else ""
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(css)}; "
-    policy += f"script-src {_hash(code)}; " if script else ""
+    policy = f"default-src 'none'; img-src data:; style-src {csp_hash(css)}; "
+    policy += f"script-src {csp_hash(code)}; " if script else ""
     policy += "base-uri 'none'; form-action 'none'"
     own = {"policy": policy, "style": Markup(css), "script": Markup(code)}  # noqa: S704 - our own files
     return _templates().get_template(f"{room}/{template}").render(own, **values)
@@ -56,5 +56,6 @@ def _file(room: str, name: str) -> str:
     return resources.files(f"humbleyolo.{room}").joinpath(name).read_text(encoding="utf-8")
 
 
-def _hash(content: str) -> str:
+def csp_hash(content: str) -> str:
+    """Return the source of a script or style by which a Content Security Policy allows it and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -17,7 +17,7 @@ from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, suffix
 from humbleyolo.labels.folder import FolderSource, Source
 from humbleyolo.labels.formats import coco
 from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.image_lookup import ImageLookup
+from humbleyolo.labels.image_lookup import ImageLookup, without_parents
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
@@ -112,9 +112,7 @@ class _StatedNames(ImageLookup):
         Raises:
             BadInput: If it is no name.
         """
-        path = posixpath.normpath(wanted.replace("\\", "/")).lstrip("/")
-        while path.startswith("../"):
-            path = path.removeprefix("../")
+        path = without_parents(posixpath.normpath(wanted.replace("\\", "/")).lstrip("/"))
         if path in ("", ".", "..") or not is_one_line(path):
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path in one line")
         return path

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.dvc_environment import dvc_environment
 from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import differences, worker_folder
 from humbleyolo.process.versions import numeric_instructions
@@ -223,9 +224,8 @@ def _run_chain(project: Path, outs: list[str], log: Path, report: _Report) -> in
 
     `outs` are laid out from the cache first.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    environment |= {VARIABLE: "", "DVC_NO_ANALYTICS": "1"}  # its stages work here, not on the cluster again
+    # Its stages work here, not on the cluster again.
+    environment = dvc_environment() | {VARIABLE: "", "DVC_NO_ANALYTICS": "1"}
     with log.open("wb") as out, log.open(encoding="utf-8", errors="replace") as said, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna's, of what is experimental
         process = subprocess.Popen(  # noqa: S603 - DVC

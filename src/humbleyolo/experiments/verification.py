@@ -1,7 +1,6 @@
 """The committed results, built anew in a clone of their own and compared hash by hash."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.dvc_environment import dvc_environment
 from humbleyolo.experiments.dvc_lock import PARAMS, Stages, check_sources, differing_outputs, read_lock, read_params
 from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
@@ -94,8 +94,7 @@ def _rebuild(clone: Path) -> None:
     Raises:
         UserError: If it does not run.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment = dvc_environment()
     # What the clone's own settings and the user's say of caches and remotes does not matter here.
     command = [sys.executable, "-m", "dvc", "repro", "--force", "--no-run-cache"]
     local = [sys.executable, "-m", "dvc", "cache", "dir", "--local", ".dvc/cache"]

@@ -12,6 +12,7 @@ from importlib import resources
 
 from humbleyolo.detection.backends.metadata import Metadata
 from humbleyolo.detection.backends.page_file import MODEL_MARK
+from humbleyolo.drawing.html_page import csp_hash
 from humbleyolo.drawing.palette import INK, class_colours, css_properties, hex_colour
 
 _NOTICE = "<!-- Holds ONNX Runtime Web 1.30.0, copyright Microsoft Corporation, MIT License. -->"
@@ -39,9 +40,9 @@ def html_page(onnx: bytes, metadata: Metadata) -> str:
     texts |= {name: base64.b64encode(data).decode() for name, data in packed.items()}
     style = css_properties() + _read("page.css")
     scripts = [(resources.files(__package__) / "page_model.js").read_text("utf-8"), _read("page.js")]
-    allowed = " ".join(_hash(script) for script in scripts)
+    allowed = " ".join(csp_hash(script) for script in scripts)
     policy = (
-        f"default-src 'none'; script-src {allowed} blob: 'wasm-unsafe-eval'; style-src {_hash(style)}; "
+        f"default-src 'none'; script-src {allowed} blob: 'wasm-unsafe-eval'; style-src {csp_hash(style)}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>'
@@ -61,7 +62,3 @@ def _put(page: str, mark: str, text: str) -> str:
 
 def _read(name: str) -> str:
     return (resources.files("humbleyolo.detection") / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

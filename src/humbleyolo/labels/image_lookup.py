@@ -64,8 +64,7 @@ class ImageLookup:
             NoImage: If neither path is the other, or its end.
         """
         path = posixpath.normpath(unicodedata.normalize("NFC", wanted.replace("\\", "/")))
-        while path.startswith("../"):
-            path = path.removeprefix("../")
+        path = without_parents(path)
         short, long = sorted((path, self._claims.get(found, path)), key=len)
         if short != long and (_is_absolute(short) or not long.endswith(f"/{short}")):
             self.doubted.add(found)
@@ -91,9 +90,7 @@ class ImageLookup:
 
     def _find_end(self, wanted: str, path: str, *, moved: bool) -> str:
         """Return the one image whose path ends like `path`, or if `moved` like the rest after some folders."""
-        tail = path
-        while tail.startswith("../"):
-            tail = tail.removeprefix("../")
+        tail = without_parents(path)
         named = self._by_name.get(PurePosixPath(tail).name, [])
         while tail:
             fits = [one for one in named if one == tail or one.endswith("/" + tail)]
@@ -183,6 +180,11 @@ def _unique_composed(paths: list[str]) -> dict[str, str]:
     for path in paths:
         result[unicodedata.normalize("NFC", path)].append(path)
     return {composed: some[0] for composed, some in result.items() if len(some) == 1}
+
+
+def without_parents(path: str) -> str:
+    """Return a path without the `../` before it, however many."""
+    return re.sub(r"\A(?:\.\./)+", "", path)
 
 
 def without_hash(path: str) -> str:

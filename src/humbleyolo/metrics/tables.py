@@ -110,6 +110,11 @@ class BoxTable:
         """Return a table of these rows (indices or a mask), in this order."""
         return replace(self, **{name: getattr(self, name)[rows] for name in self._columns()})
 
+    def rows_by_image(self) -> list[Ints]:
+        """Return the rows of each image, N arrays, in their order."""
+        ends = np.cumsum(np.bincount(self.images, minlength=self.image_count))
+        return np.split(np.argsort(self.images, kind="stable"), ends)[:-1]
+
     def of_images(self, start: int, stop: int) -> Self:
         """Return the same rows as a table of the images `start` to `stop`, which they must be of."""
         return replace(self, image_count=stop - start, images=self.images - start)

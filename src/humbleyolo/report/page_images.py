@@ -89,8 +89,8 @@ class Gallery:
         self._ious[judged.detections[made]] = judged.ious[made]
         for kind, fate in ((CORRECT, "found"), ("missed", "missed")):
             self._fates[judged.truths[judged.kinds == kind]] = FATES.index(fate)
-        self._by_image = _rows_by_image(found.images, found.image_count)
-        self._truths_by_image = _rows_by_image(truths.images, truths.image_count)
+        self._by_image = found.rows_by_image()
+        self._truths_by_image = truths.rows_by_image()
 
     def entries(self, order: Ints, most_bytes: float) -> Iterator[dict[str, Any]]:
         """Yield entries in this order, until the next would make their JSON longer than `most_bytes`.
@@ -145,13 +145,6 @@ class Gallery:
             cells = np.round(100 * highest.ravel().astype(np.float64)).astype(int).tolist()
         own = np.flatnonzero(split.responsible(image)).tolist()
         return {"cells": cells, "own": own, "over": _short(xyxy_to_ltwh(split.letterbox(image).extent))}
-
-
-def _rows_by_image(images: Ints, count: int) -> list[Ints]:
-    """Return the rows of each image, in their order."""
-    order = np.argsort(images, kind="stable")
-    ends = np.cumsum(np.bincount(images, minlength=count))
-    return np.split(order, ends[:-1])
 
 
 def _short(box: Array) -> list[float]:

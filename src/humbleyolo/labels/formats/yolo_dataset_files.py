@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
@@ -226,8 +227,6 @@ def _add_list(reader: SourceReader, name: str, split: str, entry: str, result: D
 
 def _tails(path: str) -> list[str]:
     """Return a path without `..` before it, and its shorter and shorter ends."""
-    tail = posixpath.normpath(path.replace("\\", "/")).lstrip("/")
-    while tail.startswith("../"):
-        tail = tail.removeprefix("../")
+    tail = without_parents(posixpath.normpath(path.replace("\\", "/")).lstrip("/"))
     parts = tail.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))] if tail not in ("", ".", "..") else []
