@@ -6,11 +6,12 @@ from evaluated_project import make_project
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
-from humbleyolo.evaluation import mistakes
+from humbleyolo.evaluation.mistakes import MISTAKES
 from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, read_advice, read_evaluation
+from humbleyolo.report.evaluation_reader import read_advice, read_evaluation
+from humbleyolo.report.page_contents import EXPLAINED
 
 GRID = Grid(64, 64, 2, 4, 2, 3)
 
@@ -20,9 +21,8 @@ def project(tmp_path):
     return make_project(tmp_path)
 
 
-def test_the_kinds_are_those_that_evaluate_writes():
-    assert sorted(MISTAKES) == sorted(mistakes.MISTAKES)
-    assert CORRECT == mistakes.CORRECT
+def test_each_kind_that_evaluate_writes_is_explained():
+    assert sorted(EXPLAINED) == sorted(MISTAKES)
 
 
 def read(project):

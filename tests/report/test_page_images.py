@@ -14,7 +14,7 @@ from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.report.evaluation_reader import read_evaluation
-from humbleyolo.report.page_images import FATES, KINDS, UNJUDGED, Gallery, most_mistakes_first
+from humbleyolo.report.page_images import CODES, FATES, UNJUDGED, Gallery, most_mistakes_first
 
 IMAGES = 16
 
@@ -81,9 +81,9 @@ def test_every_box_is_there_with_what_became_of_it(opened):
             assert 0 <= found.scores[row] - shown[5] < 0.001
             here = np.flatnonzero(judged.detections == row)
             if found.scores[row] < THRESHOLD:
-                assert (len(here), KINDS[shown[6]]) == (0, UNJUDGED)
+                assert (len(here), CODES[shown[6]]) == (0, UNJUDGED)
             else:
-                assert KINDS[shown[6]] == judged.kinds[here[0]]
+                assert CODES[shown[6]] == judged.kinds[here[0]]
                 assert shown[7] == pytest.approx(judged.ious[here[0]], abs=0.0006)
     fates = Counter(FATES[truth[5]] for entry in entries for truth in entry["t"])
     assert fates["missed"] == (judged.kinds == "missed").sum() > 0

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.evaluation.mistakes import CORRECT, MISTAKES
 from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
@@ -28,8 +29,6 @@ from humbleyolo.storage.table_reader import (
     whole_or_none,
 )
 
-CORRECT = "correct"
-MISTAKES = ("missed", "background", "classification", "localisation", "both", "duplicate")
 _FIX = make_again("evaluate")
 
 Table = list[dict[str, Any]]

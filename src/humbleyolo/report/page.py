@@ -19,7 +19,7 @@ from humbleyolo.params.sections import Render
 from humbleyolo.report.charts import Charts
 from humbleyolo.report.number_format import gain, metric, number, printable
 from humbleyolo.report.page_contents import Report
-from humbleyolo.report.page_images import FATES, KINDS, Gallery, Images, most_mistakes_first
+from humbleyolo.report.page_images import CODES, FATES, Gallery, Images, most_mistakes_first
 
 _MB = 1e6
 _ANY_CLASS = ("precision", "recall", "f1")
@@ -62,7 +62,7 @@ def gallery_data(
     return {
         "names": [printable(name) for name in report.names],
         "colours": class_colours(len(report.names)),
-        "kinds": list(KINDS),
+        "kinds": list(CODES),
         "fates": list(FATES),
         "grid": {"rows": grid.rows, "cols": grid.cols} if grid else {"rows": 1, "cols": 1},
         "longest": longest_px,
@@ -83,7 +83,7 @@ def write_page(report: Report, gallery: Mapping[str, Any]) -> bytes:
         ceiling_keys=[key for key in ceilings[0] if key not in ("rows", "cols")] if ceilings else [],
         floor_rows=_FLOOR_ROWS,
         summary_keys=list(dict.fromkeys(key for counts in report.summary.values() for key in counts)),
-        kinds=KINDS[1:],
+        kinds=CODES[1:],
         has_cells=report.evaluation.confidence is not None,
         slider=f"{report.threshold or 0:.2f}",
         count_words=_count_words,

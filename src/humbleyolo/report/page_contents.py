@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
-from humbleyolo.report.evaluation_reader import MISTAKES, Evaluation
+from humbleyolo.report.evaluation_reader import Evaluation
 from humbleyolo.storage.hashes import sha256_of
 from humbleyolo.storage.table_reader import is_number_or_none, make_again, read_object
 
@@ -24,7 +24,7 @@ HEADLINES = {
     "recall": ("recall", "objects that are found, at the threshold"),
     "f1": ("F1", "precision and recall in one, at the threshold"),
 }
-KINDS = {
+EXPLAINED = {
     "missed": "an object that nothing found, not even badly or as another class",
     "background": "a detection where no object is",
     "classification": "a box in the right place, of the wrong class",
@@ -32,6 +32,8 @@ KINDS = {
     "both": "the wrong class, and a box that fits badly",
     "duplicate": "one more detection of an object that was found",
 }
+"""The kinds of mistakes, in the page's order, in words."""
+
 _COLUMNS = {
     "objects": "objects", "detections": "detections", **{key: title for key, (title, _) in HEADLINES.items()},
     "best_f1": "best F1", "best_threshold": "at threshold", "voc_ap": "VOC AP",
@@ -187,7 +189,7 @@ def collect(
 
 def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
     rows = {row["kind"]: (row["count"], row["ap_gain"]) for row in evaluation.mistakes}
-    kinds = [MistakeKind(kind, KINDS[kind], *rows[kind]) for kind in MISTAKES if kind in rows]
+    kinds = [MistakeKind(kind, text, *rows[kind]) for kind, text in EXPLAINED.items() if kind in rows]
     return sorted(kinds, key=lambda kind: -(kind.ap_gain or 0.0))
 
 

@@ -24,17 +24,19 @@ from humbleyolo.dataset.archive import ArchivedImage
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.canvas import shrink
 from humbleyolo.drawing.html_page import data_uri, encode_picture
+from humbleyolo.evaluation.mistakes import CORRECT
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.report.evaluation_reader import CORRECT, MISTAKES, Evaluation
+from humbleyolo.report.evaluation_reader import Evaluation
 from humbleyolo.report.number_format import printable
+from humbleyolo.report.page_contents import EXPLAINED
 from humbleyolo.storage.array_types import Array, Ints, Uint8s
 from humbleyolo.storage.png import encode_png
 
 UNJUDGED = "unjudged"
-KINDS = (UNJUDGED, CORRECT, *MISTAKES)
-"""Kinds of detections; unjudged ones lie under the threshold, or in a crowd region."""
+CODES = (UNJUDGED, CORRECT, *EXPLAINED)
+"""Kinds of detections; their places are their codes in the page. Unjudged ones lie under the threshold, or in a crowd."""
 
 FATES = ("found", "missed", "mistaken")
 """Fates of ground truth; mistaken: with a detection, but of another class or with another box."""
@@ -80,8 +82,8 @@ class Gallery:
         self._archive, self._evaluation, self._split = archive, evaluation, split
         self._truths, self._longest_px = truths, longest_px
         found, judged = evaluation.detections, evaluation.judgements
-        codes = {kind: code for code, kind in enumerate(KINDS)}
-        self._kinds = np.zeros(len(found), np.int64)  # (D,) indices into KINDS
+        codes = {kind: code for code, kind in enumerate(CODES)}
+        self._kinds = np.zeros(len(found), np.int64)  # (D,) indices into CODES
         self._ious = np.zeros(len(found))  # (D,)
         self._fates = np.full(len(truths), FATES.index("mistaken"))  # (M,)
         made = judged.detections >= 0
