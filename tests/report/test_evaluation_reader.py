@@ -81,7 +81,7 @@ HEAD = "image_id,detection,truth,kind,predicted,truth_class,score,iou\n"
         ("0,0,,background,a,,0.5,", "image_id 0 is unknown"),
         ("1,999,,background,a,,0.5,", "detection 999 is unknown; allowed: 0 to"),
         ("1,,0,missed,,a,,", "truth 0 is unknown; allowed: 1 to"),
-        ("1,0,1,wrong,a,a,0.5,0.5", "kind 'wrong'; allowed: correct, missed, background"),
+        ("1,0,1,wrong,a,a,0.5,0.5", "kind 'wrong'; allowed: correct, classification, localisation"),
         ("1,0,,missed,a,,0.5,", "kind 'missed' without a truth"),
         ("1,,1,background,,a,,", "kind 'background' without a detection"),
     ],

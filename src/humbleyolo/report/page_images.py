@@ -36,7 +36,7 @@ from humbleyolo.storage.png import encode_png
 
 UNJUDGED = "unjudged"
 CODES = (UNJUDGED, CORRECT, *EXPLAINED)
-"""Kinds of detections; their places are their codes in the page. Unjudged ones lie under the threshold, or in a crowd."""
+"""Kinds of detections; their places are codes in the page. Unjudged ones lie under the threshold, or in a crowd."""
 
 FATES = ("found", "missed", "mistaken")
 """Fates of ground truth; mistaken: with a detection, but of another class or with another box."""
