@@ -17,7 +17,7 @@ from humbleyolo.storage.array_types import Bools
 
 def judged(truths: TruthTable, detections: DetectionTable, classes: int) -> Judgement:
     matches = match(truths, detections, classes)
-    return judge(detections, matches, nearest_truths(truths, detections), 0.5, 0.1)
+    return judge(matches, nearest_truths(truths, detections), 0.5, 0.1)
 
 
 def without_crowds(seed: int) -> tuple[TruthTable, DetectionTable, int]:

@@ -121,11 +121,14 @@ def test_where_val_has_no_objects_the_last_epoch_is_kept(tiny: EncodedSplit) -> 
     trained, _, _ = pretend(empty, [0, 0, 0], patience=1)
     assert (trained.best_epoch, trained.weights["epoch"]) == (3, 3)
     assert trained.history[2]["val_ap"] is None
+    assert trained.why == "the last: val has no objects"
 
 
 def test_where_val_is_trained_on_the_last_epoch_is_kept(tiny: EncodedSplit) -> None:
     trained, _, _ = pretend(tiny, [3, 9, 4], include_val=True)
     assert (trained.best_epoch, trained.weights["epoch"]) == (3, 3)
+    assert trained.why == "the last: val was trained on"
+    assert pretend(tiny, [3, 9, 4])[0].why.startswith("the best: AP ")
 
 
 class EnoughError(Exception):

@@ -116,7 +116,7 @@ def assess(
     rates = partial(rates_at, truths, detections, matches)
     nearest = nearest_truths(truths, detections)
     taken = taken_at(detections, matches, thresholds.overall)
-    judgement = judge(detections, matches, nearest, settings.match_iou, settings.background_iou)
+    judgement = judge(matches, nearest, settings.match_iou, settings.background_iou)
     calibration = calibrate(detections, matches, nearest, settings.bins)
     voc, voc11 = voc_average_precision(truths, detections, classes, settings.voc_iou)
     confusion = confusion_table(truths, detections, matches, taken, categories, settings.match_iou)

@@ -46,20 +46,16 @@ class Judgement:
     iou: Floats
 
 
-def judge(
-    detections: DetectionTable, matches: Matches, nearest: Nearest, match_iou: float, background_iou: float
-) -> Judgement:
+def judge(matches: Matches, nearest: Nearest, match_iou: float, background_iou: float) -> Judgement:
     """Tell right detections and each kind of mistake apart.
 
     `matches` are those at `match_iou`. A detection is background if its IoU with every ground truth is less than
     `background_iou`.
     """
     right = matches.truths >= 0
-    taken = np.zeros(len(detections), np.bool_)
-    found = np.unique(matches.truths[right])
-    taken[:] = np.isin(nearest.own, found) & (nearest.own >= 0)
+    matched = np.isin(nearest.own, matches.truths[right])  # the nearest ground truth of its class
     near_own = (nearest.own >= 0) & (nearest.own_iou >= background_iou)
-    on_own = (nearest.own >= 0) & (nearest.own_iou >= match_iou) & taken
+    on_own = matched & (nearest.own_iou >= match_iou)
     on_other = (nearest.other >= 0) & (nearest.other_iou >= match_iou)
     near_other = (nearest.other >= 0) & (nearest.other_iou >= background_iou)
     cases = [

@@ -199,15 +199,7 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
         _LONGER if rising else training.fitting,
     )
     yield _cost_of_lacking(metrics)
-    yield Cost(
-        gains["missed"] * boxed,
-        "missed objects",
-        _LONGER
-        if rising
-        else "add images of such objects, or widen the network (model.width)"
-        if ap
-        else "train longer (train.epochs), and see if the labels fit (data/dataset/preview.png)",
-    )
+    yield Cost(gains["missed"] * boxed, "missed objects", _remedy_of_missed(ap, rising=rising))
     yield Cost(
         gains["background"] * boxed,
         "detections where nothing is labelled",
@@ -222,6 +214,14 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
         )
     yield Cost(gains["duplicate"] * boxed, "second boxes on one object", "lower evaluate.nms_iou")
     yield from _costs_of_training(ap, ceiling, training)
+
+
+def _remedy_of_missed(ap: float, *, rising: bool) -> str:
+    if rising:
+        return _LONGER
+    if not ap:
+        return "train longer (train.epochs), and see if the labels fit (data/dataset/preview.png)"
+    return "add images of such objects, or widen the network (model.width)"
 
 
 def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:

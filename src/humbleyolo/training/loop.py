@@ -167,16 +167,17 @@ class _Run:
 
     def outcome(self) -> Trained:
         """Return the epoch that is kept, with the reason."""
-        why = f"the best: AP {self._best_ap:.3f} on val"
-        if len(self._history) < self._train.epochs:
-            why += f"; stopped: no better AP on val for {counted(self._train.patience, 'epoch')}"
-        elif self.found_nothing:
-            why = "the last: it finds nothing on val yet"
+        return Trained(self._best, self.best_epoch, self._history, self._why())
+
+    def _why(self) -> str:
         if self._history[-1]["val_ap"] is None:
-            why = "the last: val has no objects"
-        elif self._train.include_val:
-            why = "the last: val was trained on"
-        return Trained(self._best, self.best_epoch, self._history, why)
+            return "the last: val has no objects"
+        if self._train.include_val:
+            return "the last: val was trained on"
+        best = f"the best: AP {self._best_ap:.3f} on val"
+        if len(self._history) < self._train.epochs:
+            return f"{best}; stopped: no better AP on val for {counted(self._train.patience, 'epoch')}"
+        return "the last: it finds nothing on val yet" if self.found_nothing else best
 
 
 def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: int) -> list[str]:
