@@ -72,6 +72,22 @@ def test_folders_are_splits_where_no_lists_are(make: Maker, folder: str) -> None
     assert data.images[0].splits == ("val",)
 
 
+def test_a_list_of_no_split_leaves_the_folders_their_splits(make: Maker) -> None:
+    """A set as `convert` and `next` write it, beside an official test set. Names of images may be the same."""
+    old: Files = {}
+    for number, folder in enumerate(("train", "test")):
+        old[f"{folder}/{number}.png"] = picture(number)
+        old[f"{folder}/{number}.xml"] = voc(f"{number}.png", "cat 3 4 10 12")
+    new: Files = {"new/JPEGImages/0.png": picture(2), "new/Annotations/0.xml": voc("0.png", "cat 3 4 10 12")}
+    data = make.read(old | new | {"new/ImageSets/Main/default.txt": "0\n"})
+    assert {one.path: one.splits for one in data.images if one.splits} == {
+        "test/1.png": ("test",),
+        "train/0.png": ("train",),
+    }
+    data = make.read(old | new | {"new/ImageSets/Main/val.txt": "0\n"})
+    assert [one.splits for one in data.images] == [("val",), ("test",), ("train",)]
+
+
 def test_one_based_is_declared(make: Maker) -> None:
     data = make.read(files("cat 1 1 40 20"), one_based=True)
     assert data.images[0].boxes.tolist() == [[0, 0, 40, 20]]

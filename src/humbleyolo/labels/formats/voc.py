@@ -6,15 +6,17 @@
         </annotation>
 
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
-`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
-without them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of LabelImg, and
-Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the turn, with an
-attribute `rotation` in degrees: the box around it is taken, with a note. The MIT's LabelMe has `polygon` in place of
-`bndbox`. A size of 0 x 0 was not recorded.
+`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`.
+Outside the folders that have them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of
+LabelImg, and Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the
+turn, with an attribute `rotation` in degrees: the box around it is taken, with a note. The MIT's LabelMe has
+`polygon` in place of `bndbox`. A size of 0 x 0 was not recorded.
 """
 
 import posixpath
 import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
@@ -116,26 +118,41 @@ def _box(number: int, item: Element, file: str, reader: SourceReader, *, by_supe
 def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None:
     """Note in each image the lists of `ImageSets/Main` that hold it; `trainval` if `train` is missing.
 
-    Without such lists the folders may say it.
+    The folders may say it of images outside the folders that have such lists. A list of no split, such as
+    `default.txt`, says nothing.
     """
+    lists: dict[str, dict[str, str]] = defaultdict(dict)  # folder of `ImageSets`: a list's name, and its split
+    for name in reader.source.ending(".txt"):
+        path = PurePosixPath(name)
+        if path.parts[-3:-1] == ("ImageSets", "Main") and path.stem in _LISTS:
+            lists[_below(path.parts[:-3])][name] = _LISTS[path.stem]
     by_stem = {PurePosixPath(name).stem: image for name, image in images.items()}
-    lists = {name: PurePosixPath(name) for name in reader.source.ending(".txt")}
-    lists = {name: path for name, path in lists.items() if path.parts[-3:-1] == ("ImageSets", "Main")}
-    stems = {path.stem for path in lists.values()}
-    if not lists:
-        for name, image in images.items():
+    for folder, splits in lists.items():
+        inside = {PurePosixPath(name).stem: image for name, image in images.items() if name.startswith(folder)}
+        stems = {PurePosixPath(name).stem for name in splits}
+        for name, split in splits.items():
+            if PurePosixPath(name).stem != "trainval" or "train" not in stems:
+                _read_list(reader, name, split, by_stem | inside)
+    for name, image in images.items():
+        if not image.splits and not name.startswith(tuple(lists)):
             image.splits = splits_of_folder(image.path) or splits_of_folder(name)
-    for name, path in lists.items():
-        if path.stem not in _LISTS or (path.stem == "trainval" and "train" in stems):
-            continue
-        with reader.ledger.reporting(name, "file dropped"):
-            for line, row in numbered_lines(reader.text(name)):
-                stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
-                with reader.ledger.reporting(name, "line dropped", f"line {line}"):
-                    if stem not in by_stem:
-                        why = "no Annotations file that can be used has that name; correct the list"
-                        raise BadInput("list-points-nowhere", shorten(stem), why)
-                    by_stem[stem].add_split(_LISTS[path.stem])
+
+
+def _read_list(reader: SourceReader, name: str, split: str, by_stem: Mapping[str, UncheckedImage]) -> None:
+    """Note a list's split in its images, which are given by the names of their label files without extension."""
+    with reader.ledger.reporting(name, "file dropped"):
+        for line, row in numbered_lines(reader.text(name)):
+            stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
+            with reader.ledger.reporting(name, "line dropped", f"line {line}"):
+                if stem not in by_stem:
+                    why = "no Annotations file that can be used has that name; correct the list"
+                    raise BadInput("list-points-nowhere", shorten(stem), why)
+                by_stem[stem].add_split(split)
+
+
+def _below(parts: Sequence[str]) -> str:
+    """Return what the names of all files in a folder begin with."""
+    return "".join(f"{part}/" for part in parts)
 
 
 def write(out: WrittenSet) -> None:
