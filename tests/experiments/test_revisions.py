@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import ROOT
 from split_writer import write_split
 
 from humbleyolo.commands import compare
@@ -77,6 +78,35 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
     assert "No storage files available" in told("HEAD~1")
     (project.path / "params.yaml").unlink()
     assert told("HEAD").startswith("error: params.yaml: no such file")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_clone_without_the_data_is_told_with_exit_code_2(recorded: bool, tmp_path: Path) -> None:
+    """1 would say that the second run is worse. `recorded`: `dvc.lock` names folders that are in no cache here."""
+    outs = {"encode": "grid/test", "generate": "dataset/test"}
+    stages = "".join(f"{stage}: {{cmd: 'true', outs: [{path}]}}, " for stage, path in outs.items()) * recorded
+    stages += (
+        "evaluate: {cmd: 'true', deps: [grid/test, dataset/test], "
+        "outs: [detections.json: {cache: false}, metrics.json: {cache: false}]}"
+    )
+    files = {"dvc.yaml": f"stages: {{{stages}}}\n", "detections.json": "[]", "metrics.json": "{}"}
+    if recorded:
+        known = {stage: f"{{path: {path}, hash: md5, md5: {32 * 'a'}.dir, size: 1}}" for stage, path in outs.items()}
+        locked = ", ".join(f"{stage}: {{cmd: 'true', outs: [{out}]}}" for stage, out in known.items())
+        files["dvc.lock"] = f"schema: '2.0'\nstages: {{{locked}}}\n"
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    git = ("git", "-c", "user.name=A", "-c", "user.email=a@b.c")
+    dvc = (sys.executable, "-m", "dvc", "init", "--quiet")
+    for command in ((*git, "init", "-q"), dvc, (*git, "add", "."), (*git, "commit", "-qm", "A clone")):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    why = "grid/test is in no cache or remote here" if recorded else "grid/test and dataset/test hold no archive"
+    command = (sys.executable, "-m", "humbleyolo", "compare", "HEAD")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr.startswith(f"error: HEAD: its results cannot be read ({why}); commit dvc.lock after")
+    assert "`dvc pull`" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("once", [False, True])

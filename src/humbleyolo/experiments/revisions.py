@@ -9,6 +9,7 @@ from dvc.exceptions import DvcException
 from dvc.fs import GitFileSystem
 from dvc.repo import Repo
 from dvc.scm import SCM, resolve_rev
+from dvc_data.index import DataIndexDirError
 
 from humbleyolo.dataset.archive_choice import ALL
 from humbleyolo.dataset.archived_split import ENDING, ArchivedSplit
@@ -84,10 +85,16 @@ def _fetch(revision: str | None, folder: Path) -> None:
     (folder / _SPLIT).mkdir()
     for file in (*_FILES, _SPLIT):
         if not any(name.startswith(file) for name in copied):
+            if splits := [str(path) for path in named if path.name == file]:
+                raise FileNotFoundError(f"{' and '.join(splits)} hold no archive")
             raise UserError(f"dvc.yaml names no {file} for the stage evaluate")
     for file, path in copied.items():
         files.get_file(str(path), str(folder / file))
 
 
 def _archives(files: DVCFileSystem, folder: PurePosixPath) -> list[PurePosixPath]:
-    return [one for one in map(PurePosixPath, files.find(str(folder))) if one.suffix == ENDING]
+    try:
+        found = files.find(str(folder))
+    except DataIndexDirError:  # no DvcException, and it says nothing of why
+        raise FileNotFoundError(f"{folder} is in no cache or remote here") from None
+    return [one for one in map(PurePosixPath, found) if one.suffix == ENDING]
