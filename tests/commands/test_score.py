@@ -186,7 +186,7 @@ def test_mistakes_of_a_user_are_exit_code_2_before_the_work(
         ((labels, "none.json"), "none.json: no such file or folder; give a JSON file"),
         ((labels, "empty.json"), "holds no detection"),
         ((labels, path, "--threshold", "2"), "--threshold 2.0 is not allowed; allowed: 0 to 1"),
-        ((labels, path, "--split", "val"), "no image of the split val; its lists: none"),
+        ((labels, path, "--split", "val"), "its lists: none; if `dvc repro` divided it, score data/dataset/val"),
         ((labels, path, "--output", "there"), "there: is there already"),
         ((labels, path, "--image-ids", "name"), "no detection is of an image of the labels"),
         ((labels, named, "--categories", "foo"), f"--categories foo: is for numbers, and {named} has its classes by"),

@@ -104,6 +104,7 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.labels_alone import LabelsAlone
     from humbleyolo.experiments.scoring import join_model, score
+    from humbleyolo.experiments.trained_images import read_trained_images
 
     if isinstance(labels.source, LabelsAlone):
         raise UserError(f"{parsed.source}: holds labels alone, and a model needs the images; give a folder with both")
@@ -114,8 +115,10 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
             f"{parsed.detections}: knows {', '.join(detector.names[:10])}; none is a class of the labels, which have "
             f"{', '.join(labels.classes[:10])}"
         )
+    trained = read_trained_images(Path(parsed.detections))
     shared, detections, notes = join_model(labels, detector.names, _detected(labels, detector))
     told = [
+        *(trained.warn(parsed.detections, [image.info.sha256 for image in labels.items]) if trained else ()),
         f"labels: {labels.told[0]}", *labels.told[1:],
         f"detections: {len(detections):,} by {parsed.detections}, scores from {facts.min_score:g} on", *notes,
     ]  # fmt: skip

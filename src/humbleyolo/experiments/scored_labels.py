@@ -152,6 +152,8 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
     lists = ", ".join(f"{one} {counts[one]}" for one in SPLITS if counts[one]) or "none"
     if not images:
         what = f"no image of the split {split}; its lists: {lists}" if split else "nothing left to score"
+        if split and not counts:
+            what += f"; if `dvc repro` divided it, score data/dataset/{split}"
         raise UserError(f"{source.name}: {what}")
     label_of = {name: label for label, name in enumerate(labelled.classes)}
     truths = TruthTable.gather(
