@@ -267,6 +267,23 @@ def test_options_that_do_not_fit_are_refused(
     assert (said or "") in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["audit", "curve"])
+def test_data_of_another_folder_than_params_yaml_names_is_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after `init` of another folder, when the arrays are still those of the folder before."""
+    write_project(tmp_path)
+    before = "{generate: {params: {params.yaml: {dataset: {inputs: data/labelled/dogs}}}}}"
+    Path("dvc.lock").write_text(f"schema: '2.0'\nstages: {before}\n")
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--epochs", "3"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "the data is not up to date; run `dvc repro encode`" in said
+    assert "dataset.inputs is data/labelled/cats, the data was made with data/labelled/dogs" in said
+    assert not Path(command).exists()
+
+
 def test_data_that_is_not_up_to_date_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_project(tmp_path)
     old = (tmp_path / "params.yaml").read_text()

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from humbleyolo.errors import UserError
-from humbleyolo.experiments.dvc_lock import check_sources, differing_outputs, read_lock
+from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.experiments.dvc_lock import check_sources, differing_outputs, read_lock, require_data_of_params
 from humbleyolo.storage.hashes import dvc_digest
 
 LOCK = {"train": {"deps": {"src/a.py": "1", "grid": "2"}, "outs": {"model/weights.npz": "3"}}}
@@ -55,6 +55,49 @@ def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path:
     for params in ({"seed": 2}, {"train": {"epochs": 3}}, {"train.epochs": 3}, {"seed.more": 1}, {"loss": {}}):
         with pytest.raises(UserError, match=rf"is of another params\.yaml \({next(iter(params))}\) than"):
             check_sources({"train": right | {"params": params}}, tmp_path)
+
+
+MADE = """stages:
+  generate:
+    params: {params.yaml: {seed: 1, dataset: {inputs: a, labelled: {split: {by: hash, val: 0.1}}}}}
+    outs: [{path: data/dataset/train, md5: 1}]
+  encode:
+    deps: [{path: data/dataset/train, md5: 1}]
+    params: {params.yaml: {encode: {fill: 0}, loss.name: boxes}}
+"""
+PARAMS = (
+    "seed: 1\ndataset: {inputs: a, labelled: {split: {by: hash, val: 1e-1}}}\nencode: {fill: 0}\nloss: {name: iou}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("inputs: a", "inputs: b", "params.yaml: dataset.inputs is b, the data was made with a"),
+        ("hash", "lists", "params.yaml: dataset.labelled.split.by is lists, the data was made with hash"),
+        (", val: 1e-1", "", "params.yaml: dataset.labelled.split.val is None, the data was made with 0.1"),
+        ("seed: 1", "seed: 2", "params.yaml: seed is 2, the data was made with 1"),
+        ("fill: 0", "fill: 9", "params.yaml: encode.fill is 9, the data was made with 0"),
+    ],
+)
+def test_data_of_other_parameters_than_now_is_told(old: str, new: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    require_data_of_params(tmp_path)  # no lock: nothing is known
+    (tmp_path / "dvc.lock").write_text(MADE)
+    require_data_of_params(tmp_path)
+    assert old in PARAMS
+    (tmp_path / "params.yaml").write_text(PARAMS.replace(old, new))
+    with pytest.raises(ProblemsError, match="the data is not up to date; run `dvc repro encode`") as caught:
+        require_data_of_params(tmp_path)
+    assert caught.value.problems == (problem,)
+
+
+def test_data_that_was_made_anew_but_not_encoded_is_told(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "dvc.lock").write_text(MADE.replace("md5: 1", "md5: 2", 1))
+    with pytest.raises(ProblemsError) as caught:
+        require_data_of_params(tmp_path)
+    assert caught.value.problems == ("data/dataset/train was made anew since it was encoded",)
 
 
 def test_a_lock_with_the_marks_of_a_merge_is_told() -> None:

@@ -54,6 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.doubts_table import write_doubts
     from humbleyolo.check.joined_splits import JoinedSplits
     from humbleyolo.check.label_doubts import judge_labels
+    from humbleyolo.experiments.dvc_lock import require_data_of_params
     from humbleyolo.params.loader import load_params
     from humbleyolo.training.folds import detect_by_folds
     from humbleyolo.training.planned_runs import Length, RunSettings
@@ -67,6 +68,7 @@ def run(parsed: argparse.Namespace) -> int:
     with JoinedSplits(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
+        require_data_of_params(Path())
         alike = data.look_alikes() if _keeps_alike(dataset) else []
         try:
             held = detect_by_folds(settings, data.splits, parsed.folds, length, parsed.output, _RESULTS, alike)

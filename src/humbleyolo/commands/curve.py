@@ -41,6 +41,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.joined_splits import JoinedSplits
     from humbleyolo.evaluation.bootstrap import require_resamples
     from humbleyolo.evaluation.learning_gain import measure_gain
+    from humbleyolo.experiments.dvc_lock import require_data_of_params
     from humbleyolo.params.loader import load_params
     from humbleyolo.report.curve_page import NUMBERS, PAGE, TABLE, write_curve
     from humbleyolo.training.learning_curve import learn_parts
@@ -53,6 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
     with JoinedSplits(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
+        require_data_of_params(Path())
         try:
             learned = learn_parts(
                 settings, data.splits[0], data.splits[1], length, parsed.output, (PAGE, TABLE, NUMBERS)

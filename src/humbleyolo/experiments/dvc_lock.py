@@ -1,12 +1,13 @@
 """Hashes in `dvc.lock`: read, and compared with sources and with another run's."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.storage.hashes import dvc_digest
 
@@ -61,6 +62,43 @@ def check_sources(committed: Stages, clone: Path) -> None:
         for key, value in content["params"].items():
             if value_at(params, key) != value:
                 raise _of_another(f"{PARAMS} ({key})")
+
+
+def require_data_of_params(project: Path) -> None:
+    """Refuse encoded data that was made from another folder, split, seed or input than `params.yaml` now says.
+
+    Without a `dvc.lock` nothing is known of the data, and nothing is refused.
+
+    Raises:
+        ProblemsError: With each value that differs, and what to run.
+        UserError: If `dvc.lock` is none.
+    """
+    lock = project / "dvc.lock"
+    if not lock.is_file():
+        return
+    stages, params = read_lock(lock.read_text(encoding="utf-8"), "dvc.lock"), read_params(project)
+    problems = [
+        f"{PARAMS}: {key} is {now}, the data was made with {before}"
+        for stage, section in (("generate", "seed"), ("generate", "dataset"), ("encode", "encode"))
+        if stage in stages
+        for key, now, before in _differences(section, value_at(params, section), stages[stage]["params"].get(section))
+    ]
+    made = stages.get("generate", {"outs": {}})["outs"]
+    encoded = stages.get("encode", {"deps": {}})["deps"]
+    problems += [
+        f"{path} was made anew since it was encoded" for path in made if encoded.get(path, made[path]) != made[path]
+    ]
+    if problems:
+        raise ProblemsError("the data is not up to date; run `dvc repro encode`", problems)
+
+
+def _differences(key: str, now: Any, before: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted key of each value that differs, and both values; None for one that is not there."""
+    if isinstance(now, dict) and isinstance(before, dict):
+        for name in now | before:
+            yield from _differences(f"{key}.{name}", now.get(name), before.get(name))
+    elif now != before:
+        yield key, now, before
 
 
 def differing_outputs(committed: Stages, built: Stages, inputs: str) -> dict[str, list[str]]:
