@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
-from humbleyolo.geometry.grid import Grid, box_edges, decode_grid, decode_tensor, encode_boxes, split_parts
+from humbleyolo.geometry.grid import (
+    Grid,
+    answering_cells,
+    box_edges,
+    decode_grid,
+    decode_tensor,
+    encode_boxes,
+    split_parts,
+)
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.storage.array_types import Floats, Ints
 
@@ -198,6 +206,27 @@ def test_every_edge_of_every_grid_is_inside(cols: int, width: int, data: st.Data
     found = decode_grid(encoded.targets, grid)
     (box,) = found.boxes[found.scores[..., 0] == 1]
     assert xyxy_to_cxcywh(box)[0] == pytest.approx(x, abs=width * 2**-22)
+
+
+@given(st.integers(1, 64), st.integers(1, 1000), st.data())
+@example(18, 291, None)
+def test_the_cell_that_a_small_object_is_encoded_to_may_answer_for_it(
+    cols: int, width: int, data: st.DataObject | None
+) -> None:
+    x = 242.5 if data is None else data.draw(st.integers(0, 4 * width)) / 4
+    box = np.array([[x, 4.0, x, 4.0]])
+    grid = Grid(8, width, 1, cols, 1, 1)
+    encoded = encode_boxes(box, np.array([0]), np.array([0]), 1, grid)
+    (answering,) = answering_cells(box, grid)
+    assert np.flatnonzero(answering).tolist() == encoded.place.tolist()
+
+
+def test_tensorflow_divides_where_it_could_multiply_by_a_reciprocal() -> None:
+    """12 is no power of 2: x times 1/12 rounds up to 5 here, where x is under 60."""
+    grid, x = Grid(12, 84, 1, 7, 1, 1), np.nextafter(np.float32(60), np.float32(0))
+    boxes = tf.constant([[x, 6, x, 6]], tf.float32)
+    answering = tf.function(lambda boxes: answering_cells(boxes, grid, tf))(boxes)
+    assert np.flatnonzero(answering).tolist() == [4]
 
 
 def test_the_larger_object_wins_a_shared_cell_and_its_class_is_the_cells() -> None:

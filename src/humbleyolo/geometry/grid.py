@@ -85,6 +85,14 @@ def cell_corners(grid: Grid) -> tuple[Floats32, Floats32]:
     return cols, rows
 
 
+def own_cell(centre: Any, cells: int, length: int, ops: Any = np) -> Any:
+    """Return the row or column, a float, that holds the centre of a box; the last one holds the image's far edge.
+
+    `centre` is x or y in pixels, NumPy or TensorFlow; `cells` is the number of columns or rows along `length` pixels.
+    """
+    return ops.minimum(centre * cells // length, cells - 1)
+
+
 def answering_cells(boxes: Any, grid: Grid, ops: Any = np) -> Any:
     """Return the cells (..., R, S) that may answer for objects, where several may: True or False.
 
@@ -96,8 +104,8 @@ def answering_cells(boxes: Any, grid: Grid, ops: Any = np) -> Any:
     across, down = grid.width / grid.cols, grid.height / grid.rows
     x, y = (col + 0.5) * across, (row + 0.5) * down
     inside = (x > left) & (x < right) & (y > top) & (y < bottom)
-    own_col = ops.minimum(ops.floor((left + right) / 2 / across), grid.cols - 1)
-    own_row = ops.minimum(ops.floor((top + bottom) / 2 / down), grid.rows - 1)
+    own_col = own_cell((left + right) / 2, grid.cols, grid.width, ops)
+    own_row = own_cell((top + bottom) / 2, grid.rows, grid.height, ops)
     return inside | ((own_col == col) & (own_row == row))
 
 
@@ -140,8 +148,8 @@ def encode_boxes(boxes: Floats, labels: AnyInts, image_index: AnyInts, images: i
         raise ValueError(f"a class index lies outside 0 to {grid.classes - 1}")
     if image_index.min() < 0 or image_index.max() >= images:
         raise ValueError(f"an image index lies outside 0 to {images - 1}")
-    col = np.minimum(cx * grid.cols // grid.width, grid.cols - 1).astype(np.int64)
-    row = np.minimum(cy * grid.rows // grid.height, grid.rows - 1).astype(np.int64)
+    col = own_cell(cx, grid.cols, grid.width).astype(np.int64)
+    row = own_cell(cy, grid.rows, grid.height).astype(np.int64)
     cell = (image_index.astype(np.int64) * grid.rows + row) * grid.cols + col  # (M,) over all images
 
     rank = np.lexsort((labels, *boxes.T[::-1], -area(edges_of(boxes)), cell))  # cell by cell, first-ranked first
