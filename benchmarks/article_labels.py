@@ -1,6 +1,6 @@
 """The words of params.yaml with the article's labels, as a folder that somebody labelled.
 
-python benchmarks/article_labels.py FOLDER [--seed 1]
+python -m benchmarks.article_labels FOLDER [--seed 1]
 
 The images are those that `generate` draws. The article's boxes are about the middle of the word, 10 pixels high and 6
 wide per letter, whatever its visible ink measures. So they are in train and val. In test they are the visible ink, to

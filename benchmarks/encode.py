@@ -1,6 +1,6 @@
 """Measure images per second and memory of encoding, with the default parameters.
 
-python benchmarks/encode.py [--images 5000 50000] [--processes 1 2] [--repetitions 5]
+python -m benchmarks.encode [--images 5000 50000] [--processes 1 2] [--repetitions 5]
 
 Each measurement runs in a process of its own, on a split drawn before. Starting the workers and flushing to the
 disk count, importing does not. `ceilings` is the time of the stage's report on the grid and finer ones, after that.

@@ -1,6 +1,6 @@
 """Measure the seconds of scoring, beside pycocotools, on one large case; each in a process of its own.
 
-python benchmarks/evaluate.py [--images 5000] [--truths 36000] [--detections 250000] [--classes 80] [--intervals]
+python -m benchmarks.evaluate [--images 5000] [--truths 36000] [--detections 250000] [--classes 80] [--intervals]
 """
 
 import argparse

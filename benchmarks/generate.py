@@ -1,6 +1,6 @@
 """Measure images per second and memory of drawing into archives, with the default parameters.
 
-python benchmarks/generate.py [--images 6500 65000] [--processes 1 2] [--repetitions 5]
+python -m benchmarks.generate [--images 6500 65000] [--processes 1 2] [--repetitions 5]
 
 Each measurement runs in a process of its own; importing is not counted, starting the workers is. Prints the
 median and the range of the repetitions, and the highest memory (resident: the main process, its largest worker).

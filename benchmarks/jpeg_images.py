@@ -1,4 +1,4 @@
-"""Measure images that are kept as JPEGs: python benchmarks/jpeg_images.py FOLDER [--size 320] [--images 64].
+"""Measure images that are kept as JPEGs: python -m benchmarks.jpeg_images FOLDER [--size 320] [--images 64].
 
 FOLDER holds photographs. Each is letterboxed to a square of `--size` pixels. Prints for several qualities how many
 times less disk the JPEGs take than pixels. Then come the milliseconds of a core to encode and to decode one, medians

@@ -1,6 +1,6 @@
 """Measure time and memory of reading large labels: a COCO file as large as train2017's, many images, many boxes.
 
-python benchmarks/labels.py FOLDER [--only coco] [--images 118287] [--boxes 860001]
+python -m benchmarks.labels FOLDER [--only coco] [--images 118287] [--boxes 860001]
 
     coco    instances_train2017.json: 450 MB, polygons too, in COCO's own order of lists; the labels alone are read
     auto    `check` of 20,000 small images in YOLO text and in VOC, the format to be found

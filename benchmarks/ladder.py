@@ -1,4 +1,4 @@
-"""The ladder from the article's recipe to `compact`: python benchmarks/ladder.py [--seeds 1 2 3] [--table].
+"""The ladder from the article's recipe to `compact`: python -m benchmarks.ladder [--seeds 1 2 3] [--table].
 
 Each rung is a set of values of params.yaml, run by `dvc exp run -S` once per seed: images, weights and order are all
 drawn anew. The results of each run are kept in docs/ladder.json, so that an interrupted ladder resumes. The tables in

@@ -1,4 +1,4 @@
-"""Measure a step in micro-batches: python benchmarks/micro_batches.py [--batch 16] [--size 320] [--parts 1 2 4 8].
+"""Measure a step in micro-batches: python -m benchmarks.micro_batches [--batch 16] [--size 320] [--parts 1 2 4 8].
 
 Trains `lite` with the values of examples/photographs.yaml on noise, each number of parts in a process of its own.
 Prints the seconds of a core that a step takes, a median of five, and the peak of the memory of the process.

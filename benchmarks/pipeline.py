@@ -1,4 +1,4 @@
-"""Measure speed and memory of the whole chain: python benchmarks/pipeline.py [--repetitions 3] [--json FILE].
+"""Measure speed and memory of the whole chain: python -m benchmarks.pipeline [--repetitions 3] [--json FILE].
 
 With the default parameters, each measurement in a process of its own:
 

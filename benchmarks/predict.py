@@ -1,6 +1,6 @@
 """Measure milliseconds from letterboxed pixels to boxes in each format, and seconds to the first box.
 
-python benchmarks/predict.py [--model data/model] [--exports exports] [--runs 300] [--photographs]
+python -m benchmarks.predict [--model data/model] [--exports exports] [--runs 300] [--photographs]
 
 Write the exports first: `humbleyolo export --to litert`, and so on. Each measurement has a process of its own. With
 --photographs the network of examples/photographs.yaml is measured at batch 1, as LiteRT in float32 and int8. Their

