@@ -156,7 +156,7 @@ def test_the_state_is_all_that_a_step_depends_on(split: EncodedSplit) -> None:
 
 STATE = State(
     Progress(
-        epoch=1, step=2, sums=(0.1, 1e-300), term_names=("box", "obj"), best_ap=0.0, best_epoch=1,
+        epoch=1, step=2, sums=(0.1, 1e-300), best_ap=0.0, best_epoch=1,
         history=({"epoch": 1, "val_ap": None, "val_ap50": 0.0, "train_box": 1 / 3},),
     ),
     {

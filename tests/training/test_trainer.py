@@ -23,6 +23,7 @@ from humbleyolo.training.trainer import Trainer
 def test_the_average_follows_the_weights(tiny: EncodedSplit) -> None:
     train = PLAIN.model_copy(update={"ema_decay": 0.15})
     trainer = start(tiny, train=train)
+    assert trainer.term_names == ["box", "obj", "noobj", "class"]  # before the first step
     network, expected = trainer._network, trainer.weights()
     for step, terms in enumerate(trainer.run_epoch(0)):
         assert terms.shape == (4,)
@@ -30,7 +31,6 @@ def test_the_average_follows_the_weights(tiny: EncodedSplit) -> None:
         for weight in network.weights:
             now = np.asarray(weight)
             expected[weight.path] = decay * expected[weight.path] + (1 - decay) * now
-    assert trainer.term_names == ["box", "obj", "noobj", "class"]
     assert step == 1  # 10 images make two batches of 4
     for name, values in trainer.weights().items():
         np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-7)

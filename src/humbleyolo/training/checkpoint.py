@@ -48,7 +48,6 @@ class Progress(Section):
         epoch: Epoch under way, counted from 0.
         step: Next step of this epoch, counted from 0.
         sums: Sums of each loss term's means, over the steps of this epoch that are done.
-        term_names: Names of the loss terms.
         history: Rows of the epochs that are done.
         best_ap: AP of the best epoch; -1 before there is one.
         best_epoch: Number of the best epoch, counted from 1; 0 before there is one.
@@ -57,7 +56,6 @@ class Progress(Section):
     epoch: int = 0
     step: int = 0
     sums: tuple[float, ...] = ()
-    term_names: tuple[str, ...] = ()
     history: tuple[dict[str, int | float | None], ...] = ()
     best_ap: float = -1.0
     best_epoch: int = 0

@@ -115,7 +115,6 @@ class _Run:
         best = ((name, values) for name, values in kept.arrays.items() if name.startswith(_BEST))
         self._best = {name.removeprefix(_BEST): values for name, values in best}
         self._trainer.restore(kept.arrays)
-        self._trainer.term_names = list(progress.term_names)
         self._history = list(progress.history)
         self._best_ap, self.best_epoch = progress.best_ap, progress.best_epoch
         return progress
@@ -126,7 +125,7 @@ class _Run:
             return
         now = Progress(
             epoch=epoch, step=step, sums=tuple(sums.tolist()), best_ap=self._best_ap,
-            term_names=tuple(self._trainer.term_names), history=tuple(self._history), best_epoch=self.best_epoch,
+            history=tuple(self._history), best_epoch=self.best_epoch,
         )  # fmt: skip
         self._checkpoint.write(lambda: State(now, self._trainer.state() | _prefix_best(self._best)))
 

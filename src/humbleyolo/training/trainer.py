@@ -62,7 +62,7 @@ class Trainer:
         self._train, self._seed, self.start = train, seed, start
         self.loss = WeightedLoss(loss, data.categories, data.grid, head)
         self.steps_an_epoch = len(data) // train.batch
-        self.term_names: list[str] = []
+        self.term_names = self.loss.term_names()
         self.micro = MicroBatches(network, self.loss, train)
         self._own_parts = range(train.micro_batches)
         self._gather: Gather = lambda _, own: own
@@ -128,7 +128,6 @@ class Trainer:
         numbers = (step * self._train.micro_batches + place for place in self._own_parts)
         own = (self._part(tf.constant(one, tf.int64), *inputs) for one, inputs in zip(numbers, parts, strict=True))
         total = self.micro.sum(self._gather(step, own))
-        self.term_names = self.term_names or self.loss.term_names()
         self._finish(rates, decay, total)
         return np.asarray(total.terms)
 
@@ -185,7 +184,6 @@ class Trainer:
             predictions = tf.cast(self._network(images, training=True), tf.float32)
             terms = self.loss(targets, predictions)
             total = tf.add_n([tf.reduce_mean(term) for term in terms.values()])
-        self.term_names = list(terms)
         self._apply(tape.gradient(total, self._network.trainable_variables), rates, decay)
         return tf.stack(list(terms.values()))  # (T, N)
 
