@@ -168,17 +168,18 @@ def test_a_part_in_a_split_by_its_name(make: Maker) -> None:
 
 
 def test_lists_of_a_part_come_before_its_name(make: Maker) -> None:
-    """An image in none of its lists is in none, whatever the name says."""
+    """An image in none of its lists is in none, whatever the name says. A part without lists is in train."""
     more: Files = {"images/b.png": picture(5), "Annotations/b.xml": voc("b.png"), "ImageSets/Main/val.txt": "a\n"}
     data = make.read(under({"train": VOC | more, "more": YOLO}))
-    assert [one.splits for one in data.images] == [(), ("val",), ()]
+    assert [(one.splits, one.unlisted) for one in data.images] == [(("train",), True), (("val",), False), ((), False)]
 
 
 def test_archives_of_splits_beside_another(make: Maker) -> None:
     root = make.folder({"README.md": ""})
     for name in ("train.zip", "val.zip", "day2.zip"):
         zipped(root, name, YOLO | {"a.png": picture(len(name))})
-    assert [one.splits for one in make.open(root).images] == [(), ("train",), ("val",)]
+    assert [one.splits for one in make.open(root).images] == [("train",), ("train",), ("val",)]
+    assert [one.unlisted for one in make.open(root).images] == [True, False, False]
 
 
 def test_parts_without_labels_are_named(make: Maker) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import check_options
+from humbleyolo.labels.added_sets import BY_EYE, TO_CORRECT
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import ChosenImage, ChosenImages, LabelledImages
 
-_TO_CORRECT, _BY_EYE = "to-correct", "nothing-found"
 _PAGE, _TABLE = "next.html", "next.csv"
 _SHOWN = 5  # notes of one kind on the terminal
 _DATASET = Path("data/dataset")
@@ -132,13 +132,13 @@ def _write_images(
     places: dict[int, str] = {}
     notes: list[str] = []
     if found := [one for one in proposals if len(one[0].boxes)]:
-        items, told = write_pre_labels(folder / _TO_CORRECT, to, found, names)
-        inside = Path(_TO_CORRECT, WRITABLE[to].IMAGES)
+        items, told = write_pre_labels(folder / TO_CORRECT, to, found, names)
+        inside = Path(TO_CORRECT, WRITABLE[to].IMAGES)
         places |= {id(item.image): (inside / item.name).as_posix() for item in items}
         notes += told
     if blind := [one for one in proposals if not len(one[0].boxes)]:
-        items, told = write_images(folder / _BY_EYE, blind)
-        places |= {id(item.image): f"{_BY_EYE}/{item.name}" for item in items}
+        items, told = write_images(folder / BY_EYE, blind)
+        places |= {id(item.image): f"{BY_EYE}/{item.name}" for item in items}
         notes += told
     return [places[id(image)] for image, _ in proposals], notes
 
@@ -176,9 +176,9 @@ def _next_steps(parsed: argparse.Namespace, chosen: "list[ChosenImage]") -> list
     blind = sum(not len(one.found) for one in chosen)
     steps = []
     if len(chosen) > blind:
-        steps.append(f"correct {output / _TO_CORRECT} ({counted(len(chosen) - blind, 'image')}, {parsed.to})")
+        steps.append(f"correct {output / TO_CORRECT} ({counted(len(chosen) - blind, 'image')}, {parsed.to})")
     if blind:
-        steps.append(f"label {output / _BY_EYE} ({counted(blind, 'image')})")
+        steps.append(f"label {output / BY_EYE} ({counted(blind, 'image')})")
     return [
         f"page: {output / _PAGE}; table: {output / _TABLE}",
         f"next: {' and '.join(steps)}, put them into your labelled folder, and run `uv run dvc repro`",

@@ -129,7 +129,7 @@ def _labels(image: LabelledImage) -> Counter[tuple[object, ...]]:
 def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bool = False) -> list[LabelledImage]:
     """Return the first of some copies, and those in `one_part`, or that agree in another split.
 
-    The others go to the ledger.
+    The others go to the ledger. If the first is in no list, it takes the split of the next that is in one.
     """
     first, *others = images
     kept = [first]
@@ -140,6 +140,7 @@ def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bo
         elif same:
             why = f"{first.path} is the same picture with the same labels"
             ledger.note(other.path, BadInput("same-image", "there twice", why), "kept once")
+            kept[0] = replace(kept[0], splits=kept[0].splits or other.splits)
         else:
             found = f"labelled otherwise in {other.label_file} than in {first.label_file}"
             why = (

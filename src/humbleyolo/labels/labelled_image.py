@@ -151,6 +151,7 @@ class LabelledImage:
         group: Name of the images that stay together, if the source says.
         info: Facts about the image file.
         areas: (M,) square pixels of the objects themselves, NaN where labels do not say; empty if they never do.
+        unlisted: It is in train because it is of a set that no list speaks of; see `added_sets`.
     """
 
     label_file: str
@@ -165,6 +166,7 @@ class LabelledImage:
     group: str | None
     info: ImageInfo
     areas: tuple[float, ...] = ()
+    unlisted: bool = False
 
     @property
     def boxes_ltwh(self) -> Floats:

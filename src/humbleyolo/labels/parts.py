@@ -79,6 +79,23 @@ class SubSource(Source):
         return self._source.head(self._prefix + name)
 
 
+def make_part(
+    source: Source,
+    folder: str,
+    names: Iterable[str],
+    options: ReadOptions,
+    detect: Callable[[Source], Evidence],
+    without: Iterable[str] = (),
+) -> Part:
+    """Return some files of a source as a part; see `SubSource` for the arguments."""
+    inside = SubSource(source, folder, names, without)
+    fits: Evidence = detect(inside) if options.format == "auto" else {options.format: "as told"}
+    own: tuple[str, ...] = ()
+    if "yolo" in fits:
+        own = read_dataset_files(SourceReader(inside, options, Ledger("error"))).names
+    return Part(folder, inside, fits, own)
+
+
 def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], Evidence]) -> list[Part]:
     """Return the parts of a source, and theirs in their place; none if it is one labelled set.
 
@@ -87,12 +104,7 @@ def find_parts(source: Source, options: ReadOptions, detect: Callable[[Source], 
     """
 
     def part(folder: str, names: Iterable[str], without: Iterable[str] = ()) -> Part:
-        inside = SubSource(source, folder, names, without)
-        fits: Evidence = detect(inside) if options.format == "auto" else {options.format: "as told"}
-        own: tuple[str, ...] = ()
-        if "yolo" in fits:
-            own = read_dataset_files(SourceReader(inside, options, Ledger("error"))).names
-        return Part(folder, inside, fits, own)
+        return make_part(source, folder, names, options, detect, without)
 
     def inner(one: Part) -> list[Part]:
         found = find_parts(one.source, options, detect)

@@ -83,6 +83,8 @@ def divide(
         result, parts = Division(images, [None] * len(images), alike), list(SPLITS)
         found = {index: _key(image, rule, ledger) for index, image in enumerate(images)}
         keys = {index: key for index, key in found.items() if key is not None}
+    if rule.by == "lists":
+        _note_unlisted(result, ledger)
     if keys:
         _cut(result, keys, parts, rule, seed, ledger)
     _drop_leaks(result, rule.by, ledger)
@@ -103,9 +105,19 @@ def divide_by_lists_alone(images: Sequence[LabelledImage], ledger: Ledger) -> Di
     """Return the images as the folder's own lists have them, with near-duplicates in two of these as problems."""
     alike = find_near_duplicates([image.info for image in images])
     result = Division(images, [first_split(image.splits) for image in images], alike)
+    _note_unlisted(result, ledger)
     _drop_leaks(result, "lists", ledger)
     _warn_of_untaught(result, ledger)
     return result
+
+
+def _note_unlisted(division: Division, ledger: Ledger) -> None:
+    """Note the images of sets that were added to a folder with lists, which put them into train."""
+    if unlisted := [image for image in division.images if image.unlisted]:
+        some = shorten_text(", ".join(sorted({image.path.partition("/")[0] for image in unlisted})))
+        text = f"{counted(len(unlisted), 'image')} of a set that no list names, in train: {some}"
+        ledger.note(".", BadInput("split-added", "a set in no list", text), "put into train")
+        division.notes.append(text)
 
 
 def _warn_of_untaught(division: Division, ledger: Ledger) -> None:

@@ -1,10 +1,11 @@
 """The table of label formats, and the choice of the one that a folder is in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from humbleyolo.labels.agreement import agreed, read_set
+from humbleyolo.labels.added_sets import part_off, put_into_train
+from humbleyolo.labels.agreement import LabelSet, agreed, read_set
 from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import (
@@ -26,8 +27,8 @@ from humbleyolo.labels.formats import (
 from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.parts import find_parts, names_for, refuse_unlabelled, unite
-from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, unite
+from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.validate import validate
 from humbleyolo.labels.writing import WrittenSet
 
@@ -112,16 +113,38 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
     parts = find_parts(source, options, _detect)
     if not parts:
         fits: Mapping[str, str] = _detect(source) if options.format == "auto" else {options.format: "as told"}
-        labelled = _read(source, fits, options, options.classes, ledger)
+        parts = [Part("", source, fits, ())]
+    parts = [each for part in parts for each in _part_off(part, parts, options)]
+    if len(parts) == 1 and parts[0].source is source:
+        labelled = _read(source, parts[0].fits, options, options.classes, ledger)
         labelled.images = merge_copies([("", image) for image in labelled.images], ledger)
-        return labelled
-    refuse_unlabelled(source, parts)
-    read = []
-    for part in parts:
-        own = Ledger(ledger.on_problem)
-        names = names_for(part, parts, options, own)
-        read.append((part, _read(part.source, part.fits, options, names, own)))
-    return unite(source, read, ledger)
+        listed = [("", labelled.listed)]
+    else:
+        refuse_unlabelled(source, parts)
+        read = []
+        for part in parts:
+            own = Ledger(ledger.on_problem)
+            names = names_for(part, parts, options, own)
+            read.append((part, _read(part.source, part.fits, options, names, own)))
+        labelled = unite(source, read, ledger)
+        listed = [(part.name, one.listed or frozenset(splits_in(part.name))) for part, one in read]
+    labelled.images = put_into_train(labelled.images, source.names, listed)
+    return labelled
+
+
+def _part_off(part: Part, parts: Sequence[Part], options: ReadOptions) -> list[Part]:
+    """Return a part without the sets that were added to it, and these; see `added_sets`."""
+
+    def read_sets(one: Part) -> list[LabelSet]:
+        reading = replace(options, classes=names_for(one, parts, options, Ledger("error")))
+        return _read_sets(one.source, one.fits, reading)
+
+    return part_off(part, options, _detect, read_sets)
+
+
+def _read_sets(source: Source, fits: Mapping[str, str], options: ReadOptions) -> list[LabelSet]:
+    """Return the label set in each format that a source fits."""
+    return [read_set(name, why, FORMATS[name].module.read, source, options) for name, why in fits.items()]
 
 
 def _read(
@@ -132,8 +155,7 @@ def _read(
     if not fits:
         raise unknown(source, {name: row.title for name, row in FORMATS.items()})
     if len(fits) > 1:
-        sets = [read_set(name, why, FORMATS[name].module.read, source, reading) for name, why in fits.items()]
-        one = agreed(source, sets, options, ledger)
+        one = agreed(source, _read_sets(source, fits, reading), options, ledger)
         chosen, why, content = one.format, one.why, one.content
     else:
         [(chosen, why)] = fits.items()

@@ -16,7 +16,7 @@ turn, with an attribute `rotation` in degrees: the box around it is taken, with 
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
@@ -124,17 +124,21 @@ def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None
     lists: dict[str, dict[str, str]] = defaultdict(dict)  # folder of `ImageSets`: a list's name, and its split
     for name in reader.source.ending(".txt"):
         path = PurePosixPath(name)
-        if path.parts[-3:-1] == ("ImageSets", "Main") and path.stem in _LISTS:
-            lists[_below(path.parts[:-3])][name] = _LISTS[path.stem]
+        if path.parts[-3:-1] == ("ImageSets", "Main"):
+            found = lists["".join(f"{part}/" for part in path.parts[:-3])]
+            found |= {name: _LISTS[path.stem]} if path.stem in _LISTS else {}
     by_stem = {PurePosixPath(name).stem: image for name, image in images.items()}
+    inside: dict[str, dict[str, UncheckedImage]] = defaultdict(dict)  # the deepest folder of lists around an image
+    for name, image in images.items():
+        inside[max(filter(name.startswith, lists), key=len, default="")][PurePosixPath(name).stem] = image
     for folder, splits in lists.items():
-        inside = {PurePosixPath(name).stem: image for name, image in images.items() if name.startswith(folder)}
         stems = {PurePosixPath(name).stem for name in splits}
         for name, split in splits.items():
             if PurePosixPath(name).stem != "trainval" or "train" not in stems:
-                _read_list(reader, name, split, by_stem | inside)
+                _read_list(reader, name, split, by_stem | inside[folder])
+    speaking = tuple(folder for folder, splits in lists.items() if splits)
     for name, image in images.items():
-        if not image.splits and not name.startswith(tuple(lists)):
+        if not image.splits and not name.startswith(speaking):
             image.splits = splits_of_folder(image.path) or splits_of_folder(name)
 
 
@@ -148,11 +152,6 @@ def _read_list(reader: SourceReader, name: str, split: str, by_stem: Mapping[str
                     why = "no Annotations file that can be used has that name; correct the list"
                     raise BadInput("list-points-nowhere", shorten(stem), why)
                 by_stem[stem].add_split(split)
-
-
-def _below(parts: Sequence[str]) -> str:
-    """Return what the names of all files in a folder begin with."""
-    return "".join(f"{part}/" for part in parts)
 
 
 def write(out: WrittenSet) -> None:
