@@ -88,6 +88,30 @@ def test_a_list_of_no_split_leaves_the_folders_their_splits(make: Maker) -> None
     assert [one.splits for one in data.images] == [("val",), ("test",), ("train",)]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("train.lst", "test.lst"), ("training.txt", "testing.txt"), ("Train.txt", "TEST.list"), ("train", "test")],
+)
+def test_lists_of_other_names(make: Maker, names: tuple[str, str]) -> None:
+    content: Files = {"ImageSets/Main/trainval.txt": "0\n1\n", "ImageSets/Main/cat_train.txt": "0 1\n"}
+    for number, name in enumerate(names):
+        content[f"JPEGImages/{number}.png"] = picture(number)
+        content[f"Annotations/{number}.xml"] = voc(f"{number}.png", "cat 3 4 10 12")
+        content[f"ImageSets/Main/{name}"] = f"{number}\n"
+    data = make.read(content)
+    assert [one.splits for one in data.images] == [("train",), ("test",)]
+    assert data.ledger.rows == []
+
+
+def test_lists_of_no_split_are_told_if_there_are_no_others(make: Maker) -> None:
+    files_ = files("cat 3 4 10 12", **{"ImageSets/Main/night.txt": "a\n", "ImageSets/Main/default.txt": "a\n"})
+    found = make.findings(files_)
+    assert [(row.file, row.kind, row.severity) for row in found] == [
+        ("ImageSets/Main/night.txt", "list-of-no-split", "note")
+    ]
+    assert make.findings(files_ | {"ImageSets/Main/train.txt": "a\n"}) == []
+
+
 def test_one_based_is_declared(make: Maker) -> None:
     data = make.read(files("cat 1 1 40 20"), one_based=True)
     assert data.images[0].boxes.tolist() == [[0, 0, 40, 20]]

@@ -313,3 +313,13 @@ def test_a_list_that_was_not_exported(make: Maker, split: str) -> None:
             content |= {f"{folder}/images/{number}.png": picture(number), f"{folder}/labels/{number}.txt": LINE}
     (row,) = make.findings(content)
     assert (row.kind, row.severity) == ("list-points-nowhere", "error" if split == "train" else "note")
+
+
+@pytest.mark.parametrize(
+    "names", [("train.lst", "test.lst"), ("training.txt", "testing.txt"), ("Train.txt", "Test.txt")]
+)
+def test_lists_of_other_names(make: Maker, names: tuple[str, str]) -> None:
+    content: Files = {"classes.txt": "cat\n", "validation.txt": "buy milk\n"}
+    for number, name in enumerate(names):
+        content |= {f"{number}.png": picture(number), f"{number}.txt": "0 0.5 0.5 0.2 0.2\n", name: f"{number}.png\n"}
+    assert [one.splits for one in make.read(content, on_problem="skip").images] == [("train",), ("test",)]

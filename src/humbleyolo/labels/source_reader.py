@@ -14,6 +14,9 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parsing.text import decode
 
 TEXT_BYTES = 16 * 2**20  # the largest label file about one image
+LISTS = ("", ".txt", ".lst", ".list")
+"""Endings of files that list images."""
+
 _WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
 _SPLIT_WORD = re.compile(rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I)
@@ -59,6 +62,12 @@ def splits_in(path: str) -> tuple[str, ...]:
     """Return the split in a path's words, `train`, `val` or `test`, as a tuple; `valid/1.txt` is val."""
     words = _SPLIT_WORD.findall(path)
     return (_SPLITS[words[-1].lower()],) if words else ()
+
+
+def split_of_list(name: str) -> str:
+    """Return the split that a list's name says; empty if it says none. `test.lst` is of test, `trainval` of train."""
+    stem, ending = posixpath.splitext(posixpath.basename(name).lower())
+    return _SPLITS.get(stem.removesuffix("val") if stem == "trainval" else stem, "") if ending in LISTS else ""
 
 
 def splits_of_folder(path: str) -> tuple[str, ...]:

@@ -27,12 +27,12 @@ from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
-from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
+from humbleyolo.labels.source_reader import LISTS, TEXT_BYTES, SourceReader, split_of_list, splits_of_folder
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 from humbleyolo.process.terminal import counted
 
-_LISTS = {"train": "train", "val": "val", "test": "test", "trainval": "train"}  # a list's split
 IMAGES = "JPEGImages"
+DEFAULT = "default"  # the list of images without a split
 _IMAGES = (IMAGES, "images", "Images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
@@ -122,19 +122,25 @@ def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None
     `default.txt`, says nothing.
     """
     lists: dict[str, dict[str, str]] = defaultdict(dict)  # folder of `ImageSets`: a list's name, and its split
-    for name in reader.source.ending(".txt"):
+    unknown = defaultdict[str, list[str]](list)
+    for name in reader.source.ending(*LISTS):
         path = PurePosixPath(name)
         if path.parts[-3:-1] == ("ImageSets", "Main"):
-            found = lists["".join(f"{part}/" for part in path.parts[:-3])]
-            found |= {name: _LISTS[path.stem]} if path.stem in _LISTS else {}
+            folder = "".join(f"{part}/" for part in path.parts[:-3])
+            lists[folder] |= {name: split} if (split := split_of_list(name)) else {}
+            unknown[folder] += [] if split or path.stem == DEFAULT else [name]
+    for folder, names in unknown.items():
+        if names and not lists[folder]:
+            why = "its name is none of train, val and test; if it is one of these, rename it"
+            reader.ledger.note(names[0], BadInput("list-of-no-split", "a list", why), "not read")
     by_stem = {PurePosixPath(name).stem: image for name, image in images.items()}
     inside: dict[str, dict[str, UncheckedImage]] = defaultdict(dict)  # the deepest folder of lists around an image
     for name, image in images.items():
         inside[max(filter(name.startswith, lists), key=len, default="")][PurePosixPath(name).stem] = image
     for folder, splits in lists.items():
-        stems = {PurePosixPath(name).stem for name in splits}
+        stems = {PurePosixPath(name).stem.lower() for name in splits}
         for name, split in splits.items():
-            if PurePosixPath(name).stem != "trainval" or "train" not in stems:
+            if PurePosixPath(name).stem.lower() != "trainval" or not stems & {"train", "training"}:
                 _read_list(reader, name, split, by_stem | inside[folder])
     speaking = tuple(folder for folder, splits in lists.items() if splits)
     for name, image in images.items():
@@ -161,7 +167,7 @@ def write(out: WrittenSet) -> None:
     """
     for item in out.items:
         out.text(f"Annotations/{item.stem}.xml", _to_xml(item))
-    for split, items in out.splits("default").items():
+    for split, items in out.splits(DEFAULT).items():
         out.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
 
 

@@ -161,7 +161,7 @@ def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: lis
 
 def _listed(reader: SourceReader, entry: str) -> list[str]:
     """Return the images of a list file, or of a folder."""
-    if suffix(entry) != ".txt":
+    if suffix(entry) != ".txt" and entry not in reader.source.names:
         prefix = entry.rstrip("/") + "/"
         return [path for path in reader.images.paths if path.startswith(prefix)]
     images = []

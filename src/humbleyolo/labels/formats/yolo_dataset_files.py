@@ -11,12 +11,14 @@ from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.image_lookup import without_parents
+from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
-from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
+_OWN_LISTS = tuple(f"{key}.txt" for key in _KEYS)  # others are told by their first line
 _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 
@@ -87,11 +89,17 @@ def read_dataset_files(reader: SourceReader) -> Declared:
     if not result.lists:
         labels = {label for image in reader.images.paths for label in label_names(image)}  # of test.jpg
         result.lists = [
-            (_KEYS[path.stem], name)
-            for name in reader.source.ending(".txt")
-            if (path := PurePosixPath(name)).stem in _KEYS and len(path.parts) <= 2 and name not in labels
+            (split, name)
+            for name in reader.source.ending(*LISTS)
+            if (split := split_of_list(name)) and name.count("/") <= 1 and name not in labels
+            if PurePosixPath(name).name in _OWN_LISTS or _lists_images(reader, name)
         ]
     return result
+
+
+def _lists_images(reader: SourceReader, name: str) -> bool:
+    """Tell if a file's first line is an image's name."""
+    return is_image(reader.source.head(name).decode("utf-8-sig", "replace").lstrip().partition("\n")[0].rstrip())
 
 
 def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
