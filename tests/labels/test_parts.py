@@ -255,3 +255,15 @@ def test_a_file_without_labels_beside_folders_makes_them_no_one_set(make: Maker,
     assert [(row.kind, row.file, row.severity) for row in data.ledger.rows] == [("not-read", stray[0], "note")]
     with pytest.raises(UserError, match="differ"):
         make.read(two | {"t.csv": "image,label,xmin,ymin,xmax,ymax\nday1/a.png,cat,1,2,3,4\n"})
+
+
+@pytest.mark.parametrize("name", ["day2.tar.gz", "day2.RAR", "day2.7z", "day2.tgz"])
+@pytest.mark.parametrize("files", [under({"day1": YOLO}), YOLO, under({"day1": YOLO, "day3": VOC})])
+def test_archives_other_than_zip_get_a_warning(make: Maker, files: Files, name: str) -> None:
+    """Beside parts, in one set, and inside an archive."""
+    for data in (make.read(files | {name: "?"}), make.open(make.archive(files | {name: "?"}))):
+        assert [(row.file, row.kind, row.severity, row.done) for row in data.ledger.rows] == [
+            (name, "archive-not-read", "warning", "not read")
+        ]
+        assert "make a zip" in str(data.ledger.rows[0])
+        assert len(data.images) == len(make.read(files).images)

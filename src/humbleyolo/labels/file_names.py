@@ -23,6 +23,7 @@ IMAGE_FORMATS = {
     ".webp": "WEBP",
 }
 
+_OTHER_ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".xz", ".zst")
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".jsonl", ".names", ".txt", ".xml", ".yaml", ".yml")
 _ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
@@ -41,6 +42,11 @@ def stem_of(name: str) -> str:
 def is_archive(name: str) -> bool:
     """Tell a zip archive by its name."""
     return suffix(name) == ".zip"
+
+
+def is_other_archive(name: str) -> bool:
+    """Tell by its name an archive that is no zip archive: its files are not read."""
+    return suffix(name) in _OTHER_ARCHIVES
 
 
 def is_correction(name: str) -> bool:

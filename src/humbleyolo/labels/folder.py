@@ -19,7 +19,7 @@ from typing import IO, Self
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.archive_names import names_of
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, is_other_archive, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.params.class_names import is_one_line
 
@@ -30,6 +30,7 @@ HEAD_BYTES = 2**16  # of a file, by which formats know it
 _MOST_HEADS = 500  # kept at a time
 
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
+_OTHER_ARCHIVE = "an archive that is no zip archive; unpack it, or make a zip archive of it"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -144,6 +145,8 @@ class FolderSource(Source):
                 self.left_out.append((shorten(name), reason))
             elif is_archive(name):
                 self.left_out.append((name, _NESTED))
+            elif is_other_archive(name):
+                self.left_out.append((name, _OTHER_ARCHIVE))
             else:
                 names.append(name)
         self.names = tuple(sorted(names))
@@ -227,7 +230,7 @@ class ZipSource(Source):
             return "encrypted"
         if name in self._entries:
             return "a second file of the same name; only the first is read"
-        return _unsafe(name) or (_NESTED if is_archive(name) else "")
+        return _unsafe(name) or (_NESTED if is_archive(name) else _OTHER_ARCHIVE if is_other_archive(name) else "")
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:

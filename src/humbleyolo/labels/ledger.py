@@ -127,9 +127,9 @@ class Ledger:
         """Add something that was changed or left out, but is no mistake."""
         self._add(file, error, done, "note")
 
-    def warn(self, file: str, error: BadInput) -> None:
+    def warn(self, file: str, error: BadInput, done: str = "kept") -> None:
         """Add something that may be wrong, and that a person should look at."""
-        self._add(file, error, "kept", "warning")
+        self._add(file, error, done, "warning")
 
     def _add(self, file: str, error: BadInput, done: str, severity: Severity) -> None:
         found = Finding(file, error.where, error.what, error.why, done, error.kind, severity, error.cause)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels import box_rules
-from humbleyolo.labels.file_names import is_label, stem_of
+from humbleyolo.labels.file_names import is_label, is_other_archive, stem_of
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
@@ -90,10 +90,15 @@ def validate(
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
-    """Note each file that is not read, `but` those under some folders. An archive of labels is a mistake."""
+    """Note each file that is not read, `but` those under some folders.
+
+    An archive of labels is a mistake, and one that cannot be looked into a warning.
+    """
     for name, reason in source.left_out:
         if name in source.unread and not name.startswith(but):
             ledger.problem(name, BadInput("archive-not-read", "an archive with labels", reason), "not read")
+        elif is_other_archive(name) and not name.startswith(but):
+            ledger.warn(name, BadInput("archive-not-read", "not read", reason), "not read")
         elif not name.startswith(but):
             ledger.note(name, BadInput("not-read", name, reason), "not read")
 
