@@ -186,6 +186,16 @@ def test_bad_boxes(one: Callable[..., Finding], box: str, kind: str, says: str) 
     assert row.done == "box dropped"
 
 
+@pytest.mark.parametrize("tag", ["Object", "OBJECT", "objects", "obj"])
+def test_an_object_under_another_name_is_not_lost(one: Callable[..., Finding], make: Maker, tag: str) -> None:
+    text = voc("a.png", "cat 3 4 10 12", "dog 1 1 5 5").replace("object>", f"{tag}>", 2)
+    row = one(files(**{"Annotations/a.xml": text}))
+    assert (row.kind, row.done) == ("xml", "box dropped")
+    assert f"line 4, <{tag}>: <{tag}>: which holds <bndbox>: write <object>" in str(row)
+    rest = make.open(make.folder(files(**{"Annotations/a.xml": text})), on_problem="skip_box")
+    assert [image.labels for image in rest.images] == [("dog",)]
+
+
 def test_unknown_class_names_the_nearest(one: Callable[..., Finding]) -> None:
     row = one(files("catt 1 1 5 5"), classes=("cat", "dog"))
     assert row.kind == "unknown-class"

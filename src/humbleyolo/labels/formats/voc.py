@@ -74,6 +74,9 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         if height or width:  # 0 x 0: not recorded
             image.height, image.width = height, width
     by_supervision = _is_by_supervision(root)
+    for item in root.children:
+        with reader.ledger.reporting(name, "box dropped"), image.losing():
+            _refuse_other_boxes(item)
     for number, item in enumerate(root.all("object"), 1):
         if (deleted := item.find("deleted")) and deleted.text == "1":  # LabelMe of the MIT keeps such objects
             continue
@@ -83,6 +86,16 @@ def _image(name: str, root: Element, reader: SourceReader) -> UncheckedImage:
         found = f"{counted(len(image.boxes), 'box', 'boxes')} by supervision"
         reader.ledger.note(name, BadInput("one-based", found, "it adds 1 to all corners"), "1 taken off")
     return image
+
+
+def _refuse_other_boxes(item: Element) -> None:
+    """Raise BadInput for a child of the root that is no <object> and holds a box, or is called so in capitals."""
+    if item.tag == "object":
+        return
+    held = [one.tag for one in item.children if one.tag.lower() in ("bndbox", "polygon")]
+    if held or item.tag.lower() == "object":
+        thing = f"which holds <{held[0]}>" if held else "an object"
+        raise BadInput("xml", f"<{item.tag}>", f"{thing}: write <object>, in small letters", item.where)
 
 
 def _is_by_supervision(root: Element) -> bool:
