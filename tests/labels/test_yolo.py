@@ -323,3 +323,13 @@ def test_lists_of_other_names(make: Maker, names: tuple[str, str]) -> None:
     for number, name in enumerate(names):
         content |= {f"{number}.png": picture(number), f"{number}.txt": "0 0.5 0.5 0.2 0.2\n", name: f"{number}.png\n"}
     assert [one.splits for one in make.read(content, on_problem="skip").images] == [("train",), ("test",)]
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "names.txt", "class_names.txt", "birds.txt"])
+def test_a_list_of_class_names_of_another_name(make: Maker, name: str) -> None:
+    content: Files = {"a.png": picture(), "a.txt": "0 0.5 0.5 0.2 0.2\n", name: "cat\ndog\n"}
+    rows = [row for row in make.findings(content) if row.file == name]
+    assert [row.kind for row in rows] == ["image-missing"]
+    assert "if it is the list of class names, call it classes.txt" in str(rows[0])
+    rows = make.findings(content | {"classes.txt": "cat\n", "b.txt": "0 0.5 0.5 0.2 0.2\n"})
+    assert [row.why for row in rows if row.file == "b.txt"] == ["add the image or delete the label file"]

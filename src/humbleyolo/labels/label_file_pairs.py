@@ -19,6 +19,8 @@ _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGIma
 _FOLDERS |= {"image_2": "label_2"}  # KITTI
 _OTHER_FOLDERS = ("labels", "Labels", "annotations", "Annotations")  # likewise, if there is no such label
 _OTHER_TEXT = re.compile(r"((predefined_)?classes|train|valid|val|test|trainval)\.txt", re.I)
+_NAMES = re.compile(r"(.*[_-])?(labels?|names?|class(es)?|categor(y|ies))([_-].*)?\.txt", re.I)
+_DIGITS = re.compile(r"\d")
 _LOOK_AT = 200  # label files that detection opens
 
 
@@ -116,6 +118,8 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
     for name in _without_image(reader.source, owner, folders, fits):
         unread = reader.images.unread(stem_of(name))
         kind, why = "image-format" if unread else "image-missing", unread or "add the image or delete the label file"
+        if not unread and _may_be_names(reader.source, name):
+            why = "if it is the list of class names, call it classes.txt; else add the image or delete the file"
         reader.ledger.problem(name, BadInput(kind, "a label file without an image", why), "file dropped")
     return found
 
@@ -140,6 +144,13 @@ def _without_image(
             folders |= {posixpath.dirname(name)} if fits(text) else set()
     for folder in sorted(folders & others.keys()):
         yield from others[folder]
+
+
+def _may_be_names(source: Source, name: str) -> bool:
+    """Tell by its name, or by lines that are words without digits, if a text may be a list of class names."""
+    lines = source.head(name).decode("utf-8-sig", "replace").split("\n")
+    words = [line.strip() for line in lines if line.strip()]
+    return bool(_NAMES.fullmatch(posixpath.basename(name)) or (words and not any(map(_DIGITS.search, words))))
 
 
 def _label_of(image: str, names: frozenset[str]) -> str | None:
