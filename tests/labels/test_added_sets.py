@@ -173,3 +173,23 @@ def test_a_part_without_lists_beside_one_with_them(make: Maker) -> None:
     assert [path for path, split in splits.items() if split == ("test",)] == ["day2/7.png", "test/6.png"]
     better: Files = {"corrections/x.png": picture(30), "corrections/x.xml": voc("x.png", "cat 1 2 30 14")}
     assert {one.path: one.splits for one in make.read(files | better).images}["corrections/x.png"] == ()
+
+
+@pytest.mark.parametrize("layout", ["flat YOLO", "Ultralytics", "flat VOC", "flat COCO", "CSV"])
+def test_images_of_next_without_labels(make: Maker, layout: str) -> None:
+    """As docs/more-images.md says: mistakes, or a note where labels lie in XML, JSON or CSV. None is background."""
+    files = LAYOUTS[layout] | {"nothing-found/n.png": picture(20)}
+    if layout in ("flat YOLO", "Ultralytics"):
+        found = [(row.kind, row.file) for row in make.findings(files) if row.severity == "error"]
+        assert found == [("label-missing", "nothing-found/n.png")]
+        return
+    data = make.read(files)
+    assert len(data.images) == len(NUMBERS)
+    assert [(row.kind, row.file, row.severity) for row in data.ledger.rows] == [("not-read", "nothing-found", "note")]
+
+
+def test_images_of_next_without_labels_beside_parts(make: Maker) -> None:
+    parts: Files = {"day1/" + name: content for name, content in LAYOUTS["flat YOLO"].items()}
+    parts |= {"day2/n.png": picture(21), "day2/n.xml": voc("n.png", "dog 1 2 30 14")}
+    with pytest.raises(UserError, match=r"(?s)of 3 parts.*nothing-found: no known labels"):
+        make.read(parts | {"nothing-found/n.png": picture(20)})
