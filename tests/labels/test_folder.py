@@ -118,3 +118,19 @@ def test_an_archive_without_use_is_named_with_the_fix(make: Maker, content: obje
         zipped(root, "b.zip", {})
     with pytest.raises(UserError, match=rf"b\.zip: {words}.*export it again, or take it away"):
         make.open(root)
+
+
+def test_a_folder_of_links_alone_names_them_all(make: Maker, tmp_path: Path) -> None:
+    root = make.folder({})
+    (root / "broken.jpg").symlink_to("/nowhere.jpg")
+    for name in ("self", "day1"):
+        (root / name).symlink_to(tmp_path)
+    with pytest.raises(UserError) as error:
+        open_source(root)
+    link = "a link to a folder, which is not followed"
+    said = f"that are read (day1: {link}; self: {link}; broken.jpg: cannot be looked at: No such file or directory)"
+    assert said in str(error.value)
+    for number in range(5):
+        (root / f"{number}").symlink_to(tmp_path)
+    with pytest.raises(UserError, match=r"4: a link.*; and 3 more\)"):
+        open_source(root)

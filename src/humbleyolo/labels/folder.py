@@ -29,6 +29,9 @@ IMAGE_BYTES = 512 * 2**20
 HEAD_BYTES = 2**16  # of a file, by which formats know it
 _MOST_HEADS = 500  # kept at a time
 
+LINK = "a link to a folder, which is not followed"
+"""Reason not to read a folder; copy it, or give the folder that it leads to."""
+
 _NESTED = "an archive inside a set of labels; unpack it, or put the set into a sub-folder beside the archive"
 _OTHER_ARCHIVE = "an archive that is no zip archive; unpack it, or make a zip archive of it"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, RuntimeError)
@@ -166,7 +169,7 @@ class FolderSource(Source):
                 if hidden or linked:
                     folders.remove(name)
                 if linked and not hidden:
-                    self.left_out.append(((here / name).as_posix(), "a link to a folder, which is not followed"))
+                    self.left_out.append(((here / name).as_posix(), LINK))
             for name in files:
                 if not name.startswith("."):
                     yield from self._regular((here / name).as_posix())

@@ -10,8 +10,9 @@ from humbleyolo.dataset.archive_choice import ALL, find_faults, is_part, list_pa
 from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import about_all_of, is_archive, is_correction, is_labelled
-from humbleyolo.labels.folder import FolderSource, Source, ZipSource
+from humbleyolo.labels.folder import LINK, FolderSource, Source, ZipSource
 
+_SHOWN = 5  # files and links that are not read
 _BESIDE_SPLITS = {"ledger.csv", "summary.json", "preview.png"}  # in `data/dataset`
 
 
@@ -40,7 +41,10 @@ def open_source(path: Path) -> Source:
     if archives and (joined := _join(path, folder, archives)):
         return joined
     if not folder.names:
-        lost = "".join(f" that are read ({name}: {reason})" for name, reason in folder.left_out[:1])
+        links = sorted(folder.left_out, key=lambda one: (one[1] != LINK, one[0]))
+        some = "; ".join(f"{name}: {reason}" for name, reason in links[:_SHOWN])
+        more = f"; and {len(links) - _SHOWN} more" if len(links) > _SHOWN else ""
+        lost = f" that are read ({some}{more})" if some else ""
         raise UserError(f"{path}: holds no files{lost}; it should hold images and their labels")
     return folder
 
