@@ -5,29 +5,35 @@ import io
 import numpy as np
 import pytest
 from folders import Maker, voc
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
+from humbleyolo.check.mirror_images import Mirrored, judge_mirrored, swapped_pairs
 from humbleyolo.drawing.label_font import font
 from humbleyolo.labels.joined_source import open_source
+from humbleyolo.storage.array_types import Floats32, Ints
 
 
 def sign(text: str, mirrored: bool, seed: int) -> bytes:
-    """A picture of 60 x 60 pixels with two letters on it."""
+    """A picture of 60 x 60 pixels with letters, or another sign, near its middle."""
     rng = np.random.default_rng(seed)
     image = Image.new("RGB", (60, 60), tuple(rng.integers(0, 90, 3).tolist()))
-    ImageDraw.Draw(image).text(
-        (30, 30), text, font=font(26), fill=tuple(rng.integers(150, 255, 3).tolist()), anchor="mm"
-    )
+    left, top, right, bottom = font(26).getbbox(text)
+    x, y = rng.uniform(27, 33, 2).tolist()
+    place = (x - (left + right) / 2, y - (top + bottom) / 2)
+    ImageDraw.Draw(image).text(place, text, font=font(26), fill=tuple(rng.integers(150, 255, 3).tolist()))
     file = io.BytesIO()
     (ImageOps.mirror(image) if mirrored else image).save(file, "PNG")
     return file.getvalue()
 
 
-def judged(make: Maker, either_way: bool, texts: tuple[str, ...] = ("bb", "dd")) -> Mirrored | None:
-    """The outcome for images mirrored left to right."""
+def judged(
+    make: Maker, either_way: bool, texts: tuple[str, ...] = ("bb", "dd"), count: int = 240, flip: str = "flip"
+) -> Mirrored | None:
+    """The outcome for mirrored images."""
     files: dict[str, bytes | str] = {}
-    for number in range(240):
+    for number in range(count):
         text = texts[number % len(texts)]
         mirrored = either_way and number % 4 >= 2
         files[f"{number:03}.png"] = sign(text, mirrored, number)
@@ -36,7 +42,7 @@ def judged(make: Maker, either_way: bool, texts: tuple[str, ...] = ("bb", "dd"))
     folder = make.folder(files)
     labelled = make.open(folder)
     with open_source(folder) as source:
-        return judge_mirrored(labelled.images, labelled.classes, source).get("flip")
+        return judge_mirrored(labelled.images, labelled.classes, source).get(flip)
 
 
 def test_letters_that_are_each_others_mirror_images_are_told(make: Maker) -> None:
@@ -64,6 +70,63 @@ def test_things_seen_from_either_side_are_not(make: Maker) -> None:
     assert not found.hurts
 
 
+@pytest.mark.parametrize(("flip", "arrows"), [("flip", "←→"), ("flip_vertical", "↑↓")])
+def test_arrows_among_many_signs_are_told_though_few_boxes_show_it(make: Maker, flip: str, arrows: str) -> None:
+    found = judged(make, either_way=False, texts=(*arrows, *"OXHI8+=|:●■◆○□◇╬"), count=200, flip=flip)
+    assert found is not None
+    assert found.pairs == (tuple(sorted(arrows)),)
+    assert found.hurts
+    assert found.lost - found.won < 0.2 * found.right
+
+
+def test_signs_that_are_their_own_mirror_images_make_no_pair(make: Maker) -> None:
+    found = judged(make, either_way=False, texts=tuple("OXHI8+=|:●■◆○□◇╬"), count=200)
+    assert found is not None
+    assert not found.pairs
+    assert not found.hurts
+
+
+def scored(swaps: Ints, boxes: int, noise: float, seed: int) -> tuple[Floats32, Floats32, Ints]:
+    """Scores of boxes as they are and mirrored, if a mirrored box of class c is one of class `swaps[c]`."""
+    rng = np.random.default_rng(seed)
+    kinds = np.repeat(np.arange(len(swaps)), boxes)
+    plain, mirrored = (np.eye(len(swaps))[one] for one in (kinds, swaps[kinds]))
+    added = rng.normal(0, noise, (2, *plain.shape))
+    return (plain + added[0]).astype(np.float32), (mirrored + added[1]).astype(np.float32), kinds
+
+
+@given(st.permutations(range(12)), st.integers(0, 3), st.integers(3, 30), st.integers(0, 99))
+def test_the_pairs_that_swap_are_found_whatever_their_places(
+    places: list[int], pairs: int, boxes: int, seed: int
+) -> None:
+    swaps, wanted = np.arange(12), []
+    for first, second in zip(places[: 2 * pairs : 2], places[1 : 2 * pairs : 2], strict=True):
+        swaps[[first, second]] = second, first
+        wanted.append((min(first, second), max(first, second)))
+    assert sorted(swapped_pairs(*scored(swaps, boxes, 0.1, seed))) == sorted(wanted)
+
+
+def test_the_clearest_pair_comes_first_and_classes_without_a_box_take_no_part() -> None:
+    plain, mirrored, kinds = scored(np.array([1, 0, 3, 2, 4]), 10, 0.01, 0)
+    fewer = np.flatnonzero((kinds > 1) | (np.arange(len(kinds)) % 2 == 0))
+    assert swapped_pairs(plain[fewer], mirrored[fewer], kinds[fewer]) == [(2, 3), (0, 1)]
+    alone = kinds != 1
+    assert swapped_pairs(plain[alone], mirrored[alone], kinds[alone]) == [(2, 3)]
+
+
+def test_classes_that_turn_into_one_another_in_a_ring_are_no_mirror_images() -> None:
+    assert swapped_pairs(*scored(np.array([1, 2, 0]), 20, 0.1, 0)) == []
+
+
+@pytest.mark.parametrize(("classes", "boxes"), [(2, 40), (4, 25), (20, 5), (20, 20)])
+def test_guesses_seldom_make_a_pair(classes: int, boxes: int) -> None:
+    """Scores are pure noise: nothing is known of a box, as it is or mirrored."""
+    rng = np.random.default_rng(classes * boxes)
+    kinds = np.repeat(np.arange(classes), boxes)
+    drawn = (rng.normal(0, 1, (2, len(kinds), classes)).astype(np.float32) for _ in range(300))
+    assert sum(bool(swapped_pairs(*one, kinds)) for one in drawn) <= 0.1 * 300
+
+
 def test_one_class_cannot_tell(make: Maker) -> None:
     assert judged(make, either_way=False, texts=("bb",)) is None
 
@@ -71,3 +134,8 @@ def test_one_class_cannot_tell(make: Maker) -> None:
 @pytest.mark.parametrize(("lost", "won", "hurts"), [(30, 2, True), (10, 2, False), (30, 25, False), (0, 0, False)])
 def test_only_a_large_loss_beyond_chance_counts(lost: int, won: int, hurts: bool) -> None:
     assert Mirrored(120, 100, 100 - lost + won, lost, won).hurts == hurts
+
+
+def test_a_pair_hurts_though_few_boxes_are_recognized_and_a_loss_does_not() -> None:
+    assert Mirrored(120, 50, 40, 12, 2, pairs=(("left", "right"),)).hurts
+    assert not Mirrored(120, 50, 10, 40, 0, hurt=("left",)).hurts

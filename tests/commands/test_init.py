@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from folders import Files, Maker, encoded, photo, voc
 from params_text import DEFAULT
-from PIL import Image
+from PIL import Image, ImageDraw
 from repository import ROOT
 from terminal import Terminal
 from wcwidth import wcswidth
@@ -168,6 +168,26 @@ def test_lists_mistakes_and_one_class_are_told(
     assert "nothing shows if mirror images mean something else" in out
     (dataset,) = load_params(Path("params.yaml"), "dataset")
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
+
+
+@pytest.mark.parametrize("names", [("left", "right"), ("turn " * 9 + "left", "turn " * 9 + "right")])
+def test_classes_that_are_mirror_images_are_named(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, str]
+) -> None:
+    files: Files = {}
+    for number in range(40):
+        image = photo(number)
+        corners = [(20, 20), (20, 70), (80, 45)]
+        ImageDraw.Draw(image).polygon([(x if number % 2 else 100 - x, y) for x, y in corners], (250, 250, 0))
+        files[f"{number}.png"] = encoded(image)
+        label = voc(f"{number}.png", "kind 20 20 80 70", width=120, height=90)
+        files[f"{number}.xml"] = label.replace("kind", names[number % 2])
+    assert init(make.folder(files)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    left, right = [name if len(name) < 20 else "turn turn turn tu..." for name in names]
+    assert f"  flip 0.0: '{left}' and '{right}' are mirror images" in lines
+    (train,) = load_params(Path("params.yaml"), "train")
+    assert train.augment.flip == 0
 
 
 def test_images_that_faulty_lists_leave_out_are_told(

@@ -28,6 +28,7 @@ from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
+from humbleyolo.process.display_width import cut
 from humbleyolo.process.terminal import counted
 
 MARK = "init"
@@ -36,6 +37,7 @@ MARK = "init"
 _LEAST_STEPS = 4  # per epoch
 _FEW_IMAGES = 1000
 _LINE = 78  # characters of a line of 80 columns behind its indent
+_NAME = 20  # columns of a class's name in a reason
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
 _RATES = [("train", f"{name}learning_rate") for name in ("", "final_")]
@@ -261,8 +263,11 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
     for name, key in _FLIPS.items():
         if float(recipe[key][0]) == 0:
             continue
-        if name in mirrored and mirrored[name].tells:
-            one = mirrored[name]
+        one = mirrored.get(name)
+        if one and one.pairs:
+            pair = " and ".join(f"'{cut(kind, _NAME)}'" for kind in one.pairs[0])
+            found[key] = "0.0", f"{pair} are mirror images"
+        elif one and one.tells:
             told = f"of {one.boxes} boxes {one.right} are recognized, {one.right_mirrored} mirrored"
             whose = f" of {', '.join(one.hurt[:3])}" if one.hurt else ""
             better = ("0.0", f"{told}: mirror images{whose} mean something else")
@@ -309,8 +314,8 @@ def _lines(
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"
-    cut = " ... (`humbleyolo check` tells all)"
-    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=cut, break_on_hyphens=False))
+    ending = " ... (`humbleyolo check` tells all)"
+    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=ending, break_on_hyphens=False))
     if wrong:
         short = [PurePosixPath(name).name for name in wrong]
         texts = [f"on_problem skip: {_left_out(*some)}" for some in ((wrong, 2), (wrong, 1), (short, 1), (wrong, 0))]
@@ -322,7 +327,8 @@ def _lines(
     yield f"model {values['model', 'name'][0]}, start {values[_START][0]}: {values['model', 'name'][1]}"
     if flips:
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
-        told, _, whose = next(iter(flips.values()))[1].partition(": ")
+        reasons = [flips[key] for key in _FLIPS.values() if key in flips]
+        told, _, whose = min(reasons, key=lambda one: float(one[0]))[1].partition(": ")
         yield _fitting(f"{chosen}: {told}", whose)
     images = f"{counted(train, 'image')} to train on"
     enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"

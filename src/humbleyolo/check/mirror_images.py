@@ -1,7 +1,8 @@
 """Mirror images: boxes whose content means something else when mirrored, as text and gloves do.
 
 The classifier of `wrong_labels` learns the classes from four fifths of the images. It then judges the boxes of the
-last fifth, as they are and mirrored.
+last fifth, as they are and mirrored. Mirroring hurts if many boxes are no longer recognized. It also hurts if two of
+many classes are mirror images of each other, as arrows are: nothing could tell them apart.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,13 @@ from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, describ
 from humbleyolo.check.wrong_labels import decoded, fold_of
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.storage.array_types import Bools, Floats32, Ints
+from humbleyolo.storage.array_types import Floats32, Ints
 
 _MOST_IMAGES = 300
 _LOST = 0.2  # of the boxes that are recognized as they are: if so many are not when mirrored, mirroring hurts
-_ERRORS = 2.0  # standard errors that the loss is above 0
+_ERRORS = 2.0  # standard errors that the loss is above 0, or swaps above those of guesses
 _ERRORS_OF_A_CLASS = 3.0  # likewise for a class by itself, of which there may be many
+_GUESSED = 1 / 4  # of the boxes of two classes: by guesses, right as they are and the other class mirrored
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Mirrored:
         right: Number recognized as they are; `right_mirrored`: likewise, mirrored.
         lost: Number recognized only as they are; `won`: only mirrored.
         hurt: Names of classes whose boxes are recognized less often when mirrored, by much more than chance.
+        pairs: Names of two classes that are mirror images of each other, the clearest first.
     """
 
     boxes: int
@@ -38,16 +41,18 @@ class Mirrored:
     lost: int
     won: int
     hurt: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @property
     def tells(self) -> bool:
-        """True if at least half of the boxes were recognized as they are; else nothing shows."""
+        """True if at least half of the boxes were recognized as they are; else nothing shows but pairs."""
         return 2 * self.right >= self.boxes
 
     @property
     def hurts(self) -> bool:
-        """True if boxes, of all classes or of one, are recognized less often when mirrored."""
-        return bool(self.hurt) or _loses(self.right, self.lost, self.won, _ERRORS)
+        """True if boxes are recognized less often when mirrored, of all classes or of one, or two classes swap."""
+        loses = bool(self.hurt) or _loses(self.right, self.lost, self.won, _ERRORS)
+        return bool(self.pairs) or (self.tells and loses)
 
 
 def _loses(right: int, lost: int, won: int, errors: float) -> bool:
@@ -74,24 +79,55 @@ def judge_mirrored(records: Sequence[LabelledImage], classes: Sequence[str], sou
         np.array([classes.index(label) for one in some for label in one.labels]),
     )
     views = [describe(one, lengths) for one in (crops, crops[:, :, ::-1], crops[:, ::-1])]
-    right = np.zeros((len(views), len(kinds)), bool)
+    scores = np.zeros((len(views), len(kinds), len(classes)), np.float32)
     for fold in np.unique(folds).tolist():
         learned, asked = folds != fold, folds == fold
         model = CropClassifier(views[0][learned], kinds[learned], len(classes))
-        right[:, asked] = [_answers(model, one[asked]) == kinds[asked] for one in views]
+        scores[:, asked] = [model.scores(one[asked]) for one in views]
     return {
-        name: _compare(right[0], one, kinds, classes)
-        for name, one in zip(("flip", "flip_vertical"), right[1:], strict=True)
+        name: _compare(scores[0], one, kinds, classes)
+        for name, one in zip(("flip", "flip_vertical"), scores[1:], strict=True)
     }
 
 
-def _compare(right: Bools, mirrored: Bools, kinds: Ints, classes: Sequence[str]) -> Mirrored:
-    lost, won = right & ~mirrored, ~right & mirrored
+def _compare(plain: Floats32, mirrored: Floats32, kinds: Ints, classes: Sequence[str]) -> Mirrored:
+    """Compare the scores, (N, C), of boxes as they are and mirrored. `kinds` are their class indices, (N,)."""
+    right, right_mirrored = (one.argmax(axis=1) == kinds for one in (plain, mirrored))
+    lost, won = right & ~right_mirrored, ~right & right_mirrored
     counts = [np.bincount(kinds[some], minlength=len(classes)).tolist() for some in (right, lost, won)]
     rows = zip(classes, *counts, strict=True)
     hurt = tuple(name for name, known, less, more in rows if _loses(known, less, more, _ERRORS_OF_A_CLASS))
-    return Mirrored(len(right), int(right.sum()), int(mirrored.sum()), int(lost.sum()), int(won.sum()), hurt)
+    pairs = tuple((classes[first], classes[second]) for first, second in swapped_pairs(plain, mirrored, kinds))
+    return Mirrored(
+        len(right), int(right.sum()), int(right_mirrored.sum()), int(lost.sum()), int(won.sum()), hurt, pairs
+    )
 
 
-def _answers(model: CropClassifier, features: Floats32) -> Ints:
-    return np.asarray(model.scores(features).argmax(axis=1))
+def swapped_pairs(plain: Floats32, mirrored: Floats32, kinds: Ints) -> list[tuple[int, int]]:
+    """Find classes that are mirror images of each other, though few boxes may show it.
+
+    Each of the two, mirrored, looks more like the other than like any class, itself too. Chance makes less than half
+    a pair so, for any number of classes. Besides, more boxes swap than stay, and more than by guesses.
+
+    Args:
+        plain: (N, C) scores of the boxes as they are.
+        mirrored: Likewise, mirrored.
+        kinds: (N,) class indices.
+
+    Returns:
+        Pairs of class indices, the lower first, and the pair first in which most boxes swap.
+    """
+    totals = np.zeros((plain.shape[1], plain.shape[1]))
+    np.add.at(totals, kinds, mirrored)  # (C, C): class, score
+    totals[:, np.bincount(kinds, minlength=len(totals)) == 0] = -np.inf
+    like, every = totals.argmax(axis=1), np.arange(len(totals))
+    found = []
+    for first in np.flatnonzero((like[like] == every) & (like > every)).tolist():
+        second = int(like[first])
+        boxes = np.isin(kinds, (first, second))
+        sign = np.where(kinds[boxes] == first, 1, -1)
+        known, stays = (sign * (one[boxes, first] - one[boxes, second]) > 0 for one in (plain, mirrored))
+        swaps, kept, guessed = int((known & ~stays).sum()), int((known & stays).sum()), _GUESSED * len(sign)
+        if swaps > max(kept, guessed + _ERRORS * np.sqrt(guessed * (1 - _GUESSED))):
+            found.append((kept - swaps, first, second))
+    return [(first, second) for _, first, second in sorted(found)]

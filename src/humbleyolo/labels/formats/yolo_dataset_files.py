@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
