@@ -323,6 +323,38 @@ def test_a_scene_that_upsets_the_fractions_is_told(
 
 
 @pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda text: f"{text}a:\t- b\n", "not YAML: found character '\\t'"),
+        (lambda _: "", "is empty; it needs the sections seed"),
+        (lambda _: "- 3\n", "is a list, not a mapping"),
+        (lambda text: text.replace("dataset:", "dataset: 3\nother:", 1), "dataset: "),
+        (lambda text: text.replace("  inputs:", "  input:", 1), "dataset.inputs: is missing"),
+    ],
+)
+def test_a_spoilt_params_yaml_is_refused_even_by_force_and_stays(
+    spoil: Any, said: str, make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoilt = spoil(DEFAULT)
+    assert spoilt != DEFAULT
+    Path("params.yaml").write_text(spoilt, encoding="utf-8")
+    assert init(make.folder(photographs(4)), "--force") == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: params.yaml: ")
+    assert said in told
+    assert Path("params.yaml").read_text(encoding="utf-8") == spoilt
+    assert not list(project.glob("*.bak"))
+
+
+def test_a_spoilt_example_is_refused(make: Maker, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in Path("examples").iterdir():
+        file.write_text("model:\n\tname: lite\n")
+    assert init(make.folder(photographs(12))) == 2
+    assert "not YAML: found character '\\t'" in capsys.readouterr().err
+    assert Path("params.yaml").read_text(encoding="utf-8") == DEFAULT
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [(("--minutes", "0"), "--minutes 0.0 is not allowed"), (("--epochs", "0"), "--epochs 0 is not")],
 )

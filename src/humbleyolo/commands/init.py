@@ -65,11 +65,9 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.first_training import plan
     from humbleyolo.check.folder_check import check, found_lines
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
-    from humbleyolo.errors import ProblemsError, UserError
-    from humbleyolo.params.keys import Key
-    from humbleyolo.params.loader import find_mistakes, parse_params, read_text
+    from humbleyolo.errors import UserError
+    from humbleyolo.params.loader import read_sections, read_text
     from humbleyolo.params.overlay import Named, example_values
-    from humbleyolo.params.yaml_edits import YamlText, one_line
     from humbleyolo.process.git import at_head
     from humbleyolo.process.terminal import tell
 
@@ -84,17 +82,15 @@ def run(parsed: argparse.Namespace) -> int:
     require_writable(_PARAMS)
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
-    named: dict[Key, str] = {("dataset", "source"): "labelled", ("dataset", "inputs"): one_line(str(parsed.source))}
-    begun = YamlText(text, str(_PARAMS)).replace(named)
-    if mistakes := find_mistakes(begun, str(_PARAMS)):
-        raise ProblemsError(f"{_PARAMS}: cannot be written for {parsed.source}", mistakes)
     options = read_options(parsed)
-    split = _split_to_begin(parse_params(begun, str(_PARAMS)), parsed.near_duplicates)
+    split = _split_to_begin(_begin(text, parsed.source), parsed.near_duplicates)
     checked = check(parsed.source, replace(options, on_problem="skip"), split, sheets=0)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"
-    recipe = list(example_values(read_text(source), str(source)))
+    example = read_text(source)
+    read_sections(example, str(source))  # refuses what is no YAML
+    recipe = list(example_values(example, str(source)))
     if parsed.near_duplicates:
         recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
     chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
@@ -104,6 +100,27 @@ def run(parsed: argparse.Namespace) -> int:
     kept = f" (as it was: {backup})" if backup else ""
     tell(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
     return 0
+
+
+def _begin(text: str, source: Path) -> "Params":
+    """Return the parameters of a text of params.yaml, with a labelled folder as their input.
+
+    Raises:
+        ProblemsError: If the text is no whole parameter file, or the folder's name cannot be written into it.
+    """
+    from humbleyolo.errors import ProblemsError
+    from humbleyolo.params.keys import Key, leaves
+    from humbleyolo.params.loader import find_mistakes, parse_params, read_sections
+    from humbleyolo.params.yaml_edits import YamlText, one_line
+
+    name = str(_PARAMS)
+    named: dict[Key, str] = {("dataset", "source"): "labelled", ("dataset", "inputs"): one_line(str(source))}
+    if not named.keys() <= dict(leaves(read_sections(text, name)[0])).keys():
+        return parse_params(text, name)  # which tells what is missing
+    begun = YamlText(text, name).replace(named)
+    if mistakes := find_mistakes(begun, name):
+        raise ProblemsError(f"{_PARAMS}: cannot be written for {source}", mistakes)
+    return parse_params(begun, name)
 
 
 def _not_kept_by_git() -> str:
