@@ -322,6 +322,30 @@ def test_a_scene_that_upsets_the_fractions_is_told(
     )
 
 
+def test_lists_without_train_name_the_option_that_sets_them_aside(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make.folder(photographs(12, "val/") | dict([*photographs(24, "test/").items()][24:]))
+    assert init(folder) == 2
+    assert "`init --split hash`" in capsys.readouterr().err
+    assert init(folder, "--split", "hash") == 0
+    lines = printed(capsys.readouterr().out)[1]
+    assert lines[0].startswith("  split hash, as the command was told: train ")
+    (dataset,) = load_params(Path("params.yaml"), "dataset")
+    assert dataset.labelled.split.by == "hash"
+
+
+@pytest.mark.parametrize(("by", "why"), [("lists", "no lists"), ("group", "no group")])
+def test_a_split_that_the_folder_does_not_know_is_refused(
+    by: str, why: str, make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert init(make.folder(photographs(12)), "--split", by) == 2
+    said = capsys.readouterr().err
+    assert f"--split {by}: " in said
+    assert why in said
+    assert Path("params.yaml").read_text(encoding="utf-8") == DEFAULT
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [

@@ -132,7 +132,8 @@ def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_
     checked = check(folder, ReadOptions(), read_split(tmp_path / "none.yaml", folder))
     assert checked.split == ["split: not judged, since no params.yaml is here"]
     assert errors(checked) == [
-        "0.jpg: in train: looks like 1.jpg in val; correct the lists, or set split.by: hash, "
+        "0.jpg: in train: looks like 1.jpg in val; correct the lists, or set split.by: hash "
+        "(`init --split hash`), "
         "or split.near_duplicates: ignore if they are meant"
     ]
     assert [row.file for row in checked.rows if row.kind == "near-duplicate"] == ["2.jpg"]

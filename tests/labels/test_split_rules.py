@@ -239,7 +239,8 @@ def test_lists() -> None:
     ledger = Ledger("error")
     divided(records[1:3], "lists", ledger=ledger)
     assert str(ledger.rows[0]) == (
-        ".: no image is left for train: no list names an image of train; correct the lists, or set split.by: hash"
+        ".: no image is left for train: no list names an image of train; correct the lists, or set "
+        "split.by: hash (`init --split hash`)"
     )
 
 

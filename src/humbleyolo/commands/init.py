@@ -22,11 +22,16 @@ from humbleyolo.params.value_types import NearDuplicates
 
 if TYPE_CHECKING:
     from humbleyolo.check.first_training import Plan
+    from humbleyolo.check.folder_check import Checked
+    from humbleyolo.labels.labelled_image import ReadOptions
     from humbleyolo.labels.split_in_force import SplitInForce
     from humbleyolo.params.sections import Params
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
+_BY = ("dataset", "labelled", "split", "by")
+_SPLITS = ("lists", "hash", "group")
+_TOLD = "as the command was told"
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
 _TICK_S = 1.0
@@ -52,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--near-duplicates",
         choices=get_args(NearDuplicates),
         help="images that look alike: in one split, refused, or ignored (fixed camera); default: as in params.yaml",
+    )
+    parser.add_argument(
+        "--split",
+        choices=_SPLITS,
+        help="division by: the folder's own lists, content (hash), or groups; default: as the folder tells",
     )
     parser.add_argument("--force", action="store_true", help="write even if params.yaml was edited; a copy is kept")
 
@@ -83,8 +93,9 @@ def run(parsed: argparse.Namespace) -> int:
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
     options = read_options(parsed)
-    split = _split_to_begin(_begin(text, parsed.source), parsed.near_duplicates)
-    checked = check(parsed.source, replace(options, on_problem="skip"), split, sheets=0)
+    options_read = replace(options, on_problem="skip")
+    split = _split_to_begin(_begin(text, parsed.source), parsed, options_read)
+    checked = check(parsed.source, options_read, split, sheets=0)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"
@@ -92,8 +103,10 @@ def run(parsed: argparse.Namespace) -> int:
     read_sections(example, str(source))  # refuses what is no YAML
     recipe = list(example_values(example, str(source)))
     if parsed.near_duplicates:
-        recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
-    chosen = _with_epochs(plan(checked, parsed.source, options, recipe, text, str(_PARAMS)), parsed)
+        recipe.append(Named(_ALIKE, parsed.near_duplicates, _TOLD))
+    _require_divided(checked, parsed)
+    chosen = plan(checked, parsed.source, options, recipe, text, str(_PARAMS))
+    chosen = _with_epochs(_with_split(chosen, parsed.split), parsed)
     tell(*(f"  {line}" for line in (*found, *chosen.lines)))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
@@ -137,14 +150,33 @@ def _not_kept_by_git() -> str:
     return "has changes that are not committed; commit them"
 
 
-def _split_to_begin(params: "Params", near_duplicates: str | None) -> "SplitInForce":
-    """Return the split that `params.yaml` will have, but for `by`, which the folder decides."""
+def _split_to_begin(params: "Params", parsed: argparse.Namespace, options: "ReadOptions") -> "SplitInForce":
+    """Return the split that `params.yaml` will have, but for `by`, which the folder decides if nobody did."""
     from humbleyolo.labels.split_in_force import SplitInForce
 
-    rule = params.dataset.labelled.split
-    return SplitInForce(
-        "", rule.model_copy(update={"near_duplicates": near_duplicates or rule.near_duplicates}), params.seed
-    )
+    given = {"near_duplicates": parsed.near_duplicates, "by": parsed.split}
+    rule = params.dataset.labelled.split.model_copy(update={key: value for key, value in given.items() if value})
+    return SplitInForce("", rule, params.seed, options=options if parsed.split else None)
+
+
+def _require_divided(checked: "Checked", parsed: argparse.Namespace) -> None:
+    """Refuse a split that was asked for and that no image has a place in, with the first mistake of it."""
+    from humbleyolo.errors import UserError
+
+    if parsed.split and checked.division.images and not any(checked.division.chosen):
+        rows = checked.labelled.ledger.errors
+        row = next(row for row in rows if row.kind in ("split-lists", "no-group"))
+        raise UserError(f"{parsed.source}: --split {parsed.split}: {row}; or leave --split out")
+
+
+def _with_split(chosen: "Plan", by: str | None) -> "Plan":
+    """Return the plan with the rule of the split that was asked for, if one was."""
+    if by is None:
+        return chosen
+    first, *more = chosen.lines
+    before = "split {}, as {}: ".format(*chosen.values[_BY])
+    line = f"split {by}, {_TOLD}: {first.removeprefix(before)}"
+    return replace(chosen, values={**chosen.values, _BY: (by, _TOLD)}, lines=(line, *more))
 
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":

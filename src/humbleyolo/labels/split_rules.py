@@ -21,8 +21,9 @@ LOOK_ALIKES = "look-alikes"
 
 _KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay
 _FIXED = "near_duplicates: ignore is for a fixed camera or a microscope"
+_LISTS_OR_HASH = "correct the lists, or set split.by: hash (`init --split hash`)"
 _APART = {
-    "lists": "correct the lists, or set split.by: hash, or split.near_duplicates: ignore if they are meant",
+    "lists": f"{_LISTS_OR_HASH}, or split.near_duplicates: ignore if they are meant",
     "fractions": "set split.near_duplicates: together, or ignore if they are meant",
 }
 _SHOWN = 3  # images of a group in a message
@@ -273,7 +274,7 @@ def _why_empty(
     """
     largest = max(alike, key=len, default=[])
     if rule.by == "lists" and not any("train" in image.splits for image in images):
-        return "no list names an image of train; correct the lists, or set split.by: hash", ""
+        return f"no list names an image of train; {_LISTS_OR_HASH}", ""
     if largest and (parts == 1 or units >= parts):
         some = [images[index] for index in largest]
         same = rule.near_duplicates == "ignore"
