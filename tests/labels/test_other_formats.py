@@ -301,3 +301,19 @@ def test_lines_about_an_image_that_is_not_there_are_reported_once(make: Maker, h
         ("image-missing", "line 4 and 8 more"),
         ("image-missing", "line 21"),
     ]
+
+
+@pytest.mark.parametrize(("mark", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_a_table_with_another_separator(make: Maker, mark: str, word: str) -> None:
+    table = "filename,class,xmin,ymin,xmax,ymax\na.png,cat,1,2,3,4\n".replace(",", mark)
+    with pytest.raises(UserError) as error:
+        make.read({"a.png": picture(), "l.csv": table})
+    assert f"l.csv (columns separated by {word}; save it with commas, and points in numbers)" in str(error.value)
+    assert "nearest format" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["l.tsv", "l.xlsx", "L.ODS"])
+def test_a_table_of_another_kind(make: Maker, name: str) -> None:
+    with pytest.raises(UserError) as error:
+        make.read({"a.png": picture(), name: "filename\tclass\na.png\tcat\n"})
+    assert f"Files that may be labels: {name} (a table that is not read; save it as CSV" in str(error.value)

@@ -97,7 +97,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
     yield from wrapped_lines(f"format: {checked.labelled.format}, because {checked.labelled.why}")
     view = checked.overview
     sizes = [f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]]
-    yield from wrapped_lines(f"{_images(view)}; {', '.join(sizes)}")
+    yield from wrapped_lines("; ".join([_images(view), *([", ".join(sizes)] if sizes else [])]))
     if view.splits:
         yield f"lists: {_lists(view)}"
     yield from wrapped_lines(checked.split[0])

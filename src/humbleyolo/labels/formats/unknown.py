@@ -12,6 +12,8 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
 from humbleyolo.process.terminal import counted
 
+_TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
     "coco": "images categories annotations image_id category_id bbox file_name",
@@ -38,7 +40,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         name, reason = source.left_out[0]
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     lines = [f"{source.name}: no known labels among {counts}."]
-    found = [name for name in source.names if is_labelled(name) and not is_image(name)]
+    found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
@@ -63,8 +65,13 @@ def _words(source: Source, name: str) -> tuple[str, set[str]]:
                 return f"more than {LABEL_BYTES:,} bytes, which are not read; split it", set()
     except BadInput as error:
         return f"cannot be read: {error.what}: {error.why}", set()
+    if suffix(name) in _TABLES:
+        return "a table that is not read; save it as CSV, with commas and the ending .csv", set()
     if suffix(name) == ".csv":
         columns = header_of(head)
+        if len(columns) == 1 and (marks := [mark for mark in _SEPARATORS if mark in columns[0]]):
+            fix = f"columns separated by {_SEPARATORS[marks[0]]}; save it with commas, and points in numbers"
+            return fix, set()  # its columns are not those of another format
         return f"columns {shorten(', '.join(columns))}", {fold(column) for column in columns}
     text = head.decode("utf-8-sig", "replace")
     if suffix(name) in (".json", ".jsonl"):
