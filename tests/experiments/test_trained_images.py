@@ -14,7 +14,7 @@ from stub_models import RedFinder
 
 from humbleyolo.cli import main
 from humbleyolo.experiments.trained_images import read_trained_images
-from humbleyolo.storage.hashes import digest_of
+from humbleyolo.storage.hashes import dvc_digest
 
 IMAGES = {"train": 3, "val": 2, "test": 2}
 
@@ -63,10 +63,10 @@ def lock(project: Path, include_val: bool = False, **other: str) -> None:
     def listed(hashes: dict[str, str]) -> list[dict[str, str]]:
         return [{"path": path, "hash": "md5", "md5": digest} for path, digest in hashes.items()]
 
-    dataset = {path: digest_of(project / path) for path in (f"data/dataset/{split}" for split in IMAGES)}
+    dataset = {path: dvc_digest(project / path) for path in (f"data/dataset/{split}" for split in IMAGES)}
     grid = {f"data/grid/{split}": split for split in IMAGES}
     learned = {f"data/grid/{split}": other.get(split, split) for split in ("train", "val")}
-    weights = {"data/model/weights.npz": digest_of(project / "data/model/weights.npz")}
+    weights = {"data/model/weights.npz": dvc_digest(project / "data/model/weights.npz")}
     stages = {
         "encode": {"cmd": "encode", "deps": listed(dataset), "outs": listed(grid)},
         "train": {
