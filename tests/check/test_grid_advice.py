@@ -27,7 +27,7 @@ def advised(records: Sequence[LabelledImage]) -> Choice:
 
 def test_large_objects_need_320_pixels_and_small_ones_more(make: Maker) -> None:
     large, small = [(100, 100, 500, 400)], [(100, 100, 118, 140)]
-    assert (advised(sized(make, 480, 640, *large)).width, advised(sized(make, 480, 640, *large)).height) == (320, 240)
+    assert (advised(sized(make, 480, 640, *large)).width, advised(sized(make, 480, 640, *large)).height) == (320, 256)
     best = advised(sized(make, 480, 640, *small))
     assert best.width == 640
     assert not best.good
@@ -67,7 +67,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> LabelledImage:
 
 
 @pytest.mark.parametrize(
-    ("landscape", "size"), [(100, (176, 320)), (60, (176, 320)), (52, (240, 240)), (48, (240, 240)), (0, (320, 176))]
+    ("landscape", "size"), [(100, (192, 320)), (60, (192, 320)), (52, (256, 256)), (48, (256, 256)), (0, (320, 192))]
 )
 def test_images_that_lie_and_images_that_stand(record: LabelledImage, landscape: int, size: tuple[int, int]) -> None:
     box = np.array([[200.0, 200, 900, 900]])

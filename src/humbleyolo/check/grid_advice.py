@@ -22,6 +22,7 @@ _LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
 _FIRST_SIDE = 192  # that is tried, if images are not smaller
 _MOST_ENLARGED = 2.0  # times the images' own long side
 _CELL = 16  # pixels of the input
+_MULTIPLE = 32
 _ENOUGH_SIDE = 320  # photographs were measured at it; boxes by themselves do not tell (docs/photographs.md)
 _LOST = 0.01  # of the objects that a grid may lose
 _MOST_IMAGES = 1500
@@ -94,20 +95,20 @@ def advise(
 
 
 def _input_size(long_side: int, heights: Floats, widths: Floats) -> tuple[int, int]:
-    """Return (height, width), of whole cells, in which images of these sizes are largest.
+    """Return (height, width), multiples of 32, in which images of these sizes are largest.
 
     It has the shape of most images and this long side, or it is a square of about as many pixels. Largest is judged
     by the mean of the scale's logarithm, so that the images of one orientation are not lost for those of the other.
     """
     aspect = float(np.median(widths / heights))
-    short = _whole_cells(long_side * min(aspect, 1 / aspect))
+    short = _multiple(long_side * min(aspect, 1 / aspect))
     usual = (short, long_side) if aspect >= 1 else (long_side, short)
-    square = _whole_cells((short * long_side) ** 0.5)
+    square = _multiple((short * long_side) ** 0.5)
     return max(usual, (square, square), key=lambda size: _mean_log_scale(size, heights, widths))
 
 
-def _whole_cells(side: float) -> int:
-    return max(_CELL, round(side / _CELL) * _CELL)
+def _multiple(side: float) -> int:
+    return max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE)
 
 
 def _mean_log_scale(size: tuple[int, int], heights: Floats, widths: Floats) -> float:
