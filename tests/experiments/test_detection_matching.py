@@ -104,6 +104,16 @@ def test_image_ids_that_are_ids_and_names_are_decided_by_the_boxes(tmp_path: Pat
     assert "image_id is the id in annotations.json" in chosen.told[0]
 
 
+def test_ids_that_are_written_as_texts_are_ids(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    path = detectron2(tmp_path / "c.json", found_on(truths))
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps([one | {"image_id": str(one["image_id"])} for one in found]))
+    assert "image_id is the id in annotations.json" in told(folder, path)
+    assert scored(folder, path).found.metrics["ap"] == 1
+
+
 def test_coco_s_own_91_numbers_are_known_where_80_classes_are_labelled(tmp_path: Path) -> None:
     names = [f"class {label:02}" for label in range(80)]
     truths = truths_of(80, 80)

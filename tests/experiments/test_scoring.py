@@ -88,8 +88,11 @@ def test_the_threshold_is_the_best_on_these_labels_or_the_one_given(tmp_path: Pa
         found = joined(labels, path).detections
         best = score(labels, found, QUICK, None)
         given = score(labels, found, QUICK, (0.25, "as told"))
+        elsewhere = replace(found, boxes_ltwh=found.boxes_ltwh + 5000)
+        wrong = score(labels, elsewhere, QUICK, None)
     assert "the best F1 on these very labels" in " ".join(report_lines(best))
     assert "threshold: 0.250, as told" in report_lines(given)
+    assert "threshold: none, since no detection is right" in report_lines(wrong)
     assert best.found.metrics["f1"] >= given.found.metrics["f1"]
     assert best.found.metrics["ap"] == given.found.metrics["ap"]
 

@@ -98,6 +98,8 @@ def _image_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | No
             if place == _UNKNOWN and _find(others, key) != _UNKNOWN:
                 place = _NOT_SCORED
             named[at] = index_of[place] if isinstance(place, str) else place
+    if (named == _UNKNOWN).all() and all(is_number(str(key)) for key in found.images):
+        numbers = {at: int(key) for at, key in enumerate(found.images)}  # written as texts
     if not numbers:
         _refuse_option("--image-ids", chosen, found, "images")
         return [_Reading("", "by their names", named)]

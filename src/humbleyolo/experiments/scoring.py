@@ -91,7 +91,8 @@ def score(
 ) -> Scored:
     """Measure detections at a threshold, which comes with its origin; None: that of the best F1 on these labels."""
     best = find_thresholds(labels.truths, detections, len(labels.classes), settings.match_iou)
-    thresholds, why = best, f"the best F1 on {_HERE}"
+    why = f"the best F1 on {_HERE}" if best.overall is not None else "since no detection is right"
+    thresholds = best
     if threshold is not None:
         thresholds, why = replace(best, overall=threshold[0]), threshold[1]
     found = assess(labels.truths, detections, labels.classes, thresholds, settings)
