@@ -170,6 +170,17 @@ def test_lists_mistakes_and_one_class_are_told(
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
 
 
+def test_of_a_file_that_labels_many_images_the_places_are_counted(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files: Files = {f"{number}.png": encoded(photo(number)) for number in range(24)}
+    rows = [f"{number}.png,{['cat', 'dog'][number % 2]},5,5,60,50" for number in range(24)]
+    rows[3], rows[8] = "3.png,,5,5,60,50", "8.png,dog,5,5,5,50"
+    files["labels.csv"] = "\n".join(["image,label,xmin,ymin,xmax,ymax", *rows, ""])
+    assert init(make.folder(files)) == 0
+    assert "on_problem skip: what is wrong is left out: 2 places in labels.csv" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("names", [("left", "right"), ("turn " * 9 + "left", "turn " * 9 + "right")])
 def test_classes_that_are_mirror_images_are_named(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, str]

@@ -6,7 +6,7 @@ Each of a few images teaches much, so that those of val are learned from too. Fe
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -155,8 +155,9 @@ def plan(
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
     if not all(division.splits.values()):
         raise UserError(f"{folder}: {_why_empty(labelled.ledger)}")
-    wrong = sorted({row.file for row in labelled.ledger.errors})
-    values[_PROBLEM] = ("skip", _left_out(wrong, 2)) if wrong else ("error", "nothing is wrong")
+    wrong = _wrong_files(labelled)
+    named = [before + file for file, before in wrong.items()]
+    values[_PROBLEM] = ("skip", _left_out(named, 2)) if wrong else ("error", "nothing is wrong")
     train, val = (len(division.splits[split]) for split in ("train", "val"))
     values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
@@ -233,6 +234,13 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values
     return {("dataset", *name.split(".")): value for name, value in values.items()}
 
 
+def _wrong_files(labelled: LabelledSet) -> dict[str, str]:
+    """Return the files with mistakes, with a text before each: `2 places in ` if it labels several images."""
+    found = Counter(row.file for row in labelled.ledger.errors)
+    images = Counter(one.label_file for one in labelled.images)
+    return {file: f"{counted(found[file], 'place')} in " if images[file] > 1 else "" for file in sorted(found)}
+
+
 def _left_out(wrong: Sequence[str], most: int) -> str:
     """Return a text about the files with mistakes that names some of them, `most` at most."""
     named, more = ", ".join(wrong[:most]), len(wrong) - most
@@ -306,19 +314,20 @@ def _include_val(train: int, val: int) -> tuple[str, str]:
 
 
 def _lines(
-    choice: Choice, values: Values, flips: Values, divided: Sequence[str], wrong: Sequence[str], train: int
+    choice: Choice, values: Values, flips: Values, divided: Sequence[str], wrong: Mapping[str, str], train: int
 ) -> Iterator[str]:
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
 
-    `divided` are texts about the split, `wrong` files with mistakes. `train` is the number of images to train on.
+    `divided` are texts about the split, `wrong` those of `_wrong_files`. `train` is the number of images to train on.
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"
     ending = " ... (`humbleyolo check` tells all)"
     yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=ending, break_on_hyphens=False))
     if wrong:
-        short = [PurePosixPath(name).name for name in wrong]
-        texts = [f"on_problem skip: {_left_out(*some)}" for some in ((wrong, 2), (wrong, 1), (short, 1), (wrong, 0))]
+        named = [before + file for file, before in wrong.items()]
+        short = [before + PurePosixPath(file).name for file, before in wrong.items()]
+        texts = [f"on_problem skip: {_left_out(*some)}" for some in ((named, 2), (named, 1), (short, 1), (named, 0))]
         yield next((text for text in texts if len(text) <= _LINE), texts[-1])
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
     small += "" if choice.large else f" ({SMALL_PX:g} would be good)"
