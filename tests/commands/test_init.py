@@ -196,7 +196,7 @@ def test_classes_that_are_mirror_images_are_named(
     assert init(make.folder(files)) == 0
     lines = capsys.readouterr().out.splitlines()
     left, right = [name if len(name) < 20 else "turn turn turn tu..." for name in names]
-    assert f"  flip 0.0: '{left}' and '{right}' are mirror images" in lines
+    assert f"  flip 0.0: '{left}' and '{right}' swap when mirrored" in lines
     (train,) = load_params(Path("params.yaml"), "train")
     assert train.augment.flip == 0
 
