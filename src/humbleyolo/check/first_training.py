@@ -50,9 +50,8 @@ _FIRST: dict[Key, tuple[str, str]] = {
     ("loss", "class_weights"): ("{}", "all classes alike at first"),
     ("loss", "mistakes"): ("[]", "none of the article's"),
 }
-_MEASURED_WITH: dict[
-    str, dict[str, float | str]
-] = {  # what both recipes were measured with, so that nothing of an earlier training stays
+# What both recipes were measured with, so that nothing of an earlier training stays:
+_MEASURED_WITH: dict[str, dict[str, float | str]] = {
     "model": {"width": 1.0, "stride": 8, "edges": False},
     "loss": {"lambda_obj": 1.0, "lambda_noobj": 0.5},
     "loss.aligned": {"cells": 10, "alpha": 1.0, "beta": 6.0, "gamma": 2.0},
@@ -124,7 +123,7 @@ class Plan:
 
 
 def plan(
-    checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str
+    checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str, by: str
 ) -> Plan:
     """Choose the values for a folder that was checked.
 
@@ -135,6 +134,7 @@ def plan(
         recipe: Values of the recipe, and others that the person stated.
         before: Text of the params.yaml to be changed.
         file: Its name, for messages.
+        by: Rule of the split, if the person stated it; else empty.
 
     Raises:
         UserError: If EXIF rotates images and nobody said what their boxes refer to. Also if a split is left without
@@ -144,7 +144,7 @@ def plan(
     best = _best(checked, folder)
     labelled, division = checked.labelled, checked.division
     values = _measured_with() | {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
-    values |= _dataset(labelled, str(folder), options) | _encode(best)
+    values |= _dataset(labelled, str(folder), options, by) | _encode(best)
     values |= _limits(checked.overview.most_objects)
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
@@ -211,16 +211,15 @@ def _why_empty(ledger: Ledger) -> str:
 
 
 def _measured_with() -> Values:
-    why = "as the recipes were measured"
     return {
-        (*section.split("."), name): (one_line(value), why)
+        (*section.split("."), name): (one_line(value), "as the recipes were measured")
         for section, values in _MEASURED_WITH.items()
         for name, value in values.items()
     }
 
 
-def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions) -> Values:
-    by, why = choose_by(labelled.images)
+def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions, by: str) -> Values:
+    by, why = (by, "the command was told") if by else choose_by(labelled.images)
     said = "as the command was told"
     values = {
         "source": ("labelled", "pictures that people labelled"),

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
-_BY = ("dataset", "labelled", "split", "by")
 _SPLITS = ("lists", "hash", "group")
-_TOLD = "as the command was told"
 _MINUTES = 10.0
 _MOST_EPOCHS = 300
 _TICK_S = 1.0
@@ -103,10 +101,10 @@ def run(parsed: argparse.Namespace) -> int:
     read_sections(example, str(source))  # refuses what is no YAML
     recipe = list(example_values(example, str(source)))
     if parsed.near_duplicates:
-        recipe.append(Named(_ALIKE, parsed.near_duplicates, _TOLD))
+        recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
     _require_divided(checked, parsed)
-    chosen = plan(checked, parsed.source, options, recipe, text, str(_PARAMS))
-    chosen = _with_epochs(_with_split(chosen, parsed.split), parsed)
+    chosen = plan(checked, parsed.source, options, recipe, text, str(_PARAMS), parsed.split or "")
+    chosen = _with_epochs(chosen, parsed)
     tell(*(f"  {line}" for line in (*found, *chosen.lines)))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
@@ -167,16 +165,6 @@ def _require_divided(checked: "Checked", parsed: argparse.Namespace) -> None:
         rows = checked.labelled.ledger.errors
         row = next(row for row in rows if row.kind in ("split-lists", "no-group"))
         raise UserError(f"{parsed.source}: --split {parsed.split}: {row}; or leave --split out")
-
-
-def _with_split(chosen: "Plan", by: str | None) -> "Plan":
-    """Return the plan with the rule of the split that was asked for, if one was."""
-    if by is None:
-        return chosen
-    first, *more = chosen.lines
-    before = "split {}, as {}: ".format(*chosen.values[_BY])
-    line = f"split {by}, {_TOLD}: {first.removeprefix(before)}"
-    return replace(chosen, values={**chosen.values, _BY: (by, _TOLD)}, lines=(line, *more))
 
 
 def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
