@@ -13,7 +13,6 @@ import numpy as np
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.metrics.grid_ceiling import CellsAnObject
 from humbleyolo.process.terminal import counted
-from humbleyolo.storage.array_types import Floats
 
 _MANY_BOXES = 2000
 _MANY_AN_IMAGE = 10
@@ -54,11 +53,12 @@ def _usual(reason: str) -> Recipe:
 
 def _of_one_size(records: Sequence[LabelledImage]) -> tuple[int, float]:
     """Return the number of boxes of classes of nearly one size, and the largest class's spread."""
-    sides: dict[str, list[Floats]] = {}
-    for one in records:
-        for label, box in zip(one.labels, one.boxes, strict=True):
-            sides.setdefault(label, []).append((box[2:] - box[:2]) / max(one.height, one.width))
-    quantiles = {label: np.quantile(values, (0.05, 0.95), axis=0) for label, values in sides.items()}
-    spreads = {label: float((high / low).max()) for label, (low, high) in quantiles.items()}
-    alike = sum(len(sides[label]) for label, spread in spreads.items() if spread <= _ONE_SIZE)
-    return alike, max(spreads.values(), default=0.0)
+    sides = np.concatenate([(one.boxes[:, 2:] - one.boxes[:, :2]) / max(one.height, one.width) for one in records])
+    labels = np.array([label for one in records for label in one.labels])
+    alike, largest = 0, 0.0
+    for label in np.unique(labels):
+        own = sides[labels == label]
+        low, high = np.quantile(own, (0.05, 0.95), axis=0)
+        spread = float((high / low).max())
+        alike, largest = alike + len(own) * (spread <= _ONE_SIZE), max(largest, spread)
+    return alike, largest
