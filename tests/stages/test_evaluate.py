@@ -99,6 +99,15 @@ def run(project: Path, out: Path, settings: Evaluate = ALL) -> dict[str, Any]:
     return metrics
 
 
+def test_a_val_that_was_trained_on_gives_a_careful_threshold(project: Path, tmp_path: Path) -> None:
+    loose = ALL.model_copy(update={"match_iou": 0.1})
+    best = run(project, tmp_path / "one", loose)  # val and test are the same images
+    evaluate(loose, True, project / "model", project / "grid", project / "dataset", tmp_path / "two")
+    careful = json.loads((tmp_path / "two/metrics.json").read_text())
+    assert careful["threshold"] == pytest.approx(best["f1"] / 2)
+    assert careful["threshold"] < best["threshold"]
+
+
 def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> None:
     selections = []
     for out in ("one", "two"):
