@@ -23,10 +23,12 @@ def test_a_limit_and_an_epoch_too_long_are_told_and_a_minute_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gpus", "step", "image"), [(["GPU:0"], 3.0, 0.4), ([], 0.75, 0.1)], ids=["GPU", "two threads of a busy machine"]
+    ("gpus", "step", "image", "start"),
+    [(["GPU:0"], 3.0, 0.4, 3.0), ([], 0.75, 0.1, 0.75)],
+    ids=["GPU", "two threads of a busy machine"],
 )
 def test_the_clock_counts_on_a_gpu_and_computed_seconds_elsewhere(
-    monkeypatch: pytest.MonkeyPatch, gpus: list[str], step: float, image: float
+    monkeypatch: pytest.MonkeyPatch, gpus: list[str], step: float, image: float, start: float
 ) -> None:
     """A step takes 3 s by the clock, in which 1.5 s are computed, and 4 images of val take 1.6 s."""
     now = {"clock": 0.0, "computed": 0.0}
@@ -49,4 +51,4 @@ def test_the_clock_counts_on_a_gpu_and_computed_seconds_elsewhere(
         monkeypatch.setattr(step_time, name, fake)
     given: Any = SimpleNamespace(intra_op_threads=8, batch=4)
     found = measure_step(given, given, given, given, Grid(32, 32, 2, 2, boxes=1, classes=3))
-    assert found == pytest.approx(StepTime(step, image, 0.75, 3.0))
+    assert found == pytest.approx(StepTime(step, image, start, 3.0))

@@ -57,13 +57,14 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
         UserError: If the network does not fit the grid.
     """
     start_runtime(runtime)
-    started = time.process_time()
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    begun, computed = time.perf_counter(), time.process_time()
     trainer = build_trainer(1, runtime, model, loss, train, _random_split(grid, train.batch))
     chosen = np.arange(train.batch)
     times, clocks = [], []
     threads = min(runtime.intra_op_threads, os.cpu_count() or 1)
     trainer.step(0, trainer.parts(0, chosen))  # compiles
-    start = (time.process_time() - started) / threads
+    start = time.perf_counter() - begun if on_gpu else (time.process_time() - computed) / threads
     for step in range(1, 1 + _STEPS):
         begun, computed = time.perf_counter(), time.process_time()
         trainer.step(step, trainer.parts(0, chosen))
@@ -75,7 +76,7 @@ def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid:
     trainer.predict(images)
     image = (time.perf_counter() - begun) / train.batch
     clock = float(np.median(clocks))
-    idle = clock if tf.config.list_physical_devices("GPU") else min(clock, float(np.median(times)))
+    idle = clock if on_gpu else min(clock, float(np.median(times)))
     return StepTime(idle, image * idle / clock, start, clock)
 
 
