@@ -1,5 +1,6 @@
 """Hashes in dvc.lock, compared with sources and with another run's."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,45 @@ def test_data_that_was_made_anew_but_not_encoded_is_told(tmp_path: Path) -> None
     with pytest.raises(ProblemsError) as caught:
         require_data_of_params(tmp_path)
     assert caught.value.problems == ("data/dataset/train was made anew since it was encoded",)
+
+
+CHANGED = "0 0.5 0.5 0.2 0.3"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "problem"),
+    [
+        ("pictures/a.txt", CHANGED, "pictures changed since it was read"),
+        ("pictures/a.txt", None, "pictures changed since it was read"),
+        ("data/dataset/train/all.zip", CHANGED, "data/dataset/train is of another run"),
+        ("data/grid/train.npy", CHANGED, "data/grid/train.npy is of another run"),
+    ],
+)
+def test_files_that_changed_since_are_told(path: str, text: str | None, problem: str, tmp_path: Path) -> None:
+    """The names in params.yaml are those of before: only the files tell."""
+    for name in ("pictures/a.txt", "pictures/b.txt", "data/dataset/train/all.zip", "data/grid/train.npy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("0 0.5 0.5 0.2 0.2")
+    (tmp_path / "params.yaml").write_text("seed: 1\n")
+    made, read, encoded = (
+        {"path": name, "md5": dvc_digest(tmp_path / name)}
+        for name in ("data/dataset/train", "pictures", "data/grid/train.npy")
+    )
+    code = {"path": "src/humbleyolo/labels", "md5": "of another version"}
+    params = {"params.yaml": {"seed": 1}}
+    lock = {
+        "generate": {"params": params, "deps": [read, code], "outs": [made]},
+        "encode": {"deps": [made], "outs": [encoded]},
+    }
+    (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
+    require_data_of_params(tmp_path)
+    if text is None:
+        (tmp_path / path).unlink()
+    else:
+        (tmp_path / path).write_text(text)
+    with pytest.raises(ProblemsError, match="the data is not up to date; run `dvc repro encode`") as caught:
+        require_data_of_params(tmp_path)
+    assert caught.value.problems == (problem,)
 
 
 def test_a_lock_with_the_marks_of_a_merge_is_told() -> None:

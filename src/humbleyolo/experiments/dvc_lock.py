@@ -12,6 +12,7 @@ from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.storage.hashes import dvc_digest
 
 PARAMS = "params.yaml"
+_CODE = ("src/", "stages/")  # where code lies, in `deps`
 _FIX = "run `dvc repro` and commit dvc.lock"
 
 Stages = dict[str, dict[str, Any]]
@@ -67,11 +68,12 @@ def check_sources(committed: Stages, clone: Path) -> None:
 def require_data_of_params(project: Path) -> None:
     """Refuse encoded data that was made from another folder, split, seed or input than `params.yaml` now says.
 
-    Without a `dvc.lock` nothing is known of the data, and nothing is refused.
+    Files of that folder that were changed, added or removed since then count too. Without a `dvc.lock` nothing is
+    known of the data, and nothing is refused.
 
     Raises:
-        ProblemsError: With each value that differs, and what to run.
-        UserError: If `dvc.lock` is none.
+        ProblemsError: With each value and folder that differs, and what to run.
+        UserError: If `dvc.lock` is none, or a file cannot be read.
     """
     lock = project / "dvc.lock"
     if not lock.is_file():
@@ -88,8 +90,20 @@ def require_data_of_params(project: Path) -> None:
     problems += [
         f"{path} was made anew since it was encoded" for path in made if encoded.get(path, made[path]) != made[path]
     ]
+    read = [path for path in stages.get("generate", {"deps": {}})["deps"] if not path.startswith(_CODE)]
+    problems += [f"{path} changed since it was read" for path in _changed(project, stages, "generate", "deps", read)]
+    for stage in ("generate", "encode"):
+        kept = list(stages.get(stage, {"outs": {}})["outs"])
+        problems += [f"{path} is of another run" for path in _changed(project, stages, stage, "outs", kept)]
     if problems:
         raise ProblemsError("the data is not up to date; run `dvc repro encode`", problems)
+
+
+def _changed(project: Path, stages: Stages, stage: str, part: str, paths: list[str]) -> Iterator[str]:
+    """Yield the paths whose files there have other hashes than `dvc.lock` has for them."""
+    for path in paths:
+        if (project / path).exists() and dvc_digest(project / path) != stages[stage][part][path]:
+            yield path
 
 
 def _differences(key: str, now: Any, before: Any) -> Iterator[tuple[str, Any, Any]]:
