@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.labels.labelled_image import LabelledImage
+from humbleyolo.metrics.grid_ceiling import CellsAnObject
 
 
 def sized(make: Maker, height: int, width: int, *boxes: tuple[float, float, float, float]) -> list[LabelledImage]:
@@ -32,6 +34,16 @@ def test_large_objects_need_320_pixels_and_small_ones_more(make: Maker) -> None:
     assert best.width == 640
     assert not best.good
     assert "18 px wide or high here (20 would be good)" in best.reason
+
+
+def test_sides_are_multiples_of_what_the_recipe_was_measured_with(make: Maker) -> None:
+    """Blood cells, one cell each, at 240 x 320; photographs, several cells each, at multiples of 32."""
+    records = sized(make, 480, 640, (100, 100, 500, 400))
+    shapes = {cells: advise(records, ("cat",), cells)[1] for cells in get_args(CellsAnObject)}
+    assert {cells: (best.height, best.width) for cells, best in shapes.items() if best} == {
+        "one": (240, 320),
+        "several": (256, 320),
+    }
 
 
 def test_objects_side_by_side_need_cells_of_their_own(make: Maker) -> None:

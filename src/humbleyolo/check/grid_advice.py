@@ -22,7 +22,7 @@ _LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
 _FIRST_SIDE = 192  # that is tried, if images are not smaller
 _MOST_ENLARGED = 2.0  # times the images' own long side
 _CELL = 16  # pixels of the input
-_MULTIPLE = 32
+_MULTIPLES: dict[CellsAnObject, int] = {"one": 16, "several": 32}  # pixels: what each recipe was measured with
 _ENOUGH_SIDE = 320  # photographs were measured at it; boxes by themselves do not tell (docs/photographs.md)
 _LOST = 0.01  # of the objects that a grid may lose
 _MOST_IMAGES = 1500
@@ -84,7 +84,7 @@ def advise(
     known = [side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest]
     long_sides = known or _LONG_SIDES[:1]
     for long_side in long_sides:
-        height, width = _input_size(long_side, heights, widths)
+        height, width = _input_size(long_side, heights, widths, _MULTIPLES[cells])
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
         smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))
         grid = Grid(height, width, height // _CELL, width // _CELL, boxes=1, classes=len(classes))
@@ -94,21 +94,21 @@ def advise(
     return choices, next((one for one in enough if one.good), enough[-1])
 
 
-def _input_size(long_side: int, heights: Floats, widths: Floats) -> tuple[int, int]:
-    """Return (height, width), multiples of 32, in which images of these sizes are largest.
+def _input_size(long_side: int, heights: Floats, widths: Floats, step: int) -> tuple[int, int]:
+    """Return (height, width), multiples of a step, in which images of these sizes are largest.
 
     It has the shape of most images and this long side, or it is a square of about as many pixels. Largest is judged
     by the mean of the scale's logarithm, so that the images of one orientation are not lost for those of the other.
     """
     aspect = float(np.median(widths / heights))
-    short = _multiple(long_side * min(aspect, 1 / aspect))
+    short = _multiple(long_side * min(aspect, 1 / aspect), step)
     usual = (short, long_side) if aspect >= 1 else (long_side, short)
-    square = _multiple((short * long_side) ** 0.5)
+    square = _multiple((short * long_side) ** 0.5, step)
     return max(usual, (square, square), key=lambda size: _mean_log_scale(size, heights, widths))
 
 
-def _multiple(side: float) -> int:
-    return max(_MULTIPLE, round(side / _MULTIPLE) * _MULTIPLE)
+def _multiple(side: float, step: int) -> int:
+    return max(step, round(side / step) * step)
 
 
 def _mean_log_scale(size: tuple[int, int], heights: Floats, widths: Floats) -> float:
