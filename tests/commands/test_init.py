@@ -312,7 +312,7 @@ def test_a_fixed_camera_is_named_as_the_cause_and_an_option_begins_so(
     folder = make.folder(scene(12, 12))
     assert init(folder) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "no image is left for val and test: 12 of 12 images look alike (0.png, 1.png, 10.png ...)" in said
+    assert "no image is left for val and test: 12 of 12 images look alike (0.png, 1.png, 10.png and 9 more)" in said
     assert (
         "near_duplicates: ignore is for a fixed camera or a microscope: give `--near-duplicates ignore` then" in said
     )

@@ -340,7 +340,7 @@ def test_many_notes_are_cut_and_counted(
     err = capsys.readouterr().err
     assert err.count("note: ") == 22
     assert "note: and 3 more such notes" in err
-    assert "20.psd, and 2 more\n" in err
+    assert "20.psd and 2 more\n" in err
 
 
 @pytest.mark.parametrize("to", ["coco", "yolo", "voc", "cvat"])

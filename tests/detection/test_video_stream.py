@@ -211,9 +211,7 @@ def test_frames_that_cannot_be_decoded_are_told_and_the_others_stay(ending: str,
 
 def test_the_first_places_of_the_damage_are_told(tmp_path: Path) -> None:
     path = damaged(make_clip(tmp_path / "clip.avi", 100), range(10, 100, 11))
-    with pytest.warns(
-        UserWarning, match=r"9 frames cannot be decoded, after 0\.90 s, 2\.00 s, 3\.10 s, 6 more places: "
-    ):
+    with pytest.warns(UserWarning, match=r"9 frames cannot be decoded, after 0\.90 s, 2\.00 s, 3\.10 s and 6 more: "):
         assert len(results(path)) == 91
 
 

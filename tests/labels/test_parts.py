@@ -238,7 +238,7 @@ def test_links_and_archives_that_are_not_read(make: Maker, tmp_path: Path) -> No
 def test_many_parts_are_told_in_short(make: Maker) -> None:
     files = {f"day{n:02}": {"a.png": picture(n), "a.txt": YOLO["a.txt"], "classes.txt": f"c{n}\n"} for n in range(12)}
     data = make.read(under(files))
-    assert data.why.endswith("day07 (yolo), and 4 more")
+    assert data.why.endswith("day07 (yolo) and 4 more")
     assert len(data.images) == len(data.classes) == 12
     assert all(np.array_equal(one.boxes, data.images[0].boxes) for one in data.images)
 

@@ -162,7 +162,7 @@ def test_one_scene_leaves_nothing_for_val_and_test() -> None:
     divided([record(f"{n:02}.png", scene=1) for n in range(60)], ledger=ledger)
     (row,) = ledger.rows
     assert str(row) == (
-        ".: no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png ...); "
+        ".: no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png and 57 more); "
         "near_duplicates: ignore is for a fixed camera or a microscope"
     )
 

@@ -1,12 +1,15 @@
 """Lines at a terminal: their width, their colours, and what a name may hide."""
 
+import re
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.exits import exit_with
-from humbleyolo.process.terminal import coloured, counted, printable, tell, wrapped_lines
+from humbleyolo.process.terminal import coloured, counted, first_few, printable, tell, wrapped_lines
 
 
 def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +31,30 @@ def test_controls_are_shown_and_numbers_agree_with_their_nouns(capsys: pytest.Ca
     tell("a\x1b[2J\nb", "c")
     tell("d\n", to=sys.stderr)
     assert capsys.readouterr() == ("a\\x1b[2J\\nb\nc\n", "d\\n\n")
+
+
+@given(
+    texts=st.lists(st.text("ab,; 12"), max_size=8),
+    most=st.integers(1, 9),
+    joint=st.sampled_from((", ", "; ")),
+    beside=st.integers(0, 5000),
+)
+def test_a_line_of_the_first_few_counts_the_rest(texts: list[str], most: int, joint: str, beside: int) -> None:
+    shown = joint.join(texts[:most])
+    line = first_few(texts, most, joint)
+    assert line.startswith(shown)
+    if len(texts) > most:
+        told = re.fullmatch(r"( |; )and ([1-8]) more", line[len(shown) :])
+        assert told is not None
+        assert told[1] == joint.strip(",")
+        assert most + int(told[2]) == len(texts)
+    else:
+        assert line == shown
+    known = texts[:most]  # as a run keeps the first alone
+    assert first_few(known, most, joint, count=len(texts)) == line
+    if known:
+        end = f"{joint.strip(',')}and {beside:,} more" * (beside > 0)
+        assert first_few(known, len(known), joint, count=len(known) + beside) == joint.join(known) + end
 
 
 def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(

@@ -47,7 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
         told = shown if shown[0].severity != "note" else shown[:1]  # a change that many images share is a line
         for row in told:
             more = len(shown) - len(told) + len(hidden) if row is told[-1] else 0
-            more_text = f", and {more} more {row.kind}: --ledger writes them all" if more else ""
+            more_text = f", and {more:,} more {row.kind}: --ledger writes them all" if more else ""
             tell(f"{row.severity}: {row} ({row.done}){more_text}")
     if parsed.ledger:
         with write_output(parsed.ledger) as file:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import check_options
-from humbleyolo.process.terminal import counted, tell
+from humbleyolo.process.terminal import counted, first_few, tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages
@@ -178,7 +178,7 @@ def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[
 
     if to not in LABELS or not done.empty:
         return []
-    where = parsed.output / NOTHING_FOUND if to != "coco" else ", ".join(_some(done.empty, done.without))
+    where = parsed.output / NOTHING_FOUND if to != "coco" else first_few(done.empty, _SHOWN, count=done.without)
     background = "labels without a box call them background; look at them before you train"
     return [f"note: nothing was found on {done.without:,} of {counted(done.images, 'image')}; {background}: {where}"]
 
@@ -196,13 +196,8 @@ def _left_out(files: Sequence[tuple[str, str]]) -> list[str]:
         by_reason.setdefault(reason, []).append(path)
     notes = []
     for reason, paths in by_reason.items():
-        notes.append(f"note: {len(paths):,} left out: {reason}: {', '.join(_some(paths, len(paths)))}")
+        notes.append(f"note: {len(paths):,} left out: {reason}: {first_few(paths, _SHOWN)}")
     return notes
-
-
-def _some(names: Sequence[str], count: int) -> list[str]:
-    """Return the first of `count` names, and how many more there are."""
-    return [*names[:_SHOWN], *([f"and {count - _SHOWN:,} more"] if count > _SHOWN else [])]
 
 
 def _video_options(parsed: argparse.Namespace, chosen: "ChosenClips") -> "VideoOptions":

@@ -22,7 +22,7 @@ from humbleyolo.detection.writers import Writer
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.drawing.canvas import save_png, shrink
 from humbleyolo.errors import UserError
-from humbleyolo.process.terminal import coloured, shown
+from humbleyolo.process.terminal import coloured, first_few, shown
 from humbleyolo.storage.atomic import make_folder
 
 _READERS = 2  # threads that read and decode, while the network computes
@@ -177,6 +177,5 @@ def image_places(items: Iterable[NamedImage], folder: Path) -> dict[str, Path]:
         taken.add(name.casefold())
         places[item.shown] = folder / name
     if replaced := replaced_by(places.values(), places):
-        more = f" and {len(replaced) - 1:,} more" if len(replaced) > 1 else ""
-        raise UserError(f"--save-images {folder}: would replace {replaced[0]}{more}; name another folder")
+        raise UserError(f"--save-images {folder}: would replace {first_few(replaced, 1)}; name another folder")
     return places

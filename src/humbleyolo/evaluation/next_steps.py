@@ -28,6 +28,7 @@ import pandas as pd
 
 from humbleyolo.evaluation.confusion import BACKGROUND
 from humbleyolo.metrics.history import RISING, Row, late_rise
+from humbleyolo.process.terminal import first_few
 from humbleyolo.storage.json import write_json
 
 NAME = "next_steps.json"
@@ -130,10 +131,9 @@ def not_learned(metrics: Mapping[str, Any]) -> list[str]:
     lacking = _lacking(metrics)
     if not lacking:
         return []
-    names = ", ".join(map(_quoted, [*lacking][:_MOST_NAMES]))
-    more = f" and {len(lacking) - _MOST_NAMES} more" if len(lacking) > _MOST_NAMES else ""
+    names = first_few([*map(_quoted, lacking)], _MOST_NAMES)
     return [
-        f"train has no object of {names}{more}, and test has {sum(lacking.values())}: no network can learn such; "
+        f"train has no object of {names}, and test has {sum(lacking.values())}: no network can learn such; "
         "label some there, or split otherwise (dataset.labelled.split)"
     ]
 

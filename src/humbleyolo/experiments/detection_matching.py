@@ -23,7 +23,7 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Bools, Ints
 
 IMAGE_IDS = ("file", "name")
@@ -324,5 +324,5 @@ def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: _Reading
 
 def _listed(names: Sequence[Key], noun: str = "", plural: str = "") -> str:
     """Return the first names, with their number before them if a noun for them is given."""
-    few = ", ".join(shorten(name) for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    few = first_few([shorten(name) for name in names[:_SHOWN]], _SHOWN, count=len(names))
     return f"{counted(len(names), noun, plural)} ({few})" if noun else few

@@ -21,7 +21,7 @@ from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
 from humbleyolo.process.display_width import cut, padded
-from humbleyolo.process.terminal import counted, wrapped_lines
+from humbleyolo.process.terminal import counted, first_few, wrapped_lines
 from humbleyolo.storage.json import read_json
 
 LABELS = "labels.json"
@@ -46,7 +46,7 @@ COCO = (
 )  # fmt: skip
 _OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
 _CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
-_MOST_CLASSES, _MOST_CONFUSIONS, _NAME = 12, 4, 16
+_MOST_CLASSES, _MOST_CONFUSIONS, _FEW, _NAME = 12, 4, 5, 16
 _SURE = 0.05  # a lowest score above this says that low scores were left out
 _HERE = "these very labels: somewhat too good"
 
@@ -116,11 +116,11 @@ def join_model(
     known = known.take(known.labels >= 0)
     notes = []
     if theirs := [name for name in names if name not in labels.classes]:
-        lost = len(found) - len(known)
-        notes.append(f"note: left out: {counted(lost, 'detection')} of classes that the labels lack: {_few(theirs)}")
+        lost, few = len(found) - len(known), first_few(theirs, _FEW)
+        notes.append(f"note: left out: {counted(lost, 'detection')} of classes that the labels lack: {few}")
     if ours := [name for name in labels.classes if name not in names]:
-        lost = len(labels.truths) - len(shared.truths)
-        notes.append(f"note: left out: {counted(lost, 'object')} of classes that the model lacks: {_few(ours)}")
+        lost, few = len(labels.truths) - len(shared.truths), first_few(ours, _FEW)
+        notes.append(f"note: left out: {counted(lost, 'object')} of classes that the model lacks: {few}")
     return shared, known, notes
 
 
@@ -221,10 +221,6 @@ def _confusions(scored: Scored) -> Iterator[str]:
     pairs = [f"{row['truth']} as {row['predicted']} {row['count']:,}" for row in most.to_dict("records")]
     if pairs:
         yield from wrapped_lines(f"confused: {'; '.join(pairs)}")
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f", ... ({len(names):,})" if len(names) > 5 else "")
 
 
 def _column(name: str) -> int:

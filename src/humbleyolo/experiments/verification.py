@@ -13,7 +13,7 @@ from humbleyolo.experiments.dvc_lock import PARAMS, Stages, check_sources, diffe
 from humbleyolo.experiments.output_differences import how_much
 from humbleyolo.pipeline.environment import NO_MATTER, recorded_environment
 from humbleyolo.process.git import git
-from humbleyolo.process.terminal import tell
+from humbleyolo.process.terminal import first_few, tell
 from humbleyolo.storage.hashes import dvc_digest
 
 TOLERANCE = {"ap": 0.03, "ap50": 0.01, "ap75": 0.03, "ar100": 0.03, "mean_iou": 0.03}
@@ -117,8 +117,7 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
     at_fault = []
     for stage, paths in differ.items():
         if follows := [path for path in built[stage]["deps"] if any(path in of for of in differ.values())]:
-            more = f" and {len(follows) - 1} more" if follows[1:] else ""
-            tell(f"{stage}: differs since its inputs do: {follows[0]}{more}")
+            tell(f"{stage}: differs since its inputs do: {first_few(follows, 1)}")
         elif _same_environment(stage, paths[0], committed[stage]["outs"].get(paths[0]), root, clone):
             at_fault.append(stage)
     if at_fault:

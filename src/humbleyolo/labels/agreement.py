@@ -12,7 +12,7 @@ from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.source_reader import SourceReader
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats
 
 TOLERANCE_PX = 1.01  # between corners: pixels counted from 0 or from 1, whole pixels or fractions with few digits
@@ -73,9 +73,8 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     fix = "Say which to read (--format of a command, format in params.yaml), or correct one"
     named = [one for one in speaking if not one.numbered]
     if bad := [one for one in speaking if one.problems()] if len(speaking) > 1 else []:
-        found = bad[0].problems()
-        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found[0]}{more}", fix)
+        found = first_few(bad[0].problems(), 1, "; ")
+        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found}", fix)
     if not named:
         raise UserError(
             f"{head}.", "  None names its classes; give classes in the order of their numbers, and format"
@@ -96,7 +95,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
                 differ.setdefault(path, difference)
         if differ:
             path, first = next(iter(differ.items()))
-            others = [f"  and {len(differ) - 1} more of the images differ"] if len(differ) > 1 else []
+            others = [f"  and {len(differ) - 1:,} more of the images differ"] if len(differ) > 1 else []
             raise UserError(f"{head}. They differ{numbers}:", f"  {path}: {first}", *others, fix)
         evidence.append(f"{other} says the same{numbers}")
         _take_background(chosen, other, pairs, ledger)

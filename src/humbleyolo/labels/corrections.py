@@ -11,7 +11,7 @@ from humbleyolo.labels.file_names import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.near_duplicates import find_near_duplicates
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 _Copy = tuple[str, LabelledImage]  # the part's name, and the image
 _Unlabelled = tuple[str, str, tuple[str, ...], Callable[[], bytes]]  # the part's name, path, splits, and content
@@ -84,9 +84,8 @@ def _warn_of_new(new: Sequence[_Copy], kept: Sequence[LabelledImage], ledger: Le
         twins |= {kept[place].path: old[0] for place in group if old}
     for part in dict.fromkeys(part for part, _ in new):
         paths = [image.path for one, image in new if one == part]
-        shown = [f"{path} (looks like {twins[path]})" if path in twins else path for path in paths[:_SHOWN]]
-        more = [f"and {len(paths) - _SHOWN} more"] if len(paths) > _SHOWN else []
-        found = f"{counted(len(paths), 'image')}: {', '.join([*shown, *more])}"
+        shown = [f"{path} (looks like {twins[path]})" if path in twins else path for path in paths]
+        found = f"{counted(len(paths), 'image')}: {first_few(shown, _SHOWN)}"
         why = "in no other part byte by byte, so added as new; to correct an image, copy the original file unchanged"
         ledger.warn(part, BadInput("corrects-nothing", found, why))
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
+from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
@@ -97,7 +98,7 @@ class ImageLookup:
             if len(fits) == 1:
                 return fits[0]
             if fits:
-                why = f"may be {', '.join(fits[:3])}; write the path, not the name"
+                why = f"may be {first_few(fits, 3)}; write the path, not the name"
                 raise NoImage("image-ambiguous", wanted, why)
             tail = tail.partition("/")[2] if moved else ""
         raise self._missing(wanted, PurePosixPath(path).name)
@@ -115,7 +116,7 @@ class ImageLookup:
                 found = here
                 break
         if len(found) > 1:
-            raise NoImage("image-ambiguous", stem, f"may be {', '.join(found[:3])}; one must go")
+            raise NoImage("image-ambiguous", stem, f"may be {first_few(found, 3)}; one must go")
         if not found:
             raise self._missing(stem, stem)
         return found[0]

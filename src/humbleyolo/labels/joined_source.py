@@ -11,6 +11,7 @@ from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import about_all_of, is_archive, is_correction, is_labelled
 from humbleyolo.labels.folder import LINK, FolderSource, Source, ZipSource
+from humbleyolo.process.terminal import first_few
 
 _SHOWN = 5  # files and links that are not read
 _BESIDE_SPLITS = {"ledger.csv", "summary.json", "preview.png"}  # in `data/dataset`
@@ -42,9 +43,8 @@ def open_source(path: Path) -> Source:
         return joined
     if not folder.names:
         links = sorted(folder.left_out, key=lambda one: (one[1] != LINK, one[0]))
-        some = "; ".join(f"{name}: {reason}" for name, reason in links[:_SHOWN])
-        more = f"; and {len(links) - _SHOWN} more" if len(links) > _SHOWN else ""
-        lost = f" that are read ({some}{more})" if some else ""
+        some = first_few([f"{name}: {reason}" for name, reason in links], _SHOWN, "; ")
+        lost = f" that are read ({some})" if some else ""
         raise UserError(f"{path}: holds no files{lost}; it should hold images and their labels")
     return folder
 

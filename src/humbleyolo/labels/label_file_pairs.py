@@ -13,7 +13,7 @@ from humbleyolo.labels.image_lookup import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader, splits_of_folder
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 _FOLDERS = {"images": "labels", "Images": "Labels", "IMAGES": "LABELS", "JPEGImages": "labels", "img": "labels"}
 _FOLDERS |= {"image_2": "label_2"}  # KITTI
@@ -88,7 +88,7 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
             hashed = _hashed(names) if hashed is None else hashed
             some = [one for name in label_names(image) for one in hashed.get(name, ()) if one not in owner]
             if len(some) > 1:
-                why = f"may be of {', '.join(some[:3])}; take the hash off the right one's name"
+                why = f"may be of {first_few(some, 3)}; take the hash off the right one's name"
                 reader.ledger.problem(
                     image, BadInput("label-ambiguous", "no label file of its name", why), "image dropped"
                 )

@@ -17,7 +17,7 @@ from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOpt
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader, splits_in, splits_of_folder
 from humbleyolo.labels.validate import report_left_out
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 Evidence = Mapping[str, str]  # format: the evidence for it
 _MOST = 100  # sub-folders looked into one by one; more are one set, as are a class or a scene a folder
@@ -232,8 +232,5 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
 def _evidence(parts: Sequence[tuple[Part, LabelledSet]]) -> str:
     """Return the parts and their formats in a line, with the evidence if they are few."""
     few = len(parts) <= _EXPLAINED
-    texts = [
-        f"{part} ({labelled.format}{f', because {labelled.why}' if few else ''})" for part, labelled in parts[:_SHOWN]
-    ]
-    more = [f"and {len(parts) - _SHOWN} more"] if len(parts) > _SHOWN else []
-    return f"{len(parts)} part{'s' * (len(parts) > 1)}: {', '.join([*texts, *more])}"
+    texts = [f"{part} ({labelled.format}{f', because {labelled.why}' if few else ''})" for part, labelled in parts]
+    return f"{counted(len(parts), 'part')}: {first_few(texts, _SHOWN)}"

@@ -13,7 +13,7 @@ from humbleyolo.labels.ledger import BadInput, Ledger, shorten_text
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 ONE_LIST = "an image is in one list; correct the lists"
 LOOK_ALIKES = "look-alikes"
@@ -175,11 +175,11 @@ def _drop_leaks(division: Division, by: str, ledger: Ledger) -> None:
 
 
 def others(images: Sequence[LabelledImage]) -> str:
-    """Return the second and the third path of a group, without the folder if it is that of the first."""
+    """Return the paths of a group after the first, a few of them; without the folder if it is that of the first."""
     folder, *folders = (posixpath.dirname(image.path) for image in images[:_SHOWN])
     names = [image.path for image in images[1:_SHOWN]]
     beside = [posixpath.basename(name) if own == folder else name for name, own in zip(names, folders, strict=True)]
-    return ", ".join(beside) + (" ..." if images[_SHOWN:] else "")
+    return first_few(beside, _SHOWN - 1, count=len(images) - 1)
 
 
 def first_split(splits: Sequence[str]) -> str | None:

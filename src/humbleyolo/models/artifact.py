@@ -21,7 +21,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.sections import Model, Section
 from humbleyolo.params.value_types import BoxesPerCell, CellCount, Pixels
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats32
 from humbleyolo.storage.atomic import atomic_write, cannot_write
 from humbleyolo.storage.json import read_json, write_json
@@ -174,8 +174,8 @@ def read_weights(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> Weights
             names = [entry.filename for entry in archive.infolist()]
             expected = {f"{name}.npy" for name in shapes}
             if sorted(names) != sorted(expected):
-                wrong = sorted(expected.symmetric_difference(names))[:5] or ["some of them twice"]
-                raise UserError(f"{path}: holds other weights than model.json asks for: {', '.join(wrong)}; {_FIX}")
+                wrong = first_few(sorted(expected.symmetric_difference(names)), 5) or "some of them twice"
+                raise UserError(f"{path}: holds other weights than model.json asks for: {wrong}; {_FIX}")
             return {name: _read_array(archive, name, shapes[name]) for name in sorted(shapes)}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {_FIX}") from None

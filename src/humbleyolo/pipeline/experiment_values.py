@@ -11,7 +11,7 @@ from humbleyolo.params.error_texts import shown
 from humbleyolo.params.keys import dotted, leaves
 from humbleyolo.params.loader import read_sections
 from humbleyolo.process.git import git
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 _COMMIT = "DVC_EXP_BASELINE_REV"  # set by DVC for the stages of an experiment
 _MOST = 8  # values that are told
@@ -37,8 +37,7 @@ def experiment_notes(params: Path) -> list[str]:
     ]
     if not changed:
         return []
-    more = [f"{len(changed) - _MOST:,} more (`git diff params.yaml`)"] if len(changed) > _MOST else []
-    named = ", ".join([*changed[:_MOST], *more])
+    named = first_few(changed, _MOST) + " (`git diff params.yaml`)" * (len(changed) > _MOST)
     return [
         f"this experiment differs from commit {commit[:7]} by {counted(len(changed), 'value')}: {named}; "
         "all of them stay for the next experiment, unless you run `git checkout .` and `dvc checkout` before it"

@@ -15,7 +15,7 @@ from humbleyolo.pipeline.changed_dependencies import find_changes, take_snapshot
 from humbleyolo.pipeline.environment import record_environment
 from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
 from humbleyolo.process.parent_watch import end_with_parents
-from humbleyolo.process.terminal import coloured, shown, tell
+from humbleyolo.process.terminal import coloured, first_few, shown, tell
 
 _SHOWN_CHANGES = 5
 
@@ -91,9 +91,8 @@ def run_stage(name: str, main: Callable[[], Made], less_memory: str, inputs: lis
         done = f"{made.what} into {made.folder} in {seconds:.1f} s" + (f"; {made.more}" if made.more else "")
         tell(done, *(f"next: {text}" for text in made.next_steps))
         if _dvc_stage() and (changes := find_changes(before, name, inputs or [])):
-            more = f" and {len(changes) - _SHOWN_CHANGES} more" if changes[_SHOWN_CHANGES:] else ""
             raise UserError(
-                f"{', '.join(changes[:_SHOWN_CHANGES])}{more}: edited while {name} ran, so that nothing is kept of "
+                f"{first_few(changes, _SHOWN_CHANGES)}: edited while {name} ran, so that nothing is kept of "
                 "this run; `dvc repro` runs it again"
             )
         record_environment(name, made.folder, Path(), made.beside)

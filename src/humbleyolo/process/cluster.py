@@ -25,7 +25,7 @@ from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming, read_configuration
 from humbleyolo.process.cluster_calls import ask_workers, reaches, scheduler_there
 from humbleyolo.process.shard_runner import Refused, describe_worker, differences, hold, run_shard
-from humbleyolo.process.terminal import counted, printable
+from humbleyolo.process.terminal import counted, first_few, printable
 from humbleyolo.process.versions import COMPUTING, describe_installation, numeric_instructions
 
 Task = TypeVar("Task")
@@ -273,7 +273,7 @@ def _connect(address: str) -> Cluster:
     if not client.direct_to_workers:
         which = first or "the workers"
         _say(f"note: this machine does not reach {which}; results come through the scheduler, which is slower")
-    return Cluster(address, client, token if shared else None, ", ".join(unlike[:3]))
+    return Cluster(address, client, token if shared else None, first_few(unlike, 3))
 
 
 def _refuse_threads(address: str, threads: dict[str, int]) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Sequence
 from itertools import repeat
 from typing import TextIO
 
@@ -39,6 +40,20 @@ def coloured(line: str, stream: TextIO) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun: `1 image`, `1,000 images`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def first_few(texts: Sequence[str], most: int, joint: str = ", ", *, count: int | None = None) -> str:
+    """Return the first of some texts in a line, and how many more there are: `a, b and 1,203 more`.
+
+    Args:
+        texts: The texts.
+        most: Number of them that are shown, 1 or more.
+        joint: Text between them. A comma is left out before `and`, as in English; another mark stays.
+        count: Number of all texts, if `texts` may hold the first ones alone.
+    """
+    line = joint.join(texts[:most])
+    more = (len(texts) if count is None else count) - most
+    return f"{line}{joint.removeprefix(',')}and {more:,} more" if more > 0 else line
 
 
 def wrapped_lines(text: str) -> list[str]:

@@ -32,7 +32,7 @@ from humbleyolo.process.cluster_address import cluster_address, how_to_start_wor
 from humbleyolo.process.cluster_calls import ask_workers, run_on_workers, scheduler_there, send_files
 from humbleyolo.process.exits import exit_with
 from humbleyolo.process.last_words import last_words
-from humbleyolo.process.terminal import counted, tell
+from humbleyolo.process.terminal import counted, first_few, tell
 from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
 from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port, visible_gpu
 from humbleyolo.training.micro_batches import Part
@@ -96,8 +96,7 @@ class Team:
                 raise UserError(f"{self._cluster.address}: {'; '.join(lost)}")
             if not said and time.monotonic() - began > _SAY_S and (busy := self._busy()):
                 said = True
-                more = f" and {len(busy) - 1} more" if busy[1:] else ""
-                tell(f"training waits for worker {busy[0]}{more}, busy with other work", to=sys.stderr)
+                tell(f"training waits for worker {first_few(busy, 1)}, busy with other work", to=sys.stderr)
             time.sleep(_LOOK_S)
 
     def lead(self, trainer: Trainer) -> None:

@@ -21,7 +21,7 @@ from humbleyolo.models.build import build_model, with_choices
 from humbleyolo.models.tensorflow_setup import computing_in
 from humbleyolo.models.trained_network import images_at_a_time
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats32, Ints, Uint8s
 from humbleyolo.training.augment import Moved, change_images, changes_anything, draw_plan, move_boxes
 from humbleyolo.training.checkpoint import Arrays
@@ -202,7 +202,7 @@ class Trainer:
         if np.isfinite(terms).all():
             return
         wrong = [
-            f"{name} on images {', '.join(map(str, chosen[bad][:8]))}" + (" ..." if bad.sum() > 8 else "")
+            f"{name} on images {first_few([*map(str, chosen[bad])], 8)}"
             for name, bad in zip(self.term_names, ~np.isfinite(terms), strict=True)
             if bad.any()
         ]

@@ -9,6 +9,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from humbleyolo.detection.backends.metadata import damaged
 from humbleyolo.errors import UserError
+from humbleyolo.process.terminal import first_few
 
 _COMPUTE = (
     "Abs AddN AddV2 ArgMax AssignVariableOp AvgPool BatchMatMulV2 BiasAdd BroadcastTo Cast Ceil ClipByValue "
@@ -86,9 +87,8 @@ def _names(attributes: Iterable[Any]) -> set[str]:
 
 
 def _refused(path: Path, found: list[str]) -> UserError:
-    more = f" and {len(found) - _SHOWN} more" if found[_SHOWN:] else ""
     return UserError(
-        f"{path}: is not loaded: it has {', '.join(found[:_SHOWN])}{more}, which no export of this project has; "
+        f"{path}: is not loaded: it has {first_few(found, _SHOWN)}, which no export of this project has; "
         "such parts of a model can read, write and delete your files. Write it again with `humbleyolo export`, or "
         "use its data/model"
     )

@@ -21,6 +21,7 @@ from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import UserError
 from humbleyolo.models.layers import DetectionHead, SpaceToDepth
 from humbleyolo.models.mirrored import MeanOfViews, MirrorImages
+from humbleyolo.process.terminal import first_few
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 # Objects of the configuration. No layer among them reads a file or runs code.
@@ -68,7 +69,7 @@ def _check_objects(data: bytes, path: Path) -> None:
     except BROKEN_ZIP as error:
         raise damaged(path, error) from None
     if found:
-        raise UserError(f"{path}: is not loaded: it has {', '.join(found[:5])}, which no export of this project has")
+        raise UserError(f"{path}: is not loaded: it has {first_few(found, 5)}, which no export of this project has")
 
 
 def _class_names(value: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from humbleyolo.errors import UserError
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 NEARLY_ALL = 0.9  # of the frames; fewer mean that the clip is damaged throughout, or cut short
 _SHOWN = 3  # places
@@ -36,8 +36,7 @@ class LostFrames:
     @property
     def remarks(self) -> list[str]:
         """Return what a person should know."""
-        more = self._places - len(self._first)
-        where = ", ".join([*self._first, counted(more, "more place")] if more else self._first)
+        where = first_few(self._first, _SHOWN, count=self._places)
         damaged = f"{counted(self.count, 'frame')} cannot be decoded, after {where}: it is damaged there"
         return [damaged] * bool(self.count) + ([self._end] if self._end else [])
 

@@ -12,6 +12,7 @@ from humbleyolo.labels.labelled_image import Corners, Losing, UncheckedBox, Unch
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.parsing.xml import Element
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.process.terminal import first_few
 
 _NUMBER_AT_END = re.compile(r"(\d{1,18})$", re.ASCII)
 
@@ -89,7 +90,7 @@ class Tracks(Losing):
         for frame in sorted({*self._images_by_frame, *self.frames}):
             some = self._images_by_frame.get(frame, [])
             if len(some) != 1:
-                who = f"the images {', '.join(some[:3])} have" if some else "no image has"
+                who = f"the images {first_few(some, 3)} have" if some else "no image has"
                 why = f"{who} that number at the end of its name; there must be one"
                 error = BadInput("image-missing", f"frame {frame}", why)
                 self.reader.ledger.problem(self.name, error, "frame dropped")

@@ -10,7 +10,7 @@ from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 _TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -43,9 +43,8 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
-        more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        shown = (f"{name} ({some[0]})" for name, some in words.items())
-        lines.append(f"  Files that may be labels: {'; '.join(shown)}{more}.")
+        shown = [f"{name} ({some[0]})" for name, some in words.items()]
+        lines.append(f"  Files that may be labels: {first_few(shown, _SHOWN, '; ', count=len(found))}.")
     if images:
         lines.append(f"  A text of {images[0]} was looked for in {', '.join(label_names(images[0]))}.")
     if near := _nearest(words):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from humbleyolo.labels.ledger import BadInput, Ledger, NoImage, shorten
+from humbleyolo.process.terminal import first_few
 
 Row = dict[str, str]
 _FIELD = 10_000  # characters in one field
@@ -41,8 +42,8 @@ def take_rows(
                         absent[key] = missing.at(""), []  # a copy, without the traceback
                     absent[key][1].append(line)
     for error, lines in absent.values():
-        more = f" and {len(lines) - 1} more" if lines[1:] else ""
-        ledger.problem(file, error.at(f"line {lines[0]}{more}"), f"line{'s' * bool(more)} dropped")
+        where = first_few([f"line {lines[0]}"], 1, count=len(lines))
+        ledger.problem(file, error.at(where), "lines dropped" if lines[1:] else "line dropped")
 
 
 def _rows(text: str, given: Sequence[str]) -> Iterator[tuple[int, Row, BadInput | None]]:
