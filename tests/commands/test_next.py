@@ -1,18 +1,22 @@
 """`humbleyolo next`: the images to label next and the boxes to correct, as a user calls it."""
 
 import csv
+import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import read_labelled
+from folders import Files, picture, read_labelled, voc
+from params_text import changed
 from PIL import Image
 from split_writer import write_split
 from stub_models import NAMES, RedFinder
 
 from humbleyolo.cli import main
 from humbleyolo.errors import UserError
+from humbleyolo.labels.labelled_image import ReadOptions
 
 REDS = {"sure.png": 250, "doubted.png": 140, "under.png": 120, "blind.png": 0}  # scores of 0.98, 0.55, 0.47, none
 
@@ -132,3 +136,132 @@ def test_what_cannot_work_is_refused_and_leaves_nothing(
     assert choose(*options) == 2
     assert said in capsys.readouterr().err
     assert {path.name for path in Path().iterdir()} == {"pool"}
+
+
+# Labelled folders whose classes are in another order than the model's, with an image of a name that the pool has too.
+OURS = ("rat", "dog", "chat")
+PICTURES: Files = {name: picture(seed) for seed, name in enumerate(("sure.png", "b.png", "c.png"), 90)}
+BOXES = {"sure.png": 2, "b.png": 1, "c.png": 0}  # class of the box on each
+YOLO: Files = {f"{name[:-4]}.txt": f"{label} 0.5 0.5 0.25 0.5\n" for name, label in BOXES.items()}
+FOLDERS: dict[str, tuple[str, Files]] = {
+    "YOLO, flat": ("yolo", PICTURES | YOLO | {"classes.txt": "rat\ndog\nchat\n"}),
+    "Ultralytics": (
+        "yolo",
+        {f"images/train/{name}": data for name, data in PICTURES.items()}
+        | {f"labels/train/{name}": text for name, text in YOLO.items()}
+        | {"data.yaml": "path: .\ntrain: images/train\nnc: 3\nnames: [rat, dog, chat]\n"},
+    ),
+    "COCO, flat": (
+        "coco",
+        PICTURES
+        | {
+            "annotations.json": json.dumps(
+                {
+                    "images": [{"id": i, "file_name": n, "width": 40, "height": 20} for i, n in enumerate(BOXES)],
+                    "categories": [{"id": 7 - i, "name": name} for i, name in enumerate(OURS)],
+                    "annotations": [
+                        {"id": i, "image_id": i, "category_id": 7 - label, "bbox": [15, 5, 10, 10]}
+                        for i, label in enumerate(BOXES.values())
+                    ],
+                }
+            )
+        },
+    ),
+    "VOC, flat": (
+        "voc",
+        PICTURES | {f"{n[:-4]}.xml": voc(n, f"{OURS[label]} 15 5 25 15") for n, label in BOXES.items()},
+    ),
+}
+
+
+def set_up(files: Files, *params: tuple[str, str]) -> None:
+    """Write a labelled folder, and a params.yaml that names it."""
+    for name, data in files.items():
+        path = Path("mine", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+    Path("params.yaml").write_text(changed(("dataset.source", "labelled"), ("dataset.inputs", "mine"), *params))
+
+
+def check(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what `check` says of the labelled folder, which must be without mistakes."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "mine"])
+    told = capsys.readouterr()
+    assert ended.value.code == 0, told.out + told.err
+    return told.out
+
+
+@pytest.mark.parametrize("layout", FOLDERS)
+def test_labels_are_in_the_folders_own_format_and_read_back_once_they_are_put_into_it(
+    layout: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    form, files = FOLDERS[layout]
+    by = "lists" if layout == "Ultralytics" else "hash"
+    set_up(files, ("dataset.labelled.split.by", by))
+    before, classes = check(capsys), read_labelled(Path("mine")).classes
+    assert {*classes} == {*OURS}
+    assert choose() == 0
+    told = capsys.readouterr().out.splitlines()
+    assert f"format {form}: that of mine; --to gives another" in told
+    assert f"next/to-correct (2 images, {form})" in " ".join(told)
+    shutil.copytree("next/to-correct", "mine/to-correct")
+    after = check(capsys)
+    assert f"format: {form}," in after
+    labelled = read_labelled(Path("mine"))
+    assert labelled.classes == classes
+    new = {image.path.rpartition("/")[2]: image for image in labelled.images if "to-correct" in image.path}
+    assert {name: image.labels for name, image in new.items()} == {"sure.png": ("rat",), "doubted.png": ("rat",)}
+    np.testing.assert_allclose(new["sure.png"].boxes, [[10, 8, 24, 24]], atol=1)
+    old = [image for image in labelled.images if "to-correct" not in image.path]
+    assert [image.labels for image in old] == [("dog",), ("rat",), ("chat",)]
+    assert ("class-names-differ" in after) == ("class-names-differ" in before)
+
+
+@pytest.mark.parametrize(("to", "classes"), [((), "[]"), (("--to", "yolo"), "[rat, dog, chat]")])
+def test_yolo_files_put_beside_the_others_one_by_one_mean_the_same_classes(
+    to: tuple[str, ...], classes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = dict(FOLDERS["YOLO, flat"][1])
+    if classes != "[]":
+        del files["classes.txt"]  # params.yaml alone names the numbers
+    set_up(files, ("dataset.labelled.classes", classes))
+    assert choose("pool", *to) == 0
+    assert Path("next/to-correct/labels/classes.txt").read_text() == "rat\ndog\nchat\n"  # LabelImg needs it there
+    shutil.copy("next/to-correct/images/doubted.png", "mine")
+    shutil.copy("next/to-correct/labels/doubted.txt", "mine")
+    told = check(capsys)
+    assert re.search(r"rat +2 ", told), told
+    assert Path("mine/doubted.txt").read_text().startswith("0 ")
+
+
+def test_a_class_that_the_folder_lacks_is_told_and_comes_last(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(FOLDERS["YOLO, flat"][1] | {"classes.txt": "ant\ndog\nchat\n"})
+    assert choose() == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "note: the labelled folder's list of classes lacks 'rat': add it at the end there, as here" in said
+    assert Path("next/to-correct/labels/classes.txt").read_text() == "ant\ndog\nchat\nrat\n"
+    shutil.copytree("next/to-correct", "mine/to-correct")
+    labelled = read_labelled(Path("mine"))
+    assert [image.labels for image in labelled.images if "to-correct" in image.path] == [("rat",)] * 2
+
+
+def test_what_was_asked_for_stays_and_no_line_speaks_of_the_format(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(FOLDERS["YOLO, flat"][1], ("dataset.labelled.one_based", "true"))
+    assert choose("pool", "--to", "voc") == 0
+    assert "format voc" not in capsys.readouterr().out
+    sure = next(one for one in read_labelled(Path("next/to-correct")).images if one.path.endswith("sure.png"))
+    np.testing.assert_allclose(sure.boxes, [[10, 8, 24, 24]], atol=1)
+
+
+def test_the_boxes_of_a_folder_that_counts_from_1_do_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up(FOLDERS["VOC, flat"][1], ("dataset.labelled.one_based", "true"))
+    assert choose() == 0
+    assert choose("pool", "--to", "coco", "--output", "exact") == 0
+    shutil.copytree("next/to-correct", "mine/to-correct")
+    check(capsys)
+    labelled = read_labelled(Path("mine"), ReadOptions(one_based=True))
+    found = {one.path.rpartition("/")[2]: one.boxes for one in labelled.images if "to-correct" in one.path}
+    for image in read_labelled(Path("exact/to-correct")).images:
+        np.testing.assert_allclose(found[image.path.rpartition("/")[2]], image.boxes, atol=1e-6)

@@ -20,25 +20,27 @@ if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import ChosenImage, ChosenImages, LabelledImages
+    from humbleyolo.detection.pre_label_format import PreLabelFormat
 
 _PAGE, _TABLE = "next.html", "next.csv"
 _SHOWN = 5  # notes of one kind on the terminal
-_DATASET = Path("data/dataset")
+_DATASET, _PARAMS = Path("data/dataset"), Path("params.yaml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Looks at unlabelled images with a model, and copies those that it is least certain about, rare classes "
-        "first and no two alike, into a new folder: with the boxes it found, for a labelling tool. Images on which "
-        "it found nothing get no label file. Exit code: 0; 1 if some images could not be read."
+        "first and no two alike, into a new folder: with the boxes it found, in the format of your labelled folder. "
+        "Images on which it found nothing get no label file. Exit code: 0; 1 if some images could not be read."
     )
     add = parser.add_argument
     add("pool", nargs="+", metavar="POOL", help="folders, zip archives, images, or patterns; labels are not read")
     add("--count", type=int, metavar="N", default=20, help="images to choose; default: %(default)s")
     add("--model", default="data/model", metavar="M", help="as for `predict`; default: %(default)s")
     add("--threshold", type=float, metavar="T", help="lowest score of a box to correct; default: as for `predict`")
-    add("--to", choices=sorted(WRITABLE), default="voc", help="format of the labels; default: %(default)s (LabelImg)")
+    add("--to", choices=sorted(WRITABLE),
+        help="format of the labels; default: that of params.yaml's labelled folder, else voc (LabelImg)")  # fmt: skip
     add("--output", type=Path, metavar="DIR", default=Path("next"), help="a new folder; default: %(default)s")
     add("--threads", type=int, default=2, metavar="N", help="threads that compute; default: %(default)s")
 
@@ -57,6 +59,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.labels.writing import new_folder
 
     check_options(parsed)
+    form = _choose_format(parsed.to)
     with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
         detector = Detector.load(parsed.model, threshold=parsed.threshold, threads=parsed.threads)
         labelled = LabelledImages.read(_DATASET)
@@ -65,13 +68,25 @@ def run(parsed: argparse.Namespace) -> int:
         if not done.chosen:
             raise UserError(f"{', '.join(parsed.pool)}: holds no image to choose; see above")
         facts = _facts(parsed, done, detector)
+        if parsed.to is None and any(len(one.found) for one in done.chosen):
+            facts.append(f"format {form.name}: {form.why}")
         if len(done.chosen) > MOST:
             facts.append(f"note: the page shows the first {MOST} of them; {_TABLE} has all")
-        places, notes = _write_images(folder, parsed.to, done.chosen, detector.names)
+        places, notes = _write_images(folder, form, done.chosen, detector.names)
         _write_tables(folder, done.chosen, places, detector.names, facts)
     tell(*notes, to=sys.stderr)
-    tell(*facts, *_next_steps(parsed, done.chosen))
+    tell(*facts, *_next_steps(parsed.output, form.name, done.chosen))
     return 1 if done.failed else 0
+
+
+def _choose_format(to: str | None) -> "PreLabelFormat":
+    """Return the format that was told, or the labelled folder's. YOLO's numbers are the folder's in any case."""
+    from humbleyolo.detection.pre_label_format import PreLabelFormat, choose_format
+
+    if to not in (None, "yolo"):
+        return PreLabelFormat(to, "as told")
+    own = choose_format(_PARAMS)
+    return own if to is None else PreLabelFormat(to, "as told", classes=own.classes)
 
 
 def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "LabelledImages") -> None:
@@ -111,20 +126,20 @@ def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector
 
 
 def _write_images(
-    folder: Path, to: str, chosen: "list[ChosenImage]", names: tuple[str, ...]
+    folder: Path, form: "PreLabelFormat", chosen: "list[ChosenImage]", names: tuple[str, ...]
 ) -> tuple[list[str], list[str]]:
-    """Write the images, those with boxes as labels to correct; return the place of each, and notes on new names."""
+    """Write the images, those with boxes as labels to correct; return the place of each, and notes on names."""
     from humbleyolo.labels.labelled_image import LabelledImage
     from humbleyolo.labels.pre_labels import write_images, write_pre_labels
 
     proposals = [
         (
-            LabelledImage(
+            form.as_read(LabelledImage(
                 label_file="", path=one.item.name, height=one.found.height, width=one.found.width,
                 boxes=one.found.boxes, labels=tuple(one.found.class_names.tolist()),
                 flags=(frozenset(),) * len(one.found), where=("",) * len(one.found), splits=(), group=None,
                 info=one.info,
-            ),
+            )),
             one.item.read,
         )
         for one in chosen
@@ -132,14 +147,16 @@ def _write_images(
     places: dict[int, str] = {}
     notes: list[str] = []
     if found := [one for one in proposals if len(one[0].boxes)]:
-        items, told = write_pre_labels(folder / TO_CORRECT, to, found, names)
-        inside = Path(TO_CORRECT, WRITABLE[to].IMAGES)
+        classes, told = form.numbered(names, {name for image, _ in found for name in image.labels})
+        items, renamed = write_pre_labels(folder / TO_CORRECT, form.name, found, classes)
+        form.write_class_list(folder / TO_CORRECT, classes)
+        inside = Path(TO_CORRECT, WRITABLE[form.name].IMAGES)
         places |= {id(item.image): (inside / item.name).as_posix() for item in items}
-        notes += told
+        notes += told + renamed
     if blind := [one for one in proposals if not len(one[0].boxes)]:
-        items, told = write_images(folder / BY_EYE, blind)
+        items, renamed = write_images(folder / BY_EYE, blind)
         places |= {id(item.image): f"{BY_EYE}/{item.name}" for item in items}
-        notes += told
+        notes += renamed
     return [places[id(image)] for image, _ in proposals], notes
 
 
@@ -170,13 +187,12 @@ def _write_tables(
     write_page(folder / _PAGE, shown, names, facts)
 
 
-def _next_steps(parsed: argparse.Namespace, chosen: "list[ChosenImage]") -> list[str]:
+def _next_steps(output: Path, to: str, chosen: "list[ChosenImage]") -> list[str]:
     """Return the last lines: where the results are, and what to do with them."""
-    output: Path = parsed.output
     blind = sum(not len(one.found) for one in chosen)
     steps = []
     if len(chosen) > blind:
-        steps.append(f"correct {output / TO_CORRECT} ({counted(len(chosen) - blind, 'image')}, {parsed.to})")
+        steps.append(f"correct {output / TO_CORRECT} ({counted(len(chosen) - blind, 'image')}, {to})")
     if blind:
         steps.append(f"label {output / BY_EYE} ({counted(blind, 'image')})")
     return [
