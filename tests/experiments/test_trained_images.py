@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 from split_writer import write_split
-from stub_models import RedFinder
+from stub_models import RedFinder, facts
 
 from humbleyolo.cli import main
+from humbleyolo.detection.backends.metadata import ExportedModel, Metadata
 from humbleyolo.experiments.trained_images import read_trained_images
-from humbleyolo.storage.hashes import dvc_digest
+from humbleyolo.storage.hashes import dvc_digest, sha256_of
 
 IMAGES = {"train": 3, "val": 2, "test": 2}
 
@@ -128,3 +129,34 @@ def test_a_model_without_its_project_is_not_judged(project: Path, capsys: pytest
     (project / "dvc.lock").unlink()
     assert read_trained_images(project / "data/model") is None
     assert read_trained_images(Path("https://example.org/project.git")) is None
+
+
+def finds_nothing(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the outputs of an export that sees no object."""
+    shapes = {"boxes": (1, 4), "scores": (1,), "labels": (1,), "count": (), "grid": (3, 5, 7)}
+    return {name: np.zeros((len(images), *shape)) for name, shape in shapes.items()}
+
+
+def test_an_export_is_judged_by_the_weights_that_it_was_made_from(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    weights = project / "data/model/weights.npz"
+    told = Metadata.of(facts(), version="0", precision="float32", weights_sha256=sha256_of(weights))
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(
+        "humbleyolo.detection.detector.open_model", lambda path, *_: ExportedModel(told, finds_nothing, Path(path))
+    )
+    for export in ("exports/model.onnx", str(elsewhere / "model.tflite")):  # the second by the working folder alone
+        said = scored(capsys, "labelled", export)
+        assert said.startswith(f"warning: {export} was trained on 3 of these 8 images (3 of train), so that")
+    monkeypatch.chdir(elsewhere)  # the first by its own folder alone
+    inside = str(project / "exports/model.onnx")
+    assert f"warning: {inside} was" in scored(capsys, str(project / "labelled"), inside)
+    assert "warning" not in scored(capsys, str(project / "labelled"), "model.tflite")
+
+    weights.write_bytes(b"of another training")
+    lock(project)
+    assert "warning" not in scored(capsys, str(project / "labelled"), inside)
+    weights.unlink()
+    assert "warning" not in scored(capsys, str(project / "labelled"), inside)

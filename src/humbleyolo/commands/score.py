@@ -115,7 +115,7 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
             f"{parsed.detections}: knows {', '.join(detector.names[:10])}; none is a class of the labels, which have "
             f"{', '.join(labels.classes[:10])}"
         )
-    trained = read_trained_images(Path(parsed.detections))
+    trained = read_trained_images(Path(parsed.detections), detector.exported_from)
     shared, detections, notes = join_model(labels, detector.names, _detected(labels, detector))
     told = [
         *(trained.warn(parsed.detections, [image.info.sha256 for image in labels.items]) if trained else ()),

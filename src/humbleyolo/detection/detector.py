@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from humbleyolo.detection.backend import BATCH, Backend, ModelFacts
+from humbleyolo.detection.backends.metadata import ExportedModel
 from humbleyolo.detection.backends.open_model import open_model
 from humbleyolo.detection.image_input import ImageLike, ReadImage, read_image, wrong_kind
 from humbleyolo.detection.model_from_url import is_remote
@@ -150,6 +151,11 @@ class Detector:
     def names(self) -> tuple[str, ...]:
         """The C class names."""
         return self._model.facts.names
+
+    @property
+    def exported_from(self) -> str | None:
+        """SHA-256 of the `weights.npz` that an export was made from; None for any other model."""
+        return self._model.metadata.weights_sha256 if isinstance(self._model, ExportedModel) else None
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a str is a sequence of str, but means a path

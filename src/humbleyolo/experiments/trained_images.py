@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +12,9 @@ from humbleyolo.errors import UserError
 from humbleyolo.experiments.dvc_lock import Stages, read_lock
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.terminal import counted
-from humbleyolo.storage.hashes import dvc_digest
+from humbleyolo.storage.hashes import dvc_digest, sha256_of
 
-_LOCK, _GRID, _DATASET = "dvc.lock", "data/grid", "data/dataset"
+_LOCK, _GRID, _DATASET, _MODEL = "dvc.lock", "data/grid", "data/dataset", "data/model"
 
 
 class TrainedImages(NamedTuple):
@@ -40,14 +41,33 @@ class TrainedImages(NamedTuple):
         ]
 
 
-def read_trained_images(model: Path) -> TrainedImages | None:
+def read_trained_images(model: Path, exported_from: str | None = None) -> TrainedImages | None:
     """Return the images that the model of a project was trained on; None if nothing here tells them.
 
     `dvc.lock` must have the model's weights, and its dataset must be the one at hand. Val counts if it was learned.
+
+    Args:
+        model: The folder that `train` wrote, or an export.
+        exported_from: SHA-256 of the weights that an export was made from. They are looked for in the project around
+            it, then in that of the working folder.
     """
-    folder = model.resolve()
-    root = next((one for one in folder.parents if (one / _LOCK).is_file()), None)
-    if root is None or not (folder / "weights.npz").is_file():
+    if exported_from is None:
+        return next((_learned(root, model.resolve()) for root in _projects(model.resolve())), None)
+    for root in (*_projects(model.resolve()), *_projects(Path.cwd() / _LOCK)):
+        with suppress(OSError):
+            if sha256_of(root / _MODEL / "weights.npz") == exported_from:
+                return _learned(root, root / _MODEL)
+    return None
+
+
+def _projects(path: Path) -> Iterator[Path]:
+    """Yield the folder of the project around a path, if there is one."""
+    yield from [one for one in path.parents if (one / _LOCK).is_file()][:1]
+
+
+def _learned(root: Path, folder: Path) -> TrainedImages | None:
+    """Return the images that a model in a project was trained on; None if its lock does not tell."""
+    if not (folder / "weights.npz").is_file():
         return None
     dataset = root / _DATASET
     try:
