@@ -122,6 +122,18 @@ def test_a_folder_and_its_new_images_are_read_whole(make: Maker, layout: str, to
     assert [row.why for row in ledger.rows if row.kind == "split-added"] == [text]
 
 
+@pytest.mark.parametrize("name", ["to-correct", "another"])
+@pytest.mark.parametrize("to", ["voc", "coco"])
+def test_a_set_that_is_larger_than_each_split_does_not_give_the_format(make: Maker, to: str, name: str) -> None:
+    """Nothing lies beside the folders of the splits but data.yaml, and each has fewer images than the new set."""
+    files: Files = {"data.yaml": f"train: train/images\nval: valid/images\n{NAMES}"}
+    for number, split in enumerate(("train", "train", "valid") if name == "another" else ("train", "valid")):
+        files |= {f"{split}/images/{number}.png": picture(number), f"{split}/labels/{number}.txt": LINE}
+    data = make.open(grown(make, files, to, name))
+    assert sorted(one.labels for one in data.images) == [("cat",)] * (len(files) // 2) + [("dog",)] * len(NEW)
+    assert [one.splits for one in data.images if one.path.startswith(name)] == [("train",)] * len(NEW)
+
+
 def test_a_set_is_read_apart_only_if_it_shares_no_image_with_another(make: Maker) -> None:
     """Labels of the same images are compared, wherever they lie."""
     new: Files = {"new/n.png": picture(20), "new/n.xml": voc("n.png", "dog 1 2 30 14")}

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def part_off(
     rest = [name for folder, names in inside.items() if folder not in own for name in names]
     main = set(make_part(part.source, "", rest, options, detect, own).fits) if any(map(is_image, rest)) else set()
     if not main and own:
-        main = {*max(own.values(), key=lambda one: len(one.source.images())).fits}
+        main = {_usual_format(own)}
     found = {folder: one for folder, one in own.items() if not main & one.fits.keys()}
     fits = dict(part.fits)  # detection opens few files of the whole
     for one in found.values():
@@ -55,6 +55,15 @@ def part_off(
     names = [name for folder, some in inside.items() if folder not in found for name in some]
     left = replace(make_part(part.source, "", sorted(names), options, detect, found), name=part.name)
     return [left, *(replace(one, name=posixpath.join(part.name, folder)) for folder, one in found.items())]
+
+
+def _usual_format(own: dict[str, Part]) -> str:
+    """Return the format of most images; those that `next` proposed labels of do not count if there are others."""
+    before = {folder: one for folder, one in own.items() if folder not in (TO_CORRECT, BY_EYE)} or own
+    images: Counter[str] = Counter()
+    for one in before.values():
+        images[next(iter(one.fits))] += len(one.source.images())
+    return max(images, key=images.__getitem__)
 
 
 def _apart(found: dict[str, Part], sets: Iterable[LabelSet]) -> dict[str, Part]:
