@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from humbleyolo.dataset.archive import Archive, ArchivedImage, ArchiveWriter
 from humbleyolo.dataset.archived_split import ArchivedSplit, begin_split
 from humbleyolo.errors import UserError
+from humbleyolo.storage.atomic import partial_path
 
 COUNTS = {"00": 3, "01": 0, "10": 1, "11": 4}
 
@@ -137,5 +138,7 @@ def test_archives_of_an_earlier_run_are_taken_away_and_nothing_else(tmp_path: Pa
     folder = write(tmp_path / "val", COUNTS)
     (folder / ".mine.zip").write_bytes(b"")
     (folder / ".0").mkdir()
+    partial_path(folder / "10.zip").touch()  # of a writer that was killed
+    (mine := partial_path(folder / "mine.zip")).touch()
     begin_split(folder)
-    assert sorted(path.name for path in folder.iterdir()) == [".0", ".mine.zip"]
+    assert {path.name for path in folder.iterdir()} == {".0", ".mine.zip", mine.name}

@@ -7,15 +7,26 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 from small_disk import SmallDisk, small_disk
 
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, make_folder, require_space, write_output
+from humbleyolo.storage.atomic import (
+    atomic_write,
+    finished_path,
+    make_folder,
+    partial_path,
+    partials_of,
+    require_space,
+    write_output,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -151,10 +162,36 @@ def test_a_kill_leaves_nothing_under_the_name(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=False)
     assert done.returncode == -signal.SIGKILL
     (left_behind,) = tmp_path.iterdir()
-    assert left_behind.name.startswith(".a.bin.")
-    (tmp_path / ".b.bin.1.partial").touch()  # another file's
+    assert partials_of(tmp_path / "a.bin") == [left_behind]
+    others = {partial_path(tmp_path / name) for name in ("b.bin", "a", "a.bin.txt", "A.bin", "[a].bin", "?.bin")}
+    for other in others:
+        other.touch()
     write(tmp_path / "a.bin", b"whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.bin", ".b.bin.1.partial"}
+    assert {*tmp_path.iterdir()} == {tmp_path / "a.bin", *others}
+
+
+@given(name=st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
+@example(name="a.1a2b3c4d.partial")
+def test_the_name_of_an_unfinished_file_tells_that_of_the_whole_one(name: str) -> None:
+    assume(name not in {".", ".."})
+    path = Path("/folder") / name
+    partial = partial_path(path)
+    assert (partial.parent, finished_path(partial)) == (path.parent, path)
+    assert partial.name.startswith(".")
+    assert partial != partial_path(path)
+    assert finished_path(partial.with_name(partial.name.removeprefix("."))) != path
+    assert finished_path(partial.with_name(f"{partial.name}.zip")) is None
+
+
+@given(name=st.sampled_from(["a.bin", "[a].bin", "a.bin.1a2b3c4d.partial"]), left=st.integers(0, 3))
+def test_files_that_were_left_behind_are_found_by_their_whole_name(name: str, left: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for other in ("a", "a.bin.txt", "b.bin"):
+            partial_path(Path(folder, other)).touch()
+        mine = {partial_path(Path(folder, name)) for _ in range(left)}
+        for one in mine:
+            one.touch()
+        assert {*partials_of(Path(folder, name))} == mine
 
 
 def test_a_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:

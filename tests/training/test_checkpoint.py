@@ -24,6 +24,7 @@ from small_training import start as start_humble
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Train
+from humbleyolo.storage.atomic import partial_path
 from humbleyolo.training import checkpoint as module
 from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe_run
 from humbleyolo.training.loop import Trained, train_network
@@ -278,7 +279,7 @@ def test_a_full_disk_is_told_once_and_leaves_the_one_before(capsys: pytest.Captu
 
 
 def test_it_is_removed_with_what_a_kill_left(kept: Checkpoint) -> None:
-    (kept.path.parent / ".kept.0123.partial").write_bytes(b"half")
+    partial_path(kept.path).write_bytes(b"half")
     kept.remove()
     assert not list(kept.path.parent.iterdir())
     kept.remove()

@@ -14,7 +14,7 @@ from typing import Self
 from humbleyolo.dataset.archive import Archive, ArchivedImage, GroundTruth
 from humbleyolo.dataset.archive_choice import is_part, list_parts
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import cannot_write, make_folder
+from humbleyolo.storage.atomic import cannot_write, finished_path, make_folder
 
 ENDING = ".zip"
 
@@ -119,8 +119,8 @@ def begin_split(folder: Path) -> Path:
         UserError: If that is not possible, or other files are in the folder.
     """
     _refuse_others(make_folder(folder))
-    for path in (*folder.glob(f"*{ENDING}"), *folder.glob(f".*{ENDING}.*.partial")):
-        if is_part(path.name.lstrip(".").partition(".")[0]):
+    for path in sorted(folder.iterdir()):
+        if _is_archive((finished_path(path) or path).name):
             try:
                 path.unlink()
             except OSError as error:
@@ -131,9 +131,13 @@ def begin_split(folder: Path) -> Path:
 def _refuse_others(folder: Path) -> None:
     """Refuse files and folders that are no archives of a split: they would be left out without a word."""
     for name in sorted(path.name for path in folder.iterdir()):
-        archive = name.endswith(ENDING) and is_part(name.removesuffix(ENDING))
-        if not archive and not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
+        if not _is_archive(name) and not name.startswith(".") and name.lower() not in _OF_SYSTEMS:
             raise UserError(
                 f"{folder / name}: is no archive of this split, and would be left out; put images, labels and "
                 "corrections into the folder of dataset.inputs, and take this away"
             )
+
+
+def _is_archive(name: str) -> bool:
+    """Return whether a file of this name is an archive of a split."""
+    return name.endswith(ENDING) and is_part(name.removesuffix(ENDING))

@@ -20,7 +20,7 @@ from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import line_of
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.atomic import atomic_write, finished_path, make_folder
 from humbleyolo.storage.json import read_json, write_json
 
 PART_IMAGES = 320 * BATCH
@@ -50,12 +50,13 @@ class LineFiles:
         self._folder, self._items = folder, items
         run = {**head, "images": len(items), "names_sha256": _hash_names(items), "images_per_file": PART_IMAGES}
         make_folder(folder)
-        if (folder / "run.json").exists():
+        facts = folder / "run.json"
+        if facts.exists():
             _refuse_other_run(folder, run)
-        elif any(not path.match(".run.json.*.partial") for path in folder.iterdir()):  # of a run that was killed
+        elif any(finished_path(path) != facts for path in folder.iterdir()):  # unfinished: of a run that was killed
             raise UserError(f"{folder}: holds other files; give a new folder, or that of a run to go on with")
         else:
-            write_json(folder / "run.json", run)
+            write_json(facts, run)
         starts = range(0, len(items), PART_IMAGES)
         self._missing = [start for start in starts if not _is_done(self._path(start))]
         self.total = len(items)

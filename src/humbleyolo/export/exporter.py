@@ -1,7 +1,6 @@
 """An export from beginning to end: written, run in its own runtime, compared, and only then put in place."""
 
 import importlib.util
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import cannot_write, make_folder, write_output
+from humbleyolo.storage.atomic import cannot_write, make_folder, partial_path, write_output
 from humbleyolo.storage.hashes import sha256_of
 
 Precision = Literal["float32", "float16", "int8"]
@@ -142,7 +141,7 @@ def _check(output: Path, settings: Settings) -> None:
 def _apart(output: Path) -> Iterator[Path]:
     """Yield a temporary folder on the same disk."""
     make_folder(output.parent)
-    folder = output.with_name(f".{output.name}.{secrets.token_hex(4)}.partial")
+    folder = partial_path(output)
     try:
         folder.mkdir()
         yield folder

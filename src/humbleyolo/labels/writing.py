@@ -1,7 +1,6 @@
 """Labels and images written out for another tool: the part that all formats share."""
 
 import posixpath
-import secrets
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import first_split
-from humbleyolo.storage.atomic import cannot_write
+from humbleyolo.storage.atomic import cannot_write, partial_path
 
 Placement = Literal["copy", "link"]
 _EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}
@@ -139,7 +138,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: is a link, which a new folder would replace; give a name that does not exist")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = partial_path(path)
     packed = Path(f"{partial}.zip")
     try:
         partial.mkdir(parents=True)

@@ -1,7 +1,6 @@
 """Files that appear whole or not at all."""
 
 import errno
-import glob
 import os
 import re
 import secrets
@@ -35,13 +34,30 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
+
+
+def partial_path(path: Path) -> Path:
+    """Return a hidden path beside `path` for its content while it is unfinished: `.<name>.<random>.partial`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+
+
+def finished_path(partial: Path) -> Path | None:
+    """Return the path that an unfinished file takes once it is whole; None if it has no name of an unfinished one."""
+    found = _PARTIAL.fullmatch(partial.name)
+    return partial.with_name(found[1]) if found else None
+
+
+def partials_of(path: Path) -> list[Path]:
+    """Return the unfinished files that writers of `path` left beside it when they were killed."""
+    return [one for one in path.parent.glob(".*.partial") if finished_path(one) == path]
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing (and reading back) that takes its name only once it is whole.
 
-    The bytes go to a hidden file `.<name>.<random>.partial` in the same folder. When the body ends without an
+    The bytes go to a hidden file in the same folder, `partial_path`. When the body ends without an
     error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and the file at
     `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`; the next writer of
     `path` removes it. So only one may write to `path` at a time (DVC sees to that).
@@ -55,9 +71,9 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: If the file cannot be written: full disk, read-only folder, missing folder.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = partial_path(path)
     try:
-        for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        for left_behind in partials_of(path):
             left_behind.unlink(missing_ok=True)
         file = partial.open("x+b")
     except OSError as error:

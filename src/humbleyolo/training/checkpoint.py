@@ -5,7 +5,6 @@ run, its progress, and the name, type and shape of each array. Reading it runs n
 run, is never loaded.
 """
 
-import glob
 import hashlib
 import json
 import math
@@ -27,7 +26,7 @@ from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
-from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.atomic import atomic_write, make_folder, partials_of
 
 Arrays = dict[str, Array]
 
@@ -206,8 +205,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file of a run that has ended, and the rest that a kill left of one half written."""
-        partial = self.path.parent.glob(f".{glob.escape(self.path.name)}.*.partial")
-        for path in (self.path, *partial):
+        for path in (self.path, *partials_of(self.path)):
             path.unlink(missing_ok=True)
 
 

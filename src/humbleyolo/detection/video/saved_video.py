@@ -1,6 +1,5 @@
 """A clip of the frames with their boxes, which appears whole or not at all."""
 
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from humbleyolo.detection.video.decoder import import_opencv
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Rgb
-from humbleyolo.storage.atomic import cannot_write
+from humbleyolo.storage.atomic import cannot_write, partial_path
 
 CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v", ".webm": "VP80"}
 _LONGEST_GAP = 10.0  # seconds between frames; a longer one is shortened to nothing
@@ -44,7 +43,7 @@ class SavedVideo:
         self._path = path.resolve()  # links stay; and FFmpeg takes a name with a colon for an address
         if self._path.exists() and not self._path.is_file():
             raise UserError(f"{path}: cannot be written: a clip needs a file, which can be gone back in")
-        self._partial = self._path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+        self._partial = Path(f"{partial_path(self._path)}{path.suffix}")  # OpenCV goes by the ending
         self._writer: Any = None
         self._size = (0, 0)
         self._fps, self._written, self._start = 0.0, 0, 0.0
