@@ -11,7 +11,7 @@ from small_training import PLAIN, RUN
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.training import planned_runs
-from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
+from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings, plan_run
 from humbleyolo.training.step_time import StepTime
 
 NETWORKS = [
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("threads")
 
 
 def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = TWO) -> PlannedRun:
-    return PlannedRun(settings, splits, NETWORKS, length, folder, "audit")
+    return plan_run(settings, splits, NETWORKS, length, folder, "audit")
 
 
 def detections(run: PlannedRun) -> list[bytes]:

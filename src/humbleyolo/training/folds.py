@@ -12,7 +12,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, tell
 from humbleyolo.storage.array_types import Bools, Ints
-from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
+from humbleyolo.training.planned_runs import Length, PlannedNetwork, RunSettings, plan_run
 
 _LEARNED = 10  # boxes of a class in training, under which its labels are not judged
 
@@ -108,7 +108,7 @@ def detect_by_folds(
         PlannedNetwork(f"fold-{fold + 1}", np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
         for fold in range(count)
     ]
-    run = PlannedRun(settings, splits, networks, length, folder, "audit")
+    run = plan_run(settings, splits, networks, length, folder, "audit")
     columns = ("images", "boxes_ltwh", "labels", "scores")
     run.remove(earlier)
     parts = run.detect()

@@ -15,7 +15,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Ints
-from humbleyolo.training.planned_runs import Length, PlannedNetwork, PlannedRun, RunSettings
+from humbleyolo.training.planned_runs import Length, PlannedNetwork, RunSettings, plan_run
 
 _PARTS = (4, 2, 1)  # of the images: a quarter, half, all
 _USE = {"train": "learned", "val": "scored"}
@@ -73,7 +73,7 @@ def learn_parts(
     networks = [
         PlannedNetwork(f"part-{number}", np.resize(part, len(train)), shown) for number, part in enumerate(parts, 1)
     ]
-    run = PlannedRun(settings, [train, val], networks, length, folder, "curve")
+    run = plan_run(settings, [train, val], networks, length, folder, "curve")
     run.remove(earlier)
     found = [one.of_images(len(train), len(train) + len(val)) for one in run.detect()]
     return Learned(list(zip(map(len, parts), found, strict=True)), run.epochs, run.why)

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from humbleyolo.dataset.encoded_split import EncodedSplit, join_splits, pick_images
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import images_at_a_time, select_detections
@@ -94,66 +95,32 @@ class _Plan(Section):
     why: str
 
 
+@dataclass(frozen=True, eq=False)
 class PlannedRun:
-    """A run in a folder: its networks, and the epochs of each.
+    """A run in a folder: its networks, and the epochs of each. `plan_run` makes one.
 
     Attributes:
+        settings: Sections of params.yaml.
         split: All images, counted through the splits in their order.
+        networks: The networks, in the order of their training.
+        folder: Folder of the run.
+        facts: All that the run's bits depend on, as in `plan.json`.
         epochs: Epochs of each network.
         why: Reason for that number, in words.
-
-    Args:
-        settings: Sections of params.yaml.
-        splits: Splits of one dataset.
-        networks: The networks, in the order of their training.
-        length: Length of the training.
-        folder: Folder of the run; detections of another run are removed from it.
-        work: Name of the work, for people and against mixing two kinds.
-
-    Raises:
-        UserError: If the splits are of other data than each other, or the network does not fit the grid.
     """
 
-    def __init__(
-        self, settings: RunSettings, splits: Sequence[EncodedSplit], networks: Sequence[PlannedNetwork],
-        length: Length, folder: Path, work: str,
-    ) -> None:  # fmt: skip
-        self._settings, self._networks, self._folder = settings, networks, make_folder(folder)
-        self.split = join_splits(*splits)
-        start_runtime(settings.runtime)
-        sections: dict[str, Any] = vars(settings)
-        run = describe_run(splits, STARTS[settings.train.start], **sections)
-        run["arguments"] = f"{work}: {len(networks)} networks, {len(splits)} splits, {length}"
-        run["networks"] = hashlib.sha256(b"".join(one.seen.tobytes() + b"|" for one in networks)).hexdigest()
-        plan = _read_plan(folder / "plan.json", run, work)
-        if plan is None:
-            kind = networks[0].name.rpartition("-")[0]
-            for left in (*folder.glob(f"{kind}-*.npy"), *folder.glob(f"{kind}-*.checkpoint")):
-                left.unlink()
-            epochs, why = (length.epochs, "as asked for") if length.epochs else self._fit(length)
-            plan = _Plan(run=run, epochs=epochs, why=why)
-            write_json(folder / "plan.json", plan.model_dump())
-        self._run, self.epochs, self.why = plan.run, plan.epochs, plan.why
-
-    def _fit(self, length: Length) -> tuple[int, str]:
-        """Return the epochs that fit into the minutes, those of params.yaml at most, and the reason."""
-        settings, train = self._settings, self._settings.train
-        time = measure_step(settings.runtime, settings.model, settings.loss, train, self.split.grid)
-        steps = sum(len(network.seen) // train.batch for network in self._networks)
-        scored = sum(len(network.shown[:_SCORED]) for network in self._networks)
-        detected = sum(len(network.shown) for network in self._networks)
-        once = len(self._networks) * time.start + detected * time.image
-        epoch = steps * time.step + scored * time.image
-        fits = int((60 * length.minutes - once) / epoch)
-        if fits >= train.epochs:
-            return train.epochs, "train.epochs of params.yaml"
-        epochs = max(1, fits)
-        return epochs, time.told(length.minutes, (once + epochs * epoch) / 60)
+    settings: RunSettings
+    split: EncodedSplit
+    networks: Sequence[PlannedNetwork]
+    folder: Path
+    facts: dict[str, str]
+    epochs: int
+    why: str
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files from the folder, such as results of another run; they need not be there."""
         for name in names:
-            (self._folder / name).unlink(missing_ok=True)
+            (self.folder / name).unlink(missing_ok=True)
 
     def detect(self) -> list[DetectionTable]:
         """Return the detections of each network on the images that it is shown; train those that are not done.
@@ -165,13 +132,13 @@ class PlannedRun:
             KeyboardInterrupt: If it was asked to stop; it resumes the next time.
         """
         tables = []
-        for number, network in enumerate(self._networks, 1):
+        for number, network in enumerate(self.networks, 1):
             rows = self._read(network)
             if rows is None:
                 learned, held, scored = len(np.unique(network.seen)), len(network.shown), len(network.shown[:_SCORED])
                 text = f"{counted(learned, 'image')} to learn from, {held:,} held out, {scored} scored"
-                tell(f"network {number} of {len(self._networks)}: {text}", to=sys.stderr)
-                rows = train_and_detect(self._settings, self._run, self.epochs, self.split, network, self._folder)
+                tell(f"network {number} of {len(self.networks)}: {text}", to=sys.stderr)
+                rows = train_and_detect(self.settings, self.facts, self.epochs, self.split, network, self.folder)
             rows = rows[np.lexsort(rows.T[::-1])]
             images, labels = (rows[:, column].astype(np.int64) for column in (0, 1))
             tables.append(DetectionTable(len(self.split), images, rows[:, 3:].copy(), labels, rows[:, 2].copy()))
@@ -179,7 +146,7 @@ class PlannedRun:
 
     def _read(self, network: PlannedNetwork) -> Floats | None:
         """Return the detections of a network that is done, (D, 7); None if there are none, or the file is damaged."""
-        path = self._folder / f"{network.name}.npy"
+        path = self.folder / f"{network.name}.npy"
         try:
             rows = open_array(path)
             limits = (len(self.split), self.split.grid.classes)
@@ -192,6 +159,65 @@ class PlannedRun:
         except (OSError, ValueError) as error:
             tell(f"{path}: cannot be used ({error}); this network is trained again", to=sys.stderr)
             return None
+
+
+def plan_run(
+    settings: RunSettings, splits: Sequence[EncodedSplit], networks: Sequence[PlannedNetwork],
+    length: Length, folder: Path, work: str,
+) -> PlannedRun:  # fmt: skip
+    """Plan a run in a folder, or go on with the plan that is there, if it is of this run.
+
+    A step is measured where the length is in minutes.
+
+    Args:
+        settings: Sections of params.yaml.
+        splits: Splits of one dataset.
+        networks: The networks, in the order of their training.
+        length: Length of the training.
+        folder: Folder of the run; detections of another run are removed from it.
+        work: Name of the work, for people and against mixing two kinds.
+
+    Raises:
+        UserError: If the splits are of other data than each other, or the network does not fit the grid.
+    """
+    path, split = make_folder(folder) / "plan.json", join_splits(*splits)
+    start_runtime(settings.runtime)
+    sections: dict[str, Any] = vars(settings)
+    facts = describe_run(splits, STARTS[settings.train.start], **sections)
+    facts["arguments"] = f"{work}: {len(networks)} networks, {len(splits)} splits, {length}"
+    facts["networks"] = hashlib.sha256(b"".join(one.seen.tobytes() + b"|" for one in networks)).hexdigest()
+    plan = _read_plan(path, facts, work)
+    if plan is None:
+        kind = networks[0].name.rpartition("-")[0]
+        for left in (*folder.glob(f"{kind}-*.npy"), *folder.glob(f"{kind}-*.checkpoint")):
+            left.unlink()
+        epochs, why = _choose_epochs(settings, split.grid, networks, length)
+        plan = _Plan(run=facts, epochs=epochs, why=why)
+        write_json(path, plan.model_dump())
+    return PlannedRun(settings, split, networks, folder, facts, plan.epochs, plan.why)
+
+
+def _choose_epochs(
+    settings: RunSettings, grid: Grid, networks: Sequence[PlannedNetwork], length: Length
+) -> tuple[int, str]:
+    """Return the epochs of each network, and the reason: as asked for, or as fit into the minutes.
+
+    Those of params.yaml are the most that are taken for minutes.
+    """
+    if length.epochs:
+        return length.epochs, "as asked for"
+    train = settings.train
+    time = measure_step(settings.runtime, settings.model, settings.loss, train, grid)
+    steps = sum(len(network.seen) // train.batch for network in networks)
+    scored = sum(len(network.shown[:_SCORED]) for network in networks)
+    detected = sum(len(network.shown) for network in networks)
+    once = len(networks) * time.start + detected * time.image
+    epoch = steps * time.step + scored * time.image
+    fits = int((60 * length.minutes - once) / epoch)
+    if fits >= train.epochs:
+        return train.epochs, "train.epochs of params.yaml"
+    epochs = max(1, fits)
+    return epochs, time.told(length.minutes, (once + epochs * epoch) / 60)
 
 
 def train_and_detect(
