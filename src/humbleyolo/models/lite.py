@@ -4,12 +4,15 @@
     backbone    a 3 x 3 convolution and 11 inverted bottlenecks                stride 16
     places      features of stride 8 laid into the channels beside those of stride 16
     cells       each cell's block of features into channels, one 1 x 1 convolution
-    mixing      residual blocks of 3 x 3 convolutions over cells
+    mixing      residual blocks of two 3 x 3 convolutions over cells, the second over cells that lie 2 or 4 apart
     head        one 1 x 1 convolution, then distributions over the distances to a box's edges
 
 The backbone is that of Tan & Le 2019, "EfficientNet", in the form without squeeze and excitation and with ReLU6
 ("EfficientNet-Lite"). Batch normalization is folded into its convolutions. The last five blocks and the classifier
 are left out: they hold six sevenths of the numbers.
+
+A cell answers for an object whose edges may lie far from it. Dilated convolutions (Yu & Koltun 2016, "Multi-Scale
+Context Aggregation by Dilated Convolutions") look that far at the cost of those that do not.
 """
 
 import keras
@@ -29,6 +32,7 @@ _BLOCK_8 = 4  # the last block with features of stride 8
 _STEM = 32  # channels
 _CELL_CHANNELS = 96
 _MIXING_BLOCKS = 2
+_DILATIONS = (2, 4)  # cells between those that a block's second convolution takes, block after block
 _BINS = 17
 
 
@@ -61,7 +65,9 @@ def lite(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     filters = max(8, 8 * round(_CELL_CHANNELS * width / 8))
     x = _conv(x, "cell", filters, 1, seeds)
     for number in range(1, 1 + max(1, round(depth * _MIXING_BLOCKS))):
-        mixed = _conv(_conv(x, f"mix{number}a", filters, 3, seeds), f"mix{number}b", filters, 3, seeds)
+        dilation = _DILATIONS[(number - 1) % len(_DILATIONS)]
+        mixed = _conv(x, f"mix{number}", filters, 3, seeds)
+        mixed = _conv(mixed, f"far{number}", filters, 3, seeds, dilation)
         x = layers.Add(name=f"mix{number}_add")([x, mixed])
     head = EdgesHead(grid.classes, grid.boxes, _BINS, name="head")
     start = keras.initializers.RandomNormal(stddev=0.01, seed=seeds.draw())
@@ -100,9 +106,11 @@ def _bottleneck(
     return layers.Add(name=f"{name}_add")([first, x]) if stride == 1 and first.shape[-1] == out else x
 
 
-def _conv(x: keras.KerasTensor, name: str, filters: int, kernel: int, seeds: Seeds) -> keras.KerasTensor:
+def _conv(
+    x: keras.KerasTensor, name: str, filters: int, kernel: int, seeds: Seeds, dilation: int = 1
+) -> keras.KerasTensor:
     options = {"use_bias": False, "kernel_initializer": seeds.he_normal(), "name": f"{name}_conv"}
-    x = layers.Conv2D(filters, kernel, padding="same", **options)(x)
+    x = layers.Conv2D(filters, kernel, padding="same", dilation_rate=dilation, **options)(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.ReLU(6.0, name=f"{name}_relu6")(x)
 
