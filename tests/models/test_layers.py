@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from humbleyolo.geometry.grid import Grid, box_edges, split_parts
 from humbleyolo.models import layers as module
-from humbleyolo.models.layers import DepthwiseConv, EdgesHead
+from humbleyolo.models.layers import DepthwiseConv, DilatedConv, EdgesHead
 
 ODD = Grid(height=48, width=80, rows=3, cols=5, boxes=2, classes=4)
 BINS = 7
@@ -109,3 +109,30 @@ def test_a_depthwise_kernel_has_one_gradient_on_every_device(
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, atol=3e-5)
     assert found[0][2].shape == (kernel, kernel, 3, 1)
+
+
+@pytest.mark.parametrize(("apart", "height", "width"), [(2, 6, 10), (4, 7, 9), (4, 3, 2)])
+def test_a_dilated_convolution_predicts_what_it_is_trained_as(apart: int, height: int, width: int) -> None:
+    """By NumPy: the nine neighbours that lie so far apart, and zeros beyond the edges."""
+    rng = np.random.default_rng(0)
+    layer = DilatedConv(4, 3, padding="same", dilation_rate=apart, use_bias=False)
+    x = rng.normal(size=(2, height, width, 3)).astype(np.float32)
+    trained = layer(x, training=True)
+    padded = np.pad(x, ((0, 0), (apart, apart), (apart, apart), (0, 0)))
+    kernel = np.asarray(layer.kernel)
+    places = [(row, col) for row in range(3) for col in range(3)]
+    expected = sum(
+        padded[:, row * apart : row * apart + height, col * apart : col * apart + width] @ kernel[row, col]
+        for row, col in places
+    )
+    np.testing.assert_allclose(trained, expected, atol=1e-5)
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+
+
+def test_a_dilated_convolution_is_one_operation_where_nothing_is_trained() -> None:
+    layer = DilatedConv(4, 3, padding="same", dilation_rate=2, use_bias=False)
+    layer.build((None, 8, 8, 3))
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec((1, 8, 8, 3))).graph
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert "Conv2D" in kinds
+    assert not kinds & {"SpaceToBatchND", "BatchToSpaceND"}

@@ -62,6 +62,21 @@ class SpaceToDepth(keras.layers.Layer):  # type: ignore[misc]
 
 
 @keras.saving.register_keras_serializable("humbleyolo")
+class DilatedConv(keras.layers.Conv2D):  # type: ignore[misc]
+    """Convolve cells that lie some apart, without a bias.
+
+    On a processor TensorFlow has no gradient of that, so that Keras rearranges the cells, convolves them, and puts
+    them back. Prediction and exports need no gradient: they convolve in one operation, which is quicker.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return (N, h, w, filters) of inputs (N, h, w, c)."""
+        if training:
+            return super().call(inputs)
+        return tf.nn.conv2d(inputs, tf.convert_to_tensor(self.kernel), 1, "SAME", dilations=self.dilation_rate)
+
+
+@keras.saving.register_keras_serializable("humbleyolo")
 class DepthwiseConv(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
     """Convolve each channel by itself, with `same` padding and equal strides.
 

@@ -19,7 +19,7 @@ import keras
 from keras import layers
 
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.layers import DepthwiseConv, EdgesHead, Seeds, SpaceToDepth
+from humbleyolo.models.layers import DepthwiseConv, DilatedConv, EdgesHead, Seeds, SpaceToDepth
 from humbleyolo.params.rules import LITE_STRIDE
 
 BACKBONE = "backbone_"
@@ -32,7 +32,7 @@ _BLOCK_8 = 4  # the last block with features of stride 8
 _STEM = 32  # channels
 _CELL_CHANNELS = 96
 _MIXING_BLOCKS = 2
-_DILATIONS = (2, 4)  # cells between those that a block's second convolution takes, block after block
+_APART = (2, 4)  # cells from one to the next that the second convolution of a block takes, block after block
 _BINS = 17
 
 
@@ -65,9 +65,8 @@ def lite(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     filters = max(8, 8 * round(_CELL_CHANNELS * width / 8))
     x = _conv(x, "cell", filters, 1, seeds)
     for number in range(1, 1 + max(1, round(depth * _MIXING_BLOCKS))):
-        dilation = _DILATIONS[(number - 1) % len(_DILATIONS)]
         mixed = _conv(x, f"mix{number}", filters, 3, seeds)
-        mixed = _conv(mixed, f"far{number}", filters, 3, seeds, dilation)
+        mixed = _conv(mixed, f"far{number}", filters, 3, seeds, _APART[(number - 1) % len(_APART)])
         x = layers.Add(name=f"mix{number}_add")([x, mixed])
     head = EdgesHead(grid.classes, grid.boxes, _BINS, name="head")
     start = keras.initializers.RandomNormal(stddev=0.01, seed=seeds.draw())
@@ -107,10 +106,12 @@ def _bottleneck(
 
 
 def _conv(
-    x: keras.KerasTensor, name: str, filters: int, kernel: int, seeds: Seeds, dilation: int = 1
+    x: keras.KerasTensor, name: str, filters: int, kernel: int, seeds: Seeds, apart: int = 1
 ) -> keras.KerasTensor:
+    """Convolve cells that lie so many apart, normalize, and cut to 0 to 6."""
+    convolution = layers.Conv2D if apart == 1 else DilatedConv
     options = {"use_bias": False, "kernel_initializer": seeds.he_normal(), "name": f"{name}_conv"}
-    x = layers.Conv2D(filters, kernel, padding="same", dilation_rate=dilation, **options)(x)
+    x = convolution(filters, kernel, padding="same", dilation_rate=apart, **options)(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.ReLU(6.0, name=f"{name}_relu6")(x)
 

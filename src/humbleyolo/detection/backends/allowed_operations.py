@@ -12,15 +12,15 @@ from humbleyolo.errors import UserError
 from humbleyolo.process.terminal import first_few
 
 _COMPUTE = (
-    "Abs AddN AddV2 ArgMax AssignVariableOp AvgPool BatchMatMulV2 BatchToSpaceND BiasAdd BroadcastTo Cast Ceil "
-    "ClipByValue ConcatV2 Const Conv2D DepthwiseConv2dNative DisableCopyOnRead Elu Equal Exp ExpandDims Fill "
-    "Floor FloorDiv FloorMod FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual Identity IdentityN LeakyRelu "
-    "Less LessEqual Log LogicalAnd LogicalNot LogicalOr MatMul Max MaxPool Maximum Mean Min Minimum MirrorPad Mul "
-    "Neg NoOp NotEqual OnesLike Pack Pad PadV2 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv "
-    "Relu Relu6 Reshape ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt Select SelectV2 Selu Shape "
-    "Sigmoid Slice Softmax Softplus SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square SquaredDifference "
-    "Squeeze StatefulPartitionedCall StatelessIf StatelessWhile StopGradient StridedSlice Sub Sum Tanh Tile "
-    "TopKV2 Transpose Unpack VarHandleOp VarIsInitializedOp ZerosLike"
+    "Abs AddN AddV2 ArgMax AssignVariableOp AvgPool BatchMatMulV2 BiasAdd BroadcastTo Cast Ceil ClipByValue "
+    "ConcatV2 Const Conv2D DepthwiseConv2dNative DisableCopyOnRead Elu Equal Exp ExpandDims Fill Floor FloorDiv "
+    "FloorMod FusedBatchNormV3 GatherNd GatherV2 Greater GreaterEqual Identity IdentityN LeakyRelu Less LessEqual "
+    "Log LogicalAnd LogicalNot LogicalOr MatMul Max MaxPool Maximum Mean Min Minimum MirrorPad Mul Neg NoOp "
+    "NotEqual OnesLike Pack Pad PadV2 PartitionedCall Placeholder Pow Prod Range ReadVariableOp RealDiv Relu "
+    "Relu6 Reshape ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt Select SelectV2 Selu Shape Sigmoid "
+    "Slice Softmax Softplus SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze "
+    "StatefulPartitionedCall StatelessIf StatelessWhile StopGradient StridedSlice Sub Sum Tanh Tile TopKV2 "
+    "Transpose Unpack VarHandleOp VarIsInitializedOp ZerosLike"
 )
 _SAVE = "MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename StaticRegexFullMatch StringJoin"
 _COMPUTING, _OF_WEIGHTS = frozenset(_COMPUTE.split()), frozenset(_SAVE.split())

@@ -26,10 +26,10 @@ from humbleyolo.storage.json import MOST_BYTES, parse_json
 
 # Objects of the configuration. No layer among them reads a file or runs code.
 _OBJECTS = (
-    "Activation Add BatchNormalization Concatenate Conv2D DTypePolicy Dense DepthwiseConv DetectionHead Dropout "
-    "EdgesHead Flatten Functional GlobalAveragePooling2D GlorotUniform HeNormal InputLayer LeakyReLU MaxPooling2D "
-    "MeanOfViews MirrorImages Multiply Ones RandomNormal ReLU Rescaling Reshape SelectDetections SpaceToDepth Zeros "
-    "__keras_tensor__"
+    "Activation Add BatchNormalization Concatenate Conv2D DTypePolicy Dense DepthwiseConv DetectionHead DilatedConv "
+    "Dropout EdgesHead Flatten Functional GlobalAveragePooling2D GlorotUniform HeNormal InputLayer LeakyReLU "
+    "MaxPooling2D MeanOfViews MirrorImages Multiply Ones RandomNormal ReLU Rescaling Reshape SelectDetections "
+    "SpaceToDepth Zeros __keras_tensor__"
 )
 _LAYERS = {
     f"humbleyolo>{layer.__name__}": layer
