@@ -25,6 +25,7 @@ from humbleyolo.labels.formats import (
     yolo,
 )
 from humbleyolo.labels.formats.unknown import unknown
+from humbleyolo.labels.image_lists import mark_listed
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, unite
@@ -160,6 +161,7 @@ def _read(
     else:
         [(chosen, why)] = fits.items()
         content = SourceReader(source, reading, ledger).content(FORMATS[chosen].module.read)
+    mark_listed(SourceReader(source, reading, ledger), content.images)
     labelled = validate(source, content, options, ledger)
     labelled.format, labelled.why = chosen, why
     return labelled

@@ -6,7 +6,8 @@
         </annotation>
 
 LabelImg writes the corners themselves. The devkit counts pixels from 1 and includes the last one: with
-`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`.
+`one_based`, 1 is taken from xmin and ymin, and xmax and ymax stay. Lists of splits lie in `ImageSets/Main`;
+`image_lists` reads others.
 Outside the folders that have them, folders called `train`, `val` (`valid`) and `test` are the splits. Old versions of
 LabelImg, and Label Studio, write an image's name without the extension. CVAT writes a turned box as it was before the
 turn, with an attribute `rotation` in degrees: the box around it is taken, with a note. The MIT's LabelMe has
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
+from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
@@ -37,6 +39,7 @@ _IMAGES = (IMAGES, "images", "Images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
 _ROOT = re.compile(rb"<annotation[\s>]")  # LabelImg writes verified="yes" into it
+_NAMED = (*IMAGE_FORMATS, ".xml")  # endings of names in lists, where stems are usual
 _LOOK_AT = 5  # files that detection opens
 
 
@@ -165,7 +168,9 @@ def _read_list(reader: SourceReader, name: str, split: str, by_stem: Mapping[str
     """Note a list's split in its images, which are given by the names of their label files without extension."""
     with reader.ledger.reporting(name, "file dropped"):
         for line, row in numbered_lines(reader.text(name)):
-            stem = row if row in by_stem else row.split()[0]  # a class's list says 1 or -1 behind it
+            first = row.split()[0]  # a class's list says 1 or -1 behind it
+            stems = (row, first, *(stem_of(one.replace("\\", "/")) for one in (row, first) if suffix(one) in _NAMED))
+            stem = next((one for one in stems if one in by_stem), first)
             with reader.ledger.reporting(name, "line dropped", f"line {line}"):
                 if stem not in by_stem:
                     why = "no Annotations file that can be used has that name; correct the list"

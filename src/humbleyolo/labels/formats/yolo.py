@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
-from humbleyolo.labels.file_names import suffix
+from humbleyolo.labels.file_names import is_image, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
@@ -168,7 +168,11 @@ def _listed(reader: SourceReader, entry: str) -> list[str]:
     with reader.ledger.reporting(entry, "file dropped"):
         for number, line in numbered_lines(reader.text(entry)):
             with reader.ledger.reporting(entry, "line dropped", f"line {number}"):
-                images.append(reader.images.find(line, "", posixpath.dirname(entry), moved=True))
+                here = posixpath.dirname(entry)
+                whole = "/" in line or "\\" in line or is_image(line)
+                images.append(
+                    reader.images.find(line, "", here, moved=True) if whole else reader.images.stem(line, "", here)
+                )
     return images
 
 
