@@ -229,3 +229,62 @@ def test_many_names_are_one_screen(tmp_path: Path) -> None:
     assert len(lines) < 6
     assert max(map(len, lines)) < 200
     assert np.count_nonzero(["500 detections" in line for line in lines]) == 2
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_classes_whose_names_are_numbers_do_not_swallow_class_numbers(form: str, first: int, tmp_path: Path) -> None:
+    truths = truths_of(3)
+    folder, found = write_coco(tmp_path / "labels", truths, ["1", "2", "3"]), found_on(truths)
+    path = {
+        "text": lambda: yolo_text(tmp_path / "text", replace(found, labels=found.labels + first)),
+        "csv": lambda: table(tmp_path / "t.csv", found, [str(label + first) for label in range(3)]),
+        "json": lambda: ultralytics(tmp_path / "p.json", found, first, file_names=True),
+    }[form]()
+    assert scored(folder, path).found.metrics["ap"] == 1
+    assert scored(folder, path, categories=str(first)).found.metrics["ap"] == 1
+    if first == 0:
+        assert "of 1 class" in told(folder, path, categories="names")  # 0 is no name
+
+
+def test_names_that_are_numbers_are_names_where_the_boxes_say_so(tmp_path: Path) -> None:
+    truths = truths_of(3)
+    folder = write_coco(tmp_path / "labels", truths, ["0", "1", "7"])
+    path = table(tmp_path / "t.csv", found_on(truths).take(truths.labels < 2), ["0", "1", "7"])
+    said = told(folder, path)  # 0 and 1 can count from 0, too: that is the same
+    assert "classes: by their names" in said
+    path = table(tmp_path / "u.csv", found_on(truths), ["0", "1", "7"])
+    assert scored(folder, path).found.metrics["ap"] == 1
+    other = write_coco(tmp_path / "other", truths, ["1", "0", "cat"])
+    path = table(tmp_path / "v.csv", found_on(truths), ["1", "0", "cat"])  # digits beside a name are names
+    assert scored(other, path).found.metrics["ap"] == 1
+
+
+def test_names_that_are_given_count_from_where_the_boxes_say(tmp_path: Path) -> None:
+    truths = truths_of(3)
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    turned = replace(found_on(truths), labels=np.array([2, 0, 1])[truths.labels])
+    for first in (0, 1):
+        path = ultralytics(tmp_path / f"{first}.json", turned, first, file_names=True)
+        part = turned.take(turned.labels == 1 - first)  # number 1 alone
+        some = ultralytics(tmp_path / f"some{first}.json", part, first, file_names=True)
+        for theirs in ("rat,souris,chat", f"{first}:rat,souris,chat", "rat,souris,chat,dog,cow"):
+            assert scored(folder, path, categories=theirs).found.metrics["ap"] == 1, theirs
+        assert f"from {first} (so " in told(folder, some, categories="rat,souris,chat")
+    said = told(folder, tmp_path / "1.json", categories="0:rat,souris,chat")
+    assert "(3) that --categories does not name" in said
+    said = told(folder, tmp_path / "1.json", categories="rat,mouse,chat")
+    assert "of 1 class (2) whose name in --categories no label has" in said
+    nowhere = replace(turned, boxes_ltwh=turned.boxes_ltwh + 200).take(turned.labels == 1)
+    with pytest.raises(UserError, match=r"--categories 0:rat,souris,chat\)(?s:.*)--categories 1:rat,souris,chat\)"):
+        told(folder, ultralytics(tmp_path / "n.json", nowhere, file_names=True), categories="rat,souris,chat")
+
+
+def test_given_names_that_the_labels_lack_are_named(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder, path = write_coco(tmp_path / "labels", truths, NAMES), ultralytics(tmp_path / "p.json", found_on(truths))
+    with pytest.raises(UserError, match="--categories 'bogus': has no class of the labels, which are 'chat'"):
+        told(folder, path, categories="bogus")
+    far = replace(found_on(truths), labels=truths.labels + 40)
+    with pytest.raises(UserError, match="--categories 0:chat,rat has no class of the labels under these numbers"):
+        told(folder, ultralytics(tmp_path / "f.json", far, file_names=True), categories="chat,rat")

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("detections", metavar="DETECTIONS", help="a file or folder of detections; or a model, as `predict` takes")
     add("--split", choices=["train", "val", "test"], help="images of this list of the folder; default: all")
     add("--threshold", type=float, metavar="T", help="lowest score that counts; default: the model's, else best F1")
-    add("--categories", metavar="C", help="read class numbers as: ids, 0, 1, coco91, names A,B, or a COCO file")
+    add("--categories", metavar="C", help="read class numbers as: ids, 0, 1, coco91, names, a list A,B, a COCO file")
     add("--image-ids", choices=["file", "name"], help="read image_id as the COCO file's id, or as the file's name")
     add_treatment_argument(parser)
     add("--output", type=Path, metavar="DIR", help="a new folder for metrics.json, tables and report.html")
