@@ -139,8 +139,8 @@ def _by_number(paths: Iterable[str]) -> dict[int, str]:
 def class_readings(found: DetectionFile, labels: ScoredLabels, chosen: str | None) -> list[Reading]:
     """Return the ways to read the file's classes.
 
-    Digits are a number, if a way to read numbers was chosen. Else they may be a name that the labels have: one of the
-    ways in a file of digits alone, the only one beside other names.
+    Digits are a number, if a way to read numbers was chosen. Else they may be a name that the labels have. In a file
+    of digits alone that is one of the ways; beside other names it is the only one.
 
     Raises:
         UserError: If the choice is for numbers and there are none, or does not fit the labels.
