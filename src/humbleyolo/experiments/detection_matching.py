@@ -12,7 +12,9 @@ from itertools import product
 import numpy as np
 
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.detection_doubts import exchanged_classes
 from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
+from humbleyolo.experiments.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
 from humbleyolo.experiments.number_readings import (
     AMBIGUOUS,
     NOT_LABELLED,
@@ -24,14 +26,13 @@ from humbleyolo.experiments.number_readings import (
     listed,
 )
 from humbleyolo.experiments.scored_labels import ScoredLabels
-from humbleyolo.metrics.nearest_ground_truth import nearest_truths
+from humbleyolo.labels.ledger import shorten
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.terminal import counted
-from humbleyolo.storage.array_types import Bools, Ints
+from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.storage.array_types import Ints
 
-_SUREST = 5000  # detections that decide between readings
-_LEAST_HITS, _HIT_IOU = 3, 0.5
 _FEW = 20  # where less than one of so many lies on an object, a note asks if the reading is right
+_SHOWN = 3  # names in a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +61,19 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     images = image_readings(found, labels, image_ids)
     classes = class_readings(found, labels, categories)
     by_image, by_class, why = _choose(found, labels, images, classes)
-    rows = np.flatnonzero(_joined(found, by_image, by_class))
-    told = [f"images: {by_image.words}; classes: {by_class.words}{why}"]
+    rows = np.flatnonzero(joined_rows(found, by_image, by_class))
+    told = [f"images: {by_image.words}; classes: {by_class.words}{why}{_numbered(found, labels, by_class)}"]
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
-    hits = _hits(found, labels, by_image, by_class)
-    if hits * _FEW < min(len(rows), _SUREST, len(labels.truths)):
+    hits = count_hits(found, labels, by_image, by_class)
+    doubts = [*exchanged_classes(found, labels, by_image, by_class)]
+    told += [f"note: {line}" for line in doubts]
+    if not doubts and hits * _FEW < min(len(rows), SUREST, len(labels.truths)):
         few = f"only {hits:,}" if hits else "none"
         told.append(f"note: {few} of the surest lie on an object of their class: are these images and classes right?")
     if found.left_out:
         told.append(f"note: no detections in {listed(found.left_out)}")
-    return Joined(_table(found, labels, by_image, by_class, rows), tuple(told))
+    return Joined(on_images(found, labels, by_image, by_class, rows), tuple(told))
 
 
 def _choose(
@@ -81,24 +84,24 @@ def _choose(
     for pair in product(images, classes):  # readings that say the same are one
         if not any(_are_same(pair, other) for other in pairs):
             pairs.append(pair)
-    fitting = [pair for pair in pairs if _joined(found, *pair).any()]
+    fitting = [pair for pair in pairs if joined_rows(found, *pair).any()]
     if not fitting:
         raise UserError(_nothing_joined(found, labels, *pairs[0]))
     whole = [pair for pair in fitting if _is_whole(found, *pair)]
     candidates = whole or fitting
     if len(candidates) == 1:
         return *candidates[0], ""
-    hits = [_hits(found, labels, *pair) for pair in candidates]
+    hits = [count_hits(found, labels, *pair) for pair in candidates]
     order = np.argsort([-count for count in hits], kind="stable")
     best, second = (hits[at] for at in order[:2])
-    if best < _LEAST_HITS or best <= 2 * second:
+    if best < LEAST_HITS or best <= 2 * second:
         ways = [
             f"  {image.words}; {category.words}: {count} on an object of their class"
             + "".join(f" ({flag} {one.option})" for flag, one in _flags(image, category))
             for (image, category), count in zip(candidates, hits, strict=True)
         ]
         raise UserError(
-            f"{found.path}: its numbers can be read in {len(candidates)} ways, and the {_SUREST:,} surest boxes do "
+            f"{found.path}: its numbers can be read in {len(candidates)} ways, and the {SUREST:,} surest boxes do "
             "not tell which; choose by the option:",
             *ways,
         )
@@ -117,36 +120,19 @@ def _flags(image: Reading, category: Reading) -> Iterator[tuple[str, Reading]]:
             yield flag, one
 
 
-def _joined(found: DetectionFile, images: Reading, classes: Reading) -> Bools:
-    """Return the (D,) detections whose image is scored and whose class is known."""
-    return (images.index[found.image_rows] >= 0) & (classes.index[found.class_rows] >= 0)
-
-
 def _is_whole(found: DetectionFile, images: Reading, classes: Reading) -> bool:
     """Tell if all is known: each class, and each image, be it one that is not scored."""
     return not (images.index[found.image_rows] == UNKNOWN).any() and not (classes.index == UNKNOWN).any()
 
 
-def _hits(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> int:
-    """Count the surest detections that lie on an object of their class."""
-    rows = np.flatnonzero(_joined(found, images, classes))
-    rows = rows[np.argsort(-found.scores[rows], kind="stable")[:_SUREST]]
-    detections = _table(found, labels, images, classes, rows)
-    return int(np.count_nonzero(nearest_truths(labels.truths, detections).own_iou >= _HIT_IOU))
-
-
-def _table(
-    found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading, rows: Ints
-) -> DetectionTable:
-    """Return these rows as detections on the labels' images, in pixels."""
-    image, boxes = images.index[found.image_rows[rows]], found.boxes[rows]
-    if found.relative:
-        sizes = np.array([[one.width, one.height] for one in labels.items], np.float64)[image]  # (D, 2)
-        lengths = boxes[:, 2:] * sizes
-        boxes = np.concatenate([boxes[:, :2] * sizes - lengths / 2, lengths], axis=1)
-    return DetectionTable(
-        labels.truths.image_count, image, boxes, classes.index[found.class_rows[rows]], found.scores[rows]
-    )
+def _numbered(found: DetectionFile, labels: ScoredLabels, classes: Reading) -> str:
+    """Return the first class numbers with their names, where they are places in the labels' order of classes."""
+    if classes.option not in ("0", "1"):
+        return ""
+    numbers = [(int(key), at) for at, key in enumerate(found.classes) if is_number(str(key))]
+    known = sorted((number, classes.index[at]) for number, at in numbers if classes.index[at] >= 0)
+    few = [f"{number} is {shorten(labels.classes[label])}" for number, label in known[:_SHOWN]]
+    return f"; {first_few(few, _SHOWN, count=len(known))}"
 
 
 def _not_joined(found: DetectionFile, images: Reading, classes: Reading) -> Iterator[str]:
