@@ -181,6 +181,28 @@ def test_of_a_file_that_labels_many_images_the_places_are_counted(
     assert "on_problem skip: what is wrong is left out: 2 places in labels.csv" in capsys.readouterr().out
 
 
+def test_suppression_keeps_objects_that_overlap_and_says_so(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = photographs(20)
+    for number in range(20):
+        boxes = (f"{'cat' if number % 2 else 'dog'} {left} 10 {left + 60} 70" for left in (10, 26))  # IoU 44 / 76
+        files[f"{number}.xml"] = voc(f"{number}.png", *boxes, width=120, height=90)
+    assert init(make.folder(files)) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "  nms_iou 0.6, vote_iou 0.7: loses 0 of 40 objects, 20 at 0.5" in told
+    train, evaluate = load_params(Path("params.yaml"), "train", "evaluate")
+    for section in (train.validation, evaluate):
+        assert (section.nms_iou, section.vote_iou) == (0.6, 0.7)
+    assert reasons()["nms_iou"] == "objects overlap: suppression loses 0 of 40 objects, 20 at 0.5"
+    subprocess.run(COMMIT, check=True)
+    assert init(make.folder(photographs())) == 0  # where none overlap
+    assert "nms_iou" not in capsys.readouterr().out
+    train, evaluate = load_params(Path("params.yaml"), "train", "evaluate")
+    for section in (train.validation, evaluate):
+        assert (section.nms_iou, section.vote_iou) == (0.5, 0.6)
+
+
 @pytest.mark.parametrize("names", [("left", "right"), ("turn " * 9 + "left", "turn " * 9 + "right")])
 def test_classes_that_are_mirror_images_are_named(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, str]

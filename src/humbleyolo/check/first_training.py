@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import SMALL_PX, Choice
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
+from humbleyolo.check.suppression_choice import choose_suppression
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.joined_source import open_source
@@ -21,8 +22,6 @@ from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_in_force import choose_by
 from humbleyolo.labels.split_rules import LOOK_ALIKES, Division
 from humbleyolo.labels.validate import ROTATED
-from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, VALIDATION_LIMIT
-from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
@@ -57,7 +56,7 @@ _MEASURED_WITH: dict[str, dict[str, float | str]] = {
     "loss.aligned": {"cells": 10, "alpha": 1.0, "beta": 6.0, "gamma": 2.0},
     "train": {"micro_batches": 1, "schedule": "cosine", "clip_norm": 10.0},
     "train.backbone": {"frozen_blocks": 4, "frozen_part": 0.1, "rate": 0.1, "weight_decay": 0.0},
-    "train.validation": {"min_score": 0.01, "nms_iou": 0.5},
+    "train.validation": {"min_score": 0.01},
     "train.augment": {"crop": 0.0, "hue": 0.0, "mosaic": 0.0, "cutout": 0.0, "min_visible": 0.4},
 }
 
@@ -145,7 +144,7 @@ def plan(
     labelled, division = checked.labelled, checked.division
     values = _measured_with() | {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
     values |= _dataset(labelled, str(folder), options, by) | _encode(best)
-    values |= _limits(checked.overview.most_objects)
+    values |= (kept := choose_suppression(labelled.images, best, checked.overview.most_objects, values)).values
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
@@ -164,7 +163,7 @@ def plan(
     counts = division.lines()[0]
     uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
     divided = [counts, *division.lost, *uneven, *division.notes]
-    lines = tuple(_lines(best, values, flips, divided, wrong, train))
+    lines = tuple(_lines(best, values, flips, kept.told, divided, wrong, train))
     return replace(first, values=values, division=division, lines=lines)
 
 
@@ -258,12 +257,6 @@ def _encode(choice: Choice) -> Values:
     }
 
 
-def _limits(most: int) -> Values:
-    """Let all objects be found, if an image has more than the usual limit of 100."""
-    keys = [(*key.split("."),) for key in (VALIDATION_LIMIT, EVALUATION_LIMIT)]
-    return {key: (str(most), f"an image has {most} objects") for key in keys} if most > COCO_DETECTIONS else {}
-
-
 def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
     """Return the recipe's mirror images, without those that mean something else here."""
     found: Values = {}
@@ -313,16 +306,23 @@ def _include_val(train: int, val: int) -> tuple[str, str]:
 
 
 def _lines(
-    choice: Choice, values: Values, flips: Values, divided: Sequence[str], wrong: Mapping[str, str], train: int
+    choice: Choice,
+    values: Values,
+    flips: Values,
+    told: Sequence[str],
+    divided: Sequence[str],
+    wrong: Mapping[str, str],
+    train: int,
 ) -> Iterator[str]:
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
 
-    `divided` are texts about the split, `wrong` those of `_wrong_files`. `train` is the number of images to train on.
+    `told` is of the suppression, `divided` of the split; `wrong` is that of `_wrong_files`; `train` counts images.
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"
     ending = " ... (`humbleyolo check` tells all)"
-    yield " ".join(textwrap.wrap(split, _LINE - 2, max_lines=3, placeholder=ending, break_on_hyphens=False))
+    rows = textwrap.wrap(split, _LINE - 2, max_lines=3 - len(told), placeholder=ending, break_on_hyphens=False)
+    yield " ".join(rows)
     if wrong:
         named = [before + file for file, before in wrong.items()]
         short = [before + PurePosixPath(file).name for file, before in wrong.items()]
@@ -336,8 +336,9 @@ def _lines(
     if flips:
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
         reasons = [flips[key] for key in _FLIPS.values() if key in flips]
-        told, _, whose = min(reasons, key=lambda one: float(one[0]))[1].partition(": ")
-        yield _fitting(f"{chosen}: {told}", whose)
+        why, _, whose = min(reasons, key=lambda one: float(one[0]))[1].partition(": ")
+        yield _fitting(f"{chosen}: {why}", whose)
+    yield from told
     images = f"{counted(train, 'image')} to train on"
     enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"
     yield f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}"
