@@ -326,10 +326,26 @@ class TestFloor:
         assert self.warnings(NO_FLOOR) == []
         assert self.warnings(Floor(0.5, 0.7, 0.5, 0.7, 0.8, 0.9, 0.85)) == []
 
-    @pytest.mark.parametrize("floor", [Floor(ap50=0.9, one_box_ap50=0.1), Floor(ap50=0.1, one_box_ap50=0.9)])
-    def test_ap50_is_judged_against_the_better_baseline(self, floor: Floor) -> None:
+    @pytest.mark.parametrize("floor", [Floor(0.85, 0.9, 0.1, 0.1), Floor(0.1, 0.1, 0.85, 0.9)])
+    def test_ap_is_judged_against_the_better_baseline(self, floor: Floor) -> None:
         (text,) = self.warnings(floor)
-        assert re.fullmatch(r"under the floor: AP50 is 0\.8\d\d; the same boxes .* have 0\.900", text)
+        found = r"AP 0\.8\d\d and AP50 0\.8\d\d; the same boxes .* have AP 0\.850 and AP50 0\.900"
+        assert re.fullmatch(f"under the floor: {found}", text)
+
+    @pytest.mark.parametrize("floor", [Floor(0.3, 0.9), Floor(0.9, 0.3)])
+    def test_where_objects_fill_the_images_ap50_alone_says_nothing(self, floor: Floor) -> None:
+        assert self.warnings(floor) == []
+
+    @pytest.mark.parametrize(("f1", "warned"), [(0.91, False), (0.99, True)])
+    def test_f1_may_be_under_by_chance(self, f1: float, warned: bool) -> None:
+        """F1 is 0.889, and misses as many on most draws; without draws any less is under."""
+        settings, floor = QUICK.model_copy(update={"resamples": 200}), Floor(precision=f1, recall=f1, f1=f1)
+        known = Thresholds(0.1, (0.1, 0.1))
+        done = assess(objects(), self.DETECTIONS, NAMES, known, settings, GridReport(1.0, ()), floor)
+        high = float(done.tables["intervals"].set_index("metric").loc["f1", "high"])
+        assert 0.91 < high < 0.99
+        assert bool(below_floor(done.metrics, done.tables["intervals"])) == warned
+        assert self.warnings(floor)
 
     def test_precision_and_recall_are_judged_by_f1(self) -> None:
         (text,) = self.warnings(Floor(precision=0.9, recall=0.89, f1=0.895))
@@ -347,7 +363,7 @@ class TestFloor:
         done = assess(
             objects(), found(), NAMES, Thresholds(None, (None, None)), QUICK, GridReport(1.0, ()), Floor(f1=0.01)
         )
-        assert below_floor(done.metrics) == [
+        assert below_floor(done.metrics, done.tables["intervals"]) == [
             "under the floor: classes aside, precision 0.000, recall 0.000; one box on every image, drawn blindly: "
             "precision 0.000, recall 0.000"
         ]

@@ -123,7 +123,8 @@ def advise(
 
     `warnings` are others, which come first.
     """
-    return Advice([*warnings, *not_learned(metrics), *below_floor(metrics)], next_steps(metrics, tables, training))
+    under = below_floor(metrics, tables["intervals"])
+    return Advice([*warnings, *not_learned(metrics), *under], next_steps(metrics, tables, training))
 
 
 def not_learned(metrics: Mapping[str, Any]) -> list[str]:
@@ -147,24 +148,37 @@ def _lacking(metrics: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def below_floor(metrics: Mapping[str, Any]) -> list[str]:
-    """Return a warning for AP50, and for precision and recall, in which boxes drawn blindly are better.
+def below_floor(metrics: Mapping[str, Any], intervals: pd.DataFrame) -> list[str]:
+    """Return a warning for AP, and for precision and recall, in which boxes drawn blindly are better.
 
-    F1 decides on precision and recall, since the threshold is chosen for it: either alone can be bought with the
-    other. Classes are ignored there, as the one box has none.
+    AP and AP50 must both be under theirs: where an object fills each image, blind boxes have an IoU of 0.5 easily. F1
+    decides on precision and recall, since the threshold is chosen for it: either alone can be bought with the other.
+    It must be under by more than chance: by more than the upper half of its interval in `intervals`, if it has one.
+    Classes are ignored there, as the one box has none.
     """
     warnings = []
-    floor = max((metrics[key] or 0.0 for key in ("floor_ap50", "floor_one_box_ap50")), default=0.0)
-    blind = "the same boxes on every image, drawn without a look at it,"
-    if metrics["ap50"] is not None and metrics["ap50"] < floor:
-        warnings.append(f"under the floor: AP50 is {metrics['ap50']:.3f}; {blind} have {floor:.3f}")
-    if (metrics["any_class_f1"] or 0.0) < (metrics["floor_f1"] or 0.0):
-        own, one = (
+    own, blind = (
+        [metrics[name] for name in ("ap", "ap50")],
+        [max(metrics[f"floor_{name}"] or 0.0, metrics[f"floor_one_box_{name}"] or 0.0) for name in ("ap", "ap50")],
+    )
+    if None not in own and all(one < floor for one, floor in zip(own, blind, strict=True)):
+        has, have = (f"AP {ap:.3f} and AP50 {ap50:.3f}" for ap, ap50 in (own, blind))
+        who = "the same boxes on every image, drawn without a look at it,"
+        warnings.append(f"under the floor: {has}; {who} have {have}")
+    if (metrics["any_class_f1"] or 0.0) + _chance(intervals, "f1") < (metrics["floor_f1"] or 0.0):
+        rates, one = (
             ", ".join(f"{name} {metrics[f'{of}_{name}'] or 0.0:.3f}" for name in ("precision", "recall"))
             for of in ("any_class", "floor")
         )
-        warnings.append(f"under the floor: classes aside, {own}; one box on every image, drawn blindly: {one}")
+        warnings.append(f"under the floor: classes aside, {rates}; one box on every image, drawn blindly: {one}")
     return warnings
+
+
+def _chance(intervals: pd.DataFrame, name: str) -> float:
+    """Return the upper end of a number's interval above the number; 0 without an interval."""
+    row = intervals[intervals["metric"] == name]
+    (above,) = (row["high"] - row["value"]).tolist()
+    return float(above) if above > 0 else 0.0  # NaN too
 
 
 def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training) -> list[str]:
@@ -176,7 +190,7 @@ def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     if worth := [str(cost) for cost in costs if cost.ap >= WORTH and plainest[cost.remedy] is cost]:
         return worth[:MOST_STEPS]
     most = f"{costs[0].what} ({costs[0].ap:.3f} AP)" if costs[0].ap > 0 else "the test images: take harder ones"
-    verdict = "" if below_floor(metrics) else "good: "
+    verdict = "" if below_floor(metrics, tables["intervals"]) else "good: "
     return [f"{verdict}nothing costs more than {WORTH} AP; the limit is set by {most}"]
 
 
