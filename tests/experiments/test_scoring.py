@@ -1,6 +1,9 @@
 """Detections measured against labels, in every form that they come in."""
 
+import contextlib
+import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +21,16 @@ from detection_forms import (
     write_coco,
     yolo_text,
 )
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from repository import ROOT
 from scoring_cases import random_case, table_of_detections
 from wcwidth import wcswidth
 
+from humbleyolo.dataset.coco import RESULT_FIELDS
 from humbleyolo.errors import UserError
+from humbleyolo.experiments.scoring import COCO as COCO_NAMES
 from humbleyolo.experiments.scoring import (
-    COCO,
     PAGE,
     SETTINGS,
     join_model,
@@ -36,6 +42,7 @@ from humbleyolo.experiments.scoring import (
 )
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.detections import Detections
+from humbleyolo.metrics.coco import score as coco_score
 from humbleyolo.metrics.tables import DetectionTable
 from tests.metrics.test_coco import flat, pycocotools_scores
 
@@ -43,7 +50,7 @@ SEEDS = [seed for seed in range(40) if all(len(part) > 5 for part in random_case
 
 
 def numbers(found: dict[str, object]) -> list[float | None]:
-    return flat({name: found[name] for name in (*COCO, "per_class")})
+    return flat({name: found[name] for name in (*COCO_NAMES, "per_class")})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -52,10 +59,9 @@ def test_every_form_of_the_same_detections_has_the_numbers_of_pycocotools(seed: 
     truths = replace(truths, areas=truths.areas * np.random.default_rng(seed).uniform(0, 1, len(truths)))  # of masks
     folder = write_coco(tmp_path / "labels", truths, names)
     expected = pycocotools_scores(truths, detections, len(names))
-    order = np.random.default_rng(seed).permutation(len(detections))
+    detections = detections.take(detections.order())  # that of equal scores in the file
     forms = [
         (detectron2(tmp_path / "results.json", detections), {}),
-        (detectron2(tmp_path / "shuffled.json", detections.take(order)), {}),
         (ultralytics(tmp_path / "predictions.json", detections), {"image_ids": "name", "categories": "1"}),
         (ultralytics(tmp_path / "older.json", detections, 0), {"image_ids": "name", "categories": "0"}),
         (ultralytics(tmp_path / "newer.json", detections, file_names=True), {"categories": "1"}),
@@ -164,3 +170,43 @@ def test_a_detection_without_a_class_that_was_labelled_counts_as_a_miss(tmp_path
     found = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "r.json", one)).found.metrics
     assert found["objects"] == len(truths)
     assert found["per_class"].keys() == set(names)
+
+
+def falling(content: str) -> str:
+    """Let the ids of images fall with their names."""
+    return re.sub(r"\b100\d{3}\b", lambda found: str(200_000 - int(found[0])), content)
+
+
+def pycocotools_of(labels: Path, results: Path) -> list[float | None]:
+    with contextlib.redirect_stdout(io.StringIO()):
+        known = COCO(str(labels))
+        evaluation = COCOeval(known, known.loadRes(str(results)), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return [None if value == -1 else value for value in evaluation.stats.tolist()]
+
+
+@pytest.mark.parametrize("digits", [0, 1])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_equal_scores_have_the_order_that_pycocotools_gives_them(seed: int, digits: int, tmp_path: Path) -> None:
+    """Of the user's own files, and of those that are written; and what is read back has the same numbers."""
+    truths, detections, names = random_case(seed)
+    detections = replace(detections, scores=detections.scores.round(digits))
+    folder = write_coco(tmp_path / "labels", truths, names)
+    labels = folder / "annotations.json"
+    labels.write_text(falling(labels.read_text()))
+    for at in range(3):
+        order = np.random.default_rng(at).permutation(len(detections))
+        path = detectron2(tmp_path / f"{at}.json", detections.take(order))
+        found = [{key: one[key] for key in RESULT_FIELDS} for one in json.loads(path.read_text())]
+        path.write_text(falling(json.dumps(found)))
+        one, out = scored(folder, path), tmp_path / f"out{at}"
+        out.mkdir()
+        write_result(out, one)
+        mine = [one.found.metrics[name] for name in COCO_NAMES]
+        assert mine == pytest.approx(pycocotools_of(labels, path), abs=1e-9)
+        assert mine == pytest.approx(pycocotools_of(out / "labels.json", out / "detections.json"), abs=1e-9)
+        run = read_result(out)
+        again = coco_score(run.truths, run.detections, run.categories)
+        assert [again[name] for name in COCO_NAMES] == mine

@@ -28,8 +28,8 @@ def name_of(image: int) -> str:
 
 
 def image_id_of(image: int) -> int:
-    """An id of the annotation file that tells nothing of the order."""
-    return 100_000 - 7 * image
+    """An id of the annotation file, which is no place."""
+    return 100_000 + 7 * image
 
 
 def category_id_of(label: int) -> int:

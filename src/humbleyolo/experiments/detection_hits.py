@@ -3,10 +3,10 @@
 import numpy as np
 
 from humbleyolo.experiments.detection_files import DetectionFile
+from humbleyolo.experiments.file_detections import FileDetections
 from humbleyolo.experiments.number_readings import Reading
 from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
-from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.storage.array_types import Bools, Ints
 
 SUREST = 5000  # detections that decide between readings
@@ -20,19 +20,19 @@ def joined_rows(found: DetectionFile, images: Reading, classes: Reading) -> Bool
 
 def on_images(
     found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading, rows: Ints
-) -> DetectionTable:
+) -> FileDetections:
     """Return these rows as detections on the labels' images, in pixels."""
     image, boxes = images.index[found.image_rows[rows]], found.boxes[rows]
     if found.relative:
         sizes = np.array([[one.width, one.height] for one in labels.items], np.float64)[image]  # (D, 2)
         lengths = boxes[:, 2:] * sizes
         boxes = np.concatenate([boxes[:, :2] * sizes - lengths / 2, lengths], axis=1)
-    return DetectionTable(
+    return FileDetections(
         labels.truths.image_count, image, boxes, classes.index[found.class_rows[rows]], found.scores[rows]
     )
 
 
-def surest(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> DetectionTable:
+def surest(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> FileDetections:
     """Return the detections of the highest scores, `SUREST` at most."""
     rows = np.flatnonzero(joined_rows(found, images, classes))
     return on_images(found, labels, images, classes, rows[np.argsort(-found.scores[rows], kind="stable")[:SUREST]])

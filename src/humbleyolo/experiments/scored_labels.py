@@ -52,7 +52,7 @@ class ScoredLabels:
 
     Attributes:
         source: The folder or archive, open; also the `path` of its images in messages.
-        items: The images, by path.
+        items: The images, by id if a COCO file gives each one, as pycocotools takes them; else by path.
         names: (N,) paths without the folders that all share.
         others: Paths of images in the source that are not scored.
         classes: C names.
@@ -155,6 +155,10 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         if split and not counts:
             what += f"; if `dvc repro` divided it, score data/dataset/{split}"
         raise UserError(f"{source.name}: {what}")
+    ids = _read_ids(source, options, images)
+    if len(ids.images) == len(images):
+        images = [images[at] for _, at in sorted(ids.images.items())]
+        ids = replace(ids, images={key: at for at, key in enumerate(sorted(ids.images))})
     label_of = {name: label for label, name in enumerate(labelled.classes)}
     truths = TruthTable.gather(
         (
@@ -182,7 +186,7 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
     return ScoredLabels(
         source, images, tuple(names[image.path] for image in images),
         frozenset(source.images()) - {image.path for image in images},
-        labelled.classes, truths, _read_ids(source, options, images), tuple(told),
+        labelled.classes, truths, ids, tuple(told),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.evaluation.result_files import read_detections, read_metrics, wrong_numbers
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.experiments.comparison import Run
+from humbleyolo.experiments.file_detections import FileDetections
 from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.labels.folder import LABEL_BYTES
@@ -173,7 +174,8 @@ def read_result(folder: Path) -> Run:
         truths.check_labels(len(classes))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: is damaged ({error}); {remedy}") from None
-    detections = read_detections(folder / "detections.json", len(names), len(classes), remedy)
+    rows = read_detections(folder / "detections.json", len(names), len(classes), remedy)
+    detections = FileDetections(rows.image_count, rows.images, rows.boxes_ltwh, rows.labels, rows.scores)
     (threshold,) = read_metrics(folder / "metrics.json", "threshold", remedy=remedy)
     return Run(str(folder), classes, truths, detections, threshold, names)
 
