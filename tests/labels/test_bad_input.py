@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Files, str]] = {
     ),
     "no image, CSV": (
         table("a.png,cat,1,2,3,4\nb.png,cat,1,2,3,4\n"),
-        "labels.csv: line 3: 'b.png': did you mean a.png?; add the image or correct the name",
+        "labels.csv: line 3: 'b.png': no image has that name; add the image or correct the name",
     ),
     "wrong column count, YOLO": (
         yolo("1 0.5 0.5 0.25\n"),

@@ -117,3 +117,31 @@ def test_long_names_that_begin_alike_are_rows_of_their_own(make: Maker) -> None:
 )
 def test_only_folders_above_are_taken_from_before_a_path(path: str, rest: str) -> None:
     assert without_parents(path) == rest
+
+
+@pytest.mark.parametrize("form", NAMED)
+@pytest.mark.parametrize("path", ["a.png", "A.JPG", "A.png", "/home/u/set/a.bmp"])
+def test_a_name_that_differs_by_extension_or_case_alone(make: Maker, form: str, path: str) -> None:
+    """As after pictures were converted, or came from a camera as `.JPG`."""
+    data = make.read(naming(path, form) | {"img/a.jpg": picture(kind="JPEG")})
+    assert [image.path for image in data.images] == ["img/a.jpg"]
+    assert [(row.file, row.kind, row.severity) for row in data.ledger.rows] == [("img/a.jpg", "name-differs", "note")]
+    two = naming(path, form) | {"a.jpg": picture(kind="JPEG"), "a.tif": picture(1, kind="TIFF")}
+    kinds = {row.kind for row in make.findings(two, format=form) if row.severity == "error"} - {"label-missing"}
+    assert kinds == (set() if path == "A.JPG" else {"image-missing"})
+
+
+@pytest.mark.parametrize("names", [("a.jpg", "a.png"), ("a.png", "a.jpg"), ("a.png", "a.bmp")])
+def test_two_names_of_one_image_are_two_images(make: Maker, names: tuple[str, str]) -> None:
+    """Boxes of the picture that is not there would be on the one that is."""
+    lines = "".join(f"{name},cat,1,2,{number},4\n" for number, name in enumerate(names, 3))
+    rows = make.findings({"t.csv": HEAD + lines, "a.jpg": picture(kind="JPEG")})
+    errors = [row for row in rows if row.severity == "error"]
+    assert [row.where for row in errors] == ["line 3"]
+
+
+def test_a_hint_names_no_image_that_has_its_own_label(make: Maker) -> None:
+    files: Files = {f"cat{n}.png": picture(n) for n in (1, 2)}
+    files |= {f"cat{n}.xml": voc(f"cat{n}.png", "cat 1 2 3 4") for n in (1, 2, 3)}
+    (row,) = make.findings(files)
+    assert (row.file, row.why) == ("cat3.xml", "no image has that name; add the image or correct the name")

@@ -13,6 +13,7 @@ from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
+_LIKE = 0.8  # ratio of difflib
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
@@ -22,24 +23,35 @@ class ImageLookup:
     Args:
         paths: Paths of images.
         others: Paths of files that are neither images nor labels, for hints.
+        labels: Paths of label files. A hint names no image that one is named after.
+
+    Attributes:
+        doubted: Images that two different names claim.
+        renamed: Names that differ from that of the image found by extension or case alone, with its path.
     """
 
-    def __init__(self, paths: list[str], others: Iterable[str] = ()) -> None:
+    def __init__(self, paths: list[str], others: Iterable[str] = (), labels: Iterable[str] = ()) -> None:
         self.paths = paths
         self._others = {stem_of(path): path for path in others}
         self._claims: dict[str, str] = {}
-        self.doubted: set[str] = set()  # images that two different paths claim
+        self.doubted: set[str] = set()
+        self.renamed: dict[str, str] = {}
+        self._labelled = {stem_of(path) for path in labels}
+        self._exact: set[str] = set()
+        self._other_name: dict[str, str] = {}  # of an image, in `renamed`
         self._known = set(self.paths)
         self._guesses = 0
         self._composed = _unique_composed(self.paths)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._by_folded: dict[str, list[str]] = defaultdict(list)
+        self._by_folded_stem: dict[str, list[str]] = defaultdict(list)
         for path in self.paths:
             name = PurePosixPath(path).name
             self._by_name[name].append(path)
             self._by_stem[PurePosixPath(path).stem].append(path)
             self._by_folded[fold_name(name)].append(path)
+            self._by_folded_stem[fold_name(stem_of(name))].append(path)
 
     def find(self, wanted: str, *folders: str, moved: bool = False) -> str:
         """Return the path of the image that a label file names.
@@ -51,9 +63,15 @@ class ImageLookup:
 
         Raises:
             BadInput: If no image or more than one fits, one fits two absolute paths, or the path leaves the source.
-                Names that Unicode holds to be the same text fit; names that differ by case alone do not.
+                Names that Unicode holds to be the same text fit. So does one that differs by case or by the
+                extension alone, if it is the only name of one image; see `renamed`.
         """
         found = self._find(wanted, folders, moved=moved)
+        if wanted not in self.renamed:
+            self._exact.add(found)
+            if other := self._other_name.get(found):
+                self.doubted.add(found)
+                raise NoImage("image-ambiguous", wanted, f"{shorten(other)} is {found} already; correct one name")
         if not moved and _is_absolute(wanted.replace("\\", "/")):
             self.claim(found, wanted)
         return found
@@ -101,7 +119,27 @@ class ImageLookup:
                 why = f"may be {first_few(fits, 3)}; write the path, not the name"
                 raise NoImage("image-ambiguous", wanted, why)
             tail = tail.partition("/")[2] if moved else ""
+        if found := self._find_renamed(without_parents(path), moved=moved):
+            if (known := self._other_name.setdefault(found, wanted)) != wanted:
+                self.doubted.add(found)
+                raise NoImage("image-ambiguous", wanted, f"{shorten(known)} is {found} already; correct one name")
+            self.renamed[wanted] = found
+            return found
         raise self._missing(wanted, PurePosixPath(path).name)
+
+    def _find_renamed(self, path: str, *, moved: bool) -> str:
+        """Return the one image that differs from a path by case, or by the extension, and has no other name."""
+        named = [(fold_name, self._by_folded)]
+        named += [(_fold_stem, self._by_folded_stem)] if suffix(path) in IMAGE_FORMATS else []
+        for fold, by_fold in named:
+            tail = fold(path)
+            near = by_fold.get(posixpath.basename(tail), [])
+            while near and tail:
+                fits = [one for one in near if fold(one) == tail or fold(one).endswith(f"/{tail}")]
+                if fits:
+                    return "" if len(fits) > 1 or fits[0] in self._exact else fits[0]
+                tail = tail.partition("/")[2] if moved else ""
+        return ""
 
     def stem(self, stem: str, *folders: str) -> str:
         """Return the image of that name without extension: in the first folder that has it, else anywhere.
@@ -133,11 +171,20 @@ class ImageLookup:
             BadInput: As `find`; and if the label file's own name is that of another image, which is there too.
                 Files that are renamed together keep the old names inside.
         """
-        found = self.find_named(wanted, *folders)
         stem = PurePosixPath(label_file).stem
+        try:
+            found = self.find_named(wanted, *folders)
+        except NoImage as error:
+            same = [path for path in self._by_stem.get(stem, []) if _is_like(wanted, path)]
+            if error.kind == "image-missing" and len(same) == 1:
+                why = f"did you mean {same[0]}, which has the file's name?; add the image or correct the name"
+                raise NoImage("image-missing", wanted, why) from None
+            raise
         near = {*folders, posixpath.dirname(found)}
         own = [path for path in self._by_stem.get(stem, []) if posixpath.dirname(path) in near]
         if own and fold_name(PurePosixPath(found).stem) != fold_name(stem):
+            if self.renamed.pop(wanted, None):
+                self._other_name.pop(found)
             why = f"the file is named after {own[0]}, which is there too; if it is about that, write"
             why += f" {shorten(PurePosixPath(own[0]).name)} here; if not, rename the file"
             raise BadInput("image-differs", f"names {found}", why)
@@ -161,7 +208,12 @@ class ImageLookup:
             self._guesses += 1
             near = []
             if self._guesses <= _MOST_GUESSES:
-                near = difflib.get_close_matches(name[:200], list(self._by_name)[:_MOST_COMPARED], n=1, cutoff=0.8)
+                free = [
+                    other
+                    for other, paths in self._by_name.items()
+                    if stem_of(other) not in self._labelled and not self._exact.issuperset(paths)
+                ]
+                near = difflib.get_close_matches(name[:200], free[:_MOST_COMPARED], n=1, cutoff=_LIKE)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
         return NoImage("image-missing", wanted, f"{hint}; add the image or correct the name")
 
@@ -173,6 +225,16 @@ def _is_absolute(path: str) -> bool:
 def fold_name(name: str) -> str:
     """Return a name as disks see it that tell neither case nor Unicode forms apart."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _is_like(wanted: str, path: str) -> bool:
+    """Tell if a file's name may be a slip of another."""
+    name = PurePosixPath(wanted.replace("\\", "/")).name[:200]
+    return bool(difflib.get_close_matches(name, [PurePosixPath(path).name], cutoff=_LIKE))
+
+
+def _fold_stem(name: str) -> str:
+    return fold_name(posixpath.splitext(name)[0])
 
 
 def _unique_composed(paths: list[str]) -> dict[str, str]:

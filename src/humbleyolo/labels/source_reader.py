@@ -10,7 +10,7 @@ from humbleyolo.labels.file_names import is_image, is_label
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedSet
-from humbleyolo.labels.ledger import Ledger
+from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.parsing.text import decode
 
 TEXT_BYTES = 16 * 2**20  # the largest label file about one image
@@ -40,13 +40,16 @@ class SourceReader:
     def images(self) -> ImageLookup:
         """The source's images."""
         others = (name for name in self.source.names if not is_image(name) and not is_label(name))
-        return ImageLookup(self.source.images(), others)
+        return ImageLookup(self.source.images(), others, self.source.ending(".json", ".txt", ".xml"))
 
     def content(self, read: Callable[["SourceReader"], UncheckedSet]) -> UncheckedSet:
         """Return the images of a format's `read`. One that two different paths claim has lost a box."""
         result = read(self)
         for image in result.images:
             image.lost += image.path in self.images.doubted
+        for wanted, found in self.images.renamed.items():
+            why = "differs by extension or case alone, and no other name is that of this image"
+            self.ledger.note(found, BadInput("name-differs", f"labelled as {shorten(wanted)}", why), "read")
         return result
 
     def text(self, name: str, limit: int = TEXT_BYTES) -> str:
