@@ -16,7 +16,7 @@ import numpy as np
 
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.inference import run_network
-from humbleyolo.evaluation.next_steps import Training, advise
+from humbleyolo.evaluation.next_steps import Training, advise, median_side
 from humbleyolo.evaluation.thresholds import find_careful_thresholds, find_thresholds
 from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, limit_warnings
 from humbleyolo.metrics.floor import measure_floor
@@ -45,7 +45,8 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
     most = int(np.bincount(test.truths.images).max(initial=0))
     crowded = limit_warnings("test", most, {EVALUATION_LIMIT: settings.max_detections})
-    training = Training(read_history(model / "history.csv"), include_val)
+    side = median_side(test.truths, test.sizes, network.info.grid.height, network.info.grid.width)
+    training = Training(read_history(model / "history.csv"), include_val, side)
     advice = advise(found.metrics, found.tables, training, crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)

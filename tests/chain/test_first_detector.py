@@ -90,6 +90,3 @@ def test_each_command_works_as_written_and_prints_what_the_page_shows(tmp_path: 
             if skeleton(cut) not in printed:
                 stale.append(line)
         assert stale == [], said[command]
-    assert "a larger input may help too (encode.height, encode.width)" in (
-        ROOT / "src/humbleyolo/evaluation/next_steps.py"
-    ).read_text(encoding="utf-8")

@@ -18,6 +18,7 @@ from humbleyolo.evaluation.next_steps import (
     advise,
     below_floor,
     find_costs,
+    median_side,
     not_learned,
 )
 from humbleyolo.evaluation.thresholds import Thresholds
@@ -304,6 +305,25 @@ def test_boxes_that_fit_badly_may_be_taught_otherwise_where_the_loss_can(terms: 
     cost = costs(found(shift=8.0), history=history)["boxes that fit badly"]
     assert "encode.height" in cost.remedy
     assert ("loss.lambda_distribution 1" in cost.remedy) == named
+
+
+@pytest.mark.parametrize("include_val", [False, True])
+def test_large_objects_ask_for_no_larger_input(include_val: bool) -> None:
+    remedies = {px: Training((), include_val, px).fitting for px in (None, 63.9, 64.0)}
+    assert ["encode.height" in text for text in remedies.values()] == [True, True, False]
+    assert re.search(r"train\.(epochs|augment)", remedies[64.0])
+    untaught: Row = {"train_box": 1.0}
+    assert Training([untaught], include_val, 64.0).fitting.endswith("; so may loss.lambda_distribution 1")
+
+
+def test_the_side_of_an_object_is_that_in_the_letterboxed_input() -> None:
+    """Of 40 x 20 pixels; images of 100 x 200 and 400 x 100 become 100 x 200 and 200 x 50 in an input of 200 x 200."""
+    boxes, none = np.tile([0.0, 0.0, 40.0, 20.0], (3, 1)), np.zeros(3, np.int64)
+    crowd = np.array([False, False, True])
+    truths = TruthTable(2, np.array([0, 1, 1]), boxes, none, crowd)
+    sizes = np.array([[100, 200], [400, 100]], np.int32)
+    assert median_side(truths, sizes, 200, 200) == pytest.approx((20 + 10) / 2)
+    assert median_side(truths.take(crowd), sizes, 200, 200) is None
 
 
 def test_while_ap_rises_longer_training_comes_first_and_once() -> None:

@@ -24,11 +24,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from humbleyolo.evaluation.confusion import BACKGROUND
 from humbleyolo.metrics.history import RISING, Row, late_rise
+from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import first_few
+from humbleyolo.storage.array_types import Ints32
 from humbleyolo.storage.json import write_json
 
 NAME = "next_steps.json"
@@ -37,6 +40,7 @@ WORTH = 0.03
 MOST_STEPS = 2
 _LONGER = "train longer (train.epochs)"
 _OVERFIT = 2.0  # least ratio of the loss on val to that on train
+_LARGE_PX = 64.0  # four cells of 16 pixels: a larger input shows little more of such objects
 _TENTHS = 5.0  # rises of the last tenth that twice the epochs may give
 _MOST_NAMES = 3  # of classes in a warning
 _LONGEST_NAME = 24  # characters of a class name
@@ -71,10 +75,12 @@ class Training(NamedTuple):
     Attributes:
         history: Its epochs; empty if there was none.
         include_val: True if val was trained on.
+        object_px: Median of the objects' shorter sides in the input, pixels; None if it is not known.
     """
 
     history: Sequence[Row] = ()
     include_val: bool = False
+    object_px: float | None = None
 
     @property
     def rise(self) -> float:
@@ -85,11 +91,14 @@ class Training(NamedTuple):
     def fitting(self) -> str:
         """The remedy for boxes that fit badly: more pixels, and a term of the loss if it is there and was left out.
 
-        More epochs come first if val was trained on, which then cannot tell if they would help.
+        More epochs come first if val was trained on, which then cannot tell if they would help. Objects that are
+        large in the input ask for no larger one.
         """
         terms = self.history[-1] if self.history else {}
         untaught = "train_box" in terms and "train_distribution" not in terms
         more = "; so may loss.lambda_distribution 1" * untaught
+        if self.object_px is not None and self.object_px >= _LARGE_PX:
+            return (_LONGER if self.include_val else "more images help, or more augmentation (train.augment)") + more
         if self.include_val:
             return f"{_LONGER}; a larger input may help too (encode.height, encode.width){more}"
         return f"a larger input helps (encode.height, encode.width){more}"
@@ -192,6 +201,17 @@ def next_steps(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     most = f"{costs[0].what} ({costs[0].ap:.3f} AP)" if costs[0].ap > 0 else "the test images: take harder ones"
     verdict = "" if below_floor(metrics, tables["intervals"]) else "good: "
     return [f"{verdict}nothing costs more than {WORTH} AP; the limit is set by {most}"]
+
+
+def median_side(truths: TruthTable, sizes: Ints32, height: int, width: int) -> float | None:
+    """Return the median of the objects' shorter sides in an input of so many pixels; None without objects.
+
+    `sizes` are (N, 2), height and width of each image in pixels. Crowds are left out.
+    """
+    single = truths.take(~truths.crowd)
+    scales = np.minimum(height / sizes[:, 0], width / sizes[:, 1])  # (N,) of the letterbox
+    sides = single.boxes_ltwh[:, 2:].min(axis=1) * scales[single.images]
+    return float(np.median(sides)) if len(sides) else None
 
 
 def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training) -> Iterator[Cost]:
