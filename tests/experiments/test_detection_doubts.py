@@ -1,5 +1,6 @@
 """Notes on what looks wrong with detections: on files in which it is, and on those in which it is not."""
 
+import json
 import re
 from dataclasses import replace
 from itertools import permutations
@@ -82,3 +83,80 @@ def test_a_poor_detector_has_no_exchanged_classes(tmp_path: Path) -> None:
     labels[np.flatnonzero(labels == 0)[::4]] = 1
     folder = write_coco(tmp_path / "labels", truths, NAMES)
     assert not notes(folder, table(tmp_path / "t.csv", replace(found_on(truths), labels=labels), NAMES))
+
+
+def results(path: Path, found: DetectionTable, form) -> Path:
+    """COCO results whose boxes have another form."""
+    content = json.loads(detectron2(path, found).read_text())
+    path.write_text(json.dumps([one | {"bbox": form(*one["bbox"])} for one in content]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "form"),
+    [
+        ("as corners, x1 y1 x2 y2", lambda x, y, w, h: [x, y, x + w, y + h]),
+        ("as corners, y1 x1 y2 x2", lambda x, y, w, h: [y, x, y + h, x + w]),
+        ("as centre x, centre y, width, height", lambda x, y, w, h: [x + w / 2, y + h / 2, w, h]),
+    ],
+)
+def test_boxes_in_another_form_are_told(words: str, form, tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    said = notes(folder, results(tmp_path / "r.json", found_on(truths), form))
+    assert len([line for line in said if f"read {words}, 27 of the surest lie on an object" in line]) == 1
+    assert not [line for line in said if "are these images and classes right" in line]
+    assert not notes(folder, results(tmp_path / "s.json", found_on(truths), lambda *box: [*box]))
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [("as class score x y width height", [0, 5, 1, 2, 3, 4]), ("as left, top, width, height", None)],
+)
+def test_text_in_another_form_is_told(words: str, order: list[int] | None, tmp_path: Path) -> None:
+    truths = truths_of()
+    folder, text = write_coco(tmp_path / "labels", truths, NAMES), yolo_text(tmp_path / "text", found_on(truths))
+    for file in text.iterdir():
+        lines = [line.split() for line in file.read_text().splitlines()]
+        if order:
+            lines = [[line[at] for at in order] for line in lines]
+        else:
+            lines = [
+                [c, repr(float(x) - float(w) / 2), repr(float(y) - float(h) / 2), w, h, score]
+                for c, x, y, w, h, score in lines
+            ]
+        file.write_text("".join(f"{' '.join(line)}\n" for line in lines))
+    assert f"read {words}, 27 of the surest" in " ".join(notes(folder, text))
+
+
+@pytest.mark.parametrize("added", [1, -1])
+def test_image_ids_that_count_from_another_number_are_told(added: int, tmp_path: Path) -> None:
+    truths = truths_of()
+    boxes = truths.boxes_ltwh + np.array([0, 1, 0, 0]) * (
+        90 * (truths.images[:, None] % 3)
+    )  # unlike the next image's
+    truths = replace(truths, boxes_ltwh=boxes)
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    labels, path = folder / "annotations.json", detectron2(tmp_path / "r.json", found_on(truths))
+    for file, first in ((labels, 1), (path, 1 - added)):
+
+        def renumbered(found: re.Match[str], first: int = first) -> str:
+            return str((int(found[0]) - 100_000) // 7 + first)
+
+        file.write_text(re.sub(r"\b100\d{3}\b", renumbered, file.read_text()))
+    said = " ".join(notes(folder, path, image_ids="file", categories="ids"))
+    assert f"read with {added:+} at each image_id, 27 of the surest" in said
+
+
+def test_boxes_far_outside_and_copies_are_counted(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder, found = write_coco(tmp_path / "labels", truths, NAMES), found_on(truths)
+    boxes = found.boxes_ltwh.copy()
+    boxes[0, 2], boxes[5, 0] = 1e6, -500
+    boxes[7, 0] = -3  # a little outside
+    said = notes(folder, detectron2(tmp_path / "far.json", replace(found, boxes_ltwh=boxes)))
+    assert [line.rpartition(" end ")[2] for line in said] == ["2 of 27 boxes"]
+    twice = found.take(np.array([*range(27), 3, 3, 8]))
+    said = notes(folder, detectron2(tmp_path / "twice.json", twice))
+    assert [line.rpartition(" are ")[2] for line in said] == ["3 of 30 detections"]
+    assert not notes(folder, detectron2(tmp_path / "r.json", found))

@@ -118,7 +118,8 @@ def test_the_text_fits_80_columns_whatever_the_names(long: str, tmp_path: Path) 
 def test_low_scores_that_were_left_out_are_told(tmp_path: Path) -> None:
     truths, detections, names = case()
     some = detections.take(detections.scores > 0.5)
-    said = " ".join(scored(write_coco(tmp_path / "l", truths, names), detectron2(tmp_path / "r.json", some)).told)
+    with labels_in(write_coco(tmp_path / "l", truths, names)) as labels:
+        said = " ".join(joined(labels, detectron2(tmp_path / "r.json", some)).told)
     assert f"no score is below {some.scores.min():.2f}" in said
 
 

@@ -1,18 +1,31 @@
-"""Doubts about detections that were joined to labels: classes in another order, boxes in another form."""
+"""Doubts about detections that were joined to labels: classes in another order, boxes in another form, copies."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from humbleyolo.experiments.detection_files import DetectionFile, is_number
-from humbleyolo.experiments.detection_hits import HIT_IOU, LEAST_HITS, surest
-from humbleyolo.experiments.number_readings import Reading
+from humbleyolo.experiments.detection_hits import (
+    HIT_IOU,
+    LEAST_HITS,
+    SUREST,
+    count_hits,
+    joined_rows,
+    on_images,
+    surest,
+)
+from humbleyolo.experiments.number_readings import Reading, image_readings
 from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.labels.ledger import shorten
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
-from humbleyolo.process.terminal import first_few
+from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.storage.array_types import Floats
 
 _SHOWN = 3  # classes in a line
+_FAR = 0.25
+_SURE = 0.05  # a lowest score above this says that low scores were left out
 _LISTED = 12  # names in an option that is proposed
 
 
@@ -61,3 +74,74 @@ def _remedy(found: DetectionFile, labels: ScoredLabels, classes: Reading, wrong:
     if not whole or len({*names.values()}) < len(names) or any("," in one for one in names.values()):
         return "is the list of classes in another order? give its names in order: --categories A,B,C"
     return f"try --categories {first}:{','.join(names[number] for number in sorted(names))}"
+
+
+def odd_boxes(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> Iterator[str]:
+    """Yield a line about boxes far outside their image, and one if another form of boxes, or other ids, hit far more.
+
+    Far is more than a quarter of the image's width or height.
+    """
+    rows = np.flatnonzero(joined_rows(found, images, classes))
+    boxes = on_images(found, labels, images, classes, rows)
+    sizes = np.array([[one.width, one.height] for one in labels.items], np.float64)[boxes.images]  # (D, 2)
+    ends = boxes.boxes_ltwh[:, :2] + boxes.boxes_ltwh[:, 2:]
+    far = ((boxes.boxes_ltwh[:, :2] < -_FAR * sizes) | (ends > (1 + _FAR) * sizes)).any(axis=1)
+    if count := int(np.count_nonzero(far)):
+        of = counted(len(rows), "box", "boxes")
+        yield f"far outside their image (by over a quarter of its size) end {count:,} of {of}"
+    hits = count_hits(found, labels, images, classes)
+    if 2 * hits < min(len(rows), SUREST, len(labels.truths)):
+        others = [
+            *((f"as {words}", replace(found, boxes=other), images) for words, other in _other_forms(found)),
+            *((f"with {added:+} at each image_id", found, one) for added, one in _other_ids(found, labels, images)),
+        ]
+        counts = [count_hits(other, labels, one, classes) for _, other, one in others]
+        best = int(np.argmax(counts))
+        if counts[best] >= max(LEAST_HITS, 2 * hits + 1):
+            better = f"{counts[best]:,} of the surest lie on an object of their class, in place of {hits:,}"
+            yield f"read {others[best][0]}, {better}: mend the file"
+
+
+def _other_forms(found: DetectionFile) -> Iterator[tuple[str, Floats]]:
+    """Yield other meanings of the four numbers of each box: words, and (D, 4) boxes of the file's own form."""
+    a, b, c, d = found.boxes.T
+    if found.relative:  # centre x, y, width, height
+        forms = {
+            "corners, x1 y1 x2 y2": ((a + c) / 2, (b + d) / 2, c - a, d - b),
+            "left, top, width, height": (a + c / 2, b + d / 2, c, d),
+            "class score x y width height": (b, c, d, found.scores),
+        }
+    else:  # left, top, width, height
+        forms = {
+            "corners, x1 y1 x2 y2": (a, b, c - a, d - b),
+            "corners, y1 x1 y2 x2": (b, a, d - b, c - a),
+            "centre x, centre y, width, height": (a - c / 2, b - d / 2, c, d),
+        }
+    for words, (x, y, width, height) in forms.items():
+        yield words, np.stack([x, y, np.maximum(width, 0), np.maximum(height, 0)], axis=1)
+
+
+def _other_ids(found: DetectionFile, labels: ScoredLabels, images: Reading) -> Iterator[tuple[int, Reading]]:
+    """Yield readings of image numbers that count from one more or one less."""
+    if images.option:
+        for added in (1, -1):
+            yield from ((added, one) for one in image_readings(found, labels, images.option, added))
+
+
+def copies(detections: DetectionTable) -> Iterator[str]:
+    """Yield a line about detections that are there twice: the same image, class, box and score."""
+    columns = (*detections.boxes_ltwh.T, detections.labels, detections.scores, detections.images)
+    rows = np.lexsort(columns)
+    equal = np.ones(max(len(rows) - 1, 0), np.bool_)
+    for column in columns:
+        equal &= column[rows[1:]] == column[rows[:-1]]
+    if count := int(np.count_nonzero(equal)):
+        of = counted(len(rows), "detection")
+        yield f"copies of others (the same image, class, box and score) are {count:,} of {of}"
+
+
+def missing_low_scores(detections: DetectionTable) -> Iterator[str]:
+    """Yield a line if low scores were left out."""
+    lowest = float(detections.scores.min(initial=1))
+    if lowest > _SURE:
+        yield f"no score is below {lowest:.2f}; AP counts lower ones too: let the detector write them"

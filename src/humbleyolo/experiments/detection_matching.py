@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.detection_doubts import exchanged_classes
+from humbleyolo.experiments.detection_doubts import copies, exchanged_classes, missing_low_scores, odd_boxes
 from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
 from humbleyolo.experiments.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
 from humbleyolo.experiments.number_readings import (
@@ -66,14 +66,15 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
     hits = count_hits(found, labels, by_image, by_class)
-    doubts = [*exchanged_classes(found, labels, by_image, by_class)]
-    told += [f"note: {line}" for line in doubts]
+    doubts = [*exchanged_classes(found, labels, by_image, by_class), *odd_boxes(found, labels, by_image, by_class)]
+    detections = on_images(found, labels, by_image, by_class, rows)
+    told += [f"note: {line}" for line in (*doubts, *copies(detections), *missing_low_scores(detections))]
     if not doubts and hits * _FEW < min(len(rows), SUREST, len(labels.truths)):
         few = f"only {hits:,}" if hits else "none"
         told.append(f"note: {few} of the surest lie on an object of their class: are these images and classes right?")
     if found.left_out:
         told.append(f"note: no detections in {listed(found.left_out)}")
-    return Joined(on_images(found, labels, by_image, by_class, rows), tuple(told))
+    return Joined(detections, tuple(told))
 
 
 def _choose(
@@ -100,10 +101,15 @@ def _choose(
             + "".join(f" ({flag} {one.option})" for flag, one in _flags(image, category))
             for (image, category), count in zip(candidates, hits, strict=True)
         ]
+        ask = f"and the {SUREST:,} surest boxes do not tell which; choose by the option:"
+        none = "and by none of them does a box lie on an object of its class:"
+        hints = [f"  {line}" for line in odd_boxes(found, labels, *candidates[order[0]])]
+        rest = ["  are ids counted from another number, or boxes in another form, or of other images?"]
         raise UserError(
-            f"{found.path}: its numbers can be read in {len(candidates)} ways, and the {SUREST:,} surest boxes do "
-            "not tell which; choose by the option:",
+            f"{found.path}: its numbers can be read in {len(candidates)} ways, {ask if best else none}",
             *ways,
+            *hints,
+            *(rest if not best and not hints else []),
         )
     why = f" (so {best:,} of the surest lie on an object of their class, read otherwise {second:,} at most)"
     return *candidates[order[0]], why

@@ -48,7 +48,6 @@ COCO = (
 _OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
 _CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
 _MOST_CLASSES, _MOST_CONFUSIONS, _FEW, _NAME = 12, 4, 5, 16
-_SURE = 0.05  # a lowest score above this says that low scores were left out
 _HERE = "these very labels: somewhat too good"
 
 
@@ -97,9 +96,6 @@ def score(
     if threshold is not None:
         thresholds, why = replace(best, overall=threshold[0]), threshold[1]
     found = assess(labels.truths, detections, labels.classes, thresholds, settings)
-    lowest = float(detections.scores.min(initial=1))
-    if lowest > _SURE:
-        told = [*told, f"note: no score is below {lowest:.2f}; AP counts lower ones too: let the detector write them"]
     return Scored(labels, detections, found, why, tuple(told))
 
 
