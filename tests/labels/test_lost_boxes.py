@@ -112,3 +112,11 @@ def test_no_box_in_all_is_told(make: Maker, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no image has a box; nothing can be learned"):
         write_splits(tmp_path / "out", dataset.labelled, folder, seed, 10_000)
     assert [row.what for row in check(folder, ReadOptions()).rows if row.severity == "error"] == ["0 boxes in all"]
+
+
+def test_the_note_says_that_the_image_goes(make: Maker) -> None:
+    data = make.read(
+        {"a.png": picture(), "a.xml": SPOILED["voc"], "b.png": picture(1), "b.xml": voc("b.png")}, on_problem="skip"
+    )
+    (row,) = [row for row in data.ledger.rows if row.kind == "box-lost"]
+    assert str(row).startswith("a.png: left out as a whole, without 1 of its boxes: the object would be taught")

@@ -333,3 +333,12 @@ def test_a_list_of_class_names_of_another_name(make: Maker, name: str) -> None:
     assert "if it is the list of class names, call it classes.txt" in str(rows[0])
     rows = make.findings(content | {"classes.txt": "cat\n", "b.txt": "0 0.5 0.5 0.2 0.2\n"})
     assert [row.why for row in rows if row.file == "b.txt"] == ["add the image or delete the label file"]
+
+
+def test_labels_whose_extension_is_in_capitals(make: Maker) -> None:
+    """As a camera's names make some tools write them; of two the one in small letters counts."""
+    files: Files = {"A.JPG": picture(kind="JPEG"), "A.TXT": "0 0.5 0.5 0.5 0.5\n", "classes.txt": "cat\n"}
+    data = make.read(files)
+    assert [(one.path, one.label_file, one.labels) for one in data.images] == [("A.JPG", "A.TXT", ("cat",))]
+    rows = make.findings(files | {"A.txt": ""})
+    assert [(row.file, row.kind) for row in rows] == [("A.TXT", "image-missing")]

@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
@@ -40,7 +40,7 @@ def label_names(image: str) -> list[str]:
 
 def first_label(source: Source, fits: Callable[[str], bool]) -> str:
     """Return the first label file beside an image whose text `fits`; empty if none does. For detection."""
-    names = frozenset(source.ending(".txt"))
+    names = _texts(source)
     if not names:
         return ""
     labels = source.texts
@@ -76,7 +76,7 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
     An image without a label file, two images with one, and a label file without an image are mistakes. A label whose
     name begins with a hash, as Label Studio exports them, is that of the image without, if it is the only one.
     """
-    names = frozenset(reader.source.names)
+    names = _texts(reader.source)
     found: list[tuple[str, str]] = []
     owner: dict[str, str] = {}
     missing = []
@@ -153,11 +153,19 @@ def _may_be_names(source: Source, name: str) -> bool:
     return bool(_NAMES.fullmatch(posixpath.basename(name)) or (words and not any(map(_DIGITS.search, words))))
 
 
-def _label_of(image: str, names: frozenset[str]) -> str | None:
-    return next((name for name in label_names(image) if name in names), None)
+def _texts(source: Source) -> dict[str, str]:
+    """Return the text files by their paths with the extension in small letters; of two alike the one written so."""
+    names = source.ending(".txt")
+    return {
+        f"{posixpath.splitext(name)[0]}.txt": name for name in [*names, *(n for n in names if n.endswith(".txt"))]
+    }
 
 
-def _hashed(names: frozenset[str]) -> dict[str, list[str]]:
+def _label_of(image: str, texts: Mapping[str, str]) -> str | None:
+    return next((texts[name] for name in label_names(image) if name in texts), None)
+
+
+def _hashed(names: Iterable[str]) -> dict[str, list[str]]:
     """Return the labels whose names begin with a hash, by their names without it."""
     result: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):

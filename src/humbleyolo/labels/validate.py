@@ -253,8 +253,8 @@ def _loses_too_much(image: UncheckedImage, checked: LabelledImage, ledger: Ledge
     """Tell, with a note, if an image goes with the boxes that it lost: these would be taught as background."""
     if not image.lost or ledger.on_problem == "error" or (ledger.on_problem == "skip_box" and checked.labels):
         return False
-    found = f"without {image.lost} of its boxes"
-    why = "what has no box is taught as background; mend its labels"
+    found = f"left out as a whole, without {image.lost} of its boxes"
+    why = "the object would be taught as background; mend its labels"
     why += ", or set on_problem: skip_box" if checked.labels else ""
     ledger.note(image.path, BadInput("box-lost", found, why), "image dropped")
     return True
