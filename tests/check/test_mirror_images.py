@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from humbleyolo.check.mirror_images import Mirrored, judge_mirrored, swapped_pairs
+from humbleyolo.check.mirror_images import Mirrored, Swapped, judge_mirrored, swapped_pairs
 from humbleyolo.drawing.label_font import font
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.storage.array_types import Floats32, Ints
@@ -74,7 +74,9 @@ def test_things_seen_from_either_side_are_not(make: Maker) -> None:
 def test_arrows_among_many_signs_are_told_though_few_boxes_show_it(make: Maker, flip: str, arrows: str) -> None:
     found = judged(make, either_way=False, texts=(*arrows, *"OXHI8+=|:●■◆○□◇╬"), count=200, flip=flip)
     assert found is not None
-    assert found.pairs == (tuple(sorted(arrows)),)
+    (pair,) = found.pairs
+    assert pair.names == tuple(sorted(arrows))
+    assert pair.boxes // 2 < pair.swaps <= pair.boxes
     assert found.hurts
     assert found.lost - found.won < 0.2 * found.right
 
@@ -95,7 +97,7 @@ def scored(swaps: Ints, boxes: int, noise: float, seed: int) -> tuple[Floats32, 
     return (plain + added[0]).astype(np.float32), (mirrored + added[1]).astype(np.float32), kinds
 
 
-@given(st.permutations(range(12)), st.integers(0, 3), st.integers(3, 30), st.integers(0, 99))
+@given(st.permutations(range(12)), st.integers(0, 3), st.integers(5, 30), st.integers(0, 99))
 def test_the_pairs_that_swap_are_found_whatever_their_places(
     places: list[int], pairs: int, boxes: int, seed: int
 ) -> None:
@@ -103,15 +105,24 @@ def test_the_pairs_that_swap_are_found_whatever_their_places(
     for first, second in zip(places[: 2 * pairs : 2], places[1 : 2 * pairs : 2], strict=True):
         swaps[[first, second]] = second, first
         wanted.append((min(first, second), max(first, second)))
-    assert sorted(swapped_pairs(*scored(swaps, boxes, 0.1, seed))) == sorted(wanted)
+    found = swapped_pairs(*scored(swaps, boxes, 0.1, seed))
+    assert sorted(found) == sorted((*pair, 2 * boxes, 2 * boxes) for pair in wanted)
+
+
+def test_classes_with_four_boxes_make_no_pair_however_clear_it_is() -> None:
+    swaps = np.array([1, 0])
+    plain, mirrored, kinds = scored(swaps, 5, 0.01, 0)
+    assert swapped_pairs(plain, mirrored, kinds) == [(0, 1, 10, 10)]
+    for fewer in (slice(1, None), slice(None, -1)):
+        assert swapped_pairs(plain[fewer], mirrored[fewer], kinds[fewer]) == []
 
 
 def test_the_clearest_pair_comes_first_and_classes_without_a_box_take_no_part() -> None:
     plain, mirrored, kinds = scored(np.array([1, 0, 3, 2, 4]), 10, 0.01, 0)
     fewer = np.flatnonzero((kinds > 1) | (np.arange(len(kinds)) % 2 == 0))
-    assert swapped_pairs(plain[fewer], mirrored[fewer], kinds[fewer]) == [(2, 3), (0, 1)]
+    assert swapped_pairs(plain[fewer], mirrored[fewer], kinds[fewer]) == [(2, 3, 20, 20), (0, 1, 10, 10)]
     alone = kinds != 1
-    assert swapped_pairs(plain[alone], mirrored[alone], kinds[alone]) == [(2, 3)]
+    assert swapped_pairs(plain[alone], mirrored[alone], kinds[alone]) == [(2, 3, 20, 20)]
 
 
 def test_classes_that_turn_into_one_another_in_a_ring_are_no_mirror_images() -> None:
@@ -137,5 +148,5 @@ def test_only_a_large_loss_beyond_chance_counts(lost: int, won: int, hurts: bool
 
 
 def test_a_pair_hurts_though_few_boxes_are_recognized_and_a_loss_does_not() -> None:
-    assert Mirrored(120, 50, 40, 12, 2, pairs=(("left", "right"),)).hurts
+    assert Mirrored(120, 50, 40, 12, 2, pairs=(Swapped(("left", "right"), 9, 12),)).hurts
     assert not Mirrored(120, 50, 10, 40, 0, hurt=("left",)).hurts

@@ -265,8 +265,8 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
             continue
         one = mirrored.get(name)
         if one and one.pairs:
-            pair = " and ".join(f"'{cut(kind, _NAME)}'" for kind in one.pairs[0])
-            found[key] = "0.0", f"{pair} swap when mirrored"
+            pair = " and ".join(f"'{cut(kind, _NAME)}'" for kind in one.pairs[0].names)
+            found[key] = "0.0", f"{pair} swap when mirrored: {one.pairs[0].share}"
         elif one and one.tells:
             told = f"of {one.boxes} boxes {one.right} are recognized, {one.right_mirrored} mirrored"
             whose = f" of {', '.join(one.hurt[:3])}" if one.hurt else ""

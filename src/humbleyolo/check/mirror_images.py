@@ -14,13 +14,29 @@ from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, describ
 from humbleyolo.check.wrong_labels import decoded, fold_of
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.labelled_image import LabelledImage
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Ints
 
 _MOST_IMAGES = 300
 _LOST = 0.2  # of the boxes that are recognized as they are: if so many are not when mirrored, mirroring hurts
 _ERRORS = 2.0  # standard errors that the loss is above 0, or swaps above those of guesses
 _ERRORS_OF_A_CLASS = 3.0  # likewise for a class by itself, of which there may be many
+_LEAST_BOXES = 5  # of each of two classes that swap: with fewer, chance makes pairs where classes are many
 _GUESSED = 1 / 4  # of the boxes of two classes: by guesses, right as they are and the other class mirrored
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """Two classes, and their boxes: `swaps` of them are recognized as the other class when mirrored."""
+
+    names: tuple[str, str]
+    swaps: int
+    boxes: int
+
+    @property
+    def share(self) -> str:
+        """The boxes that swap, of all, in words."""
+        return f"{self.swaps:,} of {counted(self.boxes, 'box', 'boxes')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +48,7 @@ class Mirrored:
         right: Number recognized as they are; `right_mirrored`: likewise, mirrored.
         lost: Number recognized only as they are; `won`: only mirrored.
         hurt: Names of classes whose boxes are recognized less often when mirrored, by much more than chance.
-        pairs: Names of two classes that are mirror images of each other, the clearest first.
+        pairs: Two classes that are mirror images of each other, the clearest first.
     """
 
     boxes: int
@@ -41,7 +57,7 @@ class Mirrored:
     lost: int
     won: int
     hurt: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, str], ...] = ()
+    pairs: tuple["Swapped", ...] = ()
 
     @property
     def tells(self) -> bool:
@@ -97,17 +113,21 @@ def _compare(plain: Floats32, mirrored: Floats32, kinds: Ints, classes: Sequence
     counts = [np.bincount(kinds[some], minlength=len(classes)).tolist() for some in (right, lost, won)]
     rows = zip(classes, *counts, strict=True)
     hurt = tuple(name for name, known, less, more in rows if _loses(known, less, more, _ERRORS_OF_A_CLASS))
-    pairs = tuple((classes[first], classes[second]) for first, second in swapped_pairs(plain, mirrored, kinds))
+    pairs = tuple(
+        Swapped((classes[first], classes[second]), swaps, boxes)
+        for first, second, swaps, boxes in swapped_pairs(plain, mirrored, kinds)
+    )
     return Mirrored(
         len(right), int(right.sum()), int(right_mirrored.sum()), int(lost.sum()), int(won.sum()), hurt, pairs
     )
 
 
-def swapped_pairs(plain: Floats32, mirrored: Floats32, kinds: Ints) -> list[tuple[int, int]]:
+def swapped_pairs(plain: Floats32, mirrored: Floats32, kinds: Ints) -> list[tuple[int, int, int, int]]:
     """Find classes that are mirror images of each other, though few boxes may show it.
 
     Each of the two, mirrored, looks more like the other than like any class, itself too. Chance makes less than half
-    a pair so, for any number of classes. Besides, more boxes swap than stay, and more than by guesses.
+    a pair so, for any number of classes. Besides, more boxes swap than stay, and more than by guesses. Each of the
+    two has five boxes at least.
 
     Args:
         plain: (N, C) scores of the boxes as they are.
@@ -115,19 +135,23 @@ def swapped_pairs(plain: Floats32, mirrored: Floats32, kinds: Ints) -> list[tupl
         kinds: (N,) class indices.
 
     Returns:
-        Pairs of class indices, the lower first, and the pair first in which most boxes swap.
+        Pairs of class indices, the lower first, with the boxes that swap and all of theirs. The pair in which most
+        swap comes first.
     """
     totals = np.zeros((plain.shape[1], plain.shape[1]))
     np.add.at(totals, kinds, mirrored)  # (C, C): class, score
-    totals[:, np.bincount(kinds, minlength=len(totals)) == 0] = -np.inf
+    counts = np.bincount(kinds, minlength=len(totals))
+    totals[:, counts == 0] = -np.inf
     like, every = totals.argmax(axis=1), np.arange(len(totals))
     found = []
     for first in np.flatnonzero((like[like] == every) & (like > every)).tolist():
         second = int(like[first])
+        if min(counts[first], counts[second]) < _LEAST_BOXES:
+            continue
         boxes = np.isin(kinds, (first, second))
         sign = np.where(kinds[boxes] == first, 1, -1)
         known, stays = (sign * (one[boxes, first] - one[boxes, second]) > 0 for one in (plain, mirrored))
         swaps, kept, guessed = int((known & ~stays).sum()), int((known & stays).sum()), _GUESSED * len(sign)
         if swaps > max(kept, guessed + _ERRORS * np.sqrt(guessed * (1 - _GUESSED))):
-            found.append((kept - swaps, first, second))
-    return [(first, second) for _, first, second in sorted(found)]
+            found.append((kept - swaps, first, second, swaps, len(sign)))
+    return [row[1:] for row in sorted(found)]
