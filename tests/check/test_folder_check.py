@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import json
 import re
 import tracemalloc
 from argparse import ArgumentParser
@@ -315,3 +316,23 @@ def test_background_alone(make: Maker) -> None:
     checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None
     assert "0 boxes in all: nothing can be learned" in "\n".join(report_lines(checked))
+
+
+@pytest.mark.parametrize(("done", "warned"), [(5, True), (6, False), (0, False)])  # of 8 images; 2 are a quarter
+def test_many_images_without_a_box_are_asked_about_where_the_format_does_not_tell(
+    make: Maker, done: int, warned: bool
+) -> None:
+    images = [{"id": n, "file_name": f"{n}.png", "width": 40, "height": 20} for n in range(8)]
+    boxes = [{"id": n, "image_id": n, "category_id": 1, "bbox": [5, 5, 10, 10]} for n in range(done)]
+    coco = json.dumps({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]})
+    pictures: Files = {f"{n}.png": picture(n) for n in range(8)}
+    rows = check(make.folder(pictures | {"labels.json": coco}), ReadOptions()).rows
+    found = [row.what for row in rows if row.kind == "many-without-box"]
+    assert found == (["3 of 8 images without a box"] if warned else [])
+
+
+def test_an_empty_label_file_tells_that_an_image_is_done(make: Maker) -> None:
+    files: Files = {"classes.txt": "cat\n"}
+    for number in range(8):
+        files |= {f"{number}.png": picture(number), f"{number}.txt": "" if number else "0 0.5 0.5 0.4 0.4\n"}
+    assert "many-without-box" not in {row.kind for row in check(make.folder(files), ReadOptions()).rows}

@@ -18,6 +18,8 @@ TINY_PX = 4.0  # a box with a side shorter than this
 FAINT = 20  # greys of 255 between the darkest and the lightest pixel; 12 of 16 bits give 16
 NEARLY = 0.85  # IoU above which two boxes are probably of one object
 _NAMED = 10  # classes in a message
+_UNSPOKEN = ("coco", "cvat")  # formats that list images, labelled or not: none without boxes is said to be done
+_MOST_EMPTY = 0.25  # of the images of such a format
 _ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
 
 
@@ -35,8 +37,18 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
         found = ", ".join(few[:_NAMED]) + more
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
         ledger.warn(".", BadInput("few-examples", found, why))
+    _without_boxes(labelled, ledger)
     _names_alike(labelled.classes, ledger)
     _near_duplicates(division, ledger)
+
+
+def _without_boxes(labelled: LabelledSet, ledger: Ledger) -> None:
+    """Warn if many images have no box in a format that cannot tell an empty image from one not labelled yet."""
+    empty = sum(not record.labels for record in labelled.images)
+    if labelled.format in _UNSPOKEN and _MOST_EMPTY * len(labelled.images) < empty < len(labelled.images):
+        why = f"are they done? {labelled.format} does not tell; label them, or leave them out: they teach background"
+        found = f"{empty} of {counted(len(labelled.images), 'image')} without a box"
+        ledger.warn(".", BadInput("many-without-box", found, why))
 
 
 def _tiny(record: LabelledImage, ledger: Ledger) -> None:
