@@ -265,3 +265,21 @@ def test_the_boxes_of_a_folder_that_counts_from_1_do_so_too(capsys: pytest.Captu
     found = {one.path.rpartition("/")[2]: one.boxes for one in labelled.images if "to-correct" in one.path}
     for image in read_labelled(Path("exact/to-correct")).images:
         np.testing.assert_allclose(found[image.path.rpartition("/")[2]], image.boxes, atol=1e-6)
+
+
+@pytest.mark.parametrize(("exif", "noted"), [("error", True), ("displayed", False), ("stored", False)])
+def test_images_that_exif_rotates_are_noted_with_the_value_that_reads_their_boxes(
+    exif: str, noted: bool, pool: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up(FOLDERS["VOC, flat"][1], ("dataset.labelled.exif", exif))
+    rotated = Image.Exif()
+    rotated[0x0112] = 3
+    for name in ("sure.png", "doubted.png"):
+        Image.open(pool / name).save(pool / name, exif=rotated)
+    assert choose() == 0
+    said = " ".join(capsys.readouterr().out.split())
+    note = "note: 2 of them are rotated by EXIF, and boxes are of the upright image: dataset.labelled.exif must be "
+    assert (f"{note}`displayed`" in said) == noted
+    shutil.copytree("next/to-correct", "mine/to-correct")
+    read = ReadOptions(exif="stored" if exif == "stored" else "displayed")
+    assert len(read_labelled(Path("mine"), read).images) == 5

@@ -70,6 +70,7 @@ def run(parsed: argparse.Namespace) -> int:
         facts = _facts(parsed, done, detector)
         if parsed.to is None and any(len(one.found) for one in done.chosen):
             facts.append(f"format {form.name}: {form.why}")
+        facts += _rotation(form, done.chosen)
         if len(done.chosen) > MOST:
             facts.append(f"note: the page shows the first {MOST} of them; {_TABLE} has all")
         places, notes = _write_images(folder, form, done.chosen, detector.names)
@@ -123,6 +124,18 @@ def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector
     if alike := sum(one.alike for one in done.chosen):
         lines.append(f"note: {alike} of them look like labelled or chosen ones; there were no others left")
     return lines
+
+
+def _rotation(form: "PreLabelFormat", chosen: "list[ChosenImage]") -> list[str]:
+    """Return a note if EXIF rotates images, and nobody has said which side their boxes refer to."""
+    rotated = sum(one.info.orientation != 1 for one in chosen)
+    if not rotated or (form.options and form.options.exif != "error"):
+        return []
+    verb = "is" if rotated == 1 else "are"
+    return [
+        f"note: {rotated} of them {verb} rotated by EXIF, and boxes are of the upright image: "
+        "dataset.labelled.exif must be `displayed`"
+    ]
 
 
 def _write_images(
