@@ -74,6 +74,13 @@ def test_networks_that_learned_nothing_say_nothing() -> None:
         measure_gain(truths(), [(60, finding(0)), (120, finding(0))], 1, EVALUATE)
 
 
+def test_networks_under_the_floor_say_nothing_either() -> None:
+    found = [(60, finding(0.2)), (120, finding(0.3))]
+    assert measure_gain(truths(), found, 1, EVALUATE, floor=0.25).promises
+    with pytest.raises(UserError, match=r"AP on val is 0.3\d\d with all images, and boxes drawn .* have 0.400; give"):
+        measure_gain(truths(), found, 1, EVALUATE, floor=0.4)
+
+
 @pytest.mark.parametrize(
     ("images", "half"), [(1, 1), (4, 2), (53, 25), (120, 60), (687, 300), (1000, 500), (2990, 1500), (10_001, 5000)]
 )

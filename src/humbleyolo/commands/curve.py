@@ -42,6 +42,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.evaluation.bootstrap import require_resamples
     from humbleyolo.evaluation.learning_gain import measure_gain
     from humbleyolo.experiments.dvc_lock import require_data_of_params
+    from humbleyolo.metrics.floor import measure_floor
     from humbleyolo.params.loader import load_params
     from humbleyolo.report.curve_page import NUMBERS, PAGE, TABLE, write_curve
     from humbleyolo.training.learning_curve import learn_parts
@@ -64,7 +65,11 @@ def run(parsed: argparse.Namespace) -> int:
             raise
         first, images = len(data.splits[0]), sum(map(len, data.splits))
         truths = data.truths.take(data.truths.images >= first).of_images(first, images)
-        gain = measure_gain(truths, learned.found, len(data.categories), evaluate, learned.epochs / train.epochs)
+        known, classes = data.truths.take(data.truths.images < first).of_images(0, first), len(data.categories)
+        sizes = [split.sizes for split in data.splits]
+        floor = measure_floor(known, sizes[0], truths, sizes[1], classes, evaluate.match_iou)
+        least = max(floor.ap or 0.0, floor.one_box_ap or 0.0)
+        gain = measure_gain(truths, learned.found, classes, evaluate, learned.epochs / train.epochs, least)
     facts = _facts(learned, train, len(truths), images - first)
     write_curve(parsed.output, gain, facts)
     tell(*facts)

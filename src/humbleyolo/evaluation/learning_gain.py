@@ -76,21 +76,24 @@ def measure_gain(
     class_count: int,
     settings: Evaluate,
     trained: float = 1.0,
+    floor: float = 0.0,
 ) -> LearningGain:
     """Measure AP of two or more networks on the same images, and the gain of about half as many images again.
 
     `found` are the images that each network learned, the fewest first, and its detections. `settings` must pass
-    `require_resamples`. `trained` is the part of the real training's epochs that the networks had.
+    `require_resamples`. `trained` is the part of the real training's epochs that the networks had. `floor` is the AP
+    of boxes that are drawn blindly.
 
     Raises:
-        UserError: If the networks learned too little.
+        UserError: If the networks learned too little, or no more than where objects lie.
     """
     runs = [Weighable.of_run(truths, detections, class_count, settings) for _, detections in found]
     once = np.ones((1, truths.image_count), np.int64)
     values = [float(run.measure(once)["ap"][0]) for run in runs]
-    if not values[-1] >= _LEAST_AP:  # NaN too
+    if not values[-1] >= max(_LEAST_AP, floor):  # NaN too
+        least = f"boxes drawn without a look at it have {floor:.3f}" if floor > _LEAST_AP else f"it takes {_LEAST_AP}"
         raise UserError(
-            f"nothing can be told: AP on val is {values[-1]:.3f} with all images, and it takes {_LEAST_AP}; give "
+            f"nothing can be told: AP on val is {values[-1]:.3f} with all images, and {least}; give "
             "more --minutes or --epochs, or look at what `dvc repro` says of the model"
         )
     draws = [drawn["ap"] for drawn in resample(runs, settings.resamples, settings.bootstrap_seed)]
