@@ -171,6 +171,26 @@ def test_lists_mistakes_and_one_class_are_told(
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
 
 
+@pytest.mark.parametrize(("over", "policy", "images"), [(1, "clip", 28), (60, "skip", 27)])
+def test_boxes_over_the_border_by_little_are_cut_and_their_images_stay(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], over: int, policy: str, images: int
+) -> None:
+    both = photographs(30, classes=("cat",))
+    files = {f"{'test' if int(Path(name).stem) > 22 else 'train'}/{name}": content for name, content in both.items()}
+    files["train/3.xml"] = voc("3.png", f"cat 10 10 {120 + over} 60", width=120, height=90)
+    for number in (5, 25):
+        place = f"{'test' if number == 25 else 'train'}/{number}.xml"
+        files[place] = voc(f"{number}.png", "cat 5 5 5 9", "cat 10 10 70 60", width=120, height=90)
+    folder = make.folder(files)
+    assert init(folder) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{30 - images} of 30 images left out, 1 of test" in out
+    (dataset,) = load_params(Path("params.yaml"), "dataset")
+    assert dataset.labelled.on_problem == policy
+    data = make.open(folder, on_problem=policy)
+    assert len(data.images) == images
+
+
 def test_of_a_file_that_labels_many_images_the_places_are_counted(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -340,5 +340,5 @@ def test_labels_whose_extension_is_in_capitals(make: Maker) -> None:
     files: Files = {"A.JPG": picture(kind="JPEG"), "A.TXT": "0 0.5 0.5 0.5 0.5\n", "classes.txt": "cat\n"}
     data = make.read(files)
     assert [(one.path, one.label_file, one.labels) for one in data.images] == [("A.JPG", "A.TXT", ("cat",))]
-    rows = make.findings(files | {"A.txt": ""})
+    rows = make.findings(files | {"A.txt": "0 0.5 0.5 0.25 0.5\n"})
     assert [(row.file, row.kind) for row in rows] == [("A.TXT", "image-missing")]

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import SMALL_PX, Choice
+from humbleyolo.check.left_out import images_left_out, tell_left_out, wrong_files
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.check.suppression_choice import choose_suppression
 from humbleyolo.errors import ProblemsError, UserError
@@ -154,15 +155,17 @@ def plan(
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
     if not all(division.splits.values()):
         raise UserError(f"{folder}: {_why_empty(labelled.ledger)}")
-    wrong = _wrong_files(labelled)
+    wrong = wrong_files(labelled)
     named = [before + file for file, before in wrong.items()]
-    values[_PROBLEM] = ("skip", _left_out(named, 2)) if wrong else ("error", "nothing is wrong")
+    policy = labelled.ledger.on_problem
+    values[_PROBLEM] = (policy, tell_left_out(named, 2, policy)) if wrong else ("error", "nothing is wrong")
     train, val = (len(division.splits[split]) for split in ("train", "val"))
     values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
     counts = division.lines()[0]
     uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
     divided = [counts, *division.lost, *uneven, *division.notes]
+    divided += images_left_out(labelled)
     lines = tuple(_lines(best, values, flips, kept.told, divided, wrong, train))
     return replace(first, values=values, division=division, lines=lines)
 
@@ -230,20 +233,6 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions, by: str) 
         "labelled.split.by": (by, why),
     }
     return {("dataset", *name.split(".")): value for name, value in values.items()}
-
-
-def _wrong_files(labelled: LabelledSet) -> dict[str, str]:
-    """Return the files with mistakes, with a text before each: `2 places in ` if it labels several images."""
-    found = Counter(row.file for row in labelled.ledger.errors)
-    images = Counter(one.label_file for one in labelled.images)
-    return {file: f"{counted(found[file], 'place')} in " if images[file] > 1 else "" for file in sorted(found)}
-
-
-def _left_out(wrong: Sequence[str], most: int) -> str:
-    """Return a text about the files with mistakes that names some of them, `most` at most."""
-    named, more = ", ".join(wrong[:most]), len(wrong) - most
-    others = f" and {counted(more, 'other file')}" if more > 0 else ""
-    return f"what is wrong is left out: {f'{named}{others}' if named else counted(more, 'file')}"
 
 
 def _encode(choice: Choice) -> Values:
@@ -316,7 +305,7 @@ def _lines(
 ) -> Iterator[str]:
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
 
-    `told` is of the suppression, `divided` of the split; `wrong` is that of `_wrong_files`; `train` counts images.
+    `told` is of the suppression, `divided` of the split; `wrong` is that of `wrong_files`; `train` counts images.
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"
@@ -326,7 +315,9 @@ def _lines(
     if wrong:
         named = [before + file for file, before in wrong.items()]
         short = [before + PurePosixPath(file).name for file, before in wrong.items()]
-        texts = [f"on_problem skip: {_left_out(*some)}" for some in ((named, 2), (named, 1), (short, 1), (named, 0))]
+        policy = values[_PROBLEM][0]
+        some = ((named, 2), (named, 1), (short, 1), (named, 0))
+        texts = [f"on_problem {policy}: {tell_left_out(*one, policy)}" for one in some]
         yield next((text for text in texts if len(text) <= _LINE), texts[-1])
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
     small += "" if choice.large else f" ({SMALL_PX:g} would be good)"

@@ -19,7 +19,6 @@ from humbleyolo.labels.ledger import Finding, Ledger, by_kind
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import limit_warnings
-from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
 from humbleyolo.process.terminal import COLUMNS, counted, wrapped_lines
 
@@ -75,7 +74,7 @@ def check(
     Raises:
         UserError: If it cannot be read at all.
     """
-    policy: OnProblem = "skip" if options.on_problem == "skip" else "skip_box"  # a check goes on and tells
+    policy = options.on_problem if options.on_problem in ("skip", "clip") else "skip_box"  # it goes on and tells
     ledger = Ledger(policy)
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem=policy), ledger)

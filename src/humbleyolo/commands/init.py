@@ -72,6 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.check.first_training import plan
     from humbleyolo.check.folder_check import check, found_lines
+    from humbleyolo.check.left_out import policy_of
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import UserError
     from humbleyolo.params.loader import read_sections, read_text
@@ -94,6 +95,8 @@ def run(parsed: argparse.Namespace) -> int:
     options_read = replace(options, on_problem="skip")
     split = _split_to_begin(_begin(text, parsed.source), parsed, options_read)
     checked = check(parsed.source, options_read, split, sheets=0)
+    if (policy := policy_of(checked.labelled)) != "skip":
+        checked = check(parsed.source, replace(options_read, on_problem=policy), split, sheets=0)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"

@@ -6,6 +6,10 @@ from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedIma
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.storage.array_types import Floats
 
+SLIGHTLY = "slightly"
+"""Cause of a finding `outside-image` where a box crosses the border by little: a hand that drew to the edge."""
+
+_SLIGHT_PX, _SLIGHT = 3.0, 0.02  # pixels, or a share of the image's longer side
 SNAP_PX = 1e-6  # a box this little outside is moved to the border without a word: the arithmetic's own rounding
 
 
@@ -38,6 +42,7 @@ def to_pixels(box: UncheckedBox, image: UncheckedImage, size: tuple[int, int], l
         ledger.note(image.label_file, BadInput("rounding", _show(pixels), why, box.where), done)
         return inside
     error = _outside(pixels, box, size, relative=image.relative)
+    error.cause = SLIGHTLY if over <= max(_SLIGHT_PX, _SLIGHT * max(size)) and visible else ""
     if ledger.on_problem == "clip" and visible:
         ledger.problem(image.label_file, error, done)
         return inside

@@ -184,6 +184,7 @@ class LabelledSet:
         ledger: Findings on the way.
         images_seen: Number of images before any was dropped.
         listed: Splits that lists of the source name, also of images that were dropped.
+        left_out: Lists that hold each image that was dropped.
         format: Name of the format read; `why`: the evidence for it.
     """
 
@@ -192,5 +193,6 @@ class LabelledSet:
     ledger: Ledger
     images_seen: int
     listed: frozenset[str] = frozenset()
+    left_out: tuple[tuple[str, ...], ...] = ()
     format: str = ""
     why: str = ""

@@ -86,7 +86,9 @@ def validate(
     if not images and not ledger.errors:
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
     listed = frozenset(split for one in once for split in one.splits)
-    return LabelledSet(images, classes, ledger, images_seen=len(once), listed=listed)
+    kept = {one.path for one in images}
+    left_out = tuple(one.splits for one in once if one.path not in kept)
+    return LabelledSet(images, classes, ledger, images_seen=len(once), listed=listed, left_out=left_out)
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
