@@ -111,7 +111,9 @@ def test_text_lies_in_a_folder_or_an_archive_beside_other_files(tmp_path: Path) 
         ("r.json", [ONE | {"image_id": None}], "image_id None is not allowed"),
         ("r.json", [{"image_id": 1}], "no category_id, bbox, score"),
         ("r.json", [[1, 2]], "is no object"),
-        ("r.json", "[{}", "is damaged, or no list of COCO results"),
+        ("r.json", "[{}", "is damaged after entry 0, or no list of COCO results"),
+        ("r.json", json.dumps(7 * [ONE])[:-20], "is damaged after entry 5, or no list"),
+        ("r.json", "[", "is damaged, or no list of COCO results"),
         ("r.json", [ONE | {"bbox": [0.1, 0.2, 0.3, 0.4]}], "look like fractions; they must be in pixels"),
         ("r.json", {"images": [], "annotations": [{"id": 1}]}, "these are labels, no detections"),
         ("r.json", {"a": 1}, "is no COCO result"),
@@ -143,10 +145,22 @@ def test_what_cannot_be_scored_is_refused_in_words(name: str, content: object, w
     assert str(tmp_path) in said
 
 
-def test_a_screen_of_mistakes_is_told(tmp_path: Path) -> None:
-    said = refused(written(tmp_path, "r.json", 500 * [ONE | {"score": 2}]))
-    assert "reading stopped after the first: 12 problems" in said
-    assert said.count("\n") == 12
+def test_mistakes_of_a_kind_are_one_line_with_their_count(tmp_path: Path) -> None:
+    percent = [ONE | {"score": 80 + at / 7} for at in range(90)]
+    said = refused(written(tmp_path, "r.json", [ONE, *percent, ONE | {"bbox": [1, 2, -3, 4]}]))
+    assert said.splitlines()[0].endswith("r.json: 2 problems")
+    assert "entry 1: score 80.0 is not allowed; allowed: 0 to 1 (89 more like it)" in said
+    assert "entry 91: bbox [1, 2, -3, 4] is not allowed" in said
+    assert said.endswith("scores up to 92.7143: are they percent? divide them by 100")
+    said = refused(written(tmp_path, "r.json", 500 * [ONE | {"score": "0.5"}]))
+    assert said.count("\n") == 1
+    assert said.endswith('score "0.5" is not allowed; allowed: a finite number (499 more like it)')
+    text = "".join(f"{name} 0.5 0.5 0.1 0.1 0.5\n" for name in ("cat", "dog", "it's"))
+    written(tmp_path, "d/b.txt", "0 0.5 0.5 0.1 0.1\n" * 20)
+    said = refused(written(tmp_path, "d/a.txt", text).parent)
+    assert "a.txt: line 1: 'cat': the class must be" in said
+    assert "(19 more like it)" in said
+    assert said.count("\n") <= 3
 
 
 def test_more_detections_than_can_be_held_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

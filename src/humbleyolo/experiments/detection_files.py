@@ -8,8 +8,8 @@
 Nothing is joined here: images and classes are names or numbers as the file has them.
 """
 
+import re
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from humbleyolo.storage.array_types import Floats, Ints
 Key = int | str  # a number, or a name
 _DIGITS = 18  # of an id; COCO and its kin have ids of 64 bits at most
 _MOST = 10_000_000  # detections, about 1 GB with all that is computed of them
+_FOUND = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|-?\d\S*")  # values in a message
 _TABLES = (".tsv", ".tab", ".txt")  # endings of what may be CSV with another name
 _KNOWN = "give a JSON file of COCO results, a folder of YOLO text with scores, a CSV file, or a model"
 _COLUMNS: dict[str, tuple[str, ...]] = {  # names of columns in any case, the best first
@@ -83,7 +84,8 @@ class _Rows:
         self.images: dict[Key, int] = {}
         self.classes: dict[Key, int] = {}
         self.columns = array("q"), array("q"), array("d"), array("d")
-        self.problems: list[str] = []
+        self.problems: dict[str, tuple[str, int]] = {}  # by kind: the first with its place, and their number
+        self.highest = 0.0  # score that was refused
         self.left_out: list[str] = []
 
     def add(self, where: str, image: Key, label: Key, box: Any, score: Any) -> None:
@@ -96,8 +98,10 @@ class _Rows:
         wrong = list(wrong_numbers(box, score))
         if not wrong and not 0 <= score <= 1:
             wrong.append(f"score {score!r} is not allowed; allowed: 0 to 1")
+            self.highest = max(self.highest, score)
         if wrong:
-            self.refuse(f"{where}: {text}" for text in wrong)
+            for text in wrong:
+                self.refuse(where, text)
             return
         images, labels, boxes, scores = self.columns
         images.append(self.images.setdefault(image, len(self.images)))
@@ -107,16 +111,20 @@ class _Rows:
         if len(scores) > _MOST:
             raise UserError(f"{self.path}: more than {_MOST:,} detections; leave out those of the lowest scores")
 
-    def refuse(self, texts: Iterator[str]) -> None:
-        """Note mistakes; too many raise them."""
-        self.problems += texts
+    def refuse(self, where: str, text: str) -> None:
+        """Note a mistake. Those that say the same but for what was found are one kind, of which the first is told."""
+        kind = _FOUND.sub("", text)
+        first, count = self.problems.get(kind, (f"{where}: {text}", 0))
+        self.problems[kind] = first, count + 1
         if len(self.problems) >= SCREEN:
             self.stop()
 
     def stop(self) -> None:
         """Raise the mistakes, if there are any."""
         if self.problems:
-            raise ProblemsError.of_file(self.path, self.problems)
+            told = [first + f" ({count - 1:,} more like it)" * (count > 1) for first, count in self.problems.values()]
+            percent = f"scores up to {self.highest:g}: are they percent? divide them by 100"
+            raise ProblemsError.of_file(self.path, told, percent if 2 < self.highest <= 100 else "")
 
     def made(self, kind: str, *, relative: bool = False) -> DetectionFile:
         """Return all of it.
@@ -172,12 +180,15 @@ def read_detection_file(path: Path) -> DetectionFile:
 
 def _read_results(rows: _Rows) -> DetectionFile:
     """Read a list of COCO results, entry by entry."""
+    read = 0
     try:
         with rows.path.open(encoding="utf-8-sig") as file:
-            for number, entry in enumerate(entries(file)):
-                _take_result(rows, f"entry {number}", entry)
+            for read, entry in enumerate(entries(file), 1):
+                _take_result(rows, f"entry {read - 1}", entry)
     except ValueError as error:
-        raise UserError(f"{rows.path}: is damaged, or no list of COCO results ({error})") from None
+        why = str(error).partition(": line ")[0]  # its place is that in a part of the file
+        after = f" after entry {read - 1}" * (read > 0)
+        raise UserError(f"{rows.path}: is damaged{after}, or no list of COCO results ({why})") from None
     return rows.made("COCO results")
 
 
@@ -186,19 +197,15 @@ def _take_result(rows: _Rows, where: str, entry: Any, *, names: bool = True) -> 
     keys = ("image_id", "category_id", "bbox", "score")
     if not isinstance(entry, dict) or (missing := [key for key in keys if key not in entry]):
         told = f"no {', '.join(missing)}" if isinstance(entry, dict) else f"{shorten(entry)} is no object"
-        rows.refuse(iter([f"{where}: {told}; an entry of COCO results has {', '.join(keys)}"]))
+        rows.refuse(where, f"{told}; an entry of COCO results has {', '.join(keys)}")
         return
     image, label = _whole(entry["image_id"]), _whole(entry["category_id"])
     if names and isinstance(entry.get("file_name"), str) and entry["file_name"]:
         image = entry["file_name"]
-    wrong = [
-        f"{where}: {key} {shorten(value)} is not allowed; allowed: a whole number or a name"
-        for key, value in (("image_id", image), ("category_id", label))
-        if type(value) not in (int, str)
-    ]
-    if wrong:
-        rows.refuse(iter(wrong))
-    else:
+    wrong = [(key, one) for key, one in (("image_id", image), ("category_id", label)) if type(one) not in (int, str)]
+    for key, one in wrong:
+        rows.refuse(where, f"{key} {shorten(one)} is not allowed; allowed: a whole number or a name")
+    if not wrong:
         rows.add(where, image, label, entry["bbox"], entry["score"])
 
 
@@ -240,13 +247,10 @@ def _read_object(rows: _Rows) -> DetectionFile:
         rows.images.setdefault(name, len(rows.images))
         for found in get(one, "detections", list, where):
             box = get(found, "box", list, where)
-            corners = [box[0], box[1], box[2] - box[0], box[3] - box[1]] if _are_numbers(box) else box
-            rows.add(where, name, get(found, "label", str, where), corners, found.get("score"))
+            if len(box) == 4 and all(type(value) in (int, float) for value in box):
+                box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+            rows.add(where, name, get(found, "label", str, where), box, found.get("score"))
     return rows.made("JSON of `predict`")
-
-
-def _are_numbers(box: Sequence[Any]) -> bool:
-    return len(box) == 4 and all(type(value) in (int, float) for value in box)
 
 
 def _read_csv(rows: _Rows) -> DetectionFile:
@@ -277,7 +281,8 @@ def _read_csv(rows: _Rows) -> DetectionFile:
         rows.add(where, key, label, box, _number(score, columns["score"][0]))
 
     take_rows(decode(data), str(rows.path), ledger, take, lambda _: None)
-    rows.refuse(f"{row.where}: {row.what}: {row.why}" for row in ledger.errors[:SCREEN])
+    for row in ledger.errors:
+        rows.refuse(str(row.where), f"{row.what}: {row.why}")
     return rows.made("CSV")
 
 
@@ -337,6 +342,6 @@ def _take_line(rows: _Rows, where: str, image: str, columns: list[str]) -> None:
                 "pixels", shorten(" ".join(columns)), "must be fractions of the image; these look like pixels"
             )
     except BadInput as error:
-        rows.refuse(iter([f"{where}: {error.what}: {error.why}"]))
+        rows.refuse(where, f"{error.what}: {error.why}")
     else:
         rows.add(where, image, label, box, score)
