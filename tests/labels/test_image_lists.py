@@ -95,6 +95,14 @@ def test_a_name_in_two_folders_is_that_of_the_nearest(make: Maker) -> None:
     assert [one.splits for one in make.read(files).images] == [("train",), ("test",)]
 
 
+def test_a_name_of_two_images_as_near_is_a_mistake_and_chooses_none(make: Maker) -> None:
+    files: Files = {}
+    for number, name in enumerate(("mon/a", "tue/a", "tue/c")):
+        files |= {f"{name}.png": picture(number), f"{name}.xml": voc(f"{name[4:]}.png", "cat 3 4 10 12")}
+    rows = make.findings(files | {"train.txt": "c\na\n"})
+    assert [(row.file, row.where, row.kind) for row in rows] == [("train.txt", "line 2", "list-points-nowhere")]
+
+
 @pytest.mark.parametrize(
     "text", ["cat\n", "cat\ndog\n", "0 0.5 0.5 0.1 0.1\n", "1\n10 20 30 40\n", "see the paper\n", ""]
 )
