@@ -13,7 +13,7 @@ from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list, splits_of_folder
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 
 _BESIDE = {"list", "lists", "image", "images", "imgs", "img", "file", "files", "ids", "names", "set", "split", "data"}
 _WORD_ENDS = re.compile(r"[ ._-]+")
@@ -64,7 +64,7 @@ def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
             found[path].add(each.split)
         if each.split and each.strange:
             number, line = each.strange[0]
-            what = f"{shorten(line)} and {len(each.strange) - 1} more" if each.strange[1:] else shorten(line)
+            what = first_few([shorten(line)], 1, count=len(each.strange))
             why = "no image here has that name; add the image, or take it off the list"
             error = BadInput("list-points-nowhere", what, why, f"line {number}")
             reader.ledger.problem(each.file, error, "lines dropped")
