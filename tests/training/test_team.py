@@ -17,8 +17,8 @@ from small_training import PLAIN
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.process.cluster_address import VARIABLE
 from humbleyolo.process.shard_runner import Refused
-from humbleyolo.training import channel, members, team
-from humbleyolo.training.members import run_member
+from humbleyolo.training import channel, member_process, team
+from humbleyolo.training.member_process import run_member
 from humbleyolo.training.team import Team, form_team
 
 
@@ -76,7 +76,7 @@ def test_workers_that_would_take_one_gpu_are_refused(monkeypatch: pytest.MonkeyP
             monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
         else:
             monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        found[name] = members.visible_gpu()
+        found[name] = member_process.visible_gpu()
     apart = {name: found[name] for name in ("tcp://a:1", "tcp://a:2", "tcp://a:4")}
     team._refuse_shared_gpus("tcp://s:1", apart)
     with pytest.raises(ProblemsError, match="several workers have one GPU; start each with CUDA_VISIBLE") as caught:
@@ -223,7 +223,7 @@ def test_a_process_that_is_never_connected_ends_without_a_trace(seconds: int, co
 
 def test_a_member_that_dies_early_is_told_by_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its task is more than a pipe holds, so that nobody reads it to the end."""
-    monkeypatch.setattr(members, "_CODE", "import sys; sys.exit('error: no disk')")
+    monkeypatch.setattr(member_process, "_CODE", "import sys; sys.exit('error: no disk')")
     with pytest.raises(UserError, match=r"^no disk$"):
         run_member({"splits": [], "key": "1", "more": "x" * (1 << 20)})
 
@@ -232,24 +232,24 @@ def test_a_member_keeps_its_port_until_all_are_ready(monkeypatch: pytest.MonkeyP
     """However long the slowest takes: it has no limit of time before that."""
     code = """
 import json, sys, time
-from humbleyolo.training.members import READY, take_port
+from humbleyolo.training.member_process import READY, take_port
 task = json.loads(sys.stdin.readline())
 with take_port() as taken:
     print(READY, taken.getsockname()[1], flush=True)
     sys.exit("error: told " + " ".join(json.loads(sys.stdin.readline())))
 """
-    monkeypatch.setattr(members, "_CODE", code)
+    monkeypatch.setattr(member_process, "_CODE", code)
 
     def connect() -> None:
-        while (port := members.port_of_ready("1")) is None:
+        while (port := member_process.port_of_ready("1")) is None:
             time.sleep(0.05)
         with pytest.raises(OSError, match="in use"), socket.socket() as other:
             other.bind(("", port))
-        members.connect_member("1", ["a:1", f"b:{port}"])
+        member_process.connect_member("1", ["a:1", f"b:{port}"])
 
     with ThreadPoolExecutor() as pool:
         connected = pool.submit(connect)
         with pytest.raises(UserError, match=r"^told a:1 b:\d+$"):
             run_member({"splits": [], "key": "1"})
         connected.result()
-    assert members.port_of_ready("1") is None
+    assert member_process.port_of_ready("1") is None

@@ -23,6 +23,9 @@ from humbleyolo.training.trainer import Trainer
 CONNECT_S = 300
 """Seconds until processes that do not find each other end; it takes some, or never comes to an end."""
 
+END = -1
+"""In place of a step: no other follows."""
+
 _CHUNK = 1 << 24  # numbers of a row that travel at once
 
 

@@ -5,7 +5,6 @@ all-gather brings every micro-batch to all; each adds them in their order and ta
 would add in an order of its own. This process names each step, scores val and keeps the checkpoint.
 """
 
-import json
 import secrets
 import socket
 import sys
@@ -17,28 +16,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from humbleyolo.models.tensorflow_setup import adopt_runtime, runtime_in_force, start_runtime  # before TensorFlow
+from humbleyolo.models.tensorflow_setup import runtime_in_force  # before TensorFlow
 
 # isort: split
-import numpy as np
 import tensorflow as tf
 
-from humbleyolo.dataset.encoded_split import join_splits, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.models.tensorflow_setup import RuntimeInForce
-from humbleyolo.params.sections import Loss, Model, Runtime, Section, Train
+from humbleyolo.params.sections import Section, Train
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.cluster_address import cluster_address, how_to_start_workers, naming
 from humbleyolo.process.cluster_calls import ask_workers, run_on_workers, scheduler_there, send_files
-from humbleyolo.process.exits import exit_with
 from humbleyolo.process.last_words import last_words
 from humbleyolo.process.terminal import counted, first_few, tell
-from humbleyolo.training.channel import CONNECT_S, Channel, no_rows
-from humbleyolo.training.members import READY, Task, connect_member, port_of_ready, run_member, take_port, visible_gpu
+from humbleyolo.training.channel import CONNECT_S, END, Channel, no_rows
+from humbleyolo.training.member_process import Task, connect_member, port_of_ready, run_member, take_port, visible_gpu
 from humbleyolo.training.micro_batches import Part
-from humbleyolo.training.trainer import Trainer, build_trainer
+from humbleyolo.training.trainer import Trainer
 
-_END = -1  # in place of a step
 _SENT_BYTES = 4 << 30  # of splits that workers do not see
 _LOOK_S = 1.0
 _SAY_S = 10.0  # until a word about workers that do something else
@@ -173,7 +167,7 @@ class Team:
         """Let members that wait for a step end; others do when this process ends."""
         if self._between:
             with suppress(tf.errors.OpError):
-                self._channel.send_step(_END)
+                self._channel.send_step(END)
 
 
 @contextmanager
@@ -306,44 +300,3 @@ def _addresses(cluster: Cluster, ports: dict[str, int]) -> list[str]:
         f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         for host, port in zip(hosts, ports.values(), strict=True)
     ]
-
-
-def serve() -> None:
-    """Be a member; the arguments come as a line of JSON on standard input, and all addresses as a second one."""
-    exit_with(lambda: _follow(json.loads(sys.stdin.readline())))
-
-
-def _follow(task: Task) -> None:
-    """Compute this member's micro-batches of each step that the first process names."""
-    runtime, train = Runtime(**task["runtime"]), Train.model_validate(task["train"])
-    start_runtime(runtime)
-    threads, inter, gpus, instructions = task["runtime_in_force"]
-    adopt_runtime(RuntimeInForce(threads, inter, tuple(gpus), instructions))
-    splits = [open_encoded(Path(path)) for path in task["splits"]]
-    with take_port() as taken:
-        tell(f"{READY} {taken.getsockname()[1]}")
-        addresses = json.loads(sys.stdin.readline() or "[]")
-    if not addresses:
-        raise UserError("the training ended before it began")
-    channel = Channel(addresses, task["place"])
-    if train.start == "own":  # the weights come with the state; the same blocks are frozen
-        train = train.model_copy(update={"start": "pretrained"})
-    data = join_splits(*splits) if train.include_val else splits[0]
-    model, loss = Model.model_validate(task["model"]), Loss.model_validate(task["loss"])
-    trainer = build_trainer(task["seed"], runtime, model, loss, train, data)
-    share = train.micro_batches // (len(addresses) - 1)
-    micro = trainer.micro
-
-    def gather(_: int, parts: Iterable[Part]) -> list[Part]:
-        rows = channel.gather(np.stack([micro.pack(part) for part in parts]))
-        return [micro.unpack(row) for row in rows]
-
-    first = share * (task["place"] - 1)
-    trainer.share(range(first, first + share), gather)
-    try:
-        channel.share_state(trainer, own=False)
-        while (step := channel.receive_step()) != _END:
-            epoch, place = divmod(step, trainer.steps_an_epoch)
-            trainer.step(step, trainer.parts(epoch, trainer.chosen(epoch, place)))
-    except tf.errors.OpError as error:
-        raise UserError(f"the training ended: {' '.join(str(error).split())[:200]}") from None

@@ -22,7 +22,7 @@ from humbleyolo.process.shard_runner import sent_folder
 
 _CODE = (  # the worker may die while this imports
     "from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "
-    "from humbleyolo.training.team import serve; serve()"
+    "from humbleyolo.training.member import serve; serve()"
 )
 
 READY = "ready"
