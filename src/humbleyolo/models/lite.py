@@ -19,7 +19,15 @@ import keras
 from keras import layers
 
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.models.layers import DepthwiseConv, DilatedConv, EdgesHead, Seeds, SpaceToDepth
+from humbleyolo.models.layers import (
+    DepthwiseConv,
+    DilatedConv,
+    EdgesHead,
+    Seeds,
+    SpaceToDepth,
+    cell_features,
+    predictions,
+)
 from humbleyolo.params.rules import LITE_STRIDE
 
 BACKBONE = "backbone_"
@@ -51,16 +59,11 @@ def lite(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     Raises:
         ValueError: The grid does not divide the image into such cells.
     """
-    if grid.height % (grid.rows * LITE_STRIDE) or grid.width % (grid.cols * LITE_STRIDE):
-        raise ValueError(
-            f"{grid.rows} x {grid.cols} cells do not divide {grid.height} x {grid.width} pixels into cells of a "
-            f"multiple of {LITE_STRIDE} pixels"
-        )
+    cell = cell_features(grid, LITE_STRIDE)
     seeds = Seeds(seed)
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
     places, x = _backbone(pixels, seeds)
     x = layers.Concatenate(name="places_add")([SpaceToDepth((2, 2), name="places")(places), x])
-    cell = (grid.height // grid.rows // LITE_STRIDE, grid.width // grid.cols // LITE_STRIDE)
     x = SpaceToDepth(cell, name="cells")(x)
     filters = max(8, 8 * round(_CELL_CHANNELS * width / 8))
     x = _conv(x, "cell", filters, 1, seeds)
@@ -69,9 +72,7 @@ def lite(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
         mixed = _conv(mixed, f"far{number}", filters, 3, seeds, _APART[(number - 1) % len(_APART)])
         x = layers.Add(name=f"mix{number}_add")([x, mixed])
     head = EdgesHead(grid.classes, grid.boxes, _BINS, name="head")
-    start = keras.initializers.RandomNormal(stddev=0.01, seed=seeds.draw())
-    x = layers.Conv2D(head.raw_numbers, 1, kernel_initializer=start, name="head_conv")(x)
-    return keras.Model(pixels, head(x), name="lite")
+    return keras.Model(pixels, predictions(x, head, seeds), name="lite")
 
 
 def _backbone(pixels: keras.KerasTensor, seeds: Seeds) -> tuple[keras.KerasTensor, keras.KerasTensor]:
