@@ -106,9 +106,90 @@ def test_a_box_twice_is_not_two_boxes(make: Maker) -> None:
     assert "object 2" in text
 
 
-def test_an_image_that_one_set_does_not_speak_of(make: Maker) -> None:
-    text = refused(make, PICTURES | XML | csv(*ROWS[:2]))
-    assert "b.png: b.xml has 1 box; csv (labels.csv) does not speak of it" in text
+def test_a_set_of_some_of_the_images(make: Maker) -> None:
+    """The table is older than the last XML."""
+    data = make.read(PICTURES | XML | csv(*ROWS[:2]))
+    assert content(data) == content(make.read(PICTURES | XML))
+    assert data.why.endswith("csv (labels.csv) says the same of the 1 image that it has")
+    assert data.format == "voc"
+
+
+def test_sets_that_share_no_image_are_joined(make: Maker) -> None:
+    """LabelImg was switched from XML to text half way."""
+    files = PICTURES | {"a.xml": XML["a.xml"], "b.txt": TXT["b.txt"]} | NAMES
+    data = make.read(files)
+    assert content(data) == content(make.read(PICTURES | XML))
+    assert data.format == "voc, yolo"
+    assert data.why.endswith("; yolo (b.txt) has 1 other")
+    assert [str(row) for row in data.ledger.rows] == [
+        ".: voc (a.xml) has 1 image; yolo (b.txt) has 1 other: all are read, as one set"
+    ]
+    assert data.classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("cut", range(1, 4))
+@pytest.mark.parametrize("overlap", range(2))
+def test_no_image_is_lost_where_sets_meet(make: Maker, cut: int, overlap: int) -> None:
+    """Any part of the images in one format, the rest in another, some in both: as all of them in one."""
+    names = [f"{number}.png" for number in range(5)]
+    pictures: Files = {name: picture(number) for number, name in enumerate(names)}
+    xml = {f"{name[0]}.xml": voc(name, f"dog {number + 1} 2 {number + 11} 12") for number, name in enumerate(names)}
+    rows = [f"{name},dog,{number + 1},2,{number + 11},12" for number, name in enumerate(names)]
+    whole = content(make.read(pictures | xml))
+    some = dict([*xml.items()][: cut + overlap])
+    data = make.read(pictures | some | csv(*rows[cut:]))
+    assert content(data) == whole
+    [row] = data.ledger.rows
+    assert row.kind == "label-sets"
+    assert f"{5 - cut - overlap} other" in row.what or f"{cut} other" in row.what
+    assert ("says the same of 1 image, and has" in row.what) == bool(overlap)
+
+
+def test_three_sets_are_joined(make: Maker) -> None:
+    pictures = PICTURES | {"c.png": picture(2)}
+    files = pictures | {"a.xml": XML["a.xml"], "b.txt": TXT["b.txt"]} | NAMES | csv("c.png,bird,1,2,11,12")
+    data = make.read(files)
+    assert [(one.path, one.labels) for one in data.images] == [
+        ("a.png", ("cat", "dog")),
+        ("b.png", ("dog",)),
+        ("c.png", ("bird",)),
+    ]
+    assert data.format == "voc, yolo, csv"
+    assert data.classes == ("cat", "dog", "bird")  # those of the list first
+
+
+def test_numbers_of_other_images_need_names(make: Maker) -> None:
+    """What a number means is known from a list of classes alone."""
+    files = PICTURES | {"a.xml": XML["a.xml"], "b.txt": TXT["b.txt"]}
+    text = refused(make, files)
+    assert "yolo (b.txt) has class numbers alone, and labels 1 image that voc (a.xml) does not" in text
+    assert "Add classes.txt" in text
+    assert refused(make, files | {"a.txt": TXT["a.txt"]})  # the numbers of shared images are no list
+    assert content(make.read(files, classes=("cat", "dog"))) == content(make.read(PICTURES | XML))
+
+
+def test_mistakes_of_sets_that_share_no_image_are_told_one_by_one(make: Maker) -> None:
+    files = PICTURES | {"a.xml": XML["a.xml"], "b.txt": TXT["b.txt"] + "7 0.5 0.5 0.1 0.1\n"} | NAMES
+    with pytest.raises(ProblemsError, match=r"b\.txt: line 2: class 7"):
+        make.read(files)
+    assert [one.path for one in make.read(files, on_problem="skip").images] == ["a.png"]
+    both = make.read(files, on_problem="skip_box")
+    assert [one.labels for one in both.images] == [("cat", "dog"), ("dog",)]
+
+
+def test_an_image_that_no_set_speaks_of_is_told_once(make: Maker) -> None:
+    files = PICTURES | {"c.png": picture(2), "a.xml": XML["a.xml"], "b.txt": TXT["b.txt"]} | NAMES
+    data = make.open(make.folder(files), on_problem="skip")
+    assert [(row.file, row.kind) for row in data.ledger.errors] == [("c.png", "label-missing")]
+    assert len(data.images) == 2
+
+
+def test_lists_of_joined_sets_name_images_of_each(make: Maker) -> None:
+    """Darknet's lists are read with the text, and name pictures that have XML too."""
+    files = PICTURES | {"a.xml": XML["a.xml"], "b.txt": TXT["b.txt"]} | NAMES
+    data = make.read(files | {"train.txt": "b.png\n", "test.txt": "a.png\n"})
+    assert [(one.path, one.splits) for one in data.images] == [("a.png", ("test",)), ("b.png", ("train",))]
+    assert [row.kind for row in data.ledger.rows] == ["label-sets"]
 
 
 def test_background_needs_no_line_in_both(make: Maker) -> None:

@@ -1,4 +1,4 @@
-"""Several label sets of one folder, such as XML beside a CSV of the same boxes, compared image by image."""
+"""Several label sets of one folder, such as XML beside a CSV of the same boxes: compared by image, and joined."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -12,12 +12,14 @@ from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats
 
 TOLERANCE_PX = 1.01  # between corners: pixels counted from 0 or from 1, whole pixels or fractions with few digits
 _NUMBERS = tuple(map(str, range(1000)))  # names of classes that have numbers alone
-_SILENT = "label-missing"  # an image that one set does not speak of: a difference, if another set does
+_SILENT = "label-missing"  # an image that one set does not speak of: no mistake, if another set does
+_FIX = "Say which to read (--format of a command, format in params.yaml), or correct one"
 
 
 @dataclass(slots=True)
@@ -60,27 +62,29 @@ def read_set(
 
 
 def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledger: Ledger) -> LabelSet:
-    """Return the set to read, if all say the same: the first of those that speak of most images and name classes.
+    """Return one set for all, if they say the same of the images that several speak of.
 
-    The evidence and the ledger say which others agree. Lists, groups, flags and images of background that the set
-    lacks come from them.
+    It is the first of those that speak of most images and name classes. It gets the images that others alone speak
+    of. The evidence and the ledger say so. Lists, groups and flags that the set lacks come from the others.
 
     Raises:
-        UserError: If a set has mistakes of its own, or two differ. It names the first difference.
+        UserError: If a set has mistakes of its own, two differ, or numbers of classes have no names. It names the
+            first difference. Mistakes of sets that share no image go into the ledger.
     """
     speaking = [one for one in sets if one.content.images or one.problems()] or list(sets[:1])
     head = f"{source.name}: fits {len(sets)} formats: {'; '.join(f'{one.format} ({one.why})' for one in sets)}"
-    fix = "Say which to read (--format of a command, format in params.yaml), or correct one"
     named = [one for one in speaking if not one.numbered]
-    if bad := [one for one in speaking if one.problems()] if len(speaking) > 1 else []:
+    bad = [one for one in speaking if one.problems()] if not _are_apart(speaking) else []
+    if bad and len(speaking) > 1:
         found = first_few(bad[0].problems(), 1, "; ")
-        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found}", fix)
+        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found}", _FIX)
     if not named:
         raise UserError(
             f"{head}.", "  None names its classes; give classes in the order of their numbers, and format"
         )
     chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
-    evidence = [chosen.why]
+    evidence, formats = [chosen.why], [chosen.format]
+    images = counted(len({one.path for one in chosen.content.images}), "image")
     for other in sets:
         if other is chosen:
             continue
@@ -88,23 +92,61 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
             evidence.append(f"{other} speaks of no image")
             continue
         pairs = _pairs(chosen, other)
-        numbers = _name_numbers(source, options, pairs) if other.numbered else ""
-        differ: dict[str, str] = {}
-        for path, mine, theirs in pairs:
-            if difference := _difference(source, options, (chosen, other), mine, theirs):
-                differ.setdefault(path, difference)
-        if differ:
-            path, first = next(iter(differ.items()))
-            others = [f"  and {len(differ) - 1:,} more of the images differ"] if len(differ) > 1 else []
-            raise UserError(f"{head}. They differ{numbers}:", f"  {path}: {first}", *others, fix)
-        evidence.append(f"{other} says the same{numbers}")
-        _take_background(chosen, other, pairs, ledger)
+        numbers = _require_same(source, options, (chosen, other), pairs, head)
         _take_lists(chosen, other, pairs, ledger)
         _take_flags(source, options, (chosen, other), pairs, ledger)
+        _take_background(chosen, other, pairs, ledger)
+        both = len({path for path, mine, theirs in pairs if mine and theirs})
+        if own := _take_labelled(chosen, other, pairs):
+            formats.append(other.format)
+            same = f"says the same of {counted(both, 'image')}, and has " if both else "has "
+            evidence.append(f"{other} {same}{counted(own, 'other')}{numbers}")
+        else:
+            lacks = any(mine and _has_boxes(mine) and not theirs for _, mine, theirs in pairs)
+            of_some = f" of the {counted(both, 'image')} that it has" if lacks else ""
+            evidence.append(f"{other} says the same{of_some}{numbers}")
     ledger.rows += chosen.ledger.rows
-    chosen.why = "; ".join(evidence)
-    ledger.note(".", BadInput("label-sets", "; ".join(evidence[1:]), f"{chosen} is read alone"), "not read")
+    if len(formats) > 1:
+        note = BadInput(
+            "label-sets", "; ".join([f"{chosen} has {images}", *evidence[1:]]), "all are read, as one set"
+        )
+    else:
+        note = BadInput("label-sets", "; ".join(evidence[1:]), f"{chosen} is read alone")
+    ledger.note(".", note, "joined" if len(formats) > 1 else "not read")
+    chosen.format, chosen.why = ", ".join(formats), "; ".join(evidence)
     return chosen
+
+
+def _are_apart(sets: Sequence[LabelSet]) -> bool:
+    """Tell if each set speaks of images, and none of an image of another."""
+    paths = [{image.path for image in one.content.images} for one in sets]
+    return all(paths) and sum(map(len, paths)) == len(frozenset().union(*paths))
+
+
+def _require_same(
+    source: Source, options: ReadOptions, sets: tuple[LabelSet, LabelSet], pairs: Sequence["_Pair"], head: str
+) -> str:
+    """Refuse two sets that differ; return the names that numbers of the other set got, as text.
+
+    Raises:
+        UserError: If they differ, or the other set has numbers of classes alone and boxes in images of its own.
+    """
+    other = sets[1]
+    numbers = _name_numbers(source, options, pairs) if other.numbered else ""
+    differ: dict[str, str] = {}
+    for path, mine, theirs in pairs:
+        if mine and theirs and (difference := _difference(source, options, mine, theirs)):
+            differ.setdefault(path, difference)
+    if differ:
+        path, first = next(iter(differ.items()))
+        others = [f"  and {len(differ) - 1:,} more of the images differ"] if len(differ) > 1 else []
+        raise UserError(f"{head}. They differ{numbers}:", f"  {path}: {first}", *others, _FIX)
+    own = [theirs for _, mine, theirs in pairs if theirs and not mine and theirs.boxes]
+    if other.numbered and own:
+        found = f"{other} has class numbers alone, and labels {counted(len(own), 'image')} that {sets[0]} does not"
+        fix = "Add classes.txt beside them, a name a line in the order of the numbers, or give classes"
+        raise UserError(f"{head}.", f"  {found}", fix)
+    return numbers
 
 
 _Pair = tuple[str, UncheckedImage | None, UncheckedImage | None]  # an image's path, and what two sets say of it
@@ -119,17 +161,8 @@ def _pairs(chosen: LabelSet, other: LabelSet) -> list[_Pair]:
     return [(path, mine.get(path), image) for path in sorted({*mine, *theirs}) for image in theirs[path] or [None]]
 
 
-def _difference(
-    source: Source,
-    options: ReadOptions,
-    sets: tuple[LabelSet, LabelSet],
-    mine: UncheckedImage | None,
-    theirs: UncheckedImage | None,
-) -> str:
-    """Return the first difference of two images; empty if both say the same, or one says nothing of no boxes."""
-    if mine is None or theirs is None:
-        one, silent = (theirs, sets[0]) if mine is None else (mine, sets[1])
-        return f"{_place(one)} has {_count(one)}; {silent} does not speak of it" if one and one.boxes else ""
+def _difference(source: Source, options: ReadOptions, mine: UncheckedImage, theirs: UncheckedImage) -> str:
+    """Return the first difference between what two sets say of an image; empty if they say the same."""
     if len(mine.boxes) != len(theirs.boxes):
         return f"{_place(mine)} has {_count(mine)}; {_place(theirs)} has {_count(theirs)}"
     corners = _pixels(source, options, mine, theirs)
@@ -244,15 +277,51 @@ def _take_lists(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledge
 def _take_background(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], ledger: Ledger) -> None:
     """Give the chosen set the images that only the other has, without boxes."""
     doubtful = {row.file for row in other.ledger.rows if row.severity != "note"}
-    taken = {one.path: one for _, mine, one in pairs if one and not mine and one.label_file not in doubtful}
+    taken = {
+        one.path: one
+        for _, mine, one in pairs
+        if one and not mine and not _has_boxes(one) and one.label_file not in doubtful
+    }
     known = {row.file for row in chosen.ledger.errors if row.kind != _SILENT}
     for path in known & taken.keys():
         del taken[path]
     chosen.content.images += taken.values()
-    chosen.ledger.rows = [row for row in chosen.ledger.rows if row.kind != _SILENT or row.file not in taken]
+    _forget_silent(chosen)
     for path, one in taken.items():
         why = f"{chosen} does not speak of it"
         ledger.note(path, BadInput("background-taken", f"background by {one.label_file}", why), "background")
+
+
+def _take_labelled(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair]) -> int:
+    """Give the chosen set the images with boxes that only the other has, and its findings; return their number."""
+    taken = [one for _, mine, one in pairs if one and not mine and _has_boxes(one)]
+    if not taken:
+        return 0
+    ours, theirs = chosen.content, other.content
+    if ours.classes or theirs.classes:
+        undeclared = [one for one in (ours, theirs) if not one.classes]
+        found = {box.label for one in undeclared for image in one.images for box in image.boxes}
+        ours.classes = tuple(dict.fromkeys([*ours.classes, *theirs.classes, *sorted(filter(is_class_name, found))]))
+    twice = {one.label_file for _, mine, one in pairs if one and mine} - {one.label_file for one in taken}
+    ours.images += taken
+    ours.all_images |= theirs.all_images
+    ours.background = ours.background or theirs.background
+    told = {(row.file, row.kind) for row in chosen.ledger.rows}
+    chosen.ledger.rows += [
+        row for row in other.ledger.rows if row.file not in twice and (row.file, row.kind) not in told
+    ]
+    _forget_silent(chosen)
+    return len({one.path for one in taken})
+
+
+def _has_boxes(image: UncheckedImage) -> bool:
+    return bool(image.boxes or image.lost)
+
+
+def _forget_silent(chosen: LabelSet) -> None:
+    """Take out of the ledger that no label speaks of an image, for those that the set has by now."""
+    known = {one.path for one in chosen.content.images}
+    chosen.ledger.rows = [row for row in chosen.ledger.rows if row.kind != _SILENT or row.file not in known]
 
 
 def _take_flags(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of
+from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of, suffix
 from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -38,7 +38,7 @@ class ImageList:
 
 
 def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
-    """Note in each image the lists that hold it, if the format's own reader found no lists.
+    """Note in each image the lists that hold it, if its format's own reader found no lists.
 
     A line names an image, or its label file, by path, by name, or by name without extension. Whole numbers or the
     path of a label may follow. An image in no such list is of the split that its folders say.
@@ -53,25 +53,33 @@ def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
         why = f"{len(each.strange)} of its lines name no image here, such as {shorten(each.strange[0][1])}; mend it"
         reader.ledger.warn(each.file, BadInput("list-not-read", "a list of images", why), "not read")
     if told:
+        endings = {suffix(one.label_file) for one in told}
+        _mark(lists, [one for one in images if suffix(one.label_file) not in endings])
         _warn_of_others(reader, lists, images)
         return
     lists = [one for one in lists if posixpath.dirname(one.file).endswith(_MAIN)] or lists
     stems = {stem_of(one.file).lower() for one in lists if one.split == "train"}
     lists = [one for one in lists if stem_of(one.file).lower() != "trainval" or len(stems) == 1]
-    found: dict[str, set[str]] = defaultdict(set)
     for each in lists:
-        for path in each.paths if each.split else ():
-            found[path].add(each.split)
         if each.split and each.strange:
             number, line = each.strange[0]
             what = first_few([shorten(line)], 1, count=len(each.strange))
             why = "no image here has that name; add the image, or take it off the list"
             error = BadInput("list-points-nowhere", what, why, f"line {number}")
             reader.ledger.problem(each.file, error, "lines dropped")
-    for image in images:
-        image.splits = tuple(sorted(found.get(image.path, ()))) or image.splits
+    _mark(lists, images)
     if not any(image.splits for image in images):
         _warn_of_no_split(reader, lists, images)
+
+
+def _mark(lists: Iterable[ImageList], images: Iterable[UncheckedImage]) -> None:
+    """Note in each image the lists that hold it; one in none keeps the splits that it has."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in lists:
+        for path in each.paths if each.split else ():
+            found[path].add(each.split)
+    for image in images:
+        image.splits = tuple(sorted(found.get(image.path, ()))) or image.splits
 
 
 def _of_folders(image: UncheckedImage) -> tuple[str, ...]:
