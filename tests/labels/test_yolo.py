@@ -249,7 +249,7 @@ def test_numbers_without_names_mean_nothing(make: Maker) -> None:
     content = files()
     del content["obj.names"]
     rows = make.findings(content)
-    assert [row.kind for row in rows] == ["no-class-names", "unknown-class"]
+    assert [(row.kind, row.what) for row in rows] == [("no-class-names", "only class numbers, in 1 file")]
     assert make.read(content, classes=("x", "y")).images[0].labels == ("y",)
 
 
@@ -262,7 +262,7 @@ def test_numbers_without_names_mean_nothing(make: Maker) -> None:
         ("classes.txt", "dog\ncat\n", "class-names-differ"),
         ("obj.data", "classes = 3\n", "class-count"),
         ("data.yaml", "names: [cat, dog]\nnc: 3\n", "class-count"),
-        ("data.yaml", "names: [cat, 007]\n", "yaml"),
+        ("data.yaml", "names: [cat, [dog]]\n", "yaml"),
         ("data.yaml", "names: {0: cat, 2: dog}\n", "yaml"),
         ("data.yaml", "names: [cat, dog", "yaml"),
         ("data.yaml", "names: [cat, dog]\ntrain: 3\n", "yaml"),
@@ -275,6 +275,40 @@ def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> No
     rows = make.findings(files(**{name: text}))
     assert rows[0].kind == kind
     assert rows[0].file in (name, "obj.names")
+
+
+@pytest.mark.parametrize("word", ["null", "~", "true", "2.0", "1", "007", "1_000", "0x10", "2020-01-01", ".inf"])
+@pytest.mark.parametrize(
+    "form", ["names: [{}, dog]\n", "names:\n  1: dog\n  0: {}\n", "nc: 2\nnames:\n- {}\n- dog\n"]
+)
+def test_names_that_yaml_takes_for_no_text(make: Maker, word: str, form: str) -> None:
+    """As names of classes they are the words that are written, as if in quotes."""
+    content = {name: text for name, text in files("0 0.5 0.5 0.25 0.5\n").items() if name != "obj.names"}
+    data = make.read(content | {"data.yaml": form.format(word)})
+    assert data.classes == (word, "dog")
+    assert data.images[0].labels == (word,)
+    assert [(row.kind, row.severity) for row in data.ledger.rows] == [("class-name-as-written", "note")]
+    assert data.ledger.rows[0].what == f"{word} (line {form[: form.index('{')].count(chr(10)) + 1})"
+    quoted = make.read(content | {"data.yaml": form.format(f"'{word}'")})
+    assert (quoted.classes, quoted.ledger.rows) == (data.classes, [])
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("names:\n- cat\n-\n", "line 3: a blank name"),
+        ("names:\n- cat\n- [a]\n", "line 3: name ['a']"),
+        ("nc: 2\nnames:\n  0: 1\n  1: '1'\n", "line 4: '1': is there twice"),
+    ],
+)
+def test_a_bad_name_is_the_only_mistake(make: Maker, names: str, told: str) -> None:
+    """That numbers are without names follows from it, and is not told besides."""
+    content = {name: text for name, text in files().items() if name != "obj.names"}
+    rows = [row for row in make.findings(content | {"data.yaml": names}) if row.severity == "error"]
+    assert [row.file for row in rows] == ["data.yaml"]
+    assert told in str(rows[0])
+    others = make.findings(content | {"data.yaml": names, "img/a.txt": "0 0.5 0.5 7 0.5\n"})
+    assert "pixels-not-fractions" in {row.kind for row in others}
 
 
 def test_several_objects_in_one_place(make: Maker) -> None:

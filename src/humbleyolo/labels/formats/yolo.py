@@ -24,7 +24,7 @@ from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.labels.file_names import is_image, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
-from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
+from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -36,6 +36,7 @@ from humbleyolo.process.terminal import counted
 IMAGES = "images"
 _SLACK = 1e-6
 _FEWEST_DIGITS, _DIGITS = 3, 6  # decimals that a tool may round to
+_PLACEHOLDERS = tuple(map(str, range(1000)))
 _FIELDS = ("centre x", "centre y", "width", "height")
 
 
@@ -71,27 +72,38 @@ def read(reader: SourceReader) -> UncheckedSet:
     """Return every image that has a label file; see `registry.Format`."""
     declared = read_dataset_files(reader)
     told = reader.options.classes
-    fix = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
-    no_names = BadInput("no-class-names", "only class numbers", fix)
-    unreported = [] if told or declared.names else [no_names]  # it stands once, before the first box
+    nameless = not (told or declared.names)
+    without: set[str] = set()  # label files whose numbers have no names
 
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)
         image.relative, image.slack = True, _slack(lines)
-        if lines and unreported:
-            reader.ledger.problem(".", unreported.pop(), "all boxes dropped")
         names = told or (declared.names_for(image.label_file) if lines else ())
+        if lines and nameless:
+            names = _PLACEHOLDERS  # so that other mistakes are found all the same
+            without.add(image.label_file)
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
                 image.boxes.append(_box(line, number, names, declared.keypoint_columns))
         _note_other_shapes(reader, image.label_file, lines, declared.keypoint_columns)
 
     images = read_pairs(reader, _looks_like_yolo, fill)
+    if without:
+        images = [image for image in images if image.label_file not in without]
+        _report_nameless(reader, len(without), declared)
     if declared.names and not told:
         _note_shared_names(reader, declared.files, images)
     if declared.lists:
         _mark_splits(reader, declared.lists, images)
     return UncheckedSet(images, classes=declared.names, all_images=True)
+
+
+def _report_nameless(reader: SourceReader, files: int, declared: Declared) -> None:
+    """Report once that class numbers have no names, unless the mistake of the file that should name them is told."""
+    if not declared.broken:
+        found = f"only class numbers, in {counted(files, 'file')}"
+        why = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
+        reader.ledger.problem(".", BadInput("no-class-names", found, why), "all boxes dropped")
 
 
 def _slack(lines: list[tuple[int, str]]) -> float:
@@ -133,8 +145,8 @@ def _box(line: str, number: int, names: tuple[str, ...], keypoints: int) -> Unch
         raise BadInput("columns", f"{len(columns)} columns: {shorten(line)}", f"a line has 5: class x y w h{hint}")
     index = parse_integer(columns[0], "the class")
     if not 0 <= index < len(names):
-        top = f"0 to {len(names) - 1}" if names else "none, because there are no class names"
-        raise BadInput("unknown-class", f"class {index}", f"allowed: {top}; correct it, or add its name")
+        why = f"allowed: 0 to {len(names) - 1}; correct it, or add its name"
+        raise BadInput("unknown-class", f"class {index}", why)
     titles = _FIELDS if len(columns) == 5 else ("x", "y") * (len(columns) // 2)
     values = [parse_number(text, title) for text, title in zip(columns[1:], titles, strict=True)]
     if max(map(abs, values)) > 1.5:

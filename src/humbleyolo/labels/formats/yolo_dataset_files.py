@@ -1,6 +1,7 @@
 """The files about a YOLO dataset: class names, and the images of each split."""
 
 import posixpath
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.formats.yaml_class_names import class_names
 from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -30,6 +32,7 @@ class Declared:
         names: All class names; `files`: the files with names.
         by_folder: Class names in the order of their indices, by the folder of the file that has them.
         lists: (split, list or folder) for each list.
+        broken: A file with names has a mistake, and its names are not known.
         keypoint_columns: Numbers after the box in each line of a pose dataset (`kpt_shape`).
     """
 
@@ -37,6 +40,7 @@ class Declared:
     files: list[str] = field(default_factory=list)
     by_folder: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lists: list[tuple[str, str]] = field(default_factory=list)
+    broken: bool = False
     keypoint_columns: int = 0
 
     def names_for(self, label_file: str) -> tuple[str, ...]:
@@ -62,15 +66,17 @@ def read_dataset_files(reader: SourceReader) -> Declared:
     """
     result = Declared()
     described: list[tuple[str, tuple[str, ...]]] = []
+    naming: list[str] = []
     for name in reader.source.names:
         base = PurePosixPath(name).name
+        in_yaml = base in ("data.yaml", "data.yml", "dataset.yaml") or _is_dataset_yaml(reader, name)
         with reader.ledger.reporting(name, "file dropped"):
-            if base in ("data.yaml", "data.yml", "dataset.yaml") or _is_dataset_yaml(reader, name):
-                described.append((name, _from_yaml(reader, name, result)))
+            if in_yaml or base.endswith(".names") or base == "classes.txt":
+                naming.append(name)
+                described.append((name, _from_yaml(reader, name, result) if in_yaml else _lines(reader, name)))
             elif base.endswith(".data"):
                 _from_data(reader, name, result)
-            elif base.endswith(".names") or base == "classes.txt":
-                described.append((name, _lines(reader, name)))
+    result.broken = len(described) < len(naming)
     first: dict[str, str] = {}
     for name, names in described:
         folder = posixpath.dirname(name)
@@ -107,19 +113,19 @@ def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
     names = tuple(line.strip() for line in reader.text(name).rstrip().split("\n"))
     if names == ("",):
         raise BadInput("no-class-names", "an empty file", "one class name a line")
-    _check(names)
+    _check(names, [f"line {number}" for number, _ in enumerate(names, 1)])
     return names
 
 
-def _check(names: tuple[str, ...]) -> None:
+def _check(names: Sequence[str], lines: Sequence[str]) -> None:
     seen: set[str] = set()
-    for number, name in enumerate(names, 1):
+    for name, line in zip(names, lines, strict=True):
         if not name:
-            why = "one class name a line, in the order of the indices"
-            raise BadInput("class-name", "a blank line", why, f"line {number}")
+            why = "each index needs a name, in the order of the indices"
+            raise BadInput("class-name", "a blank name", why, line)
         if name in seen:
             why = "is there twice; each index needs its own name"
-            raise BadInput("class-name", shorten(name), why, f"line {number}")
+            raise BadInput("class-name", shorten(name), why, line)
         seen.add(name)
 
 
@@ -166,7 +172,11 @@ def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, 
     values = _load_yaml(reader, name)
     if not isinstance(values, dict) or "names" not in values:
         raise BadInput("yaml", shorten(values), "must have the key names: a list, or indices with names")
-    names = _names(values["names"])
+    found = class_names(reader.text(name, _YAML_BYTES), values["names"])
+    names = found.names
+    _check(names, found.lines)
+    if found.strange:
+        reader.ledger.note(name, found.note, "read")
     count = values.get("nc", len(names))
     if count != len(names):
         raise BadInput("class-count", f"nc: {shorten(count)}", f"names holds {len(names)}; make them agree")
@@ -185,22 +195,6 @@ def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, 
             elif entry is not None:
                 why = "must be the path of a list or a folder, or a list of paths; correct it"
                 reader.ledger.problem(name, BadInput("yaml", f"{key} {shorten(entry)}", why), "list dropped")
-    return names
-
-
-def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, dict):
-        value = {int(key) if isinstance(key, str) and key.isdecimal() else key: one for key, one in value.items()}
-        if sorted(value, key=str) != sorted(range(len(value)), key=str):
-            raise BadInput("yaml", f"names {shorten(list(value))}", "indices must run from 0 without gaps")
-        value = [value[index] for index in range(len(value))]
-    if not isinstance(value, list):
-        raise BadInput("yaml", f"names {shorten(value)}", "must be a list, or indices with names")
-    for one in value:
-        if not isinstance(one, str):
-            raise BadInput("yaml", f"name {shorten(one)}", "must be a text; put it in quotes")
-    names = tuple(value)
-    _check(names)
     return names
 
 
