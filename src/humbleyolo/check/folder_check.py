@@ -9,6 +9,7 @@ from PIL import Image
 from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.grid_advice import Choice, advise
+from humbleyolo.check.left_out import tell_treatment
 from humbleyolo.check.overview import Overview, overview
 from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
@@ -35,6 +36,7 @@ class Checked:
     Attributes:
         labelled: The dataset, with its findings in the ledger.
         overview: Counts and sizes.
+        treatment: Line about the images that go with their mistakes; empty if all stay.
         split: Lines about the rule of the split and the images of each.
         division: The images, divided.
         recipe: Recipe for a training on it.
@@ -47,6 +49,7 @@ class Checked:
 
     labelled: LabelledSet
     overview: Overview
+    treatment: str
     split: list[str]
     division: Division
     recipe: Recipe
@@ -87,8 +90,9 @@ def check(
         choices, best = advise(labelled.images, labelled.classes, recipe.cells)
         shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
         doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
+    treatment = tell_treatment(labelled, options.on_problem)
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, view, lines, division, recipe, choices, best, judged.boxes, shown, doubted)
+    return Checked(labelled, view, treatment, lines, division, recipe, choices, best, judged.boxes, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -97,6 +101,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
     view = checked.overview
     sizes = [f"{count} of {width} x {height}" for (height, width), count in view.sizes[:5]]
     yield from wrapped_lines("; ".join([_images(view), *([", ".join(sizes)] if sizes else [])]))
+    yield from wrapped_lines(checked.treatment) if checked.treatment else ()
     if view.splits:
         yield f"lists: {_lists(view)}"
     yield from wrapped_lines(checked.split[0])
@@ -123,6 +128,7 @@ def summary(checked: Checked) -> str:
     view = checked.overview
     lists = f"; lists: {_lists(view)}" if view.splits else ""
     format_, why = checked.labelled.format, checked.labelled.why
+    lists += f"; {checked.treatment}" * bool(checked.treatment)
     return f"Format {format_}, because {why}. {_images(view)}{lists}. S{'; '.join(checked.split)[1:]}."
 
 

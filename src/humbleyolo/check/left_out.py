@@ -34,6 +34,21 @@ def images_left_out(labelled: LabelledSet) -> list[str]:
     return [f"{len(labelled.left_out)} of {counted(labelled.images_seen, 'image')} left out{of_test}"]
 
 
+def tell_treatment(labelled: LabelledSet, in_force: OnProblem) -> str:
+    """Return a line about the images that go with their mistakes, under the treatment in force; empty if all stay.
+
+    `error` stops at mistakes, so that the line is of the treatment that `init` writes then. The set was read under
+    `skip_box` in that case, and keeps images that lost boxes.
+    """
+    if in_force != "error":
+        return f"on_problem {in_force}: {'; '.join(images_left_out(labelled))}" if labelled.left_out else ""
+    policy, kept = policy_of(labelled), {one.path for one in labelled.images}
+    stays = {path for path, slight in labelled.short.items() if slight and policy == "clip"}
+    goes = len(labelled.left_out) + len((labelled.short.keys() & kept) - stays) - len(stays - kept)
+    told = f"on_problem error stops; {policy}, as `init` writes, leaves out {goes:,}"
+    return f"{told} of {counted(labelled.images_seen, 'image')}" if goes else ""
+
+
 def tell_left_out(wrong: Sequence[str], most: int, policy: str) -> str:
     """Return a text about the files with mistakes that names some of them, `most` at most."""
     named, more = ", ".join(wrong[:most]), len(wrong) - most

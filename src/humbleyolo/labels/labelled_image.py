@@ -185,6 +185,7 @@ class LabelledSet:
         images_seen: Number of images before any was dropped.
         listed: Splits that lists of the source name, also of images that were dropped.
         left_out: Lists that hold each image that was dropped.
+        short: Paths of images that lost boxes, dropped or not: True if each box only crosses the border by little.
         format: Name of the format read; `why`: the evidence for it.
     """
 
@@ -194,5 +195,6 @@ class LabelledSet:
     images_seen: int
     listed: frozenset[str] = frozenset()
     left_out: tuple[tuple[str, ...], ...] = ()
+    short: dict[str, bool] = field(default_factory=dict)
     format: str = ""
     why: str = ""

@@ -225,6 +225,11 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
         images_seen=sum(labelled.images_seen for _, labelled in parts),
         listed=frozenset(split for part, labelled in parts for split in labelled.listed or splits_in(part.name)),
         left_out=tuple(splits or splits_in(part.name) for part, labelled in parts for splits in labelled.left_out),
+        short={
+            posixpath.join(part.name, path): slight
+            for part, labelled in parts
+            for path, slight in labelled.short.items()
+        },
         format=", ".join(dict.fromkeys(labelled.format for _, labelled in parts)),
         why=f"it has {_evidence(parts)}",
     )

@@ -70,6 +70,7 @@ def validate(
     classes = options.classes or unchecked.classes or tuple(sorted(found))
     known = frozenset(classes)
     images = []
+    short: dict[str, bool] = {}
     for image, info in (inspect or _inspected)(source, once):
         if isinstance(info, BadInput):
             ledger.problem(image.path, info, "image dropped")
@@ -80,7 +81,11 @@ def validate(
             why = "they become black; add to all pixels what makes the lowest 0"
             ledger.warn(image.path, BadInput("pixels-below-zero", "numbers under 0", why))
         with ledger.reporting(image.label_file, "image dropped"):
+            told = len(ledger.rows)
             checked = _checked(image, info, known, options, ledger)
+            if image.lost:
+                slight = sum(row.cause == box_rules.SLIGHTLY for row in ledger.rows[told:])
+                short[image.path] = image.lost == slight
             if not _loses_too_much(image, checked, ledger):
                 images.append(checked)
     if not images and not ledger.errors:
@@ -88,7 +93,7 @@ def validate(
     listed = frozenset(split for one in once for split in one.splits)
     kept = {one.path for one in images}
     left_out = tuple(one.splits for one in once if one.path not in kept)
-    return LabelledSet(images, classes, ledger, images_seen=len(once), listed=listed, left_out=left_out)
+    return LabelledSet(images, classes, ledger, len(once), listed, left_out, short)
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
