@@ -543,7 +543,8 @@ def test_unknown_labels_are_described(make: Maker) -> None:
     with pytest.raises(Exception, match="no known labels among 4 files, images: 1") as caught:
         make.read(files)
     for text in ("x.csv (columns 'image, prompt')", "y.txt (begins with 'a cat 7", "z.json (keys images, annotations",
-                 "looked for in a.txt", "nearest format is coco", "COCO, Pascal VOC or YOLO"):  # fmt: skip
+                 "looked for in a.txt", "nearest format is coco",
+                 "Pascal VOC, YOLO or COCO", "docs/labels.md has all 18"):  # fmt: skip
         assert text in str(caught.value)
 
 

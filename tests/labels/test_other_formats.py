@@ -11,6 +11,7 @@ from repository import ROOT
 from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
+from humbleyolo.process.terminal import wrapped_lines
 
 SHARED = ROOT.parent / "shared/data"
 BOX = '<box label="cat" occluded="1" xtl="3" ytl="4.5" xbr="10" ybr="12">'
@@ -284,9 +285,23 @@ def test_the_format_can_be_named_in_a_command_and_in_a_project(make: Maker) -> N
         make.read({"a.dat": "x"})
 
 
-def test_auto_says_what_it_looked_for(make: Maker) -> None:
-    with pytest.raises(UserError, match="no known labels among 1 file,"):
-        make.read({"a.png": picture()})
+def test_pictures_alone_are_to_be_labelled_first(make: Maker) -> None:
+    """A person with pictures and no labels needs a tool, not a list of formats."""
+    for more in ({}, {"README.md": "cats", "LICENSE": ""}):
+        with pytest.raises(UserError, match=f"no known labels among {1 + len(more)} file") as caught:
+            make.read({"a.png": picture(), **more})
+        lines = [line for text in caught.value.lines for line in wrapped_lines(text)]
+        assert len(lines) <= 8
+        assert "Draw a box around each object first, in LabelImg" in caught.value.lines[1]
+        for text in ("Pascal VOC, YOLO or COCO", "docs/labels.md", "humbleyolo next"):
+            assert text in str(caught.value)
+
+
+def test_labels_of_no_known_format_fit_a_screen(make: Maker) -> None:
+    with pytest.raises(UserError, match=r"Files that may be labels: a\.json") as caught:
+        make.read({"a.png": picture(), "a.json": '{"boxes": []}'})
+    assert len([line for text in caught.value.lines for line in wrapped_lines(text)]) <= 8
+    assert "Draw" not in str(caught.value)
 
 
 OI = "ImageID,LabelName,XMin,XMax,YMin,YMax\n"

@@ -29,6 +29,11 @@ _SIGNS: dict[str, str] = {  # words that files of a format hold
     "open_images": "ImageID LabelName XMin XMax YMin YMax",
     "csv": "image filename label class xmin ymin xmax ymax bbox",
 }
+_TO_LABEL = (
+    "  Draw a box around each object first, in LabelImg, CVAT or Label Studio.",
+    "  Save as Pascal VOC, YOLO or COCO: docs/labels.md tells where the files lie.",
+    "  With a trained model `humbleyolo next` proposes boxes, to be corrected.",
+)
 _KINDS = {".xml": ("voc", "cvat"), ".csv": ("csv", "open_images", "via"), ".jsonl": ("imagefolder",)}
 
 
@@ -45,13 +50,18 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     if found:
         shown = [f"{name} ({some[0]})" for name, some in words.items()]
         lines.append(f"  Files that may be labels: {first_few(shown, _SHOWN, '; ', count=len(found))}.")
+    unlabelled = bool(images) and not found and not source.left_out
+    if unlabelled:
+        lines += _TO_LABEL
     if images:
         lines.append(f"  A text of {images[0]} was looked for in {', '.join(label_names(images[0]))}.")
     if near := _nearest(words):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
+    if unlabelled:
+        return UserError(*lines)
     how = "`--format`, in params.yaml `dataset.labelled.format`"
-    lines.append(f"  Export the labels as COCO, Pascal VOC or YOLO, or name their format ({how}). Known formats:")
-    return UserError(*lines, *(f"  {name}: {title}" for name, title in titles.items()))
+    lines.append(f"  Export the labels as Pascal VOC, YOLO or COCO, or name their format ({how}).")
+    return UserError(*lines, f"  docs/labels.md has all {len(titles)}, and where the files of each lie.")
 
 
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
