@@ -19,13 +19,15 @@ from terminal import Terminal
 
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
-from humbleyolo.check.folder_check import Checked, check, report_lines
+from humbleyolo.check.folder_check import Checked, check, report_lines, table_rows
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.split_in_force import NOT_JUDGED
+from humbleyolo.process.display_width import display_width
+from humbleyolo.process.terminal import COLUMNS
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240
@@ -220,6 +222,20 @@ def test_many_classes_stay_within_a_screen_and_a_page(make: Maker, tmp_path: Pat
     write_page(tmp_path / "p.html", checked, "t")
     shown = re.findall('alt="Boxes of (c[0-9]+)', (tmp_path / "p.html").read_text())
     assert shown == [f"c{n:03}" for n in range(20, 120)]
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{CJK UNIFIED IDEOGRAPH-8A9E}"])  # of one column and of two
+def test_long_names_of_classes_are_cut(make: Maker, letter: str) -> None:
+    """No line is wider than a terminal, and numbers stay in their columns; the page's table has all of a name."""
+    name = letter * 200
+    rows = [("a.png", 10, "cat"), ("b.png", 20, name)]
+    text = "image,label,xmin,ymin,xmax,ymax\n" + "".join(f"{file},{label},1,1,{x},15\n" for file, x, label in rows)
+    checked = check(make.folder({"a.png": picture(), "b.png": picture(1), "l.csv": text}), ReadOptions(), sheets=0)
+    lines = [*report_lines(checked)]
+    assert max(map(display_width, lines)) <= COLUMNS
+    [row] = [line for line in lines if line.startswith(letter * 4)]
+    assert "...  1      1       19 / 19 / 19" in row
+    assert name in [row[0] for row in table_rows(checked.overview)]
 
 
 def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:

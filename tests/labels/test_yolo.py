@@ -242,7 +242,9 @@ def test_labels_without_an_image_get_a_line_each(make: Maker, format_: str) -> N
 
 
 def test_two_images_one_label(one: Callable[..., Finding]) -> None:
-    assert one(files(**{"img/a.bmp": picture(1, kind="BMP")})).kind == "label-shared"
+    row = one(files(**{"img/a.bmp": picture(1, kind="BMP")}))
+    assert (row.kind, row.file, row.what) == ("label-shared", "img/a.png", "img/a.txt")
+    assert "that of img/a.bmp already" in row.why
 
 
 def test_numbers_without_names_mean_nothing(make: Maker) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
-from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.ledger import BadInput, Ledger, short_name
 from humbleyolo.labels.split_rules import Division, others
 from humbleyolo.labels.write_dataset import NO_BOX
 from humbleyolo.process.terminal import counted
@@ -32,7 +32,8 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
     counts = Counter(label for record in labelled.images for label in record.labels)
     if labelled.images and not counts:
         ledger.problem(".", BadInput("no-box", "0 boxes in all", NO_BOX), "told")
-    if few := [f"{name} {counts[name]}" for name in labelled.classes if counts[name] < ENOUGH]:
+    rare = [name for name in labelled.classes if counts[name] < ENOUGH]
+    if few := [f"{short_name(name)} {counts[name]}" for name in rare]:
         more = f" and {counted(len(few) - _NAMED, 'other class', 'other classes')}" if few[_NAMED:] else ""
         found = ", ".join(few[:_NAMED]) + more
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
@@ -99,8 +100,8 @@ def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:
         plain = "".join(character for character in name.casefold() if character.isalnum())
         other = seen.setdefault(plain, name)
         if plain and other != name:
-            why = f"is spelled nearly like {other}; if they are one class, rename one"
-            ledger.warn(".", BadInput("class-names-alike", f"class {name}", why))
+            why = f"is spelled nearly like {short_name(other)}; if they are one class, rename one"
+            ledger.warn(".", BadInput("class-names-alike", f"class {short_name(name)}", why))
 
 
 def _near_duplicates(division: Division, ledger: Ledger) -> None:

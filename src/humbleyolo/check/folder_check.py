@@ -24,6 +24,8 @@ from humbleyolo.process.display_width import cut, display_width, padded
 from humbleyolo.process.terminal import COLUMNS, counted, wrapped_lines
 
 _CLASSES_SHOWN = 20
+_SHORTEST_NAME = 12  # columns of a class's name
+_GAP = "  "  # between columns
 _KINDS_SHOWN = 4  # of findings, where lines are few
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _TOLD_WITH_SPLIT = {"split-taken", "split-uneven"}  # findings whose reasons are told with the choice of the split
@@ -188,7 +190,10 @@ def choice_rows(checked: Checked) -> list[list[str]]:
 def _class_lines(view: Overview) -> Iterator[str]:
     """Yield the table of classes; of many, those with most boxes."""
     most = sorted(view.tables, key=lambda one: -one.boxes)[:_CLASSES_SHOWN]
-    yield from _aligned(table_rows(replace(view, tables=[one for one in view.tables if one in most])))
+    head, *rows = table_rows(replace(view, tables=[one for one in view.tables if one in most]))
+    others = [max(map(len, column)) for column in zip(head, *rows, strict=True)][1:]
+    room = max(_SHORTEST_NAME, COLUMNS - sum(others) - len(_GAP) * len(others))
+    yield from _aligned([head, *([cut(name, room), *numbers] for name, *numbers in rows)])
     if rest := len(view.tables) - len(most):
         yield f"  and {counted(rest, 'class', 'classes')} of fewer boxes; --html shows all"
 
@@ -234,4 +239,4 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(display_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        yield "  ".join(map(padded, row, widths)).rstrip()
+        yield _GAP.join(map(padded, row, widths)).rstrip()

@@ -98,8 +98,8 @@ def _pairs(reader: SourceReader, fits: Callable[[str], bool]) -> list[tuple[str,
         if label is None:
             missing.append(image)
         elif label in owner:
-            why = f"{owner[label]} has the same label file, {label}; give the images different names"
-            reader.ledger.problem(image, BadInput("label-shared", image, why), "image dropped")
+            why = f"is that of {owner[label]} already; give the images different names"
+            reader.ledger.problem(image, BadInput("label-shared", label, why), "image dropped")
         else:
             owner[label] = image
             found.append((image, label))

@@ -10,10 +10,12 @@ from typing import BinaryIO, Literal, NamedTuple, Self
 
 from humbleyolo.errors import SCREEN, ProblemsError
 from humbleyolo.params.value_types import OnProblem
+from humbleyolo.process.display_width import cut
 from humbleyolo.process.terminal import printable
 
 Severity = Literal["error", "warning", "note"]
 SHORT = 80  # characters of a value that a message shows
+_NAME_COLUMNS = 40  # of a class's name, on a terminal
 
 
 class BadInput(Exception):  # noqa: N818  (it becomes a row, and is not always an error)
@@ -104,6 +106,11 @@ def shorten(value: object) -> str:
 def shorten_text(text: str) -> str:
     """Return a text, without quotes, of at most `SHORT` characters."""
     return text if len(text) <= SHORT else f"{text[: SHORT - 3]}..."
+
+
+def short_name(name: str) -> str:
+    """Return a class's name as a line of a terminal has room for it."""
+    return cut(name, _NAME_COLUMNS)
 
 
 class Ledger:

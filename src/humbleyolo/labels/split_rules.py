@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten_text
+from humbleyolo.labels.ledger import BadInput, Ledger, short_name, shorten_text
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
@@ -132,11 +132,11 @@ def _warn_of_untaught(division: Division, ledger: Ledger) -> None:
     missing = sorted((counts["val"] | counts["test"]).keys() - counts["train"].keys())
     for name in missing:
         where = " and ".join(f"{counts[split][name]} in {split}" for split in ("val", "test") if counts[split][name])
-        found = f"class {name} has 0 boxes in train, {where}"
+        found = f"class {short_name(name)} has 0 boxes in train, {where}"
         why = "a class that is never learned is never found; put images of it into train"
         ledger.warn(".", BadInput("class-not-in-train", found, why))
     if missing:
-        some = shorten_text(", ".join(missing))
+        some = shorten_text(", ".join(short_name(name) for name in missing))
         which = counted(len(missing), "class", "classes")
         division.lost.append(f"no box in train of {which} that val or test has: {some}")
 
