@@ -307,27 +307,51 @@ def test_a_smaller_batch_learns_at_a_rate_smaller_by_its_square_root(
     assert ("square root" in reasons()["learning_rate"]) is (part > 1)
 
 
-@pytest.mark.parametrize("rotated", [1, 5, 10])
-def test_photographs_rotated_by_exif_are_asked_about_whatever_their_share(
-    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], rotated: int
-) -> None:
+def rotated(count: int, stored: int) -> Files:
+    """Ten photographs, some rotated by EXIF. The labels of `stored` of these fit the image as stored alone."""
     exif = Image.Exif()
     exif[0x0112] = 6
     files = photographs(10)
-    for number in range(rotated):  # labelled as 120 x 90 pixels, as they are stored
+    for number in range(count):
         files[f"{number}.png"] = encoded(photo(number), exif=exif)
-    folder = make.folder(files)
-    assert init(folder) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    verb = "is" if rotated == 1 else "are"
-    assert f"{rotated} of 10 photographs {verb} rotated by EXIF, and the labels do not say which" in said
-    assert "give `--exif displayed` (most tools) or `--exif stored`" in said
-    assert said.endswith(f"; the labels of {rotated} fit only the image as stored")
-    assert Path("params.yaml").read_text() == DEFAULT
-    assert init(folder, "--exif", "stored") == 0
+        if number >= stored:  # no size is told, and the box lies in either
+            whole = files[f"{number}.xml"]
+            assert isinstance(whole, str)
+            box = voc(f"{number}.png", "cat 5 5 60 50")
+            files[f"{number}.xml"] = re.sub("<size>.*</size>", "", box)
+    return files
+
+
+@pytest.mark.parametrize(("count", "stored"), [(1, 1), (5, 5), (10, 10), (4, 2)])
+def test_the_side_of_rotated_photographs_is_taken_from_their_labels(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], count: int, stored: int
+) -> None:
+    folder = make.folder(rotated(count, stored))
+    assert init(folder) == 0
     (dataset,) = load_params(Path("params.yaml"), "dataset")
     assert (dataset.labelled.exif, dataset.labelled.on_problem) == ("stored", "error")
-    assert "10 images" in capsys.readouterr().out
+    noun = "image" if count == 1 else "images"
+    out = capsys.readouterr().out
+    assert "10 images" in out
+    why = f"the labels of {stored} of {count} {noun} that EXIF rotates fit stored alone"
+    assert f"  exif stored: {why}" in out.splitlines()
+    assert reasons()["exif"] == why
+    assert len(make.open(folder, exif="stored").images) == 10  # what `dvc repro` will read
+
+
+@pytest.mark.parametrize(("count", "stored"), [(1, 0), (5, 2), (10, 0)])
+def test_photographs_rotated_by_exif_are_asked_about_if_their_labels_do_not_tell(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str], count: int, stored: int
+) -> None:
+    folder = make.folder(rotated(count, stored))
+    assert init(folder) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    verb = "is" if count == 1 else "are"
+    assert f"{count} of 10 photographs {verb} rotated by EXIF, and the labels do not say which" in said
+    assert "give `--exif displayed` (most tools) or `--exif stored`" in said
+    assert said.endswith(f"; the labels of {stored} fit only the image as stored") == bool(stored)
+    assert Path("params.yaml").read_text() == DEFAULT
+    assert init(folder, "--exif", "displayed") == 0
 
 
 def test_labels_of_both_sides_of_rotated_photographs_advise_neither(

@@ -5,7 +5,6 @@ Each of a few images teaches much, so that those of val are learned from too. Fe
 """
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -14,15 +13,15 @@ from humbleyolo.check.folder_check import Checked
 from humbleyolo.check.grid_advice import SMALL_PX, Choice
 from humbleyolo.check.left_out import images_left_out, tell_left_out, wrong_files
 from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
+from humbleyolo.check.rotated_images import Side, require_side
 from humbleyolo.check.suppression_choice import choose_suppression
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.joined_source import open_source
-from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
+from humbleyolo.labels.labelled_image import LabelledSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_in_force import choose_by
 from humbleyolo.labels.split_rules import LOOK_ALIKES, Division
-from humbleyolo.labels.validate import ROTATED
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
@@ -123,28 +122,28 @@ class Plan:
 
 
 def plan(
-    checked: Checked, folder: Path, options: ReadOptions, recipe: Sequence[Named], before: str, file: str, by: str
+    checked: Checked, folder: Path, side: Side, recipe: Sequence[Named], before: str, file: str, by: str
 ) -> Plan:
     """Choose the values for a folder that was checked.
 
     Args:
         checked: The check of the folder, under the split that the training will have; it has boxes.
         folder: The folder, or an archive.
-        options: Facts that the person stated.
+        side: Facts that the person stated, and the side of rotated images that the labels settle.
         recipe: Values of the recipe, and others that the person stated.
         before: Text of the params.yaml to be changed.
         file: Its name, for messages.
         by: Rule of the split, if the person stated it; else empty.
 
     Raises:
-        UserError: If EXIF rotates images and nobody said what their boxes refer to. Also if a split is left without
+        UserError: If EXIF rotates images and nothing says what their boxes refer to. Also if a split is left without
             images, or the values have mistakes, such as the folder's name.
     """
-    _refuse_rotated(checked.labelled, folder)
+    require_side(checked.labelled, folder)
     best = _best(checked, folder)
     labelled, division = checked.labelled, checked.division
     values = _measured_with() | {one.key: (one.text, one.comment or "as measured") for one in recipe} | _FIRST
-    values |= _dataset(labelled, str(folder), options, by) | _encode(best)
+    values |= _dataset(labelled, str(folder), side, by) | _encode(best)
     values |= (kept := choose_suppression(labelled.images, best, checked.overview.most_objects, values)).values
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
@@ -166,25 +165,9 @@ def plan(
     uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
     divided = [counts, *division.lost, *uneven, *division.notes]
     divided += images_left_out(labelled)
-    lines = tuple(_lines(best, values, flips, kept.told, divided, wrong, train))
+    told = [*([f"exif {side.options.exif}: {side.reason}"] if side.reason else []), *kept.told]
+    lines = tuple(_lines(best, values, flips, told, divided, wrong, train))
     return replace(first, values=values, division=division, lines=lines)
-
-
-def _refuse_rotated(labelled: LabelledSet, folder: Path) -> None:
-    """Stop if images are rotated by EXIF and their boxes may refer to either side. They would all be left out.
-
-    Raises:
-        UserError: If so, with the options, and with what the labels themselves say.
-    """
-    sides = [row.cause for row in labelled.ledger.errors if row.kind == ROTATED]
-    if not sides:
-        return
-    verb = "is" if len(sides) == 1 else "are"
-    fitting = Counter(side for side in sides if side)
-    settled = [f"; the labels of {count} fit only the image as {side}" for side, count in fitting.items()]
-    found = f"{len(sides)} of {counted(labelled.images_seen, 'photograph')} {verb} rotated by EXIF, and the labels"
-    asked = "do not say which image they refer to: give `--exif displayed` (most tools) or `--exif stored`"
-    raise UserError(f"{folder}: {found} {asked}" + (settled[0] if len(settled) == 1 else ""))
 
 
 def _best(checked: Checked, folder: Path) -> Choice:
@@ -220,7 +203,8 @@ def _measured_with() -> Values:
     }
 
 
-def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions, by: str) -> Values:
+def _dataset(labelled: LabelledSet, folder: str, side: Side, by: str) -> Values:
+    options = side.options
     by, why = (by, "the command was told") if by else choose_by(labelled.images)
     said = "as the command was told"
     values = {
@@ -229,7 +213,7 @@ def _dataset(labelled: LabelledSet, folder: str, options: ReadOptions, by: str) 
         "labelled.format": (options.format, f"read as {labelled.format}"),
         "labelled.classes": (one_line(list(options.classes)), said if options.classes else "as in the labels"),
         "labelled.one_based": (one_line(options.one_based), said),
-        "labelled.exif": (options.exif, said),
+        "labelled.exif": (options.exif, side.reason or said),
         "labelled.split.by": (by, why),
     }
     return {("dataset", *name.split(".")): value for name, value in values.items()}
@@ -305,7 +289,8 @@ def _lines(
 ) -> Iterator[str]:
     """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
 
-    `told` is of the suppression, `divided` of the split; `wrong` is that of `wrong_files`; `train` counts images.
+    `told` is of rotated images and of the suppression, `divided` of the split. `wrong` is that of `wrong_files`, and
+    `train` counts images.
     """
     by, why = values["dataset", "labelled", "split", "by"]
     split = f"split {by}, as {why}: {'; '.join(divided)}"

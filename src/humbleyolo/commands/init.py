@@ -73,6 +73,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.first_training import plan
     from humbleyolo.check.folder_check import check, found_lines
     from humbleyolo.check.left_out import policy_of
+    from humbleyolo.check.rotated_images import Side, settle_side
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import UserError
     from humbleyolo.params.loader import read_sections, read_text
@@ -91,12 +92,14 @@ def run(parsed: argparse.Namespace) -> int:
     require_writable(_PARAMS)
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
-    options = read_options(parsed)
-    options_read = replace(options, on_problem="skip")
-    split = _split_to_begin(_begin(text, parsed.source), parsed, options_read)
-    checked = check(parsed.source, options_read, split, sheets=0)
+    side = Side(replace(read_options(parsed), on_problem="skip"))
+    split = _split_to_begin(_begin(text, parsed.source), parsed, side.options)
+    checked = check(parsed.source, side.options, split, sheets=0)
+    side = settle_side(checked.labelled, side.options)
+    if side.reason:
+        checked = check(parsed.source, side.options, split, sheets=0)
     if (policy := policy_of(checked.labelled)) != "skip":
-        checked = check(parsed.source, replace(options_read, on_problem=policy), split, sheets=0)
+        checked = check(parsed.source, replace(side.options, on_problem=policy), split, sheets=0)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"
@@ -106,7 +109,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.near_duplicates:
         recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
     _require_divided(checked, parsed)
-    chosen = plan(checked, parsed.source, options, recipe, text, str(_PARAMS), parsed.split or "")
+    chosen = plan(checked, parsed.source, side, recipe, text, str(_PARAMS), parsed.split or "")
     chosen = _with_epochs(chosen, parsed)
     tell(*(f"  {line}" for line in (*found, *chosen.lines)))
     backup = _copy(_PARAMS) if committed != text else None
