@@ -51,7 +51,7 @@ def label_cards(folder: Path) -> None:
 
 def skeleton(text: str) -> str:
     """Return a text in one line, without what depends on the data and on the machine."""
-    text = re.sub(r"\s+for\s+an\s+idle\s+machine\s+\(it\s+is\s+busy:\s+\S+\s+s\)", "", text)
+    text = re.sub(r",\s+(?:if\s+idle\s+\(busy:\s+\S+\s+s\)|as\s+measured\s+here)", "", text)
     text = re.sub(r"(?:(?:train|test)/)?IMG_\d+\.\w+", "FILE", text)
     text = re.sub(rf"\b(?:{'|'.join(CARDS)})\b", "CARD", text)
     text = re.sub(r"box-shifted|class-swapped", "DOUBTED", text)
@@ -62,7 +62,7 @@ def shown() -> dict[str, list[str]]:
     """Return the lines that the page shows below each command, without the dots of those left out."""
     found = {}
     for command, block in re.findall(r"^```console\nuv run (.*?)\n```\n\n```text\n(.*?)^```$", PAGE, re.M | re.S):
-        lines = re.sub(r"\s+for an\s+idle machine \(.*?\)", "", block, flags=re.S).splitlines()
+        lines = re.sub(r",\s+if idle \(.*?\)", "", block, flags=re.S).splitlines()
         found[command.split()[1]] = [line for line in lines if line != "..." and not line.startswith(OF_THE_DATA)]
     return found
 

@@ -19,7 +19,7 @@ from repository import ROOT
 from terminal import Terminal
 from wcwidth import wcswidth
 
-from humbleyolo.check.first_training import MARK
+from humbleyolo.check.first_training import MARK, Plan
 from humbleyolo.cli import main
 from humbleyolo.commands.init import _with_epochs
 from humbleyolo.params.loader import load_params, read_sections
@@ -88,6 +88,9 @@ def test_it_chooses_tells_why_and_names_the_next_command(
     lines = capsys.readouterr().out.splitlines()
     assert all(wcswidth(line) <= 80 for line in lines if str(folder) not in line)
     assert lines[-1].endswith("Next: `uv run dvc repro`")
+    warned = "warning: 1 few-examples: cat 15, dog 15: with under 40 boxes a class is seldom learned well; label more"
+    assert warned in " ".join(" ".join(lines).split())
+    assert "..." not in " ".join(lines)
     dataset, encode, model, loss, train = load_params(
         Path("params.yaml"), "dataset", "encode", "model", "loss", "train"
     )
@@ -166,7 +169,8 @@ def test_lists_mistakes_and_one_class_are_told(
     assert "split lists, as the folder lists test, train: train 20, val 4, test 5" in out
     assert "4 of 24 images of train taken as val, which no list names" in out
     assert "on_problem skip: what is wrong is left out: train/3.xml" in out
-    assert "nothing shows if mirror images mean something else" in out
+    assert "flip 0.5: one class: its mirror image is the same class; 0 for text" in out
+    assert "no other class to tell apart" in reasons()["lambda_class"]
     (dataset,) = load_params(Path("params.yaml"), "dataset")
     assert (dataset.labelled.split.by, dataset.labelled.on_problem) == ("lists", "skip")
 
@@ -557,7 +561,7 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
     assert ": train 20, val 5, test 6; without 1 that look like images of another split; no box in train of" in out
     assert "1 class that val or test has: late; 5 of 26 ... (`humbleyolo check` tells all)" in out
     assert "- " not in out
-    assert [line.split()[0] for line in found if ": " in line][1:3] == ["error:", "error:"]
+    assert [line.split()[0] for line in found if re.match("  (error|warning|note): ", line)][:2] == ["error:"] * 2
     assert any("train/3.xml: " in line for line in found)
     assert any(line.startswith("  warning: 1 class-not-in-train: ") for line in found)
 
@@ -607,7 +611,26 @@ def test_minutes_become_epochs_of_5_steps_and_9_images_of_val(
     _with_epochs(chosen, Namespace(epochs=None, minutes=minutes))
     assert chosen.with_epochs.call_args.args[0] == epochs
     assert chosen.with_epochs.call_args.args[1].startswith(why)
+    assert chosen.with_epochs.call_args.args[3] == chosen.with_epochs.call_args.args[1]  # in the line as in the file
     assert chosen.with_epochs.call_args.args[2] == schedule.FEW_STEPS
+
+
+def test_of_a_busy_machine_the_line_of_the_epochs_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from humbleyolo.training import step_time
+
+    monkeypatch.setattr(step_time, "measure_step", lambda *_: step_time.StepTime(0.43, 0.1, 20.0, 1.9))
+    chosen: Any = Mock(steps=37)
+    chosen.division.splits = {"val": range(52)}
+    _with_epochs(chosen, Namespace(epochs=None, minutes=10))
+    epochs, why, few, brief = chosen.with_epochs.call_args.args
+    assert why.endswith("as measured here for an idle machine (it is busy: 1.9 s)")
+    assert brief == "10 minutes at 0.43 s a step, if idle (busy: 1.9 s)"
+    some = {("train", "batch"): "1", ("train", "include_val"): "false", ("train", "warmup_epochs"): "0"}
+    values = {key: (value, "") for key, value in some.items()}
+    plan = Plan(values, "", "", Mock(splits={"train": range(37)}), 1, ())
+    [line] = plan.with_epochs(epochs, why, few, brief).lines
+    assert line == f"epochs {epochs}, {37 * epochs:,} steps: {brief}"
+    assert len(f"  {line}") <= 80
 
 
 def test_a_person_sees_the_seconds_of_a_long_measurement_and_a_file_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
-from humbleyolo.process.display_width import cut
+from humbleyolo.process.display_width import cut, wrap_columns
 from humbleyolo.process.terminal import counted
 
 MARK = "init"
@@ -36,12 +36,17 @@ MARK = "init"
 _LEAST_STEPS = 4  # per epoch
 _FEW_IMAGES = 1000
 _LINE = 78  # characters of a line of 80 columns behind its indent
+_MOST_LINES, _OF_SPLIT, _OF_EPOCHS = 10, 3, 2  # about the choices
 _NAME = 20  # columns of a class's name in a reason
 _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")}
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
 _RATES = [("train", f"{name}learning_rate") for name in ("", "final_")]
 _WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_val"), ("train", "start")
 
+_CLASS = ("loss", "lambda_class")
+
+_ONE_CLASS = "one class: its mirror image is the same class; 0 for text"
+_UNKNOWN = "nothing shows if mirror images mean something else; 0 for text"
 _EMPTY = "split-empty"
 _PROBLEM = ("dataset", "labelled", "on_problem")
 _FIRST: dict[Key, tuple[str, str]] = {
@@ -109,10 +114,13 @@ class Plan:
             images += len(self.division.splits["val"])
         return images // int(self.values[_BATCH][0])
 
-    def with_epochs(self, epochs: int, why: str, few: int) -> "Plan":
-        """Return the plan with its epochs, and a line that tells them, with a word if their steps are under `few`."""
+    def with_epochs(self, epochs: int, why: str, few: int, brief: str = "") -> "Plan":
+        """Return the plan with its epochs, and a line that tells them, with a word if their steps are under `few`.
+
+        `brief` is the reason in the line, if that in the file is too long for it.
+        """
         steps = epochs * self.steps
-        line = f"epochs {epochs}, {counted(steps, 'step')}: {why}"
+        line = f"epochs {epochs}, {counted(steps, 'step')}: {brief or why}"
         if steps < few:
             line += f"; few: {few} would be good"
         values = {**self.values, _EPOCHS: (str(epochs), why)}
@@ -148,7 +156,10 @@ def plan(
     values["model", "name"] = values["model", "name"][0], checked.recipe.reason
     with open_source(folder) as source:
         mirrored = judge_mirrored(labelled.images, labelled.classes, source)
-    values |= (flips := _flips(mirrored, values))
+    one_class = len({label for one in labelled.images for label in one.labels}) == 1
+    values |= (flips := _flips(mirrored, values, _ONE_CLASS if one_class else _UNKNOWN))
+    if one_class:
+        values[_CLASS] = values[_CLASS][0], "as the recipe was measured; here is no other class to tell apart"
     first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
     if mistakes := find_mistakes(first.text, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
@@ -230,8 +241,11 @@ def _encode(choice: Choice) -> Values:
     }
 
 
-def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
-    """Return the recipe's mirror images, without those that mean something else here."""
+def _flips(mirrored: dict[str, Mirrored], recipe: Values, otherwise: str) -> Values:
+    """Return the recipe's mirror images, without those that mean something else here.
+
+    `otherwise` is the reason where boxes show nothing.
+    """
     found: Values = {}
     for name, key in _FLIPS.items():
         if float(recipe[key][0]) == 0:
@@ -246,8 +260,7 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values) -> Values:
             better = ("0.0", f"{told}: mirror images{whose} mean something else")
             found[key] = better if one.hurts else (recipe[key][0], told)
         else:
-            unknown = "nothing shows if mirror images mean something else; 0 for text"
-            found[key] = recipe[key][0], unknown
+            found[key] = recipe[key][0], otherwise
     if recipe[_MIRRORED][0] == "both":
         sides = [name for name in _FLIPS if name not in mirrored or not mirrored[name].hurts]
         value = "both" if len(sides) == 2 else "horizontal" if sides == ["flip"] else "none"
@@ -287,37 +300,40 @@ def _lines(
     wrong: Mapping[str, str],
     train: int,
 ) -> Iterator[str]:
-    """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs.
+    """Yield what was chosen, in ten lines of 80 columns at most, with two for the epochs: the split has what is left.
 
     `told` is of rotated images and of the suppression, `divided` of the split. `wrong` is that of `wrong_files`, and
     `train` counts images.
     """
-    by, why = values["dataset", "labelled", "split", "by"]
-    split = f"split {by}, as {why}: {'; '.join(divided)}"
-    ending = " ... (`humbleyolo check` tells all)"
-    rows = textwrap.wrap(split, _LINE - 2, max_lines=3 - len(told), placeholder=ending, break_on_hyphens=False)
-    yield " ".join(rows)
+    others: list[str] = []
     if wrong:
         named = [before + file for file, before in wrong.items()]
         short = [before + PurePosixPath(file).name for file, before in wrong.items()]
         policy = values[_PROBLEM][0]
         some = ((named, 2), (named, 1), (short, 1), (named, 0))
         texts = [f"on_problem {policy}: {tell_left_out(*one, policy)}" for one in some]
-        yield next((text for text in texts if len(text) <= _LINE), texts[-1])
+        others.append(next((text for text in texts if len(text) <= _LINE), texts[-1]))
     grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
-    small += "" if choice.large else f" ({SMALL_PX:g} would be good)"
-    size = f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells"
-    yield f"{size}: {small}, {grid.lost:,} of {grid.objects:,} lost"
-    yield f"model {values['model', 'name'][0]}, start {values[_START][0]}: {values['model', 'name'][1]}"
+    small += "" if choice.large else f" ({SMALL_PX:g} is good)"
+    lost = f", {grid.lost:,} of {grid.objects:,} lost" if grid.lost or choice.large else ""
+    others.append(f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {small}{lost}")
+    others.append(f"model {values['model', 'name'][0]}, start {values[_START][0]}: {values['model', 'name'][1]}")
     if flips:
         chosen = ", ".join(f"{key[-1]} {flips[key][0]}" for key in _FLIPS.values() if key in flips)
         reasons = [flips[key] for key in _FLIPS.values() if key in flips]
         why, _, whose = min(reasons, key=lambda one: float(one[0]))[1].partition(": ")
-        yield _fitting(f"{chosen}: {why}", whose)
-    yield from told
+        others.append(_fitting(f"{chosen}: {why}", whose))
+    others += told
     images = f"{counted(train, 'image')} to train on"
     enough = "are few" if values[_INCLUDE_VAL][0] == "true" else "let val choose the epoch"
-    yield f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}"
+    others.append(f"batch {values[_BATCH][0]}, include_val {values[_INCLUDE_VAL][0]}: {images} {enough}")
+    by, why = values["dataset", "labelled", "split", "by"]
+    room = max(1, _MOST_LINES - _OF_EPOCHS - sum(len(wrap_columns(line, _LINE, rest="  ")) for line in others))
+    ending = " ... (`humbleyolo check` tells all)"
+    split = f"split {by}, as {why}: {'; '.join(divided)}"
+    rows = textwrap.wrap(split, _LINE - 2, max_lines=min(_OF_SPLIT, room), placeholder=ending, break_on_hyphens=False)
+    yield " ".join(rows)
+    yield from others
 
 
 def _fitting(text: str, more: str) -> str:

@@ -21,12 +21,13 @@ from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.process.display_width import cut, display_width, padded
-from humbleyolo.process.terminal import COLUMNS, counted, wrapped_lines
+from humbleyolo.process.terminal import COLUMNS, counted, printable, wrapped_lines
 
 _CLASSES_SHOWN = 20
 _SHORTEST_NAME = 12  # columns of a class's name
 _GAP = "  "  # between columns
 _KINDS_SHOWN = 4  # of findings, where lines are few
+_FINDING_LINES = 2  # of the first of a kind, likewise
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _TOLD_WITH_SPLIT = {"split-taken", "split-uneven"}  # findings whose reasons are told with the choice of the split
 
@@ -135,7 +136,7 @@ def summary(checked: Checked) -> str:
 
 
 def found_lines(checked: Checked) -> Iterator[str]:
-    """Yield the numbers of images and boxes; then kinds of findings, each with its first one in 80 columns.
+    """Yield the numbers of images and boxes; then kinds of findings, each with its first one in two lines at most.
 
     Those about the split alone are not among them; see `plan`.
     """
@@ -145,11 +146,26 @@ def found_lines(checked: Checked) -> Iterator[str]:
     kinds = grouped([row for row in checked.rows if row.kind not in _TOLD_WITH_SPLIT])
     shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
     for severity, kind in shown:
-        text = f"{severity}: {len(kinds[severity, kind])} {kind}: {kinds[severity, kind][0]}"
-        yield cut(text, COLUMNS - 2)
+        yield _in_two_lines(f"{severity}: {len(kinds[severity, kind])} {kind}: ", kinds[severity, kind][0])
     if kinds:
         rest = [f"{len(rows)} {kind}" for (severity, kind), rows in kinds.items() if (severity, kind) not in shown]
         yield (f"and {', '.join(rest)}; " if rest else "") + "`humbleyolo check` shows all"
+
+
+def _in_two_lines(head: str, row: Finding) -> str:
+    """Return a finding that takes two indented lines of a terminal at most: without the last clauses of its reason.
+
+    If even what was found is too long, or a name in it, it is cut at the end of a line.
+    """
+    clauses = row.why.split("; ")
+    shorter = ["; ".join(clauses[:count]) for count in range(len(clauses), 0, -1)]
+    place = [] if row.file == "." else [row.file, *filter(None, [row.where])]
+    found = printable(head + ": ".join([*place, row.what]))
+    for text in [*(f"{found}: {printable(why)}" for why in shorter), found]:
+        lines = wrapped_lines(f"  {text}")
+        if len(lines) <= _FINDING_LINES and max(map(display_width, lines)) <= COLUMNS:
+            return text
+    return cut(found, COLUMNS - 2)
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:

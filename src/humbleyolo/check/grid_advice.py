@@ -57,7 +57,7 @@ class Choice:
     @property
     def reason(self) -> str:
         """The reason to choose it, or what it lacks."""
-        seen = f"the smallest object in ten is {self.smallest:.0f} px wide or high here"
+        seen = f"1 object in 10 is under {self.smallest:.0f} px wide or high here"
         held = f"the grid loses {self.ceiling.lost:,} of {self.ceiling.objects:,}"
         if self.good:
             return f"{seen}, and {held}"

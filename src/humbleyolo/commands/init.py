@@ -188,8 +188,11 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     fitting = int((60 * parsed.minutes - time.start) / epoch)
     epochs = max(1, min(_MOST_EPOCHS, fitting))
     limit = f"{_MOST_EPOCHS} at most" if fitting > epochs else ""
-    why = time.told(parsed.minutes, (time.start + epochs * epoch) / 60, limit)
-    return chosen.with_epochs(epochs, why, FEW_STEPS)
+    needed = (time.start + epochs * epoch) / 60
+    why = time.told(parsed.minutes, needed, limit)
+    quiet = time._replace(clock=time.step).told(parsed.minutes, needed, limit)
+    busy = quiet.replace(", as measured here", f", if idle (busy: {time.clock:.2g} s)")
+    return chosen.with_epochs(epochs, why, FEW_STEPS, quiet if quiet == why else busy)
 
 
 @contextmanager
