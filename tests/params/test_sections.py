@@ -108,6 +108,19 @@ WRONG_VALUES = [
     ("evaluate.resamples", "1.5", "1.5", "a whole number"),
     ("evaluate.bootstrap_seed", "-1", "-1", "0 or more"),
     ("render.scale", "17", "17", "16 or less"),
+    *(
+        ("render.min_score", value, found, "0 to 1, or threshold: the one that evaluate found")
+        for value, found in (
+            ("best", "'best'"),
+            ("'0.5'", "'0.5'"),
+            ("-0.1", "-0.1"),
+            ("1.5", "1.5"),
+            (".nan", "nan"),
+            ("true", "true"),
+            ("[0.5]", "[0.5]"),
+            ("", "an empty value"),
+        )
+    ),
     ("render.images", "0", "0", "1 or more"),
     ("render.cells", "0", "0", "1 or more"),
     ("render.mistakes", "1001", "1001", "1000 or less"),
@@ -180,6 +193,15 @@ def test_a_wrong_value_is_told_with_its_line_key_value_and_what_is_allowed(key, 
     start = f"line {line_of(key, text)}: {name}: {shown} is not allowed; allowed: "
     assert problem.startswith(start)
     assert problem[len(start) :] == allowed or allowed is None
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [("threshold", "threshold"), ("0.5", 0.5), ("0", 0.0), ("1", 1.0), ("5e-1", 0.5)]
+)
+def test_the_least_score_that_is_drawn_is_a_number_or_the_threshold(value, read, tmp_path):
+    (tmp_path / "params.yaml").write_text(changed(("render.min_score", value)))
+    (render,) = load_params(tmp_path / "params.yaml", "render")
+    assert (render.min_score, type(render.min_score)) == (read, type(read))
 
 
 @pytest.mark.parametrize("name", ["''", "' cat'", '"a\\nb"', "7"])

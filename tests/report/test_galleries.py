@@ -8,7 +8,13 @@ from humbleyolo.drawing.palette import CONFIDENT, RESPONSIBLE, class_colour
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.params.loader import load_params
 from humbleyolo.report import galleries
-from humbleyolo.report.galleries import cells_and_confidence, headline, truth_and_predictions, worst_mistakes
+from humbleyolo.report.galleries import (
+    cells_and_confidence,
+    headline,
+    least_shown,
+    truth_and_predictions,
+    worst_mistakes,
+)
 from humbleyolo.report.gallery_examples import Cells, Example, Mistakes
 
 NAMES = ["chat", "rat"]
@@ -47,6 +53,16 @@ def test_the_headline_says_what_is_undefined():
         "AP 0.500   AP50 undefined   AP75 0.250   mean IoU undefined   "
         "(all test images)   predictions shown: confidence 0.4 or more"
     )
+
+
+@pytest.mark.parametrize(
+    ("min_score", "found", "least"),
+    [("threshold", 0.223, 0.223), ("threshold", None, 0.5), (0.4, 0.223, 0.4), (0.4, None, 0.4)],
+)
+def test_predictions_are_shown_from_the_threshold_that_was_found_or_from_a_number_on(min_score, found, least):
+    (render,) = load_params(ROOT / "params.yaml", "render")
+    assert render.min_score == "threshold"
+    assert least_shown(render.model_copy(update={"min_score": min_score}), found) == least
 
 
 def test_mistakes_are_drawn_kind_by_kind_and_a_kind_without_any_is_named():

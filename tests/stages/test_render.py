@@ -16,7 +16,8 @@ from split_writer import write_split
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections
-from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.gallery_examples import first_examples
 from humbleyolo.storage.png import encode_png
 from stages.render import render
@@ -63,6 +64,28 @@ def test_the_threshold_decides_what_is_drawn_in_the_gallery(project: Path) -> No
     assert 0 < len(wanted) < len(found)
     assert sorted(score for example in shown for score in example.scores) == sorted(wanted.scores)
     assert [len(example.truth_labels) for example in shown] == [0, 1, 2, 3]
+
+
+def test_the_galleries_draw_what_mistakes_are_judged_at(project: Path) -> None:
+    with ArchivedSplit(project / "dataset/test") as archive:
+        found = read_evaluation(project / "evaluation", TruthTable.from_archive(archive), len(NAMES), None)
+        shown = first_examples(archive, found.detections, 12, found.metrics["threshold"])
+    judged = found.judgements
+    wanted = np.bincount(judged.images[judged.detections >= 0], minlength=12)
+    assert 0 < wanted.sum() < len(found.detections)
+    assert [len(example.labels) for example in shown] == wanted.tolist()
+    own, same, higher = (
+        run(project, name, **changes)
+        for name, changes in (
+            ("own", {}),
+            ("same", {"min_score": found.metrics["threshold"]}),
+            ("higher", {"min_score": found.metrics["threshold"] + 0.2}),
+        )
+    )
+    for name in OUTPUTS[:2]:
+        drawn = (own / name).read_bytes()
+        assert drawn == (same / name).read_bytes()
+        assert drawn != (higher / name).read_bytes()
 
 
 def test_what_is_drawn_follows_the_parameters(project: Path) -> None:

@@ -15,6 +15,7 @@ from humbleyolo.params.value_types import (
     Fraction,
     InputPath,
     LabelFormat,
+    LeastScore,
     MaxDetections,
     Mirrored,
     Name,
@@ -270,7 +271,7 @@ class Render(Section):
     images: Annotated[int, Field(ge=1, le=1000)]
     columns: Annotated[int, Field(ge=1, le=100)]
     scale: Annotated[int, Field(ge=1, le=16)]
-    min_score: Fraction
+    min_score: LeastScore
     cells: Annotated[int, Field(ge=1, le=1000)]
     mistakes: Annotated[int, Field(ge=1, le=1000)]
     report_images: Annotated[int, Field(ge=0, le=100_000)]

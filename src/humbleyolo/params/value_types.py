@@ -1,9 +1,9 @@
 """The types of single values in `params.yaml`: numbers with their ranges, colours, words, paths, patterns."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 Count = Annotated[int, Field(ge=1)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
@@ -57,3 +57,13 @@ def _is_pattern(text: str) -> str:
 
 
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
+
+
+def _is_score_or_threshold(value: Any) -> Any:
+    is_number = isinstance(value, float | int) and not isinstance(value, bool)
+    if value != "threshold" and not (is_number and 0 <= value <= 1):  # NaN too
+        raise ValueError("0 to 1, or threshold: the one that evaluate found")
+    return float(value) if is_number else value
+
+
+LeastScore = Annotated[float | Literal["threshold"], BeforeValidator(_is_score_or_threshold)]

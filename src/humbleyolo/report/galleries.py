@@ -49,6 +49,7 @@ from humbleyolo.report.gallery_examples import (
 )
 from humbleyolo.report.page_contents import Report
 
+_WITHOUT_THRESHOLD = 0.5  # that of `predict`, where `evaluate` found none
 _LEAST_CELL_PX = 16  # side of a cell; a finer grid would hide the picture
 
 
@@ -62,19 +63,27 @@ def draw_galleries(
     """
     found, names = report.evaluation, report.names
     layout = {"columns": settings.columns, "scale": settings.scale}
-    examples = first_examples(archive, found.detections, settings.images, settings.min_score)
-    cells = first_cells(archive, split, found, settings.cells, settings.min_score)
+    least = least_shown(settings, report.threshold)
+    examples = first_examples(archive, found.detections, settings.images, least)
+    cells = first_cells(archive, split, found, settings.cells, least)
     learners: CellsAnObject = "several" if report.params["loss"]["name"] == "aligned" else "one"
     worst = worst_of_each_kind(archive, truths, found, report.mistakes, settings.mistakes)
     return {
         "gallery.png": truth_and_predictions(
             examples, names, grid=split.grid, **layout,
             images=report.images,
-            subtitle=headline(found.metrics, settings.min_score),
+            subtitle=headline(found.metrics, least),
         ),
         "cells.png": cells_and_confidence(cells, names, learners=learners, **layout),
         "mistakes.png": worst_mistakes(worst, names, grid=split.grid, threshold=report.threshold, **layout),
     }  # fmt: skip
+
+
+def least_shown(settings: Render, threshold: float | None) -> float:
+    """Return the confidence from which detections are shown; `threshold` is None if `evaluate` found none."""
+    if settings.min_score == "threshold":
+        return _WITHOUT_THRESHOLD if threshold is None else threshold
+    return settings.min_score
 
 
 def headline(metrics: Mapping[str, Any], min_score: float) -> str:
@@ -82,7 +91,7 @@ def headline(metrics: Mapping[str, Any], min_score: float) -> str:
     titles = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "mean_iou": "mean IoU"}
     found = [(title, metrics.get(name)) for name, title in titles.items()]
     numbers = [f"{title} {'undefined' if value is None else format(value, '.3f')}" for title, value in found]
-    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:g} or more"])
+    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:.3g} or more"])
 
 
 def truth_and_predictions(
