@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 from scoring_cases import NAMES, random_case, table_of_detections, table_of_truths
 
-from humbleyolo.evaluation.mistakes import MISTAKES, Judgement, judge, judged_table, missed_truths, mistakes_table
+from humbleyolo.evaluation.mistakes import (
+    MISTAKES,
+    Judgement,
+    costs_in_ap,
+    judge,
+    judged_table,
+    missed_truths,
+    mistakes_table,
+)
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.matching import evaluator, match
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
@@ -51,6 +59,21 @@ def repair(
                 keep[row] = True
                 boxes[row], labels[row] = truths.boxes_ltwh[truth], truths.labels[truth]
     return truths, replace(detections, boxes_ltwh=boxes, labels=labels).take(keep)
+
+
+def test_localisation_costs_what_boxes_that_fit_would_win_though_none_is_a_mistake_at_the_match() -> None:
+    truths = table_of_truths(2, [(image, [30 * row, 0, 20, 20], 0, False) for image in range(2) for row in range(3)])
+    boxes = truths.boxes_ltwh + np.array([4.0, 0, 0, 0])  # IoU 2 / 3
+    scores = np.linspace(0.9, 0.5, len(boxes))
+    for found, ap in ((boxes, 0.4), (truths.boxes_ltwh, 1.0)):
+        detections = DetectionTable(2, truths.images, found, truths.labels, scores)
+        table = mistakes_table(truths, detections, judged(truths, detections, 1), all_of(detections), 1)
+        gains = dict(zip(table["kind"], table["ap_gain"], strict=True))
+        assert set(gains.values()) == {0.0}
+        at_all_ious, at_match = average_precision(truths, detections, 1)[:2]
+        assert (at_all_ious, at_match) == (pytest.approx(ap), pytest.approx(1.0))
+        costs = costs_in_ap(at_all_ious, at_match, gains)
+        assert costs == dict.fromkeys(MISTAKES, 0.0) | {"localisation": pytest.approx(1.0 - ap)}
 
 
 @pytest.mark.parametrize("kind", MISTAKES)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from evaluated_project import make_project, settings
@@ -25,7 +27,7 @@ def opened(tmp_path_factory):
 
 def test_the_most_costly_kind_comes_first_and_in_it_the_worst(opened):
     archive, _, truths, evaluation, report = opened
-    gains = [kind.ap_gain for kind in report.mistakes]
+    gains = [kind.ap_cost for kind in report.mistakes]
     assert gains == sorted(gains, reverse=True)
     assert gains[0] > 0
     every = worst_of_each_kind(archive, truths, evaluation, report.mistakes, 10**6)
@@ -44,6 +46,12 @@ def test_the_most_costly_kind_comes_first_and_in_it_the_worst(opened):
         assert [example.caption for example in one.examples] == [
             example.caption for example in all_of_it.examples[:1]
         ]
+
+
+def test_the_cost_of_a_kind_is_that_of_what_to_do_next(opened):
+    *_, evaluation, report = opened
+    advised = re.findall(r"boxes that fit badly cost (0\.\d{3}) AP", " ".join(evaluation.advice.next_steps))
+    assert advised == [f"{kind.ap_cost:.3f}" for kind in report.mistakes if kind.kind == "localisation"]
 
 
 def test_a_caption_says_class_confidence_and_iou(opened):

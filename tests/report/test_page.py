@@ -223,7 +223,8 @@ def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tm
     text = " ".join("".join(page.text).split())
     assert f"Calibration error: {errors[0]} from the IoU, {errors[1]} from being right" in text
     assert "Precision and recall at IoU 0.6" in text
-    assert "AP at IoU 0.6 won back by repair" in text
+    assert "AP at IoU 0.6meaning" in text
+    assert "boxes that match at IoU 0.6 but fit badly" in text
 
 
 def test_counts_of_the_data_are_in_words_and_without_exponents():

@@ -14,6 +14,7 @@ The first that fits is the kind. Repairs of one kind are done all at once. Of se
 truth the best does and the others are removed. One is removed as well if the ground truth has a match already.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,23 @@ def mistakes_table(
         gain = _repaired_ap(truths, detections, judgement, kind, class_count) - before
         rows.append((kind, *counts, round(gain, 12)))
     return pd.DataFrame(rows, columns=["kind", "count", "count_all", "ap_gain"])
+
+
+def costs_in_ap(ap: float, ap_at_match: float, gains: Mapping[str, float]) -> dict[str, float]:
+    """Return the cost of each kind in COCO's AP, which is a mean over IoU 0.50 to 0.95.
+
+    If all boxes fitted, AP would be the same at every IoU. So localisation costs what AP lacks of that at the match
+    after its repair; boxes that match and fit badly are part of it. Objects that other repairs win would be boxed
+    as well as the others are.
+
+    Args:
+        ap: COCO's AP.
+        ap_at_match: AP at the IoU of the match.
+        gains: The rise of `ap_at_match` by the repair of each of `MISTAKES`.
+    """
+    boxed = min(ap / ap_at_match, 1.0) if ap_at_match else 1.0
+    costs = {kind: gain * boxed for kind, gain in gains.items()}
+    return costs | {"localisation": max(ap_at_match + gains["localisation"] - ap, 0.0)}
 
 
 def _repaired_ap(

@@ -3,10 +3,7 @@
 All costs are in COCO's AP, so that they can be put in order; they do not add up. They are found thus:
 
 - grid: 1 less the grid's ceiling.
-- localisation: AP at `match_iou` after the repair of badly placed boxes, less AP. If all boxes fitted, AP would be
-  the same at every IoU.
-- other mistakes: the AP at `match_iou` that their repair wins back (`mistakes.csv`), times AP over AP at `match_iou`.
-  The objects won would be boxed as well as the others are.
+- mistakes: `costs_in_ap`, from the AP at `match_iou` that the repair of each kind wins back (`mistakes.csv`).
 - classes that train lacks: their share of the classes, times the mean AP of the others.
 - too few epochs: five times the rise of AP on val over the last tenth of them, if that is 0.01 or more. Twice the
   epochs would be ten such tenths, each with a smaller rise than the one before: half of ten is taken.
@@ -28,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.evaluation.confusion import BACKGROUND
+from humbleyolo.evaluation.mistakes import costs_in_ap
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import first_few
@@ -218,8 +216,8 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     """Yield each thing that may cost AP, whatever the cost; `metrics["ap"]` must be defined."""
     ap, ceiling = metrics["ap"], 1.0 if metrics["ceiling_ap"] is None else metrics["ceiling_ap"]
     at_match = float(tables["precision_recall"]["precision"].mean())
-    boxed = min(ap / at_match, 1.0) if at_match else 1.0
     gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
+    of_kind = costs_in_ap(ap, at_match, gains)
     rising = training.rise >= RISING
     yield Cost(
         1.0 - ceiling,
@@ -227,26 +225,22 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
         "a finer grid helps (encode.rows, encode.cols)",
         f"its ceiling is {ceiling:.3f}",
     )
-    yield Cost(
-        max(at_match + gains["localisation"] - ap, 0.0),
-        "boxes that fit badly",
-        _LONGER if rising else training.fitting,
-    )
+    yield Cost(of_kind["localisation"], "boxes that fit badly", _LONGER if rising else training.fitting)
     yield _cost_of_lacking(metrics)
-    yield Cost(gains["missed"] * boxed, "missed objects", _remedy_of_missed(ap, rising=rising))
+    yield Cost(of_kind["missed"], "missed objects", _remedy_of_missed(ap, rising=rising))
     yield Cost(
-        gains["background"] * boxed,
+        of_kind["background"],
         "detections where nothing is labelled",
         "label what is unlabelled (`humbleyolo check`), or add images without objects",
     )
     for kind, what in (("classification", "wrong classes"), ("both", "wrong classes on badly fitting boxes")):
         yield Cost(
-            gains[kind] * boxed,
+            of_kind[kind],
             what,
             "add images of these classes, or raise loss.lambda_class",
             _most_confused(tables["confusion"]),
         )
-    yield Cost(gains["duplicate"] * boxed, "second boxes on one object", "lower evaluate.nms_iou")
+    yield Cost(of_kind["duplicate"], "second boxes on one object", "lower evaluate.nms_iou")
     yield from _costs_of_training(ap, ceiling, training)
 
 

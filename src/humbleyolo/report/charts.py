@@ -54,9 +54,9 @@ class Charts:
     @property
     def mistakes(self) -> Markup:
         """The cost of each kind of mistake."""
-        bars = [(kind.kind, kind.ap_gain or 0.0, f"AP {gain(kind.ap_gain)}") for kind in self._report.mistakes]
+        bars = [(kind.kind, kind.ap_cost or 0.0, f"AP {gain(kind.ap_cost)}") for kind in self._report.mistakes]
         costs = ", ".join(f"{kind} {cost}" for kind, _, cost in bars)
-        return bar_chart("chart-mistakes", f"AP at IoU {self.match_iou} won back by repair: {costs}", bars)
+        return bar_chart("chart-mistakes", f"AP (IoU 0.50 to 0.95) won back by repair: {costs}", bars)
 
     def interval(self, one: Headline) -> Markup:
         """A headline number and its interval."""

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from humbleyolo.errors import UserError
+from humbleyolo.evaluation.mistakes import MISTAKES, costs_in_ap
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
 from humbleyolo.report.evaluation_reader import Evaluation
@@ -57,11 +59,20 @@ class Headline(NamedTuple):
 
 
 class MistakeKind(NamedTuple):
-    """A kind of mistake: its count, and the AP that its repair would win back."""
+    """A kind of mistake: its count, and its cost.
+
+    Attributes:
+        kind: Its name.
+        meaning: Its name in words.
+        number: Its count at the threshold.
+        ap_cost: Its cost in COCO's AP, which is a mean over IoU 0.50 to 0.95.
+        ap_gain: The AP at the IoU of the match that its repair would win back.
+    """
 
     kind: str
     meaning: str
     number: int
+    ap_cost: float | None
     ap_gain: float | None
 
 
@@ -188,9 +199,16 @@ def collect(
 
 
 def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
-    rows = {row["kind"]: (row["count"], row["ap_gain"]) for row in evaluation.mistakes}
-    kinds = [MistakeKind(kind, text, *rows[kind]) for kind, text in EXPLAINED.items() if kind in rows]
-    return sorted(kinds, key=lambda kind: -(kind.ap_gain or 0.0))
+    rows = {row["kind"]: row for row in evaluation.mistakes}
+    gains = {kind: row["ap_gain"] for kind, row in rows.items() if row["ap_gain"] is not None}
+    ap, curve = evaluation.metrics.get("ap"), [row["precision"] for row in evaluation.precision_recall]
+    costs = costs_in_ap(ap, fmean(curve), gains) if ap is not None and curve and len(gains) == len(MISTAKES) else {}
+    kinds = [
+        MistakeKind(kind, text, rows[kind]["count"], costs.get(kind), rows[kind]["ap_gain"])
+        for kind, text in EXPLAINED.items()
+        if kind in rows
+    ]
+    return sorted(kinds, key=lambda kind: -(kind.ap_cost or 0.0))
 
 
 def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
