@@ -30,6 +30,21 @@ def test_cells_are_the_more_tinted_the_surer_they_are() -> None:
     np.testing.assert_array_equal(middles[1, 1], [0, 0, 0])
 
 
+def test_a_fine_grid_has_no_lines_and_a_stronger_tint() -> None:
+    confidence = np.zeros((20, 20))
+    confidence[3, 7] = 1.0
+    image = np.full((60, 60, 3), 200, np.uint8)
+    for scale, part in ((5, 0.95), (6, 0.75)):  # cells of 15 and 18 pixels
+        side = 3 * scale
+        picture = inside(draw_cells(image, confidence, np.zeros((20, 20), bool), [], scale=scale))
+        tinted = picture[3 * side + 2 : 4 * side - 1, 7 * side + 2 : 8 * side - 1].reshape(-1, 3)
+        np.testing.assert_allclose(
+            tinted, np.tile(200 * (1 - part) + part * np.array(CONFIDENT), (len(tinted), 1)), atol=1
+        )
+        elsewhere = picture[10 * side :].reshape(-1, 3)
+        assert len(np.unique(elsewhere, axis=0)) == (1 if side < 16 else 2)  # the image alone, or its lines too
+
+
 def test_a_responsible_cell_has_an_edge_and_its_object_a_dot() -> None:
     responsible = np.zeros((3, 5), bool)
     responsible[2, 1] = True

@@ -114,6 +114,20 @@ def test_cells_show_confidence_and_what_is_responsible():
     assert not has(cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, **layout), sure)
 
 
+def test_cells_of_a_fine_grid_have_no_lines_in_any_of_the_three_pictures(rows):
+    cells = seen(np.zeros((20, 20)), 300)
+    bare = cells._replace(
+        example=cells.example._replace(truth_boxes=np.zeros((0, 4)), truth_labels=np.zeros(0, int)),
+        responsible=np.zeros((20, 20), bool),
+    )
+    cells_and_confidence([bare] * 6, NAMES, learners="one", columns=3, scale=1)
+    colours = [np.unique(np.asarray(tile).reshape(-1, 3), axis=0) for tiles in rows for tile in tiles]
+    assert [len(found) for found in colours] == [2] * 18  # the black image and its frame
+    rows.clear()
+    cells_and_confidence([bare._replace(confidence=np.zeros((4, 4)))] * 6, NAMES, learners="one", columns=3, scale=1)
+    assert all(len(np.unique(np.asarray(tile).reshape(-1, 3), axis=0)) > 2 for tiles in rows for tile in tiles)
+
+
 @pytest.mark.parametrize(("learners", "told"), [("one", False), ("several", True)])
 def test_cells_that_learn_an_object_beside_that_of_its_centre_are_told(learners, told, monkeypatch):
     drawn = []

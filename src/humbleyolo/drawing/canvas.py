@@ -10,6 +10,7 @@ from humbleyolo.storage.array_types import Floats, Uint8s
 from humbleyolo.storage.atomic import atomic_write
 
 MARGIN_X, MARGIN_Y = 5, 18  # of the frame, pixels of the drawing
+LEAST_CELL_PX = 16  # side of a cell of a grid in a drawing; lines of a finer one would hide the picture
 
 
 def enlarge(image: Uint8s, scale: int) -> Uint8s:

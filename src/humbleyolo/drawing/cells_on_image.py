@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from humbleyolo.drawing.canvas import MARGIN_X, MARGIN_Y, draw_grid, enlarge, framed
+from humbleyolo.drawing.canvas import LEAST_CELL_PX, MARGIN_X, MARGIN_Y, draw_grid, enlarge, framed
 from humbleyolo.drawing.label_font import font
 from humbleyolo.drawing.name_tags import TAG_FONT_PX, TAG_HEIGHT
 from humbleyolo.drawing.palette import CONFIDENT, INK, PAPER, RESPONSIBLE
 from humbleyolo.storage.array_types import Bools, Floats, Ints, Uint8s
+
+_COARSE_TINT, _FINE_TINT = 0.75, 0.95  # at confidence 1; cells without lines and numbers have the tint alone
 
 
 def draw_cells(
@@ -18,8 +20,9 @@ def draw_cells(
 ) -> Image.Image:
     """Tint each cell of the grid by its confidence, from nothing at 0 to violet at 1.
 
-    The confidence is written into cells with room for it. Cells that are responsible for an object have a pink
-    edge; the object's centre, which makes them so, is a pink dot. The picture is as large as that of `draw_boxes`.
+    Cells smaller than 16 pixels of the drawing have no lines between them, and a stronger tint. The confidence is
+    written into cells with room for it. Cells that are responsible for an object have a pink edge; the object's
+    centre, which makes them so, is a pink dot. The picture is as large as that of `draw_boxes`.
 
     Args:
         image: (H, W, 3) RGB, as the network sees it: the grid covers the whole of it.
@@ -33,10 +36,14 @@ def draw_cells(
     height, width = picture.shape[:2]
     rows, cols = values.shape
     row_of, col_of = np.arange(height) * rows // height, np.arange(width) * cols // width
-    part = (0.75 * values)[row_of[:, None], col_of, None]  # (height, width, 1) of the tint
+    is_fine = min(height / rows, width / cols) < LEAST_CELL_PX
+    part = ((_FINE_TINT if is_fine else _COARSE_TINT) * values)[
+        row_of[:, None], col_of, None
+    ]  # (height, width, 1) of the tint
     tinted = np.round(picture * (1 - part) + np.array(CONFIDENT) * part).astype(np.uint8)
     xs, ys = np.linspace(0, width, cols + 1), np.linspace(0, height, rows + 1)
-    draw_grid(tinted, xs, ys)
+    if not is_fine:
+        draw_grid(tinted, xs, ys)
     canvas = framed(tinted)
     brush = ImageDraw.Draw(canvas)
     left, top = np.round(xs).astype(np.int64) + MARGIN_X, np.round(ys).astype(np.int64) + MARGIN_Y

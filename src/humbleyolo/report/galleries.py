@@ -11,7 +11,7 @@ from PIL.Image import Image
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.drawing.boxes_on_image import draw_boxes
-from humbleyolo.drawing.canvas import enlargement, shrink
+from humbleyolo.drawing.canvas import LEAST_CELL_PX, enlargement, shrink
 from humbleyolo.drawing.cells_on_image import draw_cells
 from humbleyolo.drawing.contact_sheet import (
     contact_sheet,
@@ -50,7 +50,6 @@ from humbleyolo.report.gallery_examples import (
 from humbleyolo.report.page_contents import Report
 
 _WITHOUT_THRESHOLD = 0.5  # that of `predict`, where `evaluate` found none
-_LEAST_CELL_PX = 16  # side of a cell; a finer grid would hide the picture
 
 
 def draw_galleries(
@@ -236,7 +235,8 @@ def _shrink(example: Example, longest_px: int, scale: int) -> tuple[Example, int
 def _triple(cells: Cells, names: Sequence[str], scale: int, longest_px: int) -> tuple[list[Image], list[str]]:
     one, fitting = _shrink(cells.example, longest_px, scale)
     rows, cols = cells.confidence.shape
-    draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=(rows, cols))
+    is_fine = fitting * min(np.divide(one.image.shape[:2], (rows, cols))) < LEAST_CELL_PX
+    draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=None if is_fine else (rows, cols))
     centres = (one.truth_boxes[:, :2] + one.truth_boxes[:, 2:]) / 2
     return (
         [
@@ -256,7 +256,7 @@ def _pair(
     extent = Letterbox(height, width, grid.height, grid.width).extent
     extent = extent * np.tile([one.image.shape[1] / width, one.image.shape[0] / height], 2)
     cells: tuple[int, int] | None = (grid.rows, grid.cols)
-    if fitting * min((extent[2:] - extent[:2]) / (grid.cols, grid.rows)) < _LEAST_CELL_PX:
+    if fitting * min((extent[2:] - extent[:2]) / (grid.cols, grid.rows)) < LEAST_CELL_PX:
         cells = None
     draw = partial(draw_boxes, one.image, names=names, scale=fitting, grid=cells, grid_extent=extent.tolist())
     return (

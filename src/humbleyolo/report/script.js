@@ -263,8 +263,10 @@
     const [left, top, width, height] = image.over;
     const [across, down] = [width / cols, height / rows];
     const at = (cell) => ({ x: left + (cell % cols) * across, y: top + Math.floor(cell / cols) * down, width: across, height: down });
+    const isFine = Math.min(across, down) < 16 * unit; // lines between such cells would hide the picture
+    const [className, tint] = isFine ? ["cell fine", 0.95] : ["cell", 0.75];
     (image.cells || []).forEach((value, cell) => {
-      const tile = svg("rect", { class: "cell", ...at(cell), "fill-opacity": (0.75 * value) / 100 });
+      const tile = svg("rect", { class: className, ...at(cell), "fill-opacity": (tint * value) / 100 });
       tile.append(svg("title", {}, `cell ${Math.floor(cell / cols) + 1}, ${(cell % cols) + 1}: confidence ${(value / 100).toFixed(2)}`));
       drawing.append(tile);
     });
