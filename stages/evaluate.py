@@ -15,6 +15,7 @@ from humbleyolo.models.tensorflow_setup import start_runtime  # before all else 
 import numpy as np
 
 from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.hidden_objects import count_hidden
 from humbleyolo.evaluation.inference import run_network
 from humbleyolo.evaluation.next_steps import Training, advise, median_side
 from humbleyolo.evaluation.thresholds import find_careful_thresholds, find_thresholds
@@ -46,7 +47,8 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     most = int(np.bincount(test.truths.images).max(initial=0))
     crowded = limit_warnings("test", most, {EVALUATION_LIMIT: settings.max_detections})
     side = median_side(test.truths, test.sizes, network.info.grid.height, network.info.grid.width)
-    training = Training(read_history(model / "history.csv"), include_val, side)
+    hidden = count_hidden(test.truths, test.detections, len(categories), settings)
+    training = Training(read_history(model / "history.csv"), include_val, side, hidden)
     advice = advise(found.metrics, found.tables, training, crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)

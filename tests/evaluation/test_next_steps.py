@@ -10,6 +10,7 @@ import pytest
 from repository import ROOT
 
 from humbleyolo.evaluation.assessment import assess
+from humbleyolo.evaluation.hidden_objects import Hidden, count_hidden
 from humbleyolo.evaluation.next_steps import (
     WORTH,
     Advice,
@@ -22,6 +23,8 @@ from humbleyolo.evaluation.next_steps import (
     not_learned,
 )
 from humbleyolo.evaluation.thresholds import Thresholds
+from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.geometry.suppression import nms
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
 from humbleyolo.metrics.grid_report import GridReport
 from humbleyolo.metrics.history import Row
@@ -314,6 +317,48 @@ def test_large_objects_ask_for_no_larger_input(include_val: bool) -> None:
     assert re.search(r"train\.(epochs|augment)", remedies[64.0])
     untaught: Row = {"train_box": 1.0}
     assert Training([untaught], include_val, 64.0).fitting.endswith("; so may loss.lambda_distribution 1")
+
+
+def test_missed_objects_that_overlap_their_neighbours_ask_for_a_higher_nms_iou() -> None:
+    """All are found well but those that suppression drops; of the boxes of a pair, one is dropped at 0.5 alone."""
+    pairs = np.array([[0.0, 0.0, 60.0, 40.0], [12.0, 0.0, 60.0, 40.0], [200.0, 0.0, 60.0, 40.0]])  # IoU 2 / 3
+    images, boxes = np.repeat(np.arange(IMAGES), 3), np.tile(pairs, (IMAGES, 1))
+    truths = TruthTable(IMAGES, images, boxes, np.zeros(3 * IMAGES, np.int64), np.zeros(3 * IMAGES, np.bool_))
+    steps = {}
+    for limit in (0.5, 0.7):
+        settings = QUICK.model_copy(update={"nms_iou": limit})
+        scores = np.linspace(0.9, 0.5, len(boxes))
+        kept = np.sort([
+            row for own in truths.rows_by_image()
+            for row in own[nms(ltwh_to_xyxy(boxes[own]), scores[own], truths.labels[own], limit)]
+        ])  # fmt: skip
+        detections = DetectionTable(IMAGES, images[kept], boxes[kept], truths.labels[kept], scores[kept])
+        hidden = count_hidden(truths, detections, 1, settings)
+        assert hidden == Hidden(len(boxes) - len(kept), len(boxes) - len(kept), limit)
+        done = assess(truths, detections, ("chat",), Thresholds(0.1, (0.1,)), settings, GridReport(1.0, ()))
+        steps[limit] = advise(done.metrics, done.tables, Training(hidden=hidden)).next_steps
+    assert [re.sub(r"0\.\d{3} AP", "x AP", step) for step in steps[0.5]] == [
+        "missed objects cost x AP (20 of 20 overlap one of their class by more than evaluate.nms_iou 0.5): "
+        "raise evaluate.nms_iou, and keep evaluate.vote_iou above it"
+    ]
+    assert steps[0.7][0].startswith("good: ")
+
+
+def test_neighbours_of_other_classes_in_crowds_or_on_other_images_hide_nothing() -> None:
+    box = [0.0, 0.0, 60.0, 40.0]
+    images, labels = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 0, 0, 0])
+    crowd = np.array([False, False, True, False, False])
+    truths = TruthTable(2, images, np.array([box, box, box, box, [300.0, 0, 60, 40]]), labels, crowd)
+    nothing = found().take(np.zeros(len(found()), np.bool_))
+    none = DetectionTable(2, nothing.images, nothing.boxes_ltwh, nothing.labels, nothing.scores)
+    assert count_hidden(truths, none, 2, QUICK) == Hidden(0, 4, QUICK.nms_iou)
+
+
+@pytest.mark.parametrize(
+    ("count", "unmatched", "common"), [(0, 0, False), (0, 8, False), (1, 5, False), (2, 8, True)]
+)
+def test_a_few_hidden_objects_of_many_missed_ones_change_no_advice(count: int, unmatched: int, common: bool) -> None:
+    assert Hidden(count, unmatched, 0.5).is_common == common
 
 
 def test_the_side_of_an_object_is_that_in_the_letterboxed_input() -> None:

@@ -37,9 +37,7 @@ def draw_cells(
     rows, cols = values.shape
     row_of, col_of = np.arange(height) * rows // height, np.arange(width) * cols // width
     is_fine = min(height / rows, width / cols) < LEAST_CELL_PX
-    part = ((_FINE_TINT if is_fine else _COARSE_TINT) * values)[
-        row_of[:, None], col_of, None
-    ]  # (height, width, 1) of the tint
+    part = (_FINE_TINT if is_fine else _COARSE_TINT) * values[row_of[:, None], col_of, None]  # (height, width, 1)
     tinted = np.round(picture * (1 - part) + np.array(CONFIDENT) * part).astype(np.uint8)
     xs, ys = np.linspace(0, width, cols + 1), np.linspace(0, height, rows + 1)
     if not is_fine:

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.evaluation.confusion import BACKGROUND
+from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_in_ap
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.metrics.tables import TruthTable
@@ -37,6 +38,7 @@ WORTH = 0.03
 """Least cost that is worth an advice: less than that is what another seed or machine may change by itself."""
 MOST_STEPS = 2
 _LONGER = "train longer (train.epochs)"
+_OVERLAPPING = "raise evaluate.nms_iou, and keep evaluate.vote_iou above it"
 _OVERFIT = 2.0  # least ratio of the loss on val to that on train
 _LARGE_PX = 64.0  # four cells of 16 pixels: a larger input shows little more of such objects
 _TENTHS = 5.0  # rises of the last tenth that twice the epochs may give
@@ -68,17 +70,19 @@ class Cost(NamedTuple):
 
 
 class Training(NamedTuple):
-    """The training of the model.
+    """The training of the model, and the objects that it was tested on.
 
     Attributes:
         history: Its epochs; empty if there was none.
         include_val: True if val was trained on.
         object_px: Median of the objects' shorter sides in the input, pixels; None if it is not known.
+        hidden: Objects that suppression may have hidden.
     """
 
     history: Sequence[Row] = ()
     include_val: bool = False
     object_px: float | None = None
+    hidden: Hidden = NONE_HIDDEN
 
     @property
     def rise(self) -> float:
@@ -227,7 +231,13 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     )
     yield Cost(of_kind["localisation"], "boxes that fit badly", _LONGER if rising else training.fitting)
     yield _cost_of_lacking(metrics)
-    yield Cost(of_kind["missed"], "missed objects", _remedy_of_missed(ap, rising=rising))
+    hidden = training.hidden
+    yield Cost(
+        of_kind["missed"],
+        "missed objects",
+        _OVERLAPPING if hidden.is_common else _remedy_of_missed(ap, rising=rising),
+        str(hidden) if hidden.is_common else "",
+    )
     yield Cost(
         of_kind["background"],
         "detections where nothing is labelled",
@@ -240,7 +250,11 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
             "add images of these classes, or raise loss.lambda_class",
             _most_confused(tables["confusion"]),
         )
-    yield Cost(of_kind["duplicate"], "second boxes on one object", "lower evaluate.nms_iou")
+    yield Cost(
+        of_kind["duplicate"],
+        "second boxes on one object",
+        _LONGER if hidden.is_common else "lower evaluate.nms_iou",  # a lower one would hide more
+    )
     yield from _costs_of_training(ap, ceiling, training)
 
 
