@@ -4,15 +4,16 @@
     backbone    a 3 x 3 convolution and 11 inverted bottlenecks                stride 16
     places      features of stride 8 laid into the channels beside those of stride 16
     cells       each cell's block of features into channels, one 1 x 1 convolution
-    mixing      residual blocks of two 3 x 3 convolutions over cells, the second over cells that lie 2 or 4 apart
+    mixing      residual blocks: a 3 x 3 convolution, then one over neighbours beside one over cells 2 or 4 apart
     head        one 1 x 1 convolution, then distributions over the distances to a box's edges
 
 The backbone is that of Tan & Le 2019, "EfficientNet", in the form without squeeze and excitation and with ReLU6
 ("EfficientNet-Lite"). Batch normalization is folded into its convolutions. The last five blocks and the classifier
 are left out: they hold six sevenths of the numbers.
 
-A cell answers for an object whose edges may lie far from it. Dilated convolutions (Yu & Koltun 2016, "Multi-Scale
-Context Aggregation by Dilated Convolutions") look that far at the cost of those that do not.
+A cell answers for an object whose edges may lie far from it, or near. So half of the channels come from a dilated
+convolution (Yu & Koltun 2016, "Multi-Scale Context Aggregation by Dilated Convolutions"), half from a plain one.
+Together they cost what one convolution does.
 """
 
 import keras
@@ -40,7 +41,7 @@ _BLOCK_8 = 4  # the last block with features of stride 8
 _STEM = 32  # channels
 _CELL_CHANNELS = 96
 _MIXING_BLOCKS = 2
-_APART = (2, 4)  # cells from one to the next that the second convolution of a block takes, block after block
+_APART = (2, 4)  # cells from one to the next that the far convolution of a block takes, block after block
 _BINS = 17
 
 
@@ -69,7 +70,9 @@ def lite(grid: Grid, width: float, depth: float, seed: int) -> keras.Model:
     x = _conv(x, "cell", filters, 1, seeds)
     for number in range(1, 1 + max(1, round(depth * _MIXING_BLOCKS))):
         mixed = _conv(x, f"mix{number}", filters, 3, seeds)
-        mixed = _conv(mixed, f"far{number}", filters, 3, seeds, _APART[(number - 1) % len(_APART)])
+        near = _conv(mixed, f"near{number}", filters // 2, 3, seeds)
+        far = _conv(mixed, f"far{number}", filters // 2, 3, seeds, _APART[(number - 1) % len(_APART)])
+        mixed = layers.Concatenate(name=f"near_far{number}")([near, far])
         x = layers.Add(name=f"mix{number}_add")([x, mixed])
     head = EdgesHead(grid.classes, grid.boxes, _BINS, name="head")
     return keras.Model(pixels, predictions(x, head, seeds), name="lite")
