@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.ledger import BadInput, shorten, shorten_text
 from humbleyolo.process.terminal import first_few
 
 _SHOWN = 5  # words in a note
@@ -48,7 +48,9 @@ def class_names(text: str, value: Any) -> ClassNames:
     words = [_word(one, node) for one, node in zip(value, nodes, strict=True)]
     lines = [_line(node) for node in nodes]
     texts = [isinstance(one, str) for one in value]
-    strange = (f"{word} ({line})" for word, line, plain in zip(words, lines, texts, strict=True) if not plain)
+    strange = (
+        f"{shorten_text(word)} ({line})" for word, line, plain in zip(words, lines, texts, strict=True) if not plain
+    )
     return ClassNames(tuple(words), tuple(lines), tuple(strange))
 
 
