@@ -1,0 +1,51 @@
+"""Corners that stand where a format has a box's width and height. Some would lie inside the image all the same."""
+
+import numpy as np
+
+from humbleyolo.labels.labelled_image import UncheckedSet
+from humbleyolo.labels.ledger import BadInput
+from humbleyolo.storage.array_types import Bools, Floats
+
+_FIELDS = {"coco": "left, top, width, height", "yolo": "centre x, centre y, width, height"}
+_LEAVE = 0.1  # of the boxes, that leave their image as they are read
+_FEWEST = 2  # boxes, likewise
+_FIT = 0.99  # of the boxes, that lie inside their image if they are read as corners
+_BEYOND = 0.02  # of the image's side, that a hand may draw over the border
+
+
+def find_corners(format_: str, content: UncheckedSet) -> BadInput | None:
+    """Return the mistake that boxes of a format with lengths are corners; None if nothing says so.
+
+    Many leave their image as they are read, and nearly all lie inside it, the right way round, if read as corners. Of
+    lengths this is not to be expected: each box would be wider than it is far from the left edge.
+    """
+    if format_ not in _FIELDS:
+        return None
+    rows = [
+        (box.corners, (1, 1) if image.relative else (image.width, image.height))
+        for image in content.images
+        if image.relative or (image.width and image.height)
+        for box in image.boxes
+    ]
+    if not rows:
+        return None
+    boxes = np.array([corners for corners, _ in rows], np.float64)  # (M, 4) xyxy, as read
+    limits = np.array([size + size for _, size in rows], np.float64)  # (M, 4)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = boxes[:, 2:] - boxes[:, :2]
+        first = boxes[:, :2] if format_ == "coco" else (boxes[:, :2] + boxes[:, 2:]) / 2
+        corners = np.concatenate([first, lengths], axis=1)  # (M, 4): the numbers as they are written
+        leave = int((~_inside(boxes, limits)).sum())
+        fit = _inside(corners, limits) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    if leave < max(_FEWEST, _LEAVE * len(boxes)) or fit.mean() < _FIT:
+        return None
+    found = f"{leave:,} of {len(boxes):,} boxes leave their image"
+    why = "read as left, top, right, bottom they lie inside; if they are corners, write"
+    return BadInput("corners-not-lengths", found, f"{why} {_FIELDS[format_]}")
+
+
+def _inside(boxes: Floats, limits: Floats) -> Bools:
+    """Tell which boxes, (M, 4) xyxy, lie inside their images."""
+    over = np.maximum(-boxes, boxes - limits) - _BEYOND * limits  # (M, 4), beyond what a hand may draw
+    inside: Bools = over.max(axis=1) <= 0
+    return inside
