@@ -148,6 +148,20 @@ def test_two_categories_of_one_name_are_one_class(make: Maker) -> None:
     assert [(row.severity, row.kind) for row in data.ledger.rows] == [("note", "repeated-name")]
 
 
+def test_a_category_above_all_others_is_no_class(make: Maker) -> None:
+    """Roboflow writes one that no box is of, with the name of the project. It would be a class never learned."""
+    content = document()
+    below = [{"id": 1, "name": "cat", "supercategory": "pets"}, {"id": 7, "name": "dog", "supercategory": "pets"}]
+    content["categories"] = [{"id": 0, "name": "pets", "supercategory": "none"}, *below]
+    data = make.read(files(content))
+    assert (data.classes, data.images[0].labels) == (("cat", "dog"), ("dog",))
+    assert [(row.severity, row.kind) for row in data.ledger.rows] == [("note", "root-category")]
+    used = document(category_id=0) | {"categories": content["categories"]}
+    assert make.read(files(used)).classes == ("pets", "cat", "dog")
+    below[0]["supercategory"] = "none"
+    assert make.read(files(content)).classes == ("pets", "cat", "dog")
+
+
 def test_the_same_file_name_in_each_subset(make: Maker) -> None:
     """A project of CVAT: the folders have the subsets' own spelling."""
     content: Files = {}

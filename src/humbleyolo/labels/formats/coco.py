@@ -30,7 +30,7 @@ _WHOLE_BYTES = 2**24  # of a file that is parsed at once, so that a mistake has 
 _MASK = "segmentation"
 _FIELDS = {  # that are read of each list's entries
     "images": ("id", "file_name", "height", "width"),
-    "categories": ("id", "name"),
+    "categories": ("id", "name", "supercategory"),
     "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "area", "attributes", _MASK),
 }
 _NUMBER = (int, float)
@@ -104,13 +104,24 @@ class _CocoFile:
         self.name, self.reader, self.report = name, reader, reader.ledger.reporting
         self.lists = lists
         self.images: dict[int, UncheckedImage] = {}
+        self.above: list[str] = []  # each category's supercategory
         self.dropped: set[int] = set()
 
     def add_to(self, result: UncheckedSet) -> None:
         names = self._categories()
         self._read_images()
-        self._annotations(names)
+        used = self._annotations(names)
+        if len(names) > 1 and (root := self._root(names)) is not None and root not in used:
+            why = "it is what Roboflow puts above all others, and no box is of it"
+            error = BadInput("root-category", f"id {root}, name {shorten(names[root])}", why)
+            self.reader.ledger.note(self.name, error, "no class")
+            del names[root]
         result.add(self.images.values(), names.values())
+
+    def _root(self, names: dict[int, str]) -> int | None:
+        """Return the id of the first category, if all others name it as theirs above and it has none."""
+        [root, *_], [above, *others] = names, self.above
+        return root if above == "none" and {*others} == {names[root]} else None
 
     def _entries(self, key: str) -> Iterator[tuple[Any, str]]:
         entries = self.lists[key]
@@ -132,6 +143,7 @@ class _CocoFile:
                     )
                     self.reader.ledger.note(self.name, error, "both ids read as it")
                 names[key] = name
+                self.above.append(str(entry.get("supercategory")))
         return names
 
     def _read_images(self) -> None:
@@ -159,8 +171,10 @@ class _CocoFile:
                     splits=splits,
                 )
 
-    def _annotations(self, names: dict[int, str]) -> None:
+    def _annotations(self, names: dict[int, str]) -> set[object]:
+        """Add the boxes to their images; return the ids of their categories."""
         ids: Counter[int] = Counter()
+        used: set[object] = set()
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
                 if (key := get(entry, "id", int, where, None)) is not None:
@@ -171,11 +185,13 @@ class _CocoFile:
                         continue  # the row of its image tells it
                     why = "no image has that id; correct it or delete the annotation"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
+                used.add(entry.get("category_id"))
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
         if repeated := sum(ids.values()) - len(ids):
             why = "the ids of annotations join nothing"
             self.reader.ledger.note(self.name, BadInput("repeated-id", f"{repeated} annotations", why), "read")
+        return used
 
     def _box(self, entry: dict[str, Any], where: str, names: dict[int, str]) -> UncheckedBox:
         category = get(entry, "category_id", int, where)
