@@ -171,7 +171,10 @@ def test_the_path_of_a_yaml_file_is_the_root_of_its_lists(
     if split is None:  # never the folder of that name in another place
         assert [row.kind for row in make.findings(content)] == ["list-points-nowhere"]
     else:
-        assert {image.path for image in make.read(content).images if image.splits} == split
+        images = make.read(content).images
+        assert {image.path for image in images if "train" in image.splits} == split
+        beside = {"images/val/c.png"} if "images/train/a.png" in split and "images" in train else set()
+        assert {image.path for image in images if image.splits} == split | beside
 
 
 def test_a_yaml_file_of_another_name(make: Maker) -> None:
@@ -349,6 +352,18 @@ def test_a_list_that_was_not_exported(make: Maker, split: str) -> None:
             content |= {f"{folder}/images/{number}.png": picture(number), f"{folder}/labels/{number}.txt": LINE}
     (row,) = make.findings(content)
     assert (row.kind, row.severity) == ("list-points-nowhere", "error" if split == "train" else "note")
+
+
+def test_a_folder_called_test_that_no_list_names(make: Maker) -> None:
+    """`test` is optional in data.yaml, and often left empty though the folder is there."""
+    content: Files = {"data.yaml": "train: train/images\nval: valid/images\ntest:\nnames: [cat, dog]\n"}
+    for number, folder in enumerate(("train", "valid", "test", "more")):
+        content |= {f"{folder}/images/{number}.png": picture(number), f"{folder}/labels/{number}.txt": LINE}
+    splits = {one.path.partition("/")[0]: one.splits for one in make.read(content).images}
+    assert splits == {"train": ("train",), "valid": ("val",), "test": ("test",), "more": ()}
+    moved = content | {"data.yaml": "train: train/images\nval: test/images\nnames: [cat, dog]\n"}
+    splits = {one.path.partition("/")[0]: one.splits for one in make.read(moved).images}
+    assert splits == {"train": ("train",), "valid": (), "test": ("val",), "more": ()}  # val is another folder
 
 
 @pytest.mark.parametrize(

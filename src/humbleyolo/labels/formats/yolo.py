@@ -160,8 +160,19 @@ def _box(line: str, number: int, names: tuple[str, ...], keypoints: int) -> Unch
 
 
 def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: list[UncheckedImage]) -> None:
-    """Note in each image the lists that hold it, in place of what its folders say."""
+    """Note in each image the lists that hold it, in place of what its folders say.
+
+    An image in none keeps the split of a folder beside those named, if no list is of it: `test/images` beside
+    `train/images`.
+    """
     by_path = {image.path: image for image in images}
+    named = {split for split, _ in lists}
+    beside = [folder for _, folder in lists if suffix(folder) != ".txt"]
+    of_folders = {
+        image.path: image.splits
+        for image in images
+        if not named & {*image.splits} and any(_differs_once(posixpath.dirname(image.path), one) for one in beside)
+    }
     for image in images:
         image.splits = ()
     listed = {entry: _listed(reader, entry) for entry in dict.fromkeys(entry for _, entry in lists)}
@@ -169,6 +180,14 @@ def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: lis
         for path in listed[entry]:
             if path in by_path:
                 by_path[path].add_split(split)
+    for image in images:
+        image.splits = image.splits or of_folders.get(image.path, ())
+
+
+def _differs_once(folder: str, other: str) -> bool:
+    """Tell if two paths have as many folders, of which one differs."""
+    parts, others = folder.split("/"), other.rstrip("/").split("/")
+    return len(parts) == len(others) and sum(map(str.__ne__, parts, others)) == 1
 
 
 def _listed(reader: SourceReader, entry: str) -> list[str]:
