@@ -366,6 +366,18 @@ def test_a_folder_called_test_that_no_list_names(make: Maker) -> None:
     assert splits == {"train": ("train",), "valid": (), "test": ("val",), "more": ()}  # val is another folder
 
 
+def test_roboflow_s_export_for_darknet(make: Maker) -> None:
+    """Each folder has the same list of class names; of another name than darknet's own."""
+    content: Files = {"README.roboflow.txt": "\nbirds - v1\n=====\n"}
+    for number, folder in enumerate(("train", "valid")):
+        content |= {f"{folder}/{number}.jpg": picture(number, kind="JPEG"), f"{folder}/{number}.txt": LINE}
+        content[f"{folder}/_darknet.labels"] = "cat\ndog\n"
+    data = make.read(content)
+    assert data.classes == ("cat", "dog")
+    assert [(one.labels, one.splits) for one in data.images] == [(("dog",), ("train",)), (("dog",), ("val",))]
+    assert data.ledger.rows == []
+
+
 @pytest.mark.parametrize(
     "names", [("train.lst", "test.lst"), ("training.txt", "testing.txt"), ("Train.txt", "Test.txt")]
 )

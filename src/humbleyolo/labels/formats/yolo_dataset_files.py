@@ -20,6 +20,7 @@ from humbleyolo.labels.parsing.text import parse_integer
 from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
+_LISTS_OF_NAMES = ("classes.txt", "_darknet.labels")  # LabelImg's, and Roboflow's for darknet
 _OWN_LISTS = tuple(f"{key}.txt" for key in _KEYS)  # others are told by their first line
 _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
@@ -59,7 +60,7 @@ class Declared:
 
 
 def read_dataset_files(reader: SourceReader) -> Declared:
-    """Read `data.yaml` (or a YAML file of another name with names and lists), `*.data`, `*.names`, `classes.txt`.
+    """Read `data.yaml` (or YAML of another name with names and lists), `*.data`, `*.names`, and lists of class names.
 
     Raises:
         UserError: If two in one folder differ and mistakes are skipped: numbers would get wrong names.
@@ -71,7 +72,7 @@ def read_dataset_files(reader: SourceReader) -> Declared:
         base = PurePosixPath(name).name
         in_yaml = base in ("data.yaml", "data.yml", "dataset.yaml") or _is_dataset_yaml(reader, name)
         with reader.ledger.reporting(name, "file dropped"):
-            if in_yaml or base.endswith(".names") or base == "classes.txt":
+            if in_yaml or base.endswith(".names") or base in _LISTS_OF_NAMES:
                 naming.append(name)
                 described.append((name, _from_yaml(reader, name, result) if in_yaml else _lines(reader, name)))
             elif base.endswith(".data"):
