@@ -297,6 +297,16 @@ def test_pictures_alone_are_to_be_labelled_first(make: Maker) -> None:
             assert text in str(caught.value)
 
 
+def test_xml_without_an_ending_is_to_be_renamed(make: Maker) -> None:
+    """Stanford's dogs have such files; a person who has them need not label anew."""
+    files: Files = {"Images/n0_1.png": picture(), "Annotation/n0_1": GOOD["voc"][1], "LICENSE": "text"}
+    with pytest.raises(UserError, match=r"Annotation/n0_1 \(XML; add the ending \.xml\)\.") as caught:
+        make.read(files)
+    assert "Draw" not in str(caught.value)
+    files["Annotation/n0_1.xml"] = files.pop("Annotation/n0_1").replace("a.png", "n0_1.png")
+    assert len(make.read(files).images) == 1
+
+
 def test_labels_of_no_known_format_fit_a_screen(make: Maker) -> None:
     with pytest.raises(UserError, match=r"Files that may be labels: a\.json") as caught:
         make.read({"a.png": picture(), "a.json": '{"boxes": []}'})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_image, is_labelled, suffix
@@ -14,6 +15,8 @@ from humbleyolo.process.terminal import counted, first_few
 
 _TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_XML = b"<annotation>"  # beginning of Pascal VOC's files
+_LOOK_AT = 200  # files without an ending
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
     "coco": "images categories annotations image_id category_id bbox file_name",
@@ -46,6 +49,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     lines = [f"{source.name}: no known labels among {counts}."]
     found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
+    found += _without_ending(source)
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
         shown = [f"{name} ({some[0]})" for name, some in words.items()]
@@ -54,7 +58,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     if unlabelled:
         lines += _TO_LABEL
     if images:
-        lines.append(f"  A text of {images[0]} was looked for in {', '.join(label_names(images[0]))}.")
+        lines.append(f"  A text of {images[0]} was looked for in {first_few(label_names(images[0]), 2)}.")
     if near := _nearest(words):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
     if unlabelled:
@@ -64,8 +68,19 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     return UserError(*lines, f"  docs/labels.md has all {len(titles)}, and where the files of each lie.")
 
 
+def _without_ending(source: Source) -> list[str]:
+    """Return the XML files whose names have no ending, as those of Stanford's dogs: the first of them."""
+    found = []
+    for name in [name for name in source.names if not suffix(name)][:_LOOK_AT]:
+        with suppress(BadInput):
+            found += [name] if source.start(name, len(_XML)) == _XML else []
+    return found
+
+
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
     """Return what a message shows of a file, and the words in its beginning."""
+    if not suffix(name):
+        return "XML; add the ending .xml", set()
     try:
         head = source.start(name, HEAD_BYTES)
         with source.open(name) as file:
