@@ -15,7 +15,6 @@ AFTER = re.compile(rf" (?:(?!has |on |without )[a-z]+ )?(?:{NOUNS.replace(' ', '
 NEVER_ONE = {
     "check/first_training.py: _include_val",
     "check/folder_check.py: _doubt_lines",
-    "check/wrong_labels.py: _judge",
     "commands/next.py: _tell_left_out",
     "dataset/archive.py: add",
     "detection/backends/metadata.py: _mistake",

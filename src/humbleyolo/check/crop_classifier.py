@@ -1,12 +1,12 @@
 """A classifier of the contents of boxes: small crops as vectors, and least squares on random features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints, Rgb, Uint8s
+from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 SIDE = 12  # pixels each way of a crop
 CONTEXT = 1.3  # length of a crop in lengths of its box, so that the border is in it
@@ -83,15 +83,17 @@ def _some_rows(count: int) -> Iterator[slice]:
     return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
 
 
-def cross_scores(features: Floats32, labels: Ints, groups: Ints, wanted: Bools, classes: int) -> Floats32:
-    """Score crops by classifiers that were not fitted to their image; return (number of crops wanted, C).
+def fit_folds(features: Floats32, labels: Ints, folds: Ints, classes: int) -> dict[int, CropClassifier]:
+    """Fit a classifier for each fold to the crops of the others: (N, K) features, (N,) class indices and folds."""
+    numbers = np.unique(folds).tolist()
+    bar = tqdm(numbers, desc="boxes compared", disable=None, leave=False)
+    return {fold: CropClassifier(features[folds != fold], labels[folds != fold], classes) for fold in bar}
 
-    Of N crops there are (N, K) features, (N,) class indices, and (N,) groups from 0 up that crops of one image
-    share. `wanted` (N,) is True for crops to score; C is the number of classes.
-    """
+
+def cross_scores(models: Mapping[int, CropClassifier], features: Floats32, folds: Ints, classes: int) -> Floats32:
+    """Score crops by the classifiers of their folds, which were not fitted to their image; return (N, C)."""
     result = np.zeros((len(features), classes), np.float32)
-    for fold in tqdm(range(int(groups.max()) + 1), desc="boxes compared", disable=None, leave=False):
-        model = CropClassifier(features[groups != fold], labels[groups != fold], classes)
-        own = (groups == fold) & wanted
+    for fold, model in models.items():
+        own = folds == fold
         result[own] = model.scores(features[own])
-    return result[wanted]
+    return result

@@ -2,6 +2,7 @@
 
 A small classifier learns the classes, and the surroundings of the boxes, from four fifths of the images. It
 judges the last fifth. It knows nothing but this dataset, so it finds what is unlike the rest; a person has to look.
+A box looks shifted if a place around it clearly looks more like its object; see `better_places`.
 It needs 20 boxes per class and 60 in all, and enough boxes of each class outside the images to be judged.
 """
 
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from humbleyolo.check.crop_classifier import crop_boxes, cross_scores, describe
+from humbleyolo.check.better_places import Place, best_place, clear_gains, doubts_of, rows_to_look_around
+from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, cross_scores, describe, fit_folds
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
@@ -27,7 +29,7 @@ DOUBTS = ("class-swapped", "box-shifted")
 _FOLDS = 5
 _FEWEST, _FEWEST_IN_ALL = 20, 60
 _MOST_BOXES = 20_000  # that the classifier learns from and judges
-_SWAPPED, _SHIFTED = 0.45, 0.45  # least difference of the scores of another answer and of the label
+_SWAPPED = 0.45  # least difference of the scores of another class and of the label
 _FREE = 0.1  # IoU of background with any label, at most
 _MOVED = (0.25, 0.9)  # distance by which boxes are moved to show wrong places, in their own lengths
 _MOST_TRIES, _ROWS = 2048, 256  # random boxes of one image that may be background, in all and at a time
@@ -73,8 +75,10 @@ def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], sourc
     features = describe(crops, lengths)
     folds = np.repeat([fold_of(one) for one in some], [len(one.kinds) for one in images])
     labelled = kinds < len(classes)
-    scores = cross_scores(features, kinds, folds, labelled, len(classes) + 2)
-    _judge(some, scores, kinds[labelled], classes, ledger)
+    models = fit_folds(features, kinds, folds, len(classes) + 2)
+    scores = cross_scores(models, features[labelled], folds[labelled], len(classes) + 2)
+    better = _look_around(some, scores, kinds[labelled], len(classes), models, source)
+    _judge(some, scores, kinds[labelled], classes, better, ledger)
     return Judged(len(scores), _told_apart(scores[:, : len(classes)], kinds[labelled]))
 
 
@@ -156,10 +160,48 @@ def _background(record: LabelledImage, rng: np.random.Generator) -> Floats:
     return np.asarray(boxes[free][: len(lengths) + 4])
 
 
+def _look_around(
+    records: Sequence[LabelledImage],
+    scores: Floats32,
+    kinds: Ints,
+    classes: int,
+    models: Mapping[int, CropClassifier],
+    source: Source,
+) -> dict[int, Place]:
+    """Return the better place of each box that is clearly beside its object, by the box's row."""
+    doubts = doubts_of(scores, kinds, classes)
+    ends = np.cumsum([len(one.labels) for one in records])
+    asked: dict[int, list[int]] = {}
+    for row in rows_to_look_around(doubts).tolist():
+        asked.setdefault(int(np.searchsorted(ends, row, "right")), []).append(row)
+    gains, found = np.full(len(kinds), -np.inf), dict[int, Place]()
+    images = decoded([records[image] for image in asked], source, "places around boxes")
+    for (record, pixels), (image, rows) in zip(images, asked.items(), strict=True):
+        first = int(ends[image]) - len(record.labels)
+        for row in rows:
+            place = best_place(
+                pixels,
+                record.boxes,
+                row - first,
+                int(kinds[row]),
+                float(doubts[row]),
+                models[fold_of(record)],
+                classes,
+            )
+            if place:
+                gains[row], found[row] = place.gain, place
+    return {int(row): found[int(row)] for row in np.flatnonzero(clear_gains(gains, doubts))}
+
+
 def _judge(
-    records: Sequence[LabelledImage], scores: Floats32, kinds: Ints, classes: Sequence[str], ledger: Ledger
+    records: Sequence[LabelledImage],
+    scores: Floats32,
+    kinds: Ints,
+    classes: Sequence[str],
+    better: Mapping[int, Place],
+    ledger: Ledger,
 ) -> None:
-    """Warn of boxes that look like another class, or like no object."""
+    """Warn of boxes that look like another class, and of those of which `better` has a place by the row."""
     places = [(record, index) for record in records for index in range(len(record.labels))]
     rows = np.arange(len(kinds))
     own = scores[rows, kinds]
@@ -167,15 +209,17 @@ def _judge(
     others[rows, kinds] = -np.inf
     like = others.argmax(axis=1)
     swapped = others.max(axis=1) - own
-    shifted = scores[:, len(classes) :].sum(axis=1) - own  # beside an object: moved, or background, or both
-    doubt = np.maximum(swapped - _SWAPPED, shifted - _SHIFTED)
+    swapped[swapped <= doubts_of(scores, kinds, len(classes))] = -np.inf  # it looks even more like no object
+    doubt = swapped - _SWAPPED
+    for row, place in better.items():
+        doubt[row] = max(doubt[row], place.gain)
     for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
         record, index = places[row]
         name = record.labels[index]
-        if swapped[row] - _SWAPPED > shifted[row] - _SHIFTED:
+        if row not in better or swapped[row] - _SWAPPED > better[row].gain:
             kind, why, by = "class-swapped", f"looks like {classes[like[row]]}; look at it", swapped[row]
         else:
-            kind, by = "box-shifted", shifted[row]
-            why = f"looks unlike the other {name} boxes, as if beside the object; look at it"
+            kind, by = "box-shifted", better[row].gain
+            why = f"what lies {better[row]} looks more like {name}; look at it"
         found = f"labelled {name}, doubted by {by:.2f}"
         ledger.warn(record.label_file, BadInput(kind, found, why, record.where[index]))
