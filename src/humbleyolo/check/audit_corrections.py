@@ -8,6 +8,7 @@ import numpy as np
 
 from humbleyolo.check.joined_splits import JoinedSplits
 from humbleyolo.check.label_doubts import Doubt
+from humbleyolo.detection.pre_label_format import PreLabelFormat
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.formats.coco import read_flags
 from humbleyolo.labels.image_info import inspect_image
@@ -18,15 +19,15 @@ from humbleyolo.metrics.tables import DetectionTable
 
 
 def write_corrections(
-    folder: Path, to: str, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable
+    folder: Path, form: PreLabelFormat, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable
 ) -> tuple[int, list[str]]:
-    """Write the images with doubts, byte by byte, and their corrected labels in a format of `registry.WRITABLE`.
+    """Write the images with doubts, byte by byte, and their corrected labels as the labelled folder is read.
 
     Missing boxes are added, shifted ones moved, swapped ones renamed, doubled ones left out; a box without an object
     stays. Boxes that nobody doubts, and their flags, stay as they are.
 
     Returns:
-        The number of images, and a line for each one that had to be renamed.
+        The number of images, and notes: on the numbers of classes, and on each image that had to be renamed.
 
     Raises:
         UserError: If something is in the folder already, or it cannot be written.
@@ -35,12 +36,14 @@ def write_corrections(
     for doubt in doubts:
         by_image.setdefault(doubt.image, []).append(doubt)
     proposals = [
-        (_corrected(image, data, by_image[image], detections), partial(_read, data, image))
+        (form.as_read(_corrected(image, data, by_image[image], detections)), partial(_read, data, image))
         for image in sorted(by_image)
     ]
+    classes, notes = form.numbered(data.categories, {name for image, _ in proposals for name in image.labels})
     with new_folder(folder) as unfinished:
-        items, notes = write_pre_labels(unfinished, to, proposals, data.categories)
-    return len(items), notes
+        items, renamed = write_pre_labels(unfinished, form.name, proposals, classes)
+        form.write_class_list(unfinished, classes)
+    return len(items), notes + renamed
 
 
 def _read(data: JoinedSplits, image: int) -> bytes:

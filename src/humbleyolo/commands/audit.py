@@ -2,12 +2,13 @@
 
 Examples:
   humbleyolo audit
-  humbleyolo audit --minutes 60 --to voc
+  humbleyolo audit --minutes 60 --to
   humbleyolo audit --split train val test --folds 5 --epochs 40 --output audit-2
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,14 @@ from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
     from humbleyolo.check.label_doubts import Judged
+    from humbleyolo.detection.pre_label_format import PreLabelFormat
     from humbleyolo.params.sections import Dataset
     from humbleyolo.training.folds import HeldOut
 
 _SPLITS = ("train", "val", "test")
 _FOLDS, _MOST_FOLDS = 3, 20
 _RESULTS = ("audit.csv", "audit.html")
+_OWN = "own"  # format of the labelled folder
 _LEAST = 0.2  # of the boxes that the networks confirm, to judge by them
 
 
@@ -39,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--folds", type=int, metavar="K", default=_FOLDS, help="parts of the images; default: %(default)s")
     add_length(parser, "part")
     add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
-    add("--to", choices=sorted(WRITABLE),
-        help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool")  # fmt: skip
+    add("--to", nargs="?", const=_OWN, choices=[*sorted(WRITABLE), _OWN], metavar="FORMAT",
+        help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool; "
+        f"{', '.join(sorted(WRITABLE))}; without FORMAT that of the labelled folder, else voc")  # fmt: skip
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -63,7 +67,7 @@ def run(parsed: argparse.Namespace) -> int:
     _check(parsed, corrections)
     sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode", "dataset")
     seed, runtime, model, loss, train, evaluate, encode, dataset = load_params(Path("params.yaml"), *sections)
-    _check_format(parsed.to, dataset)
+    form = _choose_format(parsed.to, dataset) if parsed.to else None
     names = [name for name in _SPLITS if name in parsed.split]
     with JoinedSplits(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
@@ -85,10 +89,12 @@ def run(parsed: argparse.Namespace) -> int:
             tell(f"  {kind:<10}{count:>6}")
         tell(f"page: {parsed.output / 'audit.html'}; table: {parsed.output / 'audit.csv'}")
         step = "look at the page"
-        if parsed.to and judged.doubts:
-            images, notes = write_corrections(corrections, parsed.to, data, judged.doubts, held.detections)
+        if form and judged.doubts:
+            images, notes = write_corrections(corrections, form, data, judged.doubts, held.detections)
             tell(*notes, to=sys.stderr)
-            step = f"correct {corrections} ({counted(images, 'image')}, {parsed.to})"
+            if parsed.to == _OWN:
+                tell(f"format {form.name}: {form.why}")
+            step = f"correct {corrections} ({counted(images, 'image')}, {form.name})"
             if dataset.source == "labelled":
                 step += f", put it into {dataset.inputs}, and run `uv run dvc repro`"
         elif judged.doubts:
@@ -110,18 +116,18 @@ def _keeps_alike(dataset: "Dataset") -> bool:
     return dataset.source == "labelled" and dataset.labelled.split.near_duplicates != "ignore"
 
 
-def _check_format(to: str | None, dataset: "Dataset") -> None:
-    """Refuse a format in which `generate` would not read the corrections as they are meant."""
+def _choose_format(to: str, dataset: "Dataset") -> "PreLabelFormat":
+    """Return the format of the corrections; refuse one in which `generate` would not read them."""
+    from humbleyolo.detection.pre_label_format import choose_format
     from humbleyolo.errors import UserError
 
-    if to is None or dataset.source != "labelled":
-        return
-    labelled = dataset.labelled
-    if labelled.format not in ("auto", to):
-        why = f"dataset.labelled.format is {labelled.format}"
-        raise UserError(f"--to {to}: {why}, which reads no other labels; give that format, or set it to auto")
-    if to == "voc" and labelled.one_based:
-        raise UserError("--to voc: corrections are 0-based, but dataset.labelled.one_based is true; give cvat")
+    own = choose_format(Path("params.yaml"))
+    form = own if to == _OWN else replace(own, name=to, why="as told")
+    known = dataset.labelled.format
+    if dataset.source == "labelled" and known not in ("auto", form.name):
+        why = f"dataset.labelled.format is {known}"
+        raise UserError(f"--to {form.name}: {why}, which reads no other labels; give that format, or set it to auto")
+    return form
 
 
 def _check_judged(judged: "Judged", held: "HeldOut") -> None:
