@@ -69,7 +69,7 @@ def test_layouts(make: Maker, layout: str) -> None:
     assert data.images[0].labels == ("dog",)
     splits = {record.splits for record in data.images}
     expected = {
-        "yolo mark": {("train", "val")},
+        "yolo mark": {("train",)},  # val lists the same, as in the file that it comes with
         "labelimg": {()},
         "cvat": {("train",)},
         "ultralytics": {("train",), ("val",)},
@@ -328,9 +328,10 @@ def test_yolo_mark() -> None:
     assert len(data.images) == 10
     assert [(row.kind, row.file, row.where) for row in data.ledger.rows] == [
         ("image-missing", "train.txt", "line 7"),
+        ("list-is-train", "train.txt", ""),
         ("rounding", "img/air4.txt", "line 9"),
     ]
-    assert {record.splits for record in data.images} == {("train", "val")}
+    assert {record.splits for record in data.images} == {("train",)}
 
 
 def test_background_before_the_first_box_hides_no_labels(make: Maker) -> None:
@@ -352,6 +353,22 @@ def test_a_list_that_was_not_exported(make: Maker, split: str) -> None:
             content |= {f"{folder}/images/{number}.png": picture(number), f"{folder}/labels/{number}.txt": LINE}
     (row,) = make.findings(content)
     assert (row.kind, row.severity) == ("list-points-nowhere", "error" if split == "train" else "note")
+
+
+@pytest.mark.parametrize("form", ["train: {0}\nval: {0}\n", "train: {0}\nval: {0}\ntest: {0}\n"])
+@pytest.mark.parametrize("place", ["images/all", "all.txt"])
+def test_a_list_of_val_that_is_that_of_train(make: Maker, form: str, place: str) -> None:
+    """Beginners give train for both, as tools want a val. It is no list of val; one image less is another matter."""
+    content: Files = {"data.yaml": form.format(place) + "names: [cat, dog]\n"}
+    for number in range(3):
+        content |= {f"images/all/{number}.png": picture(number), f"labels/all/{number}.txt": LINE}
+    content["all.txt"] = "".join(f"images/all/{number}.png\n" for number in range(3))
+    data = make.read(content)
+    assert {one.splits for one in data.images} == {("train",)}
+    assert {(row.kind, row.severity) for row in data.ledger.rows} == {("list-is-train", "note")}
+    some = content | {"some.txt": "images/all/0.png\n"}
+    some["data.yaml"] = f"train: {place}\nval: some.txt\nnames: [cat, dog]\n"
+    assert {one.splits for one in make.read(some).images} == {("train",), ("train", "val")}  # to be corrected
 
 
 def test_a_folder_called_test_that_no_list_names(make: Maker) -> None:

@@ -176,7 +176,12 @@ def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: lis
     for image in images:
         image.splits = ()
     listed = {entry: _listed(reader, entry) for entry in dict.fromkeys(entry for _, entry in lists)}
+    taught = {path for split, entry in lists if split == "train" for path in listed[entry]}
     for split, entry in lists:
+        if split != "train" and taught and taught == {*listed[entry]}:
+            error = BadInput("list-is-train", f"list of {split}", "it names the very images of train")
+            reader.ledger.note(entry, error, "as if it were not there")
+            continue
         for path in listed[entry]:
             if path in by_path:
                 by_path[path].add_split(split)
