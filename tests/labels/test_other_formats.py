@@ -287,7 +287,7 @@ def test_the_format_can_be_named_in_a_command_and_in_a_project(make: Maker) -> N
 
 def test_pictures_alone_are_to_be_labelled_first(make: Maker) -> None:
     """A person with pictures and no labels needs a tool, not a list of formats."""
-    for more in ({}, {"README.md": "cats", "LICENSE": ""}):
+    for more in ({}, {"README.md": "cats", "LICENSE": ""}, {"classes.txt": "cat\n"}):
         with pytest.raises(UserError, match=f"no known labels among {1 + len(more)} file") as caught:
             make.read({"a.png": picture(), **more})
         lines = [line for text in caught.value.lines for line in wrapped_lines(text)]
@@ -295,6 +295,16 @@ def test_pictures_alone_are_to_be_labelled_first(make: Maker) -> None:
         assert "Draw a box around each object first, in LabelImg" in caught.value.lines[1]
         for text in ("Pascal VOC, YOLO or COCO", "docs/labels.md", "humbleyolo next"):
             assert text in str(caught.value)
+
+
+def test_texts_in_a_folder_of_another_name_are_to_be_moved(make: Maker) -> None:
+    """MakeSense's archive, unpacked beside the pictures."""
+    files: Files = {"a.png": picture(), "labels_my-project_2023/a.txt": "0 0.5 0.5 0.2 0.2\n", "classes.txt": "cat\n"}
+    with pytest.raises(UserError, match=r"labels_my-project_2023/a\.txt has the name of a\.png") as caught:
+        make.read(files)
+    assert "whose text must be a.txt. Move such texts." in str(caught.value)
+    files["a.txt"] = files.pop("labels_my-project_2023/a.txt")
+    assert len(make.read(files).images) == 1
 
 
 def test_xml_without_an_ending_is_to_be_renamed(make: Maker) -> None:

@@ -1,11 +1,12 @@
 """The message for a folder in no known format: files that may be labels, and the format that is nearest."""
 
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_image, is_labelled, suffix
+from humbleyolo.labels.file_names import is_image, is_labelled, stem_of, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
@@ -16,6 +17,7 @@ from humbleyolo.process.terminal import counted, first_few
 _TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _XML = b"<annotation>"  # beginning of Pascal VOC's files
+_NAMES = ("classes.txt", "predefined_classes.txt")  # LabelImg's, of classes alone
 _LOOK_AT = 200  # files without an ending
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
@@ -49,7 +51,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     lines = [f"{source.name}: no known labels among {counts}."]
     found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
-    found += _without_ending(source)
+    found = [name for name in found if posixpath.basename(name) not in _NAMES] + _without_ending(source)
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
         shown = [f"{name} ({some[0]})" for name, some in words.items()]
@@ -57,7 +59,12 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     unlabelled = bool(images) and not found and not source.left_out
     if unlabelled:
         lines += _TO_LABEL
-    if images:
+    if astray := _astray(images, found):
+        text, image = astray
+        lines.append(
+            f"  {text} has the name of {image}, whose text must be {label_names(image)[0]}. Move such texts."
+        )
+    elif images:
         lines.append(f"  A text of {images[0]} was looked for in {first_few(label_names(images[0]), 2)}.")
     if near := _nearest(words):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
@@ -66,6 +73,16 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     how = "`--format`, in params.yaml `dataset.labelled.format`"
     lines.append(f"  Export the labels as Pascal VOC, YOLO or COCO, or name their format ({how}).")
     return UserError(*lines, f"  docs/labels.md has all {len(titles)}, and where the files of each lie.")
+
+
+def _astray(images: Sequence[str], found: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first text that has an image's name and no place where that image's is looked for, and the image."""
+    by_stem = {stem_of(posixpath.basename(image)): image for image in reversed(images)}
+    for name in found:
+        image = by_stem.get(stem_of(posixpath.basename(name))) if suffix(name) == ".txt" else None
+        if image and name not in label_names(image):
+            return name, image
+    return None
 
 
 def _without_ending(source: Source) -> list[str]:
