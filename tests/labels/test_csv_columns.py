@@ -202,3 +202,17 @@ def test_whole_numbers_are_places_in_a_list_of_classes(make: Maker, values: list
 def test_a_column_of_floats_beside_one_of_names_is_not_the_class(make: Maker) -> None:
     text = table("img_path,class_name,class,xmin,ymin,xmax,ymax", [["a.png", "cat", "1.0", 2, 3, 10, 12]])
     assert make.read({"a.png": picture(), "l.csv": text}).images[0].labels == ("cat",)
+
+
+@pytest.mark.parametrize("head", ["image,label,xmin,ymin,xmax,ymax", "image_id,class_name,x_min,y_min,x_max,y_max"])
+def test_spaces_behind_commas_are_none_of_a_value(make: Maker, head: str) -> None:
+    """As people write tables by hand. Quotes may stand behind them too."""
+    rows = ["images/a.png,cat,1,2,30,14", 'images/b.png,"a, b",1,2,30,14']
+    text = "\n".join([head, *rows, ""])
+    plain = make.read(PICTURES | {"l.csv": text})
+    spaced = text.replace(",", ", ").replace('"a,  b"', '"a, b"')
+    for one in (plain, make.read(PICTURES | {"l.csv": spaced})):
+        assert [(image.path, image.labels, image.boxes.tolist()) for image in one.images] == [
+            ("images/a.png", ("cat",), [[1, 2, 30, 14]]),
+            ("images/b.png", ("a, b",), [[1, 2, 30, 14]]),
+        ]

@@ -120,7 +120,7 @@ def _beginning(text: str) -> list[list[str]]:
     """Return the first rows of a text, without a last one that is cut off."""
     rows: list[list[str]] = []
     with suppress(csv.Error):
-        for row in csv.reader(io.StringIO(text)):
+        for row in csv.reader(io.StringIO(text), skipinitialspace=True):
             if row:
                 rows.append(row)
             if len(rows) > _LOOK_AT:

@@ -24,9 +24,10 @@ def take_rows(
     """Give each row to `take`, with its line; report what is wrong, and rows for which it raises BadInput.
 
     `lose` gets the row, as far as it goes, in place of `take` if its columns are too many or too few.
-    Commas, quotes doubled inside quotes. Values stay texts: `NA`, `null` and `007` are what they are. A header
-    that is missing or names a column twice, and quotes that do not end, drop the rest of the file. `header` names
-    the columns of a file whose first line does not. Lines about an image that is not there are reported once.
+    Commas, with or without spaces behind them; quotes doubled inside quotes. Values stay texts: `NA`, `null` and
+    `007` are what they are. A header that is missing or names a column twice, and quotes that do not end, drop the
+    rest of the file. `header` names the columns of a file whose first line does not. Lines about an image that is not
+    there are reported once.
     """
     absent: dict[tuple[str, str], tuple[BadInput, list[int]]] = {}  # by kind and name: their lines
     with ledger.reporting(file, "rest of the file dropped"):
@@ -47,7 +48,7 @@ def take_rows(
 
 
 def _rows(text: str, given: Sequence[str]) -> Iterator[tuple[int, Row, BadInput | None]]:
-    reader = csv.reader(io.StringIO(text), strict=True)
+    reader = csv.reader(io.StringIO(text), strict=True, skipinitialspace=True)
     csv.field_size_limit(_FIELD)
     try:
         header = list(given) or [name.strip() for name in next(reader, [])]
@@ -81,7 +82,8 @@ def values_of(text: str, column: str, header: Sequence[str] = ()) -> set[str]:
 def header_of(text: str | bytes) -> list[str]:
     """Return the names in the first line of a text, or of a file's beginning."""
     text = text[:4096].decode("utf-8-sig", "replace") if isinstance(text, bytes) else text
+    first = [re.split("[\r\n]", text, maxsplit=1)[0]]
     try:
-        return [name.strip() for name in next(csv.reader([re.split("[\r\n]", text, maxsplit=1)[0]]), [])]
+        return [name.strip() for name in next(csv.reader(first, skipinitialspace=True), [])]
     except csv.Error:
         return []
