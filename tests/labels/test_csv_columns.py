@@ -216,3 +216,16 @@ def test_spaces_behind_commas_are_none_of_a_value(make: Maker, head: str) -> Non
             ("images/a.png", ("cat",), [[1, 2, 30, 14]]),
             ("images/b.png", ("a, b",), [[1, 2, 30, 14]]),
         ]
+
+
+@pytest.mark.parametrize("word", ["No finding", "none", "No_object", "Background", "nan"])
+def test_words_that_there_is_no_object_are_background(make: Maker, word: str) -> None:
+    """VinBigData has such lines; a class of another name without numbers has lost its box."""
+    text = f"image_id,class_name,x_min,y_min,x_max,y_max\na,cat,1,2,30,14\nb,{word},,,,\n"
+    data = make.read(PICTURES | {"l.csv": text})
+    assert [(image.path, image.labels) for image in data.images] == [("images/a.png", ("cat",)), ("images/b.png", ())]
+    assert data.classes == ("cat",)
+    assert ("no-object", "note") in {(row.kind, row.severity) for row in data.ledger.rows}
+    for other in ("nose", "cat", "noneuclid"):
+        lost = make.read(PICTURES | {"l.csv": text.replace(word, other)}, on_problem="skip")
+        assert [image.path for image in lost.images] == ["images/a.png"]

@@ -13,6 +13,7 @@ table of two columns, a name and a number, orders the classes or names their num
 import csv
 import io
 import posixpath
+import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,9 +31,11 @@ from humbleyolo.labels.parsing.csv import Row, header_of, take_rows, values_of
 from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader, splits_in
 from humbleyolo.labels.writing import WrittenSet, exact
+from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats
 
 IMAGES = "images"
+_NO_OBJECT = re.compile(r"\s*(no|none|nothing|nan|null|empty|background)(?![^\W_])", re.I)
 _MOST_OPENED = 50  # images opened to tell two readings apart
 
 
@@ -118,6 +121,7 @@ class _Table:
         self.images: dict[str, UncheckedImage] = {}
         self.lost: Counter[str] = Counter()
         self.lines: list[_Line] = []
+        self.empty: Counter[str] = Counter()  # lines without numbers, by the words that there is no object
         self.as_floats = False  # the classes are whole numbers, which are written as floats
 
     def read(self, text: str) -> list[UncheckedImage]:
@@ -133,6 +137,7 @@ class _Table:
             raise BadInput("no-class-names", found, fix)
         self._settle_classes(text)
         take_rows(text, self.name, self.reader.ledger, self._take, self._lose, columns.header)
+        self._note_empty()
         boxes = np.array([line.numbers for line in self.lines], np.float64).reshape(-1, 4)
         settle(columns, boxes, self._sizes)
         if not columns.own:
@@ -203,9 +208,19 @@ class _Table:
         texts = self.columns.texts(row)
         if not any(texts) and (not label or not self.columns.label):
             return
+        if not any(texts) and _NO_OBJECT.match(label):
+            self.empty[label] += 1
+            return
         flags = frozenset(flag for flag in FLAGS if row.get(flag) and parse_flag(row[flag], flag))
         box = UncheckedBox(f"line {line}", self._class_name(label), (0.0, 0.0, 0.0, 0.0), flags)
         self.lines.append(_Line(image, box, self.columns.numbers(texts)))
+
+    def _note_empty(self) -> None:
+        """Note lines that say in words that there is no object, as `No finding` without numbers."""
+        for label, count in self.empty.items():
+            found = f"{shorten(label)} without a box in {counted(count, 'line')}"
+            why = "by its name it is no object"
+            self.reader.ledger.note(self.name, BadInput("no-object", found, why), "background")
 
     def _class_name(self, label: str) -> str:
         if not self.columns.numbered:
