@@ -328,6 +328,23 @@ def test_pictures_that_become_nearly_black_are_told(make: Maker) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["a" * 40, "of many words " * 14 + "end", "b" * 200, "\N{CJK UNIFIED IDEOGRAPH-65E5}" * 60]
+)
+def test_the_table_of_classes_fits_80_columns_whatever_the_names(make: Maker, name: str) -> None:
+    rows = [f"a.png,{kind} {place},1,2,30,18" for place, kind in enumerate((name, name, "cat"))]
+    path = make.folder({"a.png": picture(), "l.csv": "\n".join(["image,label,xmin,ymin,xmax,ymax", *rows])})
+    checked = check(path, ReadOptions())
+    lines = [*report_lines(checked)]
+    at = next(place for place, line in enumerate(lines) if line.startswith("class "))
+    table_lines = lines[at : lines.index("", at)]
+    assert max(map(display_width, table_lines)) <= 80
+    assert [re.split(r" {2,}", line)[1] for line in table_lines] == ["boxes", "1", "1", "1"]
+    assert sum("..." in line for line in table_lines) == 2
+    write_page(path.parent / "p.html", checked, "t")
+    assert f"<td>{name} 0</td>" in (path.parent / "p.html").read_text()
+
+
 def test_background_alone(make: Maker) -> None:
     checked = check(make.folder({"a.png": picture(), "a.xml": voc("a.png")}), ReadOptions())
     assert checked.best is None

@@ -82,6 +82,25 @@ def test_other_images_or_classes_cannot_be_paired() -> None:
     assert caught.value.problems == ("classes: chat, and chien", "test images: 200, and 3")
 
 
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        (("b", "a", *map(str, range(80))), "the same ones in another order"),
+        (("a", "b", *map(str, range(79)), "x" * 99), "79, and xxxxxxxxxxxxxxxxxxxxx..."),
+        (("a", *map(str, range(80))), "b, and none"),
+        (
+            ("a", "b", *map(str, range(100, 180))),
+            "0, 1, 2, 3, 4 and 75 more, and 100, 101, 102, 103, 104 and 75 more",
+        ),
+    ],
+)
+def test_of_many_classes_those_that_differ_are_named(others: tuple[str, ...], told: str) -> None:
+    one = replace(noisy(1, 8.5), categories=("a", "b", *map(str, range(80))))
+    with pytest.raises(ProblemsError) as caught:
+        compare(one, replace(one, categories=others), SURE)
+    assert caught.value.problems == (f"classes: {told}",)
+
+
 def test_without_resampling_chance_cannot_be_told() -> None:
     with pytest.raises(UserError, match=r"evaluate\.resamples is 0"):
         compare(noisy(1, 8), noisy(2, 8), SURE.model_copy(update={"resamples": 0}))

@@ -204,7 +204,7 @@ def choice_rows(checked: Checked) -> list[list[str]]:
 
 
 def _class_lines(view: Overview) -> Iterator[str]:
-    """Yield the table of classes; of many, those with most boxes."""
+    """Yield the table of classes in 80 columns, names cut if they are long; of many, those with most boxes."""
     most = sorted(view.tables, key=lambda one: -one.boxes)[:_CLASSES_SHOWN]
     head, *rows = table_rows(replace(view, tables=[one for one in view.tables if one in most]))
     others = [max(map(len, column)) for column in zip(head, *rows, strict=True)][1:]

@@ -20,7 +20,7 @@ from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.labels.ledger import BadInput, Ledger, short_name
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 DOUBTS = ("class-swapped", "box-shifted")
@@ -215,9 +215,13 @@ def _judge(
         doubt[row] = max(doubt[row], place.gain)
     for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
         record, index = places[row]
-        name = record.labels[index]
+        name = short_name(record.labels[index])
         if row not in better or swapped[row] - _SWAPPED > better[row].gain:
-            kind, why, by = "class-swapped", f"looks like {classes[like[row]]}; look at it", swapped[row]
+            kind, why, by = (
+                "class-swapped",
+                f"looks like {short_name(classes[like[row]])}; look at it",
+                swapped[row],
+            )
         else:
             kind, by = "box-shifted", better[row].gain
             why = f"what lies {better[row]} looks more like {name}; look at it"

@@ -1,6 +1,6 @@
 """Differences between two runs on the same test images, with the intervals that chance leaves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,15 @@ from humbleyolo.errors import ProblemsError
 from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, require_resamples, resample
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
+from humbleyolo.process.display_width import cut
+from humbleyolo.process.terminal import first_few
 
 COMPARED = (
     "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
     "calibration_error_right",
 )  # fmt: skip
 _TRUTHS = ("images", "labels", "crowd", "difficult")  # columns that runs must share, beside the boxes
+_NAMED, _LONGEST_NAME = 5, 24  # classes in a message, and columns of each
 _SAME_PX = 1e-6  # between equal boxes of two files
 
 
@@ -110,7 +113,7 @@ def report_lines(a: Run, b: Run, differences: Mapping[str, Difference], resample
 def _check_pair(a: Run, b: Run) -> None:
     problems = []
     if a.categories != b.categories:
-        problems.append(f"classes: {', '.join(a.categories)}, and {', '.join(b.categories)}")
+        problems.append(f"classes: {_class_difference(a.categories, b.categories)}")
     if a.truths.image_count != b.truths.image_count:
         problems.append(f"test images: {a.truths.image_count:,}, and {b.truths.image_count:,}")
     elif a.file_names and b.file_names and a.file_names != b.file_names:
@@ -126,6 +129,17 @@ def _check_pair(a: Run, b: Run) -> None:
             problems,
             fix="evaluate both models on one test split",
         )
+
+
+def _class_difference(one: Sequence[str], other: Sequence[str]) -> str:
+    """Return the classes that either alone has, in words."""
+    own, its = (
+        [cut(name, _LONGEST_NAME) for name in names if name not in others]
+        for names, others in ((one, other), (other, one))
+    )
+    if not own and not its:
+        return "the same ones in another order"
+    return f"{first_few(own, _NAMED) or 'none'}, and {first_few(its, _NAMED) or 'none'}"
 
 
 def _defined(value: float) -> float | None:

@@ -48,6 +48,7 @@ COCO = (
 _OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
 _CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
 _MOST_CLASSES, _MOST_CONFUSIONS, _FEW, _NAME = 12, 4, 5, 16
+_LONGEST = 30  # columns of a class's name in a sentence
 _HERE = "these very labels: somewhat too good"
 
 
@@ -216,7 +217,10 @@ def _confusions(scored: Scored) -> Iterator[str]:
     wrong = table[(table["truth_index"] != table["predicted_index"]) & (table["count"] > 0)]
     wrong = wrong[(wrong["truth_index"] >= 0) & (wrong["predicted_index"] >= 0)]
     most = wrong.sort_values("count", ascending=False, kind="stable").head(_MOST_CONFUSIONS)
-    pairs = [f"{row['truth']} as {row['predicted']} {row['count']:,}" for row in most.to_dict("records")]
+    pairs = [
+        f"{cut(row['truth'], _LONGEST)} as {cut(row['predicted'], _LONGEST)} {row['count']:,}"
+        for row in most.to_dict("records")
+    ]
     if pairs:
         yield from wrapped_lines(f"confused: {'; '.join(pairs)}")
 
