@@ -227,6 +227,18 @@ def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tm
     assert "boxes that match at IoU 0.6 but fit badly" in text
 
 
+@pytest.mark.parametrize("include_val", [False, True])
+def test_curves_of_a_val_that_was_learned_say_so(tmp_path, monkeypatch, include_val):
+    sections = evaluated_project.settings()
+    train = sections["train"].model_copy(update={"include_val": include_val})
+    monkeypatch.setattr(evaluated_project, "settings", lambda **changes: {**sections, "train": train})
+    text = "".join(Page((run(make_project(tmp_path)) / "report.html").read_text(encoding="utf-8")).text)
+    told = "; val was learned too" * include_val
+    for title in ("Loss, epoch by epoch", "AP on val, epoch by epoch"):
+        assert text.count(f"{title}{told}") == 1
+    assert ("val was learned too" in text) == include_val
+
+
 def test_counts_of_the_data_are_in_words_and_without_exponents():
     counts = SplitCounts(["a_b.c"])
     counts.add([[0.0, 0.0, 2000.0, 3000.0]], [0])

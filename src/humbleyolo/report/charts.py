@@ -38,9 +38,10 @@ class Charts:
             ("IoU of detections with their ground truth", self._ious(), "chart-ious"),
         ]
         if self._report.history:
+            learned = "; val was learned too" if self._report.params["train"]["include_val"] else ""
             figures += [
-                ("Loss, epoch by epoch", self._loss(), "chart-loss"),
-                ("AP on val, epoch by epoch", self._training(), "chart-training"),
+                (f"Loss, epoch by epoch{learned}", self._loss(), "chart-loss"),
+                (f"AP on val, epoch by epoch{learned}", self._training(), "chart-training"),
             ]
         return figures
 
