@@ -9,7 +9,7 @@ import pytest
 from folders import Files, Maker
 from PIL import Image
 
-from humbleyolo.check.better_places import Place, best_place, clear_gains, rows_to_look_around
+from humbleyolo.check.better_places import Place, best_place, clear_gains, rows_to_look_around, worst_few
 from humbleyolo.check.crop_classifier import SIDE as SIDE_OF_CROP
 from humbleyolo.check.folder_check import check
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -103,6 +103,12 @@ def test_only_clear_gains_are_named_and_few() -> None:
     assert clear_gains(gains[:40], doubts[:40]).sum() == 3
     unsure = rng.normal(-0.5, 2.0, 1000).astype(np.float32)  # a classifier that hardly knows the boxes
     assert not clear_gains(gains, unsure).any()
+
+
+@pytest.mark.parametrize(("boxes", "most"), [(2, 2), (40, 3), (149, 3), (1000, 20)])
+def test_the_worst_few_are_two_percent_or_three(boxes: int, most: int) -> None:
+    doubts = np.random.default_rng(boxes).permutation(boxes).astype(float)
+    assert sorted(doubts[worst_few(doubts)]) == list(range(boxes - most, boxes))
 
 
 def test_the_most_doubted_boxes_are_looked_around() -> None:

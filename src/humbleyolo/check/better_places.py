@@ -98,7 +98,11 @@ def clear_gains(gains: Floats, doubts: Floats32) -> Bools:
     `doubts` (N,) are those of the boxes themselves. Their spread says how well the classifier knows the boxes.
     """
     spread = 1.4826 * float(np.median(np.abs(doubts - np.median(doubts))))  # the standard deviation of a normal one
-    most = max(_FEWEST_NAMED, round(_NAMED * len(gains)))
-    clear = np.zeros(len(gains), np.bool_)
-    clear[np.argsort(-gains, kind="stable")[:most]] = True
-    return clear & (gains > max(_GAIN, _SPREADS * spread))
+    return worst_few(gains) & (gains > max(_GAIN, _SPREADS * spread))
+
+
+def worst_few(doubts: Floats) -> Bools:
+    """Tell, of (N,) doubts of all boxes, the largest: as many as a person looks at, 2 % or three."""
+    few = np.zeros(len(doubts), np.bool_)
+    few[np.argsort(-doubts, kind="stable")[: max(_FEWEST_NAMED, round(_NAMED * len(doubts)))]] = True
+    return few

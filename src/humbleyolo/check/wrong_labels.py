@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from humbleyolo.check.better_places import Place, best_place, clear_gains, doubts_of, rows_to_look_around
+from humbleyolo.check.better_places import Place, best_place, clear_gains, doubts_of, rows_to_look_around, worst_few
 from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, cross_scores, describe, fit_folds
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.iou import pairwise_iou
@@ -210,6 +210,7 @@ def _judge(
     like = others.argmax(axis=1)
     swapped = others.max(axis=1) - own
     swapped[swapped <= doubts_of(scores, kinds, len(classes))] = -np.inf  # it looks even more like no object
+    swapped[~worst_few(swapped)] = -np.inf
     doubt = swapped - _SWAPPED
     for row, place in better.items():
         doubt[row] = max(doubt[row], place.gain)
