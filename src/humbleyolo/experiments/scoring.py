@@ -1,15 +1,17 @@
 """Detections measured against labels, and the result as a folder and as text: `humbleyolo score`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.assessment import Assessment, assess
+from humbleyolo.evaluation.mistakes import costs_in_ap
 from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.evaluation.result_files import read_detections, read_metrics, wrong_numbers
 from humbleyolo.evaluation.thresholds import find_thresholds
@@ -192,12 +194,24 @@ def report_lines(scored: Scored) -> Iterator[str]:
         interval = f"{low:.4f} to {high:.4f}" if np.isfinite([low, high]).all() else ""
         yield f"{name:<12}{_shown(metrics[name]):>8}  {interval}".rstrip()
     yield ""
-    yield f"{'mistakes':<18}{'count':>7}  AP at the IoU of a match, won back by repair"
-    for kind in tables["mistakes"].sort_values("ap_gain", ascending=False, kind="stable").to_dict("records"):
-        yield f"{kind['kind']:<18}{kind['count']:>7,}  {_shown(kind['ap_gain'])}"
+    yield f"{'mistakes':<18}{'count':>7}{'cost in AP':>12}  in AP at the IoU of a match"
+    for kind, count, cost, gain in _mistakes(metrics["ap"], tables):
+        yield f"{kind:<18}{count:>7,}{_shown(cost):>12}  {_shown(gain)}"
     yield ""
     yield from _class_lines(metrics["per_class"])
     yield from _confusions(scored)
+
+
+def _mistakes(ap: float | None, tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, int, float | None, float]]:
+    """Return kind, count and both costs of the mistakes, those that cost most first."""
+    rows = tables["mistakes"][["kind", "count", "ap_gain"]].itertuples(index=False, name=None)
+    found = {kind: (count, gain) for kind, count, gain in rows}
+    costs: Mapping[str, float | None] = dict.fromkeys(found)
+    if ap is not None:
+        at_match = float(tables["precision_recall"]["precision"].mean())
+        costs = costs_in_ap(ap, at_match, {kind: gain for kind, (_, gain) in found.items()})
+    rows_of = [(kind, count, costs[kind], gain) for kind, (count, gain) in found.items()]
+    return sorted(rows_of, key=lambda row: -(row[2] or 0.0))
 
 
 def _class_lines(per_class: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -137,7 +137,7 @@ def worst_of_each_kind(
         else:
             badness = found.scores[judged.detections[rows]]
         worst = rows[np.argsort(-badness, kind="stable")][:count]
-        cost = f"repair wins back {gain(kind.ap_gain)} of AP at the IoU of a match"
+        cost = f"they cost {gain(kind.ap_cost)} AP, {gain(kind.ap_gain)} at the IoU of a match"
         title = f"{kind.kind}: {kind.meaning}; {len(rows):,} of them; {cost}"
         examples = [_mistake(archive, truths, evaluation, int(row)) for row in worst]
         result.append(Mistakes(title, examples, len(rows)))
