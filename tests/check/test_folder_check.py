@@ -234,7 +234,7 @@ def test_long_names_of_classes_are_cut(make: Maker, letter: str) -> None:
     lines = [*report_lines(checked)]
     assert max(map(display_width, lines)) <= COLUMNS
     [row] = [line for line in lines if line.startswith(letter * 4)]
-    assert "...  1      1       19 / 19 / 19" in row
+    assert "...  1      1       19/19/19" in row
     assert name in [row[0] for row in table_rows(checked.overview)]
 
 

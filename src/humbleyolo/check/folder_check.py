@@ -177,7 +177,7 @@ def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
 
 
 def table_rows(view: Overview) -> list[list[str]]:
-    """Return the table of classes, header first: pixels as 5 % / median / 95 %."""
+    """Return the table of classes, header first: pixels as 5 %/median/95 %."""
     rows = [["class", "boxes", "images", "width", "height", "width / height"]]
     for one in view.tables:
         spreads = [_spread(one.width, 0), _spread(one.height, 0), _spread(one.aspect, 2)]
@@ -186,7 +186,7 @@ def table_rows(view: Overview) -> list[list[str]]:
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
-    return " / ".join(f"{value:.{digits}f}" for value in values[1:4]) or "-"
+    return "/".join(f"{value:.{digits}f}" for value in values[1:4]) or "-"
 
 
 def choice_rows(checked: Checked) -> list[list[str]]:
