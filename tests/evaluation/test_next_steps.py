@@ -349,13 +349,22 @@ def test_neighbours_of_other_classes_in_crowds_or_on_other_images_hide_nothing()
     images, labels = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 0, 0, 0])
     crowd = np.array([False, False, True, False, False])
     truths = TruthTable(2, images, np.array([box, box, box, box, [300.0, 0, 60, 40]]), labels, crowd)
-    nothing = found().take(np.zeros(len(found()), np.bool_))
-    none = DetectionTable(2, nothing.images, nothing.boxes_ltwh, nothing.labels, nothing.scores)
-    assert count_hidden(truths, none, 2, QUICK) == Hidden(0, 4, QUICK.nms_iou)
+    rows = [1, 4]
+    some = DetectionTable(2, images[rows], truths.boxes_ltwh[rows], labels[rows], np.ones(2))
+    assert count_hidden(truths, some, 2, QUICK) == Hidden(0, 2, QUICK.nms_iou)
+
+
+def test_of_objects_that_overlap_where_none_is_found_suppression_hides_nothing() -> None:
+    box = [0.0, 0.0, 60.0, 40.0]
+    one_image, one_class = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    truths = TruthTable(1, one_image, np.array([box, box]), one_class, np.zeros(2, np.bool_))
+    for count in (0, 1):
+        seen = DetectionTable(1, one_image[:count], truths.boxes_ltwh[:count], one_class[:count], np.ones(count))
+        assert count_hidden(truths, seen, 1, QUICK) == Hidden(count, 2 - count, QUICK.nms_iou)
 
 
 @pytest.mark.parametrize(
-    ("count", "unmatched", "common"), [(0, 0, False), (0, 8, False), (1, 5, False), (2, 8, True)]
+    ("count", "unmatched", "common"), [(0, 0, False), (0, 8, False), (1, 1, False), (2, 9, False), (2, 8, True)]
 )
 def test_a_few_hidden_objects_of_many_missed_ones_change_no_advice(count: int, unmatched: int, common: bool) -> None:
     assert Hidden(count, unmatched, 0.5).is_common == common

@@ -235,7 +235,7 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     yield Cost(
         of_kind["missed"],
         "missed objects",
-        _OVERLAPPING if hidden.is_common else _remedy_of_missed(ap, rising=rising),
+        _OVERLAPPING if hidden.is_common else _remedy_of_missed(ap, metrics["floor_ap"] or 0.0, rising=rising),
         str(hidden) if hidden.is_common else "",
     )
     yield Cost(
@@ -258,10 +258,10 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     yield from _costs_of_training(ap, ceiling, training)
 
 
-def _remedy_of_missed(ap: float, *, rising: bool) -> str:
+def _remedy_of_missed(ap: float, floor: float, *, rising: bool) -> str:
     if rising:
         return _LONGER
-    if not ap:
+    if ap <= floor:
         return "train longer (train.epochs), and see if the labels fit (data/dataset/preview.png)"
     return "add images of such objects, or widen the network (model.width)"
 
