@@ -53,6 +53,7 @@ def test_the_headline_says_what_is_undefined():
         "AP 0.500   AP50 undefined   AP75 0.250   mean IoU undefined   "
         "(all test images)   predictions shown: confidence 0.4 or more"
     )
+    assert headline({}, 0.5, ", for want of a better").endswith("confidence 0.5 or more, for want of a better")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ from humbleyolo.report.gallery_examples import (
 from humbleyolo.report.page_contents import Report
 
 _WITHOUT_THRESHOLD = 0.5  # that of `predict`, where `evaluate` found none
+_SINCE = ", since none was any good on val"
+_UNTOLD = f"no confidence{_SINCE}: no detection counts"
 
 
 def draw_galleries(
@@ -63,6 +65,7 @@ def draw_galleries(
     found, names = report.evaluation, report.names
     layout = {"columns": settings.columns, "scale": settings.scale}
     least = least_shown(settings, report.threshold)
+    since = _SINCE if settings.min_score == "threshold" and report.threshold is None else ""
     examples = first_examples(archive, found.detections, settings.images, least)
     cells = first_cells(archive, split, found, settings.cells, least)
     learners: CellsAnObject = "several" if report.params["loss"]["name"] == "aligned" else "one"
@@ -71,7 +74,7 @@ def draw_galleries(
         "gallery.png": truth_and_predictions(
             examples, names, grid=split.grid, **layout,
             images=report.images,
-            subtitle=headline(found.metrics, least),
+            subtitle=headline(found.metrics, least, since),
         ),
         "cells.png": cells_and_confidence(cells, names, learners=learners, **layout),
         "mistakes.png": worst_mistakes(worst, names, grid=split.grid, threshold=report.threshold, **layout),
@@ -85,12 +88,12 @@ def least_shown(settings: Render, threshold: float | None) -> float:
     return settings.min_score
 
 
-def headline(metrics: Mapping[str, Any], min_score: float) -> str:
-    """Return one line with the detector's metrics, and the confidence from which detections are shown."""
+def headline(metrics: Mapping[str, Any], min_score: float, since: str = "") -> str:
+    """Return one line with the detector's metrics, and the confidence from which detections are shown, and why."""
     titles = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "mean_iou": "mean IoU"}
     found = [(title, metrics.get(name)) for name, title in titles.items()]
     numbers = [f"{title} {'undefined' if value is None else format(value, '.3f')}" for title, value in found]
-    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:.3g} or more"])
+    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:.3g} or more{since}"])
 
 
 def truth_and_predictions(
@@ -134,7 +137,7 @@ def worst_mistakes(
     Kinds are drawn in their order; one without examples is a heading. As many of each kind are drawn as a screen has
     room for. For the others see `truth_and_predictions`; `threshold` is the confidence at which they are mistakes.
     """
-    judged = "no threshold" if threshold is None else f"confidence {threshold:.3f} or more"
+    judged = _UNTOLD if threshold is None else f"confidence {threshold:.3f} or more"
     words = [("The worst mistakes on test, kind by kind", f"judged at {judged}")]
     words += [("", kind.heading(0)) for kind in kinds if not kind.examples]
     longest_px, most, across = _fit_kinds(kinds, columns, scale, words)
