@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from stub_models import NAMES, RedFinder
 from humbleyolo.cli import main
 from humbleyolo.errors import UserError
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.models.selection import NONE_GOOD
 
 REDS = {"sure.png": 250, "doubted.png": 140, "under.png": 120, "blind.png": 0}  # scores of 0.98, 0.55, 0.47, none
 
@@ -66,6 +68,21 @@ def test_the_least_certain_come_first_and_the_last_lines_say_what_to_do(
     assert "<script" not in page
     for row in rows():
         assert Path("next", row["place"]).read_bytes() == Path(row["image"]).read_bytes()
+
+
+def test_of_a_model_that_finds_next_to_nothing_the_boxes_come_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warning = "warning: the model finds next to nothing on val"
+    assert choose() == 0
+    assert warning not in capsys.readouterr().out
+    finder = RedFinder()
+    finder.facts = replace(finder.facts, threshold_from=NONE_GOOD)
+    monkeypatch.setattr("humbleyolo.detection.detector.open_model", lambda *_: finder)
+    assert choose("pool", "--output", "again") == 0
+    assert warning in " ".join(capsys.readouterr().out.split())
+    assert choose("pool", "--output", "told", "--threshold", "0.4") == 0
+    assert warning not in capsys.readouterr().out
 
 
 def test_a_page_that_has_not_all_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,7 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
     """Return lines about the choice."""
     from humbleyolo.detection.video.web_address import hide_password
+    from humbleyolo.models.selection import NONE_GOOD
 
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from
     boxes = sum(len(one.found) for one in done.chosen)
@@ -114,6 +115,8 @@ def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector
         f"{len(done.chosen):,} of {done.looked_at:,} images chosen by {hide_password(parsed.model)}; "
         f"{counted(boxes, 'box', 'boxes')} proposed, from {detector.threshold:g} on ({why})"
     ]
+    if why == NONE_GOOD:
+        lines.append("warning: the model finds next to nothing on val: train it longer before you correct its boxes")
     if few := parsed.count - len(done.chosen):
         lines.append(f"note: {counted(few, 'image')} fewer than --count {parsed.count:,}")
     if blind := sum(not len(one.found) for one in done.chosen):

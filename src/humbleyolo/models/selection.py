@@ -67,6 +67,9 @@ class Selection:
         return replace(self, **given)
 
 
+NONE_GOOD = "the default, since none was any good on val"
+"""Origin of the threshold of a model that finds next to nothing."""
+
 DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # without an evaluation
 
 
@@ -116,8 +119,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
     if found.weights_sha256 != own:
         raise UserError(f"{path.name} is of other weights")
     if found.threshold is None:
-        why = "the default, since none was any good on val"
-        return replace(Selection.from_section(found), threshold=DEFAULT.threshold, threshold_from=why)
+        return replace(Selection.from_section(found), threshold=DEFAULT.threshold, threshold_from=NONE_GOOD)
     return replace(Selection.from_section(found), threshold_from="the best on val")
 
 
