@@ -49,7 +49,13 @@ def test_other_lines_tell_of_no_epoch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("terms", "seconds", "rate"), [(("box", "class"), 0.5, "; 40 img/s"), (TERMS, 4.0, "; 5 img/s"), (TERMS, 0.5, "")]
+    ("terms", "seconds", "rate"),
+    [
+        (("box", "class"), 0.5, "; 40 img/s"),
+        (("box", "class"), 50.0, "; 0.4 img/s"),
+        (TERMS, 4.0, "; 5 img/s"),
+        (TERMS, 0.5, ""),
+    ],
 )
 def test_the_speed_stands_in_the_line_where_it_fits(terms: tuple[str, ...], seconds: float, rate: str) -> None:
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""Layers, seeds and what networks share, beyond Keras' own."""
+"""Parts of the networks beyond Keras' own."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class Seeds:
 
 
 def cell_features(grid: Grid, stride: int) -> tuple[int, int]:
-    """Return rows and columns of the features of one cell, which lie so many pixels apart.
+    """Return rows and columns of the features of one cell; a feature is of `stride` x `stride` pixels.
 
     Raises:
         ValueError: The grid does not divide the image into such cells.

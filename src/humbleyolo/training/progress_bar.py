@@ -78,7 +78,7 @@ class TrainingProgress:
         ap = row["val_ap"]
         unscored = f"epoch {number}/{self._epochs}: no objects in val"
         line = f"{unscored if ap is None else _SCORED.format(number, self._epochs, ap)}; {terms}"
-        rate = f"; {speed:.0f} img/s"
+        rate = f"; {speed:.{1 if speed < 0.95 else 0}f} img/s"
         self._bar.write(printable(line + rate * (len(line + rate) <= COLUMNS)), file=sys.stderr)
 
 
