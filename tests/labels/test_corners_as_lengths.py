@@ -6,6 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from folders import Files, Maker, picture
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from humbleyolo.labels.corners_as_lengths import find_corners
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 
 Boxes = list[tuple[float, float, float, float]]
 
@@ -38,6 +43,24 @@ def yolo(boxes: Boxes, *, corners: bool) -> Files:
     return files
 
 
+def read_as(format_: str, boxes: Boxes, *, corners: bool) -> UncheckedSet:
+    """Boxes in images of 40 x 20 px as the reader of a format understands lengths, or corners in their place."""
+    scale = np.array([40, 20, 40, 20]) if format_ == "yolo" else np.ones(4)
+    numbers = np.array(boxes, np.float64) / scale
+    low, sides = numbers[:, :2], numbers[:, 2:] - numbers[:, :2]
+    if corners:
+        sides = numbers[:, 2:]
+        low = low - sides / 2 if format_ == "yolo" else low
+    rows = np.concatenate([low, low + sides], axis=1).tolist()
+    size: dict[str, int | bool] = {"relative": True} if format_ == "yolo" else {"height": 20, "width": 40}
+    return UncheckedSet(
+        [
+            UncheckedImage("all", f"{n}.png", boxes=[UncheckedBox("", "cat", tuple(row))], **size)  # type: ignore[arg-type]
+            for n, row in enumerate(rows)
+        ]
+    )
+
+
 def pictures(boxes: Boxes) -> Files:
     return {f"{n}.png": picture(n) for n in range(len(boxes))}
 
@@ -49,7 +72,7 @@ def test_corners_are_told_and_lengths_are_not(make: Maker, write: Callable[..., 
     assert make.findings(write(boxes, corners=False), on_problem="skip") == []
     [row] = make.findings(write(boxes, corners=True), on_problem="skip")
     assert (row.kind, row.severity) == ("corners-not-lengths", "error")
-    assert "of 20 boxes leave their image" in row.what
+    assert "of 20 boxes leave their image by far" in row.what
     assert make.read(write(boxes, corners=True), on_problem="skip_box").images == []
 
 
@@ -59,3 +82,44 @@ def test_few_boxes_over_the_border_are_mistakes_of_their_own(make: Maker, write:
     boxes = [(1.0, 1.0, 30.0, 15.0)] * 19
     files = write([*boxes, (20.0, 10.0, 55.0, 19.0)], corners=False)
     assert {row.kind for row in make.findings(files, on_problem="skip")} == {"outside-image"}
+
+
+def placed(count: int, seed: int, side: float, spread: float, over: float = 0.0, crossing: float = 0.0) -> Boxes:
+    """Boxes of a share `side` of 40 x 20 px, about the middle; some cross the right or lower border by `over`."""
+    rng = np.random.default_rng(seed)
+    sides = np.clip(rng.normal(side, 0.04, (count, 2)), 0.05, 0.97)
+    middles = np.clip(rng.normal(0.5, spread, (count, 2)), sides / 2, 1 - sides / 2)
+    low, high = middles - sides / 2, middles + sides / 2
+    high = np.where(rng.random((count, 2)) < crossing, 1 + over, high)
+    return [tuple(row) for row in (np.concatenate([low, high], axis=1) * [40, 20, 40, 20]).round(4).tolist()]
+
+
+LARGE = st.tuples(st.integers(0, 2**32 - 1), st.floats(0.5, 0.97), st.floats(0, 0.3))
+"""A seed, a side, and a spread."""
+
+
+@settings(deadline=None, max_examples=40)
+@given(LARGE, st.floats(0, 0.06), st.floats(0, 1), st.integers(1, 60))
+@pytest.mark.parametrize("format_", ["coco", "yolo"])
+def test_right_boxes_of_large_objects_are_never_refused(
+    format_: str, large: tuple[int, float, float], over: float, crossing: float, count: int
+) -> None:
+    boxes = placed(count, *large, over, crossing)
+    assert find_corners(format_, read_as(format_, boxes, corners=False)) is None
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.8), st.floats(0.2, 0.5))
+@pytest.mark.parametrize("format_", ["coco", "yolo"])
+def test_corners_of_small_and_of_large_objects_are_refused(
+    format_: str, seed: int, side: float, spread: float
+) -> None:
+    assert find_corners(format_, read_as(format_, placed(60, seed, side, spread), corners=True))
+
+
+@pytest.mark.parametrize("write", [coco, yolo])
+def test_a_format_given_by_name_reads_them_with_a_warning(make: Maker, write: Callable[..., Files]) -> None:
+    files = write(drawn(20, 0), corners=True)
+    rows = make.findings(files, on_problem="skip", format=write.__name__)
+    assert [row.severity for row in rows if row.kind == "corners-not-lengths"] == ["warning"]
+    assert make.read(files, on_problem="skip", format=write.__name__).images

@@ -4,11 +4,12 @@ import numpy as np
 
 from humbleyolo.labels.labelled_image import UncheckedSet
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.storage.array_types import Bools, Floats
+from humbleyolo.storage.array_types import Floats
 
 _FIELDS = {"coco": "left, top, width, height", "yolo": "centre x, centre y, width, height"}
-_LEAVE = 0.1  # of the boxes, that leave their image as they are read
-_FEWEST = 2  # boxes, likewise
+_LEAVE = 0.1  # of the boxes, that leave their image by far as they are read
+_FEWEST = 3  # boxes, likewise
+_FAR = 0.1  # of the image's side: a hand that draws over the border stays far below
 _FIT = 0.99  # of the boxes, that lie inside their image if they are read as corners
 _BEYOND = 0.02  # of the image's side, that a hand may draw over the border
 
@@ -16,8 +17,9 @@ _BEYOND = 0.02  # of the image's side, that a hand may draw over the border
 def find_corners(format_: str, content: UncheckedSet) -> BadInput | None:
     """Return the mistake that boxes of a format with lengths are corners; None if nothing says so.
 
-    Many leave their image as they are read, and nearly all lie inside it, the right way round, if read as corners. Of
-    lengths this is not to be expected: each box would be wider than it is far from the left edge.
+    Many leave their image by far as they are read, and nearly all lie inside it, the right way round, if read as
+    corners. The second alone tells nothing: right boxes of objects that fill the picture may be read both ways. But
+    right boxes cross the border by little, if at all.
     """
     if format_ not in _FIELDS:
         return None
@@ -35,17 +37,16 @@ def find_corners(format_: str, content: UncheckedSet) -> BadInput | None:
         lengths = boxes[:, 2:] - boxes[:, :2]
         first = boxes[:, :2] if format_ == "coco" else (boxes[:, :2] + boxes[:, 2:]) / 2
         corners = np.concatenate([first, lengths], axis=1)  # (M, 4): the numbers as they are written
-        leave = int((~_inside(boxes, limits)).sum())
-        fit = _inside(corners, limits) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
+        leave = int((_beyond(boxes, limits) > _FAR).sum())
+        fit = (_beyond(corners, limits) <= _BEYOND) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
     if leave < max(_FEWEST, _LEAVE * len(boxes)) or fit.mean() < _FIT:
         return None
-    found = f"{leave:,} of {len(boxes):,} boxes leave their image"
-    why = "read as left, top, right, bottom they lie inside; if they are corners, write"
-    return BadInput("corners-not-lengths", found, f"{why} {_FIELDS[format_]}")
+    found = f"{leave:,} of {len(boxes):,} boxes leave their image by far"
+    why = f"read as left, top, right, bottom they lie inside; write {_FIELDS[format_]}"
+    return BadInput("corners-not-lengths", found, f"{why}, or name the format, {format_}, if they are right")
 
 
-def _inside(boxes: Floats, limits: Floats) -> Bools:
-    """Tell which boxes, (M, 4) xyxy, lie inside their images."""
-    over = np.maximum(-boxes, boxes - limits) - _BEYOND * limits  # (M, 4), beyond what a hand may draw
-    inside: Bools = over.max(axis=1) <= 0
-    return inside
+def _beyond(boxes: Floats, limits: Floats) -> Floats:
+    """Return how far boxes, (M, 4) xyxy, reach over the border: (M,) shares of a side, at most 0 inside."""
+    beyond: Floats = (np.maximum(-boxes, boxes - limits) / limits).max(axis=1)
+    return beyond

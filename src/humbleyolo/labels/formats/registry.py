@@ -162,7 +162,10 @@ def _read(
     else:
         [(chosen, why)] = fits.items()
         content = SourceReader(source, reading, ledger).content(FORMATS[chosen].module.read)
-        if corners := find_corners(chosen, content):
+        corners = find_corners(chosen, content)
+        if corners and options.format != "auto":
+            ledger.warn(".", corners, "read as they are")
+        elif corners:
             ledger.problem(".", corners, "all boxes dropped")
             content = UncheckedSet(classes=content.classes, all_images=True)
     mark_listed(SourceReader(source, reading, ledger), content.images)
