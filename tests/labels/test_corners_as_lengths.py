@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from folders import Files, Maker, picture
+from folders import Files, Maker, picture, under, voc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from humbleyolo.check.folder_check import check
+from humbleyolo.check.left_out import images_left_out
 from humbleyolo.labels.corners_as_lengths import find_corners
-from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
+from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
 
 Boxes = list[tuple[float, float, float, float]]
 
@@ -123,3 +125,30 @@ def test_a_format_given_by_name_reads_them_with_a_warning(make: Maker, write: Ca
     rows = make.findings(files, on_problem="skip", format=write.__name__)
     assert [row.severity for row in rows if row.kind == "corners-not-lengths"] == ["warning"]
     assert make.read(files, on_problem="skip", format=write.__name__).images
+
+
+def test_corners_beside_labels_of_another_format_are_told(make: Maker) -> None:
+    """LabelImg was switched: XML of some images, text of the others. Nothing of the text is trained on."""
+    files = yolo(drawn(20, 1), corners=True)
+    for n in range(20, 28):
+        files |= {f"{n}.png": picture(n), f"{n}.xml": voc(f"{n}.png", "cat 1 2 30 15")}
+    rows = make.findings(files, on_problem="skip")
+    assert {row.kind for row in rows if row.severity == "error"} == {"corners-not-lengths"}
+    read = make.read(files, on_problem="skip")
+    assert sorted(image.path for image in read.images) == [f"{n}.png" for n in range(20, 28)]
+
+
+def test_images_whose_boxes_are_corners_are_counted_as_left_out(make: Maker) -> None:
+    corners = coco(drawn(20, 1), corners=True)
+    corners = {
+        name: picture(50 + n) if name.endswith("png") else text for n, (name, text) in enumerate(corners.items())
+    }
+    lengths = {f"{n}.png": picture(n) for n in range(12)} | {
+        f"{n}.xml": voc(f"{n}.png", "cat 1 2 30 15") for n in range(12)
+    }
+    files = under({"a": lengths, "b": corners})
+    read = make.read(files, on_problem="skip")
+    assert (len(read.images), read.images_seen) == (12, 32)
+    assert images_left_out(read) == ["20 of 32 images left out"]
+    stopped = make.folder(files)
+    assert "leaves out 20 of 32 images" in check(stopped, ReadOptions()).treatment

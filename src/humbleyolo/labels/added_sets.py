@@ -78,7 +78,7 @@ def _apart(found: dict[str, Part], sets: Iterable[LabelSet]) -> dict[str, Part]:
             speaking[folder].add(one.format)
             mixed |= {folder, home} if folder != home else set()
             mixed |= formats if folder not in formats else set()
-            boxes |= {folder} if image.boxes else set()
+            boxes |= {folder} if image.boxes or image.lost else set()
     return {
         folder: part
         for folder, part in found.items()

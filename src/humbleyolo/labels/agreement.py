@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
@@ -51,14 +52,17 @@ def read_set(
     name: str, why: str, read: Callable[[SourceReader], UncheckedSet], source: Source, options: ReadOptions
 ) -> LabelSet:
     """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
-    ledger = Ledger(options.on_problem)
-    result = LabelSet(name, why, SourceReader(source, options, ledger).content(read), ledger)
-    if any(row.kind == "no-class-names" for row in ledger.errors):
-        ledger = Ledger(options.on_problem)
-        content = SourceReader(source, replace(options, classes=_NUMBERS), ledger).content(read)
-        numbered = LabelSet(name, why, content, ledger, numbered=True)
+    result = _read_set(name, why, read, SourceReader(source, options, Ledger(options.on_problem)))
+    if any(row.kind == "no-class-names" for row in result.ledger.errors):
+        named = replace(options, classes=_NUMBERS)
+        numbered = _read_set(name, why, read, SourceReader(source, named, Ledger(options.on_problem)))
+        numbered.numbered = True
         return result if numbered.problems() else numbered
     return result
+
+
+def _read_set(name: str, why: str, read: Callable[[SourceReader], UncheckedSet], reader: SourceReader) -> LabelSet:
+    return LabelSet(name, why, drop_corners(reader, name, reader.content(read)), reader.ledger)
 
 
 def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledger: Ledger) -> LabelSet:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from humbleyolo.labels.added_sets import part_off, put_into_train
 from humbleyolo.labels.agreement import LabelSet, agreed, read_set
-from humbleyolo.labels.corners_as_lengths import find_corners
+from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import (
@@ -161,13 +161,8 @@ def _read(
         chosen, why, content = one.format, one.why, one.content
     else:
         [(chosen, why)] = fits.items()
-        content = SourceReader(source, reading, ledger).content(FORMATS[chosen].module.read)
-        corners = find_corners(chosen, content)
-        if corners and options.format != "auto":
-            ledger.warn(".", corners, "read as they are")
-        elif corners:
-            ledger.problem(".", corners, "all boxes dropped")
-            content = UncheckedSet(classes=content.classes, all_images=True)
+        reader = SourceReader(source, reading, ledger)
+        content = drop_corners(reader, chosen, reader.content(FORMATS[chosen].module.read))
     mark_listed(SourceReader(source, reading, ledger), content.images)
     labelled = validate(source, content, options, ledger)
     labelled.format, labelled.why = chosen, why
