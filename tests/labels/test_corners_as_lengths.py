@@ -63,6 +63,11 @@ def read_as(format_: str, boxes: Boxes, *, corners: bool) -> UncheckedSet:
     )
 
 
+def unasked(path: str) -> None:
+    """The size of an image, of no one's interest where labels say it."""
+    raise AssertionError(path)
+
+
 def pictures(boxes: Boxes) -> Files:
     return {f"{n}.png": picture(n) for n in range(len(boxes))}
 
@@ -107,7 +112,7 @@ def test_right_boxes_of_large_objects_are_never_refused(
     format_: str, large: tuple[int, float, float], over: float, crossing: float, count: int
 ) -> None:
     boxes = placed(count, *large, over, crossing)
-    assert find_corners(format_, read_as(format_, boxes, corners=False)) is None
+    assert find_corners(format_, read_as(format_, boxes, corners=False), unasked) is None
 
 
 @settings(deadline=None, max_examples=40)
@@ -116,7 +121,7 @@ def test_right_boxes_of_large_objects_are_never_refused(
 def test_corners_of_small_and_of_large_objects_are_refused(
     format_: str, seed: int, side: float, spread: float
 ) -> None:
-    assert find_corners(format_, read_as(format_, placed(60, seed, side, spread), corners=True))
+    assert find_corners(format_, read_as(format_, placed(60, seed, side, spread), corners=True), unasked)
 
 
 @pytest.mark.parametrize("write", [coco, yolo])
@@ -152,3 +157,18 @@ def test_images_whose_boxes_are_corners_are_counted_as_left_out(make: Maker) -> 
     assert images_left_out(read) == ["20 of 32 images left out"]
     stopped = make.folder(files)
     assert "leaves out 20 of 32 images" in check(stopped, ReadOptions()).treatment
+
+
+def test_corners_without_the_sizes_of_images_are_told(make: Maker) -> None:
+    files = coco(drawn(20, 2), corners=True)
+    root = json.loads(files["all.json"])
+    root["images"] = [{"id": one["id"], "file_name": one["file_name"]} for one in root["images"]]
+    rows = make.findings(files | {"all.json": json.dumps(root), "3.png": b"no image"}, on_problem="skip")
+    assert [row.kind for row in rows if row.file == "."] == ["corners-not-lengths"]
+
+
+@pytest.mark.parametrize("write", [coco, yolo])
+@pytest.mark.parametrize("odd", [(5.0, 5.0, 55.0, 19.0), (30.0, 5.0, 10.0, 19.0)], ids=["outside", "turned"])
+def test_one_odd_box_hides_no_corners(make: Maker, write: Callable[..., Files], odd: tuple[float, ...]) -> None:
+    files = write([*drawn(23, 3), odd], corners=True)
+    assert [row.kind for row in make.findings(files, on_problem="skip")] == ["corners-not-lengths"]

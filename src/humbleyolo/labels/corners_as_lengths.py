@@ -1,18 +1,23 @@
 """Corners that stand where a format has a box's width and height. Some would lie inside the image all the same."""
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
 import numpy as np
 
-from humbleyolo.labels.labelled_image import UncheckedSet
+from humbleyolo.labels.folder import IMAGE_BYTES
+from humbleyolo.labels.image_info import upright_size
+from humbleyolo.labels.labelled_image import UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader
-from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.array_types import Bools, Floats
 
 _FIELDS = {"coco": "left, top, width, height", "yolo": "centre x, centre y, width, height"}
 _LEAVE = 0.1  # of the boxes, that leave their image by far as they are read
 _FEWEST = 3  # boxes, likewise
 _FAR = 0.05  # of the image's side: a hand that draws over the border stays below
 _FARTHEST = 0.1  # likewise, of one box at least
-_FIT = 0.99  # of the boxes, that lie inside their image if they are read as corners
+_MISFITS = 0.05  # of the boxes, or one, that do not lie inside their image if they are read as corners
 _BEYOND = 0.02  # of the image's side, that a hand may draw over the border
 
 
@@ -21,7 +26,7 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
 
     Under a format given by name this is a warning, and the boxes stay.
     """
-    corners = find_corners(format_, content)
+    corners = find_corners(format_, content, lambda path: _size(reader, path))
     if corners and reader.options.format != "auto":
         reader.ledger.warn(".", corners, "read as they are")
     elif corners:
@@ -32,37 +37,61 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
     return content
 
 
-def find_corners(format_: str, content: UncheckedSet) -> BadInput | None:
+def _size(reader: SourceReader, path: str) -> tuple[int, int] | None:
+    """Return the (height, width) of an image file; None if it cannot be opened."""
+    with suppress(BadInput):
+        return upright_size(reader.source.read(path, IMAGE_BYTES), reader.options.exif)
+    return None
+
+
+def find_corners(
+    format_: str, content: UncheckedSet, size_of: Callable[[str], tuple[int, int] | None]
+) -> BadInput | None:
     """Return the mistake that boxes of a format with lengths are corners; None if nothing says so.
 
     Many leave their image by far as they are read, and nearly all lie inside it, the right way round, if read as
     corners. The second alone tells nothing: right boxes of objects that fill the picture may be read both ways. But
-    right boxes cross the border by little, if at all.
+    right boxes cross the border by little, if at all. `size_of` an image is asked where the labels do not say it.
     """
     if format_ not in _FIELDS:
         return None
-    rows = [
-        (box.corners, (1, 1) if image.relative else (image.width, image.height))
-        for image in content.images
-        if image.relative or (image.width and image.height)
-        for box in image.boxes
-    ]
-    if not rows:
-        return None
-    boxes = np.array([corners for corners, _ in rows], np.float64)  # (M, 4) xyxy, as read
-    limits = np.array([size + size for _, size in rows], np.float64)  # (M, 4)
+    images = [image for image in content.images if image.boxes]
+    boxes = np.array([box.corners for image in images for box in image.boxes], np.float64).reshape(-1, 4)  # as read
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = boxes[:, 2:] - boxes[:, :2]
         first = boxes[:, :2] if format_ == "coco" else (boxes[:, :2] + boxes[:, 2:]) / 2
         corners = np.concatenate([first, lengths], axis=1)  # (M, 4): the numbers as they are written
-        beyond = _beyond(boxes, limits)
-        leave = int((beyond > _FAR).sum()) if beyond.max() > _FARTHEST else 0
-        fit = (_beyond(corners, limits) <= _BEYOND) & (corners[:, 2:] > corners[:, :2]).all(axis=1)
-    if leave < max(_FEWEST, _LEAVE * len(boxes)) or fit.mean() < _FIT:
+        ordered: Bools = np.all(corners[:, 2:] > corners[:, :2], axis=1)
+        if len(boxes) < _FEWEST or _misfits(ordered):
+            return None  # before any image is opened
+        limits = _limits(images, size_of)
+        known = np.isfinite(limits).all(axis=1)
+        if known.sum() < _FEWEST:
+            return None
+        beyond = _beyond(boxes[known], limits[known])
+        fit = (_beyond(corners[known], limits[known]) <= _BEYOND) & ordered[known]
+    leave = int((beyond > _FAR).sum()) if beyond.max() > _FARTHEST else 0
+    if leave < max(_FEWEST, _LEAVE * len(beyond)) or _misfits(fit):
         return None
-    found = f"{leave:,} of {len(boxes):,} boxes leave their image by far"
+    found = f"{leave:,} of {len(beyond):,} boxes leave their image by far"
     why = f"read as left, top, right, bottom they lie inside; write {_FIELDS[format_]}"
     return BadInput("corners-not-lengths", found, f"{why}, or name the format, {format_}, if they are right")
+
+
+def _misfits(fit: Bools) -> bool:
+    """Tell if too many boxes, (M,), do not fit."""
+    return bool((~fit).sum() > max(1, _MISFITS * len(fit)))
+
+
+def _limits(images: Sequence[UncheckedImage], size_of: Callable[[str], tuple[int, int] | None]) -> Floats:
+    """Return the width, height, width, height of each box's image, (M, 4); NaN where they are not known."""
+    rows: list[tuple[float, float]] = []
+    for image in images:
+        size: tuple[float, float] | None = (1, 1)
+        if not image.relative:
+            size = (image.height, image.width) if image.height and image.width else size_of(image.path)
+        rows += [size or (np.nan, np.nan)] * len(image.boxes)
+    return np.tile(np.array(rows, np.float64)[:, ::-1], 2)
 
 
 def _beyond(boxes: Floats, limits: Floats) -> Floats:
