@@ -190,7 +190,13 @@ def test_corrections_are_as_the_labelled_folder_is_read_and_go_back_into_it(
     assert f"(4 images, {name}), put it into data/labelled/cats" in said
     if name == "yolo":
         assert Path("audit/corrections/labels/classes.txt").read_text() == "dog\n<b>cat</b>\n"
+    before = read_labelled(folder, ReadOptions(one_based=is_one_based))
     Path("audit/corrections").rename(folder / "corrections")
+    after = read_labelled(folder, ReadOptions(one_based=is_one_based))
+    assert [(one.path, one.splits) for one in after.images] == [(one.path, one.splits) for one in before.images]
+    assert after.listed == before.listed
+    if form == "yolo, flat":
+        assert after.listed == frozenset()  # so that all images are divided as before
     read = {image.info.sha256: image for image in read_labelled(folder, ReadOptions(one_based=is_one_based)).images}
     assert len(read) == 32
     exact = 0

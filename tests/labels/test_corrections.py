@@ -60,6 +60,14 @@ def test_a_correction_keeps_the_split(make: Maker) -> None:
     assert data.images[0].splits == ("test",) or data.images[1].splits == ("test",)
 
 
+def test_lists_of_corrections_move_no_image(make: Maker) -> None:
+    """Where the folder has no lists, all of it would be divided by those of a few corrected images."""
+    table = "image,label,xmin,ymin,xmax,ymax,split\nx.png,dog,1,2,30,14,val\n"
+    data = make.read(DAY | under({"corrections": {"x.png": picture(1), "table.csv": table}}))
+    assert [(one.labels, one.splits) for one in data.images] == [(("dog",), ()), (("dog",), ())]
+    assert data.listed == frozenset()
+
+
 def test_a_correction_to_background(make: Maker) -> None:
     data = make.read(DAY | under({"corrections": BETTER | {"x.xml": voc("x.png")}}))
     assert data.images[0].labels == ()

@@ -24,7 +24,7 @@ def write_corrections(
     """Write the images with doubts, byte by byte, and their corrected labels as the labelled folder is read.
 
     Missing boxes are added, shifted ones moved, swapped ones renamed, doubled ones left out; a box without an object
-    stays. Boxes that nobody doubts, and their flags, stay as they are.
+    stays. Boxes that nobody doubts, and their flags, stay as they are. The labels name no split: images keep theirs.
 
     Returns:
         The number of images, and notes: on the numbers of classes, and on each image that had to be renamed.
@@ -51,7 +51,7 @@ def _read(data: JoinedSplits, image: int) -> bytes:
 
 
 def _corrected(image: int, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable) -> LabelledImage:
-    split, record = data.read(image)
+    _, record = data.read(image)
     first = int(np.searchsorted(data.truths.images, image))  # row of the image's first label
     boxes = list(ltwh_to_xyxy(record.boxes_ltwh))
     labels = [data.categories[label] for label in record.labels]
@@ -75,5 +75,5 @@ def _corrected(image: int, data: JoinedSplits, doubts: Sequence[Doubt], detectio
         label_file="", path=record.file_name, height=record.height, width=record.width,
         boxes=np.array([boxes[place] for place in kept], np.float64).reshape(-1, 4),
         labels=tuple(labels[place] for place in kept), flags=tuple(flags[place] for place in kept),
-        where=("",) * len(kept), splits=(split,), group=None, info=inspect_image(record.image_bytes),
+        where=("",) * len(kept), splits=(), group=None, info=inspect_image(record.image_bytes),
     )  # fmt: skip

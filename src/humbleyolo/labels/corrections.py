@@ -65,7 +65,7 @@ def place_unlabelled(images: Sequence[_Copy], others: Iterable[_Unlabelled], led
             first = _drop_equal([image for _, image in copies], ledger)[0]
             found, why = "no usable label in its place", f"labelled in {first.label_file}; these labels are used"
             ledger.note(path, BadInput("labelled-again", found, why), _count(first))
-            placed.append((part, replace(first, path=path, splits=splits or first.splits)))
+            placed.append((part, replace(first, path=path, splits=splits)))
     paths = {image.path for _, image in placed}
     ledger.rows = [row for row in ledger.rows if row.kind != "label-missing" or row.file not in paths]
     done = {image.info.sha256 for _, image in placed}
@@ -111,7 +111,7 @@ def _corrected(image: LabelledImage, better: LabelledImage, ledger: Ledger) -> L
         flags=better.flags,
         where=better.where,
         areas=better.areas,
-        splits=image.splits or better.splits,
+        splits=image.splits,
         group=image.group or better.group,
     )
 

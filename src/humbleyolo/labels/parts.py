@@ -223,7 +223,7 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
         classes=tuple(dict.fromkeys(name for _, labelled in parts for name in labelled.classes)),
         ledger=ledger,
         images_seen=sum(labelled.images_seen for _, labelled in parts),
-        listed=frozenset(split for part, labelled in parts for split in labelled.listed or splits_in(part.name)),
+        listed=frozenset(split for part, labelled in parts for split in splits_listed(part, labelled)),
         left_out=tuple(splits or splits_in(part.name) for part, labelled in parts for splits in labelled.left_out),
         short={
             posixpath.join(part.name, path): slight
@@ -233,6 +233,13 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
         format=", ".join(dict.fromkeys(labelled.format for _, labelled in parts)),
         why=f"it has {_evidence(parts)}",
     )
+
+
+def splits_listed(part: Part, labelled: LabelledSet) -> frozenset[str]:
+    """Return the splits that a part's lists name, or else its name; none of corrections, whose images have theirs."""
+    if any(map(is_correction, part.name.split("/"))):
+        return frozenset()
+    return labelled.listed or frozenset(splits_in(part.name))
 
 
 def _evidence(parts: Sequence[tuple[Part, LabelledSet]]) -> str:

@@ -29,8 +29,8 @@ from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.image_lists import mark_listed
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, unite
-from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
 from humbleyolo.labels.writing import WrittenSet
 
@@ -129,7 +129,7 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
             names = names_for(part, parts, options, own)
             read.append((part, _read(part.source, part.fits, options, names, own)))
         labelled = unite(source, read, ledger)
-        listed = [(part.name, one.listed or frozenset(splits_in(part.name))) for part, one in read]
+        listed = [(part.name, splits_listed(part, one)) for part, one in read]
     labelled.images = put_into_train(labelled.images, source.names, listed)
     return labelled
 
