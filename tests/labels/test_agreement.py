@@ -254,6 +254,26 @@ def test_mistakes_of_one_set(make: Maker) -> None:
     assert "and 1 more" in text
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"d.txt": "9 0.5 0.5 0.1 0.1\n"}, {"d.txt": b"0 \xff\n"}, {"c.xml": "<annotation>"}], ids=repr
+)
+def test_a_mistake_in_an_image_of_one_set_alone_stops_no_other(make: Maker, wrong: Files) -> None:
+    """Both sets speak of a and b, XML alone of c, text alone of d."""
+    more = {f"{name}.png": picture(n) for n, name in enumerate("cd", 7)}
+    more |= {"c.xml": voc("c.png", "cat 1 2 3 4"), "d.txt": "0 0.5 0.5 0.1 0.1\n"}
+    files = PICTURES | XML | TXT | NAMES | more
+    assert len(make.read(files).images) == 4
+    read = make.read(files | wrong, on_problem="skip")
+    [file] = wrong
+    assert [image.path for image in read.images] == sorted({"a.png", "b.png", "c.png", "d.png"} - {f"{file[0]}.png"})
+    assert file in {row.file for row in read.ledger.errors}
+
+
+def test_a_mistake_in_an_image_of_both_sets_stops(make: Maker) -> None:
+    wrong = {"a.txt": "9 0.5 0.5 0.1 0.1\n"}
+    assert "yolo has mistakes: a.txt: line 1: class 9" in refused(make, PICTURES | XML | TXT | NAMES | wrong)
+
+
 def test_a_set_that_speaks_of_no_image(make: Maker) -> None:
     """A list of class names left in the folder is no label set."""
     data = make.read(PICTURES | XML | {"obj.names": "cat\n"})

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
-from humbleyolo.labels.agreement import LabelSet
 from humbleyolo.labels.file_names import is_correction, is_image, stem_of
+from humbleyolo.labels.label_set import LabelSet
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.parts import Evidence, Part, make_part
 

@@ -1,68 +1,25 @@
 """Several label sets of one folder, such as XML beside a CSV of the same boxes: compared by image, and joined."""
 
+import posixpath
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.corners_as_lengths import drop_corners
+from humbleyolo.labels.file_names import stem_of
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import upright_size
-from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
-from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.label_set import SILENT, LabelSet
+from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage
+from humbleyolo.labels.ledger import BadInput, Finding, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats
 
 TOLERANCE_PX = 1.01  # between corners: pixels counted from 0 or from 1, whole pixels or fractions with few digits
-_NUMBERS = tuple(map(str, range(1000)))  # names of classes that have numbers alone
-_SILENT = "label-missing"  # an image that one set does not speak of: no mistake, if another set does
 _FIX = "Say which to read (--format of a command, format in params.yaml), or correct one"
-
-
-@dataclass(slots=True)
-class LabelSet:
-    """One label set of a folder.
-
-    Attributes:
-        format: Name of its format; `why`: the evidence for it.
-        content: Images as labelled.
-        ledger: Findings on the way.
-        numbered: Its classes are numbers, because no file names them.
-    """
-
-    format: str
-    why: str
-    content: UncheckedSet
-    ledger: Ledger
-    numbered: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.format} ({self.content.images[0].label_file if self.content.images else self.why})"
-
-    def problems(self) -> list[str]:
-        """Return the mistakes in its files, without images that it does not speak of."""
-        return [str(row) for row in self.ledger.errors if row.kind != _SILENT]
-
-
-def read_set(
-    name: str, why: str, read: Callable[[SourceReader], UncheckedSet], source: Source, options: ReadOptions
-) -> LabelSet:
-    """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
-    result = _read_set(name, why, read, SourceReader(source, options, Ledger(options.on_problem)))
-    if any(row.kind == "no-class-names" for row in result.ledger.errors):
-        named = replace(options, classes=_NUMBERS)
-        numbered = _read_set(name, why, read, SourceReader(source, named, Ledger(options.on_problem)))
-        numbered.numbered = True
-        return result if numbered.problems() else numbered
-    return result
-
-
-def _read_set(name: str, why: str, read: Callable[[SourceReader], UncheckedSet], reader: SourceReader) -> LabelSet:
-    return LabelSet(name, why, drop_corners(reader, name, reader.content(read)), reader.ledger)
 
 
 def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledger: Ledger) -> LabelSet:
@@ -72,16 +29,15 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     of. The evidence and the ledger say so. Lists, groups and flags that the set lacks come from the others.
 
     Raises:
-        UserError: If a set has mistakes of its own, two differ, or numbers of classes have no names. It names the
-            first difference. Mistakes of sets that share no image go into the ledger.
+        UserError: If a set has mistakes in images that others speak of, two differ, or numbers of classes have no
+            names. It names the first difference. Mistakes in other images go into the ledger.
     """
     speaking = [one for one in sets if one.content.images or one.problems()] or list(sets[:1])
     head = f"{source.name}: fits {len(sets)} formats: {'; '.join(f'{one.format} ({one.why})' for one in sets)}"
     named = [one for one in speaking if not one.numbered]
-    bad = [one for one in speaking if one.problems()] if not _are_apart(speaking) else []
-    if bad and len(speaking) > 1:
-        found = first_few(bad[0].problems(), 1, "; ")
-        raise UserError(f"{head}.", f"  {bad[0].format} has mistakes: {found}", _FIX)
+    for one in speaking:
+        if bad := _in_common(source, one, speaking):
+            raise UserError(f"{head}.", f"  {one.format} has mistakes: {first_few([*map(str, bad)], 1, '; ')}", _FIX)
     if not named:
         raise UserError(
             f"{head}.", "  None names its classes; give classes in the order of their numbers, and format"
@@ -121,10 +77,16 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     return chosen
 
 
-def _are_apart(sets: Sequence[LabelSet]) -> bool:
-    """Tell if each set speaks of images, and none of an image of another."""
-    paths = [{image.path for image in one.content.images} for one in sets]
-    return all(paths) and sum(map(len, paths)) == len(frozenset().union(*paths))
+def _in_common(source: Source, one: LabelSet, sets: Sequence[LabelSet]) -> list[Finding]:
+    """Return a set's mistakes in images that other sets speak of; all, if it speaks of none."""
+    others = {image.path for other in sets if other is not one for image in other.content.images}
+    mine = {image.path for image in one.content.images}
+    if len(sets) == 1 or not one.problems():
+        return []
+    if not mine or not others:
+        return one.problems()
+    lone = {posixpath.basename(stem_of(path)) for path in source.images() if path not in others}
+    return one.problems_of(mine & others, lone) if mine & others else []
 
 
 def _require_same(
@@ -286,7 +248,7 @@ def _take_background(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair], 
         for _, mine, one in pairs
         if one and not mine and not _has_boxes(one) and one.label_file not in doubtful
     }
-    known = {row.file for row in chosen.ledger.errors if row.kind != _SILENT}
+    known = {row.file for row in chosen.ledger.errors if row.kind != SILENT}
     for path in known & taken.keys():
         del taken[path]
     chosen.content.images += taken.values()
@@ -300,6 +262,7 @@ def _take_labelled(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair]) ->
     """Give the chosen set the images with boxes that only the other has, and its findings; return their number."""
     taken = [one for _, mine, one in pairs if one and not mine and _has_boxes(one)]
     if not taken:
+        chosen.ledger.rows += other.problems()
         return 0
     ours, theirs = chosen.content, other.content
     if ours.classes or theirs.classes:
@@ -325,7 +288,7 @@ def _has_boxes(image: UncheckedImage) -> bool:
 def _forget_silent(chosen: LabelSet) -> None:
     """Take out of the ledger that no label speaks of an image, for those that the set has by now."""
     known = {one.path for one in chosen.content.images}
-    chosen.ledger.rows = [row for row in chosen.ledger.rows if row.kind != _SILENT or row.file not in known]
+    chosen.ledger.rows = [row for row in chosen.ledger.rows if row.kind != SILENT or row.file not in known]
 
 
 def _take_flags(

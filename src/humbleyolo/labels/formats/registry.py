@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from humbleyolo.labels.added_sets import part_off, put_into_train
-from humbleyolo.labels.agreement import LabelSet, agreed, read_set
+from humbleyolo.labels.agreement import agreed
 from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
@@ -27,6 +27,7 @@ from humbleyolo.labels.formats import (
 )
 from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.image_lists import mark_listed
+from humbleyolo.labels.label_set import LabelSet, read_set
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite

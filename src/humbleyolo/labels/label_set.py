@@ -1,0 +1,84 @@
+"""One of the label sets of a folder, and its mistakes in images that other sets speak of too."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+
+from humbleyolo.labels.corners_as_lengths import drop_corners
+from humbleyolo.labels.file_names import stem_of
+from humbleyolo.labels.folder import Source
+from humbleyolo.labels.labelled_image import ReadOptions, UncheckedImage, UncheckedSet
+from humbleyolo.labels.ledger import Finding, Ledger
+from humbleyolo.labels.source_reader import SourceReader
+
+SILENT = "label-missing"
+"""Kind of the finding of an image that a set does not speak of: no mistake, if another set does."""
+
+_NUMBERS = tuple(map(str, range(1000)))  # names of classes that have numbers alone
+
+
+@dataclass(slots=True)
+class LabelSet:
+    """One label set of a folder.
+
+    Attributes:
+        format: Name of its format; `why`: the evidence for it.
+        content: Images as labelled.
+        ledger: Findings on the way.
+        numbered: Its classes are numbers, because no file names them.
+    """
+
+    format: str
+    why: str
+    content: UncheckedSet
+    ledger: Ledger
+    numbered: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.format} ({self.content.images[0].label_file if self.content.images else self.why})"
+
+    def problems(self) -> list[Finding]:
+        """Return the mistakes in its files, without images that it does not speak of."""
+        return [row for row in self.ledger.errors if row.kind != SILENT]
+
+    def problems_of(self, shared: Container[str], lone: Container[str]) -> list[Finding]:
+        """Return the mistakes in images that other sets speak of too, or in files about all images.
+
+        Args:
+            shared: Paths of the images that this set and another speak of.
+            lone: Names, without endings, of the images that no other set speaks of.
+        """
+        by_file: dict[str, list[UncheckedImage]] = defaultdict(list)
+        for image in self.content.images:
+            by_file[image.label_file].append(image)
+            by_file[image.path].append(image)
+        return [row for row in self.problems() if _concerns(row.file, by_file[row.file], shared, lone)]
+
+
+def read_set(
+    name: str, why: str, read: Callable[[SourceReader], UncheckedSet], source: Source, options: ReadOptions
+) -> LabelSet:
+    """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
+    result = _read_set(name, why, read, SourceReader(source, options, Ledger(options.on_problem)))
+    if any(row.kind == "no-class-names" for row in result.ledger.errors):
+        named = replace(options, classes=_NUMBERS)
+        numbered = _read_set(name, why, read, SourceReader(source, named, Ledger(options.on_problem)))
+        numbered.numbered = True
+        return result if numbered.problems() else numbered
+    return result
+
+
+def _read_set(name: str, why: str, read: Callable[[SourceReader], UncheckedSet], reader: SourceReader) -> LabelSet:
+    return LabelSet(name, why, drop_corners(reader, name, reader.content(read)), reader.ledger)
+
+
+def _concerns(file: str, images: list[UncheckedImage], shared: Container[str], lone: Container[str]) -> bool:
+    """Tell if a mistake in a file, which speaks of some images, may be in one of those that several sets speak of.
+
+    A file that could not be read speaks of none. It is about one image if it has its name, else about all.
+    """
+    if not images:
+        return posixpath.basename(stem_of(file)) not in lone
+    losing = [one for one in images if one.lost] or images
+    return any(one.path in shared for one in losing)
