@@ -287,7 +287,12 @@ def test_the_format_can_be_named_in_a_command_and_in_a_project(make: Maker) -> N
 
 def test_pictures_alone_are_to_be_labelled_first(make: Maker) -> None:
     """A person with pictures and no labels needs a tool, not a list of formats."""
-    for more in ({}, {"README.md": "cats", "LICENSE": ""}, {"classes.txt": "cat\n"}):
+    for more in (
+        {},
+        {"README.md": "cats", "LICENSE": ""},
+        {"classes.txt": "cat\n"},
+        {"a.pdf": "", "film.mp4": "", "b.py": ""},
+    ):
         with pytest.raises(UserError, match=f"no known labels among {1 + len(more)} file") as caught:
             make.read({"a.png": picture(), **more})
         lines = [line for text in caught.value.lines for line in wrapped_lines(text)]
@@ -315,6 +320,23 @@ def test_xml_without_an_ending_is_to_be_renamed(make: Maker) -> None:
     assert "Draw" not in str(caught.value)
     files["Annotation/n0_1.xml"] = files.pop("Annotation/n0_1").replace("a.png", "n0_1.png")
     assert len(make.read(files).images) == 1
+
+
+@pytest.mark.parametrize(
+    "head", ["\ufeff", '<?xml version="1.0"?>\n', '\ufeff<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n\n']
+)
+def test_xml_without_an_ending_may_begin_with_a_declaration(make: Maker, head: str) -> None:
+    with pytest.raises(UserError, match=r"Annotation/n0_1 \(XML; add the ending \.xml\)\."):
+        make.read({"Images/n0_1.png": picture(), "Annotation/n0_1": head + GOOD["voc"][1]})
+
+
+@pytest.mark.parametrize("ending", ["tfrecord", "record-00000-of-00002", "mat", "h5", "pkl", "npz", "odgt", "ndjson"])
+def test_labels_in_files_of_other_tools_are_to_be_exported(make: Maker, ending: str) -> None:
+    """A person who has them need not draw boxes."""
+    with pytest.raises(UserError, match=rf"Files that may be labels: train\.{ending}") as caught:
+        make.read({"a.png": picture(), f"train.{ending}": b"\0\1", "README.md": "", "film.mp4": b"", "x.py": ""})
+    assert f"train.{ending} (not read; export its labels as VOC, YOLO or COCO)." in str(caught.value)
+    assert "Draw" not in str(caught.value)
 
 
 def test_labels_of_no_known_format_fit_a_screen(make: Maker) -> None:

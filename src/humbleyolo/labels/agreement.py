@@ -1,6 +1,5 @@
 """Several label sets of one folder, such as XML beside a CSV of the same boxes: compared by image, and joined."""
 
-import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,7 +84,7 @@ def _in_common(source: Source, one: LabelSet, sets: Sequence[LabelSet]) -> list[
         return []
     if not mine or not others:
         return one.problems()
-    lone = {posixpath.basename(stem_of(path)) for path in source.images() if path not in others}
+    lone = {stem_of(path) for path in source.images() if path not in others}
     return one.problems_of(mine & others, lone) if mine & others else []
 
 

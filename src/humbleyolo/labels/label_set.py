@@ -1,6 +1,5 @@
 """One of the label sets of a folder, and its mistakes in images that other sets speak of too."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
@@ -79,6 +78,6 @@ def _concerns(file: str, images: list[UncheckedImage], shared: Container[str], l
     A file that could not be read speaks of none. It is about one image if it has its name, else about all.
     """
     if not images:
-        return posixpath.basename(stem_of(file)) not in lone
+        return stem_of(file) not in lone
     losing = [one for one in images if one.lost] or images
     return any(one.path in shared for one in losing)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_image, is_labelled, stem_of, suffix
+from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
@@ -16,7 +16,48 @@ from humbleyolo.process.terminal import counted, first_few
 
 _TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_XML = b"<annotation>"  # beginning of Pascal VOC's files
+_XML = b"<annotation"  # in the beginning of Pascal VOC's files
+_XML_HEAD = 300  # bytes: a byte order mark and a declaration may stand before it
+_SILENT = (  # endings of files that hold no labels: documents, code, films, pictures of cameras
+    ".arw",
+    ".avi",
+    ".bat",
+    ".bib",
+    ".cfg",
+    ".cr2",
+    ".css",
+    ".db",
+    ".dng",
+    ".doc",
+    ".docx",
+    ".htm",
+    ".html",
+    ".ico",
+    ".ini",
+    ".ipynb",
+    ".js",
+    ".lock",
+    ".log",
+    ".m4v",
+    ".md",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".nef",
+    ".pdf",
+    ".ppt",
+    ".pptx",
+    ".psd",
+    ".py",
+    ".rst",
+    ".rtf",
+    ".sh",
+    ".svg",
+    ".toml",
+    ".webm",
+    ".xcf",
+    ".zip",
+)
 _NAMES = ("classes.txt", "predefined_classes.txt")  # LabelImg's, of classes alone
 _LOOK_AT = 200  # files without an ending
 _SHOWN = 5  # files, and words of each
@@ -52,6 +93,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     lines = [f"{source.name}: no known labels among {counts}."]
     found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
     found = [name for name in found if posixpath.basename(name) not in _NAMES] + _without_ending(source)
+    found += [name for name in source.names if _is_of_other_tool(name)]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
         shown = [f"{name} ({some[0]})" for name, some in words.items()]
@@ -90,14 +132,24 @@ def _without_ending(source: Source) -> list[str]:
     found = []
     for name in [name for name in source.names if not suffix(name)][:_LOOK_AT]:
         with suppress(BadInput):
-            found += [name] if source.start(name, len(_XML)) == _XML else []
+            head = source.start(name, _XML_HEAD).replace(b"\0", b"")  # of UTF-16
+            found += [name] if _XML in head else []
     return found
+
+
+def _is_of_other_tool(name: str) -> bool:
+    """Tell by its name if a file may hold labels in a form that nothing here reads, as `train.tfrecord`."""
+    ending = suffix(name)
+    known = is_image(name) or is_label(name) or ending in _TABLES or ending in _SILENT
+    return bool(ending) and not known and not posixpath.basename(name).startswith(".")
 
 
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
     """Return what a message shows of a file, and the words in its beginning."""
     if not suffix(name):
         return "XML; add the ending .xml", set()
+    if _is_of_other_tool(name):
+        return "not read; export its labels as VOC, YOLO or COCO", set()
     try:
         head = source.start(name, HEAD_BYTES)
         with source.open(name) as file:
