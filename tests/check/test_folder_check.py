@@ -13,21 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from folders import Files, Maker, encoded, picture, voc
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from repository import ROOT
 from terminal import Terminal
 
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
-from humbleyolo.check.folder_check import Checked, check, report_lines, table_rows
+from humbleyolo.check.folder_check import Checked, _in_two_lines, check, report_lines, table_rows
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.ledger import Finding
 from humbleyolo.labels.split_in_force import NOT_JUDGED
 from humbleyolo.process.display_width import display_width
-from humbleyolo.process.terminal import COLUMNS
+from humbleyolo.process.terminal import COLUMNS, wrapped_lines
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240
@@ -369,3 +372,32 @@ def test_an_empty_label_file_tells_that_an_image_is_done(make: Maker) -> None:
     for number in range(8):
         files |= {f"{number}.png": picture(number), f"{number}.txt": "" if number else "0 0.5 0.5 0.4 0.4\n"}
     assert "many-without-box" not in {row.kind for row in check(make.folder(files), ReadOptions()).rows}
+
+
+_WORD = st.text("abc_1", min_size=1, max_size=20)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=60), min_size=1, max_size=4).map("/".join),
+    st.lists(_WORD, min_size=1, max_size=60).map(" ".join),
+    st.lists(st.sampled_from(["corners must be fractions of the image, 0 to 1", "draw it again"]), min_size=1),
+)
+def test_a_finding_in_two_lines_says_what_is_wrong(file: str, value: str, clauses: list[str]) -> None:
+    """The value found and the path are shortened before the reason, and words stay whole."""
+    row = Finding(file, "line 1", value, "; ".join(clauses), "", "outside-image", "error")
+    text = _in_two_lines("error: 3 outside-image: ", row)
+    lines = wrapped_lines(f"  {text}")
+    assert len(lines) <= 2
+    assert max(map(len, lines)) <= COLUMNS
+    assert clauses[0] in text
+    assert {*text.rpartition(": line 1: ")[2].partition(": ")[0].removesuffix(" ...").split()} <= {*value.split()}
+
+
+def test_many_classes_in_two_lines_end_with_a_whole_name() -> None:
+    names = ", ".join(f"{name} {count}" for count, name in enumerate(["Arduino_Nano", "Heltec_ESP32_Lora"] * 8, 3))
+    row = Finding(".", "", names, "few boxes to learn from", "", "few-examples", "warning")
+    text = _in_two_lines("warning: 1 few-examples: ", row)
+    assert len(wrapped_lines(f"  {text}")) == 2
+    assert text.endswith(" ...: few boxes to learn from")
+    assert names.startswith(text.removeprefix("warning: 1 few-examples: ").partition(" ...")[0])

@@ -28,6 +28,7 @@ _SHORTEST_NAME = 12  # columns of a class's name
 _GAP = "  "  # between columns
 _KINDS_SHOWN = 4  # of findings, where lines are few
 _FINDING_LINES = 2  # of the first of a kind, likewise
+_MOST_WORDS, _SHORTEST_VALUE = 40, 24  # of what was found, likewise: words, and columns of a word alone
 _DOUBTS_SHOWN = 3  # doubted boxes of one kind, likewise
 _TOLD_WITH_SPLIT = {"split-taken", "split-uneven"}  # findings whose reasons are told with the choice of the split
 
@@ -153,19 +154,44 @@ def found_lines(checked: Checked) -> Iterator[str]:
 
 
 def _in_two_lines(head: str, row: Finding) -> str:
-    """Return a finding that takes two indented lines of a terminal at most: without the last clauses of its reason.
+    """Return a finding that takes two indented lines of a terminal at most.
 
-    If even what was found is too long, or a name in it, it is cut at the end of a line.
+    Left out are the last clauses of its reason; then the end of what was found, and the beginning of the file's
+    path. The first clause says what is wrong. It goes last, and words stay whole.
     """
     clauses = row.why.split("; ")
-    shorter = ["; ".join(clauses[:count]) for count in range(len(clauses), 0, -1)]
-    place = [] if row.file == "." else [row.file, *filter(None, [row.where])]
-    found = printable(head + ": ".join([*place, row.what]))
-    for text in [*(f"{found}: {printable(why)}" for why in shorter), found]:
-        lines = wrapped_lines(f"  {text}")
-        if len(lines) <= _FINDING_LINES and max(map(display_width, lines)) <= COLUMNS:
-            return text
-    return cut(found, COLUMNS - 2)
+    reasons = ["; ".join(clauses[:count]) for count in range(len(clauses), 0, -1)]
+    file = "" if row.file == "." else row.file
+    for name in [file, *_ends(file)]:
+        place = [*filter(None, [name, row.where])]
+        for what in [row.what, *_beginnings(row.what)]:
+            found = printable(head + ": ".join([*place, what]))
+            for why in reasons:
+                if _takes_two_lines(text := f"{found}: {printable(why)}"):
+                    return text
+    found = printable(head + ": ".join([*filter(None, [file, row.where]), row.what]))
+    whole = next(filter(_takes_two_lines, [found, *_beginnings(found)]))
+    return max(whole, cut(found, COLUMNS - 2), key=display_width)
+
+
+def _takes_two_lines(text: str) -> bool:
+    """Tell if a text with an indent takes two lines of a terminal at most."""
+    lines = wrapped_lines(f"  {text}")
+    return len(lines) <= _FINDING_LINES and max(map(display_width, lines)) <= COLUMNS
+
+
+def _beginnings(text: str) -> list[str]:
+    """Return a text without its last words, the longest first; a word alone is cut."""
+    words = text.split(" ")[:_MOST_WORDS]
+    shorter = [f"{' '.join(words[:count])} ..." for count in range(len(words) - 1, 0, -1)]
+    return [*shorter, cut(words[0], _SHORTEST_VALUE)]
+
+
+def _ends(file: str) -> list[str]:
+    """Return a path without its folders, and the end of that name, behind dots, as far as these are shorter."""
+    name = file.rpartition("/")[2]
+    ends = [f".../{name}", f"...{name[-_SHORTEST_VALUE:]}"]
+    return [end for end in ends if len(end) < len(file)]
 
 
 def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:

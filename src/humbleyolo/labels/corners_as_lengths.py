@@ -74,8 +74,8 @@ def find_corners(
     if leave < max(_FEWEST, _LEAVE * len(beyond)) or _misfits(fit):
         return None
     found = f"{leave:,} of {len(beyond):,} boxes leave their image by far"
-    why = f"read as left, top, right, bottom they lie inside; write {_FIELDS[format_]}"
-    return BadInput("corners-not-lengths", found, f"{why}, or name the format, {format_}, if they are right")
+    why = f"as left, top, right, bottom they lie inside; write {_FIELDS[format_]}"
+    return BadInput("corners-not-lengths", found, f"{why}; if they are right, name the format, {format_}")
 
 
 def _misfits(fit: Bools) -> bool:
