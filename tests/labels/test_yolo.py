@@ -383,6 +383,17 @@ def test_a_folder_called_test_that_no_list_names(make: Maker) -> None:
     assert splits == {"train": ("train",), "valid": (), "test": ("val",), "more": ()}  # val is another folder
 
 
+@pytest.mark.parametrize(
+    ("folder", "split"), [("test_old", ()), ("old-test", ()), ("Test", ("test",)), ("test2017", ("test",))]
+)
+def test_a_folder_is_the_test_set_by_its_whole_name(make: Maker, folder: str, split: tuple[str, ...]) -> None:
+    content: Files = {"data.yaml": "train: images/train\nval: images/val\nnames: [cat, dog]\n"}
+    for number, name in enumerate(("train", "val", folder)):
+        content |= {f"images/{name}/{number}.png": picture(number), f"labels/{name}/{number}.txt": LINE}
+    splits = {one.path.split("/")[1]: one.splits for one in make.read(content).images}
+    assert splits == {"train": ("train",), "val": ("val",), folder: split}
+
+
 def test_roboflow_s_export_for_darknet(make: Maker) -> None:
     """Each folder has the same list of class names; of another name than darknet's own."""
     content: Files = {"README.roboflow.txt": "\nbirds - v1\n=====\n"}

@@ -29,7 +29,7 @@ from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.source_reader import SourceReader, split_of_list
 from humbleyolo.labels.writing import WrittenSet
 from humbleyolo.process.terminal import counted
 
@@ -171,7 +171,7 @@ def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: lis
     of_folders = {
         image.path: image.splits
         for image in images
-        if not named & {*image.splits} and any(_differs_once(posixpath.dirname(image.path), one) for one in beside)
+        if not named & {*image.splits} and any(_is_split_beside(posixpath.dirname(image.path), one) for one in beside)
     }
     for image in images:
         image.splits = ()
@@ -189,10 +189,11 @@ def _mark_splits(reader: SourceReader, lists: list[tuple[str, str]], images: lis
         image.splits = image.splits or of_folders.get(image.path, ())
 
 
-def _differs_once(folder: str, other: str) -> bool:
-    """Tell if two paths have as many folders, of which one differs."""
+def _is_split_beside(folder: str, other: str) -> bool:
+    """Tell if two paths have as many folders, of which one differs: a split's name, such as `test` or `val2017`."""
     parts, others = folder.split("/"), other.rstrip("/").split("/")
-    return len(parts) == len(others) and sum(map(str.__ne__, parts, others)) == 1
+    differ = [part for part, its in zip(parts, others, strict=False) if part != its]
+    return len(parts) == len(others) and len(differ) == 1 and bool(split_of_list(differ[0].rstrip("0123456789")))
 
 
 def _listed(reader: SourceReader, entry: str) -> list[str]:
