@@ -1,6 +1,7 @@
 """The files about a YOLO dataset: class names, and the images of each split."""
 
 import posixpath
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_image
@@ -22,6 +23,8 @@ from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 _LISTS_OF_NAMES = ("classes.txt", "_darknet.labels")  # LabelImg's, and Roboflow's for darknet
 _OWN_LISTS = tuple(f"{key}.txt" for key in _KEYS)  # others are told by their first line
+_YAML = "must be YAML with names, train and val"
+_TWICE = re.compile(r'found duplicate key "([^"]*)"')
 _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 
@@ -164,9 +167,19 @@ def _load_yaml(reader: SourceReader, name: str) -> Any:
     text = reader.text(name, _YAML_BYTES)
     try:
         return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        raise _yaml_mistake(error) from None
     except (YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
-        why = "must be YAML with names, train and val"
-        raise BadInput("yaml", shorten(str(error).strip().split("\n")[-1]), why) from None
+        raise BadInput("yaml", shorten(str(error).strip().split("\n")[-1]), _YAML) from None
+
+
+def _yaml_mistake(error: MarkedYAMLError) -> BadInput:
+    """Return the mistake that a parser of YAML tells, with its line."""
+    problem = str(error.problem or error.context or "")
+    where = f"line {error.problem_mark.line + 1}" if error.problem_mark else ""
+    if twice := _TWICE.match(problem):
+        return BadInput("yaml", f"the key {shorten(twice[1])}", "is there twice; keep one", where)
+    return BadInput("yaml", shorten(problem.partition("\n")[0]), _YAML, where)
 
 
 def _from_yaml(reader: SourceReader, name: str, result: Declared) -> tuple[str, ...]:
