@@ -274,6 +274,15 @@ def test_a_mistake_in_an_image_of_both_sets_stops(make: Maker) -> None:
     assert "yolo has mistakes: a.txt: line 1: class 9" in refused(make, PICTURES | XML | TXT | NAMES | wrong)
 
 
+@pytest.mark.parametrize(("names", "told"), [("Cat\ndog\n", True), ("cat\ndog\n", False), ("bird\ndog\n", False)])
+def test_class_names_that_differ_by_case_alone_are_told_of_joined_sets(make: Maker, names: str, told: bool) -> None:
+    """The tool was switched, and with it the spelling."""
+    files = PICTURES | {"a.xml": XML["a.xml"], "b.txt": "0 0.5 0.5 0.25 0.5\n", "classes.txt": names}
+    [row] = [row for row in make.read(files).ledger.rows if row.kind == "label-sets"]
+    assert ("; cat and Cat differ by case alone" in row.why or "; Cat and cat differ" in row.why) == told
+    assert row.why.startswith("all are read, as one set")
+
+
 def test_a_set_that_speaks_of_no_image(make: Maker) -> None:
     """A list of class names left in the folder is no label set."""
     data = make.read(PICTURES | XML | {"obj.names": "cat\n"})

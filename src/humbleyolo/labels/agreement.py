@@ -12,7 +12,7 @@ from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.label_set import SILENT, LabelSet
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, Finding, Ledger, shorten
+from humbleyolo.labels.ledger import BadInput, Finding, Ledger, short_name, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats
@@ -41,6 +41,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
         raise UserError(
             f"{head}.", "  None names its classes; give classes in the order of their numbers, and format"
         )
+    alike = _alike_but_case(speaking)
     chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
     evidence, formats = [chosen.why], [chosen.format]
     images = counted(len({one.path for one in chosen.content.images}), "image")
@@ -67,7 +68,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     ledger.rows += chosen.ledger.rows
     if len(formats) > 1:
         note = BadInput(
-            "label-sets", "; ".join([f"{chosen} has {images}", *evidence[1:]]), "all are read, as one set"
+            "label-sets", "; ".join([f"{chosen} has {images}", *evidence[1:]]), f"all are read, as one set{alike}"
         )
     else:
         note = BadInput("label-sets", "; ".join(evidence[1:]), f"{chosen} is read alone")
@@ -86,6 +87,20 @@ def _in_common(source: Source, one: LabelSet, sets: Sequence[LabelSet]) -> list[
         return one.problems()
     lone = {stem_of(path) for path in source.images() if path not in others}
     return one.problems_of(mine & others, lone) if mine & others else []
+
+
+def _alike_but_case(sets: Sequence[LabelSet]) -> str:
+    """Return a text about class names that differ by case alone from one set to another; empty if none do."""
+    spellings: dict[str, dict[str, None]] = defaultdict(dict)
+    for one in sets:
+        for image in one.content.images:
+            for box in image.boxes:
+                spellings[box.label.casefold()].setdefault(box.label)
+    alike = [" and ".join(map(short_name, names)) for names in spellings.values() if len(names) > 1]
+    if not alike:
+        return ""
+    are = f"{first_few(alike, 2)} differ by case alone"
+    return f"; {are}, and are classes of their own: if they are one, write them alike"
 
 
 def _require_same(
