@@ -2,10 +2,14 @@
 
 import gc
 import json
+import os
 import shutil
 import signal
 from dataclasses import asdict
 from pathlib import Path
+
+# Two processes of tests share two cores: further threads of NumPy would spin there while they wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported
 
 import pytest
 from filelock import FileLock
