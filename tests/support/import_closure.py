@@ -7,6 +7,7 @@ in a text (a font, a template) counts too.
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from repository import ROOT
@@ -24,9 +25,9 @@ def stage_files(stage: str, root: Path = ROOT) -> list[str]:
             if file is None or file in found:
                 continue
             found.add(file)
-            tree = ast.parse(file.read_text(encoding="utf-8"), file)
-            waiting += _imports(tree, name, file, root)
-            found |= _data_files(tree, file)
+            imports, data = _needs(name, file, root)
+            waiting += imports
+            found |= data
     return sorted(file.relative_to(root).as_posix() for file in found)
 
 
@@ -38,6 +39,13 @@ def stage_rooms(stage: str, root: Path = ROOT) -> list[str]:
 def room_of(file: str) -> str:
     """`src/humbleyolo/a/b/c.py` -> `src/humbleyolo/a`; a file that lies in no room stays."""
     return "/".join(file.split("/")[:3])
+
+
+@cache  # stages share most of their files
+def _needs(module: str, file: Path, root: Path) -> tuple[list[str], set[Path]]:
+    """Return the modules that a file imports, and the files beside it that it names."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), file)
+    return list(_imports(tree, module, file, root)), _data_files(tree, file)
 
 
 def _with_parents(module: str) -> list[str]:
