@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, settings
 from tiny_project import Project, Ran
 
 # How long one example takes says nothing on a machine that others use too, nor how long it takes to draw one.
-settings.register_profile("humbleyolo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Each run draws other examples, so that few are enough; the profile `ci` has a hundred.
+settings.register_profile("humbleyolo", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("humbleyolo")
 
 # Imports and graphs make millions of objects that stay: looking through them again and again is a fifth of all time.

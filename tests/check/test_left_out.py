@@ -38,7 +38,7 @@ def read_as_init_does(path: Path) -> LabelledSet:
 @given(
     st.lists(st.lists(st.sampled_from(sorted(LINES)), min_size=1, max_size=3, unique=True), min_size=1, max_size=4)
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_check_tells_the_images_that_init_leaves_out(make: Maker, images: list[list[str]]) -> None:
     path = make.folder(folder([["right"], *images]))
     stay = len(read_as_init_does(path).images)

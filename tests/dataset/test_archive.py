@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
@@ -84,7 +84,6 @@ def splits(draw: Any) -> list[Image]:
     return images
 
 
-@settings(deadline=None, max_examples=60)
 @given(splits())
 @example([])
 @example(FOUR)
@@ -103,7 +102,6 @@ def test_round_trip_and_any_zip_tool_agrees(tmp_path_factory: Any, images: list[
 
 
 @given(splits(), st.integers(0, 12), st.integers(0, 12))
-@settings(deadline=None, max_examples=60)
 def test_a_range_is_a_slice_of_the_whole(tmp_path_factory: Any, images: list[Image], start: int, stop: int) -> None:
     path = write(tmp_path_factory.mktemp("archive") / "a.zip", images)
     assert read(path, start, stop) == images[start:stop]

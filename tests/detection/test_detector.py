@@ -33,7 +33,6 @@ def scene(height: int, width: int, box: tuple[int, int, int, int]) -> np.ndarray
 
 
 @given(st.data(), st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=60)
 def test_boxes_are_in_the_pixels_of_an_image_of_any_shape(data: st.DataObject, height: int, width: int) -> None:
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))

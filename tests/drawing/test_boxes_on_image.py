@@ -99,7 +99,6 @@ def test_the_same_arrays_give_the_same_bytes(tmp_path: Path) -> None:
 _BOXES = st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 4), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
 @given(_BOXES, st.integers(1, 4), st.integers(1, 70), st.integers(1, 70))
 def test_any_boxes_draw(boxes: list[tuple[float, ...]], scale: int, height: int, width: int) -> None:
     image = np.zeros((height, width, 3), np.uint8)

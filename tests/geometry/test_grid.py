@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -123,7 +123,6 @@ def test_images_do_not_touch_each_other(case: Case, data: st.DataObject) -> None
     np.testing.assert_array_equal(together.shared[own], alone.shared)
 
 
-@settings(max_examples=50)
 @given(cases())
 def test_what_is_kept_and_what_shares_a_cell_is_told(case: Case) -> None:
     grid, boxes, labels, image_index, images = case

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -44,7 +44,6 @@ def test_the_whole_image_fits_in_the_middle_in_its_own_shape(
     np.testing.assert_allclose(whole, [[x, y, x + inner_width, y + inner_height]], rtol=1e-12)
 
 
-@settings(max_examples=60)
 @given(
     st.integers(20, 90), st.integers(20, 90), st.integers(24, 96), st.integers(24, 96), st.data()
 )  # fmt: skip

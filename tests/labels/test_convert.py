@@ -85,7 +85,6 @@ def compare(before: list[LabelledImage], after: list[LabelledImage], *, flags: b
 
 
 @settings(
-    max_examples=40,
     deadline=None,
     phases=[Phase.generate],  # shrinking would convert folders for minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

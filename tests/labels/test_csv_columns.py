@@ -67,7 +67,7 @@ def test_columns_by_name(make: Maker, names: str, geometry: str, image: str) -> 
     assert [row.kind for row in data.ledger.rows] == ["csv-columns"]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from([one for one in NAMED if one[0] not in ("x,y,w,h", "x,y,width,height", "bbox")]),
     st.lists(st.tuples(*[st.floats(0.01, 0.49)] * 4), min_size=1, max_size=4, unique=True),

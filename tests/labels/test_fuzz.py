@@ -35,7 +35,6 @@ def mutated(good: bytes) -> st.SearchStrategy[bytes]:
 
 
 RUN = settings(
-    max_examples=60,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large, HealthCheck.too_slow],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from folders import Files, Maker, picture
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from humbleyolo.labels.formats import coco
@@ -30,7 +30,6 @@ def read(text: str | bytes) -> tuple[Any, list[tuple[str, int, Any]]]:
     return read_lists(io.BytesIO(data), lambda *one: taken.append(one)), taken
 
 
-@settings(max_examples=40)
 @given(st.dictionaries(st.text(), VALUES, max_size=5), st.sampled_from([None, 0, 3]), st.booleans())
 def test_the_root_with_its_lists_is_what_json_reads(content: dict[str, Any], indent: int | None, bom: bool) -> None:
     text = json.dumps(content, indent=indent, ensure_ascii=False)

@@ -63,7 +63,6 @@ def test_chunks_do_not_matter(chunk: int, seed: int) -> None:
     assert whole.lost == 30 - len(set(places))  # with one box a cell, each cell holds one
 
 
-@settings(max_examples=60)
 @given(st.integers(1, 3), st.integers(0, 150), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_it_is_what_cocos_evaluator_says_of_the_decoded_targets(
     boxes_a_cell: int, objects: int, images: int, seed: int
@@ -122,7 +121,6 @@ def tried_one_by_one(answering: list[set[int]], taken: frozenset[int] = frozense
     return max([tried_one_by_one(rest, taken), *tried])
 
 
-@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6))
 def test_where_several_cells_may_answer_as_many_objects_as_can_get_one_of_their_own(seed: int, objects: int) -> None:
     rng = np.random.default_rng(seed)

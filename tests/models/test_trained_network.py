@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sections import model_section
 
@@ -107,7 +107,6 @@ def answers(draw: st.DrawFn) -> np.ndarray:
     return tensor
 
 
-@settings(max_examples=40)
 @given(answers(), st.floats(0, 1), st.floats(0, 1), st.integers(1, 40))
 def test_whatever_a_network_answers_detections_are_sound(
     tensor: np.ndarray, min_score: float, iou: float, most: int

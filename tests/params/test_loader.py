@@ -4,7 +4,7 @@ import sys
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from params_text import DEFAULT, SECTIONS, at, changed, every_key, line_of, problems_of
 from repository import ROOT
@@ -172,7 +172,6 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50)
 @given(key=st.sampled_from(list(every_key())), value=values)
 def test_any_value_anywhere_is_either_right_or_told(key, value, tmp_path_factory):
     document = YAML(typ="safe").load(DEFAULT)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 from repository import ROOT
@@ -162,7 +162,6 @@ knobs = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(knobs, st.integers(0, 2**63 - 1), st.integers(0, 2**40))
 def test_what_always_holds(changes: dict[str, Any], seed: int, index: int) -> None:
     if changes["placement"] == "cells":

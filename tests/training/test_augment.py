@@ -60,7 +60,6 @@ strengths = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(strengths, st.integers(0, 10**6), st.integers(0, 50))
 def test_boxes_move_with_the_pixels(strength: dict[str, float], seed: int, epoch: int) -> None:
     images, boxes = one_rectangle_each(6, seed)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask
 from repository import ROOT
@@ -172,7 +172,6 @@ def test_iou_is_in_one_unit() -> None:
     assert float(iou(*pair, tf)[0, 0, 0, 0]) == pytest.approx(0.5, abs=1e-6)
 
 
-@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_iou_is_that_of_pycocotools(seed: int) -> None:
     grid = odd_grid(2)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from small_training import PLAIN
 
@@ -22,7 +22,6 @@ def test_no_two_epochs_or_seeds_have_the_same_order() -> None:
     assert len(orders) == 40
 
 
-@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 30), st.floats(0, 1), st.floats(0, 1))
 def test_the_rate_rises_to_its_highest_and_falls_to_its_final(
     epochs: int, steps: int, warmup: float, final: float
