@@ -125,7 +125,9 @@ def test_the_page_has_the_pictures_and_runs_nothing_from_the_labels(tmp_path: Pa
     assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", page)
 
 
-@pytest.mark.parametrize("to", ["voc", "coco", "cvat", "csv"])
+@pytest.mark.parametrize(
+    "to", ["voc", "coco", pytest.param("cvat", marks=pytest.mark.slow), pytest.param("csv", marks=pytest.mark.slow)]
+)
 def test_corrections_correct_the_labelled_folder(tmp_path: Path, to: str) -> None:
     """Put beside the labelled folder, they give back the labels that were right."""
     write_project(tmp_path, plant)
@@ -169,7 +171,16 @@ def lay_out(form: str, folder: Path) -> None:
         (folder / "classes.txt").write_text("dog\n<b>cat</b>\n")
 
 
-@pytest.mark.parametrize("form", ["yolo, flat", "yolo", "coco", "voc", "voc, from 1"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "yolo, flat",
+        pytest.param("yolo", marks=pytest.mark.slow),
+        "coco",
+        pytest.param("voc", marks=pytest.mark.slow),
+        "voc, from 1",
+    ],
+)
 def test_corrections_are_as_the_labelled_folder_is_read_and_go_back_into_it(
     tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

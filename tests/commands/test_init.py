@@ -35,6 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "project"
     (folder / "examples").mkdir(parents=True)
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("humbleyolo.check.crop_classifier._HIDDEN", 64)  # for so few crops that is as good
     (folder / "params.yaml").write_text(DEFAULT, encoding="utf-8")
     for name in ("photographs", "bccd"):
         shutil.copy(ROOT / f"examples/{name}.yaml", folder / "examples")
@@ -299,7 +300,9 @@ def test_nothing_to_train_on_is_an_error_and_changes_nothing(
     assert not list(project.glob("*.bak"))
 
 
-@pytest.mark.parametrize(("images", "batch", "part"), [(6, 1, 8), (18, 3, 8 / 3), (60, 8, 1)])
+@pytest.mark.parametrize(
+    ("images", "batch", "part"), [pytest.param(6, 1, 8, marks=pytest.mark.slow), (18, 3, 8 / 3), (60, 8, 1)]
+)
 def test_a_smaller_batch_learns_at_a_rate_smaller_by_its_square_root(
     make: Maker, project: Path, images: int, batch: int, part: float
 ) -> None:
@@ -326,7 +329,10 @@ def rotated(count: int, stored: int) -> Files:
     return files
 
 
-@pytest.mark.parametrize(("count", "stored"), [(1, 1), (5, 5), (10, 10), (4, 2)])
+@pytest.mark.parametrize(
+    ("count", "stored"),
+    [(1, 1), pytest.param(5, 5, marks=pytest.mark.slow), pytest.param(10, 10, marks=pytest.mark.slow), (4, 2)],
+)
 def test_the_side_of_rotated_photographs_is_taken_from_their_labels(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str], count: int, stored: int
 ) -> None:
@@ -343,7 +349,7 @@ def test_the_side_of_rotated_photographs_is_taken_from_their_labels(
     assert len(make.open(folder, exif="stored").images) == 10  # what `dvc repro` will read
 
 
-@pytest.mark.parametrize(("count", "stored"), [(1, 0), (5, 2), (10, 0)])
+@pytest.mark.parametrize(("count", "stored"), [(1, 0), (5, 2), pytest.param(10, 0, marks=pytest.mark.slow)])
 def test_photographs_rotated_by_exif_are_asked_about_if_their_labels_do_not_tell(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str], count: int, stored: int
 ) -> None:
@@ -653,6 +659,7 @@ def test_a_person_sees_the_seconds_of_a_long_measurement_and_a_file_does_not(mon
     assert chosen.with_epochs.call_args.args[0] == 24
 
 
+@pytest.mark.slow
 def test_many_boxes_of_one_size_are_learned_from_random_weights(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -682,7 +689,10 @@ STAYS = {  # what a network or a schedule reads that no recipe has, and how resu
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("example", ["article", "fifteen", "hard", "yolov1", "bccd"])
+@pytest.mark.parametrize(
+    "example",
+    ["article", *(pytest.param(name, marks=pytest.mark.slow) for name in ("fifteen", "hard", "yolov1")), "bccd"],
+)
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path, example: str) -> None:
     folder = make.folder(photographs(20))
     assert init(folder) == 0
