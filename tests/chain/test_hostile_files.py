@@ -106,9 +106,7 @@ def change(draw: st.DrawFn, whole: bytes) -> bytes:
     return whole[:place] + middle + draw(st.sampled_from([whole[end:], whole[place + len(middle) :], b""]))
 
 
-@rounds(
-    max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@rounds(phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_file_damaged_anywhere_is_told_or_is_the_same(project: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(FILES))
@@ -126,9 +124,7 @@ def ways(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 ODD = [None, "x", -1, -5.5, 1e308, 2**70, 10**400, [], {}, True, float("nan"), [[1]], "<script>", {"a": {"b": []}}]
 
 
-@rounds(
-    max_examples=80, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@rounds(phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_value_in_json_is_taken_or_told(project: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([name for name in FILES if name.endswith(".json")]))
@@ -184,7 +180,22 @@ def test_a_large_file_that_says_little_takes_little_memory(name: str, content: b
     assert peak < 12 * MIB
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if "weights" not in name])
+OF_EACH_KIND = (
+    "dataset/test/all.zip",
+    "grid/test/all/images.npy",
+    "evaluation/metrics.json",
+    "evaluation/judged.csv",
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in OF_EACH_KIND))
+        for name in FILES
+        if "weights" not in name
+    ],
+)
 def test_a_file_of_a_terabyte_is_not_held(name: str, project: Path) -> None:
     path = project / name
     whole = path.read_bytes()

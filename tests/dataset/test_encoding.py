@@ -183,8 +183,9 @@ def several(archive: Path, tmp_path: Path) -> Path:
     return cut_split(archive, tmp_path / "several", COUNTS)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize("quality", [0, 90])
+@pytest.mark.parametrize(
+    ("quality", "processes"), [(0, 1), (90, 1), (90, 2), pytest.param(0, 2, marks=pytest.mark.slow)]
+)
 def test_several_archives_are_the_arrays_of_one(
     archive: Path, several: Path, quality: int, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

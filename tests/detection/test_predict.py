@@ -127,7 +127,7 @@ def test_a_reached_limit_is_in_each_row(
     assert err.count("1 box found on it, or on a tile of it, which is the most") == 4
 
 
-@pytest.mark.parametrize("tile", [None, 40])
+@pytest.mark.parametrize("tile", [None, pytest.param(40, marks=pytest.mark.slow)])
 def test_more_is_found_with_a_higher_limit(
     tile: int | None,
     network_folder: Path,

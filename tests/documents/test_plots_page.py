@@ -23,6 +23,7 @@ def skip_with_another_version():
         pytest.skip("needs the version of vl-convert-python in uv.lock")
 
 
+@pytest.mark.slow
 def test_the_page_is_what_the_package_makes():
     skip_with_another_version()
     assert plots_page.PAGE.read_text(encoding="utf-8") == plots_page.page(), (

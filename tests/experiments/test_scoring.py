@@ -188,7 +188,7 @@ def pycocotools_of(labels: Path, results: Path) -> list[float | None]:
     return [None if value == -1 else value for value in evaluation.stats.tolist()]
 
 
-@pytest.mark.parametrize("digits", [0, 1])
+@pytest.mark.parametrize("digits", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_equal_scores_have_the_order_that_pycocotools_gives_them(seed: int, digits: int, tmp_path: Path) -> None:
     """Of the user's own files, and of those that are written; and what is read back has the same numbers."""

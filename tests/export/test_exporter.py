@@ -225,7 +225,7 @@ def test_the_card_says_what_is_known(exports: Exports, data: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "to", ["litert", *(pytest.param(one, marks=pytest.mark.slow) for one in ("savedmodel", "keras", "onnx"))]
+    "to", ["keras", *(pytest.param(one, marks=pytest.mark.slow) for one in ("savedmodel", "litert", "onnx"))]
 )
 def test_what_answers_otherwise_is_not_written(
     to: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

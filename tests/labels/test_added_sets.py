@@ -90,12 +90,18 @@ def divided(data: LabelledSet, ledger: Ledger) -> Division:
     return divide(data.images, rule, 0, ledger, data.listed)
 
 
+ADDED = [(to, "to-correct") for to in sorted(WRITABLE)]
+ADDED += [("voc", "next-2/to-correct"), ("yolo", "next-2/to-correct"), ("voc", "round two"), ("coco", "round two")]
+
+
 @pytest.mark.parametrize(
-    ("to", "name"),
-    [(to, "to-correct") for to in sorted(WRITABLE)]
-    + [("voc", "next-2/to-correct"), ("yolo", "next-2/to-correct"), ("voc", "round two"), ("coco", "round two")],
+    ("layout", "to", "name"),
+    [  # all, of which each layout and each addition are fast twice or more
+        pytest.param(layout, *added, marks=[pytest.mark.slow] * ((row + column) % 4 > 0))
+        for row, layout in enumerate(LAYOUTS)
+        for column, added in enumerate(ADDED)
+    ],
 )
-@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_folder_and_its_new_images_are_read_whole(make: Maker, layout: str, to: str, name: str) -> None:
     root = grown(make, LAYOUTS[layout], to, name)
     data = make.open(root)  # a mistake would raise
