@@ -179,6 +179,8 @@ def lay_out(form: str, folder: Path) -> None:
         "coco",
         pytest.param("voc", marks=pytest.mark.slow),
         "voc, from 1",
+        "csv",
+        pytest.param("label_studio", marks=pytest.mark.slow),
     ],
 )
 def test_corrections_are_as_the_labelled_folder_is_read_and_go_back_into_it(
