@@ -70,7 +70,9 @@ def test_things_seen_from_either_side_are_not(make: Maker) -> None:
     assert not found.hurts
 
 
-@pytest.mark.parametrize(("flip", "arrows"), [("flip", "←→"), ("flip_vertical", "↑↓")])
+@pytest.mark.parametrize(
+    ("flip", "arrows"), [("flip", "←→"), pytest.param("flip_vertical", "↑↓", marks=pytest.mark.slow)]
+)
 def test_arrows_among_many_signs_are_told_though_few_boxes_show_it(make: Maker, flip: str, arrows: str) -> None:
     found = judged(make, either_way=False, texts=(*arrows, *"OXHI8+=|:●■◆○□◇╬"), count=200, flip=flip)
     assert found is not None

@@ -38,7 +38,7 @@ def notes(folder: Path, path: Path, **readings: str) -> list[str]:
         return [line for line in joined(labels, path, **readings).told if line.startswith("note: ")]
 
 
-@pytest.mark.parametrize("form", ["text", "json from 1", "ids of a COCO file"])
+@pytest.mark.parametrize("form", ["text", pytest.param("json from 1", marks=pytest.mark.slow), "ids of a COCO file"])
 def test_classes_in_another_order_are_told_and_the_proposed_list_mends_it(form: str, tmp_path: Path) -> None:
     truths = truths_of()
     folder = write_coco(tmp_path / "coco", truths, NAMES)

@@ -266,6 +266,7 @@ def test_a_list_that_names_nothing(one: Callable[..., Finding]) -> None:
 
 
 @pytest.mark.skipif(not BCCD.is_dir(), reason="the BCCD folder is not here")
+@pytest.mark.slow
 def test_bccd_has_two_boxes_without_area() -> None:
     data = read_labelled(BCCD, ReadOptions(on_problem="skip_box"))
     assert [(row.kind, row.file) for row in data.ledger.rows] == [

@@ -169,6 +169,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_bccd_with_its_own_lists(tmp_path: Path) -> None:
     """The example, on the folder that it is made for."""
     if not BCCD.is_dir():

@@ -90,6 +90,7 @@ def test_a_cell_sees_the_edges_of_a_large_object() -> None:
     assert moved[far].sum() > 0.05 * moved.sum()
 
 
+@pytest.mark.slow
 def test_the_seed_makes_the_weights(network: keras.Model) -> None:
     first, again, other = ([np.asarray(one) for one in made.weights] for made in (network, build(), build(seed=2)))
     assert all((a == b).all() for a, b in zip(first, again, strict=True))

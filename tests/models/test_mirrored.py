@@ -66,7 +66,7 @@ def test_the_views_are_the_image_and_its_mirror_images_of_all_images_in_turn(mir
     np.testing.assert_array_equal(views, np.concatenate(expected))
 
 
-@pytest.mark.parametrize("name", ["compact", "lite"])
+@pytest.mark.parametrize("name", ["compact", pytest.param("lite", marks=pytest.mark.slow)])
 def test_the_mean_is_what_the_network_says_of_each_view_by_itself(name: str) -> None:
     network = build_model(model_section(name, width=0.25, depth=0.2, stride=8), GRID, seed=1)
     images = np.random.default_rng(2).integers(0, 256, (2, 32, 48, 3), np.uint8)

@@ -71,6 +71,7 @@ def test_the_output_is_linear_and_the_last_layer_wide_enough() -> None:
     assert network.get_layer("dense2").units == 7 * 7 * 30
 
 
+@pytest.mark.slow
 def test_trains_a_step_at_reduced_width() -> None:
     assert np.abs(one_step(1 / 32, Grid(128, 192, 2, 3, 2, 3))).max() > 0
 

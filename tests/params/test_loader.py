@@ -209,7 +209,9 @@ class TestStages:
     @pytest.mark.parametrize(
         ("stage", "arguments", "out"),
         [
-            ("generate", [ROOT / "data/fonts", "data/dataset"], "data/dataset"),
+            pytest.param(
+                "generate", [ROOT / "data/fonts", "data/dataset"], "data/dataset", marks=pytest.mark.slow
+            ),
             ("render", ["a", "b", "c", "d", "data/render"], "data/render"),
             pytest.param("encode", ["data/dataset", "data/grid"], "data/grid", marks=pytest.mark.slow),
             pytest.param("train", ["train", "val", "data/model"], "data/model", marks=pytest.mark.slow),

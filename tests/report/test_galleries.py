@@ -115,6 +115,7 @@ def test_cells_show_confidence_and_what_is_responsible():
     assert not has(cells_and_confidence([seen(np.zeros((2, 2)))], NAMES, **layout), sure)
 
 
+@pytest.mark.slow
 def test_cells_of_a_fine_grid_have_no_lines_in_any_of_the_three_pictures(rows):
     cells = seen(np.zeros((20, 20)), 300)
     bare = cells._replace(
