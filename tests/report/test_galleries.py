@@ -162,8 +162,14 @@ def has_tag(picture, colour):
     return bool(np.lib.stride_tricks.sliding_window_view(solid, (15, 3)).all(axis=(2, 3)).any())
 
 
-@pytest.mark.parametrize("count", [1, 2, 12, 40])
-@pytest.mark.parametrize("sizes", [*([one] for one in PHOTOGRAPHS), PHOTOGRAPHS])
+@pytest.mark.parametrize(
+    ("sizes", "count"),
+    [
+        pytest.param(sizes, count, marks=[pytest.mark.slow] * (len(sizes) == 1 and count in (2, 12)))
+        for sizes in [*([one] for one in PHOTOGRAPHS), PHOTOGRAPHS]
+        for count in (1, 2, 12, 40)
+    ],
+)
 def test_a_screen_shows_galleries_of_any_photographs_whole_and_their_labels_are_read(rows, count, sizes):
     (render,) = load_params(ROOT / "params.yaml", "render")
     layout = {"columns": render.columns, "scale": render.scale}

@@ -350,6 +350,7 @@ def test_without_scripts_the_numbers_and_charts_are_there(browser, report):
     window.close()
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_readme_is_taken(browser, report, tmp_path):
     chrome.take_picture(browser, report, tmp_path / "report.png")
     with Image.open(tmp_path / "report.png") as picture:
