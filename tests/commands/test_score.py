@@ -138,7 +138,7 @@ def test_results_are_compared_and_a_worse_one_is_exit_code_1(
     for old, new, words in (
         (name_of(3), "other.png", f"test images: {name_of(3)}, and other.png in its place"),
         ("[20.0,30.0,40.0,50.0]", "[20.0,30.0,40.0,51.0]", "the objects in the test images differ"),
-        ("chat", "chien", "classes: chat, and chien"),
+        ("chat", "chien", "classes: the first alone has chat, the second chien"),
     ):
         assert old in whole
         file.write_text(whole.replace(old, new))

@@ -79,18 +79,18 @@ def test_other_images_or_classes_cannot_be_paired() -> None:
     other = replace(one, categories=("chien",), truths=table_of_truths(3, []), detections=table_of_detections(3, []))
     with pytest.raises(ProblemsError) as caught:
         compare(one, other, SURE)
-    assert caught.value.problems == ("classes: chat, and chien", "test images: 200, and 3")
+    assert caught.value.problems == ("classes: the first alone has chat, the second chien", "test images: 200, and 3")
 
 
 @pytest.mark.parametrize(
     ("others", "told"),
     [
         (("b", "a", *map(str, range(80))), "the same ones in another order"),
-        (("a", "b", *map(str, range(79)), "x" * 99), "79, and xxxxxxxxxxxxxxxxxxxxx..."),
-        (("a", *map(str, range(80))), "b, and none"),
+        (("a", "b", *map(str, range(79)), 99 * "x"), "the first alone has 79, the second xxxxxxxxxxxxxxxxxxxxx..."),
+        (("a", *map(str, range(80))), "the first alone has b, the second none"),
         (
             ("a", "b", *map(str, range(100, 180))),
-            "0, 1, 2, 3, 4 and 75 more, and 100, 101, 102, 103, 104 and 75 more",
+            "the first alone has 0, 1, 2, 3, 4 and 75 more, the second 100, 101, 102, 103, 104 and 75 more",
         ),
     ],
 )

@@ -139,7 +139,7 @@ def _class_difference(one: Sequence[str], other: Sequence[str]) -> str:
     )
     if not own and not its:
         return "the same ones in another order"
-    return f"{first_few(own, _NAMED) or 'none'}, and {first_few(its, _NAMED) or 'none'}"
+    return f"the first alone has {first_few(own, _NAMED) or 'none'}, the second {first_few(its, _NAMED) or 'none'}"
 
 
 def _defined(value: float) -> float | None:
