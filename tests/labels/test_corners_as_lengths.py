@@ -112,7 +112,7 @@ def test_right_boxes_of_large_objects_are_never_refused(
     format_: str, large: tuple[int, float, float], over: float, crossing: float, count: int
 ) -> None:
     boxes = placed(count, *large, over, crossing)
-    assert find_corners(format_, read_as(format_, boxes, corners=False), unasked) is None
+    assert find_corners(format_, read_as(format_, boxes, corners=False).images, unasked) is None
 
 
 @settings(deadline=None, max_examples=40)
@@ -121,7 +121,7 @@ def test_right_boxes_of_large_objects_are_never_refused(
 def test_corners_of_small_and_of_large_objects_are_refused(
     format_: str, seed: int, side: float, spread: float
 ) -> None:
-    assert find_corners(format_, read_as(format_, placed(60, seed, side, spread), corners=True), unasked)
+    assert find_corners(format_, read_as(format_, placed(60, seed, side, spread), corners=True).images, unasked)
 
 
 @pytest.mark.parametrize("write", [coco, yolo])
@@ -172,3 +172,15 @@ def test_corners_without_the_sizes_of_images_are_told(make: Maker) -> None:
 def test_one_odd_box_hides_no_corners(make: Maker, write: Callable[..., Files], odd: tuple[float, ...]) -> None:
     files = write([*drawn(23, 3), odd], corners=True)
     assert [row.kind for row in make.findings(files, on_problem="skip")] == ["corners-not-lengths"]
+
+
+@pytest.mark.parametrize(("write", "place"), [(coco, "b/all.json"), (yolo, "b")])
+def test_corners_in_one_of_two_folders_of_a_format_are_told(
+    make: Maker, write: Callable[..., Files], place: str
+) -> None:
+    """Two people labelled, with two tools. The boxes of the first are right."""
+    files = under({"a": write(drawn(30, 1), corners=False), "b": write(drawn(20, 2), corners=True)})
+    files |= {name: picture(n + 100) for n, name in enumerate(files) if name.endswith("png")}
+    rows = make.findings(files, on_problem="skip")
+    assert [(row.file, row.kind) for row in rows if row.severity == "error"] == [(place, "corners-not-lengths")]
+    assert len(make.read(files, on_problem="skip").images) == 30

@@ -1,7 +1,10 @@
 """Corners that stand where a format has a box's width and height. Some would lie inside the image all the same."""
 
+import posixpath
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
@@ -24,17 +27,33 @@ _BEYOND = 0.02  # of the image's side, that a hand may draw over the border
 def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> UncheckedSet:
     """Return the content of a format's labels, its boxes lost if they are corners: a mistake in the ledger.
 
-    Under a format given by name this is a warning, and the boxes stay.
+    If not all are, those of one label file may be, or of one folder. Under a format given by name this is a warning,
+    and the boxes stay.
     """
-    corners = find_corners(format_, content, lambda path: _size(reader, path))
-    if corners and reader.options.format != "auto":
-        reader.ledger.warn(".", corners, "read as they are")
-    elif corners:
-        reader.ledger.problem(".", corners, "all boxes dropped")
-        for image in content.images:
-            image.lost += len(image.boxes)
-            image.boxes = []
+    if format_ not in _FIELDS:
+        return content
+    size_of = partial(_size, reader)
+    whole = find_corners(format_, content.images, size_of)
+    for place, images in {".": content.images}.items() if whole else _by_place(content.images).items():
+        corners = whole or find_corners(format_, images, size_of)
+        if corners and reader.options.format != "auto":
+            reader.ledger.warn(place, corners, "read as they are")
+        elif corners:
+            reader.ledger.problem(place, corners, "all boxes dropped")
+            for image in images:
+                image.lost += len(image.boxes)
+                image.boxes = []
     return content
+
+
+def _by_place(images: Sequence[UncheckedImage]) -> dict[str, list[UncheckedImage]]:
+    """Return images by their label file, if it speaks of several, else by its folder."""
+    of_file = Counter(image.label_file for image in images)
+    places: dict[str, list[UncheckedImage]] = defaultdict(list)
+    for image in images:
+        file = image.label_file
+        places[file if of_file[file] > 1 else posixpath.dirname(file) or "."].append(image)
+    return places
 
 
 def _size(reader: SourceReader, path: str) -> tuple[int, int] | None:
@@ -45,7 +64,7 @@ def _size(reader: SourceReader, path: str) -> tuple[int, int] | None:
 
 
 def find_corners(
-    format_: str, content: UncheckedSet, size_of: Callable[[str], tuple[int, int] | None]
+    format_: str, labelled: Sequence[UncheckedImage], size_of: Callable[[str], tuple[int, int] | None]
 ) -> BadInput | None:
     """Return the mistake that boxes of a format with lengths are corners; None if nothing says so.
 
@@ -53,9 +72,7 @@ def find_corners(
     corners. The second alone tells nothing: right boxes of objects that fill the picture may be read both ways. But
     right boxes cross the border by little, if at all. `size_of` an image is asked where the labels do not say it.
     """
-    if format_ not in _FIELDS:
-        return None
-    images = [image for image in content.images if image.boxes]
+    images = [image for image in labelled if image.boxes]
     boxes = np.array([box.corners for image in images for box in image.boxes], np.float64).reshape(-1, 4)  # as read
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = boxes[:, 2:] - boxes[:, :2]
