@@ -167,6 +167,7 @@ def test_tensorflow_is_not_loaded() -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.slow
 def test_a_kill_in_mid_write_leaves_no_archive_and_no_process(tmp_path: Path) -> None:
     write_params(tmp_path, {"images": {"train": 1_000_000, "val": 1, "test": 1}})
     process = subprocess.Popen(

@@ -96,6 +96,7 @@ def test_what_is_drawn_follows_the_parameters(project: Path) -> None:
     assert [image["w"] for image in gallery(run(project, "small", report_px=16))["images"]] == [64] * 12
 
 
+@pytest.mark.slow
 def test_images_are_left_out_of_a_report_that_would_be_too_large(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "dataset").mkdir()

@@ -63,6 +63,7 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     assert "; xy " in said
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_run_that_was_stopped_goes_on_and_removes_what_it_went_on_from(
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_a_model_of_its_own_with_other_classes(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

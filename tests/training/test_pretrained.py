@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_is_named(network: keras.Model, tmp_path: Any
             load_pretrained(network, file)
 
 
-@pytest.mark.parametrize("blocks", [0, 1, 4, 12])
+@pytest.mark.parametrize("blocks", [0, 4, *(pytest.param(blocks, marks=pytest.mark.slow) for blocks in (1, 12))])
 def test_the_first_blocks_are_frozen(blocks: int) -> None:
     network = build_model(MODEL, ODD, 1)
     freeze(network, blocks)

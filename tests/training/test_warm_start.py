@@ -24,6 +24,7 @@ DENSE = model_section("humble", head="dense")
 CONVOLUTIONAL = model_section("humble", head="convolutional", batch_norm=True)
 LITE = model_section("lite", width=0.25)
 EVERY = [COMPACT, DENSE, CONVOLUTIONAL, LITE]
+QUICK_WITHOUT_LITE = [COMPACT, DENSE, CONVOLUTIONAL, pytest.param(LITE, marks=pytest.mark.slow)]
 OWN = PLAIN.model_copy(update={"start": "own"})
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 48, 80, 3), np.uint8)
 
@@ -57,7 +58,7 @@ def test_the_same_network_begins_as_the_other_ended(tmp_path: Path, model: Model
     np.testing.assert_array_equal(new(PIXELS), old(PIXELS))
 
 
-@pytest.mark.parametrize("model", EVERY)
+@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
 def test_predictions_follow_the_names_of_classes(tmp_path: Path, model: Model) -> None:
     before = np.asarray(saved(tmp_path, info_of(model, "abc"))(PIXELS))
     new, taken = taken_over(tmp_path, info_of(model, "cab"))
@@ -65,7 +66,7 @@ def test_predictions_follow_the_names_of_classes(tmp_path: Path, model: Model) -
     np.testing.assert_allclose(new(PIXELS), before[..., [2, 0, 1, *range(3, before.shape[-1])]], rtol=1e-5)
 
 
-@pytest.mark.parametrize("model", EVERY)
+@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
 def test_a_new_class_begins_at_random_beside_those_that_are_known(tmp_path: Path, model: Model) -> None:
     before = np.asarray(saved(tmp_path, info_of(model, "abc"))(PIXELS))
     info = info_of(model, "cxa")
