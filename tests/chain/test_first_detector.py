@@ -54,8 +54,8 @@ def skeleton(text: str) -> str:
     text = re.sub(r",\s+(?:if\s+idle\s+\(busy:\s+\S+\s+s\)|as\s+measured\s+here)", "", text)
     text = re.sub(r"(?:(?:train|test)/)?IMG_\d+\.\w+", "FILE", text)
     text = re.sub(rf"\b(?:{'|'.join(CARDS)})\b", "CARD", text)
-    text = re.sub(r"box-shifted|class-swapped", "DOUBTED", text)
-    return " ".join(re.sub(r"\d[\d,]*(?:\.\d+)?", "#", text).split())
+    text = " ".join(re.sub(r"\d[\d,]*(?:\.\d+)?", "#", text).split())
+    return re.sub(r"# (?:box-shifted|class-swapped)(?:, # class-swapped)?", "# DOUBTED", text)
 
 
 def shown() -> dict[str, list[str]]:
