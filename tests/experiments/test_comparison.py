@@ -86,7 +86,7 @@ def test_other_images_or_classes_cannot_be_paired() -> None:
     ("others", "told"),
     [
         (("b", "a", *map(str, range(80))), "the same ones in another order"),
-        (("a", "b", *map(str, range(79)), 99 * "x"), "the first alone has 79, the second xxxxxxxxxxxxxxxxxxxxx..."),
+        (("a", "b", *map(str, range(79)), 99 * "x"), f"the first alone has 79, the second {37 * 'x'}..."),
         (("a", *map(str, range(80))), "the first alone has b, the second none"),
         (
             ("a", "b", *map(str, range(100, 180))),

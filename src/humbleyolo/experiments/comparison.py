@@ -7,9 +7,9 @@ import numpy as np
 
 from humbleyolo.errors import ProblemsError
 from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, require_resamples, resample
+from humbleyolo.labels.ledger import short_name
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
-from humbleyolo.process.display_width import cut
 from humbleyolo.process.terminal import first_few
 
 COMPARED = (
@@ -17,7 +17,7 @@ COMPARED = (
     "calibration_error_right",
 )  # fmt: skip
 _TRUTHS = ("images", "labels", "crowd", "difficult")  # columns that runs must share, beside the boxes
-_NAMED, _LONGEST_NAME = 5, 24  # classes in a message, and columns of each
+_NAMED = 5  # classes in a message
 _SAME_PX = 1e-6  # between equal boxes of two files
 
 
@@ -134,8 +134,7 @@ def _check_pair(a: Run, b: Run) -> None:
 def _class_difference(one: Sequence[str], other: Sequence[str]) -> str:
     """Return the classes that either alone has, in words."""
     own, its = (
-        [cut(name, _LONGEST_NAME) for name in names if name not in others]
-        for names, others in ((one, other), (other, one))
+        [short_name(name) for name in names if name not in others] for names, others in ((one, other), (other, one))
     )
     if not own and not its:
         return "the same ones in another order"

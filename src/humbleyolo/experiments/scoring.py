@@ -20,6 +20,7 @@ from humbleyolo.experiments.file_detections import FileDetections
 from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.labels.folder import LABEL_BYTES
+from humbleyolo.labels.ledger import short_name
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
@@ -50,7 +51,6 @@ COCO = (
 _OTHERS = ("voc_ap", "mean_iou", "precision", "recall", "f1")
 _CLASS_COLUMNS = ("objects", "detections", "ap", "ap50", "ap75", "precision", "recall", "f1")
 _MOST_CLASSES, _MOST_CONFUSIONS, _FEW, _NAME = 12, 4, 5, 16
-_LONGEST = 30  # columns of a class's name in a sentence
 _HERE = "these very labels: somewhat too good"
 
 
@@ -232,7 +232,7 @@ def _confusions(scored: Scored) -> Iterator[str]:
     wrong = wrong[(wrong["truth_index"] >= 0) & (wrong["predicted_index"] >= 0)]
     most = wrong.sort_values("count", ascending=False, kind="stable").head(_MOST_CONFUSIONS)
     pairs = [
-        f"{cut(row['truth'], _LONGEST)} as {cut(row['predicted'], _LONGEST)} {row['count']:,}"
+        f"{short_name(row['truth'])} as {short_name(row['predicted'])} {row['count']:,}"
         for row in most.to_dict("records")
     ]
     if pairs:
