@@ -14,7 +14,8 @@ from humbleyolo.labels.source_reader import SourceReader
 SILENT = "label-missing"
 """Kind of the finding of an image that a set does not speak of: no mistake, if another set does."""
 
-_NUMBERS = tuple(map(str, range(1000)))  # names of classes that have numbers alone
+NUMBERS = tuple(map(str, range(1000)))
+"""Names of classes that have numbers alone."""
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ def read_set(
     """Return a label set with a ledger of its own. Classes without names get their numbers as names."""
     result = _read_set(name, why, read, SourceReader(source, options, Ledger(options.on_problem)))
     if any(row.kind == "no-class-names" for row in result.ledger.errors):
-        named = replace(options, classes=_NUMBERS)
+        named = replace(options, classes=NUMBERS)
         numbered = _read_set(name, why, read, SourceReader(source, named, Ledger(options.on_problem)))
         numbered.numbered = True
         return result if numbered.problems() else numbered

@@ -26,6 +26,7 @@ from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
+from humbleyolo.labels.label_set import NUMBERS
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
@@ -36,7 +37,6 @@ from humbleyolo.process.terminal import counted
 IMAGES = "images"
 _SLACK = 1e-6
 _FEWEST_DIGITS, _DIGITS = 3, 6  # decimals that a tool may round to
-_PLACEHOLDERS = tuple(map(str, range(1000)))
 _FIELDS = ("centre x", "centre y", "width", "height")
 
 
@@ -80,7 +80,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         image.relative, image.slack = True, _slack(lines)
         names = told or (declared.names_for(image.label_file) if lines else ())
         if lines and nameless:
-            names = _PLACEHOLDERS  # so that other mistakes are found all the same
+            names = NUMBERS  # so that other mistakes are found all the same
             without.add(image.label_file)
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
