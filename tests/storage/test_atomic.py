@@ -22,6 +22,7 @@ from humbleyolo.storage.atomic import (
     atomic_write,
     finished_path,
     make_folder,
+    partial_folder,
     partial_path,
     partials_of,
     require_space,
@@ -180,7 +181,8 @@ def test_the_name_of_an_unfinished_file_tells_that_of_the_whole_one(name: str) -
     assert partial.name.startswith(".")
     assert partial != partial_path(path)
     assert finished_path(partial.with_name(partial.name.removeprefix("."))) != path
-    assert finished_path(partial.with_name(f"{partial.name}.zip")) is None
+    assert finished_path(partial_path(path, ".mp4")) == path
+    assert finished_path(partial.with_name(f"{partial.name}.tar.gz")) is None
 
 
 @given(name=st.sampled_from(["a.bin", "[a].bin", "a.bin.1a2b3c4d.partial"]), left=st.integers(0, 3))
@@ -192,6 +194,26 @@ def test_files_that_were_left_behind_are_found_by_their_whole_name(name: str, le
         for one in mine:
             one.touch()
         assert {*partials_of(Path(folder, name))} == mine
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+def test_a_folder_that_a_kill_left_behind_goes_with_the_next_one(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from humbleyolo.storage.atomic import partial_folder\n"
+        "with partial_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_bytes(b'half'); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left_behind,) = tmp_path.iterdir()
+    (linked := partial_path(tmp_path / "a", ".mp4")).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (other := partial_path(tmp_path / "b")).mkdir()
+    assert {*partials_of(tmp_path / "a")} == {left_behind, linked}
+    with partial_folder(tmp_path / "a") as folder:
+        assert [*folder.iterdir()] == []
+        assert {*tmp_path.iterdir()} == {folder, other, tmp_path / "elsewhere"}
+    assert {*tmp_path.iterdir()} == {other, tmp_path / "elsewhere"}
 
 
 def test_a_folder_is_made_and_a_file_in_its_place_is_named(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """An export from beginning to end: written, run in its own runtime, compared, and only then put in place."""
 
 import importlib.util
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +22,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import cannot_write, make_folder, partial_path, write_output
+from humbleyolo.storage.atomic import partial_folder, write_output
 from humbleyolo.storage.hashes import sha256_of
 
 Precision = Literal["float32", "float16", "int8"]
@@ -94,7 +91,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         precision=settings.precision,
         weights_sha256=sha256_of(model / "weights.npz"),
     )
-    with ArchivedSplit(data / "dataset" / "test") as archive, _apart(output) as folder:
+    with ArchivedSplit(data / "dataset" / "test") as archive, partial_folder(output) as folder:
         written = folder / output.name
         with silence():
             WRITE[settings.to](detection_model(network.model, info.grid, selection), facts, written, calibration)
@@ -135,17 +132,3 @@ def _check(output: Path, settings: Settings) -> None:
     for module, package in _NEEDS.get(settings.to, ()):
         if importlib.util.find_spec(module) is None:
             raise runtime_missing(output, package, "litert" if settings.to == "litert" else "onnx")
-
-
-@contextmanager
-def _apart(output: Path) -> Iterator[Path]:
-    """Yield a temporary folder on the same disk."""
-    make_folder(output.parent)
-    folder = partial_path(output)
-    try:
-        folder.mkdir()
-        yield folder
-    except OSError as error:
-        raise cannot_write(output, error) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,7 @@ from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import first_split
-from humbleyolo.storage.atomic import cannot_write, partial_path
+from humbleyolo.storage.atomic import partial_folder
 
 Placement = Literal["copy", "link"]
 _EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}
@@ -138,20 +138,12 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: is a link, which a new folder would replace; give a name that does not exist")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
-    partial = partial_path(path)
-    packed = Path(f"{partial}.zip")
-    try:
-        partial.mkdir(parents=True)
-        yield partial
+    with partial_folder(path) as apart:
+        content = apart / "content"
+        content.mkdir()
+        yield content
         if path.exists():
             path.rmdir()
         if is_archive(path.name):
-            shutil.make_archive(f"{partial}", "zip", partial)
-            packed.rename(path)
-        else:
-            partial.rename(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        packed.unlink(missing_ok=True)
+            content = Path(shutil.make_archive(f"{apart / 'packed'}", "zip", content))
+        content.rename(path)

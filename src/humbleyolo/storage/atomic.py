@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import errno
 import os
@@ -34,12 +34,17 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
-_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial(\.[^.]+)?", re.DOTALL)
 
 
-def partial_path(path: Path) -> Path:
-    """Return a hidden path beside `path` for its content while it is unfinished: `.<name>.<random>.partial`."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+def partial_path(path: Path, ending: str = "") -> Path:
+    """Return a hidden path beside `path` for its content while it is unfinished: `.<name>.<random>.partial`.
+
+    Args:
+        path: Place of the finished content.
+        ending: Last part of the hidden name, such as `.mp4`, for a library that goes by it.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial{ending}")
 
 
 def finished_path(partial: Path) -> Path | None:
@@ -50,7 +55,40 @@ def finished_path(partial: Path) -> Path | None:
 
 def partials_of(path: Path) -> list[Path]:
     """Return the unfinished files that writers of `path` left beside it when they were killed."""
-    return [one for one in path.parent.glob(".*.partial") if finished_path(one) == path]
+    return [one for one in path.parent.glob(".*.partial*") if finished_path(one) == path]
+
+
+def remove_partials(path: Path) -> None:
+    """Remove unfinished files and folders that killed writers of `path` left beside it.
+
+    Raises:
+        OSError: If one cannot be removed.
+    """
+    for left_behind in partials_of(path):
+        if left_behind.is_dir() and not left_behind.is_symlink():
+            shutil.rmtree(left_behind)
+        else:
+            left_behind.unlink(missing_ok=True)
+
+
+@contextmanager
+def partial_folder(path: Path) -> Iterator[Path]:
+    """Yield a new hidden folder beside `path` for what takes that name later; it goes in the end.
+
+    A kill can leave it behind; the next writer of `path` removes it. So only one may write to `path` at a time.
+
+    Raises:
+        UserError: If it cannot be made, or an `OSError` leaves the block.
+    """
+    partial = partial_path(path)
+    try:
+        remove_partials(path)
+        partial.mkdir(parents=True)
+        yield partial
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -73,8 +111,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     partial = partial_path(path)
     try:
-        for left_behind in partials_of(path):
-            left_behind.unlink(missing_ok=True)
+        remove_partials(path)
         file = partial.open("x+b")
     except OSError as error:
         raise cannot_write(path, error) from None

@@ -13,7 +13,7 @@ from humbleyolo.detection.video.decoder import import_opencv
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Rgb
-from humbleyolo.storage.atomic import cannot_write, partial_path
+from humbleyolo.storage.atomic import cannot_write, partial_path, remove_partials
 
 CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v", ".webm": "VP80"}
 _LONGEST_GAP = 10.0  # seconds between frames; a longer one is shortened to nothing
@@ -43,7 +43,7 @@ class SavedVideo:
         self._path = path.resolve()  # links stay; and FFmpeg takes a name with a colon for an address
         if self._path.exists() and not self._path.is_file():
             raise UserError(f"{path}: cannot be written: a clip needs a file, which can be gone back in")
-        self._partial = Path(f"{partial_path(self._path)}{path.suffix}")  # OpenCV goes by the ending
+        self._partial = partial_path(self._path, path.suffix)  # OpenCV goes by the ending
         self._writer: Any = None
         self._size = (0, 0)
         self._fps, self._written, self._start = 0.0, 0, 0.0
@@ -93,6 +93,7 @@ class SavedVideo:
         self._size, self._fps = (width + width % 2, height + height % 2), max(fps, 0.1)
         code = self._cv2.VideoWriter_fourcc(*CODECS[self._path.suffix.lower()])
         try:
+            remove_partials(self._path)
             self._partial.touch()  # OpenCV would not say why not
         except OSError as error:
             raise cannot_write(self._path, error) from None
