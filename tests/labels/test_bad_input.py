@@ -193,8 +193,8 @@ REFUSED: dict[str, tuple[Files, str]] = {
         "Annotations/a.xml: line 4: not well-formed: unclosed token: must be XML; mend or export it again",
     ),
     "../.. in <filename>": (
-        xml(FILENAME.format("../../etc/a.png")),
-        "Annotations/a.xml: line 2, <filename>: '../../etc/a.png': leaves the folder; must be a path inside it",
+        xml(FILENAME.format("../../etc/q.gif")),
+        "Annotations/a.xml: line 2, <filename>: '../../etc/q.gif': leaves the folder; must be a path inside it",
     ),
     "absolute path in <filename>": (
         xml(FILENAME.format("/etc/q.gif")),

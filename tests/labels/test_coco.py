@@ -192,7 +192,7 @@ def test_two_decimals_may_cross_the_border(make: Maker) -> None:
 
 def test_paths_do_not_leave_the_folder(make: Maker) -> None:
     content = document()
-    content["images"][0]["file_name"] = "../../../a.png"
+    content["images"][0]["file_name"] = "../../../z.png"
     content["annotations"] = []
     row = make.findings({"deep/a.png": picture(), "a.json": json.dumps(content)})[0]
     assert row.kind == "unsafe-path"

@@ -33,7 +33,7 @@ def rectangle(box: Box, label: str, **more: object) -> dict:
     return {"original_width": WIDTH, "original_height": HEIGHT, "type": "rectanglelabels", "value": value, **more}
 
 
-def task(*annotations: dict, image: str = "/data/upload/3/0123abcd-a.png", **more: object) -> dict:
+def task(*annotations: dict, image: str = "0123abcd-a.png", **more: object) -> dict:
     return {"id": 1, "data": {"image": image}, "annotations": list(annotations), "predictions": [], **more}
 
 
@@ -198,7 +198,8 @@ def test_a_box_outside_or_without_area_is_a_mistake(make: Maker, kind: str) -> N
 def test_the_size_that_a_file_says_is_compared(make: Maker, kind: str) -> None:
     name, build = BUILDERS[kind]
     files = {PICTURE.get(kind, "a.png"): picture(width=41), **build([(1.5, 2, 3, 4)], "cat")}
-    assert [row.kind for row in make.findings(files, format=name)] == ["size-differs"]
+    rows = make.findings(files, format=name)
+    assert [row.kind for row in rows if row.severity == "error"] == ["size-differs"]
 
 
 def read_studio(make: Maker, *tasks: dict, **options: object) -> LabelledSet:

@@ -5,7 +5,7 @@ import json
 import pytest
 from folders import GOOD, Files, Maker, picture, voc
 
-from humbleyolo.labels.image_lookup import without_parents
+from humbleyolo.labels.image_lookup import path_in, without_parents
 
 LINE = "0 0.5 0.5 0.5 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"
@@ -38,8 +38,101 @@ def test_a_path_of_another_machine_is_found_by_its_end(make: Maker, path: str, f
 def test_two_paths_of_another_machine_are_two_images(make: Maker) -> None:
     """Boxes of both would be on the one that is here."""
     lines = "/x/day1/a.png,cat,1,2,3,4\n/x/day1/a.png,cat,5,6,7,8\n/x/day2/a.png,cat,2,2,9,9\n"
-    (row,) = make.findings({"t.csv": HEAD + lines, "a.png": picture()})
+    (row,) = [row for row in make.findings({"t.csv": HEAD + lines, "a.png": picture()}) if row.severity == "error"]
     assert (row.kind, row.where) == ("image-ambiguous", "line 4")
+
+
+BOXES = {
+    "csv": lambda n: [1, 2, 5 + n, 4],
+    "coco": lambda n: [1, 2, 4, 4 + n],
+    "createml": lambda n: [2 + n / 2, 2 + n / 2, 6 + 3 * n / 2, 6 + 3 * n / 2],
+}
+MOVED = [
+    "/home/anna/data/images/{}",
+    "C:\\data\\images\\{}",
+    "\\\\server\\share\\{}",
+    "dataset/train/{}",
+    "..\\..\\pictures\\{}",
+    "../../../media/upload/1/{}",
+    "/data/local-files/?d=some%5C{}",
+    "https://example.org/b%20c/{}?size=full",
+    "file:///home/anna/{}",
+]
+EVERY = {form: (file, text.replace("{}", "NAME")) for form, (file, text) in NAMED.items()} | {
+    "labelme": ("json/a.json", GOOD["labelme"][1].replace("a.png", "NAME")),
+    "via": ("via.json", GOOD["via"][1].replace('"a.png"', '"NAME"')),
+    "label_studio": ("t.json", GOOD["label_studio"][1].replace("/data/upload/1/a.png", "NAME")),
+    "imagefolder": ("metadata.jsonl", GOOD["imagefolder"][1].replace("a.png", "NAME")),
+    "mapped": ("t.csv", "filename,x1,y1,x2,y2,class\nNAME,1,2,3,4,cat\n"),
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [*(("coco", path) for path in MOVED), *((form, path) for form in EVERY for path in MOVED[3:5] if form != "coco")],
+)
+def test_a_path_fits_the_one_image_that_ends_so(make: Maker, form: str, path: str) -> None:
+    """Folders are renamed, moved and copied after labelling; the names of pictures stay."""
+    file, text = EVERY[form]
+    wanted = path.format("a.png")
+    written: Files = {file: text.replace("NAME", json.dumps(wanted)[1:-1] if "json" in file else wanted)}
+    data = make.read(written | {"images/train/a.png": picture()})
+    assert [image.path for image in data.images] == ["images/train/a.png"]
+    notes = [row for row in data.ledger.rows if row.kind == "path-differs"]
+    assert [row.severity for row in notes] == ["note"]
+    two = written | {"images/one/a.png": picture(), "images/two/a.png": picture(1)}
+    errors = [row for row in make.findings(two) if row.severity == "error"]
+    assert {row.kind for row in errors} - {"label-missing"} == {"image-ambiguous"}
+    assert "may be images/one/a.png, images/two/a.png" in str(errors[0])
+
+
+def test_one_note_tells_of_all_paths(make: Maker) -> None:
+    lines = "".join(f"old/{name}.png,cat,1,2,{n},4\n" for n, name in enumerate("abb", 3))
+    data = make.read({"t.csv": HEAD + lines, "new/a.png": picture(), "new/b.png": picture(1)})
+    (row,) = data.ledger.rows
+    assert row.what == "2 images named by another path, such as 'old/a.png'"
+
+
+@pytest.mark.parametrize("form", ["csv", "coco", "createml"])
+@pytest.mark.parametrize("order", [("cam1", "cam2"), ("cam2", "cam1")])
+def test_a_path_is_not_that_of_an_image_which_has_another(make: Maker, form: str, order: tuple[str, str]) -> None:
+    """A part of a dataset is here: its images are read, and those of the other parts are told to be missing."""
+    paths = [f"{folder}/1.png" for folder in order]
+    content = {
+        "csv": HEAD + "".join(f"{path},cat,1,2,{n},4\n" for n, path in enumerate(paths, 5)),
+        "coco": json.dumps(
+            {
+                "images": [{"id": n, "file_name": path} for n, path in enumerate(paths)],
+                "categories": [{"id": 1, "name": "cat"}],
+                "annotations": [{"id": n, "image_id": n, "category_id": 1, "bbox": [1, 2, 3, 2 + n]} for n in (0, 1)],
+            }
+        ),
+        "createml": json.dumps(
+            [
+                {
+                    "image": path,
+                    "annotations": [
+                        {"label": "cat", "coordinates": dict.fromkeys(("x", "y", "width", "height"), 4 + n)}
+                    ],
+                }
+                for n, path in enumerate(paths)
+            ]
+        ),
+    }[form]
+    files: Files = {f"t.{'csv' if form == 'csv' else 'json'}": content, "cam1/1.png": picture()}
+    errors = [row for row in make.findings(files) if row.severity == "error"]
+    assert [row.kind for row in errors] == ["image-missing"]
+    assert "cam2/1.png" in errors[0].what
+    (image,) = make.read(files, on_problem="skip").images
+    assert image.boxes.tolist() == [BOXES[form](paths.index("cam1/1.png"))]
+
+
+def test_a_path_of_another_split_does_not_fit(make: Maker) -> None:
+    files: Files = {"t.csv": HEAD + "train/1.png,cat,1,2,3,4\n", "images/val/1.png": picture(), "b.png": picture(1)}
+    errors = [row for row in make.findings(files) if row.severity == "error"]
+    assert [row.kind for row in errors] == ["image-missing"]
+    data = make.read(files | {"images/pictures/1.png": picture(2)}, on_problem="skip")
+    assert [image.path for image in data.images] == ["images/pictures/1.png"]
 
 
 TABLES = {"own": (HEAD, "{},cat,{},1,3,4\n"), "mapped": ("filename,x1,y1,x2,y2,class\n", "{},{},1,3,4,cat\n")}
@@ -109,6 +202,22 @@ def test_long_names_that_begin_alike_are_rows_of_their_own(make: Maker) -> None:
     assert [row.where for row in found] == ["line 2", "line 3 and 1 more"]
     assert [row.what[-8:] for row in found] == ["one.png'", "two.png'"]
     assert all(len(row.what) == 80 for row in found)
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("a%20b.png", "a%20b.png"),
+        ("C:\\d\\a b.png", "C:/d/a b.png"),
+        ("/data/upload/3/a%20b.png", "/data/upload/3/a b.png"),
+        ("/data/local-files/?d=far%5Ca%20b.png", "far/a b.png"),
+        ("https://example.org/d/a%20b.png?size=1", "/d/a b.png"),
+        ("s3://bucket/d/a.png", "/d/a.png"),
+        ("http://[::1/a.png", "http://[::1/a.png"),
+    ],
+)
+def test_the_path_in_an_address(address: str, path: str) -> None:
+    assert path_in(address) == path
 
 
 @pytest.mark.parametrize(

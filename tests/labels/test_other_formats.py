@@ -246,7 +246,7 @@ def test_sizes_are_whole_numbers(make: Maker, width: str, right: bool) -> None:
         ("a.png,cat,1,2,3,x", "not-a-number"),
         ("a.png,,1,2,3,4", "class-name"),
         ("z.png,cat,1,2,3,4", "image-missing"),
-        ("../../a.png,cat,1,2,3,4", "unsafe-path"),
+        ("../../z.png,cat,1,2,3,4", "unsafe-path"),
         ("a.png,cat,,,,", "not-a-number"),
         ('a.png,"cat,1,2,3,4', "csv"),
     ],

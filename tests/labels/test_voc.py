@@ -230,7 +230,7 @@ EXTERNAL = '<!DOCTYPE a SYSTEM "file:///etc/passwd"><annotation><filename>a.png<
         (EXTERNAL, "xml", "DTD"),
         ("<annotation>" + "<a>" * 100_000, "xml", "levels"),
         ("<annotation></annotation>", "xml", "<filename>"),
-        ("<annotation><filename>../../etc/a.png</filename></annotation>", "unsafe-path", "leaves the folder"),
+        ("<annotation><filename>../../etc/passwd.png</filename></annotation>", "unsafe-path", "leaves the folder"),
         ("<annotation><filename>/etc/passwd.png</filename></annotation>", "image-missing", "no image has that name"),
         (r"<annotation><filename>C:\b.png</filename></annotation>", "image-missing", "did you mean"),
         ("<annotation><filename>b.png</filename></annotation>", "image-missing", "b.png"),

@@ -1,4 +1,4 @@
-"""Images, label files and archives, told by their names."""
+"""Images, label files, archives and splits, told by their names."""
 
 import posixpath
 import re
@@ -23,10 +23,16 @@ IMAGE_FORMATS = {
     ".webp": "WEBP",
 }
 
+LISTS = ("", ".txt", ".lst", ".list")
+"""Endings of files that list images."""
+
 _OTHER_ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".xz", ".zst")
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".jsonl", ".names", ".txt", ".xml", ".yaml", ".yml")
 _ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
+_WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
+_SPLITS = {word: split for split, words in _WORDS.items() for word in words}
+_SPLIT_WORD = re.compile(rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I)
 
 
 def suffix(name: str) -> str:
@@ -93,3 +99,20 @@ def about_all_of(names: Iterable[str]) -> str:
         elif slash:
             alone.setdefault(folder, name)
     return next((name for folder, name in alone.items() if folder not in with_images), "")
+
+
+def splits_in(path: str) -> tuple[str, ...]:
+    """Return the split in a path's words, `train`, `val` or `test`, as a tuple; `valid/1.txt` is val."""
+    words = _SPLIT_WORD.findall(path)
+    return (_SPLITS[words[-1].lower()],) if words else ()
+
+
+def split_of_list(name: str) -> str:
+    """Return the split that a list's name says; empty if it says none. `test.lst` is of test, `trainval` of train."""
+    stem, ending = posixpath.splitext(posixpath.basename(name).lower())
+    return _SPLITS.get(stem.removesuffix("val") if stem == "trainval" else stem, "") if ending in LISTS else ""
+
+
+def splits_of_folder(path: str) -> tuple[str, ...]:
+    """Return the split in a path's folders. The file's own name does not count: `test.jpg` is any image."""
+    return splits_in(posixpath.dirname(path))

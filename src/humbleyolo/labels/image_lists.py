@@ -7,12 +7,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of, suffix
+from humbleyolo.labels.file_names import (
+    LISTS,
+    is_image,
+    is_label,
+    is_labelled,
+    split_of_list,
+    splits_of_folder,
+    stem_of,
+    suffix,
+)
 from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
-from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list, splits_of_folder
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted, first_few
 
 _BESIDE = {"list", "lists", "image", "images", "imgs", "img", "file", "files", "ids", "names", "set", "split", "data"}

@@ -7,13 +7,15 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, stem_of, suffix
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _LIKE = 0.8  # ratio of difflib
+_SERVED = ("/data/upload/", "/data/local-files/?")  # paths of Label Studio that are parts of URLs
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
@@ -28,17 +30,15 @@ class ImageLookup:
     Attributes:
         doubted: Images that two different names claim.
         renamed: Names that differ from that of the image found by extension or case alone, with its path.
+        moved: Names that share with the path of the image found its end alone, with that path.
     """
 
     def __init__(self, paths: list[str], others: Iterable[str] = (), labels: Iterable[str] = ()) -> None:
         self.paths = paths
         self._others = {stem_of(path): path for path in others}
-        self._claims: dict[str, str] = {}
-        self.doubted: set[str] = set()
-        self.renamed: dict[str, str] = {}
         self._labelled = {stem_of(path) for path in labels}
-        self._exact: set[str] = set()
-        self._other_name: dict[str, str] = {}  # of an image, in `renamed`
+        self._refused: dict[str, str] = {}  # names of `moved`, with the image that another name is the path of
+        self._forget()
         self._known = set(self.paths)
         self._guesses = 0
         self._composed = _unique_composed(self.paths)
@@ -53,73 +53,114 @@ class ImageLookup:
             self._by_folded[fold_name(name)].append(path)
             self._by_folded_stem[fold_name(stem_of(name))].append(path)
 
-    def find(self, wanted: str, *folders: str, moved: bool = False) -> str:
+    def _forget(self) -> None:
+        """Forget all names that were looked for, but those that are refused."""
+        self.doubted: set[str] = set()
+        self.renamed: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
+        self._exact: dict[str, str] = {}  # an image's longest name that is its path, or the path's end
+        self._other_name: dict[str, str] = {}  # of an image, in `renamed`
+        self._claims: dict[str, str] = {}  # the longest name of an image, in `moved`
+        self._late: dict[str, str] = {}
+
+    def settle(self) -> bool:
+        """Refuse names found by the end of a path, if the image turned out to have one that fits better.
+
+        Returns:
+            True if there are such: then all names must be looked for again.
+        """
+        late = bool(self._late)
+        self._refused |= self._late
+        if late:
+            self._forget()
+        return late
+
+    def find(self, wanted: str, *folders: str) -> str:
         """Return the path of the image that a label file names.
 
         Args:
-            wanted: The name or path written there; a backslash is read as `/`.
+            wanted: The name, path or address written there; a backslash is read as `/`.
             folders: Folders where it may lie, best first; `""` is the top.
-            moved: Match the ends of a relative path too. An absolute one is of the machine where it was written.
 
         Raises:
-            BadInput: If no image or more than one fits, one fits two absolute paths, or the path leaves the source.
-                Names that Unicode holds to be the same text fit. So does one that differs by case or by the
-                extension alone, if it is the only name of one image; see `renamed`.
+            BadInput: If no image or more than one fits, or one fits two paths of other machines or folders.
+                Names that Unicode holds to be the same text fit. So does one that shares the end of its path with
+                one image alone; see `moved`. So does one that differs by case or by the extension alone, if it is
+                the only name of one image; see `renamed`.
         """
-        found = self._find(wanted, folders, moved=moved)
-        if wanted not in self.renamed:
-            self._exact.add(found)
-            if other := self._other_name.get(found):
-                self.doubted.add(found)
-                raise NoImage("image-ambiguous", wanted, f"{shorten(other)} is {found} already; correct one name")
-        if not moved and _is_absolute(wanted.replace("\\", "/")):
-            self.claim(found, wanted)
+        if other := self._refused.get(wanted):
+            raise NoImage("image-missing", wanted, f"{other} is an image of its own here; add this one too")
+        found = self._find(wanted, folders)
+        if wanted in self.renamed:
+            return found
+        name = without_parents(posixpath.normpath(unicodedata.normalize("NFC", path_in(wanted))))
+        if self.moved.get(wanted) == found:
+            self._claim(found, wanted, name)
+            return found
+        self._exact[found] = max(name, self._exact.get(found, ""), key=len)
+        if other := self._other_name.get(found):
+            self.doubted.add(found)
+            raise NoImage("image-ambiguous", wanted, f"{shorten(other)} is {found} already; correct one name")
+        if (far := self._claims.get(found)) and not _ends_in(far, name):
+            self._late |= {one: found for one, path in self.moved.items() if path == found}
         return found
 
-    def claim(self, found: str, wanted: str) -> None:
-        """Note that labels name an image by a path. An image of two different paths is `doubted`.
+    def _claim(self, found: str, wanted: str, name: str) -> None:
+        """Note that labels name an image by another path. An image of two different ones is `doubted`.
 
         Raises:
             NoImage: If neither path is the other, or its end.
         """
-        path = posixpath.normpath(unicodedata.normalize("NFC", wanted.replace("\\", "/")))
-        path = without_parents(path)
-        short, long = sorted((path, self._claims.get(found, path)), key=len)
-        if short != long and (_is_absolute(short) or not long.endswith(f"/{short}")):
+        if (own := self._exact.get(found)) and not _ends_in(name, own):
+            raise NoImage("image-missing", wanted, f"{found} is an image of its own here; add this one too")
+        short, long = sorted((name, self._claims.get(found, name)), key=len)
+        if short != long and (_is_absolute(short) or not _ends_in(long, short)):
             self.doubted.add(found)
             why = f"{self._claims[found]} is {found} already; write paths inside the folder"
             raise NoImage("image-ambiguous", wanted, why)
         self._claims[found] = long
 
-    def _find(self, wanted: str, folders: tuple[str, ...], *, moved: bool) -> str:
-        path = wanted.replace("\\", "/")
+    def _find(self, wanted: str, folders: tuple[str, ...]) -> str:
+        path = path_in(wanted)
         if not path:
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
         if absolute := _is_absolute(path):
             path = path.removeprefix(path[:2] if path[1:2] == ":" else "").lstrip("/")
         inside = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
         for one in inside:
-            if one in self._known:
-                return one
-            if (composed := unicodedata.normalize("NFC", one)) in self._composed:
-                return self._composed[composed]
-        if not (moved or absolute) and any(one == ".." or one.startswith("../") for one in inside):
-            raise BadInput("unsafe-path", shorten(wanted), "leaves the folder; must be a path inside it")
-        return self._find_end(wanted, path, moved=moved or absolute)
+            found = one if one in self._known else self._composed.get(unicodedata.normalize("NFC", one))
+            if found:
+                self.moved |= {wanted: found} if absolute else {}
+                return found
+        leaves = not absolute and any(one == ".." or one.startswith("../") for one in inside)
+        try:
+            return self._find_end(wanted, path, far=absolute or leaves)
+        except NoImage as error:
+            if leaves and error.kind == "image-missing":
+                raise BadInput(
+                    "unsafe-path", shorten(wanted), "leaves the folder; must be a path inside it"
+                ) from None
+            raise
 
-    def _find_end(self, wanted: str, path: str, *, moved: bool) -> str:
-        """Return the one image whose path ends like `path`, or if `moved` like the rest after some folders."""
-        tail = without_parents(path)
+    def _find_end(self, wanted: str, path: str, *, far: bool) -> str:
+        """Return the one image whose path ends like `path`, or like the rest after some folders.
+
+        A name that is not `far`, of another machine or outside the folder, may not say another split than the image's
+        folders do: `train/1.jpg` is none of `val/1.jpg`.
+        """
+        whole = tail = without_parents(path)
         named = self._by_name.get(PurePosixPath(tail).name, [])
+        named = named if far else [one for one in named if not _in_other_split(one, whole)]
         while tail:
-            fits = [one for one in named if one == tail or one.endswith("/" + tail)]
+            fits = [one for one in named if _ends_in(one, tail)]
             if len(fits) == 1:
+                self.moved |= {wanted: fits[0]} if far or tail != whole else {}
                 return fits[0]
             if fits:
                 why = f"may be {first_few(fits, 3)}; write the path, not the name"
                 raise NoImage("image-ambiguous", wanted, why)
-            tail = tail.partition("/")[2] if moved else ""
-        if found := self._find_renamed(without_parents(path), moved=moved):
+            tail = tail.partition("/")[2]
+        if found := self._find_renamed(whole, far=far):
             if (known := self._other_name.setdefault(found, wanted)) != wanted:
                 self.doubted.add(found)
                 raise NoImage("image-ambiguous", wanted, f"{shorten(known)} is {found} already; correct one name")
@@ -127,18 +168,19 @@ class ImageLookup:
             return found
         raise self._missing(wanted, PurePosixPath(path).name)
 
-    def _find_renamed(self, path: str, *, moved: bool) -> str:
+    def _find_renamed(self, path: str, *, far: bool) -> str:
         """Return the one image that differs from a path by case, or by the extension, and has no other name."""
         named = [(fold_name, self._by_folded)]
         named += [(_fold_stem, self._by_folded_stem)] if suffix(path) in IMAGE_FORMATS else []
         for fold, by_fold in named:
-            tail = fold(path)
+            whole = tail = fold(path)
             near = by_fold.get(posixpath.basename(tail), [])
+            near = near if far else [one for one in near if not _in_other_split(fold(one), whole)]
             while near and tail:
-                fits = [one for one in near if fold(one) == tail or fold(one).endswith(f"/{tail}")]
+                fits = [one for one in near if _ends_in(fold(one), tail)]
                 if fits:
                     return "" if len(fits) > 1 or fits[0] in self._exact else fits[0]
-                tail = tail.partition("/")[2] if moved else ""
+                tail = tail.partition("/")[2]
         return ""
 
     def stem(self, stem: str, *folders: str) -> str:
@@ -211,11 +253,37 @@ class ImageLookup:
                 free = [
                     other
                     for other, paths in self._by_name.items()
-                    if stem_of(other) not in self._labelled and not self._exact.issuperset(paths)
+                    if stem_of(other) not in self._labelled and not self._exact.keys() >= {*paths}
                 ]
                 near = difflib.get_close_matches(name[:200], free[:_MOST_COMPARED], n=1, cutoff=_LIKE)
             hint = f"did you mean {near[0]}?" if near else "no image has that name"
         return NoImage("image-missing", wanted, f"{hint}; add the image or correct the name")
+
+
+def path_in(address: str) -> str:
+    """Return the path in an image's address, with `/`: in a URL, or as Label Studio serves files."""
+    text = address.replace("\\", "/")
+    if "://" not in text and not any(one in text for one in _SERVED):
+        return text
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    inside = parse_qs(parts.query).get("d")
+    return inside[0].replace("\\", "/") if inside else unquote(parts.path)
+
+
+def _ends_in(path: str, end: str) -> bool:
+    """Tell if a path is another, or ends in it after a `/`."""
+    return path == end or path.endswith(f"/{end}")
+
+
+def _in_other_split(image: str, path: str) -> bool:
+    """Tell if the folders before the common end of two paths say two splits."""
+    ours, theirs = image.split("/")[::-1], path.split("/")[::-1]
+    common = next((n for n, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
+    said = [splits_in("/".join(reversed(parts[common:]))) for parts in (ours, theirs)] if common else []
+    return len(set(said)) > 1 and all(said)
 
 
 def _is_absolute(path: str) -> bool:
@@ -252,5 +320,5 @@ def without_parents(path: str) -> str:
 
 def without_hash(path: str) -> str:
     """Return a path whose name may begin with the hash that Label Studio puts before it: `1a2b3c4d-a.jpg`."""
-    folder, slash, name = path.rpartition("/")
+    folder, slash, name = path.replace("\\", "/").rpartition("/")
     return folder + slash + re.sub(r"^[0-9a-f]{8}-(?=.)", "", name)

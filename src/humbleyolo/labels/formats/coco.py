@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
+from humbleyolo.labels.file_names import splits_in
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
@@ -20,7 +21,7 @@ from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, Unche
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.parsing.json_stream import read_lists
-from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
 from humbleyolo.labels.image_info import upright_size
@@ -29,7 +29,7 @@ from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows, values_of
 from humbleyolo.labels.parsing.text import parse_flag, parse_size
-from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet, exact
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats
@@ -168,10 +168,7 @@ class _Table:
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))
         if self.columns.own or "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS:
-            path = self.reader.images.find(wanted, *folders, moved=not self.columns.own)
-            if not self.columns.own:
-                self.reader.images.claim(path, wanted)
-            return path
+            return self.reader.images.find(wanted, *folders)
         return self.reader.images.stem(wanted, *folders)
 
     def _lose(self, row: Row) -> None:

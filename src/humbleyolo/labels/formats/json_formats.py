@@ -16,6 +16,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
+from humbleyolo.labels.file_names import splits_in, splits_of_folder
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
@@ -36,7 +37,6 @@ from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.parsing.text import decode
-from humbleyolo.labels.source_reader import splits_in, splits_of_folder
 from humbleyolo.process.terminal import counted
 
 _NO_AREA = ("point", "points", "polyline", "line", "graph")

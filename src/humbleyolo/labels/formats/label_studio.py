@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -32,7 +32,7 @@ from humbleyolo.labels.formats.field_tables import (
     places,
 )
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_turned
-from humbleyolo.labels.image_lookup import without_hash
+from humbleyolo.labels.image_lookup import path_in, without_hash
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size
@@ -68,22 +68,12 @@ def _entries(file: LabelFile) -> Iterator[Entry]:
 def _image_name(data: Any, where: str) -> str:
     """Return the name of the image that a task is about: the one value that is an image's, or `image`."""
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    names = {key: name for key, value in texts.items() if is_image(name := _path_of(value))}
+    names = {key: name for key, value in texts.items() if is_image(name := path_in(value))}
     chosen = names.get("image") or names.get("img") or (next(iter(names.values())) if len(names) == 1 else "")
     if not chosen:
         found = shorten(", ".join(texts)) if texts else "no text"
         raise BadInput("image-missing", found, "one field of data must name an image, such as image", where)
     return chosen
-
-
-def _path_of(url: str) -> str:
-    """Return the path in an image's address: of an upload, of `local-files/?d=`, or of a bucket."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    inside = parse_qs(parts.query).get("d")
-    return inside[0] if inside else unquote(parts.path)
 
 
 def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
@@ -208,8 +198,8 @@ def _find(file: LabelFile, entry: Entry) -> str:
     names = dict.fromkeys([entry.image, without_hash(entry.image)])
     for name in names:
         with suppress(BadInput):
-            return file.reader.images.find(name, *file.near, moved=True)
-    return file.reader.images.find(entry.image, *file.near, moved=True)
+            return file.reader.images.find(name, *file.near)
+    return file.reader.images.find(entry.image, *file.near)
 
 
 _BACKGROUND = "an annotation whose result is []"

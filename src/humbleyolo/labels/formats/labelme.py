@@ -4,8 +4,8 @@ A rectangle is two opposite corners in the order of the mouse, so any order is r
 and a point on it. Polygons, turned rectangles (`oriented_rectangle`; X-AnyLabeling's `rotation`), and rectangles with
 four points, give the box around them. A mask's whole pixels include the last one. X-AnyLabeling writes `difficult`
 beside `flags`. Shapes of one class and one `group_id` are one object, as in LabelMe's own COCO
-files. Points and lines have no area: they are left out, with a note; other shapes are mistakes. `imagePath` may go
-through `..` as long as it stays inside the folder.
+files. Points and lines have no area: they are left out, with a note; other shapes are mistakes. An
+absolute `imagePath` counts by its last name.
 """
 
 import json
@@ -13,13 +13,15 @@ import math
 import posixpath
 from typing import Any
 
+from humbleyolo.labels.file_names import splits_of_folder
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_per_group
+from humbleyolo.labels.image_lookup import path_in
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse
-from humbleyolo.labels.source_reader import SourceReader, splits_of_folder
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenSet
 
@@ -74,7 +76,7 @@ def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:
 
 def _path(reader: SourceReader, name: str, root: Any) -> str:
     """Return the path of the image. A path of the machine where it was labelled counts by its last name."""
-    wanted = get(root, "imagePath", str, "the file").replace("\\", "/")
+    wanted = path_in(get(root, "imagePath", str, "the file"))
     if wanted.startswith("/") or wanted[1:2] == ":":
         wanted = posixpath.basename(wanted)
     try:

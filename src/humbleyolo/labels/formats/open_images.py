@@ -9,12 +9,13 @@ import csv
 import io
 import posixpath
 
+from humbleyolo.labels.file_names import splits_in
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
 from humbleyolo.labels.parsing.text import parse_number
-from humbleyolo.labels.source_reader import SourceReader, splits_in
+from humbleyolo.labels.source_reader import SourceReader
 
 _CORNERS = ("XMin", "YMin", "XMax", "YMax")
 _NEEDED = {"ImageID", "LabelName", *_CORNERS}

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, LISTS, split_of_list, splits_of_folder, stem_of, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
@@ -29,7 +29,7 @@ from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
-from humbleyolo.labels.source_reader import LISTS, TEXT_BYTES, SourceReader, split_of_list, splits_of_folder
+from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 from humbleyolo.process.terminal import counted
 

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
-from humbleyolo.labels.file_names import is_image, suffix
+from humbleyolo.labels.file_names import is_image, split_of_list, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
@@ -30,7 +30,7 @@ from humbleyolo.labels.label_set import NUMBERS
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.source_reader import SourceReader, split_of_list
+from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
 from humbleyolo.process.terminal import counted
 
@@ -207,9 +207,7 @@ def _listed(reader: SourceReader, entry: str) -> list[str]:
             with reader.ledger.reporting(entry, "line dropped", f"line {number}"):
                 here = posixpath.dirname(entry)
                 whole = "/" in line or "\\" in line or is_image(line)
-                images.append(
-                    reader.images.find(line, "", here, moved=True) if whole else reader.images.stem(line, "", here)
-                )
+                images.append((reader.listed.find if whole else reader.listed.stem)(line, "", here))
     return images
 
 

@@ -12,13 +12,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.file_names import LISTS, is_image, split_of_list
 from humbleyolo.labels.formats.yaml_class_names import class_names
 from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_integer
-from humbleyolo.labels.source_reader import LISTS, SourceReader, split_of_list
+from humbleyolo.labels.source_reader import SourceReader
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 _LISTS_OF_NAMES = ("classes.txt", "_darknet.labels")  # LabelImg's, and Roboflow's for darknet
