@@ -211,3 +211,27 @@ def test_images_of_next_without_labels_beside_parts(make: Maker) -> None:
     parts |= {"day2/n.png": picture(21), "day2/n.xml": voc("n.png", "dog 1 2 30 14")}
     with pytest.raises(UserError, match=r"(?s)of 3 parts.*nothing-found: no known labels"):
         make.read(parts | {"nothing-found/n.png": picture(20)})
+
+
+@pytest.mark.parametrize("named", [(), (0,)])
+@pytest.mark.parametrize("lists", ["own", "beside"])
+def test_lists_of_one_half_of_a_switched_labelimg(make: Maker, named: tuple[int, ...], lists: str) -> None:
+    """The XML was written before there were lists; once they name some of it, the others are left out on purpose."""
+    files = pictures("") | {"classes.txt": "cat\n"}
+    files |= {f"{n}.xml": voc(f"{n}.png", "cat 15 5 25 15") for n in range(4)}
+    files |= {f"{n}.txt": LINE for n in range(4, 8)}
+    place = "" if lists == "own" else "splits/2026/"
+    files |= {
+        f"{place}train.txt": "".join(f"{n}.png\n" for n in (*named, 4, 5)),
+        f"{place}test.txt": "6.png\n7.png\n",
+    }
+    data = make.read(files)
+    ledger = Ledger("error")
+    division = divided(data, ledger)
+    if named:
+        assert [row.file for row in ledger.errors] == ["1.png", "2.png", "3.png"]
+        return
+    assert not ledger.errors
+    assert [one.path for one in division.splits["test"]] == ["6.png", "7.png"]
+    assert {one.path for one in data.images if one.unlisted} == {"0.png", "1.png", "2.png", "3.png"}
+    assert any("4 images of a set that no list names, in train: 0.xml" in note for note in division.notes)

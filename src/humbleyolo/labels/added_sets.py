@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from humbleyolo.labels.file_names import is_correction, is_image, stem_of
 from humbleyolo.labels.label_set import LabelSet
-from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
+from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions, UncheckedSet
 from humbleyolo.labels.parts import Evidence, Part, make_part
 
 Detect = Callable[..., Evidence]
@@ -115,6 +115,15 @@ def put_into_train(
         replace(one, splits=("train",), unlisted=True) if one.path in added and not one.splits else one
         for one in images
     ]
+
+
+def put_joined_into_train(content: UncheckedSet) -> None:
+    """Put the images of a joined label set into train, if lists divide those of another and name none of its own."""
+    listed = {one.path for one in content.images if one.splits}
+    added = {path for paths in content.joined if listed and not paths & listed for path in paths}
+    for image in content.images:
+        if image.path in added:
+            image.splits, image.unlisted = ("train",), True
 
 
 def _added(images: Sequence[LabelledImage], names: Sequence[str]) -> set[str]:

@@ -44,6 +44,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     alike = _alike_but_case(speaking)
     chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
     evidence, formats = [chosen.why], [chosen.format]
+    spoken = [frozenset(image.path for image in one.content.images) for one in speaking]
     images = counted(len({one.path for one in chosen.content.images}), "image")
     for other in sets:
         if other is chosen:
@@ -67,6 +68,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
             evidence.append(f"{other} says the same{of_some}{numbers}")
     ledger.rows += chosen.ledger.rows
     if len(formats) > 1:
+        chosen.content.joined = tuple(spoken)
         note = BadInput(
             "label-sets", "; ".join([f"{chosen} has {images}", *evidence[1:]]), f"all are read, as one set{alike}"
         )

@@ -94,6 +94,7 @@ class UncheckedImage(Losing):
         splits: Lists of the source that hold the image: `train`, `val`, `test`.
         group: Name of the images that stay together, if the source says.
         lost: Number of its boxes that could not be read, at least.
+        unlisted: As of `LabelledImage`.
     """
 
     label_file: str
@@ -107,6 +108,7 @@ class UncheckedImage(Losing):
     splits: tuple[str, ...] = ()
     group: str | None = None
     lost: int = 0
+    unlisted: bool = False
 
     def add_split(self, split: str) -> None:
         """Note a list that holds the image."""
@@ -122,12 +124,14 @@ class UncheckedSet:
         classes: Class names in the order that the format declares; empty if it declares none.
         all_images: The reader itself accounted for every image of the source.
         background: Fix for an image without objects: how a label declares it; empty if it cannot.
+        joined: Paths of the images that each of several label sets speaks of, if it is these together.
     """
 
     images: list[UncheckedImage] = field(default_factory=list)
     classes: tuple[str, ...] = ()
     all_images: bool = False
     background: str = ""
+    joined: tuple[frozenset[str], ...] = ()
 
     def add(self, images: Iterable[UncheckedImage], classes: Iterable[str]) -> None:
         """Add the images of one label file, and the class names that it declares."""

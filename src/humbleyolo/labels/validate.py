@@ -253,6 +253,7 @@ def _checked(
         areas=()
         if all(math.isnan(box.area) for box, _ in kept.values())
         else tuple(box.area for box, _ in kept.values()),
+        unlisted=image.unlisted,
     )
 
 

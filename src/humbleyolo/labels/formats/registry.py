@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
-from humbleyolo.labels.added_sets import part_off, put_into_train
+from humbleyolo.labels.added_sets import part_off, put_into_train, put_joined_into_train
 from humbleyolo.labels.agreement import agreed
 from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.corrections import merge_copies
@@ -165,6 +165,7 @@ def _read(
         reader = SourceReader(source, reading, ledger)
         content = drop_corners(reader, chosen, reader.content(FORMATS[chosen].module.read))
     mark_listed(SourceReader(source, reading, ledger), content.images)
+    put_joined_into_train(content)
     labelled = validate(source, content, options, ledger)
     labelled.format, labelled.why = chosen, why
     return labelled
