@@ -10,7 +10,7 @@ from folders import Files, Maker, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from humbleyolo.errors import ProblemsError
+from humbleyolo.errors import ProblemsError, UserError
 
 PICTURES: Files = {"images/a.png": picture(0), "images/b.png": picture(1)}  # 40 x 20
 GEOMETRIES = {
@@ -230,3 +230,9 @@ def test_words_that_there_is_no_object_are_background(make: Maker, word: str) ->
     for other in ("nose", "cat", "noneuclid"):
         lost = make.read(PICTURES | {"l.csv": text.replace(word, other)}, on_problem="skip")
         assert [image.path for image in lost.images] == ["images/a.png"]
+
+
+def test_a_table_of_whole_images_has_no_boxes(make: Maker) -> None:
+    """As Roboflow exports classes of images."""
+    with pytest.raises(UserError, match="classes of whole images, without boxes; export as object detection"):
+        make.read(PICTURES | {"images/_classes.csv": "filename, cat, dog\na.png, 1, 0\nb.png, 0, 0\n"})

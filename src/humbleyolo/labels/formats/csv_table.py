@@ -7,7 +7,8 @@
 These are the project's own columns. More are read if they are there: `width`, `height`, `split`, `group`, and the
 flags `crowd`, `difficult`, `occluded`, `truncated`; others are ignored. `filename` stands for `image`, and `class`
 for `label`, as TensorFlow's tools write them. `csv_columns` knows other tables; a note says how they are read. A
-table of two columns, a name and a number, orders the classes or names their numbers.
+table of two columns, a name and a number, orders the classes or names their numbers; so does `label_map`. Texts of
+`keras_text` are read too.
 """
 
 import csv
@@ -23,7 +24,9 @@ import numpy as np
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
+from humbleyolo.labels.formats import keras_text
 from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
+from humbleyolo.labels.formats.label_map import name_numbers, read_label_maps
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
@@ -44,7 +47,7 @@ def detect(source: Source) -> str:
     for name in source.ending(".csv"):
         if columns := _columns_of(source.head(name)):
             return f"{name} has the columns {', '.join(OWN)}" if columns.own else f"{name} has columns of boxes"
-    return ""
+    return keras_text.detect(source)
 
 
 def _columns_of(head: bytes) -> Columns | None:
@@ -77,16 +80,19 @@ def read(reader: SourceReader) -> UncheckedSet:
         else:
             found = f"columns {shorten(', '.join(header))}"
             reader.ledger.note(name, BadInput("csv", found, "no image with a box is among them"), "not read")
+    mapped = {} if names else read_label_maps(reader)
     for name in tables:
         with reader.ledger.reporting(name, "file dropped"):
             text = reader.text(name, LABEL_BYTES)
             columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2].rpartition("\n")[0])
             if columns is None:
                 raise BadInput("csv", "other columns further down", "each line must have the columns of the first")
-            result.images += _Table(reader, name, columns, names).read(text)
+            result.images += _Table(reader, name, columns, names or mapped).read(text)
     labels = {box.label for image in result.images for box in image.boxes}
     if names and labels <= {*names.values()}:
         result.classes = tuple(names.values())
+    name_numbers(reader, result.images)
+    result.add(*keras_text.read(reader))
     return result
 
 
@@ -224,7 +230,7 @@ class _Table:
             return label.strip().partition(".")[0] if self.as_floats else label
         number = label.strip().partition(".")[0] if is_whole(label) else label
         if number not in self.names:
-            allowed = f"0 to {len(self.names) - 1}: {shorten(', '.join(self.names.values()))}"
+            allowed = shorten(", ".join(f"{key} {name}" for key, name in self.names.items()))
             raise BadInput("unknown-class", f"class {shorten(label)}", f"allowed: {allowed}")
         return self.names[number]
 

@@ -84,7 +84,7 @@ FORMATS: dict[str, Row] = {
     "mot": Row("MOT: gt/gt.txt and img1/", mot),
     "oidv4": Row("OIDv4 ToolKit's Label/", text_tables.OIDV4),
     "open_images": Row("Open Images CSV", open_images),
-    "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax, and others by their columns", csv_table),
+    "csv": Row("CSV: image,label,xmin,ymin,xmax,ymax, others by their columns, and Keras TXT", csv_table),
     "article": Row("the article's Images/ and Labels/", article),
 }
 WRITABLE: dict[str, WritableFormat] = {

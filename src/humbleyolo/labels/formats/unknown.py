@@ -44,6 +44,7 @@ _SILENT = (  # endings of files that hold no labels: documents, code, films, pic
     ".mov",
     ".mp4",
     ".nef",
+    ".pbtxt",
     ".pdf",
     ".ppt",
     ".pptx",
@@ -58,7 +59,7 @@ _SILENT = (  # endings of files that hold no labels: documents, code, films, pic
     ".xcf",
     ".zip",
 )
-_NAMES = ("classes.txt", "predefined_classes.txt")  # LabelImg's, of classes alone
+_NAMES = ("classes.txt", "predefined_classes.txt", "_classes.txt")  # of classes alone
 _LOOK_AT = 200  # files without an ending
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
@@ -165,12 +166,22 @@ def _words(source: Source, name: str) -> tuple[str, set[str]]:
         if len(columns) == 1 and (marks := [mark for mark in _SEPARATORS if mark in columns[0]]):
             fix = f"columns separated by {_SEPARATORS[marks[0]]}; save it with commas, and points in numbers"
             return fix, set()  # its columns are not those of another format
+        if _is_of_whole_images(head):
+            return "classes of whole images, without boxes; export as object detection", set()
         return f"columns {shorten(', '.join(columns))}", {fold(column) for column in columns}
     text = head.decode("utf-8-sig", "replace")
     if suffix(name) in (".json", ".jsonl"):
         keys = dict.fromkeys(re.findall(r'"([\w-]{1,40})"\s*:', text))
         return f"keys {', '.join([*keys][: 2 * _SHOWN]) or 'none'}", {fold(key) for key in keys}
     return f"begins with {shorten(text[:60])}", {fold(word) for word in re.findall(r"[\w-]{1,40}", text)}
+
+
+def _is_of_whole_images(head: bytes) -> bool:
+    """Tell a table of image names and 0 or 1 for each class, as Roboflow's `_classes.csv`, by its beginning."""
+    lines = [line.split(",") for line in head.decode("utf-8-sig", "replace").splitlines()[1:-1]]
+    return bool(lines) and all(
+        is_image(line[0]) and {one.strip() for one in line[1:]} <= {"0", "1"} for line in lines
+    )
 
 
 def _nearest(words: Mapping[str, tuple[str, set[str]]]) -> str:

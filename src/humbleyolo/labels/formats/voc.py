@@ -23,6 +23,7 @@ from xml.sax.saxutils import escape
 
 from humbleyolo.labels.file_names import IMAGE_FORMATS, LISTS, split_of_list, splits_of_folder, stem_of, suffix
 from humbleyolo.labels.folder import Source
+from humbleyolo.labels.formats.label_map import name_numbers
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
@@ -56,6 +57,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         with reader.ledger.reporting(name, "file dropped"):
             images[name] = _image(name, parse(reader.source.read(name, TEXT_BYTES)), reader)
     _read_lists(reader, images)
+    name_numbers(reader, list(images.values()))
     return UncheckedSet(list(images.values()), background="an XML file without <object>")
 
 

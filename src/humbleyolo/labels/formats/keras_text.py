@@ -1,0 +1,111 @@
+"""Text of keras-yolo3, Roboflow's "Keras TXT" and "YOLOv3 Keras": a line an image, with all its boxes.
+
+    train/a.jpg 24,24,49,36,0 7,15,33,34,2
+    empty.jpg                                 background, declared
+
+Each box is left, top, right, bottom in pixels, and the number of a class. The names are in the nearest text that is
+called `classes` or `..._classes`, in the folder or above it; else `classes` gives them. It is part of the format `csv`.
+"""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, stem_of
+from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage
+from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
+from humbleyolo.labels.source_reader import SourceReader
+
+_ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_FORMATS)
+_LINE = re.compile(rf"(?P<image>.*?(?:{_ENDINGS}))(?P<boxes>(?:\s.*)?)", re.I)
+_BOX = re.compile(r"[-+.\deE]+(?:,[-+.\deE]+){4}")
+_CORNERS = ("left", "top", "right", "bottom")
+_LOOK_AT = 50  # texts that detection opens
+_LINES = 20  # lines of each, likewise
+
+
+def detect(source: Source) -> str:
+    """Return the evidence that a source has such a text; empty if it has none."""
+    name = next(_files(source), "")
+    return f"{name} has lines of an image and all its boxes" if name else ""
+
+
+def _files(source: Source) -> Iterator[str]:
+    """Yield such texts. None is named after an image; a list of images has no boxes."""
+    images = {stem_of(name) for name in source.images()}
+    names = [name for name in source.ending(".txt") if stem_of(name) not in images]
+    for name in names[:_LOOK_AT]:
+        head = numbered_lines(source.head(name).decode("utf-8-sig", "replace"))[:_LINES]
+        found = [_LINE.fullmatch(line) for _, line in head]
+        if any(one and one["boxes"].strip() and all(map(_BOX.fullmatch, one["boxes"].split())) for one in found):
+            yield name
+
+
+def read(reader: SourceReader) -> tuple[list[UncheckedImage], tuple[str, ...]]:
+    """Return the images of all such texts, and the names of their classes."""
+    images: list[UncheckedImage] = []
+    classes: dict[str, None] = {}
+    for file in _files(reader.source):
+        with reader.ledger.reporting(file, "file dropped"):
+            names = reader.options.classes or _names_near(reader, file)
+            classes |= dict.fromkeys(names)
+            by_path: dict[str, UncheckedImage] = {}
+            for number, line in numbered_lines(reader.text(file, LABEL_BYTES)):
+                with reader.ledger.reporting(file, "line dropped", f"line {number}"):
+                    _add(reader, by_path, file, names, (number, line))
+            images += by_path.values()
+    return images, tuple(classes)
+
+
+def _add(
+    reader: SourceReader,
+    images: dict[str, UncheckedImage],
+    file: str,
+    names: tuple[str, ...],
+    numbered: tuple[int, str],
+) -> None:
+    """Add the boxes of one line to its image."""
+    number, line = numbered
+    parts = _LINE.fullmatch(line)
+    if not parts:
+        raise BadInput("columns", shorten(line), "a line has an image, then left,top,right,bottom,class of each box")
+    here = posixpath.dirname(file)
+    path = reader.images.find(parts["image"], here, f"{here}/images".strip("/"))
+    where = f"line {number}"
+    image = images.setdefault(path, UncheckedImage(file, path, where, splits=splits_in(file)))
+    for place, text in enumerate(parts["boxes"].split(), 1):
+        with reader.ledger.reporting(file, "box dropped", f"{where}, box {place}"), image.losing():
+            image.boxes.append(_box(text, f"{where}, box {place}", names))
+
+
+def _box(text: str, where: str, names: tuple[str, ...]) -> UncheckedBox:
+    columns = text.split(",")
+    if len(columns) != 5:
+        raise BadInput("columns", shorten(text), "a box is left,top,right,bottom,class without spaces")
+    left, top, right, bottom = (parse_number(one, name) for one, name in zip(columns[:4], _CORNERS, strict=True))
+    index = parse_integer(columns[4], "the class")
+    if not 0 <= index < len(names):
+        why = f"allowed: 0 to {len(names) - 1}; correct it, or add its name"
+        raise BadInput("unknown-class", f"class {index}", why)
+    return UncheckedBox(where, names[index], (left, top, right, bottom))
+
+
+def _names_near(reader: SourceReader, file: str) -> tuple[str, ...]:
+    """Return the class names in the nearest list of them.
+
+    Raises:
+        BadInput: If there is none.
+    """
+    texts = [name for name in reader.source.ending(".txt") if stem_of(name).lower().endswith("classes")]
+    for folder in PurePosixPath(file).parents:
+        here = [name for name in texts if PurePosixPath(name).parent == folder]
+        if here:
+            return tuple(line for _, line in numbered_lines(reader.text(here[0])))
+    if len(texts) == 1:
+        return tuple(line for _, line in numbered_lines(reader.text(texts[0])))
+    raise BadInput(
+        "no-class-names", "only class numbers", "add _classes.txt, a name a line in their order, or classes"
+    )
