@@ -1,5 +1,7 @@
 """Label Studio, VIA, CreateML, Datumaro, Supervisely, imagefolder, KITTI, MOT, OIDv4: the same boxes in each."""
 
+import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -50,6 +52,19 @@ def label_studio_min(boxes: list[Box], label: str) -> Files:
              (rectangle(box, label) for box in boxes)]  # fmt: skip
     record = {"image": "/data/local-files/?d=some/a.png", "id": 1, "label": found, "annotator": 1, "annotation_id": 2}
     return {"export.json": json.dumps([record])}
+
+
+def label_studio_table(boxes: list[Box], label: str, mark: str = ",") -> Files:
+    [record] = json.loads(str(label_studio_min(boxes, label)["export.json"]))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(record), delimiter=mark)
+    writer.writeheader()
+    writer.writerow(record | {"label": json.dumps(record["label"])})
+    return {f"project-1.{'csv' if mark == ',' else 'tsv'}": text.getvalue()}
+
+
+def label_studio_tsv(boxes: list[Box], label: str) -> Files:
+    return label_studio_table(boxes, label, "\t")
 
 
 def region(box: Box, label: str) -> dict:
@@ -149,6 +164,8 @@ def via_3_of(*records: dict, label: str = "cat", **parts: dict) -> Files:
 BUILDERS: dict[str, tuple[str, Callable[[list[Box], str], Files]]] = {
     "label_studio": ("label_studio", label_studio),
     "label_studio_min": ("label_studio", label_studio_min),
+    "label_studio_csv": ("label_studio", label_studio_table),
+    "label_studio_tsv": ("label_studio", label_studio_tsv),
     "via": ("via", via),
     "via_1": ("via", via_1),
     "via_csv": ("via", via_csv),
@@ -194,12 +211,40 @@ def test_a_box_outside_or_without_area_is_a_mistake(make: Maker, kind: str) -> N
         assert [row.kind for row in rows if row.severity == "error"] == ([] if mouse else [expected])
 
 
-@pytest.mark.parametrize("kind", ["label_studio", "label_studio_min", "datumaro", "supervisely", "mot"])
+@pytest.mark.parametrize(
+    "kind", ["label_studio", "label_studio_min", "label_studio_csv", "datumaro", "supervisely", "mot"]
+)
 def test_the_size_that_a_file_says_is_compared(make: Maker, kind: str) -> None:
     name, build = BUILDERS[kind]
     files = {PICTURE.get(kind, "a.png"): picture(width=41), **build([(1.5, 2, 3, 4)], "cat")}
     rows = make.findings(files, format=name)
     assert [row.kind for row in rows if row.severity == "error"] == ["size-differs"]
+
+
+HEAD_STUDIO = "annotation_id,annotator,image,label\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "where"),
+    [
+        ("1,me,a.png,cat\n", "no-region", ""),
+        ('1,me,a.png,"[{]"\n2,me,b.png,"[]"\n', "json", "line 2"),
+        ('1,me,a.png,"[]\n', "csv", ""),
+        ('1,me,,"[]"\n', "image-missing", "line 2"),
+    ],
+)
+def test_tables_of_label_studio_that_cannot_be_read(make: Maker, text: str, kind: str, where: str) -> None:
+    """Classes of whole images are no boxes, and no background."""
+    files: Files = {"a.png": picture(), "b.png": picture(1), "export.csv": HEAD_STUDIO + text}
+    rows = [row for row in make.findings(files) if row.kind != "label-missing"]
+    assert [(row.kind, row.where) for row in rows if row.severity == "error"] == [(kind, where)]
+    assert kind != "no-region" or "export as JSON" in rows[0].why
+
+
+def test_many_regions_in_one_cell_of_label_studio(make: Maker) -> None:
+    boxes = [(float(x), float(y), x + 0.5, y + 0.5) for x in range(40) for y in range(0, 20, 2)]
+    data = make.read({"a.png": picture(), **label_studio_table(boxes, "cat")})
+    assert len(data.images[0].labels) == 400
 
 
 def read_studio(make: Maker, *tasks: dict, **options: object) -> LabelledSet:

@@ -116,14 +116,20 @@ class FieldTable:
 
     def _fits(self, head: bytes) -> bool:
         start = head[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
-        known = any(all(_holds(head, word) for word in some.split()) for some in self.words)
-        return start.startswith(self.opens) and known and not any(_holds(head, word) for word in self.but.split())
+        known = self._words_in(head)
+        return (
+            start.startswith(self.opens) and bool(known) and not any(_holds(head, word) for word in self.but.split())
+        )
+
+    def _words_in(self, head: bytes) -> str:
+        """Return the first text of `words` that a file's beginning has; empty if it has none."""
+        return next((some for some in self.words if all(_holds(head, word) for word in some.split())), "")
 
     def detect(self, source: Source) -> str:
         """Return the evidence that a source is in this format; empty if it is not."""
         for name in source.ending(*self.endings)[:_LOOK_AT]:
-            if self._fits(source.head(name)):
-                return f"{name} has {' and '.join(self.words[0].split())}"
+            if self._fits(head := source.head(name)):
+                return f"{name} has {' and '.join(self._words_in(head).split())}"
         return ""
 
     def read(self, reader: SourceReader) -> UncheckedSet:
@@ -158,9 +164,28 @@ class FieldTable:
             yield image
 
 
+@dataclass(frozen=True, slots=True)
+class FieldTables:
+    """A format of several kinds of files, each a table; all of its kinds in a source are read."""
+
+    tables: tuple[FieldTable, ...]
+
+    def detect(self, source: Source) -> str:
+        """Return the evidence that a source is in this format; empty if it is not."""
+        return next((why for table in self.tables if (why := table.detect(source))), "")
+
+    def read(self, reader: SourceReader) -> UncheckedSet:
+        """Return the images of all; see `registry.Format`."""
+        tables = [table for table in self.tables if table.detect(reader.source)] or [self.tables[0]]
+        result = UncheckedSet(background=self.tables[0].background)
+        for table in tables:
+            result.add(table.read(reader).images, ())
+        return result
+
+
 def _holds(head: bytes, word: str) -> bool:
     """Tell if a file's beginning has a key of JSON, or a column."""
-    return word.encode() in head and bool(re.search(rf'"{word}"\s*:|(?:^|,){word}(?=[,\r\n])'.encode(), head))
+    return word.encode() in head and bool(re.search(rf'"{word}"\s*:|(?:^|[,\t]){word}(?=[,\t\r\n])'.encode(), head))
 
 
 def first(record: Any, keys: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:

@@ -3,8 +3,8 @@
     train/a.jpg 24,24,49,36,0 7,15,33,34,2
     empty.jpg                                 background, declared
 
-Each box is left, top, right, bottom in pixels, and the number of a class. The names are in the nearest text that is
-called `classes` or `..._classes`, in the folder or above it; else `classes` gives them. It is part of the format `csv`.
+Each box is left, top, right, bottom in pixels, and the number of a class. The names are in the nearest text called
+`classes` or `..._classes`, in the folder or above it; else `classes` gives them. It is part of the format `csv`.
 """
 
 import posixpath

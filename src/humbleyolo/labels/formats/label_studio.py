@@ -1,16 +1,21 @@
-"""Label Studio: its JSON and JSON-MIN exports. Places are percent of the image, and turns are about the upper left.
+"""Label Studio: its JSON, JSON-MIN, CSV and TSV exports.
+
+Places are percent of the image, and turns are about the upper left.
 
     [{"data": {"image": "/data/upload/1/1a2b3c4d-a.jpg"}, "annotations": [{"result": [{"original_width",
         "original_height", "value": {x, y, width, height, rotation, "rectanglelabels": ["cat"]}}]}]}]
 
 A task is labelled once it has an annotation that was not cancelled; an empty one declares background. Of several
 annotations of an image one is read: the ground truth if one is marked so, else the newest; a note says so.
-Predictions are not labels. Uploaded images have a hash before their name here, which their files need not have.
+Predictions are not labels. CSV and TSV are JSON-MIN as a table, with JSON in the columns of regions.
+Uploaded images have a hash before their name here, which their files need not have.
 """
 
+import csv
+import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +28,7 @@ from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
+    FieldTables,
     LabelFile,
     from_ltwh,
     from_points,
@@ -35,22 +41,57 @@ from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_
 from humbleyolo.labels.image_lookup import path_in, without_hash
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, get_size
+from humbleyolo.labels.parsing.json import get, get_size, parse
+from humbleyolo.labels.parsing.text import decode
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
 _MARKS = ("ground_truth", "updated_at", "created_at")  # of the annotation that is read, best last
 _PLACED = {"x", "y", "height", "radiusX", "points", "rle", "vertices"}  # fields of a region's place
+_CELL = 2**20  # characters of one column, some thousand regions
 _Annotation = tuple[dict[str, Any], list[Any], str]  # with its results and its place
 
 
 def _entries(file: LabelFile) -> Iterator[Entry]:
-    """Yield the labelled images of one export."""
+    """Yield the labelled images of one export as JSON."""
+    yield from _of_tasks(file, places(file.root if isinstance(file.root, list) else [file.root], ""))
+
+
+def _rows(file: LabelFile) -> Iterator[Entry]:
+    """Yield the labelled images of one export as CSV or TSV.
+
+    Raises:
+        BadInput: If it is no such table, or has no regions.
+    """
+    text = decode(file.root)
+    tabs = "\t" in text.partition("\n")[0]
+    csv.field_size_limit(_CELL)
+    reader = csv.DictReader(io.StringIO(text), delimiter="\t" if tabs else ",", strict=True)
+    tasks: list[tuple[Any, str]] = []
+    try:
+        for row in reader:
+            with file.reader.ledger.reporting(file.name, "line dropped", where := f"line {reader.line_num}"):
+                tasks.append(({key: _cell(text) for key, text in row.items() if key}, where))
+    except csv.Error as error:
+        raise BadInput("csv", shorten(str(error)), "must be CSV as Label Studio exports it; export as JSON") from None
+    if not any(isinstance(value, list) for task, _ in tasks for value in task.values()):
+        why = "none has regions: in Label Studio export as JSON, or label with rectangles"
+        raise BadInput("no-region", f"columns {shorten(', '.join(reader.fieldnames or ()))}", why)
+    yield from _of_tasks(file, tasks)
+
+
+def _cell(text: str | None) -> Any:
+    """Return what a column holds: a list, if it is JSON of one, else its text."""
+    return parse(text.encode()) if text and text.lstrip().startswith("[") else text
+
+
+def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Entry]:
+    """Yield the labelled images of tasks, each with its place."""
     images: dict[str, list[_Annotation]] = defaultdict(list)
     splits: dict[str, tuple[str, ...]] = {}
     predicted = 0
-    for index, task in enumerate(file.root if isinstance(file.root, list) else [file.root]):
-        with file.reader.ledger.reporting(file.name, "task dropped", where := f"[{index}]"):
+    for task, where in tasks:
+        with file.reader.ledger.reporting(file.name, "task dropped", where):
             data = get(task, "data", dict, where, task)
             name = _image_name(data, where)
             images[name] += _annotations(file, task, where)
@@ -210,8 +251,12 @@ _WORDS = (
     "annotation_id annotator",
     "original_width label",
 )
-_TABLE = FieldTable(_WORDS, _entries, _shape, _BACKGROUND, opens=b"", but="items images categories", find=_find)
-detect, read = _TABLE.detect, _TABLE.read
+_JSON = FieldTable(_WORDS, _entries, _shape, _BACKGROUND, opens=b"", but="items images categories", find=_find)
+_CSV = FieldTable(
+    _WORDS[3:4], _rows, _shape, "a line without regions", opens=b"", endings=(".csv", ".tsv"), find=_find
+)
+_TABLES = FieldTables((_JSON, _CSV))
+detect, read = _TABLES.detect, _TABLES.read
 
 
 def write(out: WrittenSet) -> None:

@@ -74,7 +74,7 @@ FORMATS: dict[str, Row] = {
     "cvat": Row("CVAT for images 1.1 and for video 1.1 XML", cvat),
     "bbox_label_tool": Row("BBox-Label-Tool text", bbox_label_tool),
     "labelme": Row("LabelMe JSON", labelme),
-    "label_studio": Row("Label Studio JSON and JSON-MIN", label_studio),
+    "label_studio": Row("Label Studio JSON, JSON-MIN, CSV and TSV", label_studio),
     "via": Row("VIA JSON and CSV", via.VIA),
     "createml": Row("CreateML JSON", json_formats.CREATEML),
     "datumaro": Row("Datumaro JSON", json_formats.DATUMARO),

@@ -14,14 +14,13 @@ import math
 import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
+    FieldTables,
     LabelFile,
     from_ltwh,
     from_points,
@@ -31,12 +30,11 @@ from humbleyolo.labels.formats.field_tables import (
     places,
 )
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area
-from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedSet
+from humbleyolo.labels.labelled_image import UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import Row, take_rows
 from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.labels.parsing.text import decode
-from humbleyolo.labels.source_reader import SourceReader
 
 _NO_AREA = ("point", "polyline")
 _CLASS = ("class", "label", "category", "name", "type", "object")  # region attributes
@@ -202,25 +200,6 @@ def _classes_3(parts: dict[str, Any], item: Any, where: str) -> dict[str, Any]:
 _VIA_COLUMNS = ("region_shape_attributes", "region_attributes")
 
 
-@dataclass(frozen=True, slots=True)
-class _Via:
-    """VIA's kinds of files: JSON, CSV with JSON in its columns, and projects of VIA 3."""
-
-    tables: tuple[FieldTable, ...]
-
-    def detect(self, source: Source) -> str:
-        """Return the evidence that a source is in this format; empty if it is not."""
-        return next((why for table in self.tables if (why := table.detect(source))), "")
-
-    def read(self, reader: SourceReader) -> UncheckedSet:
-        """Return the images of all; see `registry.Format`."""
-        tables = [table for table in self.tables if table.detect(reader.source)] or [self.tables[0]]
-        result = UncheckedSet(background=self.tables[0].background)
-        for table in tables:
-            result.add(table.read(reader).images, ())
-        return result
-
-
 def _via_csv(file: LabelFile) -> Iterator[Entry]:
     """Yield the images of a CSV with a line a region, or a line without a region for background."""
     entries: dict[str, Entry] = {}
@@ -245,7 +224,7 @@ def _via_csv(file: LabelFile) -> Iterator[Entry]:
     yield from _with_via_class(file, list(entries.values()))
 
 
-VIA = _Via(
+VIA = FieldTables(
     (
         FieldTable(
             words=("filename regions", "filename base64_img_data"),
