@@ -123,6 +123,13 @@ def test_what_is_said(mean: float, said: str) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_a_result_and_itself_are_told_to_be_the_same() -> None:
+    one = noisy(1, 8.5)
+    for other, same in ((one, True), (noisy(1, 8.5), True), (replace(one, threshold=None), False)):
+        last = [*report_lines(one, other, compare(one, other, SURE), SURE.resamples)][-1]
+        assert (last == "A and B are the same: 200 detections, and all are equal.") == same
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_case_compares(seed: int) -> None:
     truths, detections, names = random_case(seed)

@@ -10,7 +10,7 @@ from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, req
 from humbleyolo.labels.ledger import short_name
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
-from humbleyolo.process.terminal import first_few
+from humbleyolo.process.terminal import counted, first_few
 
 COMPARED = (
     "ap", "ap50", "ap75", "ar100", "voc_ap", "mean_iou", "precision", "recall", "f1", "calibration_error_iou",
@@ -102,12 +102,23 @@ def report_lines(a: Run, b: Run, differences: Mapping[str, Difference], resample
             f"{ends:<20}{'yes' if one.beyond_chance else 'no'}"
         )
     ap = differences["ap"]
-    if ap.difference is None or ap.low is None:
+    if _are_same(a, b):
+        yield f"A and B are the same: {counted(len(a.detections), 'detection')}, and all are equal."
+    elif ap.difference is None or ap.low is None:
         yield "AP is undefined, or there are too few images to tell chance."
     elif ap.beyond_chance:
         yield f"AP of B is {'higher' if ap.difference > 0 else 'lower'} by more than chance."
     else:
         yield "The difference in AP is no more than chance."
+
+
+def _are_same(a: Run, b: Run) -> bool:
+    """Tell if two runs have the same detections and threshold: one result given twice, or one made anew."""
+    ours, theirs = (
+        (run.detections.images, run.detections.labels, run.detections.boxes_ltwh, run.detections.scores)
+        for run in (a, b)
+    )
+    return a.threshold == b.threshold and all(map(np.array_equal, ours, theirs))
 
 
 def _check_pair(a: Run, b: Run) -> None:
