@@ -1,6 +1,7 @@
 """Near-duplicates are found through other formats, sizes, noise, brightness and mirroring; other pictures are not."""
 
 import io
+import math
 import tracemalloc
 from dataclasses import replace
 
@@ -75,6 +76,24 @@ def test_words_on_black_are_not_all_alike() -> None:
             pixels[y : y + 9, x : x + 20] = rng.integers(0, 2, (9, 20)) * 255
         facts.append(encoded(Image.fromarray(pixels)))
     assert not find_near_duplicates(facts)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 30))
+def test_other_pictures_beside_a_pair_do_not_change_how_alike_it_is(seed: int, others: int) -> None:
+    """The limit is laid just above and below the correlation, counted in whole numbers."""
+    rng = np.random.default_rng(seed)
+    thumbs = rng.integers(0, 256, (others, 32, 32)).astype(np.uint8)
+    thumbs[-1] = np.clip(thumbs[0] + rng.integers(-20, 21, (32, 32)), 0, 255)
+    one, other = (thumb.astype(object).ravel() for thumb in (thumbs[0], thumbs[-1]))
+    common, *squares = (
+        1024 * (x * y).sum() - x.sum() * y.sum() for x, y in ((one, other), (one, one), (other, other))
+    )
+    correlation = common / math.sqrt(squares[0] * squares[1])
+    for limit, expected in ((correlation * (1 - 1e-12), True), (correlation * (1 + 1e-12), False)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(near_duplicates, "_CORRELATION", limit)
+            assert near_duplicates._alike(thumbs, thumbs)[0, -1] == expected
+            assert near_duplicates._alike(thumbs[:1], thumbs[-1:])[0, 0] == expected
 
 
 def test_plain_pictures() -> None:

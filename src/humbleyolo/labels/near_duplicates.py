@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
-from humbleyolo.storage.array_types import Bools, Floats32, Ints, Uint8s
+from humbleyolo.storage.array_types import Bools, Floats, Ints, Uint8s
 
 _BITS = 10  # of 64 that the hashes of two similar pictures may differ in
 _CORRELATION = 0.985  # of their 32 x 32 grey pictures, at least
@@ -50,7 +50,7 @@ def find_near_duplicates(images: Sequence[ImageInfo]) -> list[list[int]]:
 
 
 def find_copies(images: Sequence[ImageInfo]) -> list[list[int]]:
-    """Return the groups of images by index whose files are equal byte by byte, each of two or more, sorted."""
+    """Return the groups of images by index whose files are equal byte for byte, each of two or more, sorted."""
     return members_of([image.sha256 for image in images])
 
 
@@ -77,19 +77,22 @@ def unite(labels: Ints, first: Ints, second: Ints) -> None:
 
 
 def _alike(rows: Uint8s, columns: Uint8s) -> Bools:
-    """Compare (R, 32, 32) with (C, 32, 32) grey pictures, each with each; return (R, C)."""
-    correlation = _normalised(rows) @ _normalised(columns).T
-    difference = rows.mean((1, 2))[:, None] - columns.mean((1, 2))[None]
-    alike: Bools = (correlation >= _CORRELATION) & (np.abs(difference) <= _BRIGHTNESS)
-    return alike
+    """Compare (R, 32, 32) with (C, 32, 32) grey pictures, each with each; return (R, C).
+
+    All sums are of whole numbers that float64 holds, so that neither the other pictures nor the processor changes
+    what is alike.
+    """
+    (row_values, row_sum, row_spread), (values, total, spread) = _moments(rows), _moments(columns)
+    pixels = row_values.shape[1]
+    common = pixels * (row_values @ values.T) - row_sum[:, None] * total
+    plain, other_plain = row_spread[:, None] < pixels, spread < pixels  # one colour: alike, if the brightness is
+    similar = common >= _CORRELATION * np.sqrt(row_spread[:, None] * spread)
+    similar = np.where(plain | other_plain, plain & other_plain, similar)
+    return np.asarray(similar & (np.abs(row_sum[:, None] - total) <= _BRIGHTNESS * pixels))
 
 
-def _normalised(thumbs: Uint8s) -> Floats32:
-    """Return (K, 1024) grey pictures with mean 0 and length 1; one without contrast becomes a constant."""
-    values = thumbs.reshape(len(thumbs), -1).astype(np.float32)
-    values -= values.mean(1, keepdims=True)
-    lengths = np.sqrt((values * values).sum(1, keepdims=True))
-    plain = lengths < 1.0  # one colour: similar to any other of one colour, unless brightness differs
-    values /= np.maximum(lengths, 1.0)
-    values[plain[:, 0]] = 1 / np.sqrt(values.shape[1])
-    return values
+def _moments(thumbs: Uint8s) -> tuple[Floats, Floats, Floats]:
+    """Return the pixels, (K, 1024), their sum, (K,), and their variance times 1024 squared, (K,)."""
+    values = thumbs.reshape(len(thumbs), -1).astype(np.float64)
+    total = values.sum(1)
+    return values, total, values.shape[1] * (values * values).sum(1) - total * total
