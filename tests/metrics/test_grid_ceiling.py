@@ -1,12 +1,14 @@
 """What a grid can hold, against counts by hand and COCO's evaluator."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from params_text import changed
 from split_writer import write_split
 
 from humbleyolo.dataset.encoded_split import open_encoded
@@ -17,6 +19,7 @@ from humbleyolo.metrics import grid_ceiling as ceiling_module
 from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.params.loader import find_mistakes
 from humbleyolo.storage.array_types import Floats
 from humbleyolo.storage.png import encode_png
 
@@ -152,7 +155,7 @@ def test_a_split_without_objects_has_no_ap() -> None:
     assert advise("test", [found], 1.0) == []
 
 
-def test_finer_grids_are_those_that_every_network_can_have(tmp_path: Path) -> None:
+def test_finer_grids_are_those_that_some_network_can_have(tmp_path: Path) -> None:
     with write_split(tmp_path / "a", ["chat", "rat"]) as archive:
         boxes = 4 * xyxy_to_ltwh(boxes_at((11, 11), (31, 11), (35, 15)))
         archive.add("0.png", encode_png(np.zeros((240, 400), np.uint8)), 240, 400, boxes, [0, 0, 1])
@@ -188,6 +191,20 @@ def test_where_none_does_the_advice_names_the_best() -> None:
     assert "encode.rows: 6 and encode.cols: 10" in str(advise("val", ceilings(0.5, 0.7, 0.6), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5, 0.5), 0.95))
     assert "raise encode.boxes" in str(advise("val", ceilings(0.5), 0.95))
+
+
+@pytest.mark.parametrize("model", ["compact", "lite"])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_the_advice_is_taken_by_every_network(model: str, factor: int) -> None:
+    grid = {"height": 96, "width": 160}  # in cells of 32 pixels
+    own, finer = (Ceiling(3 * n, 5 * n, 8, 4, 2, ap, ap, ap, ap) for n, ap in ((1, 0.5), (factor, 1.0)))
+    (text,) = advise("val", [own, finer], 0.95)
+    told = {name: int(value) for name, value in re.findall(r"encode\.(rows|cols): (\d+)", text)}
+    assert told == {"rows": 3 * factor, "cols": 5 * factor}
+    assert "raise encode.height and encode.width by the same factor" in text
+    larger = {name: factor * grid[name] for name in ("height", "width")}
+    values = [(f"encode.{name}", str(value)) for name, value in (told | larger).items()]
+    assert find_mistakes(changed(("model.name", model), *values), "params.yaml") == []
 
 
 def test_a_grid_and_a_limit_that_are_both_too_small_are_told_apart() -> None:

@@ -29,7 +29,7 @@ from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_in_ap
 from humbleyolo.metrics.history import RISING, Row, late_rise
 from humbleyolo.metrics.tables import TruthTable
-from humbleyolo.process.terminal import first_few
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Ints32
 from humbleyolo.storage.json import write_json
 
@@ -307,7 +307,7 @@ def _most_confused(confusion: pd.DataFrame) -> str:
     pairs = confusion[(truth != predicted) & (truth != BACKGROUND) & (predicted != BACKGROUND)]
     rows = zip(*(pairs[name].tolist() for name in ("count", "truth", "predicted")), strict=True)
     count, one, other = max(rows, key=lambda row: row[0], default=(0, "", ""))
-    return f"{_quoted(one)} is taken for {_quoted(other)} {count} times" if count else ""
+    return f"{_quoted(one)} is taken for {_quoted(other)} {counted(count, 'time')}" if count else ""
 
 
 def _quoted(name: str) -> str:

@@ -160,7 +160,7 @@ def _mean(values: Array) -> float | None:
 
 
 def measure_ceilings(split: EncodedSplit, factors: Sequence[int], cells: CellsAnObject) -> list[Ceiling]:
-    """Measure a split's own grid, then finer ones with cells that every network can have: multiples of 4 pixels.
+    """Measure a split's own grid, then finer ones whose cells are multiples of 4 pixels, the least of any network.
 
     `factors` multiply the rows and columns; `cells` is the number of cells that may answer for an object.
     """
@@ -198,5 +198,6 @@ def advise(split: str, ceilings: Sequence[Ceiling], limit: float, cells: CellsAn
     if enough is own:
         more = "encode.boxes, or " if cells == "one" else ""
         return [*warnings, f"{text}; raise {more}encode.height and encode.width with a finer grid"]
-    best_ap = f"AP {enough.kept_ap:.3f} at most"
-    return [*warnings, f"{text}; set encode.rows: {enough.rows} and encode.cols: {enough.cols} ({best_ap})"]
+    fix = f"set encode.rows: {enough.rows} and encode.cols: {enough.cols} (AP {enough.kept_ap:.3f} at most)"
+    larger = "if the network takes no cells as small as that, raise encode.height and encode.width by the same factor"
+    return [*warnings, f"{text}; {fix}; {larger}"]
