@@ -20,7 +20,7 @@ from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.pipeline.experiment_values import experiment_notes
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
-from humbleyolo.process.terminal import counted, tell
+from humbleyolo.process.terminal import tell
 from humbleyolo.storage.atomic import make_folder
 from humbleyolo.training.checkpoint import Checkpoint, describe_run
 from humbleyolo.training.loop import doubts, train_network
@@ -53,7 +53,7 @@ def train(
     write_history(out / "history.csv", trained.history)
     if checkpoint:
         checkpoint.remove()
-    epochs = f"kept of {counted(len(trained.history), 'epoch')} is {trained.best_epoch}, {trained.why}"
+    epochs = f"epoch {trained.best_epoch} of {len(trained.history)} is kept, {trained.why}"
     warnings = doubts(trained, trainer.steps_an_epoch, train, splits[1].most_objects)
     return Made(f"{model.name} trained", out, epochs, warnings)
 

@@ -55,6 +55,6 @@ class ProblemsError(UserError):
 
     @classmethod
     def of_file(cls, path: Path, problems: Sequence[str], fix: str = "") -> Self:
-        """Return the error of a reader that ends at a screen of mistakes: how many there are, nobody knows."""
+        """Return the error of a reader that ends at a screen of mistakes, whose full number is unknown."""
         ended = ": reading stopped after the first" * (len(problems) >= SCREEN)
         return cls(f"{path}{ended}", problems[:SCREEN], fix=fix)

@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from repository import ROOT
 from terminal import Terminal
 
+from humbleyolo.check import grid_advice, wrong_labels
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.folder_check import Checked, _in_two_lines, check, report_lines, table_rows
@@ -93,6 +94,20 @@ def test_good_data_has_no_findings(make: Maker) -> None:
     assert checked.judged == len(rows)
     assert set(checked.sheets) == set(WORDS)
     assert set(checked.doubted) <= {"box-shifted"}
+
+
+def test_a_part_of_the_boxes_is_told_as_a_part(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name in good()[0] if name < "120"]
+    rows = [row for row in good()[1] if row[0] < "120"]
+    boxes = len(rows)
+    monkeypatch.setattr(wrong_labels, "_MOST_BOXES", boxes - 1)
+    monkeypatch.setattr(grid_advice, "_MOST_IMAGES", 61)
+    checked = check(make.folder({**{name: good()[0][name] for name in names}, "l.csv": table(rows)}), ReadOptions())
+    said = " ".join(report_lines(checked))
+    assert checked.judged < boxes
+    assert f"{checked.judged} of {boxes} boxes were compared" in said
+    half = sum(row[0] in names[::2] for row in rows)
+    assert f"boxes measured, of images evenly spread: {half} of {boxes}" in said
 
 
 def test_planted_errors(make: Maker) -> None:

@@ -101,7 +101,10 @@ def test_results_are_compared_and_a_worse_one_is_exit_code_1(
     assert "A and B are the same" in capsys.readouterr().out
 
     assert run("compare", "good") == 2
-    assert capsys.readouterr().err == "error: good: is alone; give REV_B too, or run this in the project's folder\n"
+    assert (
+        capsys.readouterr().err
+        == "error: good: is compared with what? Give REV_B too, or run this in the project's folder\n"
+    )
     assert run("compare", "good", "none") == 2
     assert "none: is no folder that `score --output` wrote" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()

@@ -155,8 +155,8 @@ def test_boxes_far_outside_and_copies_are_counted(tmp_path: Path) -> None:
     boxes[0, 2], boxes[5, 0] = 1e6, -500
     boxes[7, 0] = -3  # a little outside
     said = notes(folder, detectron2(tmp_path / "far.json", replace(found, boxes_ltwh=boxes)))
-    assert [line.rpartition(" end ")[2] for line in said] == ["2 of 27 boxes"]
+    assert [line.partition(" far outside ")[0] for line in said] == ["note: 2 of 27 boxes end"]
     twice = found.take(np.array([*range(27), 3, 3, 8]))
     said = notes(folder, detectron2(tmp_path / "twice.json", twice))
-    assert [line.rpartition(" are ")[2] for line in said] == ["3 of 30 detections"]
+    assert [line.partition(" of others ")[0] for line in said] == ["note: 3 of 30 detections are copies"]
     assert not notes(folder, detectron2(tmp_path / "r.json", found))

@@ -119,7 +119,7 @@ def test_corrections_of_nothing_are_named_with_their_look_alikes(make: Maker) ->
     [row] = data.ledger.rows
     assert (row.file, row.kind, row.severity) == ("corrections", "corrects-nothing", "warning")
     assert row.what == "1 image: corrections/x.jpg (looks like a.jpg)"
-    assert row.why.endswith("copy the original file unchanged")
+    assert row.why.endswith("copy its file unchanged")
     many = {f"{n}.png": picture(10 + n) for n in range(5)} | {f"{n}.xml": voc(f"{n}.png") for n in range(5)}
     [row] = make.read(DAY | under({"corrections": many})).ledger.rows
     assert row.what == "5 images: corrections/0.png, corrections/1.png, corrections/2.png and 2 more"

@@ -55,7 +55,7 @@ def test_it_writes_a_model_that_answers(data: Path, tmp_path: Path, capsys: pyte
     }
     assert history["epoch"].tolist() == [1, 2]
     assert (made.what, made.folder) == ("humble trained", tmp_path / "model")
-    assert re.match("kept of 2 epochs is [12], ", made.more)
+    assert re.match("epoch [12] of 2 is kept, ", made.more)
     said = capsys.readouterr().err  # no terminal here: a plain line an epoch
     shown = f"{tmp_path / 'model/augmented.png'} shows the pictures as training changes them"
     assert [line.split(":")[0] for line in said.splitlines()] == [shown, AP_NOTE, "epoch 1/2", "epoch 2/2"]

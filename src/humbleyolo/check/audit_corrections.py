@@ -21,7 +21,7 @@ from humbleyolo.metrics.tables import DetectionTable
 def write_corrections(
     folder: Path, form: PreLabelFormat, data: JoinedSplits, doubts: Sequence[Doubt], detections: DetectionTable
 ) -> tuple[int, list[str]]:
-    """Write the images with doubts, byte by byte, and their corrected labels as the labelled folder is read.
+    """Write the images with doubts, byte for byte, and their corrected labels as the labelled folder is read.
 
     Missing boxes are added, shifted ones moved, swapped ones renamed, doubled ones left out; a box without an object
     stays. Boxes that nobody doubts, and their flags, stay as they are. The labels name no split: images keep theirs.

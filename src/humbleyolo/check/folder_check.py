@@ -121,6 +121,8 @@ def report_lines(checked: Checked) -> Iterator[str]:
         yield f"advised: encode height {best.height}, width {best.width}, rows {grid.rows}, cols {grid.cols}, boxes 1"
         reason = f"since {best.reason} (loss {checked.recipe.loss})"
         yield from wrapped_lines(f"  {reason}; `humbleyolo init` writes it, and all else, into params.yaml")
+        if grid.objects < view.objects:
+            yield f"  boxes measured, of images evenly spread: {_part_of(grid.objects, view)}"
         for text in limit_warnings("warning", view.most_objects):
             yield from wrapped_lines(text)
     yield ""
@@ -133,7 +135,8 @@ def summary(checked: Checked) -> str:
     lists = f"; lists: {_lists(view)}" if view.splits else ""
     format_, why = checked.labelled.format, checked.labelled.why
     lists += f"; {checked.treatment}" * bool(checked.treatment)
-    return f"Format {format_}, because {why}. {_images(view)}{lists}. S{'; '.join(checked.split)[1:]}."
+    split = "; ".join(checked.split)
+    return f"Format {format_}, because {why}. {_images(view)}{lists}. {split[:1].upper()}{split[1:]}."
 
 
 def found_lines(checked: Checked) -> Iterator[str]:
@@ -240,6 +243,11 @@ def _class_lines(view: Overview) -> Iterator[str]:
         yield f"  and {counted(rest, 'class', 'classes')} of fewer boxes; --html shows all"
 
 
+def _part_of(count: int, view: Overview) -> str:
+    """Return a number of boxes, and of how many it is a part."""
+    return f"{count:,} of {view.objects:,}" if count < view.objects else f"{count:,}"
+
+
 def _images(view: Overview) -> str:
     return counted(view.images, "image") + (f", {view.background} of them background" if view.background else "")
 
@@ -266,7 +274,7 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
         yield from wrapped_lines(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
         return
     doubted = [row for row in checked.rows if row.kind in DOUBTS]
-    compared = f"{checked.judged} boxes were compared with the others of their class; "
+    compared = f"{_part_of(checked.judged, checked.overview)} boxes were compared with the others of their class; "
     if doubted:
         look = "look" if doubted[1:] else "looks"
         compared += f"{len(doubted)} {look} unlike them. Most such labels are right; --html shows all. First:"

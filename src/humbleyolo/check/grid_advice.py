@@ -75,7 +75,7 @@ def advise(
     evenly spread, are measured.
     By the loss, one or several `cells` may answer for an object.
     """
-    some = records[:: max(1, len(records) // _MOST_IMAGES)]
+    some = records[:: max(1, -(-len(records) // _MOST_IMAGES))]
     if not any(record.labels for record in some):
         return [], None
     heights, widths = (np.array([getattr(one, key) for one in some], float) for key in ("height", "width"))

@@ -54,6 +54,11 @@ class Overview:
     sizes: list[tuple[tuple[int, int], int]]
     splits: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def objects(self) -> int:
+        """Number of boxes."""
+        return sum(table.boxes for table in self.tables)
+
 
 def overview(labelled: LabelledSet) -> Overview:
     """Count and measure the boxes and images of a dataset."""

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="DIR", default=Path("audit"), help="default: %(default)s")
     add("--to", nargs="?", const=_OWN, choices=[*sorted(WRITABLE), _OWN], metavar="FORMAT",
         help="write DIR/corrections too: the doubted images with corrected labels, for a labelling tool; "
-        f"{', '.join(sorted(WRITABLE))}; without FORMAT that of the labelled folder; another one where the "
-        "folder has the same labels in two, and voc where it cannot be written")  # fmt: skip
+        f"{', '.join(sorted(WRITABLE))}; without FORMAT as the labelled folder is read, "
+        "or voc if that cannot be written")  # fmt: skip
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -57,7 +57,9 @@ def run(parsed: argparse.Namespace) -> int:
             raise no_result(Path(name))
     if len(others) == 1 and not params.is_file():
         if others[0] is None:
-            raise UserError(f"{parsed.rev_a}: is alone; give REV_B too, or run this in the project's folder")
+            raise UserError(
+                f"{parsed.rev_a}: is compared with what? Give REV_B too, or run this in the project's folder"
+            )
         raise UserError(f"{others[0]}: is no folder that `score --output` wrote; revisions need the project's folder")
     settings, *_ = settings_here(params) if not others else load_params(params, "evaluate")
     a, b = read(parsed.rev_a), read(parsed.rev_b)

@@ -87,8 +87,8 @@ def odd_boxes(found: DetectionFile, labels: ScoredLabels, images: Reading, class
     ends = boxes.boxes_ltwh[:, :2] + boxes.boxes_ltwh[:, 2:]
     far = ((boxes.boxes_ltwh[:, :2] < -_FAR * sizes) | (ends > (1 + _FAR) * sizes)).any(axis=1)
     if count := int(np.count_nonzero(far)):
-        of = counted(len(rows), "box", "boxes")
-        yield f"far outside their image (by over a quarter of its size) end {count:,} of {of}"
+        of = counted(len(rows), "box ends", "boxes end")
+        yield f"{count:,} of {of} far outside their image (by over a quarter of its size)"
     hits = count_hits(found, labels, images, classes)
     if 2 * hits < min(len(rows), SUREST, len(labels.truths)):
         others = [
@@ -136,8 +136,7 @@ def copies(detections: DetectionTable) -> Iterator[str]:
     for column in columns:
         equal &= column[rows[1:]] == column[rows[:-1]]
     if count := int(np.count_nonzero(equal)):
-        of = counted(len(rows), "detection")
-        yield f"copies of others (the same image, class, box and score) are {count:,} of {of}"
+        yield f"{count:,} of {len(rows):,} detections are copies of others (the same image, class, box and score)"
 
 
 def missing_low_scores(detections: DetectionTable) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Images that lie in a folder twice, byte by byte: labelled alike, or with labels that correct the others."""
+"""Images that lie in a folder twice, byte for byte: labelled alike, or with labels that correct the others."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -86,7 +86,7 @@ def _warn_of_new(new: Sequence[_Copy], kept: Sequence[LabelledImage], ledger: Le
         paths = [image.path for one, image in new if one == part]
         shown = [f"{path} (looks like {twins[path]})" if path in twins else path for path in paths]
         found = f"{counted(len(paths), 'image')}: {first_few(shown, _SHOWN)}"
-        why = "in no other part byte by byte, so added as new; to correct an image, copy the original file unchanged"
+        why = "no other part has the same file, so it is new; to correct an image, copy its file unchanged"
         ledger.warn(part, BadInput("corrects-nothing", found, why))
 
 

@@ -30,7 +30,7 @@ def write_pre_labels(
 
 
 def write_images(folder: Path, proposals: Sequence[Proposal]) -> tuple[list[WrittenImage], list[str]]:
-    """Write images alone, byte by byte, without any label; see `write_pre_labels`."""
+    """Write images alone, byte for byte, without any label; see `write_pre_labels`."""
     ledger = Ledger("error")
     read = {id(image): content for image, content in proposals}
     items = name_images([image for image, _ in proposals], ledger)

@@ -46,7 +46,7 @@ def write_splits(out: Path, params: Labelled, folder: Path, seed: int, archive_i
     """Read a labelled folder or archive, divide it, and write the dataset.
 
     Written are the folders `train`, `val` and `test` of archives, and `ledger.csv`. An archive holds `archive_images`
-    images at most; which one follows from an image's content. Images go into the archives as they are, byte by byte,
+    images at most; which one follows from an image's content. Images go into the archives as they are, byte for byte,
     under their own names. The flags of a box (`iscrowd`, `difficult`, `occluded`, `truncated`) go with it. The
     dataset's folder, `out`, is made if it is missing.
 

@@ -30,7 +30,7 @@ class WrittenImage:
 
     Attributes:
         image: The image in its source.
-        name: File name in the new folder: no folders, and its stem is nobody else's.
+        name: Path in the new folder; no other image has it, whatever the ending.
         split: `train`, `val`, `test`, or None.
         unseen: True if a program found nothing on it, and no person has looked: Pascal VOC marks it as not verified.
     """

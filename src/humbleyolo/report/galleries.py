@@ -167,7 +167,7 @@ def cells_and_confidence(
         subtitle += "; cells near a centre learned its object too (loss aligned), and another of them may answer"
         role = "cell"
     legend = [(f"{role}, centre of object", RESPONSIBLE), ("confidence near 1", CONFIDENT)]
-    title = "How the network thinks: how sure each cell is that it holds the centre of an object"
+    title = "Confidence of each cell that it holds the centre of an object"
     examples = [one.example for one in cells]
     fit = fit_on_screen(
         [_height_width(one) for one in examples], columns=columns, scale=scale, panels=3,

@@ -129,6 +129,9 @@ def _not_judged(split: EncodedSplit, judged: Bools) -> Iterator[str]:
         )
     every = np.bincount(split.labels, minlength=split.grid.classes)
     own = np.bincount(split.labels[judged], minlength=split.grid.classes)
-    for which, where in (((own == 0) & (every > 0), ""), ((own > 0) & (own < every), " everywhere")):
+    for which, how in (
+        ((own == 0) & (every > 0), "not judged"),
+        ((own > 0) & (own < every), "judged on some images only"),
+    ):
         if names := [split.categories[label] for label in np.flatnonzero(which)]:
-            yield f"note: too few boxes to learn, so not judged{where}: {', '.join(names)}"
+            yield f"note: too few boxes to learn, so {how}: {', '.join(names)}"

@@ -186,7 +186,7 @@ def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: in
     """
     found = limit_warnings("val", most_objects, {VALIDATION_LIMIT: train.validation.max_detections})
     if (steps := len(trained.history) * steps_an_epoch) < FEW_STEPS:
-        few = f"{counted(steps, 'step')} in all are few to learn from"
+        few = f"{counted(steps, 'step')} in all are too few to learn much from"
         found.append(f"{few}; raise train.epochs, or lower train.batch")
     if trained.history[-1]["val_ap"] is None:
         return found

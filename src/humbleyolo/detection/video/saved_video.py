@@ -16,7 +16,7 @@ from humbleyolo.storage.array_types import Rgb
 from humbleyolo.storage.atomic import cannot_write, partial_path, remove_partials
 
 CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v", ".webm": "VP80"}
-_LONGEST_GAP = 10.0  # seconds between frames; a longer one is shortened to nothing
+_LONGEST_GAP = 10.0  # seconds between frames; a longer one is left out
 
 
 class SavedVideo:
