@@ -29,17 +29,10 @@ from wcwidth import wcswidth
 
 from humbleyolo.dataset.coco import RESULT_FIELDS
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.scoring import COCO as COCO_NAMES
-from humbleyolo.experiments.scoring import (
-    PAGE,
-    SETTINGS,
-    join_model,
-    read_result,
-    report_lines,
-    score,
-    settings_here,
-    write_result,
-)
+from humbleyolo.experiments.score_folder import read_result, write_result
+from humbleyolo.experiments.score_text import COCO as COCO_NAMES
+from humbleyolo.experiments.score_text import report_lines
+from humbleyolo.experiments.scoring import PAGE, SETTINGS, join_model, score, settings_here
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import score as coco_score

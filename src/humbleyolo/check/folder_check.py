@@ -16,7 +16,7 @@ from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import Finding, Ledger, by_kind
+from humbleyolo.labels.ledger import Finding, Ledger, by_kind, grouped
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import limit_warnings
@@ -145,8 +145,8 @@ def found_lines(checked: Checked) -> Iterator[str]:
     Those about the split alone are not among them; see `plan`.
     """
     view = checked.overview
-    boxes = sum(one.boxes for one in view.tables)
-    yield f"{_images(view)}, {counted(boxes, 'box', 'boxes')} of {counted(len(view.tables), 'class', 'classes')}"
+    classes = counted(len(view.tables), "class", "classes")
+    yield f"{_images(view)}, {counted(view.objects, 'box', 'boxes')} of {classes}"
     kinds = grouped([row for row in checked.rows if row.kind not in _TOLD_WITH_SPLIT])
     shown = [key for key in kinds if key[1] not in DOUBTS][:_KINDS_SHOWN]
     for severity, kind in shown:
@@ -195,14 +195,6 @@ def _ends(file: str) -> list[str]:
     name = file.rpartition("/")[2]
     ends = [f".../{name}", f"...{name[-_SHORTEST_VALUE:]}"]
     return [end for end in ends if len(end) < len(file)]
-
-
-def grouped(rows: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
-    """Return findings by severity and kind, in their order."""
-    kinds: dict[tuple[str, str], list[Finding]] = {}
-    for row in rows:
-        kinds.setdefault((row.severity, row.kind), []).append(row)
-    return kinds
 
 
 def table_rows(view: Overview) -> list[list[str]]:

@@ -35,7 +35,8 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.comparison import compare, report_lines
-    from humbleyolo.experiments.scoring import is_result, no_result, read_result, settings_here
+    from humbleyolo.experiments.score_folder import is_result, no_result, read_result
+    from humbleyolo.experiments.scoring import settings_here
     from humbleyolo.params.loader import load_params
 
     def read(name: str | None) -> "Run":

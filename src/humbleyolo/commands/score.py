@@ -58,8 +58,10 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.detection_files import read_detection_file
     from humbleyolo.experiments.labels_alone import open_labels
+    from humbleyolo.experiments.score_folder import write_result
+    from humbleyolo.experiments.score_text import report_lines
     from humbleyolo.experiments.scored_labels import read_labels
-    from humbleyolo.experiments.scoring import report_lines, settings_here, write_result
+    from humbleyolo.experiments.scoring import settings_here
     from humbleyolo.labels.writing import new_folder
 
     check_options(parsed)

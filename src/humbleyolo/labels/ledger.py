@@ -179,11 +179,17 @@ class Kind(NamedTuple):
     hidden: list[Finding]
 
 
-def by_kind(rows: Iterable[Finding]) -> list[Kind]:
-    """Return findings by severity and kind, in their order. Told of all kinds are a screen, or one of each."""
+def grouped(rows: Iterable[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    """Return findings by severity and kind, in their order."""
     kinds: dict[tuple[str, str], list[Finding]] = {}
     for row in rows:
         kinds.setdefault((row.severity, row.kind), []).append(row)
+    return kinds
+
+
+def by_kind(rows: Iterable[Finding]) -> list[Kind]:
+    """Return findings by severity and kind, in their order. Told of all kinds are a screen, or one of each."""
+    kinds = grouped(rows)
     room, shares = SCREEN, {}
     for left, kind in zip(range(len(kinds), 0, -1), sorted(kinds, key=lambda kind: len(kinds[kind])), strict=True):
         shares[kind] = min(max(room // left, 1), len(kinds[kind]))
