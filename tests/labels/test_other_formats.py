@@ -1,6 +1,8 @@
 """CVAT, BBox-Label-Tool, LabelMe, Open Images, CSV, the article's folder."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
 
 import numpy as np
@@ -314,19 +316,26 @@ def test_texts_in_a_folder_of_another_name_are_to_be_moved(make: Maker) -> None:
 
 def test_xml_without_an_ending_is_to_be_renamed(make: Maker) -> None:
     """Stanford's dogs have such files; a person who has them need not label anew."""
-    files: Files = {"Images/n0_1.png": picture(), "Annotation/n0_1": GOOD["voc"][1], "LICENSE": "text"}
-    with pytest.raises(UserError, match=r"Annotation/n0_1 \(XML; add the ending \.xml\)\.") as caught:
-        make.read(files)
-    assert "Draw" not in str(caught.value)
-    files["Annotation/n0_1.xml"] = files.pop("Annotation/n0_1").replace("a.png", "n0_1.png")
-    assert len(make.read(files).images) == 1
+    files: Files = {f"Images/n0_{n}.png": picture(n) for n in range(3)} | {"LICENSE": "text"}
+    files |= {f"Annotation/n0 a/n0_{n}": GOOD["voc"][1].replace("a.png", f"n0_{n}.png") for n in range(3)}
+    files |= {f"Annotation/n1/{n}": GOOD["voc"][1] for n in range(250)}
+    root = make.folder(files)
+    with pytest.raises(UserError, match="and 248 more") as caught:
+        make.open(root)
+    told = str(caught.value)
+    assert "Draw" not in told
+    assert "was looked for" not in told
+    command = told.partition("their ending: ")[2].partition("\n")[0]
+    subprocess.run(command, shell=True, check=True)
+    shutil.rmtree(root / "Annotation" / "n1")
+    assert len(make.open(root, format="voc").images) == 3
 
 
 @pytest.mark.parametrize(
     "head", ["\ufeff", '<?xml version="1.0"?>\n', '\ufeff<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n\n']
 )
 def test_xml_without_an_ending_may_begin_with_a_declaration(make: Maker, head: str) -> None:
-    with pytest.raises(UserError, match=r"Annotation/n0_1 \(XML; add the ending \.xml\)\."):
+    with pytest.raises(UserError, match=r"Annotation/n0_1 \(XML without its ending\)\."):
         make.read({"Images/n0_1.png": picture(), "Annotation/n0_1": head + GOOD["voc"][1]})
 
 

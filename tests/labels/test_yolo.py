@@ -299,6 +299,25 @@ def test_names_that_yaml_takes_for_no_text(make: Maker, word: str, form: str) ->
 
 
 @pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        ("names:\n  0x0: 5\n  0x1: dog\n", ("5", "dog")),
+        ("names:\n  0o0: null\n  1: dog\n", ("null", "dog")),
+        ("base: &base {0: null, 1: dog}\nnames:\n  <<: *base\n", ("null", "dog")),
+        ("one: &one {0: null}\nnames:\n  <<: [*one, {0: 1, 1: 007}]\n", ("null", "007")),
+        ("one: &one {0: null}\nnames:\n  <<: *one\n  0: 1e3\n  1: dog\n", ("1e3", "dog")),
+        ("names: &names\n  <<: *names\n  0: null\n  1: dog\n", ("null", "dog")),
+    ],
+)
+def test_indices_in_other_forms(make: Maker, names: str, classes: tuple[str, ...]) -> None:
+    """The names beside them are read as they are written, too."""
+    content = {name: text for name, text in files("1 0.5 0.5 0.25 0.5\n").items() if name != "obj.names"}
+    data = make.read(content | {"data.yaml": names})
+    assert data.classes == classes
+    assert [row.kind for row in data.ledger.rows] == ["class-name-as-written"]
+
+
+@pytest.mark.parametrize(
     ("names", "told"),
     [
         ("names:\n- cat\n-\n", "line 3: a blank name"),

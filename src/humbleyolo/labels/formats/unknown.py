@@ -2,12 +2,13 @@
 
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of, suffix
-from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, Source
+from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, FolderSource, Source
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -60,7 +61,7 @@ _SILENT = (  # endings of files that hold no labels: documents, code, films, pic
     ".zip",
 )
 _NAMES = ("classes.txt", "predefined_classes.txt", "_classes.txt")  # of classes alone
-_LOOK_AT = 200  # files without an ending
+_LOOK_AT = 50_000  # files without an ending, which take two seconds
 _SHOWN = 5  # files, and words of each
 _SIGNS: dict[str, str] = {  # words that files of a format hold
     "coco": "images categories annotations image_id category_id bbox file_name",
@@ -93,7 +94,8 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     lines = [f"{source.name}: no known labels among {counts}."]
     found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
-    found = [name for name in found if posixpath.basename(name) not in _NAMES] + _without_ending(source)
+    bare = _without_ending(source)
+    found = [name for name in found if posixpath.basename(name) not in _NAMES] + bare
     found += [name for name in source.names if _is_of_other_tool(name)]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
@@ -102,7 +104,9 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     unlabelled = bool(images) and not found and not source.left_out
     if unlabelled:
         lines += _TO_LABEL
-    if astray := _astray(images, found):
+    if bare:
+        lines.append(_rename(source, bare))
+    elif astray := _astray(images, found):
         text, image = astray
         lines.append(
             f"  {text} has the name of {image}, whose text must be {label_names(image)[0]}. Move such texts."
@@ -129,13 +133,22 @@ def _astray(images: Sequence[str], found: Iterable[str]) -> tuple[str, str] | No
 
 
 def _without_ending(source: Source) -> list[str]:
-    """Return the XML files whose names have no ending, as those of Stanford's dogs: the first of them."""
+    """Return the XML files whose names have no ending, as those of Stanford's dogs."""
     found = []
     for name in [name for name in source.names if not suffix(name)][:_LOOK_AT]:
         with suppress(BadInput):
             head = source.start(name, _XML_HEAD).replace(b"\0", b"")  # of UTF-16
             found += [name] if _XML in head else []
     return found
+
+
+def _rename(source: Source, bare: Sequence[str]) -> str:
+    """Return the line that says how to give XML files the ending that is missing."""
+    if not isinstance(source, FolderSource):
+        return "  Unpack it, and give these XML files the ending .xml."
+    top = posixpath.commonpath([posixpath.dirname(name) for name in bare])
+    folder = shlex.quote(posixpath.normpath(f"{source.name}/{top}"))
+    return f"  Give them their ending: find {folder} -type f ! -name '*.*' -exec mv {{}} {{}}.xml \\;"
 
 
 def _is_of_other_tool(name: str) -> bool:
@@ -148,7 +161,7 @@ def _is_of_other_tool(name: str) -> bool:
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
     """Return what a message shows of a file, and the words in its beginning."""
     if not suffix(name):
-        return "XML; add the ending .xml", set()
+        return "XML without its ending", set()
     if _is_of_other_tool(name):
         return "not read; export its labels as VOC, YOLO or COCO", set()
     try:

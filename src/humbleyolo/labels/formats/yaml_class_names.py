@@ -43,7 +43,7 @@ def class_names(text: str, value: Any) -> ClassNames:
     if not isinstance(value, list):
         raise BadInput("yaml", f"names {shorten(value)}", "must be a list, or indices with names")
     nodes = _nodes(YAML(typ="safe", pure=True).compose(text))
-    if len(nodes) != len(value):  # as with YAML's merge keys
+    if len(nodes) != len(value):
         nodes = [None] * len(value)
     words = [_word(one, node) for one, node in zip(value, nodes, strict=True)]
     lines = [_line(node) for node in nodes]
@@ -64,10 +64,27 @@ def _nodes(root: Node) -> list[Node | None]:
     [names] = [node for key, node in pairs if key.value == "names"] or [None]
     if isinstance(names, SequenceNode):
         return [*names.value]
-    rows = names.value if isinstance(names, MappingNode) else []
-    if not all(str(key.value).isdecimal() for key, _ in rows):
-        return []
-    return [node for _, node in sorted(rows, key=lambda row: int(row[0].value))]
+    found = _by_index(names) if isinstance(names, MappingNode) else {}
+    return [found[index] for index in sorted(found)]
+
+
+def _by_index(names: MappingNode, *around: MappingNode) -> dict[int, Node | None]:
+    """Return the nodes of names by index. Keys may be written in hexadecimal; `<<` takes those of other mappings.
+
+    `around` are mappings that take this one; none takes itself.
+    """
+    own: dict[int, Node | None] = {}
+    merged: dict[int, Node | None] = {}
+    for key, node in names.value:
+        if key.value == "<<":
+            for other in node.value if isinstance(node, SequenceNode) else [node]:
+                if not any(other is one for one in (names, *around)):
+                    merged = _by_index(other, names, *around) | merged  # of two values the first counts
+            continue
+        index = YAML(typ="safe", pure=True).load(key.value) if not key.value.isdecimal() else int(key.value)
+        if isinstance(index, int):
+            own[index] = node
+    return merged | own
 
 
 def _line(node: Node | None) -> str:
