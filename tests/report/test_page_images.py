@@ -78,13 +78,13 @@ def test_every_box_is_there_with_what_became_of_it(opened):
         for row, shown in zip(rows, entry["d"], strict=True):
             np.testing.assert_allclose(shown[:4], found.boxes_ltwh[row], atol=0.051)
             assert shown[4] == found.labels[row]
-            assert 0 <= found.scores[row] - shown[5] < 0.001
+            assert shown[5] == found.scores[row]  # so that the page rounds it as the pictures do
             here = np.flatnonzero(judged.detections == row)
             if found.scores[row] < THRESHOLD:
                 assert (len(here), CODES[shown[6]]) == (0, UNJUDGED)
             else:
                 assert CODES[shown[6]] == judged.kinds[here[0]]
-                assert shown[7] == pytest.approx(judged.ious[here[0]], abs=0.0006)
+                assert shown[7] == pytest.approx(judged.ious[here[0]], abs=1e-12)
     fates = Counter(FATES[truth[5]] for entry in entries for truth in entry["t"])
     assert fates["missed"] == (judged.kinds == "missed").sum() > 0
     assert fates["found"] == (judged.kinds == "correct").sum() > 0
@@ -134,7 +134,7 @@ def test_of_very_many_detections_the_surest_are_kept_and_the_rest_counted(opened
     for image, entry in enumerate(opened.entries()):
         scores = found.scores[found.images == image]
         assert entry["more"] == max(len(scores) - 1, 0)
-        assert [shown[5] for shown in entry["d"]] == pytest.approx([scores.max()] if len(scores) else [], abs=1e-3)
+        assert [shown[5] for shown in entry["d"]] == ([scores.max()] if len(scores) else [])
 
 
 def test_a_grid_too_fine_to_be_seen_is_left_out(opened, monkeypatch):

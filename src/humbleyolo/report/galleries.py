@@ -47,6 +47,7 @@ from humbleyolo.report.gallery_examples import (
     first_examples,
     worst_of_each_kind,
 )
+from humbleyolo.report.number_format import number
 from humbleyolo.report.page_contents import Report
 
 _WITHOUT_THRESHOLD = 0.5  # that of `predict`, where `evaluate` found none
@@ -93,7 +94,9 @@ def headline(metrics: Mapping[str, Any], min_score: float, since: str = "") -> s
     titles = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "mean_iou": "mean IoU"}
     found = [(title, metrics.get(name)) for name, title in titles.items()]
     numbers = [f"{title} {'undefined' if value is None else format(value, '.3f')}" for title, value in found]
-    return "   ".join([*numbers, f"(all test images)   predictions shown: confidence {min_score:.3g} or more{since}"])
+    return "   ".join(
+        [*numbers, f"(all test images)   predictions shown: confidence {number(min_score)} or more{since}"]
+    )
 
 
 def truth_and_predictions(
@@ -137,7 +140,7 @@ def worst_mistakes(
     Kinds are drawn in their order; one without examples is a heading. As many of each kind are drawn as a screen has
     room for. For the others see `truth_and_predictions`; `threshold` is the confidence at which they are mistakes.
     """
-    judged = _UNTOLD if threshold is None else f"confidence {threshold:.3f} or more"
+    judged = _UNTOLD if threshold is None else f"confidence {number(threshold)} or more"
     words = [("The worst mistakes on test, kind by kind", f"judged at {judged}")]
     words += [("", kind.heading(0)) for kind in kinds if not kind.examples]
     longest_px, most, across = _fit_kinds(kinds, columns, scale, words)

@@ -126,7 +126,7 @@ class Gallery:
                 for row in self._truths_by_image[image].tolist()
             ],
             "d": [
-                [*_short(box), label, _down(score), kind, round(iou, 3)]
+                [*_short(box), label, score, kind, iou]  # whole, to be rounded once, as in the pictures
                 for box, label, score, kind, iou in zip(
                     found.boxes_ltwh[shown],
                     *(column[shown].tolist() for column in (found.labels, found.scores, self._kinds, self._ious)),
@@ -151,11 +151,6 @@ class Gallery:
 
 def _short(box: Array) -> list[float]:
     return [round(float(value), 1) for value in box]
-
-
-def _down(score: float) -> float:
-    """Return a score cut to three decimals, so that none is shown as more than it is."""
-    return float(np.floor(float(score) * 1000 + 1e-9) / 1000)
 
 
 def _data_uri(pixels: Uint8s, longest_px: int) -> str:
