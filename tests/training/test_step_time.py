@@ -1,9 +1,12 @@
 """The time of a step: the processor's seconds on a machine that is shared, the clock's on a GPU."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.training import step_time
@@ -20,6 +23,29 @@ def test_a_limit_and_an_epoch_too_long_are_told_and_a_minute_is_one() -> None:
     assert step.told(10, 0.613, "300 at most").startswith("300 at most; 0.61 of 10 minutes at 0.5 s a step")
     assert step.told(0.1, 6.27).startswith("even one epoch takes 6.27 minutes, not 0.1, at 0.5 s a step")
     assert step.told(1, 1).startswith("1 minute at 0.5 s")
+    assert step.told(480, 111, "300 at most").startswith("300 at most; 111 of 480 minutes at 0.5 s a step")
+    assert step.told(30000, 29000, "300 at most").startswith("300 at most; 29,000 of 30,000 minutes")
+
+
+@pytest.mark.parametrize("clock", [0.5, 0.9])
+def test_a_line_of_a_terminal_says_the_same(clock: float) -> None:
+    facts = 10, 9.9, "300 at most"
+    busy = clock > 0.5
+    brief = StepTime(0.5, 0.1, 1.0, clock).told_briefly(*facts)
+    assert brief == "300 at most; 9.9 of 10 minutes at 0.5 s a step, " + (
+        "if idle (busy: 0.9 s)" if busy else "as measured here"
+    )
+    assert (brief == StepTime(0.5, 0.1, 1.0, clock).told(*facts)) == (not busy)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1e-4, 1e5), st.floats(1e-3, 1e4))
+def test_numbers_are_plain(minutes: float, needed: float, step: float) -> None:
+    """No exponent, and as large as what was measured, to a twentieth."""
+    told = StepTime(step, 0.1, 1.0, step).told(minutes, needed, "300 at most")
+    assert not re.search(r"\de[+-]?\d", told)
+    shown = re.search(r"at ([\d,.]+) s a step", told)
+    assert shown
+    assert float(shown[1].replace(",", "")) == pytest.approx(step, rel=0.051)
 
 
 @pytest.mark.parametrize(

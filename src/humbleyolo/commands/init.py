@@ -189,10 +189,8 @@ def _with_epochs(chosen: "Plan", parsed: argparse.Namespace) -> "Plan":
     epochs = max(1, min(_MOST_EPOCHS, fitting))
     limit = f"{_MOST_EPOCHS} at most" if fitting > epochs else ""
     needed = (time.start + epochs * epoch) / 60
-    why = time.told(parsed.minutes, needed, limit)
-    quiet = time._replace(clock=time.step).told(parsed.minutes, needed, limit)
-    busy = quiet.replace(", as measured here", f", if idle (busy: {time.clock:.2g} s)")
-    return chosen.with_epochs(epochs, why, FEW_STEPS, quiet if quiet == why else busy)
+    facts = parsed.minutes, needed, limit
+    return chosen.with_epochs(epochs, time.told(*facts), FEW_STEPS, time.told_briefly(*facts))
 
 
 @contextmanager

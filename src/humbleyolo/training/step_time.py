@@ -28,23 +28,43 @@ class StepTime(NamedTuple):
     start: float
     clock: float
 
+    @property
+    def busy(self) -> bool:
+        """True if others use the machine, so that a step takes much longer by the clock."""
+        return self.clock > _BUSY * self.step
+
     def told(self, minutes: float, needed: float, limit: str = "") -> str:
         """Return the reason for a number of epochs that need some of the minutes, or for one that needs more.
 
         `limit` is the reason why there are no more epochs though time is left.
         """
+        busy = f" for an idle machine (it is busy: {_plain(self.clock)} s)" if self.busy else ""
+        return f"{self._length(minutes, needed, limit)}, as measured here{busy}"
+
+    def told_briefly(self, minutes: float, needed: float, limit: str = "") -> str:
+        """Return the same in one line of a terminal."""
+        where = f"if idle (busy: {_plain(self.clock)} s)" if self.busy else "as measured here"
+        return f"{self._length(minutes, needed, limit)}, {where}"
+
+    def _length(self, minutes: float, needed: float, limit: str) -> str:
         if needed > minutes * _EXACT:
-            length = f"even one epoch takes {_minutes(needed)}, not {minutes:g},"
+            length = f"even one epoch takes {_minutes(needed, 3)}, not {_plain(minutes, 6)},"
         else:
-            length = f"{limit}; {needed:.2g} of {_minutes(minutes)}" if limit else _minutes(minutes)
-        why = f"{length} at {self.step:.2g} s a step, as measured here"
-        busy = f" for an idle machine (it is busy: {self.clock:.2g} s)"
-        return why + busy if self.clock > _BUSY * self.step else why
+            length = f"{limit}; {_plain(needed)} of {_minutes(minutes, 3)}" if limit else _minutes(minutes, 3)
+        return f"{length} at {_plain(self.step)} s a step"
 
 
-def _minutes(number: float) -> str:
-    text = f"{number:.3g}"
+def _minutes(number: float, figures: int) -> str:
+    text = _plain(number, figures)
     return f"{text} minute" if text == "1" else f"{text} minutes"
+
+
+def _plain(number: float, figures: int = 2) -> str:
+    """Return a number of so many figures, and without an exponent: `110`, not `1.1e+02`."""
+    rounded = float(f"{number:.{figures}g}")
+    if rounded >= 10 ** (figures - 1):
+        return f"{number:,.0f}"
+    return f"{rounded:.9f}".rstrip("0").rstrip(".") or "0"
 
 
 def measure_step(runtime: Runtime, model: Model, loss: Loss, train: Train, grid: Grid) -> StepTime:
