@@ -7,6 +7,7 @@ val, and applied to test. Writes `metrics.json`, `headline.json`, `next_steps.js
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from humbleyolo.models.tensorflow_setup import start_runtime  # before all else that imports TensorFlow
@@ -23,7 +24,7 @@ from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, limit_warnings
 from humbleyolo.metrics.floor import measure_floor
 from humbleyolo.metrics.grid_report import read_report
 from humbleyolo.metrics.history import read_history
-from humbleyolo.models.selection import NAME, Selection, write_selection
+from humbleyolo.models.selection import BEST, CAREFUL, NAME, Selection, write_selection
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate
@@ -40,7 +41,7 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     categories = network.info.categories
     report = read_report(grid, categories)
     val, test = run_network(network, selection, grid, dataset, ("val", "test"), model)
-    find = find_careful_thresholds if include_val else find_thresholds
+    find, origin = (find_careful_thresholds, CAREFUL) if include_val else (find_thresholds, BEST)
     thresholds = find(val.truths, val.detections, len(categories), settings.match_iou)
     floor = measure_floor(val.truths, val.sizes, test.truths, test.sizes, len(categories), settings.match_iou)
     found = assess(test.truths, test.detections, categories, thresholds, settings, report, floor)
@@ -52,7 +53,8 @@ def evaluate(settings: Evaluate, include_val: bool, model: Path, grid: Path, dat
     advice = advise(found.metrics, found.tables, training, crowded)
     make_folder(out)
     write_array(out / "confidence.npy", test.confidence)
-    write_selection(model / NAME, selection, model / "weights.npz", thresholds.overall)
+    measured = replace(selection, threshold_from=origin)
+    write_selection(model / NAME, measured, model / "weights.npz", thresholds.overall)
     found.write(out, test.detections)
     advice.write(out)
     numbers = found.metrics

@@ -9,7 +9,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from humbleyolo.errors import UserError
-from humbleyolo.models.selection import DEFAULT, Selection, read_selection, selection_of, write_selection
+from humbleyolo.models.selection import (
+    BEST,
+    CAREFUL,
+    DEFAULT,
+    Selection,
+    read_selection,
+    selection_of,
+    write_selection,
+)
 from humbleyolo.params.sections import Evaluate, Validation
 
 EVALUATED = {
@@ -23,6 +31,7 @@ EVALUATED = {
     [
         (None, (0.5, 0.01, 0.5, 100, False), "there is no selection.json"),
         ({}, (0.37, 0.05, 0.4, 7, True), "the best on val"),
+        ({"val_learned": True}, (0.37, 0.05, 0.4, 7, True), "a careful one, since val was learned too"),
         ({"threshold": None}, (0.5, 0.05, 0.4, 7, True), "none was any good"),
         ({"threshold": "0.4"}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
         ({"threshold": 3}, (0.5, 0.01, 0.5, 100, False), "is damaged"),
@@ -71,16 +80,19 @@ def test_a_selection_has_the_limit_that_the_parameters_have(most: int, allowed: 
             assert field.validate_python(most) == most
 
 
+@pytest.mark.parametrize("origin", [BEST, CAREFUL])
 @pytest.mark.parametrize("threshold", [0.37, None])
-def test_what_is_written_is_read(threshold: float | None, tmp_path: Path) -> None:
-    selection = Selection(0.05, 0.4, 7, whole_pixels=True, mirrored="both", vote_iou=0.6)
+def test_what_is_written_is_read(threshold: float | None, origin: str, tmp_path: Path) -> None:
+    selection = Selection(0.05, 0.4, 7, whole_pixels=True, mirrored="both", vote_iou=0.6, threshold_from=origin)
     (tmp_path / "weights.npz").write_bytes(b"weights")
     write_selection(tmp_path / "selection.json", selection, tmp_path / "weights.npz", threshold)
-    assert list(json.loads((tmp_path / "selection.json").read_text())) == list(EVALUATED)
+    learned = ["val_learned"] * (origin == CAREFUL)
+    assert list(json.loads((tmp_path / "selection.json").read_text())) == list(EVALUATED) + learned
     found = read_selection(tmp_path / "selection.json", tmp_path / "weights.npz")
     again = found.override(threshold=selection.threshold, threshold_from=selection.threshold_from)
     assert again == selection
     assert found.threshold == (0.5 if threshold is None else threshold)
+    assert threshold is None or found.threshold_from == origin
 
 
 def test_values_that_are_given_take_the_place_of_others() -> None:

@@ -33,7 +33,7 @@ from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.artifact import ModelInfo, save_model
 from humbleyolo.models.build import build_model
-from humbleyolo.models.selection import Selection
+from humbleyolo.models.selection import BEST, CAREFUL, Selection, selection_of
 from humbleyolo.models.trained_network import Network
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.png import encode_png
@@ -106,6 +106,9 @@ def test_a_val_that_was_trained_on_gives_a_careful_threshold(project: Path, tmp_
     careful = json.loads((tmp_path / "two/metrics.json").read_text())
     assert careful["threshold"] == pytest.approx(best["f1"] / 2)
     assert careful["threshold"] < best["threshold"]
+    assert selection_of(project / "model").threshold_from == CAREFUL
+    run(project, tmp_path / "one", loose)
+    assert selection_of(project / "model").threshold_from == BEST
 
 
 def test_files_are_the_same_bytes_every_time(project: Path, tmp_path: Path) -> None:

@@ -67,6 +67,10 @@ class Selection:
         return replace(self, **given)
 
 
+BEST = "the best on val"
+CAREFUL = "a careful one, since val was learned too"
+"""Origin of the threshold of a model that was trained on val: of other images the scores are lower."""
+
 NONE_GOOD = "the default, since none was any good on val"
 """Origin of the threshold of a model that finds next to nothing."""
 
@@ -74,7 +78,10 @@ DEFAULT = Selection(min_score=0.01, nms_iou=0.5, max_detections=100)  # without 
 
 
 class _SelectionFile(Section):
-    """`selection.json`. Its `threshold` is the best on val, or null if none is any good."""
+    """`selection.json`. Its `threshold` is the best on val, or null if none is any good.
+
+    `val_learned` is there if val was trained on, so that the threshold is a careful one.
+    """
 
     format: int
     weights_sha256: str  # hash of the weights.npz that was measured
@@ -85,18 +92,20 @@ class _SelectionFile(Section):
     max_detections: MaxDetections
     mirrored: Mirrored
     whole_pixels: bool
+    val_learned: bool = False
 
 
 def write_selection(path: Path, selection: Selection, weights: Path, threshold: float | None) -> None:
-    """Write the selection that was measured, with the best threshold on val in place of its own.
+    """Write the selection that was measured, with the threshold found on val in place of its own.
 
     `weights` is the `weights.npz` of the model that was measured.
     """
     own = {"format": _FORMAT, "weights_sha256": sha256_of(weights), "threshold": threshold}
+    own |= {"val_learned": True} if selection.threshold_from == CAREFUL else {}
     taken = {name: value for name, value in asdict(selection).items() if name in _SelectionFile.model_fields}
     content = _SelectionFile(**taken | own)
     with atomic_write(path) as file:
-        file.write(f"{content.model_dump_json(indent=2)}\n".encode())
+        file.write(f"{content.model_dump_json(indent=2, exclude_unset=True)}\n".encode())
 
 
 def read_selection(path: Path, weights: Path) -> Selection:
@@ -120,7 +129,7 @@ def read_selection(path: Path, weights: Path) -> Selection:
         raise UserError(f"{path.name} is of other weights")
     if found.threshold is None:
         return replace(Selection.from_section(found), threshold=DEFAULT.threshold, threshold_from=NONE_GOOD)
-    return replace(Selection.from_section(found), threshold_from="the best on val")
+    return replace(Selection.from_section(found), threshold_from=CAREFUL if found.val_learned else BEST)
 
 
 def selection_of(model: Path) -> Selection:
