@@ -36,6 +36,11 @@ def xml(text: str | bytes, **more: bytes | str) -> Files:
     return {"JPEGImages/a.png": picture(), "Annotations/a.xml": text} | more
 
 
+def unnamed(name: str) -> Files:
+    """An image with its label, and a label file that has no image's name."""
+    return xml(voc("a.png", "cat 1 2 3 4")) | {"Annotations/1.xml": FILENAME.format(name)}
+
+
 def table(text: str | bytes, **more: bytes | str) -> Files:
     return {"a.png": picture(), "labels.csv": HEAD + text if isinstance(text, str) else text} | more
 
@@ -193,17 +198,17 @@ REFUSED: dict[str, tuple[Files, str]] = {
         "Annotations/a.xml: line 4: not well-formed: unclosed token: must be XML; mend or export it again",
     ),
     "../.. in <filename>": (
-        xml(FILENAME.format("../../etc/q.gif")),
-        "Annotations/a.xml: line 2, <filename>: '../../etc/q.gif': leaves the folder; must be a path inside it",
+        unnamed("../../etc/q.gif"),
+        "Annotations/1.xml: line 2, <filename>: '../../etc/q.gif': leaves the folder; must be a path inside it",
     ),
     "absolute path in <filename>": (
-        xml(FILENAME.format("/etc/q.gif")),
-        "Annotations/a.xml: line 2, <filename>: '/etc/q.gif': no image has that name; add the image or correct the "
+        unnamed("/etc/q.gif"),
+        "Annotations/1.xml: line 2, <filename>: '/etc/q.gif': no image has that name; add the image or correct the "
         "name",
     ),
     "absolute path of Windows": (
-        xml(FILENAME.format(r"C:\q.gif")),
-        r"Annotations/a.xml: line 2, <filename>: 'C:\\q.gif': no image has that name; add the image or correct the "
+        unnamed(r"C:\q.gif"),
+        r"Annotations/1.xml: line 2, <filename>: 'C:\\q.gif': no image has that name; add the image or correct the "
         "name",
     ),
     "entity bomb": (

@@ -26,10 +26,54 @@ IMAGE_FORMATS = {
 LISTS = ("", ".txt", ".lst", ".list")
 """Endings of files that list images."""
 
+TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
+"""Endings of tables that are not read."""
+
 _OTHER_ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tbz2", ".tgz", ".txz", ".xz", ".zst")
 _LABEL_ENDINGS = (".csv", ".data", ".json", ".jsonl", ".names", ".txt", ".xml", ".yaml", ".yml")
 _ABOUT = re.compile(r"((read.?me|licen[cs]e|copying|changelog|citation)\b.*|notes)\.txt", re.I)  # no labels
 _OF_ALL = re.compile(r"(classes|train|valid|val|test)\.txt|data(set)?\.ya?ml", re.I)  # text about more than an image
+_SILENT = (  # endings of files that hold no labels: documents, code, films, pictures of cameras
+    ".arw",
+    ".avi",
+    ".bat",
+    ".bib",
+    ".cfg",
+    ".cr2",
+    ".css",
+    ".db",
+    ".dng",
+    ".doc",
+    ".docx",
+    ".htm",
+    ".html",
+    ".ico",
+    ".ini",
+    ".ipynb",
+    ".js",
+    ".lock",
+    ".log",
+    ".m4v",
+    ".md",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".nef",
+    ".pbtxt",
+    ".pdf",
+    ".ppt",
+    ".pptx",
+    ".psd",
+    ".py",
+    ".rst",
+    ".rtf",
+    ".sh",
+    ".svg",
+    ".toml",
+    ".webm",
+    ".xcf",
+    ".zip",
+)
 _WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
 _SPLIT_WORD = re.compile(rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I)
@@ -78,6 +122,13 @@ def is_labelled(name: str) -> bool:
 def is_text(name: str) -> bool:
     """Tell by its name if a file is a label file, or text about the images."""
     return suffix(name) in (*_LABEL_ENDINGS, ".md")
+
+
+def is_of_other_tool(name: str) -> bool:
+    """Tell by its name if a file may hold labels in a form that nothing here reads, as `train.tfrecord`."""
+    ending = suffix(name)
+    known = is_image(name) or is_label(name) or ending in TABLES or ending in _SILENT
+    return bool(ending) and not known and not posixpath.basename(name).startswith(".")
 
 
 def is_about_all(name: str) -> bool:

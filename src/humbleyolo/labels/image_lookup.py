@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, stem_of, suffix
@@ -17,6 +18,20 @@ _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _LIKE = 0.8  # ratio of difflib
 _SERVED = ("/data/upload/", "/data/local-files/?")  # paths of Label Studio that are parts of URLs
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
+
+
+class Misnamed(NamedTuple):
+    """A label file's image by its own name, and the one that it names inside: `wanted`, at the path `named`."""
+
+    wanted: str
+    own: str
+    named: str = ""
+
+    def mistake(self) -> BadInput:
+        """Return the mistake that nothing tells which of the two images is meant."""
+        why = f"the file is named after {self.own}, which is there too; if it is about that, write"
+        why += f" {shorten(PurePosixPath(self.own).name)} here; if not, rename the file"
+        return BadInput("image-differs", f"names {self.named}", why)
 
 
 class ImageLookup:
@@ -30,6 +45,7 @@ class ImageLookup:
     Attributes:
         doubted: Images that two different names claim.
         renamed: Names that differ from that of the image found by extension or case alone, with its path.
+        misnamed: Label files about one image that name another than their own name does; see `find_own`.
         moved: Names that share with the path of the image found its end alone, with that path.
     """
 
@@ -58,6 +74,7 @@ class ImageLookup:
         self.doubted: set[str] = set()
         self.renamed: dict[str, str] = {}
         self.moved: dict[str, str] = {}
+        self.misnamed: dict[str, Misnamed] = {}
         self._exact: dict[str, str] = {}  # an image's longest name that is its path, or the path's end
         self._other_name: dict[str, str] = {}  # of an image, in `renamed`
         self._claims: dict[str, str] = {}  # the longest name of an image, in `moved`
@@ -207,30 +224,39 @@ class ImageLookup:
         return self.find(wanted, *folders) if whole else self.stem(wanted, *folders)
 
     def find_own(self, wanted: str, label_file: str, *folders: str) -> str:
-        """Return the image that a label file about one image names, as `find_named` does.
+        """Return the image that a label file about one image has the name of, or else the one that it names.
+
+        If the two differ, `misnamed` has the file; see `misnamed_files`.
 
         Raises:
-            BadInput: As `find`; and if the label file's own name is that of another image, which is there too.
-                Files that are renamed together keep the old names inside.
+            BadInput: As `find_named`, if no image or several have the file's name.
         """
         stem = PurePosixPath(label_file).stem
+        same = self._by_stem.get(stem, [])
         try:
             found = self.find_named(wanted, *folders)
-        except NoImage as error:
-            same = [path for path in self._by_stem.get(stem, []) if _is_like(wanted, path)]
-            if error.kind == "image-missing" and len(same) == 1:
-                why = f"did you mean {same[0]}, which has the file's name?; add the image or correct the name"
-                raise NoImage("image-missing", wanted, why) from None
-            raise
+        except BadInput as error:
+            own = [path for path in same if posixpath.dirname(path) in folders] or same
+            if error.kind not in ("image-missing", "unsafe-path") or len(own) != 1:
+                raise
+            self.misnamed[label_file] = Misnamed(wanted, own[0])
+            return own[0]
         near = {*folders, posixpath.dirname(found)}
-        own = [path for path in self._by_stem.get(stem, []) if posixpath.dirname(path) in near]
-        if own and fold_name(PurePosixPath(found).stem) != fold_name(stem):
-            if self.renamed.pop(wanted, None):
-                self._other_name.pop(found)
-            why = f"the file is named after {own[0]}, which is there too; if it is about that, write"
-            why += f" {shorten(PurePosixPath(own[0]).name)} here; if not, rename the file"
-            raise BadInput("image-differs", f"names {found}", why)
-        return found
+        own = [path for path in same if posixpath.dirname(path) in near]
+        if not own or fold_name(PurePosixPath(found).stem) == fold_name(stem):
+            return found
+        self.moved.pop(wanted, None)
+        if self.renamed.pop(wanted, None):
+            self._other_name.pop(found)
+        misnamed = Misnamed(wanted, own[0], found)
+        if len(own) > 1:
+            raise misnamed.mistake()
+        self.misnamed[label_file] = misnamed
+        return own[0]
+
+    def has_stem(self, stem: str) -> bool:
+        """Tell if an image has this name without extension."""
+        return stem in self._by_stem
 
     def unread(self, stem: str) -> str:
         """Return a sentence about a file of that name that is no image here, such as `a.cr2`; empty without one."""
@@ -293,12 +319,6 @@ def _is_absolute(path: str) -> bool:
 def fold_name(name: str) -> str:
     """Return a name as disks see it that tell neither case nor Unicode forms apart."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def _is_like(wanted: str, path: str) -> bool:
-    """Tell if a file's name may be a slip of another."""
-    name = PurePosixPath(wanted.replace("\\", "/")).name[:200]
-    return bool(difflib.get_close_matches(name, [PurePosixPath(path).name], cutoff=_LIKE))
 
 
 def _fold_stem(name: str) -> str:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels import box_rules
-from humbleyolo.labels.file_names import is_label, is_other_archive, stem_of
+from humbleyolo.labels.file_names import LISTS, is_label, is_of_other_tool, is_other_archive, stem_of, suffix
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
@@ -32,7 +32,7 @@ from humbleyolo.labels.labelled_image import (
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.cluster import Cluster, find_cluster
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats
 
 ROTATED = "exif-rotation"
@@ -43,6 +43,8 @@ Its cause is `displayed` or `stored` where the labels fit this side alone, else 
 
 _THREADS = 2  # Pillow decodes without the interpreter's lock
 _MOST_COMPARED = 1000  # class names that a suggestion is picked from
+_READ = (*LISTS, ".labels")  # lists of images and of Roboflow's classes
+_SHOWN = 3  # files in a note
 _AHEAD = 64  # images decoded before they are asked for
 _SENT_BYTES = 1 << 24  # of images sent to a worker at a time, if one alone is not more
 
@@ -97,7 +99,7 @@ def validate(
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
-    """Note each file that is not read, `but` those under some folders.
+    """Note each file that is not read, `but` those under some folders; files of other tools are one note.
 
     An archive of labels is a mistake, and one that cannot be looked into a warning.
     """
@@ -108,6 +110,10 @@ def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -
             ledger.warn(name, BadInput("archive-not-read", "not read", reason), "not read")
         elif not name.startswith(but):
             ledger.note(name, BadInput("not-read", name, reason), "not read")
+    unknown = (name for name in source.names if is_of_other_tool(name) and suffix(name) not in _READ)
+    if others := [name for name in unknown if not name.startswith(but)]:
+        found = f"{counted(len(others), 'file')} of other tools: {first_few(others, _SHOWN)}"
+        ledger.note(".", BadInput("not-read", found, "no format here has them"), "not read")
 
 
 def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[UncheckedImage]:

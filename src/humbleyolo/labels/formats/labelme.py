@@ -20,6 +20,7 @@ from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_
 from humbleyolo.labels.image_lookup import path_in
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.misnamed_files import settle_misnamed
 from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
@@ -47,7 +48,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         with reader.ledger.reporting(name, "file dropped"):
             data = reader.source.read(name, IMAGE_BYTES)  # it may hold the image itself
             images.append(_image(reader, name, parse(data)))
-    return UncheckedSet(images, background="a JSON file whose shapes are []")
+    return UncheckedSet(settle_misnamed(reader, images), background="a JSON file whose shapes are []")
 
 
 def _image(reader: SourceReader, name: str, root: Any) -> UncheckedImage:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_image, is_label, is_labelled, stem_of, suffix
+from humbleyolo.labels.file_names import TABLES, is_image, is_labelled, is_of_other_tool, stem_of, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, FolderSource, Source
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.label_file_pairs import label_names
@@ -15,51 +15,9 @@ from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
 from humbleyolo.process.terminal import counted, first_few
 
-_TABLES = (".ods", ".parquet", ".psv", ".tab", ".tsv", ".xls", ".xlsx")
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _XML = b"<annotation"  # in the beginning of Pascal VOC's files
 _XML_HEAD = 300  # bytes: a byte order mark and a declaration may stand before it
-_SILENT = (  # endings of files that hold no labels: documents, code, films, pictures of cameras
-    ".arw",
-    ".avi",
-    ".bat",
-    ".bib",
-    ".cfg",
-    ".cr2",
-    ".css",
-    ".db",
-    ".dng",
-    ".doc",
-    ".docx",
-    ".htm",
-    ".html",
-    ".ico",
-    ".ini",
-    ".ipynb",
-    ".js",
-    ".lock",
-    ".log",
-    ".m4v",
-    ".md",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".nef",
-    ".pbtxt",
-    ".pdf",
-    ".ppt",
-    ".pptx",
-    ".psd",
-    ".py",
-    ".rst",
-    ".rtf",
-    ".sh",
-    ".svg",
-    ".toml",
-    ".webm",
-    ".xcf",
-    ".zip",
-)
 _NAMES = ("classes.txt", "predefined_classes.txt", "_classes.txt")  # of classes alone
 _LOOK_AT = 50_000  # files without an ending, which take two seconds
 _SHOWN = 5  # files, and words of each
@@ -93,10 +51,10 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         name, reason = source.left_out[0]
         counts += f" ({len(source.left_out)} more are not read, such as {name}: {reason})"
     lines = [f"{source.name}: no known labels among {counts}."]
-    found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in _TABLES]
+    found = [name for name in source.names if (is_labelled(name) and not is_image(name)) or suffix(name) in TABLES]
     bare = _without_ending(source)
     found = [name for name in found if posixpath.basename(name) not in _NAMES] + bare
-    found += [name for name in source.names if _is_of_other_tool(name)]
+    found += [name for name in source.names if is_of_other_tool(name)]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
     if found:
         shown = [f"{name} ({some[0]})" for name, some in words.items()]
@@ -151,18 +109,11 @@ def _rename(source: Source, bare: Sequence[str]) -> str:
     return f"  Give them their ending: find {folder} -type f ! -name '*.*' -exec mv {{}} {{}}.xml \\;"
 
 
-def _is_of_other_tool(name: str) -> bool:
-    """Tell by its name if a file may hold labels in a form that nothing here reads, as `train.tfrecord`."""
-    ending = suffix(name)
-    known = is_image(name) or is_label(name) or ending in _TABLES or ending in _SILENT
-    return bool(ending) and not known and not posixpath.basename(name).startswith(".")
-
-
 def _words(source: Source, name: str) -> tuple[str, set[str]]:
     """Return what a message shows of a file, and the words in its beginning."""
     if not suffix(name):
         return "XML without its ending", set()
-    if _is_of_other_tool(name):
+    if is_of_other_tool(name):
         return "not read; export its labels as VOC, YOLO or COCO", set()
     try:
         head = source.start(name, HEAD_BYTES)
@@ -172,7 +123,7 @@ def _words(source: Source, name: str) -> tuple[str, set[str]]:
                 return f"more than {LABEL_BYTES:,} bytes, which are not read; split it", set()
     except BadInput as error:
         return f"cannot be read: {error.what}: {error.why}", set()
-    if suffix(name) in _TABLES:
+    if suffix(name) in TABLES:
         return "a table that is not read; save it as CSV, with commas and the ending .csv", set()
     if suffix(name) == ".csv":
         columns = header_of(head)

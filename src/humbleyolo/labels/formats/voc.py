@@ -28,6 +28,7 @@ from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.misnamed_files import is_of_another_format, settle_misnamed
 from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.parsing.xml import Element, parse
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader
@@ -55,7 +56,13 @@ def read(reader: SourceReader) -> UncheckedSet:
     images: dict[str, UncheckedImage] = {}
     for name in reader.source.ending(".xml"):
         with reader.ledger.reporting(name, "file dropped"):
-            images[name] = _image(name, parse(reader.source.read(name, TEXT_BYTES)), reader)
+            root = parse(reader.source.read(name, TEXT_BYTES))
+            if root.tag != "annotation" and is_of_another_format(reader, name):
+                error = BadInput("not-read", f"<{root.tag}>", "a Pascal VOC file holds <annotation>")
+                reader.ledger.note(name, error, "not read")
+            else:
+                images[name] = _image(name, root, reader)
+    images = {image.label_file: image for image in settle_misnamed(reader, list(images.values()))}
     _read_lists(reader, images)
     name_numbers(reader, list(images.values()))
     return UncheckedSet(list(images.values()), background="an XML file without <object>")
