@@ -348,3 +348,26 @@ def test_photographs_with_xml_beside_csv_are_read_as_they_come(name: str, images
     assert data.format == "voc"
     (note,) = data.ledger.rows
     assert str(note).startswith(".: csv (test_labels.csv) says the same: voc (test/IMG_")
+
+
+def test_a_table_may_name_images_that_are_gone(make: Maker) -> None:
+    """Made of the XML before somebody sorted pictures out; the XML has all that is here."""
+    data = make.read(PICTURES | XML | csv(*ROWS, "gone.png,cat,1,2,3,4"))
+    assert content(data) == content(make.read(PICTURES | XML))
+    [row] = data.ledger.rows
+    assert (row.kind, row.severity) == ("label-sets", "note")
+    assert "says the same, and names 1 image that is not here" in row.what
+    rows = make.findings(PICTURES | {"a.xml": XML["a.xml"]} | csv(*ROWS, "gone.png,cat,1,2,3,4"))
+    assert [row.file for row in rows if row.severity == "error"] == ["labels.csv"]  # read for b.png, and so looked at
+
+
+def test_images_that_tables_of_train_and_test_do_not_have_are_of_train(make: Maker) -> None:
+    """Labelled after the tables were made."""
+    files = PICTURES | XML | {"c.png": picture(2), "c.xml": voc("c.png", "cat 1 2 9 9")}
+    files |= csv(*ROWS[:2], name="data/train_labels.csv") | csv(ROWS[2], name="data/test_labels.csv")
+    data = make.read(files)
+    assert [(one.splits, one.unlisted) for one in data.images] == [
+        (("train",), False),
+        (("test",), False),
+        (("train",), True),
+    ]

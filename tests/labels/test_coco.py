@@ -225,3 +225,16 @@ def test_a_list_of_all_beside_the_lists_of_splits(make: Maker) -> None:
     ).images
     assert image.splits == ("train",)
     assert len(image.labels) == 1
+
+
+def test_json_of_something_else_beside_labels(make: Maker) -> None:
+    """Of a program, say; a file that is damaged may be labels, and stays a mistake."""
+    files: Files = {"a.png": picture(), "labels.json": json.dumps(document())}
+    data = make.read(files | {"package.json": '{"name": "x"}', "src/config.json": "{}"})
+    assert [(row.kind, row.file) for row in data.ledger.rows] == [
+        ("not-read", "package.json"),
+        ("not-read", "src/config.json"),
+    ]
+    for text in ("", '{"images": []}', "[]", '{"annotations"'):
+        rows = make.findings(files | {"more.json": text})
+        assert [row.file for row in rows if row.severity == "error"] == ["more.json"]

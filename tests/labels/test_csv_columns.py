@@ -232,6 +232,19 @@ def test_words_that_there_is_no_object_are_background(make: Maker, word: str) ->
         assert [image.path for image in lost.images] == ["images/a.png"]
 
 
+def test_the_one_column_of_words_is_the_class(make: Maker) -> None:
+    """As BCCD calls it `cell_type`."""
+    rows = [[n, f"{'ab'[n % 2]}.png", "RBC", n, n + 5, 2, 9] for n in range(6)]
+    head = ",filename,cell_type,xmin,xmax,ymin,ymax"
+    data = make.read(PICTURES | {"l.csv": table(head, rows)})
+    assert data.classes == ("RBC",)
+    assert data.images[0].boxes.tolist() == [[n, 2, n + 5, 9] for n in (0, 2, 4)]
+    two = [[*row, f"{row[0] % 2} night"] for row in rows]
+    assert mistake(make, PICTURES | {"l.csv": table(f"{head},taken", two)}) == "no-class-names"
+    many = [[*row[:2], f"object {row[0]}", *row[3:]] for row in rows]
+    assert mistake(make, PICTURES | {"l.csv": table(head, many)}) == "no-class-names"
+
+
 def test_a_table_of_whole_images_has_no_boxes(make: Maker) -> None:
     """As Roboflow exports classes of images."""
     with pytest.raises(UserError, match="classes of whole images, without boxes; export as object detection"):

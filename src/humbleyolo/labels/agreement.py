@@ -10,7 +10,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import stem_of
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.image_info import upright_size
-from humbleyolo.labels.label_set import SILENT, LabelSet
+from humbleyolo.labels.label_set import MISSING, SILENT, LabelSet
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger, short_name, shorten
 from humbleyolo.params.class_names import is_class_name
@@ -44,7 +44,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     alike = _alike_but_case(speaking)
     chosen = max(named, key=lambda one: len({image.path for image in one.content.images}))
     evidence, formats = [chosen.why], [chosen.format]
-    spoken = [frozenset(image.path for image in one.content.images) for one in speaking]
+    unlisted = _not_listed(speaking)
     images = counted(len({one.path for one in chosen.content.images}), "image")
     for other in sets:
         if other is chosen:
@@ -58,6 +58,7 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
         _take_flags(source, options, (chosen, other), pairs, ledger)
         _take_background(chosen, other, pairs, ledger)
         both = len({path for path, mine, theirs in pairs if mine and theirs})
+        gone = sum(row.kind == MISSING for row in other.problems())
         if own := _take_labelled(chosen, other, pairs):
             formats.append(other.format)
             same = f"says the same of {counted(both, 'image')}, and has " if both else "has "
@@ -65,10 +66,13 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
         else:
             lacks = any(mine and _has_boxes(mine) and not theirs for _, mine, theirs in pairs)
             of_some = f" of the {counted(both, 'image')} that it has" if lacks else ""
-            evidence.append(f"{other} says the same{of_some}{numbers}")
+            more = (
+                f", and names {counted(gone, 'image')} that {'is' if gone == 1 else 'are'} not here" if gone else ""
+            )
+            evidence.append(f"{other} says the same{of_some}{numbers}{more}")
     ledger.rows += chosen.ledger.rows
+    chosen.content.joined = unlisted
     if len(formats) > 1:
-        chosen.content.joined = tuple(spoken)
         note = BadInput(
             "label-sets", "; ".join([f"{chosen} has {images}", *evidence[1:]]), f"all are read, as one set{alike}"
         )
@@ -79,16 +83,25 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
     return chosen
 
 
+def _not_listed(sets: Sequence[LabelSet]) -> tuple[frozenset[str], ...]:
+    """Return the paths of the images of each set without lists, but those of sets with lists."""
+    paths = [frozenset(image.path for image in one.content.images) for one in sets]
+    listed = [any(image.splits for image in one.content.images) for one in sets]
+    known = frozenset[str]().union(*(some for some, it in zip(paths, listed, strict=True) if it))
+    return tuple(some - known for some, it in zip(paths, listed, strict=True) if not it)
+
+
 def _in_common(source: Source, one: LabelSet, sets: Sequence[LabelSet]) -> list[Finding]:
     """Return a set's mistakes in images that other sets speak of; all, if it speaks of none."""
     others = {image.path for other in sets if other is not one for image in other.content.images}
+    problems = [row for row in one.problems() if row.kind != MISSING]  # no set can have an image that is not here
     mine = {image.path for image in one.content.images}
-    if len(sets) == 1 or not one.problems():
+    if len(sets) == 1 or not problems:
         return []
     if not mine or not others:
-        return one.problems()
+        return problems
     lone = {stem_of(path) for path in source.images() if path not in others}
-    return one.problems_of(mine & others, lone) if mine & others else []
+    return [row for row in one.problems_of(mine & others, lone) if row.kind != MISSING] if mine & others else []
 
 
 def _alike_but_case(sets: Sequence[LabelSet]) -> str:
@@ -278,7 +291,7 @@ def _take_labelled(chosen: LabelSet, other: LabelSet, pairs: Sequence[_Pair]) ->
     """Give the chosen set the images with boxes that only the other has, and its findings; return their number."""
     taken = [one for _, mine, one in pairs if one and not mine and _has_boxes(one)]
     if not taken:
-        chosen.ledger.rows += other.problems()
+        chosen.ledger.rows += [row for row in other.problems() if row.kind != MISSING]
         return 0
     ours, theirs = chosen.content, other.content
     if ours.classes or theirs.classes:

@@ -14,6 +14,9 @@ from humbleyolo.labels.source_reader import SourceReader
 SILENT = "label-missing"
 """Kind of the finding of an image that a set does not speak of: no mistake, if another set does."""
 
+MISSING = "image-missing"
+"""Kind of the finding of an image that is not here."""
+
 NUMBERS = tuple(map(str, range(1000)))
 """Names of classes that have numbers alone."""
 

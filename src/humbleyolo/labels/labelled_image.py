@@ -124,7 +124,7 @@ class UncheckedSet:
         classes: Class names in the order that the format declares; empty if it declares none.
         all_images: The reader itself accounted for every image of the source.
         background: Fix for an image without objects: how a label declares it; empty if it cannot.
-        joined: Paths of the images that each of several label sets speaks of, if it is these together.
+        joined: Paths of the images that no set with lists speaks of, for each set without lists, if it is several.
     """
 
     images: list[UncheckedImage] = field(default_factory=list)

@@ -14,7 +14,7 @@ from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
 from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import Source
+from humbleyolo.labels.folder import HEAD_BYTES, Source
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
@@ -55,10 +55,27 @@ def _files(source: Source) -> list[str]:
 def read(reader: SourceReader) -> UncheckedSet:
     """Return the images of every COCO file; see `registry.Format`."""
     result = UncheckedSet(background="an entry in images and none in annotations")
-    for name in _files(reader.source):
+    names = _files(reader.source)
+    others = [name for name in names if _is_of_something_else(reader.source, name)]
+    for name in others if len(others) < len(names) else []:
+        error = BadInput("not-read", name, f"has no {', '.join(_FIELDS)}")
+        reader.ledger.note(name, error, "not read")
+        names.remove(name)
+    for name in names:
         with reader.ledger.reporting(name, "file dropped"):
             _CocoFile(name, _lists(reader.source, name), reader).add_to(result)
     return result
+
+
+def _is_of_something_else(source: Source, name: str) -> bool:
+    """Tell a small JSON file without any of the lists, such as `package.json`; one that is damaged may be labels."""
+    head = source.head(name)
+    if len(head) == HEAD_BYTES or any(f'"{key}"'.encode() in head for key in _FIELDS):
+        return False
+    try:
+        return isinstance(parse(head), dict)
+    except BadInput:
+        return False
 
 
 def read_ids(reader: SourceReader, name: str) -> tuple[dict[int, str], dict[int, str]]:

@@ -148,6 +148,7 @@ def _by_name(header: Sequence[str], rows: list[list[str]]) -> Columns | None:
     rest = {name: column for name, column in known.items() if column not in box}
     size = next((((rest[wide], rest[high])) for wide, high in _SIZES if wide in rest and high in rest), ())
     label, numbered = _label_of(rest, header, rows)
+    label = label or _only_text([name for name in rest.values() if name not in (image, *size)], header, rows)
     return Columns(image, label, box, readings, size, numbered)
 
 
@@ -174,6 +175,13 @@ def _label_of(known: dict[str, str], header: Sequence[str], rows: list[list[str]
         return (texts or found)[0], False
     numbered = next((known[name] for name in _NUMBERED if name in known), "")
     return numbered, bool(numbered)
+
+
+def _only_text(columns: Iterable[str], header: Sequence[str], rows: list[list[str]]) -> str:
+    """Return the one of some columns that holds texts of few values, such as `cell_type`; empty if not one alone."""
+    values = {name: [row[place] for row in rows if place < len(row)] for place, name in enumerate(header)}
+    texts = [name for name in columns if _kind(values[name]) == "t" and 2 * len({*values[name]}) <= len(values[name])]
+    return texts[0] if len(texts) == 1 else ""
 
 
 def _by_content(rows: list[list[str]]) -> Columns | None:

@@ -196,9 +196,10 @@ class _Table:
         image = self.images.get(path)
         if image is None:
             image = self.images[path] = UncheckedImage(self.name, path, f"line {line}")
-            width, height = self.columns.size or ("", "")
-            image.width = parse_size(row[width], width) if row.get(width) else None
-            image.height = parse_size(row[height], height) if row.get(height) else None
+            if self.columns.size:  # a column without a name, as pandas writes its index, is none
+                width, height = self.columns.size
+                image.width = parse_size(row[width], width) if row.get(width) else None
+                image.height = parse_size(row[height], height) if row.get(height) else None
             image.group = row.get("group") or None
             image.splits = (row["split"],) if row.get("split") else splits_in(self.name)
             if image.splits and image.splits[0] not in SPLITS:
