@@ -11,7 +11,7 @@ from repository import ROOT
 from ruamel.yaml import YAML
 
 from humbleyolo.errors import UserError
-from humbleyolo.params.loader import load_params
+from humbleyolo.params.loader import load_params, read_sections
 
 S = "dataset.synthetic"
 
@@ -135,6 +135,15 @@ def test_numbers_are_read_as_yaml_1_2_reads_them(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(changed(("train.learning_rate", "0.5")).replace("learning_rate: 0.5", "learning_rate: 5e-1", 1))
     assert load_params(path, "train")[0].learning_rate == 0.5
+
+
+def test_values_that_a_caller_changes_are_the_file_s_again_when_it_is_read_again():
+    values, lines, _ = read_sections(DEFAULT, "params.yaml")
+    values["train"]["augment"].clear()
+    lines.clear()
+    again = read_sections(DEFAULT, "params.yaml")
+    assert again[0] == YAML(typ="safe").load(DEFAULT)
+    assert again[1]["seed",] == line_of("seed")
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 from dvc.utils.serialize import modify_yaml
-from params_text import DEFAULT, SECTIONS, at, changed, every_key, line_of, problems_of
+from params_text import DEFAULT, SECTIONS, at, changed, every_section, line_of, places, problems_of
 from repository import ROOT
 from ruamel.yaml import YAML
 
@@ -185,14 +185,39 @@ WRONG_VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "shown", "allowed"), WRONG_VALUES)
-def test_a_wrong_value_is_told_with_its_line_key_value_and_what_is_allowed(key, value, shown, allowed, tmp_path):
-    text = changed((key, value))
-    (problem,) = problems_of(text, tmp_path)
+Wrong = tuple[str, str, str, str | None]
+
+
+def files_of(rows: list[Wrong]) -> list[list[Wrong]]:
+    """Spread rows over few files, none with two values for one key, or for a section and a key in it."""
+    files: list[list[Wrong]] = []
+    for row in rows:
+        fitting = (file for file in files if not any(overlap(row[0], other[0]) for other in file))
+        if (file := next(fitting, None)) is None:
+            files.append([row])
+        else:
+            file.append(row)
+    return files
+
+
+def overlap(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+@pytest.mark.parametrize("rows", files_of(WRONG_VALUES))
+def test_wrong_values_are_told_with_their_lines_keys_values_and_what_is_allowed(rows, tmp_path):
+    problems = problems_of(changed(*((key, value) for key, value, _, _ in rows)), tmp_path)
+    rows = sorted(rows, key=lambda row: (line_of(row[0]), problem_of(row)))
+    for problem, row in zip(problems, rows, strict=True):
+        start = problem_of(row)
+        assert problem.startswith(start)
+        assert problem[len(start) :] == row[3] or row[3] is None
+
+
+def problem_of(row: Wrong) -> str:
+    key, _, shown, _ = row
     name = "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in key.split("."))[1:]
-    start = f"line {line_of(key, text)}: {name}: {shown} is not allowed; allowed: "
-    assert problem.startswith(start)
-    assert problem[len(start) :] == allowed or allowed is None
+    return f"line {line_of(key)}: {name}: {shown} is not allowed; allowed: "
 
 
 @pytest.mark.parametrize(
@@ -217,16 +242,11 @@ def test_the_formats_are_those_that_are_read(tmp_path):
         assert f"'{name}'" in problem
 
 
-@pytest.mark.parametrize("key", list(every_key()))
-def test_no_key_has_a_default(key, tmp_path):
-    document = YAML().load(DEFAULT)
-    holder, last = at(document, key)
-    del holder[last]
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML().dump(document, file)
-    problems = problems_of((tmp_path / "params.yaml").read_text(), tmp_path)
-    assert len(problems) == 1
-    assert f"{key}: is missing; `humbleyolo params --update {tmp_path / 'params.yaml'}` adds it" in problems[0]
+@pytest.mark.parametrize(("key", "section"), list(every_section()))
+def test_no_key_has_a_default(key, section, tmp_path):
+    problems = problems_of(changed((key, "{}")), tmp_path)
+    adds = f"is missing; `humbleyolo params --update {tmp_path / 'params.yaml'}` adds it"
+    assert problems == sorted(f"line {line_of(key)}: {key}.{name}: {adds}" for name in section.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -244,12 +264,9 @@ def test_no_key_has_a_default(key, tmp_path):
 def test_an_unknown_key_is_told_with_the_nearest_right_one(key, wrong, hint, tmp_path):
     *way, _ = key.split(".")
     unknown = ".".join([*way, wrong])
-    document = YAML().load(DEFAULT)
-    holder, _ = at(document, key)
-    holder.insert(0, wrong, 1)
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML().dump(document, file)
-    text = (tmp_path / "params.yaml").read_text()
+    before = places()[key][0].start_mark
+    apart = ", " if "{" in DEFAULT.split("\n")[before.line] else "\n" + " " * before.column
+    text = f"{DEFAULT[: before.index]}{wrong}: 1{apart}{DEFAULT[before.index :]}"
     assert problems_of(text, tmp_path) == [f"line {line_of(unknown, text)}: {unknown}: unknown key; {hint}"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from params_text import DEFAULT
 from ruamel.yaml import YAML
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.params.keys import leaves
 from humbleyolo.params.yaml_edits import YamlText, one_line
 
@@ -84,6 +84,12 @@ def test_any_value_of_the_parameters_can_be_replaced(key, value):
 def test_aliases_are_refused(text):
     with pytest.raises(UserError, match=r"^a\.yaml: .*aliases cannot be edited; write the value out"):
         replaced(text, a="2")
+
+
+def test_a_key_given_twice_is_refused_with_its_lines():
+    with pytest.raises(ProblemsError, match=r"^a\.yaml: ") as caught:
+        replaced("a: 1\nb: 2\na: 3\n", b="4")
+    assert caught.value.problems == ("line 3: a: is given twice, first in line 1; keep one",)
 
 
 def test_an_anchor_that_a_list_repeats_is_refused():

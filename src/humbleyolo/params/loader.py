@@ -11,7 +11,7 @@ from humbleyolo.params.error_texts import error_text
 from humbleyolo.params.keys import Key, dotted
 from humbleyolo.params.rules import broken_rules
 from humbleyolo.params.sections import Dataset, Params
-from humbleyolo.params.yaml_lines import END, Problem, line_of, read_yaml
+from humbleyolo.params.yaml_lines import Problem, line_of, read_yaml, with_lines
 
 Check = Callable[[Dataset], list[tuple[Key, str]]]
 """Takes the section `dataset`; returns the key and a text for each mistake (a word that the font cannot draw)."""
@@ -71,11 +71,6 @@ def parse_params(text: str, file: str, check: Check | None = None) -> Params:
 def find_mistakes(text: str, file: str, check: Check | None = None) -> list[str]:
     """Return the mistakes in a text that would become a file, without the lines, which nobody can look up."""
     return [problem for _, problem in sorted(_look_through(text, file, check)[1])]
-
-
-def with_lines(problems: list[Problem]) -> list[str]:
-    """Return problems as users see them, in the order of the file."""
-    return [f"line {line}: {text}" if line != END else text for line, text in sorted(problems)]
 
 
 def _look_through(text: str, file: str, check: Check | None) -> tuple[Params | None, list[Problem]]:

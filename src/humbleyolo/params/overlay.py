@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.params.error_texts import missing_key, shown, unknown_key
 from humbleyolo.params.keys import Key, dotted, is_section, kind_of, leaves
-from humbleyolo.params.loader import find_mistakes, read_sections, with_lines
+from humbleyolo.params.loader import find_mistakes, read_sections
 from humbleyolo.params.yaml_edits import YamlText
-from humbleyolo.params.yaml_lines import line_of, read_yaml
+from humbleyolo.params.yaml_lines import line_of, read_yaml, with_lines
 
 
 class Named(NamedTuple):

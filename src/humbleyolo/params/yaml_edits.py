@@ -3,15 +3,16 @@
 import io
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, SequenceNode
 
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.params.keys import Key, dotted
+from humbleyolo.params.yaml_lines import parse_yaml, with_lines
 
 _Item = tuple[Node, Node]  # a key and its value, with their places in the text
 
@@ -32,7 +33,8 @@ class YamlText:
         self._sections: dict[Key, MappingNode] = {}
         self._items: dict[Key, _Item] = {}
         seen: set[int] = set()
-        waiting: list[tuple[Key, Node]] = [((), YAML(typ="safe", pure=True).compose(text))]
+        self._parsed = parse_yaml(text)
+        waiting: list[tuple[Key, Node | None]] = [((), self._parsed.root)]
         while waiting:
             section, node = waiting.pop()
             if isinstance(node, MappingNode):
@@ -49,11 +51,7 @@ class YamlText:
         """Return the value at a key in one line, as it is written if that is one line."""
         node = self._items[key][1]
         written = self.text[node.start_mark.index : self._end(node)]
-        return written if _in_line(node) and "\n" not in written else one_line(_at(self._values, key))
-
-    @cached_property
-    def _values(self) -> Any:
-        return _load(self.text)
+        return written if _in_line(node) and "\n" not in written else one_line(_at(self._parsed.values, key))
 
     def replace(self, changes: Mapping[Key, str]) -> str:
         """Return the text with other values, YAML of one line each, at keys that it has.
@@ -154,20 +152,18 @@ class YamlText:
 
     def _checked(self, text: str, values: Mapping[Key, str]) -> str:
         """Return an edited text, once it is sure that these values are all that differs."""
-        expected = deepcopy(self._values)
+        if self._parsed.repeated:
+            raise ProblemsError(self._file, with_lines(self._parsed.repeated))
+        expected = deepcopy(self._parsed.values)
         for key, value in values.items():
-            _at(expected, key[:-1])[key[-1]] = _load(value)
+            _at(expected, key[:-1])[key[-1]] = YAML(typ="safe", pure=True).load(value)
         try:
-            if _load(text) == expected:
+            if parse_yaml(text).values == expected:
                 return text
         except YAMLError:
             pass
         keys = ", ".join(map(dotted, values))
         raise UserError(f"{self._file}: cannot be edited as it is written; set {keys} by hand")
-
-
-def _load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
 
 
 def _at(values: Any, key: Key) -> Any:
