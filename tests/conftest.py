@@ -63,6 +63,21 @@ def project(first_run: tuple[Project, Ran], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
+def evaluated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that `render` reads, of twelve images; copy it, do not change it."""
+    from evaluated_project import make_project
+
+    return make_project(tmp_path_factory.mktemp("evaluated"))
+
+
+@pytest.fixture
+def evaluated(evaluated_once: Path, tmp_path: Path) -> Path:
+    """All that `render` reads, of twelve images."""
+    shutil.copytree(evaluated_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
 def network_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small network of random weights; do not change it."""
     from stub_models import save_network  # imports TensorFlow

@@ -2,7 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from evaluated_project import make_project
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
@@ -16,11 +15,6 @@ from humbleyolo.report.page_contents import EXPLAINED
 GRID = Grid(64, 64, 2, 4, 2, 3)
 
 
-@pytest.fixture
-def project(tmp_path):
-    return make_project(tmp_path)
-
-
 def test_each_kind_that_evaluate_writes_is_explained():
     assert sorted(EXPLAINED) == sorted(MISTAKES)
 
@@ -32,10 +26,10 @@ def read(project):
         )
 
 
-def test_judgements_point_at_rows_of_their_own_image(project):
-    evaluation = read(project)
+def test_judgements_point_at_rows_of_their_own_image(evaluated):
+    evaluation = read(evaluated)
     judged, found = evaluation.judgements, evaluation.detections
-    with ArchivedSplit(project / "dataset/test") as archive:
+    with ArchivedSplit(evaluated / "dataset/test") as archive:
         truths = TruthTable.from_archive(archive)
     made, known = judged.detections >= 0, judged.truths >= 0
     np.testing.assert_array_equal(found.images[judged.detections[made]], judged.images[made])
@@ -62,13 +56,13 @@ def test_judgements_point_at_rows_of_their_own_image(project):
         (lambda metrics: metrics["per_class"]["chat"].update(ap=[]), r"per_class: chat: ap is \[\]"),
     ],
 )
-def test_metrics_of_another_version_or_damaged_are_an_error(project, change, message):
-    path = project / "evaluation/metrics.json"
+def test_metrics_of_another_version_or_damaged_are_an_error(evaluated, change, message):
+    path = evaluated / "evaluation/metrics.json"
     metrics = json.loads(path.read_text())
     change(metrics)
     path.write_text(json.dumps(metrics))
     with pytest.raises(UserError, match=message):
-        read(project)
+        read(evaluated)
 
 
 HEAD = "image_id,detection,truth,kind,predicted,truth_class,score,iou\n"
@@ -86,26 +80,26 @@ HEAD = "image_id,detection,truth,kind,predicted,truth_class,score,iou\n"
         ("1,,1,background,,a,,", "kind 'background' without a detection"),
     ],
 )
-def test_a_judgement_of_what_does_not_exist_is_an_error(project, row, message):
-    (project / "evaluation/judged.csv").write_text(HEAD + row + "\n")
+def test_a_judgement_of_what_does_not_exist_is_an_error(evaluated, row, message):
+    (evaluated / "evaluation/judged.csv").write_text(HEAD + row + "\n")
     with pytest.raises(UserError, match=message):
-        read(project)
+        read(evaluated)
 
 
 @pytest.mark.parametrize(
     "array", [np.zeros((12, 2, 4, 1), np.float32), np.zeros((12, 2, 4, 2)), np.zeros((3, 2, 4, 2), np.float32)]
 )
-def test_confidences_of_another_grid_are_an_error(project, array):
-    np.save(project / "evaluation/confidence.npy", array)
+def test_confidences_of_another_grid_are_an_error(evaluated, array):
+    np.save(evaluated / "evaluation/confidence.npy", array)
     with pytest.raises(UserError, match=r"confidence.npy: holds .* expected float32 \(12, 2, 4, 2\); run"):
-        read(project)
+        read(evaluated)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 200, b"\x93NUMPY\x01\x00"])
-def test_confidences_that_are_no_array_are_an_error(project, content):
-    (project / "evaluation/confidence.npy").write_bytes(content)
+def test_confidences_that_are_no_array_are_an_error(evaluated, content):
+    (evaluated / "evaluation/confidence.npy").write_bytes(content)
     with pytest.raises(UserError, match="cannot be read as an array"):
-        read(project)
+        read(evaluated)
 
 
 def test_advice_is_read_as_it_was_written(tmp_path):

@@ -154,13 +154,12 @@ def test_a_screen_reader_finds_language_headings_and_names(page):
     assert all(svg["aria-hidden"] == "true" for svg in decoration)
 
 
-def test_the_same_inputs_give_the_same_bytes_in_another_process(tmp_path):
-    project = make_project(tmp_path)
-    first = run(project, "first")
+def test_the_same_inputs_give_the_same_bytes_in_another_process(evaluated):
+    first = run(evaluated, "first")
     code = (
         "import sys; sys.path[:0] = ['tests/support', '.']\n"
         "from pathlib import Path; from evaluated_project import run; "
-        f"run(Path({str(tmp_path)!r}), 'second')"
+        f"run(Path({str(evaluated)!r}), 'second')"
     )
     subprocess.run(
         [sys.executable, "-c", code],
@@ -171,14 +170,14 @@ def test_the_same_inputs_give_the_same_bytes_in_another_process(tmp_path):
     names = ["cells.png", "gallery.png", "mistakes.png", "report.html"]
     assert sorted(path.name for path in first.iterdir()) == names
     for name in names:
-        assert (first / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+        assert (first / name).read_bytes() == (evaluated / "second" / name).read_bytes(), name
 
 
-def test_the_page_says_what_the_files_say(tmp_path):
-    page = Page((run(make_project(tmp_path)) / "report.html").read_text("utf-8"))
+def test_the_page_says_what_the_files_say(evaluated):
+    page = Page((run(evaluated) / "report.html").read_text("utf-8"))
     text = " ".join("".join(page.text).split())
-    metrics = json.loads((tmp_path / "evaluation/metrics.json").read_text())
-    with (tmp_path / "evaluation/intervals.csv").open(newline="") as file:
+    metrics = json.loads((evaluated / "evaluation/metrics.json").read_text())
+    with (evaluated / "evaluation/intervals.csv").open(newline="") as file:
         intervals = {row["metric"]: (row["low"], row["high"]) for row in csv.DictReader(file)}
     low, high = map(float, intervals["ap"])
     assert low < metrics["ap"] < high
@@ -196,14 +195,13 @@ def test_the_page_says_what_the_files_say(tmp_path):
         assert words in text, words
 
 
-def test_the_page_begins_with_the_floor_and_what_to_do_next(tmp_path):
-    project = make_project(tmp_path)
+def test_the_page_begins_with_the_floor_and_what_to_do_next(evaluated):
     advice = Advice(["under the floor: <b>AP50</b>"], ["first \u202estep", "second"])
-    advice.write(project / "evaluation")
-    metrics = json.loads((project / "evaluation/metrics.json").read_text())
+    advice.write(evaluated / "evaluation")
+    metrics = json.loads((evaluated / "evaluation/metrics.json").read_text())
     numbers = {"floor_one_box_ap": 0.111, "floor_ap50": 0.222, "floor_recall": 0.333, "any_class_f1": 0.444}
-    (project / "evaluation/metrics.json").write_text(json.dumps(metrics | numbers))
-    text = " ".join("".join(Page((run(project) / "report.html").read_text("utf-8")).text).split())
+    (evaluated / "evaluation/metrics.json").write_text(json.dumps(metrics | numbers))
+    text = " ".join("".join(Page((run(evaluated) / "report.html").read_text("utf-8")).text).split())
     head, body = text.split("NumbersCeiling")
     assert "Warning: under the floor: <b>AP50</b> What to do next first \ufffdstepsecond" in head
     for row in ("this model", "floor: one box0.111", "floor: a box per class"):
@@ -228,11 +226,11 @@ def test_the_page_says_how_wrong_the_confidence_is_and_at_which_iou_it_judges(tm
 
 
 @pytest.mark.parametrize("include_val", [False, True])
-def test_curves_of_a_val_that_was_learned_say_so(tmp_path, monkeypatch, include_val):
+def test_curves_of_a_val_that_was_learned_say_so(evaluated, monkeypatch, include_val):
     sections = evaluated_project.settings()
     train = sections["train"].model_copy(update={"include_val": include_val})
     monkeypatch.setattr(evaluated_project, "settings", lambda **changes: {**sections, "train": train})
-    text = "".join(Page((run(make_project(tmp_path)) / "report.html").read_text(encoding="utf-8")).text)
+    text = "".join(Page((run(evaluated) / "report.html").read_text(encoding="utf-8")).text)
     told = "; val was learned too" * include_val
     for title in ("Loss, epoch by epoch", "AP on val, epoch by epoch"):
         assert text.count(f"{title}{told}") == 1
