@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from folders import Files, Maker, encoded, photo, voc
+from folders import Files, Maker, encoded, photo, photo_file, voc
 from params_text import DEFAULT
 from PIL import Image, ImageDraw
 from repository import ROOT
@@ -52,7 +52,7 @@ def photographs(count: int = 30, where: str = "", classes: tuple[str, ...] = ("c
     files: Files = {}
     for number in range(count):
         left, top = np.random.default_rng(number).integers(0, 40, 2).tolist()
-        files[f"{where}{number}.png"] = encoded(photo(number))
+        files[f"{where}{number}.png"] = photo_file(number)
         box = f"{classes[number % len(classes)]} {left} {top} {left + 60} {top + 40}"
         files[f"{where}{number}.xml"] = voc(f"{number}.png", box, width=120, height=90)
     return files
@@ -199,7 +199,7 @@ def test_boxes_over_the_border_by_little_are_cut_and_their_images_stay(
 def test_of_a_file_that_labels_many_images_the_places_are_counted(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files: Files = {f"{number}.png": encoded(photo(number)) for number in range(24)}
+    files: Files = {f"{number}.png": photo_file(number) for number in range(24)}
     rows = [f"{number}.png,{['cat', 'dog'][number % 2]},5,5,60,50" for number in range(24)]
     rows[3], rows[8] = "3.png,,5,5,60,50", "8.png,dog,5,5,5,50"
     files["labels.csv"] = "\n".join(["image,label,xmin,ymin,xmax,ymax", *rows, ""])
@@ -277,14 +277,14 @@ def test_images_that_faulty_lists_leave_out_are_told(
     ("files", "said"),
     [
         ({}, "holds no"),
-        ({"0.png": encoded(photo(0)), "0.xml": voc("0.png", width=120, height=90)}, "no image has a box"),
+        ({"0.png": photo_file(0), "0.xml": voc("0.png", width=120, height=90)}, "no image has a box"),
         (photographs(1), "no image is left for"),
         (
             photographs(6) | {f"{n}.xml": "<annotation>" for n in range(5)},
             "10 files with mistakes, 1 image to use; first 0.xml: ",
         ),
         (
-            {f"{n}.png": encoded(photo(n)) for n in range(6)}
+            {f"{n}.png": photo_file(n) for n in range(6)}
             | {f"{n}.txt": "0 0.5 0.5 0.5 0.5\n" for n in range(6)}
             | {"classes.txt": "cat".encode("utf-16")},
             "no image has a box that can be used; first classes.txt: UTF-16 text: must be UTF-8",
@@ -547,7 +547,7 @@ def test_all_that_can_be_wrong_at_once_is_told_in_few_lines(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     names = ("a cat by a long name", "a dog")
-    files = {f"{'test' if n > 24 else 'train'}/{n}.png": encoded(photo(n)) for n in range(30)}
+    files = {f"{'test' if n > 24 else 'train'}/{n}.png": photo_file(n) for n in range(30)}
     for n in range(30):
         box = f"{names[n % 2].replace(' ', '_')} {n} 5 {n + 6} 15"
         files[f"{'test' if n > 24 else 'train'}/{n}.xml"] = voc(f"{n}.png", box, width=120, height=90)

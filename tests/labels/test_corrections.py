@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from folders import Files, Maker, encoded, photo, picture, under, voc, zipped
+from folders import Files, Maker, photo_file, picture, under, voc, zipped
 
 from humbleyolo.errors import ProblemsError
 
@@ -109,7 +109,7 @@ def test_a_correction_of_an_image_without_usable_labels(make: Maker) -> None:
 
 def test_corrections_of_nothing_are_named_with_their_look_alikes(make: Maker) -> None:
     def noise(seed: int, **save: object) -> bytes:
-        return encoded(photo(seed), **save)  # type: ignore[arg-type]
+        return photo_file(seed, **save)  # type: ignore[arg-type]
 
     old: Files = {"a.jpg": noise(1, kind="JPEG", quality=95), "a.xml": voc("a.jpg")}
     size = re.compile(r"<size>.*?</size>", re.S)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from folders import Files, Maker, encoded, photo, picture
+from folders import Files, Maker, encoded, photo, photo_file, picture
 from params_text import changed
 from PIL import ImageOps
 
@@ -87,7 +87,7 @@ def test_what_generate_refuses_check_refuses(by: str, make: Maker, tmp_path: Pat
 
 
 def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
-    files: Files = {f"{n}.jpg": encoded(photo(1), "JPEG", quality=70 + n) for n in range(9)}
+    files: Files = {f"{n}.jpg": photo_file(1, "JPEG", quality=70 + n) for n in range(9)}
     folder = make.folder(files | {"l.csv": rows(sorted(files))})
     checked, told = checked_and_generated(folder, tmp_path)
     (error,) = errors(checked)
@@ -108,7 +108,7 @@ def test_a_folder_that_is_not_the_projects_is_judged_as_init_would_begin(
 ) -> None:
     params = tmp_path / "params.yaml"
     params.write_text(changed((f"{L}.split.by", "hash" if lists else "lists")))
-    files: Files = {f"{n}.jpg": encoded(photo(n), "JPEG") for n in range(9)}
+    files: Files = {f"{n}.jpg": photo_file(n, "JPEG") for n in range(9)}
     names = sorted(files)
     folder = make.folder(
         files | {"l.csv": rows(names, ["train"] * 5 + ["val", "val", "test", "test"] if lists else None)}
@@ -128,7 +128,7 @@ def test_a_folder_that_is_not_the_projects_is_judged_as_init_would_begin(
 
 
 def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_path: Path) -> None:
-    files: Files = {f"{n}.jpg": encoded(photo(n // 2), "JPEG", quality=70 + n) for n in range(4)}
+    files: Files = {f"{n}.jpg": photo_file(n // 2, "JPEG", quality=70 + n) for n in range(4)}
     folder = make.folder(files | {"l.csv": rows(sorted(files), ["train", "val", "train", "train"])})
     checked = check(folder, ReadOptions(), read_split(tmp_path / "none.yaml", folder))
     assert checked.split == ["split: not judged, since no params.yaml is here"]

@@ -2,11 +2,12 @@
 
 import io
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from folders import Files, Maker, encoded, photo, voc
+from folders import Files, Maker, photo, photo_file, voc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repository import ROOT
@@ -44,13 +45,19 @@ def section(by: str = "lists", near_duplicates: str = "together", **changed: obj
     return dataset.labelled.model_copy(update={"split": split, **changed})
 
 
+@cache
+def look(seed: int) -> tuple[int, np.ndarray]:
+    """The perceptual hash of a photograph, and its thumbnail."""
+    thumb = np.asarray(photo(seed).convert("L").resize((32, 32)))
+    return perceptual_hash(thumb), thumb
+
+
 def record(
     name: str, sha: str = "", labels: tuple[str, ...] = (), scene: int | None = None, **more: object
 ) -> LabelledImage:
     """An image like no other, or like those of its scene."""
     seed = int.from_bytes((sha or name).encode()[:16], "big") if scene is None else scene
-    thumb = np.asarray(photo(seed).convert("L").resize((32, 32)))
-    facts = ImageInfo("PNG", 1, 1, 1, sha or name, perceptual_hash(thumb), thumb)
+    facts = ImageInfo("PNG", 1, 1, 1, sha or name, *look(seed))
     count = len(labels)
     fields = {"splits": (), "group": None} | more
     return LabelledImage(
@@ -386,7 +393,7 @@ def test_a_list_whose_images_were_all_left_out_is_not_taken_from_train(
     """Other images would be in its place, and nobody told."""
     content: Files = {}
     for number, owner in enumerate(["train"] * 8 + ["val", "test"]):
-        content[f"{owner}/{number}.png"] = b"damaged" if owner == split else encoded(photo(number))
+        content[f"{owner}/{number}.png"] = b"damaged" if owner == split else photo_file(number)
         content[f"{owner}/{number}.xml"] = voc(f"{number}.png", "cat 1 2 30 40", width=120, height=90)
     with pytest.raises(UserError, match=f"no image is left for {split}: all images in the list of {split} were left"):
         write_splits(tmp_path / "out", section(on_problem="skip"), make.folder(content), 0, 10_000)

@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,21 @@ HEIC = base64.b64decode(
 
 def photo(seed: int) -> Image.Image:
     """Something like a photograph: smooth, with structure."""
+    return Image.fromarray(_photo_pixels(seed))
+
+
+@lru_cache(maxsize=256)
+def photo_file(seed: int, kind: str = "PNG", **save: object) -> bytes:
+    """A file of something like a photograph."""
+    return encoded(photo(seed), kind, **save)
+
+
+@lru_cache(maxsize=256)
+def _photo_pixels(seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 255, (9, 12, 3), np.uint8))
     image = np.asarray(small.resize((120, 90), Image.Resampling.BICUBIC)).astype(int)
-    return Image.fromarray(np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8))
+    return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
 
 
 def png_of(width: int, height: int) -> bytes:
