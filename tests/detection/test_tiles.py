@@ -59,3 +59,30 @@ def test_other_classes_and_neighbours_are_kept_and_the_best_come_first() -> None
 def test_nothing_found_is_nothing() -> None:
     nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
     assert len(join_tiles([nothing, nothing], PLACES, 64, 112, 0.5).scores) == 0
+
+
+@given(st.data(), st.integers(65, 200), st.integers(65, 200))
+def test_what_one_tile_shows_whole_stays_whatever_is_nested(data: st.DataObject, height: int, width: int) -> None:
+    places = tile_places(height, width, 64)
+    tile = data.draw(st.integers(0, len(places) - 1))
+    left, top = places[tile, :2].tolist()
+    corner = st.integers(2, 62)  # farther from an edge than what is cut there
+    box = st.tuples(corner, corner, corner, corner).filter(lambda sides: sides[0] < sides[2] and sides[1] < sides[3])
+    inside = data.draw(st.lists(box, max_size=6))
+    scores = data.draw(st.permutations([0.9, 0.8, 0.7, 0.6, 0.5, 0.4][: len(inside)]))
+    moved = (np.add(sides, (left, top, left, top)) for sides in inside)
+    found = one(*moved, scores=scores, labels=[0] * len(inside))
+    nothing = one(scores=[], labels=[])
+    tiles = [found if number == tile else nothing for number in range(len(places))]
+    joined = join_tiles(tiles, places, height, width, 0.5)
+    order = np.argsort(-np.array(scores))
+    np.testing.assert_array_equal(joined.boxes, found.boxes[order])
+
+
+def test_an_object_in_front_of_another_is_told_once_where_both_are_on_two_tiles() -> None:
+    big, small = (50, 2, 62, 60), (52, 20, 58, 26)
+    left = one(big, small, scores=[0.9, 0.8], labels=[0, 0])
+    right = one(big, small, scores=[0.7, 0.85], labels=[0, 0])
+    joined = join_tiles([left, right], np.array([[0, 0, 64, 64], [40, 0, 104, 64]]), 64, 104, 0.5)
+    np.testing.assert_array_equal(joined.boxes, [big, small])
+    assert joined.scores.tolist() == [0.9, 0.8]

@@ -114,3 +114,5 @@ def test_the_order_and_the_measure_of_overlap_are_the_callers() -> None:
     assert suppress(boxes, labels, order, 0.5).tolist() == [2, 1, 0]
     assert suppress(boxes, labels, order, 0.5, pairwise_share).tolist() == [2, 1]
     assert suppress(boxes, labels, order[::-1], 0.5, pairwise_share).tolist() == [0, 2]
+    assert suppress(boxes, labels, order, 0.5, pairwise_share, np.array([1, 1, 2])).tolist() == [2, 1, 0]
+    assert suppress(boxes, labels, order, 0.5, pairwise_share, np.array([1, 2, 1])).tolist() == [2, 1]

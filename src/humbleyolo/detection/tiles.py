@@ -36,16 +36,17 @@ def _starts(length: int, side: int) -> list[int]:
 def join_tiles(tiles: Sequence[Detections], places: Ints, height: int, width: int, iou: float) -> Detections:
     """Return the detections on the tiles of an image as those of the image.
 
-    Of two boxes of one class that share more than `iou` of the smaller one, one is kept. A box that no inner edge
-    of a tile cuts goes first, then the higher score.
+    Of two boxes of one class on different tiles that share more than `iou` of the smaller one, one is kept. A box
+    that no inner edge of a tile cuts goes first, then the higher score. Those of one tile were told apart there.
 
     Boxes, height and width are in pixels of the image, and so are `places`, (T, 4) xyxy of the T tiles. `iou` is 0 to
     1.
     """
     every = Detections.join(tiles)
-    cut = _is_cut(every.boxes, np.repeat(places, [len(one) for one in tiles], axis=0), height, width)
+    tile = np.repeat(np.arange(len(tiles)), [len(one) for one in tiles])  # (D,)
+    cut = _is_cut(every.boxes, places[tile], height, width)
     order = np.lexsort((-every.scores, cut))
-    kept = suppress(every.boxes, every.labels, order, iou, pairwise_share)
+    kept = suppress(every.boxes, every.labels, order, iou, pairwise_share, sources=tile)
     return every.take(kept[np.argsort(-every.scores[kept], kind="stable")])
 
 

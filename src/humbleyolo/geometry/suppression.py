@@ -10,7 +10,12 @@ from humbleyolo.storage.array_types import Floats, Ints
 
 
 def suppress(
-    boxes: Floats, labels: Ints, order: Ints, limit: float, overlap: Callable[..., Any] = pairwise_iou
+    boxes: Floats,
+    labels: Ints,
+    order: Ints,
+    limit: float,
+    overlap: Callable[..., Any] = pairwise_iou,
+    sources: Ints | None = None,
 ) -> Ints:
     """Keep, of boxes of one class that overlap by more than `limit`, the one that comes first in `order`.
 
@@ -20,15 +25,17 @@ def suppress(
         order: (D,) indices of all boxes, the one to keep first.
         limit: Highest overlap that two kept boxes of one class may have, 0 to 1.
         overlap: Measure of overlap: boxes (M, 4) and (D, 4) -> (M, D).
+        sources: (D,) numbers: boxes of one source leave each other alone; None: all are of sources of their own.
 
     Returns:
         Indices of the boxes kept, in `order`.
     """
     boxes, labels = boxes[order], labels[order]
+    sources = np.arange(len(order)) if sources is None else sources[order]
     alive = np.ones(len(order), bool)
     for position in range(len(order)):  # each decision depends on those before it
         if alive[position]:
-            rivals = alive & (labels == labels[position])
+            rivals = alive & (labels == labels[position]) & (sources != sources[position])
             rivals[: position + 1] = False
             if rivals.any():
                 alive[rivals] = overlap(boxes[position : position + 1], boxes[rivals])[0] <= limit
