@@ -182,6 +182,24 @@ def test_copies_in_two_splits_stay_for_the_rules_about_leaks(make: Maker) -> Non
     assert len(data.images) == 3
 
 
+def test_pictures_copied_into_train_and_test_are_read_there(make: Maker) -> None:
+    """As TensorFlow's tutorial copies them, with their XML; the originals stay where they were."""
+    files: Files = {}
+    for number in range(4):
+        for folder in ("images/", f"images/{'test' if number == 3 else 'train'}/"):
+            files[f"{folder}{number}.png"] = picture(number)
+            files[f"{folder}{number}.xml"] = voc(f"{number}.png", "cat 1 2 30 14")
+    data = make.read(files)
+    assert [(one.path, one.splits) for one in data.images] == [
+        ("images/test/3.png", ("test",)),
+        *((f"images/train/{number}.png", ("train",)) for number in range(3)),
+    ]
+    assert [row.kind for row in data.ledger.rows] == ["same-image"] * 4
+    files["images/2.xml"] = voc("2.png", "dog 1 2 30 14")
+    rows = [row for row in make.findings(files) if row.kind != "same-image"]
+    assert [(row.file, row.kind) for row in rows] == [("images/2.png", "labels-differ")]
+
+
 def test_corrections_without_pictures_are_refused(make: Maker) -> None:
     with pytest.raises(Exception, match=r"corrections: no known labels among 1 file, images: 0"):
         make.read(DAY | {"corrections/a.txt": "1 0.5 0.5 0.5 0.5\n"})

@@ -23,7 +23,8 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
 
     Labels in a part called `corrections...` replace those of the same picture in other parts, which keeps its
     place and its split. Other copies must agree: their labels are a mistake if they differ, and the first is kept.
-    Copies that agree stay if they are in two splits or in one part, for the rules about splits and look-alikes.
+    Copies that agree stay if they are in two splits or in one part, for the rules about splits and look-alikes. Of
+    one part those in no list go, if another is in one: pictures that were copied into `train` and `test`.
     """
     copies: dict[str, list[_Copy]] = defaultdict(list)
     for part, image in images:
@@ -42,7 +43,7 @@ def merge_copies(images: Sequence[_Copy], ledger: Ledger) -> list[LabelledImage]
             plain = [_corrected(image, better[0], ledger) for image in plain] or better[:1]
         kept += _drop_equal(plain, ledger)
     _warn_of_new(new, kept, ledger)
-    return kept
+    return sorted(kept, key=lambda image: image.path)
 
 
 def place_unlabelled(images: Sequence[_Copy], others: Iterable[_Unlabelled], ledger: Ledger) -> list[_Copy]:
@@ -130,11 +131,12 @@ def _drop_equal(images: Sequence[LabelledImage], ledger: Ledger, *, one_part: bo
 
     The others go to the ledger. If the first is in no list, it takes the split of the next that is in one.
     """
-    first, *others = images
+    first, *others = sorted(images, key=lambda image: one_part and not image.splits)
     kept = [first]
     for other in others:
         same = same_boxes(first.labels, first.boxes, other.labels, other.boxes)
-        if same and (one_part or (first.splits and other.splits and first.splits != other.splits)):
+        apart = first.splits and other.splits and first.splits != other.splits
+        if same and (apart or (one_part and bool(first.splits) == bool(other.splits))):
             kept.append(other)
         elif same:
             why = f"{first.path} is the same picture with the same labels"
