@@ -357,6 +357,8 @@ def test_a_table_may_name_images_that_are_gone(make: Maker) -> None:
     [row] = data.ledger.rows
     assert (row.kind, row.severity) == ("label-sets", "note")
     assert "says the same, and names 1 image that is not here" in row.what
+    gone = make.read(PICTURES | XML | csv("gone.png,cat,1,2,3,4", "far.png,cat,1,2,3,4"))
+    assert gone.ledger.rows[0].what.endswith("ymin, xmax, ymax) names 2 images that are not here")
     rows = make.findings(PICTURES | {"a.xml": XML["a.xml"]} | csv(*ROWS, "gone.png,cat,1,2,3,4"))
     assert [row.file for row in rows if row.severity == "error"] == ["labels.csv"]  # read for b.png, and so looked at
 

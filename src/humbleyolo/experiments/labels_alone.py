@@ -106,7 +106,7 @@ class LabelsAlone(Source):
 class _StatedNames(ImageLookup):
     """Names of images that need not be there."""
 
-    def find(self, wanted: str, *_folders: str, moved: bool = False) -> str:  # noqa: ARG002  (any place will do)
+    def find(self, wanted: str, *_folders: str) -> str:
         """Return a name as a path inside a folder.
 
         Raises:

@@ -66,10 +66,9 @@ def agreed(source: Source, sets: Sequence[LabelSet], options: ReadOptions, ledge
         else:
             lacks = any(mine and _has_boxes(mine) and not theirs for _, mine, theirs in pairs)
             of_some = f" of the {counted(both, 'image')} that it has" if lacks else ""
-            more = (
-                f", and names {counted(gone, 'image')} that {'is' if gone == 1 else 'are'} not here" if gone else ""
-            )
-            evidence.append(f"{other} says the same{of_some}{numbers}{more}")
+            same = f"says the same{of_some}{numbers}" if both or not gone else ""
+            more = f"names {counted(gone, 'image')} that {'is' if gone == 1 else 'are'} not here" if gone else ""
+            evidence.append(f"{other} {', and '.join(filter(None, (same, more)))}")
     ledger.rows += chosen.ledger.rows
     chosen.content.joined = unlisted
     if len(formats) > 1:
