@@ -24,8 +24,8 @@ import numpy as np
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
-from humbleyolo.labels.formats import keras_text
 from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
+from humbleyolo.labels.formats.keras_text import detect_keras_text, read_keras_text
 from humbleyolo.labels.formats.label_map import name_numbers, read_label_maps
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
@@ -47,7 +47,7 @@ def detect(source: Source) -> str:
     for name in source.ending(".csv"):
         if columns := _columns_of(source.head(name)):
             return f"{name} has the columns {', '.join(OWN)}" if columns.own else f"{name} has columns of boxes"
-    return keras_text.detect(source)
+    return detect_keras_text(source)
 
 
 def _columns_of(head: bytes) -> Columns | None:
@@ -92,7 +92,7 @@ def read(reader: SourceReader) -> UncheckedSet:
     if names and labels <= {*names.values()}:
         result.classes = tuple(names.values())
     name_numbers(reader, result.images)
-    result.add(*keras_text.read(reader))
+    result.add(*read_keras_text(reader))
     return result
 
 

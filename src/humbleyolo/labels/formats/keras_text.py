@@ -27,7 +27,7 @@ _LOOK_AT = 50  # texts that detection opens
 _LINES = 20  # lines of each, likewise
 
 
-def detect(source: Source) -> str:
+def detect_keras_text(source: Source) -> str:
     """Return the evidence that a source has such a text; empty if it has none."""
     name = next(_files(source), "")
     return f"{name} has lines of an image and all its boxes" if name else ""
@@ -44,7 +44,7 @@ def _files(source: Source) -> Iterator[str]:
             yield name
 
 
-def read(reader: SourceReader) -> tuple[list[UncheckedImage], tuple[str, ...]]:
+def read_keras_text(reader: SourceReader) -> tuple[list[UncheckedImage], tuple[str, ...]]:
     """Return the images of all such texts, and the names of their classes."""
     images: list[UncheckedImage] = []
     classes: dict[str, None] = {}
