@@ -71,7 +71,7 @@ def test_two_may_read_other_archives_at_once(split: Path) -> None:
 @pytest.mark.parametrize("name", ["mine.zip", "corrections", "corrections.zip", "1.jpg", "labels.json"])
 def test_what_would_be_left_out_is_refused(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path / "train", COUNTS)
-    for other in (".DS_Store", ".0.zip.x.partial", "Thumbs.db", name):
+    for other in (".DS_Store", ".0.zip.partial", "Thumbs.db", name):
         ArchivedSplit(folder).close()
         (folder / other).write_bytes(b"")
     for read in (ArchivedSplit, begin_split):

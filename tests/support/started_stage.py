@@ -1,7 +1,6 @@
 """A stage started as DVC starts it, by itself, in a session of its own as a terminal would have it."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from tiny_project import Project
+
+from humbleyolo.storage.atomic import finished_path
 
 
 def definition(project: Project, stage: str) -> dict[str, Any]:
@@ -101,4 +102,4 @@ def cached_outputs(project: Project, stage: str) -> dict[str, bytes]:
 
 def left_half_written(project: Project) -> list[str]:
     """Return the unfinished files of writers that did not end well."""
-    return [path.name for path in (project.path / "data").rglob(".*") if re.search(r"\.partial$", path.name)]
+    return [path.name for path in (project.path / "data").rglob(".*") if finished_path(path)]

@@ -168,7 +168,7 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
     names = {path.name for out in outs for path in (out, *out.rglob("*"))}
 
     def half_written(path: Path) -> bool:
-        return any(re.fullmatch(rf"\.{re.escape(name)}\.\w+\.partial", path.name) for name in names)
+        return any(re.fullmatch(rf"\.{re.escape(name)}\.partial\d*", path.name) for name in names)
 
     def declared(path: Path) -> bool:
         return path == folder or _within(path, [*outs, kept]) or half_written(path)

@@ -14,8 +14,8 @@ from humbleyolo.labels.formats.coco import read_flags
 from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.pre_labels import write_pre_labels
-from humbleyolo.labels.writing import new_folder
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.storage.new_folder import new_folder
 
 
 def write_corrections(

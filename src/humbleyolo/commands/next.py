@@ -56,7 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.next_images import LabelledImages, choose_images
     from humbleyolo.errors import UserError
-    from humbleyolo.labels.writing import new_folder
+    from humbleyolo.storage.new_folder import new_folder
 
     check_options(parsed)
     form = _choose_format(parsed.to)

@@ -84,7 +84,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.detection.writers import make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
-    from humbleyolo.storage.atomic import make_folder
 
     check_options(parsed)
     named, paths = split_paths(parsed.paths)
@@ -110,9 +109,7 @@ def run(parsed: argparse.Namespace) -> int:
             head |= {"left_out": [{"file": path, "reason": reason} for path, reason in left_out]}
             out, copy = sys.stdout.buffer, parsed.copy_images
             writer = make_writer(to, parsed.output, out, head, copy_images=copy, videos=bool(clips))
-            drawn = (
-                {} if parsed.save_images is None else image_places(pictures.items, make_folder(parsed.save_images))
-            )
+            drawn = {} if parsed.save_images is None else image_places(pictures.items, parsed.save_images)
             drawings = {} if parsed.save_video is None else drawing_places(clips, parsed.save_video)
             with writer:
                 done = predict(found.detect, pictures, writer, drawn, max_pixels, most)

@@ -62,7 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.experiments.score_text import report_lines
     from humbleyolo.experiments.scored_labels import read_labels
     from humbleyolo.experiments.scoring import settings_here
-    from humbleyolo.labels.writing import new_folder
+    from humbleyolo.storage.new_folder import new_folder
 
     check_options(parsed)
     settings, page = settings_here(Path("params.yaml"))

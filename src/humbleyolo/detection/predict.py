@@ -96,9 +96,7 @@ def predict(
             else:
                 counts.add(item, outcome, most)
                 if drawing is not None:
-                    path = drawings[item.shown]
-                    make_folder(path.parent)
-                    save_png(drawing, path)
+                    save_png(drawing, drawings[item.shown])
             bar.update()
     return counts
 
@@ -163,8 +161,10 @@ def _drawing(item: NamedImage, result: Result, max_pixels: int) -> Image.Image:
 def image_places(items: Iterable[NamedImage], folder: Path) -> dict[str, Path]:
     """Return the PNG for each image's drawing: its own name, with its old extension in it if two would be alike.
 
+    Their folders are made.
+
     Raises:
-        UserError: If a drawing would replace an image that is looked at.
+        UserError: If a drawing would replace an image that is looked at, or a folder cannot be made.
     """
     places: dict[str, Path] = {}
     taken: set[str] = set()
@@ -178,4 +178,6 @@ def image_places(items: Iterable[NamedImage], folder: Path) -> dict[str, Path]:
         places[item.shown] = folder / name
     if replaced := replaced_by(places.values(), places):
         raise UserError(f"--save-images {folder}: would replace {first_few(replaced, 1)}; name another folder")
+    for parent in sorted({place.parent for place in places.values()}):
+        make_folder(parent)
     return places

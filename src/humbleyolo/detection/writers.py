@@ -34,8 +34,9 @@ from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.labels.formats import cvat, voc, yolo
 from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.writing import WrittenImage, WrittenSet, new_folder
+from humbleyolo.labels.writing import WrittenImage, WrittenSet
 from humbleyolo.storage.atomic import write_output
+from humbleyolo.storage.new_folder import new_folder
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height", "limit_reached")
 _OF_FRAMES = ("frame", "seconds")

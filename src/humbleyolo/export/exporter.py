@@ -22,7 +22,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import partial_folder, write_output
+from humbleyolo.storage.atomic import make_folder, partial_folder, write_output
 from humbleyolo.storage.hashes import sha256_of
 
 Precision = Literal["float32", "float16", "int8"]
@@ -91,6 +91,7 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         precision=settings.precision,
         weights_sha256=sha256_of(model / "weights.npz"),
     )
+    make_folder(output.parent)
     with ArchivedSplit(data / "dataset" / "test") as archive, partial_folder(output) as folder:
         written = folder / output.name
         with silence():

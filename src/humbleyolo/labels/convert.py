@@ -11,8 +11,9 @@ from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.split_rules import ONE_LIST
-from humbleyolo.labels.writing import Placement, WrittenSet, name_images, new_folder, place_images
+from humbleyolo.labels.writing import Placement, WrittenSet, name_images, place_images
 from humbleyolo.process.terminal import counted
+from humbleyolo.storage.new_folder import new_folder
 
 
 @dataclass(frozen=True, slots=True)

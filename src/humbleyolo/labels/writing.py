@@ -1,23 +1,20 @@
 """Labels and images written out for another tool: the part that all formats share."""
 
 import posixpath
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.labels.image_lookup import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import first_split
-from humbleyolo.storage.atomic import partial_folder
 
 Placement = Literal["copy", "link"]
 _EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}
@@ -123,27 +120,3 @@ def place_images(source: Source, items: Sequence[WrittenImage], folder: Path, ho
             (folder / item.name).symlink_to(source.path_of(item.image.path))
         else:
             (folder / item.name).write_bytes(source.read(item.image.path, IMAGE_BYTES))
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `path` if the block ends without an error, and else goes away.
-
-    If `path` ends in `.zip`, what was written becomes an archive of that name.
-
-    Raises:
-        UserError: If something is at `path` already, a link too, or it cannot be written.
-    """
-    if path.is_symlink():
-        raise UserError(f"{path}: is a link, which a new folder would replace; give a name that does not exist")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
-    with partial_folder(path) as apart:
-        content = apart / "content"
-        content.mkdir()
-        yield content
-        if path.exists():
-            path.rmdir()
-        if is_archive(path.name):
-            content = Path(shutil.make_archive(f"{apart / 'packed'}", "zip", content))
-        content.rename(path)

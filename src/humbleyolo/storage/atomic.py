@@ -3,15 +3,20 @@
 import errno
 import os
 import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 from humbleyolo.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody can remove a file that is open
+    fcntl = None  # type: ignore[assignment]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space",
@@ -34,17 +39,15 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
-_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial(\.[^.]+)?", re.DOTALL)
+_PARTIAL = re.compile(r"\.(.+)\.partial\d*", re.DOTALL)
 
 
-def partial_path(path: Path, ending: str = "") -> Path:
-    """Return a hidden path beside `path` for its content while it is unfinished: `.<name>.<random>.partial`.
+def partial_path(path: Path, number: int = 1) -> Path:
+    """Return the hidden path of an unfinished file beside `path`: `.<name>.partial`, and `.<name>.partial2`.
 
-    Args:
-        path: Place of the finished content.
-        ending: Last part of the hidden name, such as `.mp4`, for a library that goes by it.
+    Several writers of one path at a time have numbers of their own.
     """
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial{ending}")
+    return path.with_name(f".{path.name}.partial{number if number > 1 else ''}")
 
 
 def finished_path(partial: Path) -> Path | None:
@@ -53,42 +56,119 @@ def finished_path(partial: Path) -> Path | None:
     return partial.with_name(found[1]) if found else None
 
 
-def partials_of(path: Path) -> list[Path]:
-    """Return the unfinished files that writers of `path` left beside it when they were killed."""
-    return [one for one in path.parent.glob(".*.partial*") if finished_path(one) == path]
-
-
 def remove_partials(path: Path) -> None:
-    """Remove unfinished files and folders that killed writers of `path` left beside it.
+    """Remove what killed writers of `path` left beside it; unfinished files of writers at work stay."""
+    for number in count(1):
+        partial = partial_path(path, number)
+        if not os.path.lexists(partial):
+            return
+        with suppress(OSError):  # a writer holds it, it is not ours, or the disk knows no locks
+            _remove_left(partial)
+
+
+def _remove_left(partial: Path) -> None:
+    """Remove an unfinished file, and the folder of its name, if no writer holds it.
 
     Raises:
-        OSError: If one cannot be removed.
+        OSError: If one does, or may.
     """
-    for left_behind in partials_of(path):
-        if left_behind.is_dir() and not left_behind.is_symlink():
-            shutil.rmtree(left_behind)
-        else:
-            left_behind.unlink(missing_ok=True)
+    if fcntl is None:
+        partial.unlink()
+        shutil.rmtree(_folder_of(partial), ignore_errors=True)
+        return
+    descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(os.fstat(descriptor), partial):  # and has not become whole meanwhile
+            shutil.rmtree(_folder_of(partial), ignore_errors=True)
+            partial.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _folder_of(partial: Path) -> Path:
+    """Return the folder that belongs to whoever holds an unfinished file."""
+    return partial.with_name(f"{partial.name}.folder")
+
+
+def _is_at(file: os.stat_result, path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(file, path.lstat())
+    return False
+
+
+@contextmanager
+def _held_partial(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield an unfinished file of `path` that no other writer takes for left behind; it goes in the end.
+
+    It is locked while it is open, and a kill ends that. On a disk that knows no locks, what a kill left stays.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    partial, file = _begin(path)
+    mine = os.fstat(file.fileno())
+    try:
+        remove_partials(path)
+        yield partial, file
+    finally:
+        if fcntl is None:
+            _close(file)
+        with suppress(OSError):
+            if _is_at(mine, partial):  # it was not finished, and the name is no other writer's yet
+                partial.unlink()
+        _close(file)
+
+
+def _begin(path: Path) -> tuple[Path, BinaryIO]:
+    for number in count(1):
+        partial = partial_path(path, number)
+        with suppress(FileExistsError):
+            file = partial.open("x+b")
+            if _hold(file, partial):
+                return partial, file
+            file.close()
+    raise AssertionError
+
+
+def _hold(file: BinaryIO, partial: Path) -> bool:
+    """Lock a file that was made now; return False if another writer took it for left behind before that."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # the disk knows no locks, so that nobody removes it
+        return True
+    return _is_at(os.fstat(file.fileno()), partial)
+
+
+def _close(file: BinaryIO) -> None:
+    with suppress(OSError):  # a full disk fails again here, where the buffer is flushed
+        file.close()
 
 
 @contextmanager
 def partial_folder(path: Path) -> Iterator[Path]:
     """Yield a new hidden folder beside `path` for what takes that name later; it goes in the end.
 
-    A kill can leave it behind; the next writer of `path` removes it. So only one may write to `path` at a time.
+    A kill can leave it behind; the next writer of `path` removes it.
 
     Raises:
         UserError: If it cannot be made, or an `OSError` leaves the block.
     """
-    partial = partial_path(path)
     try:
-        remove_partials(path)
-        partial.mkdir(parents=True)
-        yield partial
+        with _held_partial(path) as (partial, _):
+            folder = _folder_of(partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                folder.mkdir()
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise cannot_write(path, error) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -98,7 +178,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     The bytes go to a hidden file in the same folder, `partial_path`. When the body ends without an
     error they are flushed to the disk and the file is renamed over `path`. Otherwise it is removed, and the file at
     `path` stays as it was. A kill can leave the hidden file behind, never a part under `path`; the next writer of
-    `path` removes it. So only one may write to `path` at a time (DVC sees to that).
+    `path` removes it. Of several writers at a time, the last to end decides what `path` holds.
 
     Args:
         path: Place of the file, in a folder that exists.
@@ -109,13 +189,11 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: If the file cannot be written: full disk, read-only folder, missing folder.
     """
-    partial = partial_path(path)
-    try:
-        remove_partials(path)
-        file = partial.open("x+b")
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            partial, file = stack.enter_context(_held_partial(path))
+        except OSError as error:
+            raise cannot_write(path, error) from None
         try:
             yield file
         except OSError as error:
@@ -125,16 +203,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         try:
             file.flush()
             os.fsync(file.fileno())
-            file.close()
+            if fcntl is None:
+                file.close()  # Windows renames no open file; elsewhere it is held until it has its name
             partial.replace(path)
             _sync_folder(path.parent)
+        except FileNotFoundError:
+            raise UserError(f"{path}: cannot be written: its unfinished file or its folder was removed") from None
         except OSError as error:
             raise cannot_write(path, error) from None
-    finally:
-        with suppress(OSError):  # a full disk fails again here, where the buffer is flushed
-            file.close()
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 @contextmanager

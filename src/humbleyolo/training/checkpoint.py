@@ -26,7 +26,7 @@ from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
-from humbleyolo.storage.atomic import atomic_write, make_folder, partials_of
+from humbleyolo.storage.atomic import atomic_write, make_folder, remove_partials
 
 Arrays = dict[str, Array]
 
@@ -205,8 +205,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file of a run that has ended, and the rest that a kill left of one half written."""
-        for path in (self.path, *partials_of(self.path)):
-            path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+        remove_partials(self.path)
 
 
 def describe_run(splits: Iterable[EncodedSplit], start: str, **sections: Section | int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A clip of the frames with their boxes, which appears whole or not at all."""
 
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from humbleyolo.detection.video.decoder import import_opencv
 from humbleyolo.drawing.boxes_on_image import draw_boxes
 from humbleyolo.errors import UserError
 from humbleyolo.storage.array_types import Rgb
-from humbleyolo.storage.atomic import cannot_write, partial_path, remove_partials
+from humbleyolo.storage.atomic import cannot_write, partial_folder
 
 CODECS = {".avi": "MJPG", ".mkv": "mp4v", ".mov": "mp4v", ".mp4": "mp4v", ".webm": "VP80"}
 _LONGEST_GAP = 10.0  # seconds between frames; a longer one is left out
@@ -43,7 +43,8 @@ class SavedVideo:
         self._path = path.resolve()  # links stay; and FFmpeg takes a name with a colon for an address
         if self._path.exists() and not self._path.is_file():
             raise UserError(f"{path}: cannot be written: a clip needs a file, which can be gone back in")
-        self._partial = partial_path(self._path, path.suffix)  # OpenCV goes by the ending
+        self._stack = ExitStack()
+        self._partial = self._path
         self._writer: Any = None
         self._size = (0, 0)
         self._fps, self._written, self._start = 0.0, 0, 0.0
@@ -55,14 +56,11 @@ class SavedVideo:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is not None:
-            self._writer.release()
-        try:
+        with self._stack:
+            if self._writer is not None:
+                self._writer.release()
             if self._written and (kind is None or issubclass(kind, UserError | KeyboardInterrupt)):
                 self._keep()
-        finally:
-            with suppress(OSError):
-                self._partial.unlink(missing_ok=True)
 
     def add(self, result: Result, fps: float) -> None:
         """Write a frame with its boxes; `fps` of the first one is that of the clip.
@@ -92,8 +90,9 @@ class SavedVideo:
         height, width = pixels.shape[:2]
         self._size, self._fps = (width + width % 2, height + height % 2), max(fps, 0.1)
         code = self._cv2.VideoWriter_fourcc(*CODECS[self._path.suffix.lower()])
+        folder = self._stack.enter_context(partial_folder(self._path))
+        self._partial = folder / f"clip{self._path.suffix}"  # OpenCV goes by the ending
         try:
-            remove_partials(self._path)
             self._partial.touch()  # OpenCV would not say why not
         except OSError as error:
             raise cannot_write(self._path, error) from None

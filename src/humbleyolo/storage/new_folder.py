@@ -1,0 +1,34 @@
+"""A new folder, or a zip archive of one, that appears whole or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from humbleyolo.errors import UserError
+from humbleyolo.storage.atomic import make_folder, partial_folder
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes `path` if the block ends without an error, and else goes away.
+
+    If `path` ends in `.zip`, what was written becomes an archive of that name.
+
+    Raises:
+        UserError: If something is at `path` already, a link too, or it cannot be written.
+    """
+    if path.is_symlink():
+        raise UserError(f"{path}: is a link, which a new folder would replace; give a name that does not exist")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path}: is there already; give a name that does not exist, or remove it")
+    make_folder(path.parent)
+    with partial_folder(path) as folder:
+        content = folder / "content"
+        content.mkdir()
+        yield content
+        if path.exists():
+            path.rmdir()
+        if path.suffix.lower() == ".zip":
+            content = Path(shutil.make_archive(f"{folder / 'packed'}", "zip", content))
+        content.rename(path)
