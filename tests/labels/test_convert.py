@@ -2,9 +2,10 @@
 
 import argparse
 import csv
-import errno
 import io
 import re
+import resource
+import zipfile
 from pathlib import Path
 from typing import get_args
 
@@ -275,14 +276,32 @@ def test_a_change_that_many_images_share_is_one_line(
     assert len(ledger.read_text().splitlines()) == 61
 
 
-def test_a_full_disk_leaves_no_half_archive(make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(base: str, *_: object) -> None:
-        Path(f"{base}.zip").write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+def labelled(names: str) -> Files:
+    return {f"{name}.png": picture(n) for n, name in enumerate(names)} | {
+        f"{name}.xml": voc(f"{name}.png", "cat 1 2 3 4") for name in names
+    }
 
-    monkeypatch.setattr("shutil.make_archive", fill)
+
+@pytest.mark.parametrize("to", WRITABLE)
+def test_the_same_images_are_the_same_archive_at_any_time(make: Maker, tmp_path: Path, to: str) -> None:
+    here = make.folder(labelled("ab"))
+    for name in ("one.zip", "two.zip"):
+        convert(here, tmp_path / name, to, ReadOptions())
+    with zipfile.ZipFile(tmp_path / "one.zip") as packed:
+        names = packed.namelist()
+        assert names == sorted(names)
+        assert {one.date_time[0] for one in packed.infolist()} == {1980}
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_full_disk_leaves_no_half_archive(make: Maker, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    here = make.folder({"a.png": picture(), "a.xml": voc("a.png", "cat 1 2 3 4")})
-    with pytest.raises(UserError):
-        convert(here, tmp_path / "out/x.zip", "voc", ReadOptions())
+    here = make.folder(labelled("abcdefghi"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # enough for each file, not for the archive
+    try:
+        with pytest.raises(UserError, match=r"x\.zip: cannot be written: the file is larger than this disk allows"):
+            convert(here, tmp_path / "out/x.zip", "voc", ReadOptions())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not [*(tmp_path / "out").iterdir()]
