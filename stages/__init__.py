@@ -11,7 +11,8 @@ STARTED = sys.argv[0] == "-m"
 """True if Python is about to run a stage, and no other program imports this package."""
 
 if STARTED and hasattr(signal, "pthread_sigmask"):  # Windows has none
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})  # they wait for `begin_stage`
+    # They wait for `begin_stage`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 from pathlib import Path  # noqa: E402
 

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from repository import ROOT
@@ -69,6 +70,9 @@ def test_mistakes_alone_are_counted_and_a_screen_of_them_is_told(count: int, res
     assert lines[min(count, SCREEN) :] == more + [fix] * bool(fix)
 
 
+STOPPING = [number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+
+
 class ResourceExhaustedError(Exception):
     """TensorFlow's is known by its name, which needs no import."""
 
@@ -111,12 +115,14 @@ def test_a_mistake_of_the_program_is_shown_whole(error: Exception) -> None:
         exit_with(fail)
 
 
-def test_a_signal_that_was_to_be_ignored_is() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `nohup` and a shell's `&` do
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_that_was_to_be_ignored_is(number: signal.Signals) -> None:
+    """`nohup` has SIGHUP ignored, and `&` in a script Ctrl-C."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
-        exit_with(lambda: os.kill(os.getpid(), signal.SIGINT))
+        exit_with(lambda: os.kill(os.getpid(), number))
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
 
 
 HELD = """
@@ -146,7 +152,7 @@ def test_a_program_that_has_begun_ends_at_once_and_in_words(code: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOPPING)
 def test_a_signal_ends_it_with_a_line(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(number)
     with pytest.raises(SystemExit) as ended:
@@ -154,6 +160,33 @@ def test_a_signal_ends_it_with_a_line(number: signal.Signals, capsys: pytest.Cap
     assert ended.value.code == 130
     assert capsys.readouterr().err == "stopped\n"
     assert signal.getsignal(number) is before
+
+
+AT_A_TERMINAL = """
+import fcntl, os, sys, termios, time; from pathlib import Path
+from humbleyolo.process.exits import Aftermath, end_at_signals, exit_with
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+aftermath = Aftermath(lambda: Path(sys.argv[1]).touch(), "stopped; go on")
+def work():
+    print("begun", flush=True)
+    time.sleep(60)
+    raise AssertionError
+"""
+
+
+@pytest.mark.parametrize("begin", ["exit_with(work, '', aftermath)", "end_at_signals(aftermath); work()"])
+def test_a_terminal_that_is_closed_ends_it_as_well(begin: str, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="Windows has no such terminals")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{AT_A_TERMINAL}{begin}", str(tmp_path / "cleaned up")], stdin=theirs, stdout=theirs,
+        stderr=theirs, start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        assert os.read(ours, 5) == b"begun"
+        os.close(ours)
+        assert process.wait(60) == 130
+    assert (tmp_path / "cleaned up").exists()
 
 
 def test_what_did_not_end_well_is_cleaned_up_after_with_no_signal_in_the_way(

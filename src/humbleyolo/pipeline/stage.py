@@ -41,7 +41,7 @@ class Made(NamedTuple):
 
 
 def begin_stage() -> None:
-    """Have a stage that still imports end in words at Ctrl-C and SIGTERM, and with the DVC that started it."""
+    """Have a stage that still imports end in words at a signal to stop, and with the DVC that started it."""
     if _dvc_stage():
         end_with_parents()
     end_at_signals(_aftermath())

@@ -6,13 +6,16 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.terminal import coloured, shown
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+"""The signals that stop a process: Ctrl-C, `kill`, and a terminal that is closed, which Windows has no signal for."""
+
 _STOPPED = 130  # the exit code, as shells have it for Ctrl-C
 _TENSORFLOWS = "ResourceExhaustedError"
 _PLACE = re.compile(r"\{\{.*?\}\}\s*| on /job:.*| by allocator.*|\[Op:.*")  # in its graph and in the machine
@@ -40,7 +43,7 @@ class Aftermath:
 
 
 def end_at_signals(aftermath: Aftermath) -> None:
-    """Have Ctrl-C and SIGTERM end this process at once, in words, until `exit_with` takes over.
+    """Have signals that stop this process end it at once, in words, until `exit_with` takes over.
 
     For a program that still imports: code that is not ours can lose an exception there, or show its stack trace.
     """
@@ -48,19 +51,20 @@ def end_at_signals(aftermath: Aftermath) -> None:
 
     def stop(*_: object) -> NoReturn:
         _leave(aftermath)
-        os.write(terminal, f"{aftermath.stopped}\n".encode())
+        with suppress(OSError):  # a terminal that was closed
+            os.write(terminal, f"{aftermath.stopped}\n".encode())
         os._exit(_STOPPED)
 
-    for number in _heeded():
+    for number in heeded():
         signal.signal(number, stop)
     if hasattr(signal, "pthread_sigmask"):  # where they were held until now
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Aftermath | None = None) -> None:
     """Run `main`; print a `UserError` to standard error and exit with its code.
 
-    Ctrl-C and SIGTERM end it with a line too; so do too little memory and a disk that is full, read-only or broken.
+    Signals that stop it end it with a line too; so do too little memory and a disk that is full, read-only or broken.
 
     `less_memory` is advice for a machine with too little memory, `aftermath` the end if `main` does not end well.
 
@@ -68,7 +72,7 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
         SystemExit: With code 2 if `main` raised a `UserError` or ran out of something, 130 if it was stopped.
     """
     aftermath = aftermath or Aftermath()
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _heeded()}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded()}
     try:
         try:
             main()
@@ -89,15 +93,19 @@ def exit_with(main: Callable[[], None], less_memory: str = "", aftermath: Afterm
         for number, handler in before.items():
             signal.signal(number, handler)
     first, *more = lines
-    print(coloured(shown(first, sys.stderr), sys.stderr), file=sys.stderr)
-    for line in more:
-        print(shown(line, sys.stderr), file=sys.stderr)
+    with suppress(OSError):  # a terminal that was closed
+        print(coloured(shown(first, sys.stderr), sys.stderr), file=sys.stderr)
+        for line in more:
+            print(shown(line, sys.stderr), file=sys.stderr)
     raise SystemExit(code)
 
 
-def _heeded() -> list[signal.Signals]:
-    """Return the signals that stop this process, without those that it was started to ignore (`nohup`)."""
-    return [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+def heeded() -> list[signal.Signals]:
+    """Return the signals of `STOPPING` without those that this process was started to ignore.
+
+    `nohup` has SIGHUP ignored, and a script's `&` Ctrl-C.
+    """
+    return [number for number in sorted(STOPPING) if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _describe_shortage(error: Exception, less_memory: str) -> str | None:
@@ -114,6 +122,6 @@ def _describe_shortage(error: Exception, less_memory: str) -> str | None:
 
 
 def _leave(aftermath: Aftermath) -> None:
-    for number in _heeded():
+    for number in heeded():
         signal.signal(number, signal.SIG_IGN)
     aftermath.clean_up()

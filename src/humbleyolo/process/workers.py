@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster import find_cluster
+from humbleyolo.process.exits import STOPPING, heeded
 from humbleyolo.process.parent_watch import WATCH
 
 Task = TypeVar("Task")
@@ -32,7 +33,6 @@ Result = TypeVar("Result")
 _PATIENCE_S = {"fork": 0.05, "spawn": 1.0}
 
 _MEANWHILE_S = 0.2
-_STOPPING = {signal.SIGINT, signal.SIGTERM}
 
 
 def available_cores() -> int:
@@ -113,11 +113,11 @@ def _start_method() -> str:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back until the body ends; processes that it starts inherit the hold."""
+    """Hold signals that stop this process back until the body ends; processes that it starts inherit the hold."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:
@@ -125,11 +125,12 @@ def _signals_held() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the process that started this one, and end with it even if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # without a word, which the other process has
+    """Leave a terminal's signals to the process that started this one, and end with it even if it is killed."""
+    for number in heeded():
+        terminals = number != signal.SIGTERM
+        signal.signal(number, signal.SIG_IGN if terminals else signal.SIG_DFL)  # the other process has the word
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -24,6 +24,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.sections import Section
 from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
+from humbleyolo.process.exits import heeded
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
 from humbleyolo.storage.atomic import atomic_write, make_folder, remove_partials
@@ -108,14 +109,14 @@ class Checkpoint:
 
     @contextmanager
     def stop_when_kept(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end the body only after the run is kept; a second one ends it at once."""
+        """Let a signal that stops this process end the body once the run is kept; a second one ends it at once."""
 
         def stop(*_: object) -> None:
             if self._stopping:
                 raise KeyboardInterrupt
             self._stopping = True
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, stop) for number in heeded()}
         try:
             yield
         finally:
