@@ -350,6 +350,14 @@ def test_photographs_with_xml_beside_csv_are_read_as_they_come(name: str, images
     assert str(note).startswith(".: csv (test_labels.csv) says the same: voc (test/IMG_")
 
 
+def test_a_table_of_all_images_may_be_called_test(make: Maker) -> None:
+    """As in BCCD, where it is of a program's test."""
+    files = {name.replace("a.", "train/a.").replace("b.", "val/b."): file for name, file in (PICTURES | XML).items()}
+    data = make.read(files | csv(*ROWS, name="test.csv"))
+    assert [one.splits for one in data.images] == [("train",), ("val",)]
+    assert [row.kind for row in data.ledger.rows] == ["label-sets"]
+
+
 def test_a_table_may_name_images_that_are_gone(make: Maker) -> None:
     """Made of the XML before somebody sorted pictures out; the XML has all that is here."""
     data = make.read(PICTURES | XML | csv(*ROWS, "gone.png,cat,1,2,3,4"))

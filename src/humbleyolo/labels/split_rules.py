@@ -116,7 +116,7 @@ def _note_unlisted(division: Division, ledger: Ledger) -> None:
     """Note the images of sets that were added to a folder with lists, which put them into train."""
     if unlisted := [image for image in division.images if image.unlisted]:
         tops = {image.path.partition("/")[0] if "/" in image.path else image.label_file for image in unlisted}
-        some = shorten_text(", ".join(sorted(tops)))
+        some = shorten_text(first_few(sorted(tops), _SHOWN))
         text = f"{counted(len(unlisted), 'image')} of a set that no list names, in train: {some}"
         ledger.note(".", BadInput("split-added", "a set in no list", text), "put into train")
         division.notes.append(text)
