@@ -1,8 +1,11 @@
 """Any picture in, boxes in its own pixels out."""
 
+import functools
+import inspect
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import warnings
@@ -21,6 +24,7 @@ from stub_models import NAMES, RedFinder, facts, save_network
 
 import humbleyolo
 from humbleyolo import Detector, Result, UserError
+from humbleyolo.detection.backend import Backend
 from humbleyolo.detection.detector import remarks
 from humbleyolo.geometry.detections import Detections
 
@@ -216,12 +220,19 @@ def test_a_detector_is_pickled_as_its_arguments(
 def test_a_fork_of_a_used_detector_says_what_to_do_and_does_not_hang(network_folder: Path) -> None:
     detector = Detector.load(network_folder)
     detector(image := np.zeros((48, 80, 3), np.uint8))
+    model, batch = detector._model, np.zeros((1, detector.facts.height, detector.facts.width, 3), np.uint8)
+    uses = [lambda: detector(image), lambda: Detector.load(network_folder)]
+    arguments = {"detect": (batch, 0.5), "confidence": (batch,)}
+    methods = {name for name, value in vars(Backend).items() if inspect.isfunction(value) and name[0] != "_"}
+    assert methods == arguments.keys()
+    uses += [functools.partial(getattr(model, name), *given) for name, given in arguments.items()]
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python's own doubts about a fork with threads
         child = os.fork()
     if not child:
-        for use in (lambda: detector(image), lambda: Detector.load(network_folder)):
+        signal.alarm(60)
+        for use in uses:
             try:
                 use()
             except UserError as error:
@@ -231,7 +242,7 @@ def test_a_fork_of_a_used_detector_says_what_to_do_and_does_not_hang(network_fol
     os.waitpid(child, 0)
     lines = os.read(reading, 4096).decode().splitlines()
     os.close(reading)
-    assert len(lines) == 2
+    assert len(lines) == len(uses)
     assert all("was forked from one in which TensorFlow computes already" in line for line in lines)
 
 

@@ -50,6 +50,7 @@ class TrainedModel:
 
     def confidence(self, images: Uint8s) -> Floats32:
         """Return the highest confidence of each cell's boxes, (N, R, S)."""
+        claim_process()
         return highest_confidence(self._network.predict(images), len(self.facts.names))
 
 
