@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from exports import NAMES, make_data, settings
 from repository import ROOT
+from small_disk import small_disk
 from stub_models import save_network
 
 from humbleyolo import Detector, UserError
@@ -38,6 +39,7 @@ EVERY: list[tuple[str, Precision]] = [  # a page holds the ONNX file; test_model
 # Of `lite`, whose layers are others, one of each kind is enough.
 LITE: list[tuple[str, Precision]] = [("litert", "int8"), ("keras", "float32"), ("onnx", "float32")]
 USED = [("exports", *one) for one in EVERY] + [("lite_exports", *one) for one in LITE]
+PAGESIZE = os.sysconf("SC_PAGESIZE")
 BESIDE = ("md", "json", "labels.txt")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the converters
 
@@ -285,6 +287,7 @@ def test_eight_bits_that_cost_too_much_are_not_written(data: Path, tmp_path: Pat
         ("keras", {}, "folder.keras", "a folder stands where the file is needed"),
         ("keras", {}, "file/m.keras", "a file stands where a folder is needed"),
         ("keras", {}, "pipe.keras", "is a device or a pipe"),
+        ("keras", {}, "m.keras", r"m\.keras\.json: cannot be written: a folder stands where the file is needed"),
     ],
 )
 def test_mistakes_are_told_before_any_work(
@@ -292,6 +295,7 @@ def test_mistakes_are_told_before_any_work(
 ) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "m.keras.json").mkdir()
     os.mkfifo(tmp_path / "pipe.keras")
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
@@ -299,6 +303,17 @@ def test_mistakes_are_told_before_any_work(
     with pytest.raises(UserError, match=says):
         export(data / "model", tmp_path / name, data, Settings(**fields))  # type: ignore[arg-type]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_disk_that_is_too_small_by_a_page_holds_nothing(exports: Exports) -> None:
+    """Neither a model without its card nor a card without its model."""
+    made = exports[("keras", "float32")]
+    files = [made, *(made.with_name(f"{made.name}.{end}") for end in BESIDE)]
+    pages = sum(-(-path.stat().st_size // PAGESIZE) for path in files)
+    with small_disk(size=str((pages - 1) * PAGESIZE)) as disk:
+        with pytest.raises(UserError, match="cannot be written: the disk is full"):
+            export(exports.data / "model", disk.path / made.name, exports.data, settings("keras"))
+        assert not [*disk.path.iterdir()]
 
 
 def test_what_is_missing_is_named(data: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import make_folder, partial_folder, write_output
+from humbleyolo.storage.atomic import make_folder, partial_folder, require_output
 from humbleyolo.storage.hashes import sha256_of
 
 Precision = Literal["float32", "float16", "int8"]
@@ -91,7 +91,6 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
         precision=settings.precision,
         weights_sha256=sha256_of(model / "weights.npz"),
     )
-    make_folder(output.parent)
     with ArchivedSplit(data / "dataset" / "test") as archive, partial_folder(output) as folder:
         written = folder / output.name
         with silence():
@@ -102,16 +101,18 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
                 f"{output}: not written: {parity.problem}. {parity}; try another precision or format, or a model "
                 "trained longer"
             )
-        beside = {
-            "md": model_card(info, model, written, output.name, facts, parity),
-            "json": f"{facts.model_dump_json(indent=2)}\n",
-            "labels.txt": "".join(f"{name}\n" for name in facts.names),
-        }
-        written.replace(output)
-        for ending, text in beside.items():
-            with write_output(output.with_name(f"{output.name}.{ending}")) as file:
-                file.write(text.encode())
+        card = model_card(info, model, written, output.name, facts, parity)
+        texts = card, f"{facts.model_dump_json(indent=2)}\n", "".join(f"{name}\n" for name in facts.names)
+        for path, text in zip(_beside(output), texts, strict=True):
+            (folder / path.name).write_text(text, encoding="utf-8", newline="\n")
+        for path in (*_beside(output), output):  # all are whole now, and take their names together
+            (folder / path.name).replace(path)
     return parity
+
+
+def _beside(output: Path) -> list[Path]:
+    """Return the places of the card, the metadata and the class names."""
+    return [output.with_name(f"{output.name}.{ending}") for ending in ("md", "json", "labels.txt")]
 
 
 def _check(output: Path, settings: Settings) -> None:
@@ -133,3 +134,6 @@ def _check(output: Path, settings: Settings) -> None:
     for module, package in _NEEDS.get(settings.to, ()):
         if importlib.util.find_spec(module) is None:
             raise runtime_missing(output, package, "litert" if settings.to == "litert" else "onnx")
+    make_folder(output.parent)
+    for path in _beside(output):
+        require_output(path)
