@@ -139,6 +139,24 @@ def test_repeated_ids(make: Maker) -> None:
     assert [row.kind for row in rows] == ["repeated-id"] * 3 + ["duplicate-box"]
 
 
+def test_an_id_of_two_images_gives_neither_a_box(make: Maker) -> None:
+    content = document()
+    content["images"] += [{"id": 0, "file_name": "b.png"}, {"id": 1, "file_name": "c.png"}]
+    content["annotations"] += [{"image_id": 0, "category_id": 0, "bbox": [1, 1, 3, 3]}]
+    more = {f"images/{name}.png": picture(number) for number, name in enumerate("bc", 1)}
+    ledger = make.findings(files(content) | more)
+    told = [(row.where, row.what) for row in ledger if row.kind == "repeated-id"]
+    assert told == [("images[0]", "image id 0"), ("images[1]", "image id 0")]
+    data = make.read(files(content) | more, on_problem="skip")
+    assert [(image.path, image.labels) for image in data.images] == [("images/c.png", ())]
+
+
+@pytest.mark.parametrize("key", ["x7", [1], {"a": 1}, 1.5, None])
+def test_an_annotation_may_have_any_id(make: Maker, key: object) -> None:
+    data = make.read(files(document(id=key)))
+    assert (data.images[0].labels, data.ledger.rows) == (("dog",), [])
+
+
 def test_two_categories_of_one_name_are_one_class(make: Maker) -> None:
     """As Roboflow's root category, which has the name of the project."""
     content = document()

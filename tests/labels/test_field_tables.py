@@ -405,6 +405,27 @@ def test_via_shapes_and_classes(make: Maker) -> None:
         assert rows[0].kind == "via-ambiguous"
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "key"),
+    [
+        (
+            "v.json",
+            '{"a.png1": {"filename": "a.png", "size": 1, "KEY": []}, "b.png1": {"filename": "b.png"}}',
+            "regions",
+        ),
+        ("c.json", '[{"image": "a.png", "KEY": []}, {"image": "b.png"}]', "annotations"),
+        ("d.json", '{"categories": {}, "items": [{"id": "a", "KEY": []}, {"id": "b"}]}', "annotations"),
+    ],
+)
+def test_an_entry_without_the_list_of_shapes_declares_nothing(make: Maker, file: str, text: str, key: str) -> None:
+    files = {"a.png": picture(), "b.png": picture(1), file: text.replace("KEY", key)}
+    rows = [row for row in make.findings(files) if row.file == file]
+    assert [(row.kind, row.what) for row in rows] == [("label-missing", f"no {key}")]
+    assert f"{key}: []" in rows[0].why
+    data = make.read(files, on_problem="skip")
+    assert [(image.path, image.labels) for image in data.images] == [("a.png", ())]
+
+
 def test_via_3_shapes_and_classes(make: Maker) -> None:
     """Numbers of shapes as its annotator writes them; texts, options, ticked boxes; regions of the whole image."""
     shapes = [
@@ -524,6 +545,26 @@ def test_kitti_flags_and_regions_of_no_class(make: Maker) -> None:
     assert data.format == "kitti"
     assert data.images[0].flags == (frozenset({"truncated", "occluded"}), frozenset())
     assert [(row.kind, row.severity) for row in data.ledger.rows] == [("no-class", "note")]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "kept"),
+    [
+        ("1.9,1,1,2,3,4,1,1,1", "not-an-integer", []),  # of any frame
+        ("x,1,1,2,3,4,1,1,1", "not-a-number", []),
+        ("1,1,1,2,3,4,1,1.9,1", "not-an-integer", ["2"]),
+        ("1,1,1,2,3", "columns", ["2"]),
+        ("1,1,1,2,3,4,1,1,11,2,5,6,7,8,1,1,1", "columns", ["2"]),
+        ("9,1,1,2,3,4,1,1,1", "image-missing", ["1", "2"]),
+        ("1.0,1,1,2,3,4,1,1.0,0.5", "", ["1", "2"]),
+        ("1,1,1,2,3,4,0.9,-1,-1,-1", "unknown-class", ["2"]),  # a detection
+    ],
+)
+def test_mot_loses_no_box_in_silence(make: Maker, line: str, kind: str, kept: list[str]) -> None:
+    files = {f"img1/{n}.png": picture(n) for n in (1, 2)} | {"gt/gt.txt": f"2,1,9,9,5,5,1,1,1\n{line}\n"}
+    assert [row.kind for row in make.findings(files) if row.severity == "error"] == [kind] * bool(kind)
+    data = make.read(files, on_problem="skip")
+    assert [image.path for image in data.images] == [f"img1/{n}.png" for n in kept]
 
 
 def test_mot_sequences(make: Maker) -> None:

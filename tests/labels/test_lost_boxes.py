@@ -3,62 +3,65 @@
 from pathlib import Path
 
 import pytest
-from folders import GOOD, Files, Maker, picture, voc
+from folders import Files, Maker, picture, voc
+from label_records import CLASSES, LAYOUTS, Layout
 from params_text import changed
 
 from humbleyolo.check.folder_check import check
 from humbleyolo.errors import UserError
-from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.labels.formats.registry import FORMATS
+from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 
-# For each format: the label file of an image with a right box and one that cannot be read.
-SPOILED = {
-    "voc": voc("a.png", "cat 1 2 3 4", "cat 5 x 7 8"),
-    "yolo": "0 0.5 0.5 0.25 0.5\n0 0.5 x 0.25 0.5\n",
-    "coco": GOOD["coco"][1].replace(
-        '"annotations": [', '"annotations": [{"image_id": 1, "category_id": 9, "bbox": [1, 2, 3, 4]}, '
-    ),
-    "cvat": GOOD["cvat"][1]
-    .partition("<track")[0]
-    .replace("</image>", '<box label="c" xtl="1"/></image></annotations>'),
-    "bbox_label_tool": "2\n1 2 3 4 cat\n5 6 7 x cat\n",
-    "labelme": GOOD["labelme"][1].replace('"shapes": [', '"shapes": [{"label": "c", "points": [[1, "x"]]}, '),
-    "label_studio": GOOD["label_studio"][1].replace(
-        '"result": [',
-        '"result": [{"value": {"x": 1, "y": 2, "width": 3, "height": "x", "rectanglelabels": ["cat"]}}, ',
-    ),
-    "via": GOOD["via"][1].replace('"regions": [', '"regions": [{"shape_attributes": {"name": "rect"}}, '),
-    "createml": GOOD["createml"][1].replace('"annotations": [', '"annotations": [{"label": "cat"}, '),
-    "datumaro": GOOD["datumaro"][1].replace(
-        '"annotations": [', '"annotations": [{"type": "bbox", "label_id": 0, "bbox": [1]}, '
-    ),
-    "supervisely": GOOD["supervisely"][1].replace('"objects": [', '"objects": [{"geometryType": "bitmap"}, '),
-    "imagefolder": GOOD["imagefolder"][1].replace(
-        '[[1, 2, 3, 4]], "categories": [', '[[1], [1, 2, 3, 4]], "categories": ["cat", '
-    ),
-    "kitti": GOOD["kitti"][1].partition("DontCare")[0] + "cat 0 0 0 1 2 x 4 1 1 1 1 1 1 1\n",
-    "open_images": GOOD["open_images"][1] + "a,/m/1,0.1,0.2,0.3,x\n",
-    "csv": GOOD["csv"][1] + "a.png,cat,1,2,3,x,train\n",
-    "article": GOOD["article"][1].replace("---", "1 0 0\n20 10 4 x\n1\n---"),
-}
+BAD = [(name, number) for name, layout in LAYOUTS.items() for number in range(len(layout.bad))]
+ORDERS = {"first": (0, 1, 1), "last": (1, 1, 0), "alone": (0,)}  # of bad (0) and right (1) records of an image
+TABLES = ["csv", "csv by columns", "open_images", "via csv"]
 
 
-@pytest.mark.parametrize("format_", SPOILED)
-def test_an_image_goes_with_its_box_or_stays_without(make: Maker, format_: str) -> None:
-    ending = GOOD[format_][0][1:]
-    other = GOOD[format_][1].replace("a.png", "b.png").replace("\na,", "\nb,").partition("<track")[0]
-    if format_ == "cvat":
-        other += "</annotations>"
-    content: Files = {"a.png": picture(), f"a{ending}": SPOILED[format_], "b.png": picture(1), f"b{ending}": other}
-    options = {"format": format_, "classes": ("c",) if format_ in ("cvat", "labelme") else ("cat", "dog")}
-    options |= {"classes": {"open_images": ("/m/1",), "bbox_label_tool": ("cat",)}.get(format_, options["classes"])}
-    for policy, paths in (("skip", ["b.png"]), ("clip", ["b.png"]), ("skip_box", ["a.png", "b.png"])):
-        data = make.read(content, on_problem=policy, **options)
-        assert [image.path for image in data.images] == paths
-        assert all(image.labels for image in data.images)
+def read(make: Maker, layout: Layout, records: dict[str, list[str]], policy: str) -> LabelledSet:
+    return make.read(layout.files(records), format=layout.format, classes=CLASSES, on_problem=policy)
+
+
+def test_every_format_is_tried() -> None:
+    assert {layout.format for layout in LAYOUTS.values()} == {*FORMATS}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("name", "bad"), BAD)
+def test_an_image_goes_with_its_box_or_stays_without(make: Maker, name: str, bad: int, order: str) -> None:
+    layout = LAYOUTS[name]
+    own = [(layout.bad[bad], layout.good)[right] for right in ORDERS[order]]
+    for policy in ("skip", "clip", "skip_box"):
+        data = read(make, layout, {"a": own, "b": [layout.good] * 2}, policy)
+        stays = policy == "skip_box" and sum(ORDERS[order])
+        found = {image.path: len(image.labels) for image in data.images}
+        paths = [layout.image.replace("@", one).replace("#", "12"["ab".index(one)]) for one in "ab"]
+        assert found == ({paths[0]: sum(ORDERS[order])} if stays else {}) | {paths[1]: 2}
+        assert data.ledger.errors
+        left = "image dropped" if not stays else ""
         lost = [(row.file, row.severity, row.done) for row in data.ledger.rows if row.kind == "box-lost"]
-        assert lost == ([("a.png", "note", "image dropped")] if policy != "skip_box" else [])
+        assert lost == ([(paths[0], "note", left)] if left else [])
+
+
+@pytest.mark.parametrize("place", ["first", "in between", "last"])
+@pytest.mark.parametrize("name", TABLES)
+def test_a_quote_that_does_not_end_hides_boxes_of_any_image(make: Maker, name: str, place: str) -> None:
+    """The lines behind it are unread, and so may be others between two such quotes."""
+    layout = LAYOUTS[name]
+    head, *lines = str(layout.files({"a": [layout.good] * 3, "b": [layout.good] * 3})[layout.file]).splitlines()
+    number = {"first": 0, "in between": 3, "last": 5}[place]
+    cells = lines[number].split(",")
+    for broken in (1, 2):
+        spoiled = [*lines]
+        spoiled[number] = ",".join([cells[0], f'"{cells[1]}', *cells[2:]])
+        if broken == 2 and number < 4:
+            other = lines[number + 2].split(",")
+            spoiled[number + 2] = ",".join([other[0], f'{other[1]}"', *other[2:]])
+        files = layout.files({"a": [], "b": []}) | {layout.file: "\n".join([head, *spoiled, ""])}
+        data = make.read(files, format=layout.format, classes=CLASSES, on_problem="skip")
+        assert data.images == []
+        assert data.ledger.errors
 
 
 @pytest.mark.parametrize("policy", ["skip", "skip_box", "clip"])
@@ -74,16 +77,6 @@ def test_a_box_that_is_there_twice_is_no_loss(make: Maker) -> None:
     data = make.read({"a.png": picture(), "a.xml": voc("a.png", *["cat 1 2 3 4"] * 2)}, on_problem="skip")
     assert [image.labels for image in data.images] == [("cat",)]
     assert [row.kind for row in data.ledger.rows] == ["duplicate-box"]
-
-
-def test_a_line_of_a_csv_with_too_few_columns_is_a_loss(make: Maker) -> None:
-    head, good = GOOD["csv"][1].splitlines()
-    content: Files = {
-        "a.png": picture(),
-        "b.png": picture(1),
-        "l.csv": f"{head}\nb.png,cat,1\n{good}\nb.png,cat,1,2,3,4,val\n",
-    }
-    assert [image.path for image in make.read(content, on_problem="skip").images] == ["a.png"]
 
 
 def test_a_track_that_cannot_be_read_may_be_on_any_frame(make: Maker) -> None:
@@ -116,7 +109,13 @@ def test_no_box_in_all_is_told(make: Maker, tmp_path: Path) -> None:
 
 def test_the_note_says_that_the_image_goes(make: Maker) -> None:
     data = make.read(
-        {"a.png": picture(), "a.xml": SPOILED["voc"], "b.png": picture(1), "b.xml": voc("b.png")}, on_problem="skip"
+        {
+            "a.png": picture(),
+            "a.xml": voc("a.png", "cat 1 2 3 4", "cat 5 x 7 8"),
+            "b.png": picture(1),
+            "b.xml": voc("b.png"),
+        },
+        on_problem="skip",
     )
     (row,) = [row for row in data.ledger.rows if row.kind == "box-lost"]
     assert str(row).startswith("a.png: left out as a whole, without 1 of its boxes: the object would be taught")

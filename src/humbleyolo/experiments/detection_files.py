@@ -280,7 +280,7 @@ def _read_csv(rows: _Rows) -> DetectionFile:
             box = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
         rows.add(where, key, label, box, _number(score, columns["score"][0]))
 
-    take_rows(decode(data), str(rows.path), ledger, take, lambda _: None)
+    take_rows(decode(data), str(rows.path), ledger, take, lambda _: "")
     for row in ledger.errors:
         rows.refuse(str(row.where), f"{row.what}: {row.why}")
     return rows.made("CSV")

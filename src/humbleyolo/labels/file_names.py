@@ -158,6 +158,11 @@ def splits_in(path: str) -> tuple[str, ...]:
     return (_SPLITS[words[-1].lower()],) if words else ()
 
 
+def split_of_word(word: str) -> str:
+    """Return the split that a word means, as `valid` means val; empty if it means none."""
+    return _SPLITS.get(word.strip().lower(), "")
+
+
 def split_of_list(name: str) -> str:
     """Return the split that a list's name says; empty if it says none. `test.lst` is of test, `trainval` of train."""
     stem, ending = posixpath.splitext(posixpath.basename(name).lower())

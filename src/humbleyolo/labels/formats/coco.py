@@ -1,8 +1,8 @@
 """COCO JSON: images, categories and annotations in one file, boxes as left, top, width, height in pixels.
 
 Crowd regions (`iscrowd`) keep their flag. If an annotation has no `bbox`, its polygons or RLE give it. Ids are
-only used to join the three lists: any whole number will do, 0 too, and those of annotations may repeat. COCO's
-own files have two decimals: a box's edge may be up to 0.01 pixels beyond the border; it is cut there, with a note.
+only used to join the three lists: any whole number will do, 0 too. Those of annotations may repeat, or be texts.
+COCO's own files have two decimals: a box's edge may be up to 0.01 pixels beyond the border. It is cut, with a note.
 """
 
 import json
@@ -10,6 +10,7 @@ import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
@@ -123,7 +124,7 @@ class _CocoFile:
         self.lists = lists
         self.images: dict[int, UncheckedImage] = {}
         self.above: list[str] = []  # each category's supercategory
-        self.dropped: set[int] = set()
+        self.places: dict[int, str] = {}  # of the images, by id, also of those that are dropped
 
     def add_to(self, result: UncheckedSet) -> None:
         names = self._categories()
@@ -175,10 +176,10 @@ class _CocoFile:
         for entry, where in self._entries("images"):
             with self.report(self.name, "image dropped", where):
                 key, wanted = get(entry, "id", int, where), get(entry, "file_name", str, where)
-                if key in self.images:
-                    why = f"is also {self.images[key].where}; ids are unique"
-                    raise BadInput("repeated-id", f"image id {key}", why)
-                self.dropped.add(key)  # until all of it is read
+                if key in self.places:
+                    self._drop_other(key, wanted, where, folders)
+                    raise _repeated(key, self.places[key])
+                self.places[key] = where
                 self.images[key] = UncheckedImage(
                     label_file=self.name,
                     path=self.reader.images.find(wanted, *folders),
@@ -189,21 +190,31 @@ class _CocoFile:
                     splits=splits,
                 )
 
+    def _drop_other(self, key: int, wanted: str, where: str, folders: Sequence[str]) -> None:
+        """Drop the first image of an id that another one has too: nobody knows whose its boxes are."""
+        path = ""
+        with suppress(BadInput):
+            path = self.reader.images.find(wanted, *folders)
+        if key in self.images and self.images[key].path != path:
+            self.reader.ledger.problem(self.name, _repeated(key, where).at(self.places[key]), "image dropped")
+            del self.images[key]
+
     def _annotations(self, names: dict[int, str]) -> set[object]:
         """Add the boxes to their images; return the ids of their categories."""
-        ids: Counter[int] = Counter()
+        ids: Counter[object] = Counter()
         used: set[object] = set()
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
-                if (key := get(entry, "id", int, where, None)) is not None:
-                    ids[key] += 1
                 image = get(entry, "image_id", int, where)
+                if (key := entry.get("id")) is not None:
+                    ids[key if isinstance(key, int | str) else shorten(key)] += 1
                 if image not in self.images:
-                    if image in self.dropped:
+                    if image in self.places:
                         continue  # the row of its image tells it
                     why = "no image has that id; correct it or delete the annotation"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
-                used.add(entry.get("category_id"))
+                if isinstance(category := entry.get("category_id"), int):
+                    used.add(category)
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
         if repeated := sum(ids.values()) - len(ids):
@@ -225,6 +236,10 @@ class _CocoFile:
         corners = _corners(entry, where)
         angle = float(get(get(entry, "attributes", dict, where, {}), "rotation", _NUMBER, where, 0))
         return around_turned(corners, angle, where, self.name, self.reader.ledger) if entry.get("bbox") else corners
+
+
+def _repeated(key: int, other: str) -> BadInput:
+    return BadInput("repeated-id", f"image id {key}", f"is also {other}; ids are unique")
 
 
 def read_flags(entry: Mapping[str, Any], where: str) -> frozenset[str]:

@@ -22,15 +22,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, split_of_word, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
 from humbleyolo.labels.formats.keras_text import detect_keras_text, read_keras_text
 from humbleyolo.labels.formats.label_map import name_numbers, read_label_maps
 from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, NoImage, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, take_rows, values_of
+from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.parsing.csv import Row, header_of, refuse_lines, take_rows, values_of
 from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet, exact
@@ -125,7 +125,6 @@ class _Table:
         told = reader.options.classes
         self.names = dict(zip(map(str, range(len(told))), told, strict=True)) or names
         self.images: dict[str, UncheckedImage] = {}
-        self.lost: Counter[str] = Counter()
         self.lines: list[_Line] = []
         self.empty: Counter[str] = Counter()  # lines without numbers, by the words that there is no object
         self.as_floats = False  # the classes are whole numbers, which are written as floats
@@ -142,7 +141,7 @@ class _Table:
             fix = "give classes in the order of the numbers" if columns.numbered else "give its one class in classes"
             raise BadInput("no-class-names", found, fix)
         self._settle_classes(text)
-        take_rows(text, self.name, self.reader.ledger, self._take, self._lose, columns.header)
+        lost = take_rows(text, self.name, self.reader.ledger, self._take, self._named, columns.header)
         self._note_empty()
         boxes = np.array([line.numbers for line in self.lines], np.float64).reshape(-1, 4)
         settle(columns, boxes, self._sizes)
@@ -151,8 +150,10 @@ class _Table:
             self.reader.ledger.note(self.name, BadInput("csv-columns", str(columns), why), "read so")
         for line, corners in zip(self.lines, to_corners(boxes, columns.readings[0]).tolist(), strict=True):
             line.image.boxes.append(replace(line.box, corners=tuple(corners)))
+        for path in lost.of_image:
+            self.images.setdefault(path, UncheckedImage(self.name, path))
         for path, image in self.images.items():
-            image.lost, image.relative, image.slack = self.lost[path], columns.relative, 1e-6 * columns.relative
+            image.lost, image.relative, image.slack = lost.count(path), columns.relative, 1e-6 * columns.relative
         return list(self.images.values())
 
     def _settle_classes(self, text: str) -> None:
@@ -177,38 +178,25 @@ class _Table:
             return self.reader.images.find(wanted, *folders)
         return self.reader.images.stem(wanted, *folders)
 
-    def _lose(self, row: Row) -> None:
-        """Count the box of a line that cannot be read, if its image is known."""
-        with suppress(BadInput, KeyError):
-            self.lost[self._named(row)] += 1
-
     def _take(self, line: int, row: Row) -> None:
-        try:
-            self._add(line, row)
-        except NoImage:
-            raise
-        except BadInput:
-            self._lose(row)
-            raise
-
-    def _add(self, line: int, row: Row) -> None:
-        path = self._named(row)
+        path, split = self._named(row), _split_in(row)
         image = self.images.get(path)
         if image is None:
-            image = self.images[path] = UncheckedImage(self.name, path, f"line {line}")
+            image = UncheckedImage(self.name, path, f"line {line}")
             if self.columns.size:  # a column without a name, as pandas writes its index, is none
                 width, height = self.columns.size
                 image.width = parse_size(row[width], width) if row.get(width) else None
                 image.height = parse_size(row[height], height) if row.get(height) else None
             image.group = row.get("group") or None
-            image.splits = (row["split"],) if row.get("split") else splits_in(self.name)
-            if image.splits and image.splits[0] not in SPLITS:
-                raise BadInput("unknown-split", shorten(image.splits[0]), "split must be train, val or test")
-        for key, known in (("split", image.splits[0] if image.splits else None), ("group", image.group)):
-            if row.get(key) and row[key] != known:
+            image.splits = (split,) if split else splits_in(self.name)
+            self.images[path] = image
+        told = ("split", split, image.splits[0] if image.splits else None), ("group", row.get("group"), image.group)
+        for key, value, known in told:
+            if value and value != known:
                 why = f"{image.where} says {shorten(known)}; an image has one"
                 raise BadInput("csv", f"{key} {shorten(row[key])}", why)
         label = row[self.columns.label] if self.columns.label else next(iter(self.names.values()))
+        refuse_lines(label, self.columns.label)
         texts = self.columns.texts(row)
         if not any(texts) and (not label or not self.columns.label):
             return
@@ -246,6 +234,14 @@ class _Table:
                     height, width = upright_size(data, self.reader.options.exif)
                     opened[image.path] = width or np.nan, height or np.nan
         return np.array([opened[line.image.path] for line in self.lines], np.float64)
+
+
+def _split_in(row: Row) -> str:
+    """Return the split that a row says, also by another word, as `valid`; empty if it says none."""
+    word = row.get("split", "")
+    if word and not (split := split_of_word(word)):
+        raise BadInput("unknown-split", shorten(word), f"split must be {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
+    return split if word else ""
 
 
 def write(out: WrittenSet) -> None:

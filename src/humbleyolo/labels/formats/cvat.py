@@ -103,6 +103,8 @@ class _CvatFile:
             splits=splits_in(subset) or splits_in(self.name),
         )
         shapes: list[tuple[UncheckedBox, str | None]] = []
+        with self.report(self.name, "box dropped"), image.losing():
+            element.refuse_text()
         for shape in element.children:
             with self.report(self.name, "box dropped"), image.losing():
                 corners = read_corners(shape, self.name, self.reader)

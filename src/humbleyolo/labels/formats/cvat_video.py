@@ -39,6 +39,7 @@ class Tracks(Losing):
         """
         self.count += 1
         label = track.attribute("label")
+        track.refuse_text()
         boxes: dict[int, tuple[Element, Corners]] = {}
         for shape in track.children:
             corners = read_corners(shape, self.name, self.reader)

@@ -195,6 +195,13 @@ def first(record: Any, keys: str, kind: type | tuple[type, ...], where: str, def
     return get(record, key, kind, where, default)
 
 
+def declared(record: Any, keys: str, where: str) -> None:
+    """Raise BadInput for an image without any of some keys, `a|b`: nobody has labelled it yet."""
+    if isinstance(record, dict) and all(record.get(key) is None for key in keys.split("|")):
+        name = keys.partition("|")[0]
+        raise BadInput("label-missing", f"no {name}", f"label it, or declare it background with {name}: []", where)
+
+
 def number(record: Any, key: str, where: str, default: Any = ...) -> float:
     """Return a number that a record has under a key; see `parsing.json.get`."""
     return float(get(record, key, _NUMBER, where, default))

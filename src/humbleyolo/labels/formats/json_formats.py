@@ -21,6 +21,7 @@ from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
     LabelFile,
+    declared,
     first,
     from_centre,
     from_ltwh,
@@ -46,7 +47,8 @@ _OF_ALL = ("label", "caption", "hash_key", "tabular", "feature_vector")  # Datum
 def _createml(file: LabelFile) -> Iterator[Entry]:
     for place, item in enumerate(file.root if isinstance(file.root, list) else [file.root]):
         with file.reader.ledger.reporting(file.name, "image dropped", where := f"[{place}]"):
-            shapes = first(item, "annotations|annotation", list, where, [])
+            declared(item, "annotations|annotation", where)
+            shapes = first(item, "annotations|annotation", list, where)
             yield Entry(first(item, "image|imagefilename", str, where), where, places(shapes, f"{where}.annotations"))
 
 
@@ -89,8 +91,8 @@ def _imagefolder_shape(file: LabelFile, shape: Any, where: str) -> tuple[Uncheck
 
 def _datumaro(file: LabelFile) -> Iterator[Entry]:
     labels = get(get(file.root, "categories", dict, "the file"), "label", dict, "categories", {})
-    declared = get(labels, "labels", list, "categories.label", [])
-    file.classes = [get(one, "name", str, where) for one, where in places(declared, "categories.label.labels")]
+    names = places(get(labels, "labels", list, "categories.label", []), "categories.label.labels")
+    file.classes = [get(one, "name", str, where) for one, where in names]
     subset = posixpath.splitext(posixpath.basename(file.name))[0]
     above = posixpath.dirname(posixpath.dirname(file.name))
     folders = (f"{above}/images/{subset}".lstrip("/"), f"{above}/images".lstrip("/"), *file.near)
@@ -99,7 +101,8 @@ def _datumaro(file: LabelFile) -> Iterator[Entry]:
             picture = first(item, "image|media", dict, where, {})
             size = [int(one) for one in listed(picture["size"], 2, where)] if picture.get("size") else [None, None]
             path = get(picture, "path", str, where, "") or get(item, "id", str, where)
-            shapes = places(get(item, "annotations", list, where, []), f"{where}.annotations")
+            declared(item, "annotations", where)
+            shapes = places(get(item, "annotations", list, where), f"{where}.annotations")
             yield Entry(path, where, shapes, (size[0], size[1]), folders, splits_in(subset))
 
 

@@ -48,7 +48,6 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet
 IMAGES = "images"
 _MARKS = ("ground_truth", "updated_at", "created_at")  # of the annotation that is read, best last
 _PLACED = {"x", "y", "height", "radiusX", "points", "rle", "vertices"}  # fields of a region's place
-_CELL = 2**20  # characters of one column, some thousand regions
 _Annotation = tuple[dict[str, Any], list[Any], str]  # with its results and its place
 
 
@@ -65,7 +64,6 @@ def _rows(file: LabelFile) -> Iterator[Entry]:
     """
     text = decode(file.root)
     tabs = "\t" in text.partition("\n")[0]
-    csv.field_size_limit(_CELL)
     reader = csv.DictReader(io.StringIO(text), delimiter="\t" if tabs else ",", strict=True)
     tasks: list[tuple[Any, str]] = []
     try:

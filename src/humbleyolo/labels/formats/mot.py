@@ -34,6 +34,7 @@ _NAMES = (
     "occluder full",
     "reflection",
 )
+_MOST_COLUMNS = 10  # of detections; ground truth has nine
 _PLACES = ("left", "top", "width", "height")
 _LINE = re.compile(rb"\s*\d+(\.0*)?,-?\d+(\.0*)?(,-?[\d.]+(e-?\d+)?){4,}\s*")
 
@@ -103,31 +104,53 @@ class _Sequence:
         for number, line in numbered_lines(self.reader.text(self.name, LABEL_BYTES)):
             with self.reader.ledger.reporting(self.name, "box dropped", f"line {number}"):
                 columns = [text.strip() for text in line.split(",")]
-                if len(columns) < 6:
-                    raise BadInput("columns", shorten(line), "must be frame,track,left,top,width,height, and more")
-                frame = int(parse_number(columns[0], "the frame"))
-                if frame not in self.frames:
-                    raise BadInput("image-missing", f"frame {frame}", "no image has that number; add it")
-                with self.frames[frame].losing():
+                image = self._frame(columns[0])
+                with image.losing():
                     box = self._box(columns, names, f"line {number}")
                 ignored += "crowd" in box.flags
-                self.frames[frame].boxes.append(box)
+                image.boxes.append(box)
         if ignored:
             why = "their seventh column says that they are not considered"
             error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
             self.reader.ledger.note(self.name, error, "read as crowds")
 
+    def _frame(self, text: str) -> UncheckedImage:
+        """Return the frame of a number; BadInput if there is none. What is no number may have been any frame's."""
+        try:
+            frame = _whole(text, "the frame")
+        except BadInput:
+            for image in self.frames.values():
+                image.lost += 1
+            raise
+        if frame not in self.frames:
+            raise BadInput("image-missing", f"frame {frame}", "no image has that number; add it")
+        return self.frames[frame]
+
     def _box(self, columns: list[str], names: tuple[str, ...], where: str) -> UncheckedBox:
+        if not 6 <= len(columns) <= _MOST_COLUMNS:
+            found = f"{len(columns)} columns: {shorten(','.join(columns))}"
+            raise BadInput(
+                "columns", found, f"must be frame,track,left,top,width,height, and {_MOST_COLUMNS} at most"
+            )
         left, top, width, height = (
             parse_number(text, name) for text, name in zip(columns[2:6], _PLACES, strict=True)
         )
         shift = 1.0 if self.reader.options.one_based else 0.0
-        rest = [parse_number(text, "a column") for text in columns[6:9]]
-        considered, label, visible = [*rest, *(1.0, -1.0, 1.0)[len(rest) :]]
-        number = int(label) if label > 0 else len(names) == 1  # without a class: the only one there is
+        considered, visible = (
+            parse_number(columns[place], "a column") if len(columns) > place else 1.0 for place in (6, 8)
+        )
+        label = _whole(columns[7], "the class") if len(columns) > 7 else -1
+        number = label if label > 0 else len(names) == 1  # without a class: the only one there is
         if not 1 <= number <= len(names):
-            found = f"class {label:g}"
+            found = f"class {label}"
             raise BadInput("unknown-class", found, f"allowed: 1 to {len(names)}: {shorten(', '.join(names))}")
         flags = frozenset(["crowd"] * (considered == 0) + ["occluded"] * (len(columns) == 9 and visible == 0))
         corners = (left - shift, top - shift, left - shift + width, top - shift + height)
         return UncheckedBox(where, names[number - 1], corners, flags)
+
+
+def _whole(text: str, name: str) -> int:
+    """Return a whole number, also as some tools write it, `2.0`."""
+    if not (value := parse_number(text, name)).is_integer():
+        raise BadInput("not-an-integer", shorten(text), f"{name} must be a whole number; correct it")
+    return int(value)

@@ -13,7 +13,7 @@ from humbleyolo.labels.file_names import splits_in
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, take_rows
+from humbleyolo.labels.parsing.csv import Row, header_of, refuse_lines, take_rows
 from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.labels.source_reader import SourceReader
 
@@ -41,27 +41,44 @@ def read(reader: SourceReader) -> UncheckedSet:
                 tables.append((name, text))
             elif len(header) == 2:
                 _read_names(reader, name, text, names)
-    images: dict[tuple[str, str], UncheckedImage] = {}
+            else:
+                found = f"columns {shorten(', '.join(header))}"
+                why = f"neither {', '.join(sorted(_NEEDED))} nor an id and a name are there"
+                reader.ledger.note(name, BadInput("csv", found, why), "not read")
+    images = [image for name, text in tables for image in _Table(reader, name, names).read(text)]
+    return UncheckedSet(images)
 
-    def take(line: int, row: Row) -> None:
-        key = name, row["ImageID"]
-        image = images.get(key)
-        if image is None:
-            path = reader.images.find_named(row["ImageID"], *folders)
-            image = images[key] = UncheckedImage(name, path, f"line {line}", relative=True, slack=_SLACK)
-            image.splits = splits
-        with image.losing():
-            image.boxes.append(_box(line, row, names))
 
-    def lose(row: Row) -> None:
-        if image := images.get((name, row.get("ImageID", ""))):
-            image.lost += 1
+class _Table:
+    """One table of boxes. `names` are those of the classes, by their ids."""
 
-    for name, text in tables:
-        splits, here = splits_in(name), posixpath.dirname(name)
-        folders = [f"{here}/{part}".strip("/") for part in (*(splits or ("",)), "images", "")]
-        take_rows(text, name, reader.ledger, take, lose)
-    return UncheckedSet(list(images.values()))
+    def __init__(self, reader: SourceReader, name: str, names: dict[str, str]) -> None:
+        self.reader, self.name, self.names = reader, name, names
+        self.splits, here = splits_in(name), posixpath.dirname(name)
+        self.folders = [f"{here}/{part}".strip("/") for part in (*(self.splits or ("",)), "images", "")]
+        self.paths: dict[str, str] = {}  # by id
+        self.images: dict[str, UncheckedImage] = {}
+
+    def read(self, text: str) -> list[UncheckedImage]:
+        lost = take_rows(text, self.name, self.reader.ledger, self._take, self._path)
+        for path in lost.of_image:
+            self.images.setdefault(path, UncheckedImage(self.name, path, splits=self.splits))
+        for path, image in self.images.items():
+            image.lost = lost.count(path)
+        return list(self.images.values())
+
+    def _path(self, row: Row) -> str:
+        if (key := row["ImageID"]) not in self.paths:
+            self.paths[key] = self.reader.images.find_named(key, *self.folders)
+        return self.paths[key]
+
+    def _take(self, line: int, row: Row) -> None:
+        path = self._path(row)
+        box = _box(line, row, self.names)
+        if path not in self.images:
+            self.images[path] = UncheckedImage(self.name, path, f"line {line}", relative=True, slack=_SLACK)
+            self.images[path].splits = self.splits
+        self.images[path].boxes.append(box)
 
 
 def _read_names(reader: SourceReader, name: str, text: str, names: dict[str, str]) -> None:
@@ -80,5 +97,6 @@ def _read_names(reader: SourceReader, name: str, text: str, names: dict[str, str
 def _box(line: int, row: Row, names: dict[str, str]) -> UncheckedBox:
     left, top, right, bottom = (parse_number(row[column], column) for column in _CORNERS)
     flags = frozenset(flag for column, flag in _FLAGS.items() if row.get(column) == "1")
+    refuse_lines(row["LabelName"], "LabelName")
     label = names.get(row["LabelName"], row["LabelName"])
     return UncheckedBox(f"line {line}", label, (left, top, right, bottom), flags)

@@ -22,6 +22,7 @@ from humbleyolo.labels.formats.field_tables import (
     FieldTable,
     FieldTables,
     LabelFile,
+    declared,
     from_ltwh,
     from_points,
     no_rule,
@@ -47,7 +48,8 @@ def _via(file: LabelFile) -> Iterator[Entry]:
     entries = []
     for key, item in files.items():
         with file.reader.ledger.reporting(file.name, "image dropped", where := shorten(key)):
-            regions = get(item, "regions", (list, dict), where, [])
+            declared(item, "regions", where)
+            regions = get(item, "regions", (list, dict), where)
             regions = list(regions.values()) if isinstance(regions, dict) else regions
             name = get(item, "filename", str, where)
             entries.append(Entry(name, where, places(regions, f"{where} regions")))
@@ -90,7 +92,10 @@ def _via_shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, N
         corners = around_ellipse(x, y, across, down, math.degrees(number(drawn, "theta", where, 0)))
     elif kind == "polygon":
         both = get(drawn, "all_points_x", list, where), get(drawn, "all_points_y", list, where)
-        corners = from_points([list(point) for point in zip(*both, strict=False)], where)
+        if len(both[0]) != len(both[1]):
+            found = f"{len(both[0])} x and {len(both[1])} y of a polygon"
+            raise BadInput("columns", found, "each point has both; draw it again", where)
+        corners = from_points([list(point) for point in zip(*both, strict=True)], where)
     else:
         raise no_rule(kind, "rect, circle, ellipse, polygon", where)
     return UncheckedBox(where, _via_class(file, shape, where), corners), None
@@ -140,7 +145,7 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
             entries[key] = Entry(name, where, [], slack=_DIGITS_3)
     for key, item in parts["metadata"].items():
         with file.reader.ledger.reporting(file.name, "box dropped", where := f"metadata {shorten(key)}"):
-            if isinstance(item, dict) and item.get("xy", []) in ([], None):
+            if isinstance(item, dict) and item.get("xy") == []:
                 continue  # about the whole image, or a time
             view = get(parts["view"], str(get(item, "vid", (str, int), where)), dict, where)
             shown = [str(one) for one in get(view, "fid_list", list, where)]
@@ -206,21 +211,23 @@ def _via_csv(file: LabelFile) -> Iterator[Entry]:
 
     def take(line: int, row: Row) -> None:
         where = f"line {line}"
-        name = row.get("filename", row.get("#filename", ""))
+        name = image_of(row)
+        shape, attributes = (parse(row.get(key, "").encode() or b"{}") for key in _VIA_COLUMNS)
         entry = entries.setdefault(name, Entry(name, where, []))
-        try:
-            shape, attributes = (parse(row.get(key, "").encode() or b"{}") for key in _VIA_COLUMNS)
-        except BadInput:
-            entry.lost += 1
-            raise
-        if shape:
+        if shape != {}:
             entry.shapes.append(({"shape_attributes": shape, "region_attributes": attributes}, where))
 
-    def lose(row: Row) -> None:
-        if entry := entries.get(row.get("filename", row.get("#filename", ""))):
-            entry.lost += 1
+    def image_of(row: Row) -> str:
+        name = row.get("filename", row.get("#filename"))
+        if name is None:
+            raise BadInput("csv", "no filename", "each line must name its image in the column filename")
+        return name
 
-    take_rows(decode(file.root), file.name, file.reader.ledger, take, lose)
+    lost = take_rows(decode(file.root), file.name, file.reader.ledger, take, image_of)
+    for name in lost.of_image:
+        entries.setdefault(name, Entry(name, "", []))
+    for name, entry in entries.items():
+        entry.lost += lost.count(name)
     yield from _with_via_class(file, list(entries.values()))
 
 

@@ -60,6 +60,12 @@ class Element:
             raise BadInput("xml", f"no <{tag}>", f"<{self.tag}> must hold one; add it", self.where)
         return found
 
+    def refuse_text(self) -> None:
+        """Raise BadInput for text directly inside: it may be an element whose `<` is missing."""
+        if self.text:
+            why = f"<{self.tag}> holds elements alone; mend it, or take it away"
+            raise BadInput("xml", f"text {shorten(self.text)}", why, self.where)
+
     def attribute(self, name: str) -> str:
         """Return an attribute.
 
