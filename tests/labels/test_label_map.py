@@ -5,6 +5,7 @@ from folders import Files, Maker, picture, voc
 
 MAPS = {
     "plain": "item {\n  id: 1\n  name: 'cat'\n}\nitem {\n  id: 2\n  name: 'big dog'\n}\n",
+    "comments": "# of cats\nitem { # the first\n  id: 1\n  name: 'cat' }\nitem: { id: 2 name: 'big dog' } # last\n",
     "one line": 'item { name: "cat", id: 1 } item { name: "big dog" id: 2 }',
     "ids of Open Images": 'item { name: "/m/1" id: 1 display_name: "cat" } '
     'item { name: "/m/2" id: 2 display_name: "big dog" }',

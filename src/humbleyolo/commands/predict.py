@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=float,
         metavar="T",
-        help="lowest score, 0 to 1; default: the best on val if it was evaluated, else 0.5",
+        help="lowest score, 0 to 1; default: that of the evaluation, found on val, else 0.5",
     )
     default = "default: json; jsonl, a line per frame, if videos or addresses are named"
     add("--format", choices=_FORMATS, metavar="F", help=f"{', '.join(_FORMATS)}; {default}")

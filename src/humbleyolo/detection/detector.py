@@ -111,7 +111,7 @@ class Detector:
             model: The folder that `train` wrote (`data/model`), or a file or folder that `humbleyolo export`
                 wrote. Or the URL of a git repository of this kind, whose model is fetched through DVC.
             revision: Branch, tag or commit of the repository.
-            threshold: Lowest score of a detection, 0 to 1. None: the best on val if it was evaluated,
+            threshold: Lowest score of a detection, 0 to 1. None: that of the evaluation, found on val,
                 else 0.5; an export knows its own.
             nms_iou: Highest overlap of two detections of one class; of others the lower score is left out. None:
                 as in its evaluation, else 0.5. An export has its own built in.

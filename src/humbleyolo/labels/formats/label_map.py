@@ -12,7 +12,7 @@ from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.source_reader import SourceReader
 
-_ITEM = re.compile(r"\bitem\s*:?\s*\{([^{}]*)")
+_ITEM = re.compile(r"\bitem\s*(?::\s*)?\{([^{}]*)")
 _ID = re.compile(r"\bid\s*:\s*(\d+)")
 _NAME = re.compile(r"""\b(display_name|name)\s*:\s*(?:"([^"\n]*)"|'([^'\n]*)')""")
 
@@ -34,7 +34,7 @@ def read_label_maps(reader: SourceReader) -> dict[str, str]:
 
 def _items(text: str) -> list[tuple[str, str]]:
     items = []
-    for item in _ITEM.findall(re.sub(r"#.*", "", text)):
+    for item in _ITEM.findall(re.sub(r"(?m)(?:^|(?<=\s))#.*", "", text)):
         number = _ID.search(item)
         names = {key: double or single for key, double, single in _NAME.findall(item)}
         name = names.get("name", "")
