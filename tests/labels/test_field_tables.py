@@ -550,8 +550,7 @@ def test_kitti_flags_and_regions_of_no_class(make: Maker) -> None:
 @pytest.mark.parametrize(
     ("line", "kind", "kept"),
     [
-        ("1.9,1,1,2,3,4,1,1,1", "not-an-integer", []),  # of any frame
-        ("x,1,1,2,3,4,1,1,1", "not-a-number", []),
+        ("1.9,1,1,2,3,4,1,1,1", "not-an-integer", ["1", "2"]),  # it names no frame
         ("1,1,1,2,3,4,1,1.9,1", "not-an-integer", ["2"]),
         ("1,1,1,2,3", "columns", ["2"]),
         ("1,1,1,2,3,4,1,1,11,2,5,6,7,8,1,1,1", "columns", ["2"]),

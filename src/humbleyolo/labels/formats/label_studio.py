@@ -191,7 +191,7 @@ def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None]
     elif "height" in value:
         x, y, width, height = numbers(value, "x y width height", where)
         corners = _turned(file, shape, where, from_ltwh(x, y, width, height))
-    elif "x" in value and "width" in value:
+    elif "x" in value and "width" in value and not {"rectanglelabels", "ellipselabels"} & value.keys():
         note_no_area("keypoint", where, file.name, ledger)
         return None
     else:

@@ -115,13 +115,8 @@ class _Sequence:
             self.reader.ledger.note(self.name, error, "read as crowds")
 
     def _frame(self, text: str) -> UncheckedImage:
-        """Return the frame of a number; BadInput if there is none. What is no number may have been any frame's."""
-        try:
-            frame = _whole(text, "the frame")
-        except BadInput:
-            for image in self.frames.values():
-                image.lost += 1
-            raise
+        """Return the frame of a number; BadInput if there is none."""
+        frame = _whole(text, "the frame")
         if frame not in self.frames:
             raise BadInput("image-missing", f"frame {frame}", "no image has that number; add it")
         return self.frames[frame]
