@@ -102,6 +102,19 @@ def test_a_worker_that_comes_later_must_be_as_the_others(tmp_path: Path) -> None
         assert re.search(rf"a worker on .* came later, and has {text}; start all alike", str(refused.error))
 
 
+def refuse(problems: list[str]) -> None:
+    raise ProblemsError("a.yaml", problems, "see all.csv", "mend them")
+
+
+def test_the_error_of_a_shard_keeps_its_kind_and_its_facts() -> None:
+    problems = [f"line {number}" for number in range(20)]
+    given = pickle.dumps(refuse), pickle.dumps(problems), (here(), None)
+    refused = pickle.loads(pickle.dumps(run_shard(*given)))
+    expected = ProblemsError("a.yaml", problems, "see all.csv", "mend them")
+    assert type(refused.error) is ProblemsError
+    assert (str(refused.error), refused.error.problems) == (str(expected), tuple(problems))
+
+
 def here() -> dict[str, str]:
     return cluster.describe_installation()
 

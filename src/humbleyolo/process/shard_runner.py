@@ -60,7 +60,7 @@ def run_shard(
             function, value = pickle.loads(work), pickle.loads(task)  # noqa: S301 - a cluster runs what it is sent
             return function(value) if files is None else function(_folder_of(files), value)
         except UserError as error:
-            return Refused(UserError(*error.lines))
+            return Refused(error)
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> str:
