@@ -2,13 +2,18 @@
 
 import contextlib
 import io
+import math
+import threading
+import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from humbleyolo.detection import image_input
 from humbleyolo.detection.image_input import decode_image, read_image
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import MAX_PIXELS, decode_rgb
@@ -161,6 +166,38 @@ def test_the_limit_may_be_above_that_of_pillow(tmp_path: Path, monkeypatch: pyte
             warnings.simplefilter("error")
             np.testing.assert_array_equal(read_image(tmp_path / "a.png", 45).pixels, PIXELS)
         assert pillows == Image.MAX_IMAGE_PIXELS
+
+
+def test_another_thread_that_changes_pillow_s_limit_does_not_bring_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the lock between the look at a picture and its decoding, and lets go before the latter."""
+    entered, threads = threading.Event(), list[threading.Thread]()
+
+    def change() -> None:
+        with image_input._own_limit():
+            entered.set()
+            time.sleep(0.3)
+
+    def count_pictures(image: Image.Image) -> int:
+        threads.append(threading.Thread(target=change))
+        threads[0].start()
+        return 1
+
+    def prod(size: tuple[int, int]) -> int:
+        entered.wait(1)
+        return size[0] * size[1]
+
+    def decode(data: bytes, name: str) -> np.ndarray:
+        threads[0].join()
+        return decode_rgb(data, name)
+
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    monkeypatch.setattr(image_input, "count_pictures", count_pictures)
+    monkeypatch.setattr(image_input, "decode_rgb", decode)
+    monkeypatch.setattr(image_input, "math", SimpleNamespace(prod=prod, inf=math.inf))
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "PNG")
+    np.testing.assert_array_equal(decode_image(file.getvalue(), "a.png", 45).pixels, PIXELS)
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 def test_other_formats_are_refused_where_few_are_accepted() -> None:

@@ -93,7 +93,7 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
     if not data:
         raise UserError(f"{name}: cannot be read as an image: it is empty")
     size, frames = (0, 0), 1
-    with _own_limit():
+    with _own_limit() as pillows:
         try:
             with open_image(data, formats) as image:
                 size = image.size
@@ -106,19 +106,22 @@ def decode_image(data: bytes, name: str, max_pixels: int, formats: tuple[str, ..
             raise UserError(f"{name}: cannot be read as an image: {why}") from None
         except BROKEN:
             pass  # told when it is decoded
-    large = math.prod(size) > (Image.MAX_IMAGE_PIXELS or math.inf)
+    large = math.prod(size) > (pillows or math.inf)  # of this process; another thread may have changed it now
     with _own_limit() if large else nullcontext():
         return ReadImage(decode_rgb(data, name), frames)  # its error tells of a header that could not be read
 
 
 @contextmanager
-def _own_limit() -> Iterator[None]:
-    """Have Pillow open images of any size, without warnings of these or of damage behind the first page."""
+def _own_limit() -> Iterator[int | None]:
+    """Have Pillow open images of any size, without warnings of these or of damage behind the first page.
+
+    Yields the limit that holds outside; None where there is none.
+    """
     with _pillow_changed, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            yield
+            yield before
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
