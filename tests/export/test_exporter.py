@@ -22,7 +22,8 @@ from humbleyolo import Detector, UserError
 from humbleyolo.detection.backends.metadata import METADATA
 from humbleyolo.detection.backends.open_model import open_exported
 from humbleyolo.export import exporter as export_run
-from humbleyolo.export.exporter import SUFFIX, Precision, Settings, export
+from humbleyolo.export.export_formats import SUFFIX, Precision
+from humbleyolo.export.exporter import Settings, export
 from humbleyolo.export.targets import WRITE
 from humbleyolo.models.artifact import BEGAN
 from humbleyolo.storage.hashes import sha256_of

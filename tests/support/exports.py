@@ -7,7 +7,8 @@ import numpy as np
 from split_writer import write_split
 
 from humbleyolo.dataset.encoding import encode_split
-from humbleyolo.export.exporter import Precision, Settings
+from humbleyolo.export.export_formats import Precision
+from humbleyolo.export.exporter import Settings
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.png import encode_png

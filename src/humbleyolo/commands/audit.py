@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import add_length, check_options
+from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from humbleyolo.params.sections import Dataset
     from humbleyolo.training.folds import HeldOut
 
-_SPLITS = ("train", "val", "test")
 _FOLDS, _MOST_FOLDS = 3, 20
 _RESULTS = ("audit.csv", "audit.html")
 _OWN = "own"  # format of the labelled folder
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Stopped, it resumes when it is run again."
     )
     add = parser.add_argument
-    add("--split", nargs="+", choices=_SPLITS, default=["train", "val"], metavar="S",
+    add("--split", nargs="+", choices=SPLITS, default=["train", "val"], metavar="S",
         help="splits to judge: train, val, test; default: train val")  # fmt: skip
     add("--folds", type=int, metavar="K", default=_FOLDS, help="parts of the images; default: %(default)s")
     add_length(parser, "part")
@@ -69,7 +69,7 @@ def run(parsed: argparse.Namespace) -> int:
     sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode", "dataset")
     seed, runtime, model, loss, train, evaluate, encode, dataset = load_params(Path("params.yaml"), *sections)
     form = _choose_format(parsed.to, dataset) if parsed.to else None
-    names = [name for name in _SPLITS if name in parsed.split]
+    names = [name for name in SPLITS if name in parsed.split]
     with JoinedSplits(Path("data/grid"), Path("data/dataset"), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)

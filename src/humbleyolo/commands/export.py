@@ -7,17 +7,17 @@ Examples:
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from humbleyolo.commands.number_options import check_options
+from humbleyolo.export.export_formats import SUFFIX, Precision
 from humbleyolo.process.terminal import tell
-
-_SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--to", required=True, choices=list(_SUFFIX), help="the format to write")
+    add("--to", required=True, choices=list(SUFFIX), help="the format to write")
     add("--model", type=Path, default=Path("data/model"), metavar="M", help="model's folder; default: %(default)s")
     add("--output", type=Path, metavar="O", help="file or folder to write; default: exports/model with its ending")
     add(
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--precision",
         default="float32",
-        choices=["float32", "float16", "int8"],
+        choices=get_args(Precision),
         help="litert: float16 halves the file, int8 quarters it and is faster; default: %(default)s",
     )
     add("--threshold", type=float, metavar="T", help="lowest score to keep in the file; default: as `predict` has it")
@@ -49,7 +49,7 @@ def run(parsed: argparse.Namespace) -> int:
     output = parsed.output
     if output is None:
         precision = "" if parsed.precision == "float32" else f"-{parsed.precision}"
-        output = Path("exports") / (f"model{precision}{_SUFFIX[parsed.to]}" if _SUFFIX[parsed.to] else "savedmodel")
+        output = Path("exports") / (f"model{precision}{SUFFIX[parsed.to]}" if SUFFIX[parsed.to] else "savedmodel")
     from humbleyolo.export.exporter import Settings, export
     from humbleyolo.storage.atomic import target_of
 

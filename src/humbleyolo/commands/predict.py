@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import check_options
+from humbleyolo.detection.output_formats import FORMATS, FRAME_FORMATS, LABELS, PARTS
 from humbleyolo.process.terminal import counted, first_few, tell
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from humbleyolo.detection.video.predict_clips import ClipCounts
     from humbleyolo.detection.video.video_stream import VideoOptions
 
-_PARTS = "jsonl-parts"
-_FORMATS = ("json", "jsonl", _PARTS, "csv", "coco", "yolo", "voc", "cvat")
 _SHOWN = 20  # notes, and files of a note
 
 
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="lowest score, 0 to 1; default: that of the evaluation, found on val, else 0.5",
     )
     default = "default: json; jsonl, a line per frame, if videos or addresses are named"
-    add("--format", choices=_FORMATS, metavar="F", help=f"{', '.join(_FORMATS)}; {default}")
+    add("--format", choices=FORMATS, metavar="F", help=f"{', '.join(FORMATS)}; {default}")
     output = "a file (yolo, voc, cvat: a new folder; jsonl-parts: a folder that a run goes on with)"
     add("--output", type=Path, metavar="O", help=f"{output}; default: standard output")
     add("--copy-images", action="store_true", help="yolo, voc, cvat: put the images beside their labels")
@@ -100,7 +99,7 @@ def run(parsed: argparse.Namespace) -> int:
         left_out = pictures.left_out + chosen.left_out
         head = {"model": hide_password(parsed.model), "threshold": detector.threshold, "classes": detector.names}
         seen, there = ClipCounts(), 0
-        if to == _PARTS:
+        if to == PARTS:
             facts = {**head, "classes": list(detector.names), "model_sha256": found.model_hash()}
             facts |= {"tile": parsed.tile, "max_detections": most, "max_pixels": max_pixels}
             files = LineFiles(parsed.output, pictures.items, facts)
@@ -163,15 +162,15 @@ def _check_outputs(parsed: argparse.Namespace, to: str, *, videos: bool, picture
         raise UserError("no pictures to look at: give paths, or a --list FILE of them")
     if parsed.save_images and not pictures.items:
         raise UserError("--save-images draws pictures, and there are none; frames are drawn by --save-video")
-    if to == _PARTS and videos:
-        raise UserError(f"--format {_PARTS} is of pictures; of videos and addresses it is jsonl, json or csv")
-    if to == _PARTS and (parsed.output is None or parsed.save_images or parsed.copy_images):
-        raise UserError(f"--format {_PARTS} writes files into a folder, and no pictures: give --output FOLDER alone")
+    if to == PARTS and videos:
+        raise UserError(f"--format {PARTS} is of pictures; of videos and addresses it is {', '.join(FRAME_FORMATS)}")
+    if to == PARTS and (parsed.output is None or parsed.save_images or parsed.copy_images):
+        raise UserError(f"--format {PARTS} writes files into a folder, and no pictures: give --output FOLDER alone")
 
 
 def _nothing_found(parsed: argparse.Namespace, to: str, done: "Counts") -> list[str]:
     """Return a note on the images whose labels say that nothing is there."""
-    from humbleyolo.detection.writers import LABELS, NOTHING_FOUND
+    from humbleyolo.detection.writers import NOTHING_FOUND
 
     if to not in LABELS or not done.empty:
         return []

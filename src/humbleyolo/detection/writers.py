@@ -28,6 +28,7 @@ import numpy as np
 
 from humbleyolo.dataset.coco import CocoWriter, to_json
 from humbleyolo.detection.image_paths import NamedImage
+from humbleyolo.detection.output_formats import FOLDERS, FRAME_FORMATS
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
@@ -40,10 +41,7 @@ from humbleyolo.storage.new_folder import new_folder
 
 _CSV_COLUMNS = ("image", "label", "score", "xmin", "ymin", "xmax", "ymax", "width", "height", "limit_reached")
 _OF_FRAMES = ("frame", "seconds")
-_FOLDERS = {"yolo": yolo, "voc": voc, "cvat": cvat}
-FRAME_FORMATS = ("json", "jsonl", "csv")
-FORMATS = (*FRAME_FORMATS, "coco", *_FOLDERS)
-LABELS = ("coco", *_FOLDERS)  # an image without a box is background there
+_FOLDERS = dict(zip(FOLDERS, (yolo, voc, cvat), strict=True))
 NOTHING_FOUND = "nothing_found.md"
 _LOOK = (
     "Nothing was found on these images. Their labels have no box, which says that nothing is there. Look at each "
@@ -99,7 +97,7 @@ def make_writer(
     """Return the writer of a format.
 
     Args:
-        to: One of `FORMATS`.
+        to: One of `output_formats.FORMATS`, without the parts.
         output: A file, or a folder for `yolo`, `voc` and `cvat`; None: standard output.
         stdout: Standard output, as bytes.
         head: Facts of the run for the JSON; `classes` are the class names.

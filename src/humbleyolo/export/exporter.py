@@ -4,7 +4,7 @@ import importlib.util
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from humbleyolo.models.tensorflow_setup import set_threads  # before all else that imports TensorFlow
 
@@ -18,6 +18,7 @@ from humbleyolo.detection.backends.trained_model import facts_of
 from humbleyolo.detection.graph import detection_model
 from humbleyolo.errors import UserError
 from humbleyolo.export.card import model_card
+from humbleyolo.export.export_formats import SUFFIX, Precision
 from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
@@ -25,8 +26,6 @@ from humbleyolo.models.trained_network import Network
 from humbleyolo.storage.atomic import make_folder, partial_folder, require_output
 from humbleyolo.storage.hashes import sha256_of
 
-Precision = Literal["float32", "float16", "int8"]
-SUFFIX = {"savedmodel": "", "litert": ".tflite", "onnx": ".onnx", "keras": ".keras", "html": ".html"}
 # Packages of a target, as they are imported and as they are installed; the extra has the target's name.
 _NEEDS = {
     "litert": (("ai_edge_litert", "ai-edge-litert"),),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humbleyolo.detection.image_paths import FoundClip, is_pattern
+from humbleyolo.detection.output_formats import FRAME_FORMATS
 from humbleyolo.detection.video.byte_stream import HEAD_BYTES, container_of, open_clip
 from humbleyolo.detection.video.decoder import import_opencv
 from humbleyolo.detection.video.open_video import VideoName, shown_name
 from humbleyolo.detection.video.web_address import is_address
-from humbleyolo.detection.writers import FRAME_FORMATS
 from humbleyolo.errors import UserError
 
 CLIP_ENDINGS = (".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".ts", ".webm")
