@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.params.class_names import is_class_name, is_one_line
+from humbleyolo.params.class_names import is_class_name
+from humbleyolo.params.one_line import is_one_line
 
 
 @given(st.text())

@@ -23,7 +23,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, Unchecked
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
-from humbleyolo.params.class_names import is_one_line
+from humbleyolo.params.one_line import is_one_line
 from humbleyolo.storage.png import encode_png
 
 _GREY = 230  # of the pictures in place of the images

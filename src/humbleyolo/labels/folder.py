@@ -21,7 +21,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.archive_names import names_of
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, is_other_archive, suffix
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.params.class_names import is_one_line
+from humbleyolo.params.one_line import is_one_line
 
 LABEL_BYTES = 512 * 2**20  # the largest label file read whole
 STREAMED_BYTES = 2**31  # the largest that is read entry by entry; LVIS's train file is 1.1 GB

@@ -1,23 +1,21 @@
 """Lines for a person at a terminal: 80 columns, numbers with their nouns, and no control characters."""
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from itertools import repeat
 from typing import TextIO
 
+from humbleyolo.params.one_line import NOT_IN_A_LINE
 from humbleyolo.process.display_width import wrap_columns
 
 COLUMNS = 80
-# C0, C1, surrogates, and what turns the direction of writing
-_CONTROLS = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 _COLOURS = {"error": "1;31", "warning": "1;33"}  # red, yellow; bold
 
 
 def printable(text: str) -> str:
     """Return a line with its control characters shown as escapes: a file's name could move the cursor by them."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return NOT_IN_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def tell(*lines: str, to: TextIO | None = None) -> None:

@@ -1,7 +1,8 @@
 """Numbers and names as the report shows them."""
 
-import unicodedata
 from typing import Any
+
+from humbleyolo.params.one_line import NOT_IN_A_LINE
 
 UNDEFINED = "\N{EN DASH}"
 
@@ -39,12 +40,7 @@ def cut(text: str, most: int) -> str:
 def printable(text: str) -> str:
     """Return a text whose characters can be encoded and shown: the others become U+FFFD.
 
-    Control characters, those that turn the direction of what follows, and lone surrogates are such.
+    Those that no line can show, and those that Unicode keeps free of any character (U+FFFE, U+FFFF), are such.
     """
-    return "".join("\N{REPLACEMENT CHARACTER}" if _hostile(character) else character for character in text)
-
-
-def _hostile(character: str) -> bool:
-    category = unicodedata.category(character)
-    turns = character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    return turns or category in ("Cc", "Cs") or (category == "Cn" and ord(character) & 0xFFFE == 0xFFFE)
+    shown = NOT_IN_A_LINE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if ord(one) & 0xFFFE == 0xFFFE else one for one in shown)
