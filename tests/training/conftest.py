@@ -26,9 +26,9 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def eagerly() -> Iterator[None]:
-    """Steps without a graph, which takes longer to make than some steps of a tiny network last."""
+    """Steps of a module's tests without a graph, which takes longer to make than those of a tiny network last."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)

@@ -30,6 +30,8 @@ from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe
 from humbleyolo.training.loop import Trained, train_network
 from humbleyolo.training.trainer import Trainer, build_trainer
 
+pytestmark = pytest.mark.usefixtures("eagerly")
+
 RUN = {"parameters": "1", "data": "2"}
 AUGMENT = PLAIN.augment.model_copy(
     update={"flip": 0.5, "translate": 0.2, "brightness": 0.2, "mosaic": 0.3, "cutout": 0.3}

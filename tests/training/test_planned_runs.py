@@ -21,7 +21,7 @@ NETWORKS = [
 ]
 TWO = Length(1.0, 2)
 
-pytestmark = pytest.mark.usefixtures("threads")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
 
 def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = TWO) -> PlannedRun:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -33,12 +34,19 @@ def info_of(model: Model, classes: Sequence[str], height: int = 48, start: str =
     return ModelInfo(model, Grid(height, 80, height // 16, 5, 1, len(classes)), tuple(classes), 0, start)
 
 
-def saved(folder: Path, info: ModelInfo) -> keras.Model:
-    """A model with weights of a seed of its own, its normalization far from a new one's, written into `folder`."""
-    network = build_model(info.model, info.grid, 9)
+@cache
+def trained(model: Model, grid: Grid) -> keras.Model:
+    """A network with weights of a seed of its own, its normalization far from a new one's; do not change it."""
+    network = build_model(model, grid, 9)
     for variable in network.weights:
         if "norm" in variable.path:
             variable.assign(np.asarray(variable) + 0.5)
+    return network
+
+
+def saved(folder: Path, info: ModelInfo) -> keras.Model:
+    """A trained network, written into `folder`."""
+    network = trained(info.model, info.grid)
     folder.mkdir(exist_ok=True)
     save_model(folder, info, {one.path: np.asarray(one) for one in network.weights})
     return network
@@ -123,17 +131,17 @@ def test_layers_are_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_the_words_are_kept_and_name_the_first_of_a_line_of_models(tmp_path: Path) -> None:
     names = ["日本", "long " * 100 + "name", *(f"class {number}" for number in range(300))]
-    first = info_of(LITE, names, start=STARTS["pretrained"])
+    first = info_of(CONVOLUTIONAL, names, start=STARTS["pretrained"])
     saved(tmp_path, first)
     for _ in range(3):
-        info = info_of(LITE, [*names[1:], "new"])
-        words = begin(build_model(LITE, info.grid, 1), info, OWN, tmp_path)
+        info = info_of(CONVOLUTIONAL, [*names[1:], "new"])
+        words = begin(build_model(CONVOLUTIONAL, info.grid, 1), info, OWN, tmp_path)
         content = (tmp_path / "model.json").read_bytes() + (tmp_path / "weights.npz").read_bytes()
         assert words.startswith(f"own: model.json and weights.npz of sha256 {hashlib.sha256(content).hexdigest()}; ")
-        saved(tmp_path, info_of(LITE, names, start=words))
+        saved(tmp_path, info_of(CONVOLUTIONAL, names, start=words))
         assert read_info(tmp_path).start == words
         assert read_info(tmp_path).origin == first.start == first.origin
-    assert info_of(LITE, "ab").origin == "scratch"
+    assert info_of(CONVOLUTIONAL, "ab").origin == "scratch"
 
 
 def test_the_first_blocks_of_a_backbone_are_frozen(tmp_path: Path) -> None:
