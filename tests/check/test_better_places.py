@@ -42,6 +42,7 @@ def large_objects() -> tuple[Files, dict[str, tuple[int, int, int, int]]]:
     return files, boxes
 
 
+@pytest.mark.slow
 def test_of_large_objects_of_one_class_few_are_named_and_shifted_boxes_are_among_them(make: Maker) -> None:
     files, boxes = large_objects()
     rows = [(name, "raccoon", *map(float, box), "train") for name, box in boxes.items()]

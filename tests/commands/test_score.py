@@ -87,6 +87,7 @@ def test_a_coco_file_alone_gives_the_numbers_and_a_page_of_boxes_and_no_model_is
     assert "holds labels alone, and a model needs the images" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_results_are_compared_and_a_worse_one_is_exit_code_1(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,25 +76,25 @@ def test_localisation_costs_what_boxes_that_fit_would_win_though_none_is_a_mista
         assert costs == dict.fromkeys(MISTAKES, 0.0) | {"localisation": pytest.approx(1.0 - ap)}
 
 
-@pytest.mark.parametrize("kind", MISTAKES)
 @pytest.mark.parametrize("seed", range(60))
-def test_a_repair_wins_what_the_repaired_tables_score(seed: int, kind: str) -> None:
+def test_a_repair_wins_what_the_repaired_tables_score(seed: int) -> None:
     truths, detections, classes = without_crowds(seed)
     # Scores that differ: a detection that moves keeps its place among equal ones by its box.
     scores = np.random.default_rng(seed).permutation(len(detections)) / (len(detections) + 1)
     detections = replace(detections, scores=scores)
     judgement = judged(truths, detections, classes)
-    table = mistakes_table(truths, detections, judgement, all_of(detections), classes)
-    gain = table.set_index("kind").loc[kind, "ap_gain"]
+    table = mistakes_table(truths, detections, judgement, all_of(detections), classes).set_index("kind")
     before = ap50(truths, detections, classes)
-    if before is None:
-        assert np.isnan(gain)
-        return
-    repaired = repair(kind, truths, detections, judgement)
-    empty = set(truths.labels.tolist()) - set(repaired[0].labels.tolist())
-    left = len(set(truths.labels.tolist())) - len(empty)
-    after = (ap50(*repaired, classes) or 0.0) * left + len(empty)
-    assert gain == pytest.approx(after / (left + len(empty)) - before, abs=1e-9)
+    for kind in MISTAKES:
+        gain = table.loc[kind, "ap_gain"]
+        if before is None:
+            assert np.isnan(gain)
+            continue
+        repaired = repair(kind, truths, detections, judgement)
+        empty = set(truths.labels.tolist()) - set(repaired[0].labels.tolist())
+        left = len(set(truths.labels.tolist())) - len(empty)
+        after = (ap50(*repaired, classes) or 0.0) * left + len(empty)
+        assert gain == pytest.approx(after / (left + len(empty)) - before, abs=1e-9), kind
 
 
 @pytest.mark.parametrize("seed", range(150))

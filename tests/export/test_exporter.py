@@ -92,9 +92,8 @@ def lite_exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(data, tmp_path_factory.mktemp("lite_exports"))
 
 
-@pytest.mark.parametrize(
-    ("which", "to", "precision"), [USED[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in USED[1:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("which", "to", "precision"), USED)
 def test_an_export_is_used_as_the_model_is(
     which: str, to: str, precision: str, request: pytest.FixtureRequest
 ) -> None:
@@ -141,6 +140,7 @@ def test_an_export_sees_mirror_images_and_averages_boxes_where_the_evaluation_di
     assert once.shape != measured.shape or not np.allclose(once, measured, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_litert_says_that_it_takes_one_image(exports: Exports) -> None:
     """LiteRT.js and LiteRT's CompiledModel run no open size; the tests above give the interpreter more than one."""
     from ai_edge_litert.interpreter import Interpreter
@@ -342,10 +342,8 @@ def test_without_an_extra_the_command_that_installs_it_is_named(
         export(data / "model", tmp_path / f"m{SUFFIX[to]}", data, settings(to))
 
 
-@pytest.mark.parametrize(
-    ("to", "module"),
-    [("litert", "ai_edge_litert.interpreter"), pytest.param("onnx", "onnxruntime", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("to", "module"), [("litert", "ai_edge_litert.interpreter"), ("onnx", "onnxruntime")])
 def test_without_its_runtime_an_export_says_what_to_install(
     to: str, module: str, exports: Exports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,7 +352,8 @@ def test_without_its_runtime_an_export_says_what_to_install(
         Detector.load(exports[to, "float32"])
 
 
-@pytest.mark.parametrize("to", ["litert", *(pytest.param(one, marks=pytest.mark.slow) for one in ("onnx", "keras"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["litert", "onnx", "keras"])
 def test_damaged_files_are_refused(to: str, exports: Exports, tmp_path: Path) -> None:
     whole = exports[to, "float32"].read_bytes()
     path = tmp_path / f"m{SUFFIX[to]}"
@@ -390,7 +389,8 @@ def test_files_of_others_and_of_newer_versions_are_refused(exports: Exports, tmp
         Detector.load(tmp_path / "other.keras")
 
 
-@pytest.mark.parametrize("to", ["litert", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["litert", "onnx"])
 def test_it_runs_without_tensorflow(to: str, exports: Exports, tmp_path: Path) -> None:
     code = """
 import sys

@@ -102,7 +102,7 @@ def without_gpu_kernel(found: list[Any]) -> set[str]:
     [
         pytest.param("compact", "iou", "bfloat16", marks=pytest.mark.slow),
         pytest.param("compact", "yolov1", "float32", marks=pytest.mark.slow),
-        ("humble", "article", "float32"),
+        pytest.param("humble", "article", "float32", marks=pytest.mark.slow),
         pytest.param("yolov1", "yolov1", "float32", marks=pytest.mark.slow),
         pytest.param("lite", "aligned", "float32", marks=pytest.mark.slow),
     ],

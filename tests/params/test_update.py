@@ -1,6 +1,7 @@
 """Keys that a file lacks come from a template, with their comments; what the file has stays."""
 
 import difflib
+from itertools import pairwise
 
 import pytest
 from params_text import DEFAULT, every_key
@@ -36,7 +37,12 @@ def without(*keys: Key) -> str:
     return text
 
 
-@pytest.mark.parametrize("key", list(every_key()))
+EVERY = list(every_key())
+# The first of each section, and of those behind another section.
+QUICK = {key for before, key in pairwise(["", *EVERY]) if key.rpartition(".")[0] != before.rpartition(".")[0]}
+
+
+@pytest.mark.parametrize("key", [pytest.param(key, marks=[pytest.mark.slow] * (key not in QUICK)) for key in EVERY])
 def test_every_key_comes_back_with_its_comments_and_at_its_place(key):
     way = tuple(key.split("."))
     if key == "model.humble" or key.count("."):

@@ -154,6 +154,7 @@ def test_a_screen_reader_finds_language_headings_and_names(page):
     assert all(svg["aria-hidden"] == "true" for svg in decoration)
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_in_another_process(evaluated):
     first = run(evaluated, "first")
     code = (

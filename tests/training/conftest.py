@@ -26,9 +26,17 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planned_runs, "start_runtime", lambda _: None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def eagerly() -> Iterator[None]:
-    """Steps of a module's tests without a graph, which takes longer to make than those of a tiny network last."""
+    """Steps without a graph, which takes longer to make than some steps of a tiny network last."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def all_eagerly() -> Iterator[None]:
+    """Every step of a module's tests without a graph, and of what they share."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)

@@ -30,7 +30,7 @@ from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe
 from humbleyolo.training.loop import Trained, train_network
 from humbleyolo.training.trainer import Trainer, build_trainer
 
-pytestmark = pytest.mark.usefixtures("eagerly")
+pytestmark = pytest.mark.usefixtures("all_eagerly")
 
 RUN = {"parameters": "1", "data": "2"}
 AUGMENT = PLAIN.augment.model_copy(

@@ -13,7 +13,7 @@ from humbleyolo.training import folds, planned_runs
 from humbleyolo.training.folds import detect_by_folds, divide
 from humbleyolo.training.planned_runs import Length
 
-TWO = Length(1.0, 2)
+ONE = Length(1.0, 1)
 
 pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
@@ -39,7 +39,7 @@ def test_look_alikes_are_in_one_fold_and_folds_are_even(seed: int) -> None:
 
 def test_fewer_units_than_folds_are_refused(splits: list[EncodedSplit], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="2 images that differ are fewer than 3 folds; label more"):
-        detect_by_folds(RUN, splits, 3, TWO, tmp_path, (), [list(range(17))])
+        detect_by_folds(RUN, splits, 3, ONE, tmp_path, (), [list(range(17))])
 
 
 def test_no_network_sees_what_it_judges(
@@ -66,14 +66,14 @@ def test_no_network_sees_what_it_judges(
 
     monkeypatch.setattr(planned_runs, "build_trainer", watched)
     monkeypatch.setattr(folds, "_LEARNED", 1)
-    held = detect_by_folds(RUN, splits, 3, TWO, tmp_path)
+    held = detect_by_folds(RUN, splits, 3, ONE, tmp_path)
     every = {image.tobytes() for split in splits for image in split.images}
     assert len(seen) == 3
     for own, others in zip(judged, seen, strict=True):
         assert not set(own) & set(others)
         assert set(own) | set(others) == every
     assert set().union(*judged) == every
-    assert (held.epochs, held.why) == (2, "as asked for")
+    assert (held.epochs, held.why) == (1, "as asked for")
     assert held.detections.image_count == 18
 
 
@@ -82,12 +82,12 @@ def test_too_few_images_or_boxes_are_refused_with_what_to_do(splits: list[Encode
     with pytest.raises(
         UserError, match=r"18 images in 3 folds leave 12 to train on, fewer than train.batch 13; lower"
     ):
-        detect_by_folds(large, splits, 3, TWO, tmp_path)
+        detect_by_folds(large, splits, 3, ONE, tmp_path)
     empty = [
         replace(split, boxes=split.boxes[:0], labels=split.labels[:0], offsets=split.offsets * 0) for split in splits
     ]
     with pytest.raises(UserError, match="no boxes"):
-        detect_by_folds(RUN, empty, 3, TWO, tmp_path)
+        detect_by_folds(RUN, empty, 3, ONE, tmp_path)
 
 
 def test_labels_none_of_which_can_be_judged_are_refused_before_the_training(
@@ -96,7 +96,7 @@ def test_labels_none_of_which_can_be_judged_are_refused_before_the_training(
     monkeypatch.setattr(planned_runs, "train_and_detect", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr(folds, "_LEARNED", 1000)
     with pytest.raises(UserError, match=r"no label can be judged: .* 1000 boxes .*; label more images, or give more"):
-        detect_by_folds(RUN, splits, 3, TWO, tmp_path)
+        detect_by_folds(RUN, splits, 3, ONE, tmp_path)
 
 
 def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
@@ -111,6 +111,6 @@ def test_a_class_that_a_fold_has_hardly_seen_is_not_judged_there(
     monkeypatch.setattr(planned_runs, "train_and_detect", begin)
     rare = [replace(split, labels=np.zeros_like(split.labels), categories=("often", "<rare>")) for split in splits]
     rare[0].labels[:1] = 1
-    held = detect_by_folds(RUN, rare, 3, TWO, tmp_path)
+    held = detect_by_folds(RUN, rare, 3, ONE, tmp_path)
     assert held.notes == ["note: too few boxes to learn, so not judged: <rare>"]
     assert held.judged(np.array([0, 0]), np.array([0, 1])).tolist() == [True, False]

@@ -15,7 +15,7 @@ from humbleyolo.training import planned_runs
 from humbleyolo.training.learning_curve import learn_parts, nested_parts
 from humbleyolo.training.planned_runs import Length
 
-TWO = Length(1.0, 2)
+ONE = Length(1.0, 1)
 
 pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
@@ -61,7 +61,7 @@ def test_each_network_learns_its_part_for_as_many_steps_and_is_scored_on_val(
         return trainer
 
     monkeypatch.setattr(planned_runs, "build_trainer", watched)
-    learned = learn_parts(RUN, train, val, TWO, tmp_path)
+    learned = learn_parts(RUN, train, val, ONE, tmp_path)
     assert [images for images, _ in learned.found] == [4, 9, 18]
     assert all(found.image_count == len(val) for _, found in learned.found)
     assert [len(set(images)) for images in seen] == [4, 9, 18]
@@ -78,10 +78,10 @@ def test_what_cannot_work_is_refused_with_what_to_do(splits: list[EncodedSplit],
     large = replace(RUN, train=PLAIN.model_copy(update={"batch": 5}))
     said = r"a quarter of the 18 images of train is 4, fewer than train.batch 5; lower train.batch to 4 or less"
     with pytest.raises(UserError, match=said):
-        learn_parts(large, train, val, TWO, tmp_path)
+        learn_parts(large, train, val, ONE, tmp_path)
     empty = replace(val, boxes=val.boxes[:0], labels=val.labels[:0], offsets=val.offsets * 0)
     with pytest.raises(UserError, match="val holds no boxes, so that nothing can be scored"):
-        learn_parts(RUN, train, empty, TWO, tmp_path)
+        learn_parts(RUN, train, empty, ONE, tmp_path)
     with pytest.raises(UserError, match="train holds no boxes, so that nothing can be learned"):
-        learn_parts(RUN, empty, val, TWO, tmp_path)
+        learn_parts(RUN, empty, val, ONE, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -99,7 +99,7 @@ def test_matrices_decay_with_their_group_and_vectors_never() -> None:
             np.testing.assert_allclose(now, before * (1 - decay), rtol=1e-6)
 
 
-@pytest.mark.parametrize("start", ["scratch", "pretrained", "own"])
+@pytest.mark.parametrize("start", ["scratch", "pretrained", pytest.param("own", marks=pytest.mark.slow)])
 def test_its_variables_are_all_that_the_next_step_depends_on(start: str) -> None:
     first, second = build(), build()
     one, other = (Optimizer(network, section(start), STEPS) for network in (first, second))

@@ -19,12 +19,12 @@ NETWORKS = [
     PlannedNetwork("part-2", np.arange(12), np.arange(12, 18)),
     PlannedNetwork("part-3", np.arange(6, 18), np.arange(6)),
 ]
-TWO = Length(1.0, 2)
+ONE = Length(1.0, 1)
 
 pytestmark = pytest.mark.usefixtures("threads", "eagerly")
 
 
-def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = TWO) -> PlannedRun:
+def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = ONE) -> PlannedRun:
     return plan_run(settings, splits, NETWORKS, length, folder, "audit")
 
 
@@ -75,12 +75,12 @@ def test_another_run_in_the_folder_starts_anew_and_says_so(
     ):
         for name in ("part-1.npy", "part-9.checkpoint", "mine.npy"):
             (tmp_path / name).touch()
-        plan(data, tmp_path, settings, Length(1.0, 1))
+        plan(data, tmp_path, settings, Length(1.0, 2))
         said = capsys.readouterr().err
         assert f"plan.json: is of a run with other {differ}; the audit starts anew" in said
         assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.npy", "plan.json"]
     (tmp_path / "plan.json").write_text("{}")
-    plan(splits[::-1], tmp_path, other, Length(1.0, 1))
+    plan(splits[::-1], tmp_path, other, Length(1.0, 2))
     assert "plan.json: is damaged; the audit starts anew" in capsys.readouterr().err
 
 

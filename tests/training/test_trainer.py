@@ -36,6 +36,7 @@ def test_the_average_follows_the_weights(tiny: EncodedSplit) -> None:
         np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_without_an_average_the_weights_themselves_are_kept(tiny: EncodedSplit) -> None:
     trainer = start(tiny, train=PLAIN.model_copy(update={"ema_decay": 0.0}))
     before = trainer.weights()
@@ -46,6 +47,7 @@ def test_without_an_average_the_weights_themselves_are_kept(tiny: EncodedSplit) 
     assert any((before[name] != after[name]).any() for name in before)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_loss_that_is_no_number_stops_with_step_term_and_image(tiny: EncodedSplit) -> None:
     image = 7
     targets = np.array(tiny.targets)
@@ -68,6 +70,7 @@ def test_a_loss_that_is_no_number_stops_with_step_term_and_image(tiny: EncodedSp
         next(trainer.run_epoch(0))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
     draw_split(tmp_path, TINY, 8)
     list(encode_split(tmp_path / "split", TINY, 0, tmp_path / "jpegs", 90))
@@ -79,6 +82,7 @@ def test_images_kept_as_jpegs_train_as_their_pixels_do(tmp_path: Path) -> None:
         np.testing.assert_array_equal(weights, trainers[1].weights()[name])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_next_batch_is_made_while_a_step_computes(tiny: EncodedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = start(tiny)
     made, two_are_made = [], threading.Event()
@@ -101,6 +105,7 @@ def test_the_next_batch_is_made_while_a_step_computes(tiny: EncodedSplit, monkey
     assert made == [trainer.chosen(0, place).tolist() for place in range(2)]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> None:
     """Eight bits of precision change the numbers a little and the course of training hardly."""
     losses = {}
