@@ -116,7 +116,7 @@ def test_right_boxes_of_large_objects_are_never_refused(
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.8), st.floats(0.2, 0.5))
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.8), st.floats(0.3, 0.5))
 @pytest.mark.parametrize("format_", ["coco", "yolo"])
 def test_corners_of_small_and_of_large_objects_are_refused(
     format_: str, seed: int, side: float, spread: float
