@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterable
+from functools import cache
 
 IMAGE_FORMATS = {
     ".avif": "AVIF",
@@ -76,6 +77,12 @@ _SILENT = (  # endings of files that hold no labels: documents, code, films, pic
 )
 _WORDS = {"train": ("train", "training"), "val": ("val", "valid", "validation", "dev"), "test": ("test", "testing")}
 _SPLITS = {word: split for split, words in _WORDS.items() for word in words}
+WORD_ENDS = re.compile(r"[ ._-]+")  # between the words of a name
+_SAYS_NOTHING = re.compile(  # words beside a split's
+    "aug(mented)?|cropped|data(set)?|resized|samples?|sets?|small|splits?|subset"
+    "|annotations?|coco|files?|ids|labels?|lists?|names|voc|xml|yolo|zip"
+    "|frames?|images?|imgs?|jpe?g|photos|pictures|png"
+)
 _SPLIT_WORD = re.compile(rf"(?:^|[/_.-])({'|'.join(sorted(_SPLITS, key=len, reverse=True))})\d*(?=[/_.-]|$)", re.I)
 
 
@@ -153,9 +160,9 @@ def about_all_of(names: Iterable[str]) -> str:
 
 
 def splits_in(path: str) -> tuple[str, ...]:
-    """Return the split in a path's words, `train`, `val` or `test`, as a tuple; `valid/1.txt` is val."""
-    words = _SPLIT_WORD.findall(path)
-    return (_SPLITS[words[-1].lower()],) if words else ()
+    """Return the split in a label file's name, else in its folders, as a tuple; `valid/1.txt` is val."""
+    words = _SPLIT_WORD.findall(posixpath.basename(path))
+    return (_SPLITS[words[-1].lower()],) if words else splits_of_folder(path)
 
 
 def split_of_word(word: str) -> str:
@@ -171,4 +178,29 @@ def split_of_list(name: str) -> str:
 
 def splits_of_folder(path: str) -> tuple[str, ...]:
     """Return the split in a path's folders. The file's own name does not count: `test.jpg` is any image."""
-    return splits_in(posixpath.dirname(path))
+    folder = folder_of_split(path)
+    return (_split_of_folder(folder),) if folder else ()
+
+
+def folder_of_split(path: str) -> str:
+    """Return the name of the innermost folder of a path that says a split; empty if none does."""
+    return next(filter(_split_of_folder, reversed(path.split("/")[:-1])), "")
+
+
+@cache
+def _split_of_folder(name: str) -> str:
+    """Return the split that a folder's name says: `images_train`, `val2017`, `VOC2007_test` and `Training set` do.
+
+    Behind the split's word stand only words that say nothing: `train_station` and `test-tube` are things.
+    """
+    words = WORD_ENDS.split(name.lower())
+    known = [_SPLITS.get(word.rstrip("0123456789"), "") for word in words]
+    behind = words[max((place for place, split in enumerate(known) if split), default=0) + 1 :]
+    splits = {*known} - {""}
+    things = [word for word in telling_words(behind) if not any(map(str.isdecimal, word))]  # v2 is none
+    return splits.pop() if len(splits) == 1 and not things else ""
+
+
+def telling_words(words: Iterable[str]) -> list[str]:
+    """Return those of some words that may be a thing's: not `images` or `list`."""
+    return [word for word in words if word and not _SAYS_NOTHING.fullmatch(word)]

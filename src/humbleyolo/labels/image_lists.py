@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from humbleyolo.labels.file_names import (
     LISTS,
+    WORD_ENDS,
     is_image,
     is_label,
     is_labelled,
@@ -16,6 +17,7 @@ from humbleyolo.labels.file_names import (
     splits_of_folder,
     stem_of,
     suffix,
+    telling_words,
 )
 from humbleyolo.labels.image_lookup import without_parents
 from humbleyolo.labels.labelled_image import UncheckedImage
@@ -24,8 +26,6 @@ from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted, first_few
 
-_BESIDE = {"list", "lists", "image", "images", "imgs", "img", "file", "files", "ids", "names", "set", "split", "data"}
-_WORD_ENDS = re.compile(r"[ ._-]+")
 _WHOLE = re.compile(r"[+-]?\d+")
 _MAIN = "ImageSets/Main"
 
@@ -159,7 +159,7 @@ def _read(reader: SourceReader, file: str, names: "_ImageNames") -> ImageList | 
 def _split_of(file: str) -> str:
     """Return the split that a list's name says, also `train_list.txt` and `list-test.lst`; empty if it says none."""
     stem, ending = posixpath.splitext(posixpath.basename(file).lower())
-    words = [word for word in _WORD_ENDS.split(stem) if word and word not in _BESIDE]
+    words = telling_words(WORD_ENDS.split(stem))
     return split_of_list(words[0] + ending) if len(words) == 1 else ""
 
 

@@ -10,14 +10,7 @@ from typing import IO
 
 from humbleyolo.errors import UserError
 from humbleyolo.labels.corrections import merge_copies, place_unlabelled
-from humbleyolo.labels.file_names import (
-    is_about_all,
-    is_correction,
-    is_image,
-    is_labelled,
-    splits_in,
-    splits_of_folder,
-)
+from humbleyolo.labels.file_names import is_about_all, is_correction, is_image, is_labelled, splits_of_folder
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
@@ -216,7 +209,7 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
     for part, labelled in parts:
         for row in labelled.ledger.rows:
             ledger.rows.append(replace(row, file=posixpath.normpath(posixpath.join(part.name, row.file))))
-        splits = () if any(image.splits for image in labelled.images) else splits_in(part.name)
+        splits = () if any(image.splits for image in labelled.images) else splits_of_folder(f"{part.name}/")
         for image in labelled.images:
             label_file, path = posixpath.join(part.name, image.label_file), posixpath.join(part.name, image.path)
             moved = replace(image, label_file=label_file, path=path, splits=image.splits or splits)
@@ -231,7 +224,9 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
         ledger=ledger,
         images_seen=sum(labelled.images_seen for _, labelled in parts),
         listed=frozenset(split for part, labelled in parts for split in splits_listed(part, labelled)),
-        left_out=tuple(splits or splits_in(part.name) for part, labelled in parts for splits in labelled.left_out),
+        left_out=tuple(
+            splits or splits_of_folder(f"{part.name}/") for part, labelled in parts for splits in labelled.left_out
+        ),
         short={
             posixpath.join(part.name, path): slight
             for part, labelled in parts
@@ -246,7 +241,7 @@ def splits_listed(part: Part, labelled: LabelledSet) -> frozenset[str]:
     """Return the splits that a part's lists name, or else its name; none of corrections, whose images have theirs."""
     if any(map(is_correction, part.name.split("/"))):
         return frozenset()
-    return labelled.listed or frozenset(splits_in(part.name))
+    return labelled.listed or frozenset(splits_of_folder(f"{part.name}/"))
 
 
 def _evidence(parts: Sequence[tuple[Part, LabelledSet]]) -> str:

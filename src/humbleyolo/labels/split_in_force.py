@@ -1,16 +1,18 @@
 """The rule that a labelled folder is divided by: that of the project's params.yaml, or that `init` would choose."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.file_names import folder_of_split, split_of_word
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Split
 from humbleyolo.params.value_types import OnProblem
+from humbleyolo.process.terminal import counted, first_few
 
 
 class SplitInForce(NamedTuple):
@@ -63,11 +65,20 @@ def read_split(params: Path, folder: Path) -> SplitInForce:
 
 def choose_by(images: Sequence[LabelledImage]) -> tuple[str, str]:
     """Return the value of `split.by` for a folder that nobody chose one for, and the reason."""
-    if lists := sorted({split for one in images for split in one.splits}):
-        return "lists", f"the folder lists {', '.join(lists)}"
+    listed = [one for one in images if one.splits]
+    lists = sorted({split for one in listed for split in one.splits})
+    if "train" in lists and 2 * len(listed) >= len(images):
+        return "lists", f"the folder lists {', '.join(lists)}{_by_folders(listed)}"
+    why = f"lists of {', '.join(lists)} have {len(listed)} of {counted(len(images), 'image')}, which is no division"
     if any(one.group is not None for one in images):
-        return "group", "the labels name groups, which stay together"
-    return "hash", "the folder has no lists"
+        return "group", f"the labels name groups, which stay together{f'; {why}' if lists else ''}"
+    return "hash", why if lists else "the folder has no lists"
+
+
+def _by_folders(listed: Iterable[LabelledImage]) -> str:
+    """Return the folders that were taken for lists, if their names say more than the split; empty if none does."""
+    found = {folder for one in listed if (folder := folder_of_split(one.path)) and not split_of_word(folder)}
+    return f" (by the folders {first_few(sorted(found), 3)})" if found else ""
 
 
 def _told(rule: Split, source: str) -> str:

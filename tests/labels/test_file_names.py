@@ -1,0 +1,63 @@
+"""Splits in names of folders and label files, and the split that `init` chooses by them."""
+
+import pytest
+from folders import Files, Maker, picture, voc
+
+from humbleyolo.labels.file_names import splits_in, splits_of_folder
+from humbleyolo.labels.split_in_force import choose_by
+
+
+@pytest.mark.parametrize(
+    ("folder", "split"),
+    [
+        *[(name, "train") for name in ("train", "Train", "training", "train2017", "images_train", "train_images")],
+        *[(name, "train") for name in ("train-images", "VOC2007_train", "training_set", "Training Set", "train.v2")],
+        *[(name, "train") for name in ("raccoon_train", "train/labels", "train/day_1", "val/train", "train_640x640")],
+        *[(name, "val") for name in ("valid", "val", "validation", "dev", "val2017", "train/val", "valid.zip")],
+        *[(name, "test") for name in ("test", "testing", "test_images", "test1", "data/test-annotations/xml")],
+        *[(name, "") for name in ("train_station", "test-tube", "dev-boards", "trains", "contest", "val-thorens")],
+        *[(name, "") for name in ("train_val", "train_test_split", "images", "", "training_shoes", "testament")],
+    ],
+)
+def test_the_split_of_a_folder(folder: str, split: str) -> None:
+    assert splits_of_folder(f"{folder}/test.jpg") == ((split,) if split else ())
+    assert splits_in(f"{folder}/labels.csv") == splits_of_folder(f"{folder}/labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("file", "split"),
+    [
+        ("annotations/instances_train2017.json", "train"),
+        ("train/boards_valid_fixed.json", "val"),
+        ("train_station/oidv6-test-annotations-bbox.csv", "test"),
+        ("train_station/all.json", ""),
+    ],
+)
+def test_the_split_of_a_label_file(file: str, split: str) -> None:
+    assert splits_in(file) == ((split,) if split else ())
+
+
+def folders(**counts: int) -> Files:
+    files: Files = {}
+    for name, count in counts.items():
+        for number in range(count):
+            stem = f"{name.replace('__', '-')}/{name}{number}"
+            files |= {f"{stem}.png": picture(len(files)), f"{stem}.xml": voc(f"{name}{number}.png", "cat 1 2 9 9")}
+    return files
+
+
+@pytest.mark.parametrize(
+    ("counts", "by", "why"),
+    [
+        ({"train_station": 4, "airport": 4}, "hash", "the folder has no lists"),
+        ({"test__tube": 4, "beaker": 4}, "hash", "the folder has no lists"),
+        ({"train": 4, "test": 2}, "lists", "the folder lists test, train"),
+        ({"train_images": 4, "valid": 2}, "lists", "the folder lists train, val (by the folders train_images)"),
+        ({"test": 2, "street": 4}, "hash", "lists of test have 2 of 6 images, which is no division"),
+        ({"freight_train": 2, "airport": 4}, "hash", "lists of train have 2 of 6 images, which is no division"),
+    ],
+)
+def test_init_takes_lists_that_divide_the_folder(make: Maker, counts: dict[str, int], by: str, why: str) -> None:
+    data = make.read(folders(**counts))
+    assert len(data.images) == sum(counts.values())
+    assert choose_by(data.images) == (by, why)
