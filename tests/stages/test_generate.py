@@ -24,8 +24,10 @@ from ruamel.yaml import YAML
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
+from humbleyolo.pipeline.stage import Made
 from humbleyolo.synthetic.drawn_split import write_splits
 from humbleyolo.synthetic.painter import Painter
+from stages import generate as stage
 
 FONTS = ROOT / "data" / "fonts"
 FILES = ["ledger.csv", "preview.png", "summary.json", "test/all.zip", "train/all.zip", "val/all.zip"]
@@ -53,6 +55,11 @@ def generate(folder: Path, out: str = "out", **options: Any) -> subprocess.Compl
     return subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, encoding="utf-8", check=False, **options
     )
+
+
+def generated(folder: Path, out: Path) -> Made:
+    """What the stage makes in this process, or raises."""
+    return stage.generate(*load_params(folder / "params.yaml", "seed", "dataset"), FONTS, out)
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +153,15 @@ def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
 
 def test_images_without_room_for_the_minimum_leave_no_archive(tmp_path: Path) -> None:
     write_params(tmp_path, {"placement": "free", "free": {"min_objects": 50, "max_objects": 50, "max_overlap": 0.0}})
-    done = generate(tmp_path)
-    assert done.returncode == 2
-    assert "error: dataset.synthetic.free.min_objects: 50 words found no place in image 0 of train" in done.stderr
+    told = r"^dataset\.synthetic\.free\.min_objects: 50 words found no place in image 0 of train"
+    with pytest.raises(UserError, match=told):
+        generated(tmp_path, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_words_that_were_not_drawn_are_told(tmp_path: Path) -> None:
     write_params(tmp_path, {"font_px": [11, 400]})
-    done = generate(tmp_path)
-    assert done.returncode == 0
-    assert "words found no place, see summary.json" in done.stdout
+    assert "words found no place, see summary.json" in generated(tmp_path, tmp_path / "out").more
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["train"]["not_drawn"] > 0
 
@@ -219,10 +224,8 @@ def small_disk() -> Iterator[Path]:
 
 def test_a_full_disk_leaves_nothing(small_disk: Path, tmp_path: Path) -> None:
     write_params(tmp_path, {"images": {"train": 6000, "val": 1, "test": 1}})
-    done = generate(tmp_path, str(small_disk))
-    assert done.returncode == 2
-    assert f"error: {small_disk}: the work needs 1.5 MB, and 1.0 MB are free" in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(UserError, match=rf"^{small_disk}: the work needs 1\.5 MB, and 1\.0 MB are free"):
+        generated(tmp_path, small_disk)
     assert list(small_disk.iterdir()) == []
 
 
