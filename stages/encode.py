@@ -15,10 +15,11 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_split, expected_bytes
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.detection_limits import limit_warnings
-from humbleyolo.metrics.grid_ceiling import CellsAnObject, advise, measure_ceilings
+from humbleyolo.metrics.grid_ceiling import advise, measure_ceilings
 from humbleyolo.metrics.grid_report import write_report
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Encode
+from humbleyolo.params.value_types import CellsAnObject
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.atomic import make_folder, require_space

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.metrics.grid_ceiling import CellsAnObject
+from humbleyolo.params.value_types import CellsAnObject
 
 
 def sized(make: Maker, height: int, width: int, *boxes: tuple[float, float, float, float]) -> list[LabelledImage]:

@@ -12,7 +12,8 @@ from humbleyolo.geometry.boxes import xyxy_to_cxcywh
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.metrics.grid_ceiling import Ceiling, CellsAnObject, measure_ceiling
+from humbleyolo.metrics.grid_ceiling import Ceiling, measure_ceiling
+from humbleyolo.params.value_types import CellsAnObject
 from humbleyolo.storage.array_types import Floats
 
 SMALL_PX = 20.0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.metrics.grid_ceiling import CellsAnObject
+from humbleyolo.params.value_types import CellsAnObject
 from humbleyolo.process.terminal import counted
 
 _MANY_BOXES = 2000

@@ -166,8 +166,8 @@ class Weighable:
         sizes = list(AREA_RANGES)[1:]
         return {
             "ap": _mean(ap[0]),
-            "ap50": _mean(ap[0, :1]),
-            "ap75": _mean(ap[0, 5:6]),
+            "ap50": _mean(ap[0, [IOUS.index(0.5)]]),
+            "ap75": _mean(ap[0, [IOUS.index(0.75)]]),
             **{f"ap_{size}": _mean(ap[area]) for area, size in enumerate(sizes, start=1)},
             **{f"ar{limit}": _mean(limited[at]) for at, limit in enumerate(_LIMITS)},
             f"ar{COCO_DETECTIONS}": _mean(ar[0]),

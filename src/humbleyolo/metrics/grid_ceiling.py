@@ -7,7 +7,6 @@ may, an object is held if it gets a cell of its own: all at once, as many as pos
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -18,12 +17,10 @@ from humbleyolo.metrics.average_precision import COCO_RECALLS
 from humbleyolo.metrics.coco import IOUS
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.rules import PATCH
+from humbleyolo.params.value_types import CellsAnObject
 from humbleyolo.storage.array_types import AnyInts, Array, Bools, Floats, Ints
 
 _CHUNK_NUMBERS = 2**17  # target values held at a time, about 8 MB with all that is computed of them
-
-CellsAnObject = Literal["one", "several"]
-"""Number of cells that may answer for an object, as the loss has it."""
 
 
 @dataclass(frozen=True)

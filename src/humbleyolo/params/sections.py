@@ -9,6 +9,7 @@ from humbleyolo.params.value_types import (
     ArticleMistake,
     BoxesPerCell,
     CellCount,
+    CellsAnObject,
     Colour,
     Count,
     Exif,
@@ -186,7 +187,7 @@ class Loss(Section):
     aligned: Aligned
 
     @property
-    def cells(self) -> Literal["one", "several"]:
+    def cells(self) -> CellsAnObject:
         """Number of cells that may answer for an object."""
         return "several" if self.name == "aligned" else "one"
 

@@ -17,6 +17,7 @@ MOST_DETECTIONS = 10_000  # of an image; COCO counts 100 of a class
 MaxDetections = Annotated[int, Field(ge=1, le=MOST_DETECTIONS)]
 Strength = Annotated[float, Field(ge=0, lt=1)]
 Mirrored = Literal["none", "horizontal", "both"]
+CellsAnObject = Literal["one", "several"]  # that may answer for an object
 LabelFormat = Literal[
     "voc", "yolo", "coco", "cvat", "bbox_label_tool", "labelme", "label_studio", "via", "createml", "datumaro",
     "supervisely", "imagefolder", "kitti", "mot", "oidv4", "open_images", "csv", "article"

@@ -36,9 +36,9 @@ from humbleyolo.drawing.screen_fit import (
 )
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.geometry.letterbox import Letterbox
-from humbleyolo.metrics.grid_ceiling import CellsAnObject
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.sections import Render
+from humbleyolo.params.value_types import CellsAnObject
 from humbleyolo.report.gallery_examples import (
     Cells,
     Example,

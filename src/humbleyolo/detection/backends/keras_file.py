@@ -15,12 +15,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+# Keras finds the layers of these by name.
+import humbleyolo.detection.graph
+import humbleyolo.models.layers
+import humbleyolo.models.mirrored  # noqa: F401
 from humbleyolo.detection.backends.metadata import BROKEN_ZIP, ExportedModel, Outputs, damaged, metadata_in_zip
-from humbleyolo.detection.graph import SelectDetections
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import UserError
-from humbleyolo.models.layers import DetectionHead, SpaceToDepth
-from humbleyolo.models.mirrored import MeanOfViews, MirrorImages
 from humbleyolo.process.terminal import first_few
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
@@ -31,10 +32,6 @@ _OBJECTS = (
     "MaxPooling2D MeanOfViews MirrorImages Multiply Ones RandomNormal ReLU Rescaling Reshape SelectDetections "
     "SpaceToDepth Zeros __keras_tensor__"
 )
-_LAYERS = {
-    f"humbleyolo>{layer.__name__}": layer
-    for layer in (SelectDetections, DetectionHead, SpaceToDepth, MirrorImages, MeanOfViews)
-}
 
 
 def open_keras(path: Path, threads: int | None) -> ExportedModel:
@@ -46,7 +43,7 @@ def open_keras(path: Path, threads: int | None) -> ExportedModel:
     if threads is not None:
         set_threads(threads)
     try:
-        model = keras.models.load_model(path, custom_objects=_LAYERS, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (*BROKEN_ZIP, TypeError) as error:
         raise damaged(path, error) from None
     call = tf.function(
