@@ -52,9 +52,15 @@ def folders(**counts: int) -> Files:
         ({"train_station": 4, "airport": 4}, "hash", "the folder has no lists"),
         ({"test__tube": 4, "beaker": 4}, "hash", "the folder has no lists"),
         ({"train": 4, "test": 2}, "lists", "the folder lists test, train"),
-        ({"train_images": 4, "valid": 2}, "lists", "the folder lists train, val (by the folders train_images)"),
-        ({"test": 2, "street": 4}, "hash", "lists of test have 2 of 6 images, which is no division"),
-        ({"freight_train": 2, "airport": 4}, "hash", "lists of train have 2 of 6 images, which is no division"),
+        ({"train_images": 4, "valid": 2}, "lists", "the folder lists train, val"),
+        ({"test": 2, "street": 4}, "lists", "the folder lists test"),  # held out, so that training is refused
+        (
+            {"boards_train": 4, "boards_test": 2},
+            "lists",
+            "the folder lists test, train (by its folders boards_test, boards_train)",
+        ),
+        ({"freight_train": 2, "airport": 4}, "hash", "freight_train may be things: of 6 images 2 are of train"),
+        ({"crash__test": 4, "street": 2}, "hash", "crash-test may be things: of 6 images 4 are of test"),
     ],
 )
 def test_init_takes_lists_that_divide_the_folder(make: Maker, counts: dict[str, int], by: str, why: str) -> None:

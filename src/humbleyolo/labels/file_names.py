@@ -194,11 +194,20 @@ def _split_of_folder(name: str) -> str:
     Behind the split's word stand only words that say nothing: `train_station` and `test-tube` are things.
     """
     words = WORD_ENDS.split(name.lower())
-    known = [_SPLITS.get(word.rstrip("0123456789"), "") for word in words]
+    known = [_split_of(word) for word in words]
     behind = words[max((place for place, split in enumerate(known) if split), default=0) + 1 :]
     splits = {*known} - {""}
     things = [word for word in telling_words(behind) if not any(map(str.isdecimal, word))]  # v2 is none
     return splits.pop() if len(splits) == 1 and not things else ""
+
+
+def says_more(folder: str) -> bool:
+    """Tell if the name of a split's folder has a word of its own: `freight_train` may be a thing."""
+    return any(not _split_of(word) for word in telling_words(WORD_ENDS.split(folder.lower())))
+
+
+def _split_of(word: str) -> str:
+    return _SPLITS.get(word.rstrip("0123456789"), "")
 
 
 def telling_words(words: Iterable[str]) -> list[str]:

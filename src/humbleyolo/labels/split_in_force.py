@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import folder_of_split, split_of_word
+from humbleyolo.labels.file_names import folder_of_split, says_more
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
@@ -67,18 +67,21 @@ def choose_by(images: Sequence[LabelledImage]) -> tuple[str, str]:
     """Return the value of `split.by` for a folder that nobody chose one for, and the reason."""
     listed = [one for one in images if one.splits]
     lists = sorted({split for one in listed for split in one.splits})
-    if "train" in lists and 2 * len(listed) >= len(images):
-        return "lists", f"the folder lists {', '.join(lists)}{_by_folders(listed)}"
-    why = f"lists of {', '.join(lists)} have {len(listed)} of {counted(len(images), 'image')}, which is no division"
+    named = _named_folders(listed)
+    if lists and (not named or ("train" in lists and 2 * len(listed) >= len(images))):
+        return "lists", f"the folder lists {', '.join(lists)}{f' (by its folders {named})' if named else ''}"
+    told = "the folder has no lists"
+    if lists:
+        told = f"{named} may be things: of {counted(len(images), 'image')} {len(listed)} are of {', '.join(lists)}"
     if any(one.group is not None for one in images):
-        return "group", f"the labels name groups, which stay together{f'; {why}' if lists else ''}"
-    return "hash", why if lists else "the folder has no lists"
+        return "group", f"the labels name groups, which stay together{f'; {told}' if lists else ''}"
+    return "hash", told
 
 
-def _by_folders(listed: Iterable[LabelledImage]) -> str:
-    """Return the folders that were taken for lists, if their names say more than the split; empty if none does."""
-    found = {folder for one in listed if (folder := folder_of_split(one.path)) and not split_of_word(folder)}
-    return f" (by the folders {first_few(sorted(found), 3)})" if found else ""
+def _named_folders(listed: Iterable[LabelledImage]) -> str:
+    """Return the folders taken for lists that have another name besides, as `VOC2007_train` or `freight_train`."""
+    found = {folder for one in listed if (folder := folder_of_split(one.path)) and says_more(folder)}
+    return first_few(sorted(found), 3) if found else ""
 
 
 def _told(rule: Split, source: str) -> str:
