@@ -11,6 +11,8 @@ from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.errors import UserError
+from humbleyolo.labels.formats.registry import FORMATS
+from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
 from humbleyolo.process.terminal import wrapped_lines
@@ -383,3 +385,12 @@ def test_a_table_of_another_kind(make: Maker, name: str) -> None:
     with pytest.raises(UserError) as error:
         make.read({"a.png": picture(), name: "filename\tclass\na.png\tcat\n"})
     assert f"Files that may be labels: {name} (a table that is not read; save it as CSV" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["labelme", "voc", "cvat"])
+def test_labels_are_known_behind_other_files_of_their_ending(make: Maker, name: str) -> None:
+    ending = GOOD[name][0].rpartition(".")[2]
+    others: Files = {f"0{number}.{ending}": "{}" if ending == "json" else "<plist/>" for number in range(9)}
+    path = make.folder(others | {"a.png": picture(), f"z.{ending}": GOOD[name][1]})
+    with open_source(path) as source:
+        assert FORMATS[name].module.detect(source).startswith(f"z.{ending} ")

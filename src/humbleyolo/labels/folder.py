@@ -27,6 +27,7 @@ LABEL_BYTES = 512 * 2**20  # the largest label file read whole
 STREAMED_BYTES = 2**31  # the largest that is read entry by entry; LVIS's train file is 1.1 GB
 IMAGE_BYTES = 512 * 2**20
 HEAD_BYTES = 2**16  # of a file, by which formats know it
+LOOKED_AT = 50  # files of an ending that a format opens to know its own
 _MOST_HEADS = 500  # kept at a time
 
 LINK = "a link to a folder, which is not followed"

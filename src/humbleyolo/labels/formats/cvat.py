@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.folder import LABEL_BYTES, LOOKED_AT, Source
 from humbleyolo.labels.formats.cvat_shapes import CORNERS, SLACK, read_corners, read_flags
 from humbleyolo.labels.formats.cvat_video import Tracks
 from humbleyolo.labels.formats.shapes import one_box_per_group
@@ -26,12 +26,11 @@ from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 
 IMAGES = "images"
-_LOOK_AT = 5  # files that detection opens
 
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: b"<annotations>" in data[:4096])
+    name = source.first(source.ending(".xml")[:LOOKED_AT], lambda data: b"<annotations>" in data[:4096])
     return f"{name} is XML with <annotations>" if name else ""
 
 

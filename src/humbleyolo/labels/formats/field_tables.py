@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.labels.folder import LABEL_BYTES, LOOKED_AT, Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import one_box_per_group
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
@@ -16,7 +16,6 @@ from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.labels.source_reader import SourceReader
 
 _NUMBER = (int, float)
-_LOOK_AT = 50  # files that detection opens
 
 
 @dataclass(slots=True)
@@ -127,7 +126,7 @@ class FieldTable:
 
     def detect(self, source: Source) -> str:
         """Return the evidence that a source is in this format; empty if it is not."""
-        for name in source.ending(*self.endings)[:_LOOK_AT]:
+        for name in source.ending(*self.endings)[:LOOKED_AT]:
             if self._fits(head := source.head(name)):
                 return f"{name} has {' and '.join(self._words_in(head).split())}"
         return ""

@@ -14,7 +14,7 @@ import posixpath
 from typing import Any
 
 from humbleyolo.labels.file_names import splits_of_folder
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.labels.folder import IMAGE_BYTES, LOOKED_AT, Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_per_group
 from humbleyolo.labels.image_lookup import path_in
@@ -31,12 +31,11 @@ _VERSION = "5.4.1"  # of LabelMe, whose fields are written
 _TURNED = ("oriented_rectangle", "rotation", "quadrilateral")
 _BOXED = ("rectangle", "polygon", "circle", "mask", *_TURNED)
 _NO_AREA = ("point", "points", "line", "linestrip")
-_LOOK_AT = 5  # files that detection opens
 
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    names = source.ending(".json")[:_LOOK_AT]
+    names = source.ending(".json")[:LOOKED_AT]
     name = first_holding(source, names, (b'"shapes"', b'"imagePath"'), b'"imageData"')
     return f"{name} is JSON with shapes and imagePath" if name else ""
 

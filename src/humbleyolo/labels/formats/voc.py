@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
 from humbleyolo.labels.file_names import IMAGE_FORMATS, LISTS, split_of_list, splits_of_folder, stem_of, suffix
-from humbleyolo.labels.folder import Source
+from humbleyolo.labels.folder import LOOKED_AT, Source
 from humbleyolo.labels.formats.label_map import name_numbers
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
@@ -42,12 +42,11 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
 _ROOT = re.compile(rb"<annotation[\s>]")  # LabelImg writes verified="yes" into it
 _NAMED = (*IMAGE_FORMATS, ".xml")  # endings of names in lists, where stems are usual
-_LOOK_AT = 5  # files that detection opens
 
 
 def detect(source: Source) -> str:
     """Return the evidence that a source is in this format; empty if it is not."""
-    name = source.first(source.ending(".xml")[:_LOOK_AT], lambda data: bool(_ROOT.search(data[:4096])))
+    name = source.first(source.ending(".xml")[:LOOKED_AT], lambda data: bool(_ROOT.search(data[:4096])))
     return f"{name} is XML with <annotation>" if name else ""
 
 
