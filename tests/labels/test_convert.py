@@ -104,8 +104,14 @@ def test_round_trips(tmp_path_factory: pytest.TempPathFactory, data: list, way: 
     compare(before, read_labelled(here, options).images, flags="yolo" not in way)
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
-@pytest.mark.parametrize("to", WRITABLE)
+@pytest.mark.parametrize(
+    ("name", "to"),
+    [  # all, of which each format is read and written fast twice or more
+        pytest.param(name, to, marks=[pytest.mark.slow] * ((row + column) % 3 > 0))
+        for row, name in enumerate(sorted(FORMATS))
+        for column, to in enumerate(WRITABLE)
+    ],
+)
 def test_any_format_to_any_other(make: Maker, tmp_path: Path, name: str, to: str) -> None:
     file, text = GOOD[name]
     here = make.folder({PATHS.get(name, "a.png"): picture(), file: text})

@@ -49,9 +49,19 @@ def splits(make: Maker, files: Files) -> dict[str, tuple[str, ...]]:
 WANTED = {name: ("train",) if name in TRAIN else ("test",) for name in NAMES}
 
 
-@pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("line", ["{}", "{}.png", "images/{}.png", "./images/{}.png", "/home/me/pets/images/{}.png"])
-@pytest.mark.parametrize("place", ["", "annotations/", "lists/", "ImageSets/", "ImageSets/Main/", "a/b/splits/"])
+LINES = ["{}", "{}.png", "images/{}.png", "./images/{}.png", "/home/me/pets/images/{}.png"]
+PLACES = ["", "annotations/", "lists/", "ImageSets/", "ImageSets/Main/", "a/b/splits/"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "line", "place"),
+    [  # all, of which each format with each line, and each line at each place, are fast
+        pytest.param(format_, line, place, marks=[pytest.mark.slow] * ((first + second + third) % 4 > 0))
+        for first, format_ in enumerate(FORMATS)
+        for second, line in enumerate(LINES)
+        for third, place in enumerate(PLACES)
+    ],
+)
 def test_lists_are_read_wherever_they_lie(make: Maker, format_: str, line: str, place: str) -> None:
     files = FORMATS[format_]()
     for split, names in (("train", TRAIN), ("test", TEST)):
