@@ -116,6 +116,7 @@ def test_the_first_blocks_are_frozen(blocks: int) -> None:
     assert all(f"{BACKBONE}{name}" in {one.path for one in network.trainable_variables} for name in WEIGHTS.files)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_training_starts_from_the_file_if_asked_to(odd: EncodedSplit) -> None:
     (runtime,) = load_params(PARAMS, "runtime")

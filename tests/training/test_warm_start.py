@@ -24,7 +24,6 @@ COMPACT = model_section("compact", width=0.25, stride=4)
 DENSE = model_section("humble", head="dense")
 CONVOLUTIONAL = model_section("humble", head="convolutional", batch_norm=True)
 LITE = model_section("lite", width=0.25)
-EVERY = [COMPACT, DENSE, CONVOLUTIONAL, LITE]
 QUICK_WITHOUT_LITE = [COMPACT, DENSE, CONVOLUTIONAL, pytest.param(LITE, marks=pytest.mark.slow)]
 OWN = PLAIN.model_copy(update={"start": "own"})
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 48, 80, 3), np.uint8)
@@ -57,7 +56,7 @@ def taken_over(folder: Path, info: ModelInfo) -> tuple[keras.Model, TakenOver]:
     return network, take_over(network, info, folder)[0]
 
 
-@pytest.mark.parametrize("model", EVERY)
+@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
 def test_the_same_network_begins_as_the_other_ended(tmp_path: Path, model: Model) -> None:
     info = info_of(model, "ab")
     old = saved(tmp_path, info)
