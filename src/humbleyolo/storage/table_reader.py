@@ -3,13 +3,14 @@
 import csv
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.storage.json import read_json
 
-_LONGEST_LINE = 1 << 20  # characters
+_LONGEST_LINE, _LONGEST_FIELD = 1 << 20, 1 << 17  # characters
 _MOST = 2**53  # from here on a float, as JavaScript has it, is not whole numbers one by one
 
 
@@ -75,7 +76,7 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
         ProblemsError: With the columns that are missing, or the first 12 values that are not allowed.
     """
     try:
-        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+        with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file, _limited_fields():
             return _read_rows(path, csv.reader(_lines(file), strict=True), columns, fix)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; {fix}") from None
@@ -83,6 +84,16 @@ def read_table(path: Path, columns: dict[str, Reader], fix: str) -> list[dict[st
         raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as a table ({error}); {fix}") from None
+
+
+@contextmanager
+def _limited_fields() -> Iterator[None]:
+    """Refuse fields too long to be of ours, whatever limit the process has for other tables."""
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _lines(file: TextIO) -> Iterator[str]:
