@@ -87,10 +87,10 @@ def test_a_path_fits_the_one_image_that_ends_so(make: Maker, form: str, path: st
 
 
 def test_one_note_tells_of_all_paths(make: Maker) -> None:
-    lines = "".join(f"old/{name}.png,cat,1,2,{n},4\n" for n, name in enumerate("abb", 3))
+    lines = "".join(f"photos/{name}.png,cat,1,2,{n},4\n" for n, name in enumerate("abb", 3))
     data = make.read({"t.csv": HEAD + lines, "new/a.png": picture(), "new/b.png": picture(1)})
     (row,) = data.ledger.rows
-    assert row.what == "2 images named by another path, such as 'old/a.png'"
+    assert row.what == "2 images named by another path, such as 'photos/a.png'"
 
 
 @pytest.mark.parametrize("form", ["csv", "coco", "createml"])
@@ -125,6 +125,28 @@ def test_a_path_is_not_that_of_an_image_which_has_another(make: Maker, form: str
     assert "cam2/1.png" in errors[0].what
     (image,) = make.read(files, on_problem="skip").images
     assert image.boxes.tolist() == [BOXES[form](paths.index("cam1/1.png"))]
+
+
+@pytest.mark.parametrize("form", ["csv", "coco", "voc", "createml"])
+def test_a_folder_that_may_mean_something_is_not_taken_for_another(make: Maker, form: str) -> None:
+    """The pictures of the first camera are not here. Those of the second have the same names."""
+    file, text = EVERY[form]
+    written: Files = {file: text.replace("NAME", "camera1/a.png"), "camera2/a.png": picture()}
+    (error,) = [row for row in make.findings(written) if row.kind == "image-missing"]
+    assert "camera2/a.png differs by case or folder alone" in error.why
+
+
+@pytest.mark.parametrize("name", ["a#1.png", "b%20c.png", "d?e.png"])
+def test_a_name_that_looks_like_an_address_is_one_if_it_is_there(make: Maker, name: str) -> None:
+    file, text = EVERY["coco"]
+    written: Files = {file: text.replace("NAME", f"/data/upload/{name}"), name: picture()}
+    assert [image.path for image in make.read(written).images] == [name]
+
+
+def test_a_path_of_another_machine_beside_one_of_this_folder_costs_no_box(make: Maker) -> None:
+    lines = "images/1.png,cat,1,2,3,4\n/home/anna/pics/1.png,cat,2,2,5,6\n"
+    data = make.read({"t.csv": "filename,class,x1,y1,x2,y2\n" + lines, "images/1.png": picture()})
+    assert [len(image.labels) for image in data.images] == [2]
 
 
 def test_a_path_of_another_split_does_not_fit(make: Maker) -> None:

@@ -106,7 +106,7 @@ class LabelsAlone(Source):
 class _StatedNames(ImageLookup):
     """Names of images that need not be there."""
 
-    def find(self, wanted: str, *_folders: str) -> str:
+    def find(self, wanted: str, *_folders: str, anywhere: bool = False) -> str:  # noqa: ARG002 - as above
         """Return a name as a path inside a folder.
 
         Raises:

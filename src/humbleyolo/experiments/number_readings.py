@@ -121,7 +121,7 @@ def _find(lookup: ImageLookup, name: str) -> str | int:
     path = name.replace("\\", "/")
     folder, stem = posixpath.split(path)
     try:
-        return lookup.find(name, "") if is_image(path) else lookup.stem(stem, folder)
+        return lookup.find(name, "", anywhere=True) if is_image(path) else lookup.stem(stem, folder)
     except BadInput as error:
         return AMBIGUOUS if error.kind == "image-ambiguous" else UNKNOWN
 

@@ -16,7 +16,12 @@ from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _LIKE = 0.8  # ratio of difflib
-_SERVED = ("/data/upload/", "/data/local-files/?")  # paths of Label Studio that are parts of URLs
+_SERVED = "/data/local-files/"  # of Label Studio: the path is in the query
+_ANY_FOLDER = re.compile(  # a folder that says nothing about the images in it
+    "all|data|datasets?|frames?|images?|imgs?|input|jpegimages|jpg|media|obj|obj_data|obj_train_data|photos?|"
+    "pictures?|pics|png|raw|uploads?",
+    re.I,
+)
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
@@ -79,6 +84,7 @@ class ImageLookup:
         self._other_name: dict[str, str] = {}  # of an image, in `renamed`
         self._claims: dict[str, str] = {}  # the longest name of an image, in `moved`
         self._late: dict[str, str] = {}
+        self._moved_to: dict[str, list[str]] = defaultdict(list)  # by image: its relative names in `moved`
 
     def settle(self) -> bool:
         """Refuse names found by the end of a path, if the image turned out to have one that fits better.
@@ -92,25 +98,34 @@ class ImageLookup:
             self._forget()
         return late
 
-    def find(self, wanted: str, *folders: str) -> str:
+    def find(self, wanted: str, *folders: str, anywhere: bool = False) -> str:
         """Return the path of the image that a label file names.
 
         Args:
             wanted: The name, path or address written there; a backslash is read as `/`.
             folders: Folders where it may lie, best first; `""` is the top.
+            anywhere: The folders in a relative name may be others here, whatever they are called.
 
         Raises:
             BadInput: If no image or more than one fits, or one fits two paths of other machines or folders.
                 Names that Unicode holds to be the same text fit. So does one that shares the end of its path with
-                one image alone; see `moved`. So does one that differs by case or by the extension alone, if it is
-                the only name of one image; see `renamed`.
+                one image alone, if its other folders say nothing, as `images` does; see `moved`. So does one that
+                differs by case or by the extension alone, if it is the only name of one image; see `renamed`.
         """
         if other := self._refused.get(wanted):
             raise NoImage("image-missing", wanted, f"{other} is an image of its own here; add this one too")
-        found = self._find(wanted, folders)
+        texts = dict.fromkeys([wanted.replace("\\", "/"), path_in(wanted)])
+        for last, path in zip(range(len(texts) - 1, -1, -1), texts, strict=True):
+            try:
+                served = path != wanted.replace("\\", "/")
+                found = self._find(wanted, path, folders, anywhere=anywhere or served)
+                break
+            except BadInput as error:
+                if not last or error.kind not in ("image-missing", "unsafe-path"):
+                    raise
         if wanted in self.renamed:
             return found
-        name = without_parents(posixpath.normpath(unicodedata.normalize("NFC", path_in(wanted))))
+        name = without_parents(posixpath.normpath(unicodedata.normalize("NFC", path)))
         if self.moved.get(wanted) == found:
             self._claim(found, wanted, name)
             return found
@@ -119,16 +134,17 @@ class ImageLookup:
             self.doubted.add(found)
             raise NoImage("image-ambiguous", wanted, f"{shorten(other)} is {found} already; correct one name")
         if (far := self._claims.get(found)) and not _ends_in(far, name):
-            self._late |= {one: found for one, path in self.moved.items() if path == found}
+            self._late |= dict.fromkeys(self._moved_to.pop(found, []), found)
         return found
 
     def _claim(self, found: str, wanted: str, name: str) -> None:
         """Note that labels name an image by another path. An image of two different ones is `doubted`.
 
         Raises:
-            NoImage: If neither path is the other, or its end.
+            NoImage: If neither path is the other, or its end. A path of another machine says nothing of one here.
         """
-        if (own := self._exact.get(found)) and not _ends_in(name, own):
+        here = not _is_absolute(name)
+        if here and (own := self._exact.get(found)) and not _ends_in(name, own):
             raise NoImage("image-missing", wanted, f"{found} is an image of its own here; add this one too")
         short, long = sorted((name, self._claims.get(found, name)), key=len)
         if short != long and (_is_absolute(short) or not _ends_in(long, short)):
@@ -136,9 +152,10 @@ class ImageLookup:
             why = f"{self._claims[found]} is {found} already; write paths inside the folder"
             raise NoImage("image-ambiguous", wanted, why)
         self._claims[found] = long
+        if here:
+            self._moved_to[found].append(wanted)
 
-    def _find(self, wanted: str, folders: tuple[str, ...]) -> str:
-        path = path_in(wanted)
+    def _find(self, wanted: str, path: str, folders: tuple[str, ...], *, anywhere: bool) -> str:
         if not path:
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
         if absolute := _is_absolute(path):
@@ -151,7 +168,7 @@ class ImageLookup:
                 return found
         leaves = not absolute and any(one == ".." or one.startswith("../") for one in inside)
         try:
-            return self._find_end(wanted, path, far=absolute or leaves)
+            return self._find_end(wanted, path, far=absolute, anywhere=absolute or leaves or anywhere)
         except NoImage as error:
             if leaves and error.kind == "image-missing":
                 raise BadInput(
@@ -159,11 +176,11 @@ class ImageLookup:
                 ) from None
             raise
 
-    def _find_end(self, wanted: str, path: str, *, far: bool) -> str:
+    def _find_end(self, wanted: str, path: str, *, far: bool, anywhere: bool) -> str:
         """Return the one image whose path ends like `path`, or like the rest after some folders.
 
-        A name that is not `far`, of another machine or outside the folder, may not say another split than the image's
-        folders do: `train/1.jpg` is none of `val/1.jpg`.
+        A name that is not `far`, of another machine, may not say another split than the image's folders do:
+        `train/1.jpg` is none of `val/1.jpg`. The folders that are cut off must say nothing, unless it is `anywhere`.
         """
         whole = tail = without_parents(path)
         named = self._by_name.get(PurePosixPath(tail).name, [])
@@ -176,8 +193,8 @@ class ImageLookup:
             if fits:
                 why = f"may be {first_few(fits, 3)}; write the path, not the name"
                 raise NoImage("image-ambiguous", wanted, why)
-            tail = tail.partition("/")[2]
-        if found := self._find_renamed(whole, far=far):
+            tail = _cut_folder(tail, anywhere=anywhere)
+        if found := self._find_renamed(whole, far=far, anywhere=anywhere):
             if (known := self._other_name.setdefault(found, wanted)) != wanted:
                 self.doubted.add(found)
                 raise NoImage("image-ambiguous", wanted, f"{shorten(known)} is {found} already; correct one name")
@@ -185,7 +202,7 @@ class ImageLookup:
             return found
         raise self._missing(wanted, PurePosixPath(path).name)
 
-    def _find_renamed(self, path: str, *, far: bool) -> str:
+    def _find_renamed(self, path: str, *, far: bool, anywhere: bool) -> str:
         """Return the one image that differs from a path by case, or by the extension, and has no other name."""
         named = [(fold_name, self._by_folded)]
         named += [(_fold_stem, self._by_folded_stem)] if suffix(path) in IMAGE_FORMATS else []
@@ -197,7 +214,7 @@ class ImageLookup:
                 fits = [one for one in near if _ends_in(fold(one), tail)]
                 if fits:
                     return "" if len(fits) > 1 or fits[0] in self._exact else fits[0]
-                tail = tail.partition("/")[2]
+                tail = _cut_folder(tail, anywhere=anywhere)
         return ""
 
     def stem(self, stem: str, *folders: str) -> str:
@@ -236,7 +253,7 @@ class ImageLookup:
         try:
             found = self.find_named(wanted, *folders)
         except BadInput as error:
-            own = [path for path in same if posixpath.dirname(path) in folders] or same
+            own = [path for path in same if posixpath.dirname(path) in folders]
             if error.kind not in ("image-missing", "unsafe-path") or len(own) != 1:
                 raise
             self.misnamed[label_file] = Misnamed(wanted, own[0])
@@ -289,14 +306,20 @@ class ImageLookup:
 def path_in(address: str) -> str:
     """Return the path in an image's address, with `/`: in a URL, or as Label Studio serves files."""
     text = address.replace("\\", "/")
-    if "://" not in text and not any(one in text for one in _SERVED):
+    if "://" not in text and "/data/upload/" not in text and _SERVED not in text:
         return text
     try:
         parts = urlsplit(text)
     except ValueError:
         return text
-    inside = parse_qs(parts.query).get("d")
+    inside = parse_qs(parts.query).get("d") if parts.path.endswith(_SERVED) else None
     return inside[0].replace("\\", "/") if inside else unquote(parts.path)
+
+
+def _cut_folder(path: str, *, anywhere: bool) -> str:
+    """Return a path without its first folder; empty if there is none, or one that may say which image is meant."""
+    folder, _, rest = path.partition("/")
+    return rest if anywhere or _ANY_FOLDER.fullmatch(folder) or splits_in(folder) else ""
 
 
 def _ends_in(path: str, end: str) -> bool:

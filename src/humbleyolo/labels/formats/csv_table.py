@@ -175,7 +175,7 @@ class _Table:
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))
         if self.columns.own or "/" in wanted or "\\" in wanted or suffix(wanted) in IMAGE_FORMATS:
-            return self.reader.images.find(wanted, *folders)
+            return self.reader.images.find(wanted, *folders, anywhere=not self.columns.own)
         return self.reader.images.stem(wanted, *folders)
 
     def _take(self, line: int, row: Row) -> None:

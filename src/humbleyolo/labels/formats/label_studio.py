@@ -237,8 +237,8 @@ def _find(file: LabelFile, entry: Entry) -> str:
     names = dict.fromkeys([entry.image, without_hash(entry.image)])
     for name in names:
         with suppress(BadInput):
-            return file.reader.images.find(name, *file.near)
-    return file.reader.images.find(entry.image, *file.near)
+            return file.reader.images.find(name, *file.near, anywhere=True)
+    return file.reader.images.find(entry.image, *file.near, anywhere=True)
 
 
 _BACKGROUND = "an annotation whose result is []"
