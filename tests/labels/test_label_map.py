@@ -49,3 +49,11 @@ def test_two_that_differ_and_given_classes(make: Maker) -> None:
     assert make.read(files | {"b.pbtxt": other}).classes == ("1", "2")
     assert make.read(files | {"b.pbtxt": "model { ssd { num_classes: 2 } }"}).classes == NAMES
     assert make.read(files, classes=("a", "ox", "cow")).images[0].labels == ("ox",)
+
+
+@pytest.mark.parametrize("form", HEADS)
+def test_numbers_that_count_from_0_are_not_those_of_a_map_from_1(make: Maker, form: str) -> None:
+    files = PICTURES | numbered(form) | {"label_map.pbtxt": MAPS["plain"]}
+    files["l.csv"] = str(files["l.csv"]).replace(",20,1,", ",20,0,").replace(",20,2,", ",20,1,")
+    labels = {label for image in make.read(files, on_problem="skip_box").images for label in image.labels}
+    assert not labels & {*NAMES}
