@@ -241,6 +241,16 @@ def test_tables_of_label_studio_that_cannot_be_read(make: Maker, text: str, kind
     assert kind != "no-region" or "export as JSON" in rows[0].why
 
 
+@pytest.mark.parametrize("note", ["[draft] look", "[", "[1, 2]", '["cat"]'])
+def test_text_in_brackets_is_no_region_of_label_studio(make: Maker, note: str) -> None:
+    [(name, text)] = label_studio_table([(1.5, 2, 3, 4)], "cat").items()
+    head, row = list(csv.reader(io.StringIO(str(text))))
+    out = io.StringIO()
+    csv.writer(out).writerows([[*head, "note"], [*row, note]])
+    data = make.read({"a.png": picture(), name: out.getvalue()})
+    assert [one.labels for one in data.images] == [("cat",)]
+
+
 def test_many_regions_in_one_cell_of_label_studio(make: Maker) -> None:
     boxes = [(float(x), float(y), x + 0.5, y + 0.5) for x in range(40) for y in range(0, 20, 2)]
     data = make.read({"a.png": picture(), **label_studio_table(boxes, "cat")})

@@ -14,6 +14,7 @@ Uploaded images have a hash before their name here, which their files need not h
 import csv
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -79,8 +80,11 @@ def _rows(file: LabelFile) -> Iterator[Entry]:
 
 
 def _cell(text: str | None) -> Any:
-    """Return what a column holds: a list, if it is JSON of one, else its text."""
-    return parse(text.encode()) if text and text.lstrip().startswith("[") else text
+    """Return what a column holds: a list, if it begins as JSON of a list of objects, else its text, as `[draft]`.
+
+    A broken list of objects is a mistake, since as text it would declare background.
+    """
+    return parse(text.encode()) if text and re.match(r"\s*\[\s*(\{|\]\s*$)", text) else text
 
 
 def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Entry]:
