@@ -240,9 +240,28 @@ def test_the_one_column_of_words_is_the_class(make: Maker) -> None:
     assert data.classes == ("RBC",)
     assert data.images[0].boxes.tolist() == [[n, 2, n + 5, 9] for n in (0, 2, 4)]
     two = [[*row, f"{row[0] % 2} night"] for row in rows]
-    assert mistake(make, PICTURES | {"l.csv": table(f"{head},taken", two)}) == "no-class-names"
+    assert make.read(PICTURES | {"l.csv": table(f"{head},taken", two)}).classes == ("RBC",)
+    assert mistake(make, PICTURES | {"l.csv": table(f"{head},object", two)}) == "no-class-names"
     many = [[*row[:2], f"object {row[0]}", *row[3:]] for row in rows]
     assert mistake(make, PICTURES | {"l.csv": table(head, many)}) == "no-class-names"
+
+
+@pytest.mark.parametrize("column", ["split", "group", "camera", "date", "annotator", "camera_type", "stage"])
+def test_words_about_the_image_are_no_class(make: Maker, column: str) -> None:
+    rows = [[f"{'ab'[n % 2]}.png", n, 2, n + 5, 9, ("train", "val")[n % 2]] for n in range(6)]
+    files = PICTURES | {"l.csv": table(f"image_name,x1,y1,x2,y2,{column}", rows)}
+    [row] = [row for row in make.findings(files) if row.severity == "error"]
+    assert row.kind == "no-class-names"
+    assert (f"or call {column!r} label" in row.why) == (column not in ("split", "group"))
+    assert make.read(files, classes=("wheat",)).classes == ("wheat",)
+
+
+def test_one_class_that_is_told_stands_before_words(make: Maker) -> None:
+    rows = [["a.png", n, 2, n + 5, 9, ("hard", "soft")[n % 2]] for n in range(6)]
+    files: Files = {"a.png": picture(), "l.csv": table("image_name,x1,y1,x2,y2,type", rows)}
+    assert make.read(files).classes == ("hard", "soft")
+    assert make.read(files, classes=("wheat",)).classes == ("wheat",)
+    assert make.read({**files, "names.csv": "0,wheat\n"}).classes == ("wheat",)
 
 
 def test_a_table_of_whole_images_has_no_boxes(make: Maker) -> None:

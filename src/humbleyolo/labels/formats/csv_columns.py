@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.labelled_image import FLAGS
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.storage.array_types import Floats
@@ -55,6 +56,11 @@ _LISTS = {  # one column with four numbers
     "bboxxyxy": ("corners",),
     "bboxcxcywh": ("centre",),
 }
+_MAY_BE_CLASS = re.compile(r".*(types?|kind|species|breed|object|tags?)")  # a name that tells a class
+_NO_CLASS = re.compile(  # words of names that tell something else
+    "annot|batch|box|camera|data|date|day|device|dtype|file|folder|format|frame|group|image|img|lens|light|mime|photo|region"
+    "|scene|sensor|set|shape|source|split|time|user|weather"
+)
 _MOST = 0.9  # of a column's values decide what it holds; the others are mistakes of their lines
 _LOOK_AT = 1000  # rows that decide what a column holds
 _RENAME = "name the columns xmin,ymin,xmax,ymax, or left,top,width,height, or x_center,y_center,width,height"
@@ -75,6 +81,8 @@ class Columns:
         own: The names are those that this project writes, so that the box is in pixels.
         header: Names for a table whose first line has none.
         relative: The box is in fractions of the image.
+        guessed: The class column is one by its values, and by a name that is not the class's alone, as `cell_type`.
+        unsure: A column of few words whose name does not tell a class, where there is no class column.
     """
 
     image: str
@@ -86,6 +94,8 @@ class Columns:
     own: bool = False
     header: tuple[str, ...] = ()
     relative: bool = field(default=False)
+    guessed: bool = False
+    unsure: str = ""
 
     def __str__(self) -> str:
         unit = "fractions" if self.relative else "pixels"
@@ -148,8 +158,12 @@ def _by_name(header: Sequence[str], rows: list[list[str]]) -> Columns | None:
     rest = {name: column for name, column in known.items() if column not in box}
     size = next((((rest[wide], rest[high])) for wide, high in _SIZES if wide in rest and high in rest), ())
     label, numbered = _label_of(rest, header, rows)
-    label = label or _only_text([name for name in rest.values() if name not in (image, *size)], header, rows)
-    return Columns(image, label, box, readings, size, numbered)
+    columns = Columns(image, label, box, readings, size, numbered)
+    if not label:
+        others = [name for name in rest.values() if name not in (image, *size, "split", "group", *FLAGS)]
+        columns.label, columns.unsure = _of_few_words(others, header, rows)
+        columns.guessed = bool(columns.label)
+    return columns
 
 
 def _box_of(known: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -177,11 +191,15 @@ def _label_of(known: dict[str, str], header: Sequence[str], rows: list[list[str]
     return numbered, bool(numbered)
 
 
-def _only_text(columns: Iterable[str], header: Sequence[str], rows: list[list[str]]) -> str:
-    """Return the one of some columns that holds texts of few values, such as `cell_type`; empty if not one alone."""
+def _of_few_words(columns: Iterable[str], header: Sequence[str], rows: list[list[str]]) -> tuple[str, str]:
+    """Return the one of some columns that holds few words and is called so, such as `cell_type`.
+
+    Also the only one that holds few words, but has another name. Each is empty if it is not one alone.
+    """
     values = {name: [row[place] for row in rows if place < len(row)] for place, name in enumerate(header)}
     texts = [name for name in columns if _kind(values[name]) == "t" and 2 * len({*values[name]}) <= len(values[name])]
-    return texts[0] if len(texts) == 1 else ""
+    named = [name for name in texts if _MAY_BE_CLASS.fullmatch(fold(name)) and not _NO_CLASS.search(fold(name))]
+    return named[0] if len(named) == 1 else "", texts[0] if len(texts) == 1 and not named else ""
 
 
 def _by_content(rows: list[list[str]]) -> Columns | None:

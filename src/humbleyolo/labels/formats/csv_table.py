@@ -138,9 +138,12 @@ class _Table:
             BadInput: If the classes have no names, or the numbers two readings.
         """
         columns = self.columns
+        if columns.guessed and len(self.names) == 1:  # the one class is told, so that no column need be
+            columns.label, columns.guessed = "", False
         if (not columns.label and len(self.names) != 1) or (columns.numbered and not self.names):
             found = "only class numbers" if columns.numbered else "no column of classes"
             fix = "give classes in the order of the numbers" if columns.numbered else "give its one class in classes"
+            fix += f", or call {shorten(columns.unsure)} label, if it is the class" if columns.unsure else ""
             raise BadInput("no-class-names", found, fix)
         self._settle_classes(text)
         lost = take_rows(text, self.name, self.reader.ledger, self._take, self._named, columns.header)
