@@ -50,6 +50,31 @@ def test_lists_of_splits_with_boxes(make: Maker) -> None:
     assert [one.splits for one in data.images] == [("train",), ("val",)]
 
 
+def test_background_before_boxes_and_alone(make: Maker) -> None:
+    """As `valid` may begin, and `test` be. Detection looks at the beginning of one file."""
+    files: Files = {**PICTURES, **NAMES, "train/_annotations.txt": LINES, "notes.txt": "to do\n" * 25 + LINES}
+    names = [f"{number:02}.png" for number in range(30)]
+    for split in ("valid", "test"):
+        files |= {
+            f"{split}/{name}": picture(2 + number + 40 * (split == "test")) for number, name in enumerate(names)
+        }
+        files[f"{split}/_annotations.txt"] = "".join(f"{name}\n" for name in names)
+    files |= {"valid/_classes.txt": "cat\ndog\n", "test/_classes.txt": "cat\ndog\n"}
+    files["valid/_annotations.txt"] = str(files["valid/_annotations.txt"]).replace("29.png", "29.png 1,2,11,12,1")
+    data = make.read(files)
+    assert len(data.images) == 62
+    assert {one.path: one.labels for one in data.images}["valid/29.png"] == ("dog",)
+    assert {split for one in data.images for split in one.splits} == {"train", "val", "test"}
+
+
+def test_more_files_than_detection_opens(make: Maker) -> None:
+    files: Files = {"classes.txt": "cat\n"}
+    for number in range(55):
+        files |= {f"d{number:02}/x{number}.png": picture(number)}
+        files |= {f"d{number:02}/_annotations.txt": f"x{number}.png 1,2,11,12,0\n"}
+    assert len(make.read(files).images) == 55
+
+
 @pytest.mark.parametrize(
     ("line", "kind", "where"),
     [

@@ -10,9 +10,10 @@ Each box is left, top, right, bottom in pixels, and the number of a class. The n
 import posixpath
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, stem_of
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_list, splits_in, stem_of
 from humbleyolo.labels.folder import LABEL_BYTES, Source
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
@@ -29,26 +30,55 @@ _LINES = 20  # lines of each, likewise
 
 def detect_keras_text(source: Source) -> str:
     """Return the evidence that a source has such a text; empty if it has none."""
-    name = next(_files(source), "")
+    name = next(_known(source), "")
     return f"{name} has lines of an image and all its boxes" if name else ""
 
 
-def _files(source: Source) -> Iterator[str]:
-    """Yield such texts. None is named after an image; a list of images has no boxes."""
+def _texts(source: Source) -> list[str]:
+    """Return the texts that may be such: none is named after an image."""
     images = {stem_of(name) for name in source.images()}
-    names = [name for name in source.ending(".txt") if stem_of(name) not in images]
-    for name in names[:_LOOK_AT]:
+    return [name for name in source.ending(".txt") if stem_of(name) not in images]
+
+
+def _known(source: Source) -> Iterator[str]:
+    """Yield such texts as detection knows them, by their beginnings. A list of images has no boxes."""
+    for name in _texts(source)[:_LOOK_AT]:
         head = numbered_lines(source.head(name).decode("utf-8-sig", "replace"))[:_LINES]
-        found = [_LINE.fullmatch(line) for _, line in head]
-        if any(one and one["boxes"].strip() and all(map(_BOX.fullmatch, one["boxes"].split())) for one in found):
+        if any(_has_boxes(line) for _, line in head):
             yield name
+
+
+def _has_boxes(line: str) -> bool:
+    found = _LINE.fullmatch(line)
+    return bool(found and found["boxes"].strip() and all(map(_BOX.fullmatch, found["boxes"].split())))
+
+
+def _files(reader: SourceReader) -> list[str]:
+    """Return all such texts of a source that has one by its beginning.
+
+    Of the others, most lines must be of an image, and one must have boxes. One without is background if another
+    text of its name has some, as `valid/_annotations.txt`. Where the name says a split, it is a list.
+    """
+    known = {*_known(reader.source)}
+    if not known:
+        return []
+    empty: list[str] = []
+    for name in _texts(reader.source):
+        with suppress(BadInput):  # what cannot be read as text is none
+            lines = [] if name in known else [line for _, line in numbered_lines(reader.text(name, LABEL_BYTES))]
+            boxes = [line for line in lines if _has_boxes(line)]
+            if lines and 2 * (len(boxes) + sum(map(is_image, lines))) > len(lines):
+                known |= {name} if boxes else set()
+                empty += [] if boxes or split_of_list(name) else [name]
+    stems = {stem_of(name) for name in known}
+    return sorted(known | {name for name in empty if stem_of(name) in stems})
 
 
 def read_keras_text(reader: SourceReader) -> tuple[list[UncheckedImage], tuple[str, ...]]:
     """Return the images of all such texts, and the names of their classes."""
     images: list[UncheckedImage] = []
     classes: dict[str, None] = {}
-    for file in _files(reader.source):
+    for file in _files(reader):
         with reader.ledger.reporting(file, "file dropped"):
             names = reader.options.classes or _names_near(reader, file)
             classes |= dict.fromkeys(names)
