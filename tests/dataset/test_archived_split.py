@@ -139,6 +139,7 @@ def test_archives_of_an_earlier_run_are_taken_away_and_nothing_else(tmp_path: Pa
     (folder / ".mine.zip").write_bytes(b"")
     (folder / ".0").mkdir()
     partial_path(folder / "10.zip").touch()  # of a writer that was killed
+    (folder / ".1.zip.0a1b2c3d.partial").touch()  # as former versions named them
     (mine := partial_path(folder / "mine.zip")).touch()
     begin_split(folder)
     assert {path.name for path in folder.iterdir()} == {".0", ".mine.zip", mine.name}

@@ -168,7 +168,11 @@ def test_a_list_names_images_once_and_in_its_order(
 
 def test_a_folder_of_a_run_that_was_killed_at_its_first_file_is_gone_on_with(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out/.run.json.partial").write_text("{")
+    for name in (".run.json.partial", ".run.json.0a1b2c3d.partial"):  # the second as former versions named it
+        (tmp_path / "out" / name).write_text("{")
+    assert run(folder / "00.png", "--format", "jsonl-parts", "--output", tmp_path / "out") == 0
+    assert sorted(contents(tmp_path / "out")) == ["part-000000.jsonl", "run.json"]
+    (tmp_path / "out/.part-000000.jsonl.0a1b2c3d.partial").write_text("{")
     assert run(folder / "00.png", "--format", "jsonl-parts", "--output", tmp_path / "out") == 0
     assert sorted(contents(tmp_path / "out")) == ["part-000000.jsonl", "run.json"]
 

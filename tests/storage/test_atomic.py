@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from humbleyolo.storage.atomic import (
     make_folder,
     partial_folder,
     partial_path,
+    remove_former,
     require_space,
     write_output,
 )  # fmt: skip
@@ -310,7 +312,7 @@ def test_a_link_in_the_place_of_an_unfinished_file_is_left_alone(tmp_path: Path)
 @example(name="a.partial", number=1)
 @example(name="a.partial2", number=2)
 def test_the_name_of_an_unfinished_file_tells_that_of_the_whole_one(name: str, number: int) -> None:
-    assume(name not in {".", ".."})
+    assume(name not in {".", ".."} and not re.fullmatch(r".+\.[0-9a-f]{8}", name, re.DOTALL))
     path = Path("/folder") / name
     partial = partial_path(path, number)
     assert (partial.parent, finished_path(partial)) == (path.parent, path)
@@ -318,6 +320,20 @@ def test_the_name_of_an_unfinished_file_tells_that_of_the_whole_one(name: str, n
     assert partial != partial_path(path, number + 1)
     assert finished_path(partial.with_name(partial.name.removeprefix("."))) != path
     assert finished_path(partial.with_name(f"{partial.name}.tar.gz")) is None
+
+
+def test_what_former_versions_left_is_known_and_removed(tmp_path: Path) -> None:
+    """They put eight digits of chance before `.partial`, and locked nothing."""
+    left = tmp_path / ".a.npz.0a1b2c3d.partial"
+    assert finished_path(left) == tmp_path / "a.npz"
+    others = {".b.npz.0a1b2c3d.partial", ".a.npz.0a1b2c3.partial", ".a.npz.partial", "a.npz.0a1b2c3d.partial"}
+    for name in (left.name, *others):
+        (tmp_path / name).touch()
+    with atomic_write(tmp_path / "c.01234567"):
+        others.add(".c.01234567.partial")  # this version's, and held
+        remove_former(tmp_path, {"a.npz", "c"})
+        assert {one.name for one in tmp_path.iterdir()} == others
+    remove_former(tmp_path / "none", {"a.npz"})
 
 
 def test_a_folder_is_removed_whatever_ends_the_block(tmp_path: Path) -> None:

@@ -282,6 +282,7 @@ def test_a_full_disk_is_told_once_and_leaves_the_one_before(capsys: pytest.Captu
 
 def test_it_is_removed_with_what_a_kill_left(kept: Checkpoint) -> None:
     partial_path(kept.path).write_bytes(b"half")
+    kept.path.with_name(f".{kept.path.name}.0a1b2c3d.partial").write_bytes(b"half")  # of a former version
     kept.remove()
     assert not list(kept.path.parent.iterdir())
     kept.remove()

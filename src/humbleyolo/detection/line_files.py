@@ -20,7 +20,7 @@ from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import line_of
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, finished_path, make_folder
+from humbleyolo.storage.atomic import atomic_write, finished_path, make_folder, remove_former
 from humbleyolo.storage.json import read_json, write_json
 
 PART_IMAGES = 320 * BATCH
@@ -58,6 +58,7 @@ class LineFiles:
         else:
             write_json(facts, run)
         starts = range(0, len(items), PART_IMAGES)
+        remove_former(folder, {facts.name, *(self._path(start).name for start in starts)})
         self._missing = [start for start in starts if not _is_done(self._path(start))]
         self.total = len(items)
         self.done = len(items) - sum(len(self._range(start)) for start in self._missing)

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -39,6 +39,7 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
+_FORMER = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)  # as versions before locks named them
 _PARTIAL = re.compile(r"\.(.+)\.partial\d*", re.DOTALL)
 
 
@@ -51,8 +52,11 @@ def partial_path(path: Path, number: int = 1) -> Path:
 
 
 def finished_path(partial: Path) -> Path | None:
-    """Return the path that an unfinished file takes once it is whole; None if it has no name of an unfinished one."""
-    found = _PARTIAL.fullmatch(partial.name)
+    """Return the path that an unfinished file takes once it is whole; None if it has no name of an unfinished one.
+
+    Eight hexadecimal digits before `.partial` are taken for those of a former version, not for the end of a name.
+    """
+    found = _FORMER.fullmatch(partial.name) or _PARTIAL.fullmatch(partial.name)
     return partial.with_name(found[1]) if found else None
 
 
@@ -64,6 +68,15 @@ def remove_partials(path: Path) -> None:
             return
         with suppress(OSError):  # a writer holds it, it is not ours, or the disk knows no locks
             _remove_left(partial)
+
+
+def remove_former(folder: Path, names: Container[str]) -> None:
+    """Remove what killed writers of former versions left of files of these names; it looks through the folder."""
+    for path in folder.glob(".*.partial"):
+        found = _FORMER.fullmatch(path.name)
+        if found and found[1] in names:
+            with suppress(OSError):
+                _remove_left(path)
 
 
 def _remove_left(partial: Path) -> None:

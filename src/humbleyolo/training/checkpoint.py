@@ -27,7 +27,7 @@ from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
 from humbleyolo.process.exits import heeded
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
-from humbleyolo.storage.atomic import atomic_write, make_folder, remove_partials
+from humbleyolo.storage.atomic import atomic_write, make_folder, remove_former, remove_partials
 
 Arrays = dict[str, Array]
 
@@ -208,6 +208,7 @@ class Checkpoint:
         """Remove the file of a run that has ended, and the rest that a kill left of one half written."""
         self.path.unlink(missing_ok=True)
         remove_partials(self.path)
+        remove_former(self.path.parent, {self.path.name})
 
 
 def describe_run(splits: Iterable[EncodedSplit], start: str, **sections: Section | int) -> dict[str, str]:
