@@ -15,8 +15,8 @@ from humbleyolo.labels.split_in_force import choose_by
         *[(name, "train") for name in ("raccoon_train", "train/labels", "train/day_1", "val/train", "train_640x640")],
         *[(name, "val") for name in ("valid", "val", "validation", "dev", "val2017", "train/val", "valid.zip")],
         *[(name, "test") for name in ("test", "testing", "test_images", "test1", "data/test-annotations/xml")],
-        *[(name, "") for name in ("train_station", "test-tube", "dev-boards", "trains", "contest", "val-thorens")],
-        *[(name, "") for name in ("train_val", "train_test_split", "images", "", "training_shoes", "testament")],
+        *[(name, "train") for name in ("train_rgb", "training_final", "train-night", "train_station")],
+        *[(name, "") for name in ("train_val", "train_test_split", "images", "", "trains", "contest", "testament")],
     ],
 )
 def test_the_split_of_a_folder(folder: str, split: str) -> None:
@@ -30,7 +30,7 @@ def test_the_split_of_a_folder(folder: str, split: str) -> None:
         ("annotations/instances_train2017.json", "train"),
         ("train/boards_valid_fixed.json", "val"),
         ("train_station/oidv6-test-annotations-bbox.csv", "test"),
-        ("train_station/all.json", ""),
+        ("station/all.json", ""),
     ],
 )
 def test_the_split_of_a_label_file(file: str, split: str) -> None:
@@ -49,8 +49,15 @@ def folders(**counts: int) -> Files:
 @pytest.mark.parametrize(
     ("counts", "by", "why"),
     [
-        ({"train_station": 4, "airport": 4}, "hash", "the folder has no lists"),
-        ({"test__tube": 4, "beaker": 4}, "hash", "the folder has no lists"),
+        ({"train_station": 4, "airport": 4}, "hash", "train_station may be things: of 8 images 4 are of train"),
+        ({"test__tube": 4, "beaker": 4}, "hash", "test-tube may be things: of 8 images 4 are of test"),
+        ({"train_rgb": 4, "val_rgb": 2}, "lists", "the folder lists train, val (by its folders train_rgb, val_rgb)"),
+        (
+            {"training_final": 4, "testing_final": 2},
+            "lists",
+            "the folder lists test, train (by its folders testing_final, training_final)",
+        ),
+        ({"train_night": 4, "test": 2}, "lists", "the folder lists test, train (by its folders train_night)"),
         ({"train": 4, "test": 2}, "lists", "the folder lists test, train"),
         ({"train_images": 4, "valid": 2}, "lists", "the folder lists train, val"),
         ({"test": 2, "street": 4}, "lists", "the folder lists test"),  # held out, so that training is refused

@@ -189,16 +189,17 @@ def folder_of_split(path: str) -> str:
 
 @cache
 def _split_of_folder(name: str) -> str:
-    """Return the split that a folder's name says: `images_train`, `val2017`, `VOC2007_test` and `Training set` do.
+    """Return the split that a folder's name says: `images_train`, `val2017`, `VOC2007_test` and `Training set` do."""
+    splits = {*map(_split_of, WORD_ENDS.split(name.lower()))} - {""}
+    return splits.pop() if len(splits) == 1 else ""
 
-    Behind the split's word stand only words that say nothing: `train_station` and `test-tube` are things.
-    """
-    words = WORD_ENDS.split(name.lower())
-    known = [_split_of(word) for word in words]
-    behind = words[max((place for place, split in enumerate(known) if split), default=0) + 1 :]
-    splits = {*known} - {""}
-    things = [word for word in telling_words(behind) if not any(map(str.isdecimal, word))]  # v2 is none
-    return splits.pop() if len(splits) == 1 and not things else ""
+
+@cache
+def words_behind(folder: str) -> tuple[str, ...]:
+    """Return the words of its own behind the split's in a folder's name: `station` of `train_station`."""
+    words = WORD_ENDS.split(folder.lower())
+    last = max((place for place, word in enumerate(words) if _split_of(word)), default=len(words))
+    return tuple(word for word in telling_words(words[last + 1 :]) if not any(map(str.isdecimal, word)))  # v2 is none
 
 
 def says_more(folder: str) -> bool:

@@ -1,11 +1,12 @@
 """The rule that a labelled folder is divided by: that of the project's params.yaml, or that `init` would choose."""
 
+from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import folder_of_split, says_more
+from humbleyolo.labels.file_names import folder_of_split, says_more, splits_of_folder, words_behind
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
@@ -66,21 +67,44 @@ def read_split(params: Path, folder: Path) -> SplitInForce:
 def choose_by(images: Sequence[LabelledImage]) -> tuple[str, str]:
     """Return the value of `split.by` for a folder that nobody chose one for, and the reason."""
     listed = [one for one in images if one.splits]
+    own = [one for one in listed if not one.unlisted]
+    things = _things(own)
+    sure = [one for one in (own if things else listed) if _folder(one) not in things]
     lists = sorted({split for one in listed for split in one.splits})
     named = _named_folders(listed)
-    if lists and (not named or ("train" in lists and 2 * len(listed) >= len(images))):
+    divides = any("train" in one.splits for one in sure) and 2 * len(sure) >= len(images)
+    if sure and (divides or not _named_folders(sure)):
         return "lists", f"the folder lists {', '.join(lists)}{f' (by its folders {named})' if named else ''}"
     told = "the folder has no lists"
     if lists:
-        told = f"{named} may be things: of {counted(len(images), 'image')} {len(listed)} are of {', '.join(lists)}"
+        told = f"{named} may be things: of {counted(len(images), 'image')} {len(own)} are of {', '.join(lists)}"
     if any(one.group is not None for one in images):
         return "group", f"the labels name groups, which stay together{f'; {told}' if lists else ''}"
     return "hash", told
 
 
+def _folder(image: LabelledImage) -> str:
+    """Return the name of the folder that says an image's split; empty if none does."""
+    return folder_of_split(image.path) or folder_of_split(image.label_file)
+
+
+def _things(listed: Sequence[LabelledImage]) -> set[str]:
+    """Return the folders that seem lists, but may be of a thing, as `train_station`; none if there are other lists.
+
+    A word stands behind the split's, and no folder of another split has the same, as `val_rgb` beside `train_rgb`.
+    """
+    if any(one.splits != splits_of_folder(f"{_folder(one)}/") for one in listed):
+        return set()
+    folders = {_folder(one): one.splits for one in listed}
+    splits: dict[tuple[str, ...], set[tuple[str, ...]]] = defaultdict(set)
+    for folder, split in folders.items():
+        splits[words_behind(folder)].add(split)
+    return {folder for folder in folders if words_behind(folder) and len(splits[words_behind(folder)]) == 1}
+
+
 def _named_folders(listed: Iterable[LabelledImage]) -> str:
     """Return the folders taken for lists that have another name besides, as `VOC2007_train` or `freight_train`."""
-    found = {folder for one in listed if (folder := folder_of_split(one.path)) and says_more(folder)}
+    found = {folder for one in listed if (folder := _folder(one)) and says_more(folder)}
     return first_few(sorted(found), 3) if found else ""
 
 
