@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -289,6 +290,29 @@ def test_no_write_looks_through_the_folder(tmp_path: Path, monkeypatch: pytest.M
         partial_path(tmp_path / "a").write_bytes(b"half")
         write(tmp_path / "a", b"whole")
     assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+
+
+def test_a_disk_on_which_an_open_file_is_never_that_of_its_path_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def number_of_its_own(descriptor: int) -> os.stat_result:
+        there = original(descriptor)
+        if not stat.S_ISREG(there.st_mode):  # `rmtree` compares folders
+            return there
+        return os.stat_result((there.st_mode, there.st_ino + 1, *there[2:]))
+
+    original = os.fstat
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", number_of_its_own)
+        with atomic_write(tmp_path / "a") as file:
+            file.write(b"whole")
+            assert len([*tmp_path.iterdir()]) == 1
+        with contextlib.suppress(KeyError), atomic_write(tmp_path / "a") as file:
+            raise KeyError
+        with partial_folder(tmp_path / "a") as folder:
+            (folder / "half").touch()
+    assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+    assert (tmp_path / "a").read_bytes() == b"whole"
 
 
 def test_an_unfinished_file_that_somebody_else_removed_is_said(tmp_path: Path) -> None:

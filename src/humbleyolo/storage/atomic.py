@@ -39,6 +39,7 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
+_MOST_REFUSED = 100  # new files that seem another writer's; as many never come by chance
 _FORMER = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)  # as versions before locks named them
 _PARTIAL = re.compile(r"\.(.+)\.partial\d*", re.DOTALL)
 
@@ -79,8 +80,12 @@ def remove_former(folder: Path, names: Container[str]) -> None:
                 _remove_left(path)
 
 
-def _remove_left(partial: Path) -> None:
+def _remove_left(partial: Path, sure: bool = False) -> None:
     """Remove an unfinished file, and the folder of its name, if no writer holds it.
+
+    Args:
+        partial: The unfinished file.
+        sure: Whether it is sure to be unfinished yet.
 
     Raises:
         OSError: If one does, or may.
@@ -92,7 +97,7 @@ def _remove_left(partial: Path) -> None:
     descriptor = os.open(partial, os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(os.fstat(descriptor), partial):  # and has not become whole meanwhile
+        if sure or _is_at(os.fstat(descriptor), partial):  # and has not become whole meanwhile
             shutil.rmtree(_folder_of(partial), ignore_errors=True)
             partial.unlink()
     finally:
@@ -119,8 +124,7 @@ def _held_partial(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
     Raises:
         OSError: If it cannot be made.
     """
-    partial, file = _begin(path)
-    mine = os.fstat(file.fileno())
+    partial, file, mine = _begin(path)
     try:
         remove_partials(path)
         yield partial, file
@@ -133,14 +137,25 @@ def _held_partial(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
         _close(file)
 
 
-def _begin(path: Path) -> tuple[Path, BinaryIO]:
+def _begin(path: Path) -> tuple[Path, BinaryIO, os.stat_result]:
+    """Make an unfinished file, and return also what tells it from others of its name.
+
+    On some network disks an open file and its path never seem to be one. It is taken unheld then, as without locks.
+    """
+    refused: list[Path] = []
     for number in count(1):
         partial = partial_path(path, number)
         with suppress(FileExistsError):
             file = partial.open("x+b")
             if _hold(file, partial):
-                return partial, file
+                return partial, file, os.fstat(file.fileno())
+            if len(refused) == _MOST_REFUSED:
+                for one in refused:
+                    with suppress(OSError):
+                        _remove_left(one, sure=True)
+                return partial, file, partial.lstat()
             file.close()
+            refused.append(partial)
     raise AssertionError
 
 
