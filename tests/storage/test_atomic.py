@@ -277,6 +277,15 @@ def test_what_another_process_writes_is_left_alone(writer: str, tmp_path: Path) 
     assert path.read_bytes() == (bytes(1 << 20) if writer == "atomic_write" else b"whole")
 
 
+@pytest.mark.parametrize("numbers", [[2], [16], [1, 3, 4, 9, 20]])
+def test_a_gap_in_the_numbers_of_unfinished_files_keeps_none(numbers: list[int], tmp_path: Path) -> None:
+    """Writers that were at work beside one that was killed have ended well."""
+    for number in numbers:
+        partial_path(tmp_path / "a", number).touch()
+    write(tmp_path / "a", b"whole")
+    assert [*tmp_path.iterdir()] == [tmp_path / "a"]
+
+
 def test_no_write_looks_through_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take as long as the folder is: 43 ms with 30,000 files."""
 

@@ -39,6 +39,7 @@ _FROM_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG
 _FROM_WRITING_THROUGH = {errno.EBADF, errno.EPIPE}
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/(?P<process>\d+)(/task/\d+)?/fd")  # folders of the open files of processes
 _MOST_LINKS = 40  # as Linux has it
+_LARGEST_GAP = 16  # in the numbers of unfinished files: writers at a time that end before one that was killed
 _MOST_REFUSED = 100  # new files that seem another writer's; as many never come by chance
 _FORMER = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial", re.DOTALL)  # as versions before locks named them
 _PARTIAL = re.compile(r"\.(.+)\.partial\d*", re.DOTALL)
@@ -63,10 +64,15 @@ def finished_path(partial: Path) -> Path | None:
 
 def remove_partials(path: Path) -> None:
     """Remove what killed writers of `path` left beside it; unfinished files of writers at work stay."""
+    missing = 0
     for number in count(1):
         partial = partial_path(path, number)
         if not os.path.lexists(partial):
-            return
+            missing += 1
+            if missing == _LARGEST_GAP:
+                return
+            continue
+        missing = 0
         with suppress(OSError):  # a writer holds it, it is not ours, or the disk knows no locks
             _remove_left(partial)
 
