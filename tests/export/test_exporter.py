@@ -306,6 +306,21 @@ def test_mistakes_are_told_before_any_work(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
+def test_files_beside_an_export_go_through_links(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    links = [tmp_path / f"m.keras.{end}" for end in BESIDE]
+    for link in links:
+        link.symlink_to(tmp_path / "far" / link.name)
+    links[0].write_text("old")
+    export(data / "model", tmp_path / "m.keras", data, settings("keras"))
+    assert all(link.is_symlink() for link in links)
+    assert links[0].read_text() != "old"
+    assert links[2].read_bytes() == "".join(f"{name}\n" for name in NAMES).encode()
+    assert {path.name for path in (tmp_path / "far").iterdir()} == {link.name for link in links}
+    assert {path.name for path in tmp_path.iterdir()} == {"far", "m.keras", *(link.name for link in links)}
+
+
 def test_a_disk_that_is_too_small_by_a_page_holds_nothing(exports: Exports) -> None:
     """Neither a model without its card nor a card without its model."""
     made = exports[("keras", "float32")]

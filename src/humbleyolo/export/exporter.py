@@ -1,6 +1,7 @@
 """An export from beginning to end: written, run in its own runtime, compared, and only then put in place."""
 
 import importlib.util
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +24,7 @@ from humbleyolo.export.parity import Parity, compare
 from humbleyolo.export.targets import WRITE, silence
 from humbleyolo.models.selection import selection_of
 from humbleyolo.models.trained_network import Network
-from humbleyolo.storage.atomic import make_folder, partial_folder, require_output
+from humbleyolo.storage.atomic import make_folder, partial_folder, require_output, write_output
 from humbleyolo.storage.hashes import sha256_of
 
 # Packages of a target, as they are imported and as they are installed; the extra has the target's name.
@@ -102,10 +103,12 @@ def export(model: Path, output: Path, data: Path, settings: Settings) -> Parity:
             )
         card = model_card(info, model, written, output.name, facts, parity)
         texts = card, f"{facts.model_dump_json(indent=2)}\n", "".join(f"{name}\n" for name in facts.names)
-        for path, text in zip(_beside(output), texts, strict=True):
-            (folder / path.name).write_text(text, encoding="utf-8", newline="\n")
-        for path in (*_beside(output), output):  # all are whole now, and take their names together
-            (folder / path.name).replace(path)
+        with ExitStack() as beside:  # all are whole before the first takes its name; the model is the last
+            for path, text in zip(_beside(output), texts, strict=True):
+                file = beside.enter_context(write_output(path))
+                file.write(text.encode())
+                file.flush()
+        written.replace(output)
     return parity
 
 
