@@ -87,8 +87,8 @@ def read(reader: SourceReader) -> UncheckedSet:
             columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2].rpartition("\n")[0])
             if columns is None:
                 raise BadInput("csv", "other columns further down", "each line must have the columns of the first")
-            found = values_of(text, columns.label, columns.header) if mapped else set()
-            known = mapped if found <= {*mapped, ""} else {}  # numbers from 0 are no ids from 1
+            numbers = values_of(text, columns.label, columns.header) if mapped else set()
+            known = mapped if numbers <= {*mapped, ""} else {}  # numbers from 0 are no ids from 1
             result.images += _Table(reader, name, columns, names or known).read(text)
     labels = {box.label for image in result.images for box in image.boxes}
     if names and labels <= {*names.values()}:
