@@ -91,6 +91,11 @@ def test_bad_lines(make: Maker, line: str, kind: str, where: str) -> None:
     assert [(row.kind, row.where) for row in rows] == [(kind, where)]
 
 
+def test_a_line_that_is_broken_in_two_costs_its_image(make: Maker) -> None:
+    files = PICTURES | NAMES | {"train/_annotations.txt": "a b.png 1,2,11,12,0\n2,2,11,12,0\nc.png 1,2,3,4,0\n"}
+    assert [one.path for one in make.read(files, on_problem="skip").images] == ["train/c.png"]
+
+
 def test_numbers_without_names(make: Maker) -> None:
     files = PICTURES | {"train/_annotations.txt": LINES}
     assert "no-class-names" in {row.kind for row in make.findings(files)}

@@ -101,6 +101,8 @@ def _add(
     number, line = numbered
     parts = _LINE.fullmatch(line)
     if not parts:
+        if last := next(reversed(images.values()), None):  # its line may have been broken in two
+            last.lost += 1
         raise BadInput("columns", shorten(line), "a line has an image, then left,top,right,bottom,class of each box")
     here = posixpath.dirname(file)
     path = reader.images.find(parts["image"], here, f"{here}/images".strip("/"))
