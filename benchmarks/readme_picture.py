@@ -41,7 +41,7 @@ def main() -> None:
     """Draw and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clone", type=Path, help="clone in which photographs were learned")
-    parser.add_argument("--photographs", type=int, nargs=2, default=[30, 36], help="test images to draw, from 0")
+    parser.add_argument("--photographs", type=int, nargs=2, default=[30, 40], help="test images to draw, from 0")
     parser.add_argument("--words", type=int, nargs=6, default=[0, 1, 2, 4, 5, 7], help="likewise, of words")
     parsed = parser.parse_args()
     photographs = contact_sheet(list(draw_detections(parsed.clone, parsed.photographs, scale=1)), columns=2)
