@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from humbleyolo.dataset.archive import Archive, ArchivedImage, ArchiveWriter
 from humbleyolo.dataset.archived_split import ArchivedSplit, begin_split
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import partial_path
+from humbleyolo.storage.partial_files import partial_path
 
 COUNTS = {"00": 3, "01": 0, "10": 1, "11": 4}
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from folders import GOOD, Files, Maker, picture, voc
 
-from humbleyolo.labels.image_lookup import path_in, without_parents
+from humbleyolo.labels.image_names import path_in, without_parents
 
 LINE = "0 0.5 0.5 0.5 0.5\n"
 HEAD = "image,label,xmin,ymin,xmax,ymax\n"

@@ -21,17 +21,9 @@ from hypothesis import strategies as st
 from small_disk import SmallDisk, small_disk
 
 from humbleyolo.errors import UserError
-from humbleyolo.storage import atomic as module
-from humbleyolo.storage.atomic import (
-    atomic_write,
-    finished_path,
-    make_folder,
-    partial_folder,
-    partial_path,
-    remove_former,
-    require_space,
-    write_output,
-)  # fmt: skip
+from humbleyolo.storage import partial_files
+from humbleyolo.storage.atomic import atomic_write, make_folder, partial_folder, require_space, write_output
+from humbleyolo.storage.partial_files import finished_path, partial_path, remove_former
 
 
 @pytest.fixture
@@ -215,7 +207,7 @@ def lock_as(what: str, patched: pytest.MonkeyPatch) -> None:
     if what == "a disk without locks":
         patched.setattr("fcntl.flock", no_locks)
     elif what == "Windows":
-        patched.setattr(module, "fcntl", None)
+        patched.setattr(partial_files, "fcntl", None)
         patched.setattr(Path, "unlink", unlink)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from tiny_project import Project
 
-from humbleyolo.storage.atomic import finished_path
+from humbleyolo.storage.partial_files import finished_path
 
 
 def definition(project: Project, stage: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from small_training import start as start_humble
 from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Train
-from humbleyolo.storage.atomic import partial_path
+from humbleyolo.storage.partial_files import partial_path
 from humbleyolo.training import checkpoint as module
 from humbleyolo.training.checkpoint import Checkpoint, Progress, State, describe_run
 from humbleyolo.training.loop import Trained, train_network

@@ -92,7 +92,7 @@ def test_of_epochs_that_find_nothing_the_last_is_kept_and_patience_waits(tiny: E
 @pytest.mark.parametrize(
     ("found", "steps", "told"),
     [
-        ([9, 9, 9], 10, ["30 steps in all are few"]),
+        ([9, 9, 9], 10, ["30 steps in all are too few"]),
         ([0, 0, 0], 100, ["finds nothing on val yet; train longer"]),
         ([3, 6, 9], 100, ["still rising at the last epoch; raise train.epochs"]),
         ([3, 9, 9], 100, []),

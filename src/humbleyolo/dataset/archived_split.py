@@ -14,7 +14,8 @@ from typing import Self
 from humbleyolo.dataset.archive import Archive, ArchivedImage, GroundTruth
 from humbleyolo.dataset.archive_choice import is_part, list_parts
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import cannot_write, finished_path, make_folder
+from humbleyolo.storage.atomic import cannot_write, make_folder
+from humbleyolo.storage.partial_files import finished_path
 
 ENDING = ".zip"
 

@@ -20,8 +20,9 @@ from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result
 from humbleyolo.detection.writers import line_of
 from humbleyolo.errors import UserError
-from humbleyolo.storage.atomic import atomic_write, finished_path, make_folder, remove_former
+from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.storage.json import read_json, write_json
+from humbleyolo.storage.partial_files import finished_path, remove_former
 
 PART_IMAGES = 320 * BATCH
 """Images of a file: whole batches, so that the bytes do not depend on where a run was stopped."""

@@ -17,7 +17,8 @@ from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, suffix
 from humbleyolo.labels.folder import FolderSource, Source
 from humbleyolo.labels.formats import coco
 from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.image_lookup import ImageLookup, without_parents
+from humbleyolo.labels.image_lookup import ImageLookup
+from humbleyolo.labels.image_names import without_parents
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, Ledger, shorten

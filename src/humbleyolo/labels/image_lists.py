@@ -19,7 +19,7 @@ from humbleyolo.labels.file_names import (
     suffix,
     telling_words,
 )
-from humbleyolo.labels.image_lookup import without_parents
+from humbleyolo.labels.image_names import without_parents
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import numbered_lines

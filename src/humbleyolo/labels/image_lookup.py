@@ -2,26 +2,28 @@
 
 import difflib
 import posixpath
-import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, splits_in, stem_of, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
+from humbleyolo.labels.image_names import (
+    cut_folder,
+    ends_in,
+    fold_name,
+    fold_stem,
+    in_other_split,
+    is_absolute,
+    path_in,
+    without_parents,
+)
 from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from
 _LIKE = 0.8  # ratio of difflib
-_SERVED = "/data/local-files/"  # of Label Studio: the path is in the query
-_ANY_FOLDER = re.compile(  # a folder that says nothing about the images in it
-    "all|data|datasets?|frames?|images?|imgs?|input|jpegimages|jpg|media|obj|obj_data|obj_train_data|photos?|"
-    "pictures?|pics|png|raw|uploads?",
-    re.I,
-)
 _MOST_GUESSES = 200  # suggestions of similar names; each takes milliseconds
 
 
@@ -133,7 +135,7 @@ class ImageLookup:
         if other := self._other_name.get(found):
             self.doubted.add(found)
             raise NoImage("image-ambiguous", wanted, f"{shorten(other)} is {found} already; correct one name")
-        if (far := self._claims.get(found)) and not _ends_in(far, name):
+        if (far := self._claims.get(found)) and not ends_in(far, name):
             self._late |= dict.fromkeys(self._moved_to.pop(found, []), found)
         return found
 
@@ -143,11 +145,11 @@ class ImageLookup:
         Raises:
             NoImage: If neither path is the other, or its end. A path of another machine says nothing of one here.
         """
-        here = not _is_absolute(name)
-        if here and (own := self._exact.get(found)) and not _ends_in(name, own):
+        here = not is_absolute(name)
+        if here and (own := self._exact.get(found)) and not ends_in(name, own):
             raise NoImage("image-missing", wanted, f"{found} is an image of its own here; add this one too")
         short, long = sorted((name, self._claims.get(found, name)), key=len)
-        if short != long and (_is_absolute(short) or not _ends_in(long, short)):
+        if short != long and (is_absolute(short) or not ends_in(long, short)):
             self.doubted.add(found)
             why = f"{self._claims[found]} is {found} already; write paths inside the folder"
             raise NoImage("image-ambiguous", wanted, why)
@@ -158,7 +160,7 @@ class ImageLookup:
     def _find(self, wanted: str, path: str, folders: tuple[str, ...], *, anywhere: bool) -> str:
         if not path:
             raise BadInput("unsafe-path", shorten(wanted), "must be a name or a path inside the folder")
-        if absolute := _is_absolute(path):
+        if absolute := is_absolute(path):
             path = path.removeprefix(path[:2] if path[1:2] == ":" else "").lstrip("/")
         inside = [posixpath.normpath(posixpath.join(folder, path)) for folder in folders]
         for one in inside:
@@ -184,16 +186,16 @@ class ImageLookup:
         """
         whole = tail = without_parents(path)
         named = self._by_name.get(PurePosixPath(tail).name, [])
-        named = named if far else [one for one in named if not _in_other_split(one, whole)]
+        named = named if far else [one for one in named if not in_other_split(one, whole)]
         while tail:
-            fits = [one for one in named if _ends_in(one, tail)]
+            fits = [one for one in named if ends_in(one, tail)]
             if len(fits) == 1:
                 self.moved |= {wanted: fits[0]} if far or tail != whole else {}
                 return fits[0]
             if fits:
                 why = f"may be {first_few(fits, 3)}; write the path, not the name"
                 raise NoImage("image-ambiguous", wanted, why)
-            tail = _cut_folder(tail, anywhere=anywhere)
+            tail = cut_folder(tail, anywhere=anywhere)
         if found := self._find_renamed(whole, far=far, anywhere=anywhere):
             if (known := self._other_name.setdefault(found, wanted)) != wanted:
                 self.doubted.add(found)
@@ -205,16 +207,16 @@ class ImageLookup:
     def _find_renamed(self, path: str, *, far: bool, anywhere: bool) -> str:
         """Return the one image that differs from a path by case, or by the extension, and has no other name."""
         named = [(fold_name, self._by_folded)]
-        named += [(_fold_stem, self._by_folded_stem)] if suffix(path) in IMAGE_FORMATS else []
+        named += [(fold_stem, self._by_folded_stem)] if suffix(path) in IMAGE_FORMATS else []
         for fold, by_fold in named:
             whole = tail = fold(path)
             near = by_fold.get(posixpath.basename(tail), [])
-            near = near if far else [one for one in near if not _in_other_split(fold(one), whole)]
+            near = near if far else [one for one in near if not in_other_split(fold(one), whole)]
             while near and tail:
-                fits = [one for one in near if _ends_in(fold(one), tail)]
+                fits = [one for one in near if ends_in(fold(one), tail)]
                 if fits:
                     return "" if len(fits) > 1 or fits[0] in self._exact else fits[0]
-                tail = _cut_folder(tail, anywhere=anywhere)
+                tail = cut_folder(tail, anywhere=anywhere)
         return ""
 
     def stem(self, stem: str, *folders: str) -> str:
@@ -303,65 +305,9 @@ class ImageLookup:
         return NoImage("image-missing", wanted, f"{hint}; add the image or correct the name")
 
 
-def path_in(address: str) -> str:
-    """Return the path in an image's address, with `/`: in a URL, or as Label Studio serves files."""
-    text = address.replace("\\", "/")
-    if "://" not in text and "/data/upload/" not in text and _SERVED not in text:
-        return text
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text
-    inside = parse_qs(parts.query).get("d") if parts.path.endswith(_SERVED) else None
-    return inside[0].replace("\\", "/") if inside else unquote(parts.path)
-
-
-def _cut_folder(path: str, *, anywhere: bool) -> str:
-    """Return a path without its first folder; empty if there is none, or one that may say which image is meant."""
-    folder, _, rest = path.partition("/")
-    return rest if anywhere or _ANY_FOLDER.fullmatch(folder) or splits_in(folder) else ""
-
-
-def _ends_in(path: str, end: str) -> bool:
-    """Tell if a path is another, or ends in it after a `/`."""
-    return path == end or path.endswith(f"/{end}")
-
-
-def _in_other_split(image: str, path: str) -> bool:
-    """Tell if the folders before the common end of two paths say two splits."""
-    ours, theirs = image.split("/")[::-1], path.split("/")[::-1]
-    common = next((n for n, (one, other) in enumerate(zip(ours, theirs, strict=False)) if one != other), None)
-    said = [splits_in("/".join(reversed(parts[common:]))) for parts in (ours, theirs)] if common else []
-    return len(set(said)) > 1 and all(said)
-
-
-def _is_absolute(path: str) -> bool:
-    return path.startswith("/") or path[1:2] == ":"
-
-
-def fold_name(name: str) -> str:
-    """Return a name as disks see it that tell neither case nor Unicode forms apart."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def _fold_stem(name: str) -> str:
-    return fold_name(posixpath.splitext(name)[0])
-
-
 def _unique_composed(paths: list[str]) -> dict[str, str]:
     """Return paths by composed form (NFC), if unique: archives made on a Mac hold decomposed names."""
     result: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         result[unicodedata.normalize("NFC", path)].append(path)
     return {composed: some[0] for composed, some in result.items() if len(some) == 1}
-
-
-def without_parents(path: str) -> str:
-    """Return a path without the `../` before it, however many."""
-    return re.sub(r"\A(?:\.\./)+", "", path)
-
-
-def without_hash(path: str) -> str:
-    """Return a path whose name may begin with the hash that Label Studio puts before it: `1a2b3c4d-a.jpg`."""
-    folder, slash, name = path.replace("\\", "/").rpartition("/")
-    return folder + slash + re.sub(r"^[0-9a-f]{8}-(?=.)", "", name)

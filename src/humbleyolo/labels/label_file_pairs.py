@@ -9,7 +9,7 @@ from itertools import islice
 
 from humbleyolo.labels.file_names import is_image, is_labelled, splits_of_folder, stem_of
 from humbleyolo.labels.folder import Source
-from humbleyolo.labels.image_lookup import without_hash
+from humbleyolo.labels.image_names import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader

@@ -11,7 +11,7 @@ from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
-from humbleyolo.labels.image_lookup import fold_name
+from humbleyolo.labels.image_names import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_rules import first_split

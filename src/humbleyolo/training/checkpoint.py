@@ -27,7 +27,8 @@ from humbleyolo.pipeline.environment import NO_MATTER, describe_environment
 from humbleyolo.process.exits import heeded
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.array_types import Array
-from humbleyolo.storage.atomic import atomic_write, make_folder, remove_former, remove_partials
+from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.partial_files import remove_former, remove_partials
 
 Arrays = dict[str, Array]
 

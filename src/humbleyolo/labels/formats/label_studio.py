@@ -39,7 +39,7 @@ from humbleyolo.labels.formats.field_tables import (
     places,
 )
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_turned
-from humbleyolo.labels.image_lookup import path_in, without_hash
+from humbleyolo.labels.image_names import path_in, without_hash
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, get_size, parse

@@ -17,7 +17,7 @@ from humbleyolo.labels.file_names import splits_of_folder
 from humbleyolo.labels.folder import IMAGE_BYTES, LOOKED_AT, Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_per_group
-from humbleyolo.labels.image_lookup import path_in
+from humbleyolo.labels.image_names import path_in
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.misnamed_files import settle_misnamed
