@@ -56,6 +56,7 @@ MOVED = [
     "../../../media/upload/1/{}",
     "/data/local-files/?d=some%5C{}",
     "https://example.org/b%20c/{}?size=full",
+    "https://example.org/{}?d=2020",
     "file:///home/anna/{}",
 ]
 EVERY = {form: (file, text.replace("{}", "NAME")) for form, (file, text) in NAMED.items()} | {
