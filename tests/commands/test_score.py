@@ -234,6 +234,6 @@ finally:
     print(sorted(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "'humbleyolo.experiments.scoring'" in done.stdout
+    assert "'humbleyolo.scoring.scored_detections'" in done.stdout
     for heavy in ("'tensorflow'", "'keras'", "'dvc'"):
         assert heavy not in done.stdout

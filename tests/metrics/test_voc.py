@@ -8,7 +8,6 @@ from folders import Maker, picture
 from repository import ROOT
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.experiments.scored_labels import read_labels
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.joined_source import open_source
@@ -17,6 +16,7 @@ from humbleyolo.metrics.average_precision import VOC_RECALLS
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.metrics.voc import voc_average_precision
+from humbleyolo.scoring.scored_labels import read_labels
 from tests.metrics.test_average_precision import area_slowly, mean_slowly
 
 EDGES = ("xmin", "ymin", "xmax", "ymax")

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from humbleyolo.experiments.detection_files import read_detection_file
-from humbleyolo.experiments.detection_matching import Joined, join
-from humbleyolo.experiments.scored_labels import ScoredLabels, read_labels
-from humbleyolo.experiments.scoring import SETTINGS, Scored, score
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.scoring.detection_files import read_detection_file
+from humbleyolo.scoring.detection_matching import Joined, join
+from humbleyolo.scoring.scored_detections import SETTINGS, Scored, score
+from humbleyolo.scoring.scored_labels import ScoredLabels, read_labels
 
 WIDTH, HEIGHT = 512, 1024  # powers of two, so that fractions of them are exact
 QUICK = SETTINGS.model_copy(update={"resamples": 0})

@@ -35,9 +35,9 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.errors import UserError
     from humbleyolo.experiments.comparison import compare, report_lines
-    from humbleyolo.experiments.score_folder import is_result, no_result, read_result
-    from humbleyolo.experiments.scoring import settings_here
     from humbleyolo.params.loader import load_params
+    from humbleyolo.scoring.score_folder import is_result, no_result, read_result
+    from humbleyolo.scoring.scored_detections import settings_here
 
     def read(name: str | None) -> "Run":
         if name is not None and is_result(Path(name)):

@@ -21,10 +21,10 @@ from humbleyolo.process.terminal import tell
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.result import Result
-    from humbleyolo.experiments.detection_files import DetectionFile
-    from humbleyolo.experiments.scored_labels import ScoredLabels
-    from humbleyolo.experiments.scoring import Scored
     from humbleyolo.params.sections import Evaluate, Render
+    from humbleyolo.scoring.detection_files import DetectionFile
+    from humbleyolo.scoring.scored_detections import Scored
+    from humbleyolo.scoring.scored_labels import ScoredLabels
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +56,12 @@ def run(parsed: argparse.Namespace) -> int:
     """
     from humbleyolo.detection.backends.open_model import is_model
     from humbleyolo.errors import UserError
-    from humbleyolo.experiments.detection_files import read_detection_file
-    from humbleyolo.experiments.labels_alone import open_labels
-    from humbleyolo.experiments.score_folder import write_result
-    from humbleyolo.experiments.score_text import report_lines
-    from humbleyolo.experiments.scored_labels import read_labels
-    from humbleyolo.experiments.scoring import settings_here
+    from humbleyolo.scoring.detection_files import read_detection_file
+    from humbleyolo.scoring.labels_alone import open_labels
+    from humbleyolo.scoring.score_folder import write_result
+    from humbleyolo.scoring.score_text import report_lines
+    from humbleyolo.scoring.scored_detections import settings_here
+    from humbleyolo.scoring.scored_labels import read_labels
     from humbleyolo.storage.new_folder import new_folder
 
     check_options(parsed)
@@ -88,8 +88,8 @@ def _score_file(
     parsed: argparse.Namespace, labels: "ScoredLabels", settings: "Evaluate", found: "DetectionFile"
 ) -> "Scored":
     """Score detections that somebody wrote."""
-    from humbleyolo.experiments.detection_matching import join
-    from humbleyolo.experiments.scoring import score
+    from humbleyolo.scoring.detection_matching import join
+    from humbleyolo.scoring.scored_detections import score
 
     joined = join(found, labels, parsed.image_ids, parsed.categories)
     told = [
@@ -104,9 +104,9 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
     """Score a model on the classes that it shares with the labels."""
     from humbleyolo.detection.detector import Detector
     from humbleyolo.errors import UserError
-    from humbleyolo.experiments.labels_alone import LabelsAlone
-    from humbleyolo.experiments.scoring import join_model, score
-    from humbleyolo.experiments.trained_images import read_trained_images
+    from humbleyolo.scoring.labels_alone import LabelsAlone
+    from humbleyolo.scoring.scored_detections import join_model, score
+    from humbleyolo.scoring.trained_images import read_trained_images
 
     if isinstance(labels.source, LabelsAlone):
         raise UserError(f"{parsed.source}: holds labels alone, and a model needs the images; give a folder with both")

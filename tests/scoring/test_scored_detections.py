@@ -29,14 +29,14 @@ from wcwidth import wcswidth
 
 from humbleyolo.dataset.coco import RESULT_FIELDS
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.score_folder import read_result, write_result
-from humbleyolo.experiments.score_text import COCO as COCO_NAMES
-from humbleyolo.experiments.score_text import report_lines
-from humbleyolo.experiments.scoring import PAGE, SETTINGS, join_model, score, settings_here
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import score as coco_score
 from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.scoring.score_folder import read_result, write_result
+from humbleyolo.scoring.score_text import COCO as COCO_NAMES
+from humbleyolo.scoring.score_text import report_lines
+from humbleyolo.scoring.scored_detections import PAGE, SETTINGS, join_model, score, settings_here
 from tests.metrics.test_coco import flat, pycocotools_scores
 
 SEEDS = [seed for seed in range(40) if all(len(part) > 5 for part in random_case(seed)[:2])][:6]

@@ -15,7 +15,6 @@ import numpy as np
 from humbleyolo.dataset.archive import ANNOTATIONS, SPLITS, ArchivedImage
 from humbleyolo.dataset.coco import CocoWriter
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.labels_alone import LabelsAlone
 from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.coco import flag_fields, read_ids
 from humbleyolo.labels.formats.registry import collect
@@ -25,6 +24,7 @@ from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.write_dataset import short_names
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted
+from humbleyolo.scoring.labels_alone import LabelsAlone
 from humbleyolo.storage.atomic import atomic_write
 
 _FLAGS = ("crowd", "difficult")  # that scores depend on

@@ -5,22 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from humbleyolo.experiments.detection_files import DetectionFile, is_number
-from humbleyolo.experiments.detection_hits import (
-    HIT_IOU,
-    LEAST_HITS,
-    SUREST,
-    count_hits,
-    joined_rows,
-    on_images,
-    surest,
-)
-from humbleyolo.experiments.number_readings import Reading, image_readings
-from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.labels.ledger import shorten
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.detection_files import DetectionFile, is_number
+from humbleyolo.scoring.detection_hits import HIT_IOU, LEAST_HITS, SUREST, count_hits, joined_rows, on_images, surest
+from humbleyolo.scoring.number_readings import Reading, image_readings
+from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Floats
 
 _SHOWN = 3  # classes in a line

@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
-from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.folder import LABEL_BYTES
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
+from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Ints
 
 IMAGE_IDS = ("file", "name")

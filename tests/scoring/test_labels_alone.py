@@ -11,12 +11,12 @@ from PIL import Image
 from scoring_cases import random_case, table_of_truths
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.experiments.detection_files import read_detection_file
-from humbleyolo.experiments.detection_matching import join
-from humbleyolo.experiments.labels_alone import open_labels
-from humbleyolo.experiments.scored_labels import read_labels
-from humbleyolo.experiments.scoring import score
 from humbleyolo.labels.labelled_image import ReadOptions
+from humbleyolo.scoring.detection_files import read_detection_file
+from humbleyolo.scoring.detection_matching import join
+from humbleyolo.scoring.labels_alone import open_labels
+from humbleyolo.scoring.scored_detections import score
+from humbleyolo.scoring.scored_labels import read_labels
 
 
 def scored(labels: Path, results: Path):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from humbleyolo.experiments.detection_files import DetectionFile
-from humbleyolo.experiments.file_detections import FileDetections
-from humbleyolo.experiments.number_readings import Reading
-from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
+from humbleyolo.scoring.detection_files import DetectionFile
+from humbleyolo.scoring.detections_in_file_order import FileDetections
+from humbleyolo.scoring.number_readings import Reading
+from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Bools, Ints
 
 SUREST = 5000  # detections that decide between readings

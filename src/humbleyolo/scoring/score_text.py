@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from humbleyolo.evaluation.mistakes import costs_in_ap
-from humbleyolo.experiments.scoring import Scored
 from humbleyolo.labels.ledger import short_name
 from humbleyolo.process.display_width import cut, padded
 from humbleyolo.process.terminal import counted, wrapped_lines
+from humbleyolo.scoring.scored_detections import Scored
 
 COCO = (
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar1", "ar10", "ar100", "ar_small", "ar_medium",

@@ -12,10 +12,13 @@ from itertools import product
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments.detection_doubts import copies, exchanged_classes, missing_low_scores, odd_boxes
-from humbleyolo.experiments.detection_files import DetectionFile, Key, is_number
-from humbleyolo.experiments.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
-from humbleyolo.experiments.number_readings import (
+from humbleyolo.labels.ledger import shorten
+from humbleyolo.metrics.tables import DetectionTable
+from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.detection_doubts import copies, exchanged_classes, missing_low_scores, odd_boxes
+from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
+from humbleyolo.scoring.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
+from humbleyolo.scoring.number_readings import (
     AMBIGUOUS,
     NOT_LABELLED,
     NOT_SCORED,
@@ -25,10 +28,7 @@ from humbleyolo.experiments.number_readings import (
     image_readings,
     listed,
 )
-from humbleyolo.experiments.scored_labels import ScoredLabels
-from humbleyolo.labels.ledger import shorten
-from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Ints
 
 _FEW = 20  # where less than one of so many lies on an object, a note asks if the reading is right

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from humbleyolo.errors import UserError
-from humbleyolo.experiments import detection_files
-from humbleyolo.experiments.detection_files import read_detection_file
+from humbleyolo.scoring import detection_files
+from humbleyolo.scoring.detection_files import read_detection_file
 
 ONE = {"image_id": 7, "category_id": 2, "bbox": [1, 2, 30, 40], "score": 0.5}
 HEAD = "image,label,score,xmin,ymin,xmax,ymax\n"

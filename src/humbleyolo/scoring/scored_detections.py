@@ -8,12 +8,12 @@ import numpy as np
 
 from humbleyolo.evaluation.assessment import Assessment, assess
 from humbleyolo.evaluation.thresholds import find_thresholds
-from humbleyolo.experiments.scored_labels import ScoredLabels
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Evaluate, Render
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.scored_labels import ScoredLabels
 
 SETTINGS = Evaluate(  # where there is no params.yaml; the values of the project's own
     min_score=0.01, nms_iou=0.5, vote_iou=1.0, max_detections=100, mirrored="none", whole_pixels=True,

@@ -14,7 +14,7 @@ from stub_models import RedFinder, facts
 
 from humbleyolo.cli import main
 from humbleyolo.detection.backends.metadata import ExportedModel, Metadata
-from humbleyolo.experiments.trained_images import read_trained_images
+from humbleyolo.scoring.trained_images import read_trained_images
 from humbleyolo.storage.hashes import dvc_digest, sha256_of
 
 IMAGES = {"train": 3, "val": 2, "test": 2}
