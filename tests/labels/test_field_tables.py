@@ -640,7 +640,7 @@ def test_unknown_labels_are_described(make: Maker) -> None:
         make.read(files)
     for text in ("x.csv (columns 'image, prompt')", "y.txt (begins with 'a cat 7", "z.json (keys images, annotations",
                  "looked for in a.txt", "nearest format is coco",
-                 "Pascal VOC, YOLO or COCO", "docs/labels.md has all 18"):  # fmt: skip
+                 "Pascal VOC, YOLO or COCO", "docs/label-formats.md has all 18"):  # fmt: skip
         assert text in str(caught.value)
 
 

@@ -77,7 +77,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         return UserError(*lines)
     how = "`--format`, in params.yaml `dataset.labelled.format`"
     lines.append(f"  Export the labels as Pascal VOC, YOLO or COCO, or name their format ({how}).")
-    return UserError(*lines, f"  docs/labels.md has all {len(titles)}, and where the files of each lie.")
+    return UserError(*lines, f"  docs/label-formats.md has all {len(titles)}, and where the files of each lie.")
 
 
 def _astray(images: Sequence[str], found: Iterable[str]) -> tuple[str, str] | None:
