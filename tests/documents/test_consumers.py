@@ -1,4 +1,4 @@
-"""The programs of docs/use.md that use an export without this package, beside the detector.
+"""The programs of docs/export-without-this-package.md that use an export without this package, beside the detector.
 
 That in JavaScript needs Node.js or Chromium, and `npm install --no-save onnxruntime-web @litertjs/core` in the clone.
 """
@@ -76,7 +76,7 @@ TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "applicat
 
 
 def blocks(language: str) -> list[str]:
-    text = (ROOT / "docs/use.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/export-without-this-package.md").read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
@@ -167,7 +167,7 @@ def test_tensorflow_serving_is_told_the_signature_that_the_savedmodel_has(networ
         tf.uint8,
         [None, about["height"], about["width"], 3],
     )
-    text = (ROOT / "docs/use.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/export-without-this-package.md").read_text(encoding="utf-8")
     told = re.findall(r"^  \| `(\w+)` \| \((.*)\) \| `(\w+)` \|$", text, re.M)
     found = {name: (one.shape.as_list(), one.dtype.name) for name, one in signature.structured_outputs.items()}
     rows, cols, classes, numbers = about["rows"], about["cols"], len(about["names"]), found["grid"][0][-1]

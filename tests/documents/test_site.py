@@ -11,7 +11,7 @@ SITE = ROOT / "site/html"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (SITE / "searchindex.js").exists(), reason="the site is not built: see docs/use.md"),
+    pytest.mark.skipif(not (SITE / "searchindex.js").exists(), reason="the site is not built: see CONTRIBUTING.md"),
 ]
 
 
