@@ -276,9 +276,7 @@ def test_damage_ends_in_frames_or_words(data: st.DataObject, tmp_path: Path) -> 
 
 def test_a_missing_extra_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert (
-        "needs the package opencv-python-headless; install it with `pip install 'humbleyolo[video]'`" in told(clip)[1]
-    )
+    assert "needs the package opencv-python-headless; install it with `uv sync --extra video`" in told(clip)[1]
 
 
 def test_an_old_opencv_is_named(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

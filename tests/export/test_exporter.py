@@ -353,7 +353,7 @@ def test_without_an_extra_the_command_that_installs_it_is_named(
 ) -> None:
     real = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == module else real(name, *rest))
-    with pytest.raises(UserError, match=rf"needs the package {package}; install it with .*humbleyolo\[{to}\]"):
+    with pytest.raises(UserError, match=rf"needs the package {package}; install it with `uv sync --extra {to}`"):
         export(data / "model", tmp_path / f"m{SUFFIX[to]}", data, settings(to))
 
 

@@ -146,7 +146,7 @@ def test_heic_is_read_by_its_own_package_or_names_it(make: Maker, monkeypatch: p
     image_decoder._heif_is_known.cache_clear()
     try:
         (row,) = (row for row in make.findings(files(HEIC, "a.heic")) if row.severity == "error")
-        with pytest.raises(UserError, match=r"pip install 'humbleyolo\[heif\]'"):
+        with pytest.raises(UserError, match="pip install 'pi-heif"):
             decode_rgb(HEIC, "a")
     finally:
         image_decoder._heif_is_known.cache_clear()

@@ -57,7 +57,7 @@ def test_without_an_address_work_stays_here_and_dask_is_not_imported(no_dask: No
 def test_a_missing_extra_is_said(no_dask: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "tcp://10.0.0.1:8786")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"tcp://10.0.0.1:8786, .* missing; .*humbleyolo\[cluster\].* unset"):
+    with pytest.raises(UserError, match=r"tcp://10.0.0.1:8786, .* missing; unset .* `uv sync --extra cluster`"):
         list(map_in_order(math.sqrt, [1, 2]))
 
 

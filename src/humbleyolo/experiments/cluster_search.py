@@ -41,6 +41,7 @@ from humbleyolo.experiments.trials import Trial, assignments
 from humbleyolo.pipeline.changed_dependencies import value_at
 from humbleyolo.process.cluster import Cluster
 from humbleyolo.process.cluster_calls import ask_workers, scheduler_there
+from humbleyolo.process.extras import how_to_install
 from humbleyolo.process.shard_runner import differences
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.atomic import atomic_write, make_folder
@@ -284,7 +285,7 @@ def _open_study(cluster: Cluster, hopeless_from: int) -> Any:
 
         here = describe_optuna()
     except ImportError as error:
-        raise UserError(f"{error}; `pip install 'humbleyolo[cluster]'` brings what stops hopeless trials") from None
+        raise UserError(f"{error}; install it with {how_to_install('cluster')}") from None
     with scheduler_there(cluster.address, cluster.client):
         there = {"the scheduler": cluster.client.run_on_scheduler(describe_optuna)}
     found = ask_workers(cluster.address, cluster.client, describe_optuna)

@@ -11,6 +11,7 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.extras import how_to_install
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 MAX_PIXELS = 89_000_000  # of one image, refused before decoding; Pillow's own warning comes at 89,478,485
@@ -58,10 +59,8 @@ def open_image(data: bytes, formats: Iterable[str] = FORMATS) -> ImageFile:
         return Image.open(io.BytesIO(data), formats=[one for one in formats if one != "HEIF" or known])
     except UnidentifiedImageError:
         if brand in _HEIC and not known:
-            text = (
-                "a HEIC file, for which the package pi_heif is missing; `pip install 'humbleyolo[heif]'`, in a clone "
-            )
-            raise UnidentifiedImageError(f"{text}`uv sync --extra heif`, or save it as JPEG") from None
+            text = "a HEIC file, for which the package pi_heif is missing; save it as JPEG, or install that with"
+            raise UnidentifiedImageError(f"{text} {how_to_install('heif')}") from None
         if text := _odd_tiff(data):
             raise UnidentifiedImageError(text) from None
         raise

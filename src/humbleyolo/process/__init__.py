@@ -1,1 +1,1 @@
-"""Processes: signals and exit codes, the watch for a parent that died, the process pool."""
+"""Processes: signals and exit codes, the watch for a parent that died, the process pool, Dask's workers."""

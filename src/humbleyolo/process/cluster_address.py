@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.extras import how_to_install
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 """The environment variable that names it; `scheduler-address` of Dask's configuration does so too."""
@@ -28,8 +29,8 @@ def cluster_address() -> str | None:
         if not named:
             return None
         raise UserError(
-            f"{VARIABLE} is {named}, but the package distributed is missing; install it with `pip install "
-            "'humbleyolo[cluster]'`, in a clone with `uv sync --extra cluster`, or unset the variable"
+            f"{VARIABLE} is {named}, but the package distributed is missing; unset the variable, or install it with "
+            + how_to_install("cluster")
         )
     if named:
         return named

@@ -6,6 +6,7 @@ from typing import Any
 
 from humbleyolo.detection.detector import Detector
 from humbleyolo.errors import UserError
+from humbleyolo.process.extras import how_to_install
 from humbleyolo.serve.limits import CONNECTIONS, IDLE_S, IMAGE_PIXELS, THREADS
 
 
@@ -25,10 +26,7 @@ def make_server(
         from humbleyolo.serve.app import create_app
         from humbleyolo.serve.paced_channel import PacedChannel
     except ImportError as error:
-        raise UserError(
-            f"serve needs the package {error.name}; install it with `pip install 'humbleyolo[serve]'`, in a clone "
-            "with `uv sync --extra serve`"
-        ) from None
+        raise UserError(f"serve needs the package {error.name}; install it with {how_to_install('serve')}") from None
     max_bytes = max_upload_mib * 2**20
     app = create_app(detector, max_bytes=max_bytes, max_pixels=IMAGE_PIXELS, sample=sample, draws=draws)
     listener = socket.socket()

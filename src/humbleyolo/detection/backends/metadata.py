@@ -20,6 +20,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.params.sections import Section
 from humbleyolo.params.value_types import Count, Fraction, Pixels
+from humbleyolo.process.extras import how_to_install
 from humbleyolo.storage.array_types import Array, Floats32, Uint8s
 from humbleyolo.storage.json import MOST_BYTES, parse_json
 
@@ -118,10 +119,7 @@ def damaged(path: Path, error: object) -> UserError:
 
 def runtime_missing(path: Path, package: str, extra: str) -> UserError:
     """Return the error about a runtime that is not installed."""
-    return UserError(
-        f"{path}: needs the package {package}; install it with `pip install 'humbleyolo[{extra}]'`, in a clone with "
-        f"`uv sync --extra {extra}`"
-    )
+    return UserError(f"{path}: needs the package {package}; install it with {how_to_install(extra)}")
 
 
 class ExportedModel:

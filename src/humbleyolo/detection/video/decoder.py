@@ -12,6 +12,7 @@ from humbleyolo.detection.result import VideoFrame
 from humbleyolo.detection.video.byte_stream import ByteStream
 from humbleyolo.detection.video.lost_frames import LostFrames
 from humbleyolo.errors import UserError
+from humbleyolo.process.extras import how_to_install
 
 _OLDEST = (4, 12)  # 4.11 reads a stream of bytes too, but keeps FFmpeg's options from it: a playlist opens files
 _OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
@@ -33,8 +34,7 @@ def import_opencv(name: str) -> ModuleType:
         import cv2
     except ImportError:
         raise UserError(
-            f"{name}: needs the package opencv-python-headless; install it with "
-            "`pip install 'humbleyolo[video]'`, in a clone with `uv sync --extra video`"
+            f"{name}: needs the package opencv-python-headless; install it with {how_to_install('video')}"
         ) from None
     if tuple(map(int, cv2.__version__.split(".")[:2])) < _OLDEST or not hasattr(cv2, "CAP_FFMPEG"):
         raise UserError(
