@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,15 @@ def test_the_readme_states_the_tolerance(script):
     assert "allow 0.03 for AP, AP75, AR100 and mean IoU, and 0.01 for AP50" in text
     assert {script.TOLERANCE[name] for name in ("ap", "ap75", "ar100", "mean_iou")} == {0.03}
     assert script.TOLERANCE["ap50"] == 0.01
+
+
+def test_the_page_of_score_shows_a_run_within_the_tolerance(script):
+    committed = json.loads((ROOT / "data/evaluation/metrics.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/score.md").read_text(encoding="utf-8")
+    shown = {name: float(value) for name, value in re.findall(r"^(\w+) +(\d\.\d{4})  ", page, re.MULTILINE)}
+    images, objects = re.search(r"^labels: ([\d,]+) images, ([\d,]+) objects", page, re.MULTILINE).groups()
+    shown |= {"images": int(images.replace(",", "")), "objects": int(objects.replace(",", ""))}
+    assert script.differences(committed, shown) == []
 
 
 def test_ci_is_a_program():
