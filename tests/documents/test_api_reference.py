@@ -16,6 +16,12 @@ def test_every_module_of_the_reference_exists() -> None:
         assert importlib.util.find_spec(module), module
 
 
+def test_every_module_of_the_reference_shows_its_members() -> None:
+    directives = re.split(r"^\.\. ", REFERENCE, flags=re.MULTILINE)
+    bare = [one.split()[1] for one in directives if one.startswith("automodule::") and "   :members:" not in one]
+    assert bare == []
+
+
 def test_every_page_is_in_the_site_once() -> None:
     pages = re.findall(r"^   ([\w-]+)$", INDEX, re.MULTILINE)
     assert sorted(pages) == sorted(
