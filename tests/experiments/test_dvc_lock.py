@@ -46,7 +46,7 @@ def test_a_lock_of_other_sources_or_parameters_is_told_before_the_work(tmp_path:
     (tmp_path / "a.py").write_text("")
     (tmp_path / "room").mkdir()
     (tmp_path / "room/b.py").write_text("")
-    digests = {name: dvc_digest(tmp_path / name) for name in ("a.py", "room")}
+    digests = {name: dvc_digest(tmp_path / name, tmp_path) for name in ("a.py", "room")}
     right = {"params": {"seed": 1, "train.epochs": 2}, "deps": digests | {"not/in/git": "1"}}
     check_sources({"train": right}, tmp_path)
     with pytest.raises(UserError, match=r"is of another a\.py than"):
@@ -120,7 +120,7 @@ def test_files_that_changed_since_are_told(path: str, text: str | None, problem:
         (tmp_path / name).write_text("0 0.5 0.5 0.2 0.2")
     (tmp_path / "params.yaml").write_text("seed: 1\n")
     made, read, encoded = (
-        {"path": name, "md5": dvc_digest(tmp_path / name)}
+        {"path": name, "md5": dvc_digest(tmp_path / name, tmp_path)}
         for name in ("data/dataset/train", "pictures", "data/grid/train.npy")
     )
     code = {"path": "src/humbleyolo/labels", "md5": "of another version"}
@@ -130,6 +130,8 @@ def test_files_that_changed_since_are_told(path: str, text: str | None, problem:
         "encode": {"deps": [made], "outs": [encoded]},
     }
     (tmp_path / "dvc.lock").write_text(json.dumps({"stages": lock}))
+    (tmp_path / "pictures/.git").mkdir()
+    (tmp_path / "pictures/.git/index").write_text("a clone's, which DVC does not hash")
     require_data_of_params(tmp_path)
     if text is None:
         (tmp_path / path).unlink()

@@ -63,7 +63,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def judge(there: dict[str, str], new: dict[str, Any], digest: str = "3") -> int:
         write_record(root, there, digest)
-        write_record(clone, HERE, dvc_digest(clone / "weights.npz"))
+        write_record(clone, HERE, dvc_digest(clone / "weights.npz", clone))
         (clone / "metrics.json").write_text(json.dumps(METRICS | new))
         return _judge({"train": ["weights.npz"], "evaluate": ["metrics.json"]}, lock, lock, root, clone)
 
@@ -114,7 +114,7 @@ def test_bytes_that_the_same_environment_does_not_make_again_fail(
     (root / "dvc.yaml").write_text("stages: {}\n")
     weights = root / "weights.npz"
     weights.write_text("of this environment")
-    made, claimed = dvc_digest(weights), "a" * 32
+    made, claimed = dvc_digest(weights, weights.parent), "a" * 32
 
     def write_record(folder: Path, digest: str) -> None:
         (folder / RECORDS).mkdir(parents=True, exist_ok=True)

@@ -66,6 +66,17 @@ def test_inputs_count_with_all_that_is_in_them(project: Path) -> None:
     assert "in/deep/a.txt" in find_changes(before, "draw", ["in"])
 
 
+def test_files_of_an_input_that_dvc_leaves_out_do_not_count(project: Path) -> None:
+    for name in ("in/.git/index", "in/notes.tmp"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text("before")
+    (project / ".dvcignore").write_text("*.tmp\n")
+    before = take_snapshot(["in"])
+    for name in ("in/.git/index", "in/.git/HEAD", "in/notes.tmp"):
+        (project / name).write_text("after all")
+    assert find_changes(before, "draw", ["in"]) == []
+
+
 def write_code(project: Path, *names: str, old: bool) -> None:
     for name in names:
         (project / name).parent.mkdir(exist_ok=True, parents=True)

@@ -104,7 +104,7 @@ def made(tmp_path: Path) -> Path:
 def test_a_record_is_of_the_bytes_that_were_made_and_of_no_others(made: Path) -> None:
     record_environment("encode", Path("data/grid"), made)
     for output in ("data/grid/report.json", "data/grid/train"):
-        digest = dvc_digest(made / output)
+        digest = dvc_digest(made / output, made)
         assert recorded_environment("encode", output, digest, made) == describe_environment()
         assert recorded_environment("encode", output, "a" * 32, made) is None
         assert recorded_environment("encode", output, None, made) is None
@@ -119,9 +119,9 @@ def test_what_another_stage_wrote_there_is_not_recorded_and_what_is_beside_is(ma
     beside.write_text("2")
     os.utime(older, (1, 1))
     record_environment("encode", Path("data/grid"), made, (Path("data/model/selection.json"),))
-    assert recorded_environment("encode", "data/grid/older.json", dvc_digest(older), made) is None
-    assert recorded_environment("encode", "data/model/selection.json", dvc_digest(beside), made)
-    assert recorded_environment("encode", "data/grid/train", dvc_digest(made / "data/grid/train"), made)
+    assert recorded_environment("encode", "data/grid/older.json", dvc_digest(older, made), made) is None
+    assert recorded_environment("encode", "data/model/selection.json", dvc_digest(beside, made), made)
+    assert recorded_environment("encode", "data/grid/train", dvc_digest(made / "data/grid/train", made), made)
 
 
 @pytest.mark.parametrize(

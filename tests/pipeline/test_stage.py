@@ -35,7 +35,7 @@ def test_a_stage_that_worked_says_so_and_leaves_a_record_of_its_outputs(
         return Made("1 file drawn", Path("out"), "no more")
 
     run_stage("draw", work, "lower it")
-    found = recorded_environment("draw", "out/a.txt", dvc_digest(out / "a.txt"), out.parent)
+    found = recorded_environment("draw", "out/a.txt", dvc_digest(out / "a.txt", out), out.parent)
     assert found == describe_environment()
     assert re.fullmatch(r"1 file drawn into out in \d+\.\d s; no more\n", capsys.readouterr().out)
     assert sorted(path.name for path in out.iterdir()) == ["a.txt"]  # the record is not among them

@@ -64,10 +64,10 @@ def lock(project: Path, include_val: bool = False, **other: str) -> None:
     def listed(hashes: dict[str, str]) -> list[dict[str, str]]:
         return [{"path": path, "hash": "md5", "md5": digest} for path, digest in hashes.items()]
 
-    dataset = {path: dvc_digest(project / path) for path in (f"data/dataset/{split}" for split in IMAGES)}
+    dataset = {path: dvc_digest(project / path, project) for path in (f"data/dataset/{split}" for split in IMAGES)}
     grid = {f"data/grid/{split}": split for split in IMAGES}
     learned = {f"data/grid/{split}": other.get(split, split) for split in ("train", "val")}
-    weights = {"data/model/weights.npz": dvc_digest(project / "data/model/weights.npz")}
+    weights = {"data/model/weights.npz": dvc_digest(project / "data/model/weights.npz", project)}
     stages = {
         "encode": {"cmd": "encode", "deps": listed(dataset), "outs": listed(grid)},
         "train": {

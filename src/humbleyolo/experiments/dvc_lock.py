@@ -58,7 +58,7 @@ def check_sources(committed: Stages, clone: Path) -> None:
     params = read_params(clone)
     for content in committed.values():
         for path, digest in content["deps"].items():
-            if (clone / path).exists() and dvc_digest(clone / path) != digest:
+            if (clone / path).exists() and dvc_digest(clone / path, clone) != digest:
                 raise _of_another(path)
         for key, value in content["params"].items():
             if value_at(params, key) != value:
@@ -102,7 +102,7 @@ def require_data_of_params(project: Path) -> None:
 def _changed(project: Path, stages: Stages, stage: str, part: str, paths: list[str]) -> Iterator[str]:
     """Yield the paths whose files there have other hashes than `dvc.lock` has for them."""
     for path in paths:
-        if (project / path).exists() and dvc_digest(project / path) != stages[stage][part][path]:
+        if (project / path).exists() and dvc_digest(project / path, project) != stages[stage][part][path]:
             yield path
 
 

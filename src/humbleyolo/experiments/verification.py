@@ -108,7 +108,7 @@ def _tell(differ: _Differing, committed: Stages, root: Path, clone: Path) -> Non
     for stage, paths in differ.items():
         for path in paths:
             lies, digest = root / path, committed[stage]["outs"].get(path)
-            there = lies.exists() and dvc_digest(lies) == digest
+            there = lies.exists() and dvc_digest(lies, root) == digest
             tell(f"{stage}: {path}: {how_much(lies if there else None, clone / path)}")
 
 
@@ -135,7 +135,7 @@ def _judge(differ: _Differing, committed: Stages, built: Stages, root: Path, clo
 def _same_environment(stage: str, path: str, digest: str | None, root: Path, clone: Path) -> bool:
     """Print how the environments that made an output there and here differ; return True if they do not."""
     there = recorded_environment(stage, path, digest, root)
-    here = recorded_environment(stage, path, dvc_digest(clone / path), clone)
+    here = recorded_environment(stage, path, dvc_digest(clone / path, clone), clone)
     if there is None or here is None:
         tell(f"{stage}: no run in this folder made the committed bytes, so what made them is not known")
         return False

@@ -4,7 +4,6 @@ DVC hashes parameters, code and inputs when a stage has ended, and would record 
 So a stage compares them itself, and fails if they changed meanwhile.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from humbleyolo.storage.dvc_files import dvc_files
 
 STARTED_NS = time.time_ns()
 """The time at which this process began, or soon after: `stages` imports this first."""
@@ -41,7 +42,10 @@ def take_snapshot(inputs: list[str]) -> Snapshot:
     """Return parameters and inputs as they are now.
 
     Args:
-        inputs: Files that people edit, or folders with all that is in them.
+        inputs: Files that people edit, or folders with all in them that DVC sees.
+
+    Raises:
+        UserError: If a `.dvcignore` has a line that is no pattern.
     """
     return Snapshot(_read(_PARAMS), _stamps(inputs))
 
@@ -100,8 +104,7 @@ def _read(path: Path) -> bytes | None:
 def _stamps(paths: list[str]) -> Stamps:
     files = [Path(path) for path in paths if Path(path).is_file()]
     for path in paths:
-        for folder, _, names in os.walk(path):
-            files += [Path(folder) / name for name in names]
+        files += dvc_files(Path(path), Path())
     found = {}
     for file in files:
         try:

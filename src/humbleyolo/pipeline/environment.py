@@ -58,7 +58,7 @@ def record_environment(stage: str, out: Path, root: Path, beside: Sequence[Path]
     try:
         made = [path for path in sorted((root / out).iterdir()) if path.stat().st_mtime_ns >= STARTED_NS]
         paths = [*(out / path.name for path in made), *beside]
-        outputs = {path.as_posix(): dvc_digest(root / path) for path in paths}
+        outputs = {path.as_posix(): dvc_digest(root / path, root) for path in paths}
         record = {"environment": describe_environment(), "outputs": outputs}
         write_json(make_folder(root / RECORDS) / f"{stage}.json", record)
     except (UserError, OSError, metadata.PackageNotFoundError) as error:

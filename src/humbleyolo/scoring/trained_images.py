@@ -72,9 +72,12 @@ def _learned(root: Path, folder: Path) -> TrainedImages | None:
     dataset = root / _DATASET
     try:
         stages = read_lock((root / _LOCK).read_text(encoding="utf-8"), _LOCK)
-        splits = _splits_learned(stages, folder.relative_to(root).as_posix(), dvc_digest(folder / "weights.npz"))
+        splits = _splits_learned(
+            stages, folder.relative_to(root).as_posix(), dvc_digest(folder / "weights.npz", root)
+        )
         same = [
-            stages["encode"]["deps"].get(f"{_DATASET}/{split}") == dvc_digest(dataset / split) for split in splits
+            stages["encode"]["deps"].get(f"{_DATASET}/{split}") == dvc_digest(dataset / split, root)
+            for split in splits
         ]
         if not splits or not all(same):
             return None
