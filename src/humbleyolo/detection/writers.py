@@ -197,8 +197,10 @@ class _CocoWriter(_FileWriter):
         super().start()
         self._annotations = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is one
         self._coco = CocoWriter(self._head["classes"], {}, self._file, self._annotations)
+        self._taken: dict[str, str] = {}
 
     def add(self, image: NamedImage, result: Result) -> None:
+        _take(self._taken, image.name, image)
         boxes, fields = (xyxy_to_ltwh(result.boxes).tolist(), [{"score": one} for one in result.scores.tolist()])
         size = {"width": result.width, "height": result.height}
         self._coco.add(image.name, boxes, result.labels.tolist(), fields, **size)
@@ -231,18 +233,27 @@ class _FolderWriter(Writer):
             written.text(NOTHING_FOUND, "\n".join([_LOOK, "", *(f"- {name}" for name in unseen), ""]))
 
     def add(self, image: NamedImage, result: Result) -> None:
-        stem = str(PurePosixPath(image.name).with_suffix("")).casefold()
-        if stem in self._taken:
-            raise UserError(
-                f"{image.shown}: its labels would have the name of those of {self._taken[stem]}; rename one, or "
-                "give their folder instead of the files"
-            )
-        self._taken[stem] = image.shown
-        self._written.append(_labelled(image, result, "train" if self._to == "yolo" else None))
+        content = image.read() if self._copy else b""  # it may be gone since, and then it has no labels either
+        _take(self._taken, str(PurePosixPath(image.name).with_suffix("")).casefold(), image)
         if self._copy:
             target = self._folder / _FOLDERS[self._to].IMAGES / image.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(image.read())
+            target.write_bytes(content)
+        self._written.append(_labelled(image, result, "train" if self._to == "yolo" else None))
+
+
+def _take(taken: dict[str, str], name: str, image: NamedImage) -> None:
+    """Note the name under which an image is written, with the image's path.
+
+    Raises:
+        UserError: If another image has that name.
+    """
+    if name in taken:
+        raise UserError(
+            f"{image.shown}: its labels would have the name of those of {taken[name]}; rename one, or give their "
+            "folder instead of the files"
+        )
+    taken[name] = image.shown
 
 
 def _labelled(image: NamedImage, result: Result, split: str | None) -> WrittenImage:
