@@ -43,10 +43,12 @@ def run(*arguments: object) -> int:
 
 
 def test_everything_is_printed_and_written(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "params.yaml").write_text("lr: 0.1\n")  # another program's
     detectron2(tmp_path / "r.json", found(36))
     assert run("score", "labels", "r.json", "--output", "out") == 0
     said = capsys.readouterr().out
     assert max(map(len, said.splitlines())) <= 80
+    assert said.startswith("note: params.yaml is another program's;")
     for words in ("12 images, 24 objects, 2 classes; coco", "24 of 24 in", "ap75", "voc_ap", "localisation", "chat"):
         assert words in said
     written = {file.name for file in (tmp_path / "out").iterdir()}

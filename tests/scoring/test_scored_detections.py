@@ -28,7 +28,7 @@ from scoring_cases import random_case, table_of_detections
 from wcwidth import wcswidth
 
 from humbleyolo.dataset.coco import RESULT_FIELDS
-from humbleyolo.errors import UserError
+from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.coco import score as coco_score
@@ -154,8 +154,24 @@ def test_a_model_is_scored_on_the_classes_that_the_labels_share(tmp_path: Path) 
 
 
 def test_without_a_project_the_values_are_those_of_the_common_params_yaml(tmp_path: Path) -> None:
-    assert settings_here(tmp_path / "params.yaml") == (SETTINGS, PAGE)
-    assert settings_here(ROOT / "params.yaml") == (SETTINGS, PAGE)
+    assert settings_here(tmp_path / "params.yaml") == (SETTINGS, PAGE, [])
+    assert settings_here(ROOT / "params.yaml") == (SETTINGS, PAGE, [])
+
+
+@pytest.mark.parametrize("text", ["lr: 0.1", "prepare: {split: 0.2}\ntrain: {seed: 3}\nevaluate: 4", "", "[1, 2]"])
+def test_a_params_yaml_of_another_program_is_told_and_not_read(text: str, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(text)
+    evaluate, render, (note,) = settings_here(params)
+    assert (evaluate, render) == (SETTINGS, PAGE)
+    assert note.startswith(f"note: {params} is another program's")
+
+
+def test_mistakes_in_a_projects_own_params_yaml_are_told(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((ROOT / "params.yaml").read_text().replace("\nevaluate:", "\nevaluated:"))
+    with pytest.raises(ProblemsError, match="evaluate"):
+        settings_here(params)
 
 
 def test_a_detection_without_a_class_that_was_labelled_counts_as_a_miss(tmp_path: Path) -> None:

@@ -62,9 +62,13 @@ def run(parsed: argparse.Namespace) -> int:
                 f"{parsed.rev_a}: is compared with what? Give REV_B too, or run this in the project's folder"
             )
         raise UserError(f"{others[0]}: is no folder that `score --output` wrote; revisions need the project's folder")
-    settings, *_ = settings_here(params) if not others else load_params(params, "evaluate")
+    notes: list[str] = []
+    if others:
+        (settings,) = load_params(params, "evaluate")
+    else:
+        settings, _, notes = settings_here(params)
     a, b = read(parsed.rev_a), read(parsed.rev_b)
     differences = compare(a, b, settings)
-    tell(*report_lines(a, b, differences, settings.resamples))
+    tell(*notes, *report_lines(a, b, differences, settings.resamples))
     ap = differences["ap"]
     return 1 if ap.beyond_chance and ap.difference is not None and ap.difference < 0 else 0

@@ -65,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.storage.new_folder import new_folder
 
     check_options(parsed)
-    settings, page = settings_here(Path("params.yaml"))
+    settings, page, notes = settings_here(Path("params.yaml"))
     output = new_folder(parsed.output) if parsed.output else nullcontext(None)
     with output as folder, open_labels(parsed.source) as source:  # what cannot be written is told before the work
         found = None if is_model(parsed.detections) else read_detection_file(Path(parsed.detections))
@@ -75,6 +75,7 @@ def run(parsed: argparse.Namespace) -> int:
                 raise UserError(f"{option} {chosen}: {why}")
         labels = read_labels(source, replace(read_options(parsed), on_problem=parsed.on_problem), parsed.split)
         scored = _score_file(parsed, labels, settings, found) if found else _score_model(parsed, labels, settings)
+        scored = replace(scored, told=(*notes, *scored.told))
         if folder:
             write_result(folder, scored)
             (folder / "report.html").write_bytes(_page(folder, scored, parsed.detections, settings, page))

@@ -60,6 +60,18 @@ def read_sections(text: str, file: str) -> tuple[dict[Any, Any], dict[Key, int],
     return values, lines, problems
 
 
+def is_of_another_tool(path: Path) -> bool:
+    """Tell a parameter file of another program, which has fewer than half of the sections of ours.
+
+    Raises:
+        ProblemsError: If the text is not YAML.
+        UserError: If the file cannot be read.
+    """
+    values, _, _ = read_yaml(read_text(path), str(path))
+    known = Params.model_fields
+    return not isinstance(values, dict) or 2 * len(known.keys() & values.keys()) < len(known)
+
+
 def parse_params(text: str, file: str, check: Check | None = None) -> Params:
     """Check the text of a parameter file; see `load_params`."""
     params, problems = _look_through(text, file, check)

@@ -10,7 +10,7 @@ from humbleyolo.evaluation.assessment import Assessment, assess
 from humbleyolo.evaluation.thresholds import find_thresholds
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.params.loader import load_params
+from humbleyolo.params.loader import is_of_another_tool, load_params
 from humbleyolo.params.sections import Evaluate, Render
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.scoring.scored_labels import ScoredLabels
@@ -53,16 +53,21 @@ class Scored:
     told: tuple[str, ...]
 
 
-def settings_here(params: Path) -> tuple[Evaluate, Render]:
+def settings_here(params: Path) -> tuple[Evaluate, Render, list[str]]:
     """Return the sections `evaluate` and `render` of a project, or their common values where there is none.
 
+    The list has a note if params.yaml is there, but is another program's.
+
     Raises:
-        UserError: If params.yaml is there and has mistakes.
+        UserError: If params.yaml is a project's and has mistakes, or cannot be read.
     """
     if not params.is_file():
-        return SETTINGS, PAGE
+        return SETTINGS, PAGE, []
+    if is_of_another_tool(params):
+        note = f"note: {params} is another program's; bins, resamples and the IoU of a match are the usual ones"
+        return SETTINGS, PAGE, [note]
     evaluate, render = load_params(params, "evaluate", "render")
-    return evaluate, render
+    return evaluate, render, []
 
 
 def score(
