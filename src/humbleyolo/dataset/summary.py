@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from humbleyolo.geometry.boxes import SIZES
 from humbleyolo.storage.json import write_json
-
-_SMALL, _MEDIUM = 32**2, 96**2  # COCO's limits of area, square pixels
 
 
 class SplitCounts:
@@ -34,7 +33,7 @@ class SplitCounts:
             self._areas[width * height] += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all counts, with the areas by COCO's limits and by quartile (square pixels)."""
+        """Return all counts, with the areas by COCO's sizes and by quartile (square pixels)."""
         objects = self._labels.total()
         areas = sorted(self._areas)
         reached = list(accumulate(self._areas[area] for area in areas))
@@ -46,16 +45,19 @@ class SplitCounts:
                 str(number): self._objects_an_image[number] for number in sorted(self._objects_an_image)
             },
             "classes": {name: self._labels[label] for label, name in enumerate(self._categories)},
-            "areas": {
-                "small": sum(self._areas[area] for area in areas if area < _SMALL),
-                "medium": sum(self._areas[area] for area in areas if _SMALL <= area < _MEDIUM),
-                "large": sum(self._areas[area] for area in areas if area >= _MEDIUM),
-            },
+            "areas": self._sizes(),
             "area_px": {
                 name: areas[int(np.searchsorted(reached, max(quarter * objects / 4, 1)))] if areas else None
                 for quarter, name in enumerate(("min", "lower_quartile", "median", "upper_quartile", "max"))
             },
         }
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the number of objects of each of COCO's sizes; one at a limit is of two, and counts as smaller."""
+        counts = dict.fromkeys(SIZES, 0)
+        for area, count in self._areas.items():
+            counts[next(size for size, (_, most) in SIZES.items() if area <= most)] += count
+        return counts
 
 
 def write_summary(path: Path, counts: Mapping[str, SplitCounts]) -> None:

@@ -17,6 +17,9 @@ import numpy as np
 
 from humbleyolo.storage.array_types import Floats
 
+SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+"""COCO's sizes of objects, as least and largest area in square pixels; both ends belong to each."""
+
 
 def xyxy_to_ltwh(boxes: Floats) -> Floats:
     """Return (..., 4) corners as left, top, width, height."""

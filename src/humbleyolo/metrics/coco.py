@@ -3,7 +3,8 @@
 AP is a mean of precision: over the classes that have ground truths, over IoU thresholds 0.50, 0.55 ... 0.95, and over
 101 recalls 0, 0.01 ... 1. At each recall it is the precision that is reached there or at a higher one. AR is the mean
 of the highest recall, with so many detections for each image and class. Small, medium and large are areas up to
-32 x 32, up to 96 x 96, and from there on. Source: https://cocodataset.org/#detection-eval
+32 x 32, up to 96 x 96, and from there on; an object of just 32 x 32 is small and medium. Source:
+https://cocodataset.org/#detection-eval
 """
 
 from collections.abc import Sequence
@@ -11,17 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from humbleyolo.geometry.boxes import SIZES
 from humbleyolo.metrics.matching import COCO_DETECTIONS, WHOLE_RANGE, accumulated, evaluator
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats
 
 IOUS = tuple(np.linspace(0.5, 0.95, 10).tolist())  # to the last digit as pycocotools has them
-AREA_RANGES = {  # square pixels
-    **WHOLE_RANGE,
-    "small": (0.0, 32.0**2),
-    "medium": (32.0**2, 96.0**2),
-    "large": (96.0**2, 1e10),
-}
+AREA_RANGES = {**WHOLE_RANGE, **SIZES}  # square pixels
 _LIMITS = (1, 10, COCO_DETECTIONS)
 _AP = {"ap": slice(None), "ap50": IOUS.index(0.5), "ap75": IOUS.index(0.75)}  # the IoU thresholds of each
 
