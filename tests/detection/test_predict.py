@@ -271,6 +271,22 @@ def test_drawings_are_drawn_anew(folder: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_list_may_begin_with_a_byte_order_mark(
+    encoding: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{folder}/b.jpg\n{folder}/a.png\n", encoding)
+    assert run("--list", tmp_path / "list.txt", "--model", "red") == 0
+    assert files(capsys.readouterr().out) == [f"{folder}/b.jpg", f"{folder}/a.png"]
+
+
+def test_a_list_in_utf_16_says_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """PowerShell's `>` writes it."""
+    (tmp_path / "list.txt").write_text(f"{folder}/b.jpg\n", "utf-16")
+    assert run("--list", tmp_path / "list.txt", "--model", "red") == 2
+    assert "list.txt: is UTF-16 text, must be UTF-8; save the file as UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("to", ["json", "csv", "coco", "yolo", "voc", "cvat"])
 def test_a_broken_picture_is_told_and_the_others_are_done(
     to: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 import glob
 import os
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, i
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
 from humbleyolo.labels.joined_source import open_split
 from humbleyolo.labels.ledger import BadInput
+from humbleyolo.labels.parsing.text import refuse_encoding
 from humbleyolo.process.terminal import counted, printable
 
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"
@@ -172,7 +174,12 @@ class NamedImages:
         self.items.add(source, [name for name in names if self._is_new(_shown_in(source, name))])
 
     def _add_list(self, listed: Path) -> None:
-        text = read_file(listed).decode("utf-8", "surrogateescape")
+        data = read_file(listed)
+        try:
+            refuse_encoding(data)
+        except BadInput as error:
+            raise UserError(f"{listed}: is {error.what}, {error.why}") from None
+        text = data.removeprefix(BOM_UTF8).decode("utf-8", "surrogateescape")
         paths = [line for line in text.splitlines() if line.strip()]
         if not paths:
             raise UserError(f"{listed}: names no image; it holds the path of one per line")
