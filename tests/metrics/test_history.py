@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.metrics.history import late_rise, read_history, write_history
+from humbleyolo.metrics.history import is_rising, late_rise, read_history, write_history
 
 
 def rise(*aps: float | None) -> float:
@@ -35,3 +35,11 @@ def test_the_rise_is_over_the_best_before_the_last_tenth() -> None:
 
 def test_a_run_whose_last_epoch_is_not_its_best_did_not_rise() -> None:
     assert rise(*[0.1] * 18, 0.9, 0.8) == rise(None, None) == rise() == rise(0.0, 0.0) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "rising"), [(0.50, 0.51, True), (0.28, 0.29, True), (0.50, 0.5099, False)]
+)
+def test_a_run_rises_from_a_hundredth_on(before: float, last: float, rising: bool) -> None:
+    """Of 0.29 - 0.28 too, which is 0.00999... in binary."""
+    assert is_rising(rise(before, last)) == rising

@@ -113,6 +113,13 @@ def test_a_run_that_was_too_short_is_doubted(
     assert doubts(pretend(tiny, found)[0], steps, learned, 1) == [text for text in texts if "rising" not in text]
 
 
+@pytest.mark.parametrize(("last", "told"), [(0.29, 1), (0.2899, 0)])
+def test_a_rise_of_a_hundredth_is_one(tiny: EncodedSplit, last: float, told: int) -> None:
+    """As to the advice of `evaluate`."""
+    trained = dataclasses.replace(pretend(tiny, [3, 9])[0], history=[{"val_ap": 0.28}, {"val_ap": last}])
+    assert len(doubts(trained, 10_000, PLAIN, 1)) == told
+
+
 def test_where_val_has_no_objects_the_last_epoch_is_kept(tiny: EncodedSplit) -> None:
     empty = dataclasses.replace(
         tiny, targets=np.zeros_like(tiny.targets), boxes=np.zeros((0, 4)), labels=np.zeros(0, np.int32),

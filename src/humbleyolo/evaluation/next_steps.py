@@ -27,7 +27,7 @@ import pandas as pd
 from humbleyolo.evaluation.confusion import BACKGROUND
 from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_in_ap
-from humbleyolo.metrics.history import RISING, Row, late_rise
+from humbleyolo.metrics.history import Row, is_rising, late_rise
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Ints32
@@ -222,7 +222,7 @@ def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], t
     at_match = float(tables["precision_recall"]["precision"].mean())
     gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
     of_kind = costs_in_ap(ap, at_match, gains)
-    rising = training.rise >= RISING
+    rising = is_rising(training.rise)
     yield Cost(
         1.0 - ceiling,
         "objects that the grid loses",
@@ -277,7 +277,7 @@ def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:
 def _costs_of_training(ap: float, ceiling: float, training: Training) -> Iterator[Cost]:
     """Yield the guesses at what too short a training, and too few images, cost of the AP that is lacking."""
     lacking = max(ceiling - ap, 0.0)
-    if training.rise >= RISING:
+    if is_rising(training.rise):
         yield Cost(
             min(_TENTHS * training.rise, lacking),
             "too few epochs",

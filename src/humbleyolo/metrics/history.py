@@ -12,8 +12,7 @@ from humbleyolo.storage.table_reader import make_again, number, number_or_none, 
 Row = dict[str, Any]
 """One epoch's numbers by name; None if one does not exist."""
 
-RISING = 0.01
-"""Least rise of AP on val over the last tenth of the epochs that tells of a run too short."""
+_RISING = 0.01  # least rise of AP on val over the last tenth of the epochs that tells of a run too short
 
 _COLUMNS = {"epoch": number} | dict.fromkeys(("train_total", "val_total", "val_ap", "val_ap50"), number_or_none)
 
@@ -35,4 +34,10 @@ def read_history(path: Path) -> list[Row]:
 def late_rise(history: Sequence[Row]) -> float:
     """Return the rise of AP on val in the last tenth of the epochs; 0 if the last is not the best one."""
     aps = [float(row["val_ap"] or 0) for row in history]
-    return aps[-1] - max(aps[: -len(aps) // 10], default=0.0) if aps and aps[-1] == max(aps) else 0.0
+    rise = aps[-1] - max(aps[: -len(aps) // 10], default=0.0) if aps and aps[-1] == max(aps) else 0.0
+    return round(rise, 12)  # as AP itself
+
+
+def is_rising(rise: float) -> bool:
+    """Tell if a rise of AP, as `late_rise` returns it, is one of a run too short: 0.01 or more."""
+    return rise >= _RISING

@@ -12,7 +12,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.detection_limits import VALIDATION_LIMIT, limit_warnings
-from humbleyolo.metrics.history import RISING, Row, late_rise
+from humbleyolo.metrics.history import Row, is_rising, late_rise
 from humbleyolo.models.artifact import Weights
 from humbleyolo.params.sections import Train
 from humbleyolo.process.terminal import counted
@@ -192,7 +192,7 @@ def doubts(trained: Trained, steps_an_epoch: int, train: Train, most_objects: in
         return found
     if not any(row["val_ap"] for row in trained.history):
         found.append("the network finds nothing on val yet; train longer: raise train.epochs")
-    elif not train.include_val and late_rise(trained.history) > RISING:
+    elif not train.include_val and is_rising(late_rise(trained.history)):
         found.append("AP on val was still rising at the last epoch; raise train.epochs")
     return found
 
