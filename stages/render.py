@@ -20,6 +20,7 @@ from humbleyolo.report.galleries import draw_galleries
 from humbleyolo.report.page import build_page
 from humbleyolo.report.page_contents import collect
 from humbleyolo.storage.atomic import atomic_write, make_folder
+from humbleyolo.storage.table_reader import make_again
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 
@@ -30,8 +31,10 @@ def render(params: dict[str, Any], dataset: Path, grid: Path, model: Path, evalu
         split, truths = open_encoded(grid / "test"), TruthTable.from_archive(archive)
         names = archive.categories
         check_split_fits_archive(split, archive)
+        evaluated = [evaluation / name for name in HASHED]
         found = read_evaluation(evaluation, truths, len(names), split.grid)
-        hashed = [*archive.paths, model / "weights.npz", *(evaluation / name for name in HASHED)]
+        of_stage = {"generate": archive.paths, "train": [model / "weights.npz"], "evaluate": evaluated}
+        hashed = {path: make_again(stage) for stage, paths in of_stage.items() for path in paths}
         report = collect(
             found, archive.categories, dataset=dataset, grid=grid, model=model, hashed=hashed, params=params
         )

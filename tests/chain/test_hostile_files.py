@@ -59,7 +59,7 @@ def read_all(folder: Path) -> None:
         list(archive)
     found = read_evaluation(folder / "evaluation", truths, len(names), split.grid)
     collect(
-        found, names, dataset=folder / "dataset", grid=folder / "grid", model=folder / "model", hashed=[],
+        found, names, dataset=folder / "dataset", grid=folder / "grid", model=folder / "model", hashed={},
         params=settings(),
     )  # fmt: skip
     read_metrics(folder / "evaluation/metrics.json", "ap", "threshold")

@@ -21,7 +21,7 @@ def opened(tmp_path_factory):
         split, truths = open_encoded(project / "grid/test"), TruthTable.from_archive(archive)
         evaluation = read_evaluation(project / "evaluation", truths, len(archive.categories), split.grid)
         folders = {name: project / name for name in ("dataset", "grid", "model")}
-        report = collect(evaluation, archive.categories, **folders, hashed=[], params=settings())
+        report = collect(evaluation, archive.categories, **folders, hashed={}, params=settings())
         yield archive, split, truths, evaluation, report
 
 

@@ -17,10 +17,11 @@ from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.result_files import read_detections
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.report import page_contents
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.gallery_examples import first_examples
 from humbleyolo.storage.png import encode_png
-from stages.render import render
+from stages.render import HASHED, render
 
 OUTPUTS = ["cells.png", "gallery.png", "mistakes.png", "report.html"]
 
@@ -212,6 +213,23 @@ def test_a_missing_or_damaged_file_is_named_and_nothing_is_written(
         run(evaluated)
     assert f"dvc repro {command}" in str(caught.value)
     assert not (evaluated / "render").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"), [("all.zip", "generate"), ("weights.npz", "train"), *((name, "evaluate") for name in HASHED)]
+)
+def test_a_file_that_cannot_be_hashed_names_the_stage_that_makes_it(
+    evaluated: Path, name: str, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path) -> str:
+        if path.name == name:
+            raise OSError(5, "Input/output error")
+        return "0" * 64
+
+    monkeypatch.setattr(page_contents, "sha256_of", fails)
+    told = f"{name}: cannot be read: Input/output error; run `dvc repro {stage}`"
+    with pytest.raises(UserError, match=re.escape(told)):
+        run(evaluated)
 
 
 def test_a_model_and_data_of_another_grid_or_classes_are_an_error(evaluated: Path, tmp_path: Path) -> None:

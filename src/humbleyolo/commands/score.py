@@ -161,7 +161,7 @@ def _page(folder: Path, scored: "Scored", detections: str, settings: "Evaluate",
     report = collect(
         read_evaluation(folder, labels.truths, len(names), None),
         names,
-        hashed=[path] if (path := Path(detections)).is_file() else [],
+        hashed={path: "was it removed?"} if (path := Path(detections)).is_file() else {},
         params={"evaluate": settings},
         measured=[("labels", labels.source.name), ("detections", detections)]
         + [(f"line {number}", line) for number, line in enumerate(scored.told, 1)],

@@ -145,7 +145,7 @@ def collect(
     evaluation: Evaluation,
     names: Sequence[str],
     *,
-    hashed: Sequence[Path],
+    hashed: Mapping[Path, str],
     params: Mapping[str, Any],
     dataset: Path | None = None,
     grid: Path | None = None,
@@ -157,7 +157,7 @@ def collect(
 
     Folders: `dataset` with `summary.json`, `grid` with `report.json`, `model` with `model.json` and `history.csv`.
     Of one that is not given nothing is shown; `measured` says then what was measured. `hashed` are files whose
-    SHA-256 is shown, `params` sections by name.
+    SHA-256 is shown, each with the advice if it cannot be read, `params` sections by name.
 
     Raises:
         UserError: If a file is missing, damaged or of another version.
@@ -194,7 +194,7 @@ def collect(
         summary=_summary(dataset / "summary.json") if dataset else {},
         params={name: _flat(section) for name, section in params.items()},
         programs=[(name, version) for name in _PROGRAMS if (version := _version(name))],
-        hashes=[(f"{path.parent.name}/{path.name}", _sha256(path)) for path in hashed],
+        hashes=[(f"{path.parent.name}/{path.name}", _sha256(path, fix)) for path, fix in hashed.items()],
     )
 
 
@@ -260,8 +260,8 @@ def _version(program: str) -> str | None:
         return None
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, fix: str) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {_MODEL_FIX}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {fix}") from None
