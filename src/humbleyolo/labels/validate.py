@@ -46,6 +46,7 @@ _MOST_COMPARED = 1000  # class names that a suggestion is picked from
 _READ = (*LISTS, ".labels")  # lists of images and of Roboflow's classes
 _SHOWN = 3  # files in a note
 _AHEAD = 64  # images decoded before they are asked for
+_FEW = 4  # images whose threads would take longer to start than they save
 _SENT_BYTES = 1 << 24  # of images sent to a worker at a time, if one alone is not more
 
 _SentFile = bytes | Path | BadInput
@@ -184,7 +185,8 @@ def _inspected(source: Source, images: list[UncheckedImage]) -> _Inspected:
     with bombs_refused(), ThreadPoolExecutor(_THREADS) as pool:
         for start in tqdm(range(0, len(images), _AHEAD), desc="images", unit_scale=_AHEAD, disable=None, leave=False):
             some = images[start : start + _AHEAD]
-            yield from zip(some, pool.map(look, some), strict=True)
+            looked = pool.map(look, some) if len(some) > _FEW else map(look, some)
+            yield from zip(some, looked, strict=True)
 
 
 def _files_to_send(source: Source, images: list[UncheckedImage], cluster: Cluster) -> Iterator[list[_SentFile]]:
