@@ -90,15 +90,23 @@ class Plan:
     @property
     def text(self) -> str:
         """Text of params.yaml with the values, and a comment with the reason above each that changed."""
+        reasons = {key: self.values[key][1] for key in self._changed}
+        return YamlText(self.without_reasons, self.file).remark(MARK, reasons)
+
+    @property
+    def without_reasons(self) -> str:
+        """Text of params.yaml with the values."""
+        return YamlText(self.before, self.file).replace(self._changed)
+
+    @property
+    def _changed(self) -> dict[Key, str]:
         written = YamlText(self.before, self.file)
-        changed = {key: value for key, (value, _) in self.values.items() if written.value(key) != value}
-        reasons = {key: self.values[key][1] for key in changed}
-        return YamlText(written.replace(changed), self.file).remark(MARK, reasons)
+        return {key: value for key, (value, _) in self.values.items() if written.value(key) != value}
 
     @property
     def params(self) -> Params:
         """All parameters, with the values."""
-        return parse_params(self.text, self.file)
+        return parse_params(self.without_reasons, self.file)
 
     @property
     def grid(self) -> Grid:
@@ -161,7 +169,7 @@ def plan(
     if one_class:
         values[_CLASS] = values[_CLASS][0], "as the recipe was measured; here is no other class to tell apart"
     first = Plan(values, before, file, Division([], [], []), len(labelled.classes), ())
-    if mistakes := find_mistakes(first.text, file):
+    if mistakes := find_mistakes(first.without_reasons, file):
         raise ProblemsError(f"{file}: not changed, since for {folder} it would have mistakes", mistakes)
     if not all(division.splits.values()):
         raise UserError(f"{folder}: {_why_empty(labelled.ledger)}")

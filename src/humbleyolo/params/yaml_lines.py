@@ -32,7 +32,7 @@ class ParsedYaml(NamedTuple):
     repeated: tuple[Problem, ...]
 
 
-@lru_cache(maxsize=8)  # to parse params.yaml takes 20 ms, and a command looks at few texts, but again and again
+@lru_cache(maxsize=32)  # to parse params.yaml takes 20 ms, and who works looks at few texts, but again and again
 def parse_yaml(text: str) -> ParsedYaml:
     """Parse a YAML 1.2 text.
 
