@@ -18,7 +18,7 @@ from tiny_project import Project, Ran
 
 # How long one example takes says nothing on a machine that others use too, nor how long it takes to draw one.
 # Each run draws other examples, so that few are enough; the profile `ci` has a hundred.
-settings.register_profile("humbleyolo", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("humbleyolo", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("humbleyolo")
 
 # Imports and graphs make millions of objects that stay: looking through them again and again is a fifth of all time.
@@ -31,6 +31,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_collection_finish() -> None:
     """Leave what was imported out of every later collection of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Collect garbage once, before pytest looks for errors in it five times."""
     gc.collect()
     gc.freeze()
 

@@ -41,7 +41,7 @@ def test_a_stage_depends_on_exactly_the_rooms_that_it_imports(stage):
 
 
 @pytest.mark.parametrize(
-    "stage", [pytest.param(name, marks=[pytest.mark.slow] * (name in NEEDS_TENSORFLOW)) for name in STAGES]
+    "stage", [pytest.param(name, marks=[pytest.mark.slow] * (name != "render")) for name in STAGES]
 )
 def test_what_python_imports_is_declared(stage):
     # The second opinion on the import statements: the interpreter's own.

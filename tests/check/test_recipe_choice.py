@@ -1,7 +1,7 @@
 """The recipe that a folder gets, and what follows from it for the grid."""
 
+from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def pictures(count: int, each: int, low: float, high: float, *, scale: int = 1, 
     sides = rng.uniform(low, high, (count, each, 2)) * scale
     boxes = np.concatenate([np.zeros_like(sides), sides], axis=2)
     labels = [classes[number % len(classes)] for number in range(each)]
-    return [Mock(height=480 * scale, width=640 * scale, boxes=one, labels=labels) for one in boxes]
+    return [SimpleNamespace(height=480 * scale, width=640 * scale, boxes=one, labels=labels) for one in boxes]
 
 
 CELLS = pictures(200, 12, 40, 60)

@@ -126,7 +126,7 @@ def test_the_page_has_the_pictures_and_runs_nothing_from_the_labels(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "to", ["voc", "coco", pytest.param("cvat", marks=pytest.mark.slow), pytest.param("csv", marks=pytest.mark.slow)]
+    "to", ["coco", *(pytest.param(form, marks=pytest.mark.slow) for form in ("voc", "cvat", "csv"))]
 )
 def test_corrections_correct_the_labelled_folder(tmp_path: Path, to: str) -> None:
     """Put beside the labelled folder, they give back the labels that were right."""
@@ -176,10 +176,10 @@ def lay_out(form: str, folder: Path) -> None:
     [
         "yolo, flat",
         pytest.param("yolo", marks=pytest.mark.slow),
-        "coco",
+        pytest.param("coco", marks=pytest.mark.slow),
         pytest.param("voc", marks=pytest.mark.slow),
         "voc, from 1",
-        "csv",
+        pytest.param("csv", marks=pytest.mark.slow),
         pytest.param("label_studio", marks=pytest.mark.slow),
     ],
 )

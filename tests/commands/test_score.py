@@ -225,6 +225,7 @@ def test_mistakes_in_labels_stop_it_unless_they_are_to_be_left_out(
     assert "12 images, 23 objects" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_detections_are_scored_without_tensorflow(labels: Path, tmp_path: Path) -> None:
     path = detectron2(tmp_path / "r.json", found(36))
     code = f"""

@@ -30,7 +30,8 @@ def layer(grid: Grid, selection: Selection) -> Callable[[np.ndarray], dict[str, 
     fields = {name: getattr(grid, name) for name in ("height", "width", "rows", "cols", "boxes", "classes")}
     numbers = (selection.min_score, selection.nms_iou, selection.max_detections, selection.vote_iou)
     chosen = SelectDetections(fields, *numbers)
-    return tf.function(chosen.call, input_signature=[tf.TensorSpec((None, *grid.shape))])  # type: ignore[no-any-return]
+    signature = [tf.TensorSpec((None, *grid.shape))]
+    return tf.function(chosen.call, input_signature=signature, autograph=False)  # type: ignore[no-any-return]
 
 
 def assert_same(tensor: np.ndarray, grid: Grid, selection: Selection) -> int:
@@ -62,13 +63,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("grid", "selection"), CASES)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_selects_what_numpy_selects(grid: Grid, selection: Selection, seed: int) -> None:
     tensor = np.random.default_rng(seed).uniform(-0.2, 1.2, (5, *grid.shape)).astype(np.float32)
     assert_same(tensor, grid, selection)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("grid", GRIDS)
 def test_of_equal_scores_the_earlier_is_first(grid: Grid, seed: int) -> None:
     tensor = np.random.default_rng(seed).integers(0, 5, (5, *grid.shape)).astype(np.float32) / 4

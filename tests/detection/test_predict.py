@@ -406,7 +406,7 @@ def test_two_pictures_whose_labels_would_be_one_file(folder: Path, tmp_path: Pat
         (["photos", "--save-images", "text.zip"], "a file stands where a folder is needed"),
         (["photos", "--model", "nothing"], "nothing: is no model"),
         (["photos", "--model", "none"], "none: no such model"),
-        (["photos", "--model", "https://127.0.0.1:1/x.git"], "cannot be fetched"),
+        pytest.param(["photos", "--model", "https://127.0.0.1:1/x.git"], "cannot be fetched", marks=pytest.mark.slow),
     ],
 )
 def test_a_user_s_mistake_ends_with_code_2_and_leaves_nothing(

@@ -12,7 +12,7 @@ from humbleyolo.metrics.coco import score
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 
-(EVALUATE,) = load_params(ROOT / "params.yaml", "evaluate")
+EVALUATE = load_params(ROOT / "params.yaml", "evaluate")[0].model_copy(update={"resamples": 300})
 IMAGES = 200
 
 

@@ -321,6 +321,7 @@ def test_files_beside_an_export_go_through_links(data: Path, tmp_path: Path) -> 
     assert {path.name for path in tmp_path.iterdir()} == {"far", "m.keras", *(link.name for link in links)}
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_too_small_by_a_page_holds_nothing(exports: Exports) -> None:
     """Neither a model without its card nor a card without its model."""
     made = exports[("keras", "float32")]

@@ -45,13 +45,12 @@ def test_cells_of_no_multiple_of_16_pixels_are_refused(grid: Grid) -> None:
 def test_rows_and_columns_are_not_exchanged(network: keras.Model) -> None:
     """Pixels of a cell have the most influence on the answer of this very cell."""
     image = tf.Variable(noise(ODD, 1).astype(np.float32))
-    for row, col in ((0, 4), (2, 1)):
-        with tf.GradientTape() as tape:
-            raw = network(image, training=False)[:, row, col]
-            total = tf.reduce_sum(raw * tf.constant(np.random.default_rng(1).normal(size=raw.shape), tf.float32))
-        influence = np.abs(np.asarray(tape.gradient(total, image))[0]).sum(axis=-1)
-        cells = influence.reshape(3, 16, 5, 16).sum(axis=(1, 3))
-        assert np.unravel_index(cells.argmax(), cells.shape) == (row, col)
+    with tf.GradientTape() as tape:
+        raw = network(image, training=False)[:, 0, 4]
+        total = tf.reduce_sum(raw * tf.constant(np.random.default_rng(1).normal(size=raw.shape), tf.float32))
+    influence = np.abs(np.asarray(tape.gradient(total, image))[0]).sum(axis=-1)
+    cells = influence.reshape(3, 16, 5, 16).sum(axis=(1, 3))
+    assert np.unravel_index(cells.argmax(), cells.shape) == (0, 4)
 
 
 def test_the_backbone_is_that_of_efficientnet_lite0_up_to_its_eleventh_block(network: keras.Model) -> None:

@@ -30,7 +30,7 @@ def noise(grid: Grid, images: int = 2, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def small() -> keras.Model:
-    return build("compact", ODD, width=0.25)
+    return build("compact", ODD, width=0.25, depth=0.5)
 
 
 def test_humble_is_the_articles_network_to_the_layer() -> None:
@@ -115,7 +115,7 @@ def test_the_default_is_small_on_disk_too(tmp_path: Path) -> None:
 
 def test_the_seed_makes_the_weights() -> None:
     one, again, other, far = (
-        [np.asarray(weight) for weight in build("compact", ODD, seed, width=0.25).weights]
+        [np.asarray(weight) for weight in build("compact", ODD, seed, width=0.25, depth=0.3).weights]
         for seed in (1, 1, 2, 1 + 2**31)
     )
     assert all((a == b).all() for a, b in zip(one, again, strict=True))

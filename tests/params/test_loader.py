@@ -247,6 +247,7 @@ class TestStages:
         )
         assert (kept.read_text(), kept.stat().st_mtime_ns) == ("as it was", before)
 
+    @pytest.mark.slow
     def test_a_word_that_the_font_cannot_draw(self, tmp_path):
         text = changed((f"{S}.words", "[chat, ねずみ]"), ("train.epochs", "0"))
         (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
@@ -257,6 +258,7 @@ class TestStages:
         assert "U+306D" in done.stderr
         assert not (tmp_path / "data").exists()
 
+    @pytest.mark.slow
     def test_a_file_that_is_not_there(self, tmp_path):
         done = self.run(tmp_path, "generate", ROOT / "data/fonts", "data/dataset")
         assert done.returncode == 2

@@ -17,9 +17,9 @@ def square(number: int) -> int:
     return number * number
 
 
-def process_of(_: int) -> int:
+def process_of(number: int) -> tuple[int, int]:
     time.sleep(0.01)
-    return os.getpid()
+    return number, os.getpid()
 
 
 def refuse_five(number: int) -> int:
@@ -38,15 +38,17 @@ def note(folder: Path, number: int) -> int:
     return number
 
 
-@pytest.mark.parametrize("patience", [0.0, 60.0])
-def test_results_come_in_order(patience: float) -> None:
-    assert list(map_in_order(square, range(40), processes=2, patience_s=patience)) == [n * n for n in range(40)]
+def test_results_come_in_order() -> None:
+    assert list(map_in_order(square, range(40), processes=2, patience_s=60)) == [n * n for n in range(40)]
 
 
 def test_little_work_is_done_here_and_more_elsewhere() -> None:
-    assert set(map_in_order(process_of, range(3), processes=2, patience_s=60)) == {os.getpid()}
-    assert set(map_in_order(process_of, range(3), processes=1, patience_s=0)) == {os.getpid()}
-    elsewhere = set(map_in_order(process_of, range(20), processes=2, patience_s=0))
+    here = [(number, os.getpid()) for number in range(3)]
+    assert list(map_in_order(process_of, range(3), processes=2, patience_s=60)) == here
+    assert list(map_in_order(process_of, range(3), processes=1, patience_s=0)) == here
+    numbers, processes = zip(*map_in_order(process_of, range(20), processes=2, patience_s=0), strict=True)
+    assert numbers == tuple(range(20))
+    elsewhere = set(processes)
     assert os.getpid() not in elsewhere
     assert len(elsewhere) <= 2
 

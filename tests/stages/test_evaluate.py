@@ -179,7 +179,10 @@ def test_pycocotools_gives_the_same_from_the_files(
 
 
 @pytest.mark.filterwarnings("ignore:the image. 6 boxes found")  # as many as it may
-@pytest.mark.parametrize(("whole_pixels", "mirrored"), [(True, "none"), (False, "none"), (False, "both")])
+@pytest.mark.parametrize(
+    ("whole_pixels", "mirrored"),
+    [(True, "none"), pytest.param(False, "none", marks=pytest.mark.slow), (False, "both")],
+)
 def test_the_detector_finds_on_the_pictures_what_was_measured(
     whole_pixels: bool, mirrored: str, project: Path, tmp_path: Path
 ) -> None:
@@ -358,8 +361,10 @@ class Workers:
             yield work(model, pickle.loads(packed))
 
 
-@pytest.mark.parametrize("quality", [0, 90])
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("quality", "shared"),
+    [(0, False), (90, True), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((90, False), (0, True)))],
+)
 def test_workers_detect_in_several_archives(
     project: Path, quality: int, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,8 @@ from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.params.loader import load_params
 from humbleyolo.pipeline.stage import Made
+from humbleyolo.process.workers import map_in_order
+from humbleyolo.synthetic import drawn_split
 from humbleyolo.synthetic.drawn_split import write_splits
 from humbleyolo.synthetic.painter import Painter
 from stages import generate as stage
@@ -113,6 +116,7 @@ def test_ledger_and_preview(made: Path) -> None:
         assert image.width > 600
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_again_and_on_one_core(made: Path) -> None:
     def one_core() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -123,7 +127,16 @@ def test_the_bytes_are_the_same_again_and_on_one_core(made: Path) -> None:
         assert (made / "again" / name).read_bytes() == (made / "out" / name).read_bytes()
 
 
-def test_the_bytes_are_the_same_from_a_pool(tmp_path: Path) -> None:
+def test_the_bytes_are_the_same_from_two_processes(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards = partial(map_in_order, patience_s=0.0)  # those who begin at once
+    monkeypatch.setattr(drawn_split, "map_in_order", lambda *given, **more: shards(*given, **more | {"processes": 2}))
+    generated(made, made / "pool")
+    for name in FILES:
+        assert (made / "pool" / name).read_bytes() == (made / "out" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_the_images_are_the_same_from_a_pool(tmp_path: Path) -> None:
     write_params(tmp_path, {"images": {"train": 3000, "val": 1, "test": 1}})
     assert generate(tmp_path).returncode == 0
     (dataset,) = load_params(tmp_path / "params.yaml", "dataset")
@@ -152,8 +165,8 @@ def test_mistakes_are_all_told_before_any_work(tmp_path: Path) -> None:
 
 
 def test_images_without_room_for_the_minimum_leave_no_archive(tmp_path: Path) -> None:
-    write_params(tmp_path, {"placement": "free", "free": {"min_objects": 50, "max_objects": 50, "max_overlap": 0.0}})
-    told = r"^dataset\.synthetic\.free\.min_objects: 50 words found no place in image 0 of train"
+    write_params(tmp_path, {"placement": "free", "free": {"min_objects": 20, "max_objects": 20, "max_overlap": 0.0}})
+    told = r"^dataset\.synthetic\.free\.min_objects: 20 words found no place in image 0 of train"
     with pytest.raises(UserError, match=told):
         generated(tmp_path, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []

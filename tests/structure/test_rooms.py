@@ -46,6 +46,7 @@ def room_of(dotted: str) -> str:
     return [*dotted.split("."), "__init__"][1]
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The dotted names of the library that a module imports: in functions, for type checkers and by name too."""
     names = set()
@@ -62,6 +63,7 @@ def imported(path: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] == "humbleyolo"}
 
 
+@cache
 def file_of(dotted: str) -> Path | None:
     path = ROOT.joinpath("src", *dotted.split("."))
     candidates = (path / "__init__.py", path.with_suffix(".py"))

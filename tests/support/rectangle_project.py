@@ -1,7 +1,9 @@
 """A project with photographs of bright rectangles, three an image, encoded and ready to be trained on."""
 
 import io
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,20 @@ def objects(number: int) -> Labels:
 
 def write_project(folder: Path, edit: Callable[[str, int, Labels], Labels] = lambda _, __, labels: labels) -> None:
     """Write parameters, archives and arrays; `edit` changes the labels of an image of a split."""
+    for name, content in _files(edit).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+@cache
+def _files(edit: Callable[[str, int, Labels], Labels]) -> dict[str, bytes]:
+    """Return the files of a project, which take longer to make than to write."""
+    with tempfile.TemporaryDirectory() as made:
+        _make_project(Path(made), edit)
+        return {str(path.relative_to(made)): path.read_bytes() for path in Path(made).rglob("*") if path.is_file()}
+
+
+def _make_project(folder: Path, edit: Callable[[str, int, Labels], Labels]) -> None:
     yaml = YAML()
     params = yaml.load(DEFAULT)
     params["encode"] |= {"height": 48, "width": 64, "rows": 3, "cols": 4}

@@ -307,7 +307,7 @@ def test_no_two_boxes_overlap_more_than_allowed(limit: float) -> None:
         free={"min_objects": 0, "max_objects": 12, "max_overlap": limit},
     )  # fmt: skip
     most = 0.0
-    for sample in draw(params, 250):
+    for sample in draw(params, 100):
         ltwh = np.array([word.box_ltwh for word in sample.words], np.float64).reshape(-1, 4)
         corners = np.concatenate([ltwh[:, :2], ltwh[:, :2] + ltwh[:, 2:]], axis=1)
         low = np.maximum(corners[:, None, :2], corners[None, :, :2])
@@ -465,6 +465,7 @@ def test_what_cannot_be_seen_is_a_problem(changes: dict[str, Any], text: str) ->
     assert text in "\n".join(texts(synthetic(**changes)))
 
 
+@pytest.mark.slow
 def test_drawing_starts_without_tensorflow() -> None:
     heavy = {"tensorflow", "pandas", "fontTools"}
     code = f"import sys, humbleyolo.synthetic.painter; assert not {heavy} & set(sys.modules)"

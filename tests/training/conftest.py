@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 import tensorflow as tf
-from small_training import ODD, TINY, draw_split
+from small_training import ODD, TINY, draw_split, stateful
 
 from humbleyolo.dataset.encoded_split import EncodedSplit
+from humbleyolo.params.sections import Loss, Model, Runtime, Train
 from humbleyolo.training import planned_runs
+from humbleyolo.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +47,13 @@ def all_eagerly() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> list[EncodedSplit]:
     return [draw_split(tmp_path_factory.mktemp("split"), TINY, images, objects=1) for images in (11, 7)]
+
+
+@pytest.fixture
+def a_small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of few layers in planned runs, of which the tests ask only who learns what and when."""
+
+    def build(seed: int, _runtime: Runtime, _model: Model, loss: Loss, train: Train, split: EncodedSplit) -> Trainer:
+        return Trainer(stateful(), stateful(), split, loss, train, seed)
+
+    monkeypatch.setattr(planned_runs, "build_trainer", build)

@@ -254,7 +254,7 @@ def test_a_folder_in_its_place_is_refused_and_does_not_end_training(
     split: EncodedSplit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "kept").mkdir()
-    trained, _ = run(split, tmp_path / "kept")
+    trained, _ = run(split, tmp_path / "kept", train=TRAIN.model_copy(update={"epochs": 1}))
     assert trained is not None
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2

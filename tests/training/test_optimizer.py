@@ -41,7 +41,7 @@ def values(network: keras.Model) -> list[np.ndarray]:
 
 
 def train(network: keras.Model, optimizer: Optimizer, steps: Sequence[int], scale: float = 1.0) -> None:
-    apply = tf.function(optimizer.apply)
+    apply = tf.function(optimizer.apply, autograph=False)
     for step in steps:
         rates = optimizer.rates(0.01 * (step + 1), step)
         apply(draw(network, step, scale), tf.constant(rates, tf.float32))
@@ -53,7 +53,7 @@ def by_keras(network: keras.Model, places: list[int], rates: list[float], decay:
     adam = keras.optimizers.AdamW(0.01, weight_decay=decay, global_clipnorm=0.5)
     adam.exclude_from_weight_decay([variable for variable in own if len(variable.shape) < 2])
     adam.build(own)
-    apply = tf.function(lambda gradients: adam.apply_gradients(zip(gradients, own, strict=True)))
+    apply = tf.function(lambda gradients: adam.apply_gradients(zip(gradients, own, strict=True)), autograph=False)
     for step, rate in enumerate(rates):
         adam.learning_rate.assign(rate)
         gradients = draw(network, step, scale)
@@ -72,6 +72,7 @@ def test_without_a_backbone_it_is_keras_own_bit_for_bit(scale: float) -> None:
         assert (found != before).any()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_backbone_rests_and_then_learns_at_its_own_rate() -> None:
     network, other = build(), build()
     optimizer = Optimizer(network, section("pretrained"), STEPS)
@@ -88,6 +89,7 @@ def test_a_backbone_rests_and_then_learns_at_its_own_rate() -> None:
         assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_matrices_decay_with_their_group_and_vectors_never() -> None:
     for backbone in (0.0, 0.2):
         network = build()
@@ -99,6 +101,7 @@ def test_matrices_decay_with_their_group_and_vectors_never() -> None:
             np.testing.assert_allclose(now, before * (1 - decay), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("start", ["scratch", "pretrained", pytest.param("own", marks=pytest.mark.slow)])
 def test_its_variables_are_all_that_the_next_step_depends_on(start: str) -> None:
     first, second = build(), build()
@@ -113,6 +116,7 @@ def test_its_variables_are_all_that_the_next_step_depends_on(start: str) -> None
         assert found.tobytes() == expected.tobytes()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_backbone_frozen_as_a_whole_leaves_one_group() -> None:
     network = build()
     for name in list(PLACES)[:2]:

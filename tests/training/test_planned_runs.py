@@ -21,7 +21,7 @@ NETWORKS = [
 ]
 ONE = Length(1.0, 1)
 
-pytestmark = pytest.mark.usefixtures("threads", "eagerly")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly", "a_small_network")
 
 
 def plan(splits: list[EncodedSplit], folder: Path, settings: RunSettings = RUN, length: Length = ONE) -> PlannedRun:

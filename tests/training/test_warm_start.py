@@ -20,11 +20,11 @@ from humbleyolo.params.sections import Model
 from humbleyolo.training.pretrained import STARTS
 from humbleyolo.training.warm_start import TakenOver, begin, take_over
 
-COMPACT = model_section("compact", width=0.25, stride=4)
+COMPACT = model_section("compact", width=0.25, depth=0.3, stride=4)
 DENSE = model_section("humble", head="dense")
 CONVOLUTIONAL = model_section("humble", head="convolutional", batch_norm=True)
 LITE = model_section("lite", width=0.25)
-QUICK_WITHOUT_LITE = [COMPACT, DENSE, CONVOLUTIONAL, pytest.param(LITE, marks=pytest.mark.slow)]
+SLOW = [pytest.param(model, marks=pytest.mark.slow) for model in (DENSE, CONVOLUTIONAL, LITE)]
 OWN = PLAIN.model_copy(update={"start": "own"})
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 48, 80, 3), np.uint8)
 
@@ -43,6 +43,12 @@ def trained(model: Model, grid: Grid) -> keras.Model:
     return network
 
 
+@cache
+def new(model: Model, grid: Grid) -> keras.Model:
+    """A network for what ends before its weights change."""
+    return build_model(model, grid, 1)
+
+
 def saved(folder: Path, info: ModelInfo) -> keras.Model:
     """A trained network, written into `folder`."""
     network = trained(info.model, info.grid)
@@ -56,36 +62,36 @@ def taken_over(folder: Path, info: ModelInfo) -> tuple[keras.Model, TakenOver]:
     return network, take_over(network, info, folder)[0]
 
 
-@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
+@pytest.mark.parametrize("model", [COMPACT, *SLOW])
 def test_the_same_network_begins_as_the_other_ended(tmp_path: Path, model: Model) -> None:
     info = info_of(model, "ab")
     old = saved(tmp_path, info)
-    new, taken = taken_over(tmp_path, info)
-    assert (taken.arrays, taken.known, taken.new, taken.left) == (len(new.weights), ("a", "b"), (), ())
-    np.testing.assert_array_equal(new(PIXELS), old(PIXELS))
+    network, taken = taken_over(tmp_path, info)
+    assert (taken.arrays, taken.known, taken.new, taken.left) == (len(network.weights), ("a", "b"), (), ())
+    np.testing.assert_array_equal(network(PIXELS), old(PIXELS))
 
 
-@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
+@pytest.mark.parametrize("model", [COMPACT, DENSE, *SLOW[1:]])
 def test_predictions_follow_the_names_of_classes(tmp_path: Path, model: Model) -> None:
     before = np.asarray(saved(tmp_path, info_of(model, "abc"))(PIXELS))
-    new, taken = taken_over(tmp_path, info_of(model, "cab"))
+    network, taken = taken_over(tmp_path, info_of(model, "cab"))
     assert (taken.known, taken.left) == (("c", "a", "b"), ())
-    np.testing.assert_allclose(new(PIXELS), before[..., [2, 0, 1, *range(3, before.shape[-1])]], rtol=1e-5)
+    np.testing.assert_allclose(network(PIXELS), before[..., [2, 0, 1, *range(3, before.shape[-1])]], rtol=1e-5)
 
 
-@pytest.mark.parametrize("model", QUICK_WITHOUT_LITE)
+@pytest.mark.parametrize("model", [COMPACT, DENSE, CONVOLUTIONAL, SLOW[-1]])
 def test_a_new_class_begins_at_random_beside_those_that_are_known(tmp_path: Path, model: Model) -> None:
     before = np.asarray(saved(tmp_path, info_of(model, "abc"))(PIXELS))
     info = info_of(model, "cxa")
-    new, taken = taken_over(tmp_path, info)
+    network, taken = taken_over(tmp_path, info)
     assert (taken.known, taken.new, taken.left) == (("c", "a"), ("x",), ())
     assert str(taken).endswith(" arrays taken over; classes: c, a; new classes: x")
-    after = np.asarray(new(PIXELS))
+    after = np.asarray(network(PIXELS))
     np.testing.assert_allclose(after[..., 3:], before[..., 3:], rtol=1e-5)  # boxes and confidence
     ratio = (after[..., 0] / after[..., 2], before[..., 2] / before[..., 0])  # of c to a, whatever a softmax shares
     np.testing.assert_allclose(*ratio, rtol=1e-4)
-    last = next(one for one in new.weights if one.path in ("head_conv/kernel", "grid/kernel", "dense2/kernel"))
-    fresh = next(one for one in build_model(model, info.grid, 1).weights if one.path == last.path)
+    last = next(one for one in network.weights if one.path in ("head_conv/kernel", "grid/kernel", "dense2/kernel"))
+    fresh = next(one for one in new(model, info.grid).weights if one.path == last.path)
     numbers = info.grid.shape[-1] if last.path != "head_conv/kernel" else last.shape[-1]
     cells = (*last.shape[:-1], -1, numbers)
     mine, random = np.asarray(last).reshape(cells), np.asarray(fresh).reshape(cells)
@@ -117,7 +123,7 @@ def test_another_input_size_keeps_what_fits_and_names_the_rest(tmp_path: Path) -
 
 def test_layers_are_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
     saved(tmp_path, info_of(COMPACT, "ab"))
-    wider = model_section("compact", width=0.5, stride=4)  # the head's bias alone would fit
+    wider = model_section("compact", width=0.5, depth=0.3, stride=4)  # the head's bias alone would fit
     network = build_model(wider, info_of(wider, "ab").grid, 1)
     before = [np.asarray(one).copy() for one in network.weights]
     with pytest.raises(
@@ -145,9 +151,9 @@ def test_the_words_are_kept_and_name_the_first_of_a_line_of_models(tmp_path: Pat
 
 def test_the_first_blocks_of_a_backbone_are_frozen(tmp_path: Path) -> None:
     info = info_of(LITE, "ab")
+    network = trained(LITE, info.grid)
     saved(tmp_path, info)
-    for start, frozen in (("own", PLAIN.backbone.frozen_blocks), ("scratch", 0)):
-        network = build_model(LITE, info.grid, 1)
+    for start, frozen in (("scratch", 0), ("own", PLAIN.backbone.frozen_blocks)):
         begin(network, info, PLAIN.model_copy(update={"start": start}), tmp_path)
         blocks = {layer: backbone_block(layer.name) for layer in network.layers}
         assert all(layer.trainable == (block is None or block >= frozen) for layer, block in blocks.items())
@@ -158,7 +164,7 @@ def test_the_first_blocks_of_a_backbone_are_frozen(tmp_path: Path) -> None:
     [
         (LITE, COMPACT, "holds model lite, but params.yaml asks for compact with edges: false, which shares no"),
         (
-            model_section("compact", width=0.25, stride=4, edges=True), COMPACT,
+            model_section("compact", width=0.25, depth=0.3, stride=4, edges=True), COMPACT,
             "holds model compact with edges: true, but params.yaml asks for compact with edges: false",
         ),
         (model_section("humble", scale_pixels=False), DENSE, "holds model humble with scale_pixels: false, but"),
@@ -166,8 +172,9 @@ def test_the_first_blocks_of_a_backbone_are_frozen(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_model_of_another_kind_is_refused(tmp_path: Path, there: Model, asked: Model, told: str) -> None:
     saved(tmp_path, info_of(there, "ab"))
+    info = info_of(asked, "ab")
     with pytest.raises(UserError) as caught:
-        taken_over(tmp_path, info_of(asked, "ab"))
+        take_over(new(asked, info.grid), info, tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: {told}")
 
 
@@ -195,7 +202,7 @@ def test_a_damaged_model_is_refused_with_the_way_to_another(
     saved(tmp_path, info)
     spoil(tmp_path)
     with pytest.raises(UserError, match=rf"train\.start is own: .*{told}.*; then `cp -r data/model/\. data/start/`"):
-        begin(build_model(COMPACT, info.grid, 1), info, OWN, tmp_path)
+        begin(new(COMPACT, info.grid), info, OWN, tmp_path)
 
 
 def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
@@ -205,4 +212,4 @@ def test_a_folder_without_a_model_is_told(tmp_path: Path) -> None:
         with pytest.raises(
             UserError, match=rf"train\.start is own, but .*{named} holds no model; put one there: `cp"
         ):
-            begin(build_model(COMPACT, info.grid, 1), info, OWN, folder)
+            begin(new(COMPACT, info.grid), info, OWN, folder)
