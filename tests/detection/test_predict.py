@@ -306,18 +306,18 @@ def test_a_broken_picture_is_told_and_the_others_are_done(
         assert [one["file"] for one in document["errors"]] == [f"{folder}/aa.jpg", f"{folder}/deep/broken.png"]
 
 
-def test_one_broken_among_a_thousand(tmp_path: Path) -> None:
+def test_one_broken_among_three_hundred(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     Image.fromarray(np.full((32, 64, 3), (255, 0, 0), np.uint8)).save(folder / "0000.png")
-    for number in range(1, 1000):
+    for number in range(1, 300):
         os.link(folder / "0000.png", folder / f"{number:04}.png")
-    (folder / "0500.png").unlink()
-    (folder / "0500.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "0150.png").unlink()
+    (folder / "0150.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert run(folder, "--model", "red", "--output", tmp_path / "out.json") == 1
     document = json.loads((tmp_path / "out.json").read_text())
     assert [Path(image["file"]).stem for image in document["images"]] == [
-        f"{number:04}" for number in range(1000) if number != 500
+        f"{number:04}" for number in range(300) if number != 150
     ]
     assert all(len(image["detections"]) == 1 for image in document["images"])
 

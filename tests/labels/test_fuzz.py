@@ -94,7 +94,7 @@ def test_files_about_a_yolo_dataset(tmp_path_factory: pytest.TempPathFactory, fi
 def test_images(kind: str) -> None:
     good = HEIC if kind == "HEIF" else picture(kind=kind)
 
-    @settings(RUN, max_examples=150)
+    @settings(RUN, max_examples=60)
     @given(mutated(good))
     def check(data: bytes) -> None:
         with bombs_refused():
