@@ -229,7 +229,9 @@ def test_suppression_keeps_objects_that_overlap_and_says_so(
         assert (section.nms_iou, section.vote_iou) == (0.5, 0.6)
 
 
-@pytest.mark.parametrize("names", [("left", "right"), ("turn " * 9 + "left", "turn " * 9 + "right")])
+@pytest.mark.parametrize(
+    "names", [("left", "right"), pytest.param(("turn " * 9 + "left", "turn " * 9 + "right"), marks=pytest.mark.slow)]
+)
 def test_classes_that_are_mirror_images_are_named(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, str]
 ) -> None:
@@ -691,7 +693,7 @@ STAYS = {  # what a network or a schedule reads that no recipe has, and how resu
 
 @pytest.mark.parametrize(
     "example",
-    ["article", *(pytest.param(name, marks=pytest.mark.slow) for name in ("fifteen", "hard", "yolov1")), "bccd"],
+    ["bccd", *(pytest.param(name, marks=pytest.mark.slow) for name in ("article", "fifteen", "hard", "yolov1"))],
 )
 def test_values_of_an_earlier_training_do_not_stay(make: Maker, project: Path, example: str) -> None:
     folder = make.folder(photographs(20))

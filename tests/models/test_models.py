@@ -67,7 +67,7 @@ def test_humble_is_the_articles_network_to_the_layer() -> None:
     ("grid", "width", "depth"),
     [
         (Grid(48, 80, 3, 5, 2, 4), 0.25, 1.0),
-        (Grid(96, 64, 3, 1, 1, 1), 0.5, 0.3),
+        pytest.param(Grid(96, 64, 3, 1, 1, 1), 0.5, 0.3, marks=pytest.mark.slow),
         (Grid(64, 64, 16, 16, 5, 3), 0.1, 2.0),  # cells of 4 pixels
         (Grid(40, 24, 1, 2, 1, 20), 0.3, 1.0),  # cells of 40 x 12 pixels: not square, and not a power of two
         (Grid(128, 256, 2, 2, 1, 2), 0.25, 1.0),

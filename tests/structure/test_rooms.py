@@ -58,7 +58,9 @@ def imported(path: Path) -> set[str]:
             module = file_of(node.module or "")
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             names |= {name if file_of(name) else str(node.module) for name in inner} if module else set()
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        elif isinstance(node, ast.Call) and "import_module" in (
+            getattr(node.func, "attr", None), getattr(node.func, "id", None)
+        ):  # fmt: skip
             names |= {part.value.rstrip(".") for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)}
     return {name for name in names if name.split(".")[0] == "humbleyolo"}
 

@@ -73,7 +73,9 @@ def _imports(tree: ast.AST, module: str, file: Path, root: Path) -> Iterator[str
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "import_module":
+        elif isinstance(node, ast.Call) and "import_module" in (
+            getattr(node.func, "attr", None), getattr(node.func, "id", None)
+        ):  # fmt: skip
             yield from _imported_by_name(node, file, root)
 
 

@@ -1,7 +1,8 @@
 """Splits that networks are trained on in no time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from small_training import ODD, TINY, draw_split, stateful
@@ -47,6 +48,17 @@ def all_eagerly() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory: pytest.TempPathFactory) -> list[EncodedSplit]:
     return [draw_split(tmp_path_factory.mktemp("split"), TINY, images, objects=1) for images in (11, 7)]
+
+
+@pytest.fixture
+def a_network_that_stays(a_small_network: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes its batches, but learns nothing of them."""
+
+    def step(trainer: Trainer, _: int, parts: Iterable[object]) -> np.ndarray:
+        list(parts)
+        return np.zeros((len(trainer.term_names), 4), np.float32)
+
+    monkeypatch.setattr(Trainer, "step", step)
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def slow_terms(seed: int, rule: Aligned) -> dict[str, list[float]]:
 
 @pytest.mark.parametrize("rule", [RULE, Aligned(cells=10, alpha=0.5, beta=2.0, gamma=0.0)], ids=["paper", "other"])
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_each_term_is_the_formula(rule: Aligned, seed: int) -> None:
     boxes, labels, image_index = random_objects(seed)
     objects = tf.constant(pad_objects(boxes, labels, image_index, 3))

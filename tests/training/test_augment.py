@@ -70,7 +70,7 @@ def test_boxes_move_with_the_pixels(strength: dict[str, float], seed: int, epoch
             assert np.abs(np.array(ink(pictures[place])) - box).max() <= 1.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 0.4))
 def test_shifts_and_flips_copy_pixels_and_boxes_exactly(seed: int, translate: float) -> None:
     images, boxes = one_rectangle_each(6, seed)
@@ -82,7 +82,7 @@ def test_shifts_and_flips_copy_pixels_and_boxes_exactly(seed: int, translate: fl
         assert ink(pictures[place]) == box.tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_mosaics_boxes_lie_on_its_pixels(seed: int) -> None:
     images, boxes = one_rectangle_each(9, seed)
@@ -219,7 +219,7 @@ def test_windows_and_shifts_are_whole_pixels(seed: int) -> None:
 # -- cut-outs
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0.05, 1), st.sampled_from([0.0, 0.7]), st.sampled_from([0.0, 0.3, 0.7]), st.integers(0, 10**6))
 def test_a_cut_out_fills_pixels_and_drops_whom_nobody_can_see(
     part: float, mosaic: float, min_visible: float, seed: int

@@ -15,7 +15,7 @@ from humbleyolo.training.planned_runs import Length
 
 ONE = Length(1.0, 1)
 
-pytestmark = pytest.mark.usefixtures("threads", "eagerly", "a_small_network")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly", "a_network_that_stays")
 
 
 @pytest.mark.parametrize(("images", "count"), [(18, 3), (20, 3), (7, 7), (100, 2)])

@@ -17,7 +17,7 @@ from humbleyolo.training.planned_runs import Length
 
 ONE = Length(1.0, 1)
 
-pytestmark = pytest.mark.usefixtures("threads", "eagerly", "a_small_network")
+pytestmark = pytest.mark.usefixtures("threads", "eagerly", "a_network_that_stays")
 
 
 @pytest.fixture(scope="module")

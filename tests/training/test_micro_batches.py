@@ -80,8 +80,9 @@ def test_without_normalization_parts_are_the_whole_batch_but_for_rounding(tiny: 
         np.testing.assert_allclose(weights[1][name], values, atol=2e-3, err_msg=name)
 
 
-@pytest.mark.usefixtures("eagerly")
-def test_a_run_that_goes_on_draws_as_if_it_had_not_stopped(tiny: EncodedSplit) -> None:
+@pytest.mark.parametrize("graph", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_run_that_goes_on_draws_as_if_it_had_not_stopped(graph: bool, eagerly: None, tiny: EncodedSplit) -> None:
+    tf.config.run_functions_eagerly(not graph)
     first, second = begin(tiny), begin(tiny)
     list(first.run_epoch(0))
     second.restore(first.state())

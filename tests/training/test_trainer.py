@@ -116,7 +116,7 @@ def test_computing_in_bfloat16_trains_float32_weights(tiny: EncodedSplit) -> Non
         assert {variable.dtype for variable in network.weights} == {"float32"}
         assert network.get_layer("conv2").compute_dtype == precision
         trainer = Trainer(network, average, tiny, IOU, PLAIN, 1)
-        losses[precision] = np.concatenate([step for epoch in range(2) for step in trainer.run_epoch(epoch)])
+        losses[precision] = np.concatenate(list(trainer.run_epoch(0)))
         assert average.get_layer("conv2").compute_dtype == "float32"
     assert not np.array_equal(losses["float32"], losses["bfloat16"])
     np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.1, atol=0.05)
