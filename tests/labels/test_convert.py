@@ -62,13 +62,14 @@ def write_csv(folder: Path, data: list) -> Path:
         seen = set()
         for box, label, flags in some:
             corners = np.minimum(np.array(box) * scale, scale)
-            if (key := (label, *corners)) in seen:
+            fractions = corners.max() <= 2 < width  # by their numbers: see `fractions_as_pixels`
+            if fractions or (key := (label, *corners)) in seen:
                 continue
             seen.add(key)
             writer.writerow(
                 [name, label, *map(repr, corners.tolist()), split, *(int(flag in flags) for flag in FLAGS)]
             )
-        if not some:
+        if not seen:
             writer.writerow([name, "", "", "", "", "", split, *("" for _ in FLAGS)])
     (folder / "l.csv").write_text(file.getvalue(), encoding="utf-8")
     return folder

@@ -106,6 +106,42 @@ def test_the_image_decides_between_readings(make: Maker) -> None:
     assert make.read({"a.png": picture(), "l.csv": text}).images[0].boxes.tolist() == [[31, 11, 39, 19]]
 
 
+@pytest.mark.parametrize("geometry", ["corners", "ltwh"])
+@pytest.mark.parametrize("bad", [[30.0, 2.0, 43.0, 9.0], [20.0, 5.0, 12.0, 9.0]], ids=["outside", "turned"])
+def test_one_mistake_does_not_turn_the_reading(make: Maker, geometry: str, bad: list[float]) -> None:
+    """Else a box beyond the border would make lengths of all corners."""
+    rng = np.random.default_rng(1)
+    first = rng.uniform(0, (20, 8), (30, 2))
+    boxes = np.concatenate([first, first + rng.uniform(3, (20, 12), (30, 2))], axis=1).round(1)
+    rows = [["a.png", *place, "cat"] for place in rows_of("bbox", geometry, [*boxes, np.array(bad)])]
+    data = make.read({"a.png": picture(), "l.csv": table("file_name,bbox,label", rows)}, on_problem="skip_box")
+    assert np.allclose(data.images[0].boxes, boxes)
+    assert len(data.ledger.errors) == 1
+
+
+def test_two_readings_that_few_boxes_tell_apart_are_asked_about(make: Maker) -> None:
+    """One of 60 boxes does not fit one of them: it may be a mistake."""
+    rows = [["a.png", f"[{n % 9}, {n % 7}, {20 + n / 20}, {10 + n / 20}]", "cat"] for n in range(60)]
+    files: Files = {
+        "a.png": picture(),
+        "l.csv": table("file_name,bbox,label", [*rows, ["a.png", "[9,3,8,9]", "cat"]]),
+    }
+    with pytest.raises(ProblemsError, match="0 and 1 of 61 boxes do not fit"):
+        make.read(files)
+
+
+@pytest.mark.parametrize("names", ["x_min,y_min,x_max,y_max", "xmin,ymin,xmax,ymax"])
+def test_a_fraction_above_one_makes_no_pixels_of_all(make: Maker, names: str) -> None:
+    rows = [["a.png", 0.1 + n / 100, 0.2, 0.6, 0.9, "cat"] for n in range(20)]
+    files: Files = {
+        "a.png": picture(),
+        "l.csv": table(f"filename,{names},class", [*rows, ["a.png", 0, 0, 1.2, 1, "cat"]]),
+    }
+    data = make.read(files, on_problem="skip_box")
+    assert np.allclose(data.images[0].boxes, [[4 + n * 0.4, 4, 24, 18] for n in range(20)])
+    assert [row.kind for row in data.ledger.errors] == ["outside-image"]
+
+
 def test_keras_retinanet_without_header(make: Maker) -> None:
     lines = "images/a.png,2,3,10,12,cat\n/home/me/images/a.png,20,4,39,19,dog\nimages/b.png,,,,,\n"
     data = make.read({**PICTURES, "annotations.csv": lines, "classes.csv": "dog,0\ncat,1\n"})

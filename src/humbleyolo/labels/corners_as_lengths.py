@@ -15,7 +15,11 @@ from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.storage.array_types import Bools, Floats
 
-_FIELDS = {"coco": "left, top, width, height", "yolo": "centre x, centre y, width, height"}
+_FIELDS = {
+    "coco": "left, top, width, height",
+    "imagefolder": "left, top, width, height",
+    "yolo": "centre x, centre y, width, height",
+}
 _LEAVE = 0.1  # of the boxes, that leave their image by far as they are read
 _FEWEST = 3  # boxes, likewise
 _FAR = 0.05  # of the image's side: a hand that draws over the border stays below
@@ -32,9 +36,9 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
     """
     if format_ not in _FIELDS:
         return content
-    size_of = partial(_size, reader)
+    size_of = partial(size_in, reader)
     whole = find_corners(format_, content.images, size_of)
-    for place, images in {".": content.images}.items() if whole else _by_place(content.images).items():
+    for place, images in {".": content.images}.items() if whole else by_place(content.images).items():
         corners = whole or find_corners(format_, images, size_of)
         if corners and reader.options.format != "auto":
             reader.ledger.warn(place, corners, "read as they are")
@@ -46,7 +50,7 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
     return content
 
 
-def _by_place(images: Sequence[UncheckedImage]) -> dict[str, list[UncheckedImage]]:
+def by_place(images: Sequence[UncheckedImage]) -> dict[str, list[UncheckedImage]]:
     """Return images by their label file, if it speaks of several, else by its folder."""
     of_file = Counter(image.label_file for image in images)
     places: dict[str, list[UncheckedImage]] = defaultdict(list)
@@ -56,7 +60,7 @@ def _by_place(images: Sequence[UncheckedImage]) -> dict[str, list[UncheckedImage
     return places
 
 
-def _size(reader: SourceReader, path: str) -> tuple[int, int] | None:
+def size_in(reader: SourceReader, path: str) -> tuple[int, int] | None:
     """Return the (height, width) of an image file; None if it cannot be opened."""
     with suppress(BadInput):
         return upright_size(reader.source.read(path, IMAGE_BYTES), reader.options.exif)
@@ -76,7 +80,7 @@ def find_corners(
     boxes = np.array([box.corners for image in images for box in image.boxes], np.float64).reshape(-1, 4)  # as read
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = boxes[:, 2:] - boxes[:, :2]
-        first = boxes[:, :2] if format_ == "coco" else (boxes[:, :2] + boxes[:, 2:]) / 2
+        first = (boxes[:, :2] + boxes[:, 2:]) / 2 if format_ == "yolo" else boxes[:, :2]
         corners = np.concatenate([first, lengths], axis=1)  # (M, 4): the numbers as they are written
         ordered: Bools = np.all(corners[:, 2:] > corners[:, :2], axis=1)
         if len(boxes) < _FEWEST or _misfits(ordered):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.file_names import stem_of
 from humbleyolo.labels.folder import Source
+from humbleyolo.labels.fractions_as_pixels import read_as_fractions
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import Finding, Ledger
 from humbleyolo.labels.source_reader import SourceReader
@@ -59,6 +60,11 @@ class LabelSet:
         return [row for row in self.problems() if _concerns(row.file, by_file[row.file], shared, lone)]
 
 
+def read_content(reader: SourceReader, name: str, read: Callable[[SourceReader], UncheckedSet]) -> UncheckedSet:
+    """Return the content of labels in a format, by its `read`, with the numbers of boxes as they are meant."""
+    return drop_corners(reader, name, read_as_fractions(reader, reader.content(read)))
+
+
 def read_set(
     name: str, why: str, read: Callable[[SourceReader], UncheckedSet], source: Source, options: ReadOptions
 ) -> LabelSet:
@@ -73,7 +79,7 @@ def read_set(
 
 
 def _read_set(name: str, why: str, read: Callable[[SourceReader], UncheckedSet], reader: SourceReader) -> LabelSet:
-    return LabelSet(name, why, drop_corners(reader, name, reader.content(read)), reader.ledger)
+    return LabelSet(name, why, read_content(reader, name, read), reader.ledger)
 
 
 def _concerns(file: str, images: list[UncheckedImage], shared: Container[str], lone: Container[str]) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from humbleyolo.labels.file_names import is_image
+from humbleyolo.labels.fractions_as_pixels import are_fractions
 from humbleyolo.labels.labelled_image import FLAGS
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.text import parse_number
@@ -62,6 +63,7 @@ _NO_CLASS = re.compile(  # words of names that tell something else
     "|scene|sensor|set|shape|source|split|time|user|weather"
 )
 _MOST = 0.9  # of a column's values decide what it holds; the others are mistakes of their lines
+_FEW = 0.02  # of the boxes, by which two readings must differ at least, and five times over
 _LOOK_AT = 1000  # rows that decide what a column holds
 _RENAME = "name the columns xmin,ymin,xmax,ymax, or left,top,width,height, or x_center,y_center,width,height"
 _RENAME_LIST = "name the column bbox_ltwh, bbox_xyxy or bbox_cxcywh"
@@ -242,30 +244,37 @@ def settle(columns: Columns, boxes: Floats, sizes: Callable[[], Floats]) -> None
 
     `sizes` gives each box the width and height of its image, (M, 2), NaN where they are not known.
 
+    A few boxes may be mistakes: the reading is the one that clearly more boxes fit.
+
     Raises:
-        BadInput: If two readings fit.
+        BadInput: If two readings fit nearly as many.
     """
     if columns.own or not len(boxes):
         return
-    columns.relative = bool(boxes.max() <= 1) and bool((boxes % 1 != 0).any())
+    columns.relative = are_fractions(boxes)
     if len(columns.readings) == 1:
         return
     limits = np.ones((len(boxes), 2)) if columns.relative else sizes()
-    fits = tuple(reading for reading in columns.readings if _fits(to_corners(boxes, reading), limits))
-    if len(fits) > 1:
-        names = "their column" if len(columns.box) == 1 else "their columns"
-        why = f"may be {' or '.join(READINGS[one] for one in fits)}, and each fits; "
+    misfits = {reading: _misfits(to_corners(boxes, reading), limits) for reading in columns.readings}
+    best, second, *_ = sorted(columns.readings, key=misfits.__getitem__)
+    if misfits[second] <= 4 * misfits[best] + _FEW * len(boxes):
+        fits = all(not misfits[one] for one in (best, second))
+        numbers = " and ".join(f"{misfits[one]:,}" for one in (best, second))
+        why = f"may be {READINGS[best]} or {READINGS[second]}, and "
+        why += "each fits; " if fits else f"{numbers} of {len(boxes):,} boxes do not fit; "
         fix = _RENAME_LIST if len(columns.box) == 1 else _RENAME
+        names = "their column" if len(columns.box) == 1 else "their columns"
         fix += f" in a first line that says what {names} hold" if columns.header else ""
         raise BadInput("csv-ambiguous", ", ".join(columns.box), why + fix)
-    columns.readings = fits or columns.readings[:1]
+    columns.readings = (best,)
 
 
-def _fits(corners: Floats, limits: Floats) -> bool:
-    """Tell if all corners are in order and inside their images, with a pixel's slack."""
+def _misfits(corners: Floats, limits: Floats) -> int:
+    """Return how many boxes are not in order or, by more than a pixel, not inside their images."""
     slack = np.where(limits > 1, 1.0, 1e-6)
-    ordered = (corners[:, 2:] > corners[:, :2]).all()
-    return bool(ordered and not (corners[:, :2] < -slack).any() and not (corners[:, 2:] > limits + slack).any())
+    ordered = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    outside = (corners[:, :2] < -slack).any(axis=1) | (corners[:, 2:] > limits + slack).any(axis=1)
+    return int((outside | ~ordered).sum())
 
 
 def to_corners(boxes: Floats, reading: str) -> Floats:

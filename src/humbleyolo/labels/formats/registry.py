@@ -6,7 +6,6 @@ from typing import NamedTuple, Protocol
 
 from humbleyolo.labels.added_sets import part_off, put_into_train, put_joined_into_train
 from humbleyolo.labels.agreement import agreed
-from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.corrections import merge_copies
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import (
@@ -27,7 +26,7 @@ from humbleyolo.labels.formats import (
 )
 from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.image_lists import mark_listed
-from humbleyolo.labels.label_set import LabelSet, read_set
+from humbleyolo.labels.label_set import LabelSet, read_content, read_set
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite
@@ -163,7 +162,7 @@ def _read(
     else:
         [(chosen, why)] = fits.items()
         reader = SourceReader(source, reading, ledger)
-        content = drop_corners(reader, chosen, reader.content(FORMATS[chosen].module.read))
+        content = read_content(reader, chosen, FORMATS[chosen].module.read)
     mark_listed(SourceReader(source, reading, ledger), content.images)
     put_joined_into_train(content)
     labelled = validate(source, content, options, ledger)

@@ -1,0 +1,117 @@
+"""Fractions of the image where a format has pixels are read as fractions, with a note."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture, voc
+from hypothesis import given
+from hypothesis import strategies as st
+
+from humbleyolo.labels.fractions_as_pixels import are_fractions
+
+Boxes = list[list[float]]
+BOXES = [[4.0, 2.0, 12.0, 9.0], [20.0, 5.0, 38.0, 19.0], [0.0, 10.0, 7.0, 20.0]]  # corners, pixels of 40 x 20
+NAMES = [f"{place}.png" for place in range(len(BOXES))]  # an image a box
+
+
+def coco(boxes: Boxes) -> Files:
+    notes = [
+        {"id": n, "image_id": n, "category_id": 1, "bbox": [a, b, c - a, d - b], "area": (c - a) * (d - b)}
+        for n, (a, b, c, d) in enumerate(boxes)
+    ]
+    images = [{"id": n, "file_name": name, "width": 40, "height": 20} for n, name in enumerate(NAMES)]
+    return {"a.json": json.dumps({"images": images, "annotations": notes, "categories": [{"id": 1, "name": "cat"}]})}
+
+
+def table(boxes: Boxes) -> Files:
+    lines = [f"{name},cat,{','.join(map(str, box))}" for name, box in zip(NAMES, boxes, strict=True)]
+    return {"a.csv": "\n".join(["image,label,xmin,ymin,xmax,ymax", *lines])}
+
+
+def xml(boxes: Boxes) -> Files:
+    pairs = zip(NAMES, boxes, strict=True)
+    return {f"{name[:-4]}.xml": voc(name, f"cat {' '.join(map(str, box))}") for name, box in pairs}
+
+
+def labelme(boxes: Boxes) -> Files:
+    return {
+        f"{name[:-4]}.json": json.dumps(
+            {"imagePath": name, "shapes": [{"label": "cat", "shape_type": "rectangle", "points": [box[:2], box[2:]]}]}
+        )
+        for name, box in zip(NAMES, boxes, strict=True)
+    }
+
+
+def createml(boxes: Boxes) -> Files:
+    places = [{"x": (a + c) / 2, "y": (b + d) / 2, "width": c - a, "height": d - b} for a, b, c, d in boxes]
+    some = [
+        {"image": name, "annotations": [{"label": "cat", "coordinates": place}]}
+        for name, place in zip(NAMES, places, strict=True)
+    ]
+    return {"a.json": json.dumps(some)}
+
+
+def imagefolder(boxes: Boxes) -> Files:
+    lines = [
+        json.dumps({"file_name": name, "objects": {"bbox": [[a, b, c - a, d - b]], "categories": ["cat"]}})
+        for name, (a, b, c, d) in zip(NAMES, boxes, strict=True)
+    ]
+    return {"metadata.jsonl": "\n".join(lines)}
+
+
+WRITERS = [coco, table, xml, labelme, createml, imagefolder]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_fractions_are_the_boxes_of_the_pixels(make: Maker, write: Callable[[Boxes], Files]) -> None:
+    pictures: Files = {name: picture(place) for place, name in enumerate(NAMES)}
+    scaled = (np.array(BOXES) / [40, 20, 40, 20]).tolist()
+    pixels, fractions = (make.read({**pictures, **write(boxes)}) for boxes in (BOXES, scaled))
+    assert [one.boxes.tolist() for one in pixels.images] == [[box] for box in BOXES]
+    for one, box in zip(fractions.images, BOXES, strict=True):
+        assert np.allclose(one.boxes, [box], atol=1e-6)
+    assert [row.kind for row in pixels.ledger.rows] == []
+    assert [(row.kind, row.severity) for row in fractions.ledger.rows] == [("fractions-not-pixels", "note")]
+    assert all(not one.areas for one in fractions.images)  # a fraction of the image is no number of its pixels
+
+
+def test_boxes_of_tiny_images_are_pixels(make: Maker) -> None:
+    lines = ["image,label,xmin,ymin,xmax,ymax", *(f"{n}.png,cat,0,0.5,{1 + n / 4},2" for n in range(3))]
+    data = make.read({f"{n}.png": picture(n, 3, 2) for n in range(3)} | {"a.csv": "\n".join(lines)})
+    assert [one.boxes.tolist() for one in data.images] == [[[0, 0.5, 1 + n / 4, 2]] for n in range(3)]
+    assert data.ledger.rows == []
+
+
+def test_fractions_in_one_file_of_two(make: Maker) -> None:
+    pictures: Files = {name: picture(place) for place, name in enumerate(NAMES)}
+    good, other = json.loads(str(coco(BOXES)["a.json"])), json.loads(str(coco(BOXES)["a.json"]))
+    good["images"], good["annotations"] = good["images"][:2], good["annotations"][:2]
+    other["images"], other["annotations"] = other["images"][2:], other["annotations"][2:]
+    left, top, width, height = other["annotations"][0]["bbox"]
+    box = [left / 40, top / 20, width / 40, height / 20]
+    other["annotations"] = [
+        {**other["annotations"][0], "id": n, "bbox": [*box[:2], *(side / n for side in box[2:])]} for n in (1, 2, 3)
+    ]
+    data = make.read({**pictures, "a.json": json.dumps(good), "b/b.json": json.dumps(other)})
+    assert np.allclose(data.images[2].boxes[0], BOXES[2])
+    assert ("b", "fractions-not-pixels") in [(row.file, row.kind) for row in data.ledger.rows]
+
+
+def test_one_small_box_makes_no_fractions(make: Maker) -> None:
+    """A slip of the mouse in the corner of an image."""
+    pictures: Files = {name: picture(place) for place, name in enumerate(NAMES)}
+    data = make.read({**pictures, **xml([[0.2, 0.3, 1.4, 1.5], *BOXES[1:]])})
+    assert data.images[0].boxes.tolist() == [[0.2, 0.3, 1.4, 1.5]]
+    assert data.ledger.rows == []
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=5, max_size=30), st.integers(2, 4000))
+def test_no_pixels_are_fractions(some: list[tuple[float, ...]], side: int) -> None:
+    """Of boxes scattered over images of any size, not nearly all lie in the first two pixels."""
+    pixels = np.array(some).clip(0.01) * side
+    wide = (pixels > 2).any(axis=1).mean()
+    assert are_fractions(pixels) <= (wide < 0.5)
+    assert not are_fractions(pixels.round()), "whole numbers are pixels"
+    assert are_fractions(np.array(some).clip(0.01, 0.99))
