@@ -15,8 +15,8 @@ import csv
 import io
 import json
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +49,7 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet
 IMAGES = "images"
 _MARKS = ("ground_truth", "updated_at", "created_at")  # of the annotation that is read, best last
 _PLACED = {"x", "y", "height", "radiusX", "points", "rle", "vertices"}  # fields of a region's place
+_PLACE = _PLACED | {"width", "rotation"}
 _Annotation = tuple[dict[str, Any], list[Any], str]  # with its results and its place
 
 
@@ -95,8 +96,9 @@ def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Ent
     for task, where in tasks:
         with file.reader.ledger.reporting(file.name, "task dropped", where):
             data = get(task, "data", dict, where, task)
-            name = _image_name(data, where)
-            images[name] += _annotations(file, task, where)
+            some = _annotations(file, task, where)
+            name = _image_name(data, _shown(some), where)
+            images[name] += some
             splits[name] = (data["split"],) if data.get("split") in SPLITS else ()
             predicted += bool(task.get("predictions"))
     if predicted:
@@ -108,23 +110,38 @@ def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Ent
             yield _entry(file, name, splits[name], results, where)
 
 
-def _image_name(data: Any, where: str) -> str:
-    """Return the name of the image that a task is about: the one value that is an image's, or `image`."""
+def _image_name(data: Any, shown: Set[str], where: str) -> str:
+    """Return the name of the image that a task is about: the one value that is an image's, or `image`.
+
+    `shown` are the names of what its regions lie in, one of which may be that of a field.
+    """
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
     names = {key: name for key, value in texts.items() if is_image(name := path_in(value))}
-    chosen = names.get("image") or names.get("img") or (next(iter(names.values())) if len(names) == 1 else "")
+    if len(names) > 1 and len(shown) > 1:
+        why = f"the task has several images, {', '.join(names)}; label each in a task of its own"
+        raise BadInput("image-ambiguous", f"regions in {', '.join(sorted(shown))}", why, where)
+    named = next((names[key] for key in names if key in shown), "")
+    chosen = (
+        named or names.get("image") or names.get("img") or (next(iter(names.values())) if len(names) == 1 else "")
+    )
     if not chosen:
         found = shorten(", ".join(texts)) if texts else "no text"
         raise BadInput("image-missing", found, "one field of data must name an image, such as image", where)
     return chosen
 
 
+def _shown(annotations: Sequence[_Annotation]) -> set[str]:
+    """Return the names of what the regions of annotations lie in, if the export says them."""
+    results = [one for _, some, _ in annotations for one in some if isinstance(one, dict)]
+    placed = [one for one in results if isinstance(value := one.get("value"), dict) and _PLACED & value.keys()]
+    return {one["to_name"] for one in placed if isinstance(one.get("to_name"), str)}
+
+
 def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
     """Return a task's annotations that were not cancelled."""
     if "annotation_id" in task or "annotator" in task:  # JSON-MIN: each list of records is a control's
-        lists = [value for value in task.values() if isinstance(value, list)]
-        records = [one for some in lists for one in some if isinstance(one, dict)]
-        return [(task, [{**one, "value": one} for one in records], where)]
+        lists = {key: value for key, value in task.items() if isinstance(value, list)}
+        return [(task, [one for key, some in lists.items() for one in _records(key, some)], where)]
     result: list[_Annotation] = []
     key = "annotations" if "annotations" in task else "completions"
     for annotation, place in places(get(task, key, list, where, []), f"{where}.{key}"):
@@ -134,6 +151,17 @@ def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
         else:
             result.append((annotation, get(annotation, "result", list, place), f"{place}.result"))
     return result
+
+
+def _records(control: str, some: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield a control's records in JSON-MIN as results: a place that other controls have too is one region."""
+    seen: Counter[Any] = Counter()
+    for one in some:
+        if isinstance(one, dict):
+            place = _place_of(one)
+            seen[place] += 1
+            key = {"id": f"{' '.join(place)} {seen[place]}"} if place else {}
+            yield {**one, **key, "value": one, "to_name": control}
 
 
 def _chosen(file: LabelFile, name: str, some: list[_Annotation]) -> _Annotation:
@@ -152,33 +180,53 @@ def _chosen(file: LabelFile, name: str, some: list[_Annotation]) -> _Annotation:
 
 
 def _entry(file: LabelFile, name: str, splits: tuple[str, ...], results: list[Any], where: str) -> Entry:
-    """Return an image with its regions: those results that have a place. The label may be a result of its own."""
-    labels: dict[Any, list[Any]] = {}
-    regions: dict[Any, tuple[Any, str]] = {}
-    unplaced: dict[Any, tuple[Any, str]] = {}  # a class without a place: a mistake, unless its region has the same id
-    others = 0
-    for index, result in enumerate(results):
-        value = result.get("value") if isinstance(result, dict) else None
-        if not isinstance(value, dict):
-            others += 1
-            continue
-        key = result["id"] if isinstance(result.get("id"), str) else index
-        found = next((value[field] for field in value if field.endswith("labels")), None)
-        if isinstance(found, list):
-            labels[key] = found
-        if _PLACED & value.keys():
-            regions.setdefault(key, (result, f"{where}[{index}]"))
-        elif found is None:
-            others += 1
-        else:
-            unplaced.setdefault(key, (result, f"{where}[{index}]"))
+    """Return an image with its regions: those results that have a place."""
+    shapes, others = _regions(results, where)
     if others:
         error = BadInput("no-region", f"{others} results", "they have no place in the image", where)
         file.reader.ledger.note(file.name, error, "not read")
-    shapes = [({**result, "labels": labels.get(key)}, place) for key, (result, place) in (unplaced | regions).items()]
     sizes = [(one.get("original_height"), one.get("original_width")) for one, _ in shapes]
     size = next((pair for pair in sizes if all(type(side) is int for side in pair)), (None, None))
     return Entry(name, where, shapes, size, splits=splits, relative=True)
+
+
+def _regions(results: Sequence[Any], where: str) -> tuple[list[tuple[Any, str]], int]:
+    """Return the regions among results, each with all its labels, and the number of results without a place.
+
+    A label may be a result of its own, with the id of its region and, as a rule, its place. A script may have
+    given several regions one id. A label without a region is returned too: a mistake.
+    """
+    by_id: dict[Any, list[tuple[Any, str]]] = defaultdict(list)
+    for index, result in enumerate(results):
+        value = result.get("value") if isinstance(result, dict) else None
+        if isinstance(value, dict) and (_PLACED & value.keys() or _labels_of(value) is not None):
+            key = result["id"] if isinstance(result.get("id"), str) else index
+            by_id[key].append((result, f"{where}[{index}]"))
+    shapes = []
+    for some in by_id.values():
+        first: dict[Any, tuple[Any, str]] = {}  # by place
+        told: dict[Any, list[Any]] = defaultdict(list)
+        for result, at in some:
+            place = _place_of(result["value"])
+            first.setdefault(place, (result, at))
+            told[place] += [one for one in _labels_of(result["value"]) or () if one not in told[place]]
+        without = told.get((), [])  # a place
+        placed = [place for place in first if place] or [()]
+        for place in [place for place in placed if told[place]] or placed:
+            result, at = first[place]
+            more = [one for one in without if one not in told[place]]
+            shapes.append(({**result, "labels": told[place] + more}, at))
+    return shapes, len(results) - sum(map(len, by_id.values()))
+
+
+def _labels_of(value: dict[str, Any]) -> list[Any] | None:
+    """Return the labels in a result's value; None if it has none."""
+    return next((found for key in value if key.endswith("labels") and isinstance(found := value[key], list)), None)
+
+
+def _place_of(value: dict[str, Any]) -> tuple[str, ...]:
+    """Return a key of the place in a result's value; empty if it has none."""
+    return tuple(f"{key} {value[key]}" for key in sorted(_PLACE & value.keys())) if _PLACED & value.keys() else ()
 
 
 def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None] | None:
@@ -186,6 +234,9 @@ def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None]
     if get(shape, "image_rotation", (int, float), where, 0) % 360:
         why = "the image was turned in Label Studio; turn the file, and label it as it is"
         raise BadInput("image-turned", f"image_rotation {shape['image_rotation']}", why, where)
+    if get(shape, "item_index", int, where, 0):
+        why = "the task shows several images, which are not read; label each in a task of its own"
+        raise BadInput("image-ambiguous", f"item_index {shape['item_index']}", why, where)
     if "rle" in value or "vertices" in value:
         raise no_rule("brush" if "rle" in value else "vector", "rectangle, ellipse, polygon", where)
     if "points" in value:

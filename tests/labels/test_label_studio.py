@@ -1,0 +1,86 @@
+"""Regions of Label Studio: their ids, their labels, and the image that they lie in."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from folders import Files, Maker, picture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PICTURES: Files = {"a.png": picture(0), "b.png": picture(1)}  # 40 x 20
+PLACES = [(10.0, 10.0, 20.0, 30.0), (50.0, 40.0, 25.0, 50.0), (60.0, 5.0, 30.0, 20.0)]  # percent
+
+
+def region(place: tuple[float, ...], label: str, field: str = "rectanglelabels", **more: Any) -> dict[str, Any]:
+    value = dict(zip(("x", "y", "width", "height"), place, strict=True)) | {"rotation": 0, field: [label]}
+    return {"type": field, "to_name": "image", "original_width": 40, "original_height": 20, "value": value} | more
+
+
+def task(*results: dict[str, Any], **data: str) -> dict[str, Any]:
+    return {"data": {"image": "a.png", **data}, "annotations": [{"result": [*results]}]}
+
+
+def files(*tasks: dict[str, Any]) -> Files:
+    return {**PICTURES, "export.json": json.dumps([*tasks, task(image="b.png")])}
+
+
+def pixels(place: tuple[float, ...]) -> list[float]:
+    left, top, width, height = place
+    return [left * 0.4, top * 0.2, (left + width) * 0.4, (top + height) * 0.2]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from(["r1", "r2", None]), min_size=3, max_size=3), st.permutations(range(6)), st.booleans()
+)
+def test_no_region_is_lost_whatever_ids_it_has(
+    tmp_path_factory: pytest.TempPathFactory, ids: list[str | None], order: list[int], parted: bool
+) -> None:
+    """A script that makes annotations may give all regions one id. Labels may be results of their own."""
+    results = []
+    for place, (key, at) in enumerate(zip(ids, PLACES, strict=True)):
+        one = region(at, f"class {place}", id=key or f"own {place}")
+        if parted:
+            label = {**one, "type": "labels", "value": {**one["value"], "labels": one["value"]["rectanglelabels"]}}
+            del one["value"]["rectanglelabels"], label["value"]["rectanglelabels"]
+            results += [one, label]
+        else:
+            results += [one, {"id": one["id"], "type": "choices", "value": {"choices": ["night"]}}]
+    made = files(task(*(results[n] for n in order)))
+    [image, _] = Maker(tmp_path_factory.mktemp("studio")).read(made).images
+    found = dict(zip(image.labels, image.boxes.tolist(), strict=True))
+    assert found.keys() == {"class 0", "class 1", "class 2"}
+    assert all(np.allclose(found[f"class {n}"], pixels(place)) for n, place in enumerate(PLACES))
+
+
+def test_a_region_of_two_classes_is_a_mistake(make: Maker) -> None:
+    """Two lists of labels in one project give a region one class each, and the last one had been taken."""
+    two = [region(PLACES[0], name, "labels", id="r1", from_name=name) for name in ("car", "red")]
+    [row] = make.findings(files(task(*two)))
+    assert (row.kind, "'car', 'red'" in row.what) == ("no-class-names", True)
+    records = [{**one["value"], "original_width": 40, "original_height": 20} for one in two]
+    least = {"annotation_id": 1, "annotator": 1, "kind": records[:1], "colour": records[1:]}
+    json_min = [{"image": "a.png", **least}, {"image": "b.png", **least, "kind": [], "colour": []}]
+    [row] = make.findings({**PICTURES, "export.json": json.dumps(json_min)})
+    assert row.kind == "no-class-names"
+
+
+def test_regions_of_two_images_in_one_task_are_a_mistake(make: Maker) -> None:
+    """All of them had been read as boxes of the field `image`."""
+    here, there = region(PLACES[0], "cat"), region(PLACES[1], "dog", to_name="after")
+    rows = make.findings(files(task(here, there, after="c.png")))
+    assert [row.kind for row in rows][:1] == ["image-ambiguous"]
+    assert make.read(files(task(here, region(PLACES[1], "dog"), thumbnail="c.png"))).images[0].labels == (
+        "cat",
+        "dog",
+    )
+    paged = make.findings(files(task(here, {**there, "to_name": "image", "item_index": 1})))
+    assert [row.kind for row in paged] == ["image-ambiguous"]
+
+
+def test_the_field_that_is_called_as_the_image_that_regions_lie_in(make: Maker) -> None:
+    one = task(region(PLACES[0], "cat", to_name="after"), image="b.png", after="a.png")
+    data = make.read({**PICTURES, "export.json": json.dumps([one, task(image="b.png")])})
+    assert [(image.path, image.labels) for image in data.images] == [("a.png", ("cat",)), ("b.png", ())]
