@@ -300,6 +300,48 @@ def test_one_class_that_is_told_stands_before_words(make: Maker) -> None:
     assert make.read({**files, "names.csv": "0,wheat\n"}).classes == ("wheat",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,label\na.png,0\nb.png,1\n",
+        "class,count\ndog,1\ncat,0\n",
+        "name,id\ncat,0\ndog,1\nhen,1\n",
+        "cat,0\ncat,1\n",
+    ],
+    ids=["of images", "of numbers of boxes", "a number twice", "a name twice"],
+)
+def test_a_table_of_two_columns_that_names_no_classes(make: Maker, text: str) -> None:
+    """Its words had become the names of the numbers."""
+    data = make.read({**numbered("class", ["0", "1"]), "other.csv": text})
+    assert data.classes == ("0", "1")
+    assert ("other.csv", "csv", "not read") in [(row.file, row.kind, row.done) for row in data.ledger.rows]
+    assert make.read({**numbered("class", ["0", "1"]), "names.csv": "name,id\ncat,0\ndog,1\n"}).classes == (
+        "cat",
+        "dog",
+    )
+
+
+@pytest.mark.parametrize("names", ["xmin,ymin,xmax,ymax", "x_center,y_center,width,height"])
+@pytest.mark.parametrize("angle", ["angle", "Rotation", "theta", "bbox_angle", "angle_deg"])
+def test_turned_boxes_are_refused(make: Maker, names: str, angle: str) -> None:
+    rows = [["a.png", 20, 10, 22, 12, "cat", value] for value in ("0", "0.0", "", "nan")]
+    files: Files = {"a.png": picture(), "l.csv": table(f"filename,{names},class,{angle}", rows[:1])}
+    assert len(make.read(files).images[0].boxes) == 1
+    turned = {**files, "l.csv": table(f"filename,{names},class,{angle}", [*rows, [*rows[0][:-1], "0.35"]])}
+    [row] = [row for row in make.findings(turned) if row.severity == "error"]
+    assert (row.kind, row.what) == ("rotated-box", f"'0.35' in the column {angle}")
+
+
+def test_four_corners_of_a_box_are_refused(make: Maker) -> None:
+    """The first two, one beside the other, had been read as the upper left and the lower right."""
+    names = ",".join(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")
+    files: Files = {
+        "a.png": picture(),
+        "l.csv": table(f"filename,{names},class", [["a.png", 2, 3, 9, 4, 8, 9, 1, 8, "cat"]]),
+    }
+    assert mistake(make, files) == "rotated-box"
+
+
 def test_a_table_of_whole_images_has_no_boxes(make: Maker) -> None:
     """As Roboflow exports classes of images."""
     with pytest.raises(UserError, match="classes of whole images, without boxes; export as object detection"):

@@ -18,6 +18,7 @@ from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.fractions_as_pixels import are_fractions
 from humbleyolo.labels.labelled_image import FLAGS
 from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.labels.parsing.csv import values_of
 from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.storage.array_types import Floats
 
@@ -65,6 +66,8 @@ _NO_CLASS = re.compile(  # words of names that tell something else
 _MOST = 0.9  # of a column's values decide what it holds; the others are mistakes of their lines
 _FEW = 0.02  # of the boxes, by which two readings must differ at least, and five times over
 _LOOK_AT = 1000  # rows that decide what a column holds
+_ANGLE = re.compile(r"(b?box)?(rotation)?(angle|rotation|theta)(deg(rees?)?|rad(ians?)?)?")  # of turned boxes
+_NO_ANGLE = re.compile(r"[-+]?0*(\.0*)?|nan|none|null", re.I)
 _RENAME = "name the columns xmin,ymin,xmax,ymax, or left,top,width,height, or x_center,y_center,width,height"
 _RENAME_LIST = "name the column bbox_ltwh, bbox_xyxy or bbox_cxcywh"
 
@@ -173,6 +176,19 @@ def _box_of(known: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if all(name in known for name in names.split()):
             return tuple(known[name] for name in names.split()), readings
     return next((((known[name],), readings) for name, readings in _LISTS.items() if name in known), ((), ()))
+
+
+def refuse_turned(header: Sequence[str], text: str) -> None:
+    """Raise BadInput if columns beside the box say that boxes are not upright: a third corner, or an angle."""
+    known = {fold(name): name for name in header}
+    if {"x3", "y3"} <= known.keys():
+        why = "boxes here are upright: write the box around these corners, as xmin,ymin,xmax,ymax"
+        raise BadInput("rotated-box", f"columns {known['x3']} and {known['y3']}", why, "line 1")
+    for name in (known[key] for key in known if _ANGLE.fullmatch(key)):
+        turned = sorted(value for value in values_of(text, name) if not _NO_ANGLE.fullmatch(value.strip()))
+        if turned:
+            why = "boxes here are upright: write the box around each; if it is no box's, take the column away"
+            raise BadInput("rotated-box", f"{shorten(turned[0])} in the column {name}", why)
 
 
 def _label_of(known: dict[str, str], header: Sequence[str], rows: list[list[str]]) -> tuple[str, bool]:

@@ -22,9 +22,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.file_names import IMAGE_FORMATS, split_of_word, splits_in, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_word, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
-from humbleyolo.labels.formats.csv_columns import OWN, Columns, is_whole, map_columns, settle, to_corners
+from humbleyolo.labels.formats.csv_columns import (
+    OWN,
+    Columns,
+    is_whole,
+    map_columns,
+    refuse_turned,
+    settle,
+    to_corners,
+)
 from humbleyolo.labels.formats.keras_text import detect_keras_text, read_keras_text
 from humbleyolo.labels.formats.label_map import name_numbers, read_label_maps
 from humbleyolo.labels.image_info import upright_size
@@ -39,6 +47,7 @@ from humbleyolo.storage.array_types import Floats
 
 IMAGES = "images"
 _NO_OBJECT = re.compile(r"\s*(no|none|nothing|nan|null|empty|background)(?![^\W_])", re.I)
+_COUNTS = re.compile(r"(count|freq|number_of|num_|total|images|boxes|objects|instances|width|height|area)", re.I)
 _MOST_OPENED = 50  # images opened to tell two readings apart
 
 
@@ -71,7 +80,12 @@ def read(reader: SourceReader) -> UncheckedSet:
             tables.append(name)
         elif len(header := header_of(reader.source.head(name))) == 2:
             with reader.ledger.reporting(name, "file dropped"):
-                names |= _class_table(reader.text(name, LABEL_BYTES))
+                if own := _class_table(reader.text(name, LABEL_BYTES)):
+                    names |= own
+                else:
+                    found = f"columns {shorten(', '.join(header))}"
+                    why = "no list of a name and a number for each class"
+                    reader.ledger.note(name, BadInput("csv", found, why), "not read")
         elif "xmin" in ",".join(header):
             with reader.ledger.reporting(name, "file dropped", "line 1"):
                 missing = [key for key in OWN if key not in header]
@@ -99,13 +113,22 @@ def read(reader: SourceReader) -> UncheckedSet:
 
 
 def _class_table(text: str) -> dict[str, str]:
-    """Return the names by number of a table of two columns, in the order of the numbers; empty if it is none."""
+    """Return the names by number of a table of two columns, in the order of the numbers; empty if it is none.
+
+    A number that several lines have is none of a class, nor is one of an image, or of how many there are.
+    """
     try:
         rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == 2]
     except csv.Error as error:
         raise BadInput("csv", shorten(str(error)), "must be CSV: a name and a number a line") from None
-    pairs = [row if row[0].strip().isdecimal() else row[::-1] for row in rows]
-    found = {number.strip(): name.strip() for number, name in pairs if number.strip().isdecimal()}
+    rows = [[one.strip() for one in row] for row in rows]
+    pairs = [row if row[0].isdecimal() else row[::-1] for row in rows]
+    found = {number: name for number, name in pairs if number.isdecimal()}
+    lines = sum(number.isdecimal() for number, _ in pairs)
+    if len(found) < lines or len({*found.values()}) < lines or any(map(is_image, found.values())):
+        return {}
+    if rows and not rows[0][0].isdecimal() and _COUNTS.search(",".join(rows[0])):
+        return {}
     return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0])))
 
 
@@ -138,6 +161,7 @@ class _Table:
             BadInput: If the classes have no names, or the numbers two readings.
         """
         columns = self.columns
+        refuse_turned(columns.header or header_of(text), text)
         if columns.guessed and len(self.names) == 1:  # the one class is told, so that no column need be
             columns.label, columns.guessed = "", False
         if (not columns.label and len(self.names) != 1) or (columns.numbered and not self.names):
