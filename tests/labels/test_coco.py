@@ -43,6 +43,14 @@ def test_reads_boxes_names_and_split(make: Maker) -> None:
     assert record.splits == ("train",)
 
 
+@pytest.mark.parametrize(("value", "crowd"), [(1, True), (True, True), (0, False), (None, False)])
+def test_an_ignored_region_is_no_object_to_be_found(make: Maker, value: object, crowd: bool) -> None:
+    """As TinyPerson and others have it, and mmdetection leaves it out. Those of PASCAL's converters all say 0."""
+    data = make.read(files(document(ignore=value)))
+    assert data.images[0].flags == (frozenset({"crowd"} if crowd else ()),)
+    assert [(row.kind, row.done) for row in data.ledger.rows] == [("ignored", "read as crowds")] * crowd
+
+
 @pytest.mark.parametrize(
     ("segmentation", "box"),
     [

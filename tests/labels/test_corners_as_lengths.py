@@ -184,3 +184,43 @@ def test_corners_in_one_of_two_folders_of_a_format_are_told(
     rows = make.findings(files, on_problem="skip")
     assert [(row.file, row.kind) for row in rows if row.severity == "error"] == [(place, "corners-not-lengths")]
     assert len(make.read(files, on_problem="skip").images) == 30
+
+
+def in_csv(boxes: Boxes) -> Files:
+    lines = [f"{n}.png,cat,{','.join(map(str, box))}" for n, box in enumerate(boxes)]
+    return {"all.csv": "\n".join(["filename,class,xmin,ymin,xmax,ymax", *lines])}
+
+
+def in_voc(boxes: Boxes) -> Files:
+    return {f"{n}.xml": voc(f"{n}.png", f"cat {' '.join(map(str, box))}") for n, box in enumerate(boxes)}
+
+
+def in_oidv4(boxes: Boxes) -> Files:
+    return {f"{n}.txt": f"cat {' '.join(map(str, box))}\n" for n, box in enumerate(boxes)}
+
+
+@pytest.mark.parametrize("write", [in_csv, in_voc, in_oidv4])
+@pytest.mark.parametrize("seed", range(3))
+def test_lengths_are_told_and_corners_are_not(make: Maker, write: Callable[[Boxes], Files], seed: int) -> None:
+    """Text of `class left top width height`, as tools that compute AP read it, looks like that of corners."""
+    corners = drawn(20, seed)
+    lengths = [(a, b, round(c - a, 2), round(d - b, 2)) for a, b, c, d in corners]
+    assert make.findings(pictures(corners) | write(corners), on_problem="skip") == []
+    found = make.findings(pictures(corners) | write(lengths), on_problem="skip")
+    assert [row.kind for row in found if row.severity == "error"] == ["lengths-not-corners"]
+    assert "name the columns so" in found[0].why
+
+
+@pytest.mark.parametrize("inverted", range(4))
+def test_few_inverted_boxes_are_mistakes_of_their_own(make: Maker, inverted: int) -> None:
+    """Under a tenth, or three; so are those that lie outside if they are read as lengths."""
+    corners = drawn(40, 7)
+    turned = [(30.0, 12.0, 5.0, 5.0)] * inverted
+    kinds = {
+        row.kind
+        for row in make.findings(in_csv([*corners, *turned]) | pictures([*corners, *turned]), on_problem="skip")
+    }
+    assert "lengths-not-corners" not in kinds
+    swapped = [(c, d, a, b) for a, b, c, d in corners]
+    kinds = {row.kind for row in make.findings(in_csv(swapped) | pictures(swapped), on_problem="skip")}
+    assert "lengths-not-corners" not in kinds

@@ -94,7 +94,7 @@ def test_layouts(make: Maker, layout: str) -> None:
         ("1.0 0.5 0.5 0.25 0.5", "not-an-integer", "'1.0'"),
         ("dog 0.5 0.5 0.25 0.5", "not-an-integer", "'dog'"),
         ("-1 0.5 0.5 0.25 0.5", "unknown-class", "0 to 1"),
-        ("2 0.5 0.5 0.25 0.5", "unknown-class", "0 to 1"),
+        ("2 0.5 0.5 0.25 0.5\n0 0.1 0.1 0.1 0.1", "unknown-class", "0 to 1"),
         (f"{'9' * 5000} 0.5 0.5 0.25 0.5", "not-an-integer", "whole number"),
         ("1 0.5 0.5 0 0.5", "zero-area", "no area"),
         ("1 0.5 0.5 -0.25 0.5", "inverted-box", "not swapped"),

@@ -1,4 +1,7 @@
-"""Corners that stand where a format has a box's width and height. Some would lie inside the image all the same."""
+"""Corners that stand where a format has a box's width and height, and the other way round.
+
+Some would lie inside the image all the same, in another place.
+"""
 
 import posixpath
 from collections import Counter, defaultdict
@@ -20,6 +23,7 @@ _FIELDS = {
     "imagefolder": "left, top, width, height",
     "yolo": "centre x, centre y, width, height",
 }
+_CORNERED = ("bbox_label_tool", "csv", "kitti", "oidv4", "voc")  # formats of left, top, right, bottom
 _LEAVE = 0.1  # of the boxes, that leave their image by far as they are read
 _FEWEST = 3  # boxes, likewise
 _FAR = 0.05  # of the image's side: a hand that draws over the border stays below
@@ -32,15 +36,19 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
     """Return the content of a format's labels, its boxes lost if they are corners: a mistake in the ledger.
 
     If not all are, those of one label file may be, or of one folder. Under a format given by name this is a warning,
-    and the boxes stay.
+    and the boxes stay. In formats of corners lengths are a mistake.
     """
-    if format_ not in _FIELDS:
+    if format_ not in (*_FIELDS, *_CORNERED):
         return content
     size_of = partial(size_in, reader)
-    whole = find_corners(format_, content.images, size_of)
+
+    def find(images: Sequence[UncheckedImage]) -> BadInput | None:
+        return find_corners(format_, images, size_of) if format_ in _FIELDS else find_lengths(images, size_of)
+
+    whole = find(content.images)
     for place, images in {".": content.images}.items() if whole else by_place(content.images).items():
-        corners = whole or find_corners(format_, images, size_of)
-        if corners and reader.options.format != "auto":
+        corners = whole or find(images)
+        if corners and reader.options.format != "auto" and format_ in _FIELDS:
             reader.ledger.warn(place, corners, "read as they are")
         elif corners:
             reader.ledger.problem(place, corners, "all boxes dropped")
@@ -97,6 +105,30 @@ def find_corners(
     found = f"{leave:,} of {len(beyond):,} boxes leave their image by far"
     why = f"as left, top, right, bottom they lie inside; write {_FIELDS[format_]}"
     return BadInput("corners-not-lengths", found, f"{why}; if they are right, name the format, {format_}")
+
+
+def find_lengths(
+    labelled: Sequence[UncheckedImage], size_of: Callable[[str], tuple[int, int] | None]
+) -> BadInput | None:
+    """Return the mistake that boxes of a format with corners are lengths; None if nothing says so.
+
+    Many end before they begin as they are read, as right corners never do. Nearly all lie inside their image if read
+    as left, top, width, height. `size_of` is as of `find_corners`.
+    """
+    images = [image for image in labelled if image.boxes]
+    boxes = np.array([box.corners for image in images for box in image.boxes], np.float64).reshape(-1, 4)
+    inverted = int((boxes[:, 2:] < boxes[:, :2]).any(axis=1).sum())
+    positive: Bools = np.all(boxes[:, 2:] > 0, axis=1)
+    if inverted < max(_FEWEST, _LEAVE * len(boxes)) or _misfits(positive):
+        return None  # before any image is opened
+    limits = _limits(images, size_of)
+    known = np.isfinite(limits).all(axis=1)
+    ends = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)[known]
+    if known.sum() < _FEWEST or _misfits((_beyond(ends, limits[known]) <= _BEYOND) & positive[known]):
+        return None
+    found = f"{inverted:,} of {len(boxes):,} boxes end before they begin"
+    why = "as left, top, width, height they lie inside; write left, top, right, bottom, or name the columns so"
+    return BadInput("lengths-not-corners", found, why)
 
 
 def _misfits(fit: Bools) -> bool:

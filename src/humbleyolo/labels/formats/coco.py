@@ -25,6 +25,7 @@ from humbleyolo.labels.parsing.json_stream import read_lists
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
+from humbleyolo.process.terminal import counted
 
 IMAGES = "images"
 _SLACK = 0.01
@@ -33,7 +34,7 @@ _MASK = "segmentation"
 _FIELDS = {  # that are read of each list's entries
     "images": ("id", "file_name", "height", "width"),
     "categories": ("id", "name", "supercategory"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "area", "attributes", _MASK),
+    "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "ignore", "area", "attributes", _MASK),
 }
 _NUMBER = (int, float)
 _OTHERS = ("captions_", "stuff_", "panoptic_", "image_info_")
@@ -203,6 +204,7 @@ class _CocoFile:
         """Add the boxes to their images; return the ids of their categories."""
         ids: Counter[object] = Counter()
         used: set[object] = set()
+        ignored = 0
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
                 image = get(entry, "image_id", int, where)
@@ -217,6 +219,11 @@ class _CocoFile:
                     used.add(category)
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
+                ignored += is_ignored(entry)
+        if ignored:
+            why = "their annotations say so, with ignore"
+            error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
+            self.reader.ledger.note(self.name, error, "read as crowds")
         if repeated := sum(ids.values()) - len(ids):
             why = "the ids of annotations join nothing"
             self.reader.ledger.note(self.name, BadInput("repeated-id", f"{repeated} annotations", why), "read")
@@ -244,9 +251,14 @@ def _repeated(key: int, other: str) -> BadInput:
 
 def read_flags(entry: Mapping[str, Any], where: str) -> frozenset[str]:
     """Return the flags of an annotation. CVAT, and this project, put those without a key into `attributes`."""
-    crowd = get(entry, "iscrowd", (int, bool), where, 0)
+    crowd = get(entry, "iscrowd", (int, bool), where, 0) or is_ignored(entry)
     others = get(entry, "attributes", dict, where, {}) | {"crowd": bool(crowd)}
     return frozenset(flag for flag in FLAGS if others.get(flag) in (True, 1))
+
+
+def is_ignored(entry: Mapping[str, Any]) -> bool:
+    """Tell an annotation that is no object to be found, such as a region of many; mmdetection leaves it out."""
+    return entry.get("ignore") in (True, 1)
 
 
 def _corners(entry: dict[str, Any], where: str) -> Corners:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.labels.class_numbers import find_count_from_one
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_word, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import (
@@ -170,6 +171,7 @@ class _Table:
             fix += f", or call {shorten(columns.unsure)} label, if it is the class" if columns.unsure else ""
             raise BadInput("no-class-names", found, fix)
         self._settle_classes(text)
+        self._refuse_count_from_one(text)
         lost = take_rows(text, self.name, self.reader.ledger, self._take, self._named, columns.header)
         self._note_empty()
         boxes = np.array([line.numbers for line in self.lines], np.float64).reshape(-1, 4)
@@ -200,6 +202,15 @@ class _Table:
             what = "places in the list of classes" if self.columns.numbered else "names, without .0"
             shown = f"whole numbers in {column}: {shorten(', '.join(sorted(found)))}"
             self.reader.ledger.note(self.name, BadInput("csv-columns", shown, what), "read so")
+
+    def _refuse_count_from_one(self, text: str) -> None:
+        """Raise BadInput if the numbers of classes whose names were told count from 1."""
+        told = self.reader.options.classes
+        if told and self.columns.numbered:
+            values = values_of(text, self.columns.label, self.columns.header)
+            numbers = {int(value.strip().partition(".")[0]) for value in values if is_whole(value)}
+            if mistake := find_count_from_one(numbers, len(told)):
+                raise mistake
 
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))

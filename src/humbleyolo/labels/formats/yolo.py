@@ -15,12 +15,15 @@ points or more is a polygon or a turned box (YOLO-OBB). The box around it is tak
 
 import json
 import posixpath
+import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
+from humbleyolo.labels.class_numbers import find_count_from_one
 from humbleyolo.labels.file_names import is_image, split_of_list, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
@@ -36,6 +39,7 @@ from humbleyolo.process.terminal import counted
 
 IMAGES = "images"
 _SLACK = 1e-6
+_NUMBER = re.compile("[0-9]{1,9}")  # of a class
 _FEWEST_DIGITS, _DIGITS = 3, 6  # decimals that a tool may round to
 _FIELDS = ("centre x", "centre y", "width", "height")
 
@@ -74,6 +78,8 @@ def read(reader: SourceReader) -> UncheckedSet:
     told = reader.options.classes
     nameless = not (told or declared.names)
     without: set[str] = set()  # label files whose numbers have no names
+    by_names: dict[tuple[str, ...], list[UncheckedImage]] = defaultdict(list)
+    numbers: dict[tuple[str, ...], set[int]] = defaultdict(set)  # that images of these names have
 
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)
@@ -82,12 +88,17 @@ def read(reader: SourceReader) -> UncheckedSet:
         if lines and nameless:
             names = NUMBERS  # so that other mistakes are found all the same
             without.add(image.label_file)
+        by_names[names].append(image)
+        numbers[names] |= {int(first) for _, line in lines if _NUMBER.fullmatch(first := line.split()[0])}
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
                 image.boxes.append(_box(line, number, names, declared.keypoint_columns))
         _note_other_shapes(reader, image.label_file, lines, declared.keypoint_columns)
 
     images = read_pairs(reader, _looks_like_yolo, fill)
+    for names, some in by_names.items():
+        if mistake := find_count_from_one(numbers[names], len(names)):
+            _drop_all(reader, mistake, some, f"class {len(names)}")
     if without:
         images = [image for image in images if image.label_file not in without]
         _report_nameless(reader, len(without), declared)
@@ -96,6 +107,17 @@ def read(reader: SourceReader) -> UncheckedSet:
     if declared.lists:
         _mark_splits(reader, declared.lists, images)
     return UncheckedSet(images, classes=declared.names, all_images=True)
+
+
+def _drop_all(reader: SourceReader, mistake: BadInput, images: list[UncheckedImage], number: str) -> None:
+    """Report a mistake of all class numbers, in place of those of the one that has no name, and drop the boxes."""
+    files = {image.label_file for image in images}
+    rows = reader.ledger.rows
+    rows[:] = [one for one in rows if (one.kind, one.what) != ("unknown-class", number) or one.file not in files]
+    reader.ledger.problem(".", mistake, "all boxes dropped")
+    for image in images:
+        image.lost += len(image.boxes)
+        image.boxes = []
 
 
 def _report_nameless(reader: SourceReader, files: int, declared: Declared) -> None:
