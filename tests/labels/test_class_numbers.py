@@ -29,8 +29,10 @@ def test_no_image_gets_the_name_of_a_neighbour(make: Maker, numbers: tuple[int, 
         data = make.read(yolo(*numbers), on_problem=on_problem)
         assert data.images == []
         assert [row.kind for row in data.ledger.errors] == ["class-numbers"]
-    [row] = [row for row in make.findings(table(*numbers), classes=NAMES) if row.severity == "error"]
-    assert row.kind == "class-numbers"
+    named = {**table(*numbers), "names.csv": "".join(f"{name},{place}\n" for place, name in enumerate(NAMES))}
+    for files, classes in ((table(*numbers), NAMES), (named, ())):
+        [row] = [row for row in make.findings(files, classes=classes) if row.severity == "error"]
+        assert row.kind == "class-numbers"
 
 
 @pytest.mark.parametrize("numbers", [(0, 1, 3), (1, 2), (1, 2, 4), (3,)])

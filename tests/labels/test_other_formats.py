@@ -91,6 +91,32 @@ def test_cvat_for_video_needs_the_frames(make: Maker) -> None:
     assert [(row.kind, row.what) for row in rows] == [("image-missing", "frame 1")]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_frames_of_cvat_that_ffmpeg_numbered_from_1_are_refused(make: Maker, first: int) -> None:
+    """Each had got the boxes of the frame after it."""
+    ends = "<meta><job><size>3</size><start_frame>0</start_frame><stop_frame>2</stop_frame></job></meta>"
+    track = f'<track id="0" label="cat">{frame(1, 2)}{frame(2, 9)}</track>'
+    images = {f"images/frame_{first + n:06}.png": picture(n) for n in range(3)}
+    files: Files = {**images, "a.xml": f"<annotations>{ends}{track}</annotations>"}
+    if first:
+        assert make.findings(files)[0].kind == "frame-numbers"
+        del files["images/frame_000001.png"]  # the first of them
+        assert "frame-numbers" not in {row.kind for row in make.findings(files, on_problem="skip")}
+    else:
+        assert [one.labels for one in make.read(files).images] == [(), ("cat",), ("cat",)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_frames_of_mot_are_numbered_from_1(make: Maker, first: int) -> None:
+    lines = "".join(f"{n},1,2,3,8,9,1,1,1\n" for n in (1, 2, 3))
+    images = {f"seq/img1/{first + n:06}.png": picture(n) for n in range(3)}
+    files: Files = {**images, "seq/gt/gt.txt": lines, "seq/gt/labels.txt": "cat\n"}
+    if first:
+        assert [one.labels for one in make.read(files).images] == [("cat",)] * 3
+    else:
+        assert make.findings(files)[0].kind == "frame-numbers"
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
 @pytest.mark.parametrize(
     ("folder", "images", "boxes"),

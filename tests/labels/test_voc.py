@@ -392,3 +392,14 @@ def test_two_sources_cost_no_box_and_are_looked_at_once(make: Maker, monkeypatch
     data = make.read(files(**{"Annotations/a.xml": text}))
     assert data.images[0].boxes.tolist() == [[3, 4, 10, 12], [5, 6, 10, 12]]
     assert judge.call_count == 1
+
+
+@pytest.mark.parametrize("given", [(), ("Ka\u0308fer",), ("K\u00e4fer",)])
+def test_two_unicode_forms_of_a_name_are_one_class(make: Maker, given: tuple[str, ...]) -> None:
+    """A Mac and Windows write the same letters otherwise. Nobody would see two classes of one name."""
+    files: Files = {}
+    for place, name in enumerate(("K\u00e4fer", "Ka\u0308fer")):
+        files |= {f"{place}.png": picture(place), f"{place}.xml": voc(f"{place}.png", f"{name} 1 2 30 14")}
+    data = make.read(files, classes=given)
+    assert data.classes == (given or ("K\u00e4fer",))
+    assert [one.labels for one in data.images] == [data.classes] * 2

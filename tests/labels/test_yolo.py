@@ -274,6 +274,7 @@ def test_numbers_without_names_mean_nothing(make: Maker) -> None:
         ("data.yaml", "[" * 1000, "yaml"),
         ("data.yaml", "train: ../../etc\nnames: [cat, dog]\n", "list-points-nowhere"),
         ("train.txt", "img/z.png\n", "image-missing"),
+        ("classes.txt", "# my classes\ncat\ndog\n", "class-name"),
     ],
 )
 def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> None:

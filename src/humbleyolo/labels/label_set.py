@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
+from unicodedata import normalize
 
 from humbleyolo.labels.corners_as_lengths import drop_corners
 from humbleyolo.labels.file_names import stem_of
@@ -61,8 +62,23 @@ class LabelSet:
 
 
 def read_content(reader: SourceReader, name: str, read: Callable[[SourceReader], UncheckedSet]) -> UncheckedSet:
-    """Return the content of labels in a format, by its `read`, with the numbers of boxes as they are meant."""
-    return drop_corners(reader, name, read_as_fractions(reader, reader.content(read)))
+    """Return the content of labels in a format, by its `read`, with the numbers of boxes as they are meant.
+
+    Class names that Unicode holds to be the same text are one: as the person gave it, else in the composed form.
+    """
+    content = drop_corners(reader, name, read_as_fractions(reader, reader.content(read)))
+    given = {normalize("NFC", one): one for one in reader.options.classes}
+
+    def one_form(label: str) -> str:
+        composed = normalize("NFC", label)
+        return given.get(composed, composed)
+
+    for image in content.images:
+        for place, box in enumerate(image.boxes):
+            if not box.label.isascii() and (label := one_form(box.label)) != box.label:
+                image.boxes[place] = replace(box, label=label)
+    content.classes = tuple(dict.fromkeys(map(one_form, content.classes)))
+    return content
 
 
 def read_set(

@@ -204,12 +204,12 @@ class _Table:
             self.reader.ledger.note(self.name, BadInput("csv-columns", shown, what), "read so")
 
     def _refuse_count_from_one(self, text: str) -> None:
-        """Raise BadInput if the numbers of classes whose names were told count from 1."""
-        told = self.reader.options.classes
-        if told and self.columns.numbered:
+        """Raise BadInput if class numbers count from 1 where those of the names count from 0."""
+        from_zero = {*self.names} == {*map(str, range(len(self.names)))}
+        if from_zero and self.columns.numbered:
             values = values_of(text, self.columns.label, self.columns.header)
             numbers = {int(value.strip().partition(".")[0]) for value in values if is_whole(value)}
-            if mistake := find_count_from_one(numbers, len(told)):
+            if mistake := find_count_from_one(numbers, len(self.names)):
                 raise mistake
 
     def _named(self, row: Row) -> str:

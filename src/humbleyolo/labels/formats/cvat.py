@@ -12,6 +12,7 @@ Points, skeletons of them, and open lines have no area: they are left out, with 
 
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from xml.sax.saxutils import escape, quoteattr
 
 from humbleyolo.labels.file_names import splits_in
@@ -80,6 +81,9 @@ class _CvatFile:
                     self.classes.append(name)
                 else:
                     self.other_classes.add(name)
+            if parent.all("start_frame") and parent.all("stop_frame"):
+                with suppress(BadInput):  # of no use then
+                    self.tracks.ends = parent.child("start_frame").integer(), parent.child("stop_frame").integer()
             if parent.tag == "original_size":
                 self.tracks.size = parent.child("height").integer(), parent.child("width").integer()
 

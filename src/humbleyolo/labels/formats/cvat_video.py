@@ -21,13 +21,14 @@ class Tracks(Losing):
     """The tracks of one CVAT file.
 
     Attributes:
-        size: (height, width) of the frames in pixels, if the file says.
+        size: (height, width) of the frames in pixels, if the file says; `ends`: its first and its last frame.
         count: Tracks seen; `lost`: those that could not be read, which may be on any frame.
     """
 
     def __init__(self, name: str, reader: SourceReader) -> None:
         self.name, self.reader = name, reader
         self.size: tuple[int | None, int | None] = (None, None)
+        self.ends: tuple[int, int] | None = None
         self.count = self.lost = 0
         self.frames: dict[int, list[UncheckedBox]] = defaultdict(list)
 
@@ -84,9 +85,18 @@ class Tracks(Losing):
         return found
 
     def images(self) -> list[UncheckedImage]:
-        """Return the image of each frame; one without boxes is background. None if there are no tracks."""
+        """Return the image of each frame; one without boxes is background. None if there are no tracks.
+
+        Raises:
+            BadInput: If the images are numbered from 1, as by ffmpeg, and the frames from 0.
+        """
         if not self.count:
             return []
+        numbers = [*self._images_by_frame]
+        if numbers and self.ends and (min(numbers), max(numbers)) == (self.ends[0] + 1, self.ends[1] + 1):
+            found = f"images numbered {min(numbers)} to {max(numbers)}"
+            why = f"its frames are {self.ends[0]} to {self.ends[1]}: take 1 off the images' numbers"
+            raise BadInput("frame-numbers", found, why)
         images = []
         for frame in sorted({*self._images_by_frame, *self.frames}):
             some = self._images_by_frame.get(frame, [])

@@ -101,7 +101,13 @@ class _Sequence:
         if labels in self.reader.source.names:
             names = tuple(line for _, line in numbered_lines(self.reader.text(labels)))
         ignored = 0
-        for number, line in numbered_lines(self.reader.text(self.name, LABEL_BYTES)):
+        lines = numbered_lines(self.reader.text(self.name, LABEL_BYTES))
+        last = max(self.frames) + 1
+        named = {line.partition(",")[0].strip().partition(".")[0] for _, line in lines}
+        if 0 in self.frames and "0" not in named and str(last) in named:
+            why = f"frames are counted from 1, and frame {last} has boxes: add 1 to the images' numbers"
+            raise BadInput("frame-numbers", f"images numbered 0 to {last - 1}", why)
+        for number, line in lines:
             with self.reader.ledger.reporting(self.name, "box dropped", f"line {number}"):
                 columns = [text.strip() for text in line.split(",")]
                 image = self._frame(columns[0])

@@ -124,6 +124,9 @@ def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
 def _check(names: Sequence[str], lines: Sequence[str]) -> None:
     seen: set[str] = set()
     for name, line in zip(names, lines, strict=True):
+        if name.startswith("# "):
+            why = "a comment would be a class, and move the index of each after it; take it out"
+            raise BadInput("class-name", shorten(name), why, line)
         if not name:
             why = "each index needs a name, in the order of the indices"
             raise BadInput("class-name", "a blank name", why, line)
