@@ -1,6 +1,7 @@
 """COCO JSON, and strict JSON altogether."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -264,3 +265,32 @@ def test_json_of_something_else_beside_labels(make: Maker) -> None:
     for text in ("", '{"images": []}', "[]", '{"annotations"'):
         rows = make.findings(files | {"more.json": text})
         assert [row.file for row in rows if row.severity == "error"] == ["more.json"]
+
+
+def two_images(**annotation: Any) -> Files:
+    """Two images with a box each, of which the first is changed."""
+    content = document()
+    content["images"].append({"id": 1, "file_name": "b.png", "height": 20, "width": 40})
+    content["annotations"].append({**content["annotations"][0], "id": 1, "image_id": 1})
+    content["annotations"][0] |= annotation
+    return {**files(content), "images/b.png": picture(1)}
+
+
+def test_ids_may_be_whole_numbers_with_a_point(make: Maker) -> None:
+    """As pandas writes a column with gaps."""
+    text = str(two_images()["annotations/instances_train2017.json"])
+    floats = re.sub(r'("(?:id|image_id|category_id)": \d+)', r"\1.0", text)
+    data = make.read({**two_images(), "annotations/instances_train2017.json": floats})
+    assert data.ledger.rows == []
+    assert [one.boxes.tolist() for one in data.images] == [[[3, 4.25, 10, 12.25]]] * 2
+
+
+@pytest.mark.parametrize(
+    ("image_id", "kept"),
+    [("0", ["images/b.png"]), (None, []), (0.5, []), ([0], []), (7, ["images/a.png", "images/b.png"])],
+)
+def test_a_box_of_an_unknown_image_makes_no_background(make: Maker, image_id: object, kept: list[str]) -> None:
+    """It may be of any image; if it is of none that the file has, it costs none."""
+    data = make.read(two_images(image_id=image_id), on_problem="skip")
+    assert [one.path for one in data.images] == kept
+    assert len(data.ledger.errors) == 1

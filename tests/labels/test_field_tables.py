@@ -333,7 +333,7 @@ def test_label_studio_predictions_are_no_labels(make: Maker) -> None:
 
 @pytest.mark.parametrize("winner", [0, 1])
 def test_label_studio_several_annotators(make: Maker, winner: int) -> None:
-    """The newest is read, whether in one task or in two, unless one is the ground truth; a note says so."""
+    """The newest is read, whether in one entry of a task or in two, unless one is the ground truth, with a note."""
     names = ["cat", "dog"]
     dates = ["2024-01-02T00:00:00Z" if n == winner else "2024-01-01T00:00:00Z" for n in (0, 1)]
     both = [drawn(rectangle(BOX, name), created_at=date) for name, date in zip(names, dates, strict=True)]

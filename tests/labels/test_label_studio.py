@@ -84,3 +84,13 @@ def test_the_field_that_is_called_as_the_image_that_regions_lie_in(make: Maker) 
     one = task(region(PLACES[0], "cat", to_name="after"), image="b.png", after="a.png")
     data = make.read({**PICTURES, "export.json": json.dumps([one, task(image="b.png")])})
     assert [(image.path, image.labels) for image in data.images] == [("a.png", ("cat",)), ("b.png", ())]
+
+
+def test_two_tasks_of_one_image_that_differ_are_a_mistake(make: Maker) -> None:
+    """Some label one class a task: the newest alone had been read, and the others became background."""
+    some = [
+        {**task(region(place, name)), "id": n}
+        for n, (place, name) in enumerate(zip(PLACES, ("cat", "dog"), strict=False))
+    ]
+    assert [row.kind for row in make.findings(files(*some))] == ["labelled-twice"]
+    assert [image.path for image in make.read(files(*some), on_problem="skip").images] == ["b.png"]

@@ -10,7 +10,7 @@ import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
@@ -20,7 +20,7 @@ from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, get_size, parse
+from humbleyolo.labels.parsing.json import get, get_id, get_size, parse
 from humbleyolo.labels.parsing.json_stream import read_lists
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
@@ -125,6 +125,7 @@ class _CocoFile:
         self.lists = lists
         self.images: dict[int, UncheckedImage] = {}
         self.above: list[str] = []  # each category's supercategory
+        self.hidden = 0  # boxes whose image is not known
         self.places: dict[int, str] = {}  # of the images, by id, also of those that are dropped
 
     def add_to(self, result: UncheckedSet) -> None:
@@ -153,7 +154,7 @@ class _CocoFile:
         names: dict[int, str] = {}
         for entry, where in self._entries("categories"):
             with self.report(self.name, "category dropped", where):
-                key, name = get(entry, "id", int, where), get(entry, "name", str, where)
+                key, name = get_id(entry, "id", where), get(entry, "name", str, where)
                 if key in names:
                     why = "each category needs its own id"
                     raise BadInput("repeated-id", f"id {key}, name {shorten(name)}", why)
@@ -176,7 +177,7 @@ class _CocoFile:
             folders += [base, *(f"{base}/{split}".lstrip("/") for split in (subset, *splits) if split)]
         for entry, where in self._entries("images"):
             with self.report(self.name, "image dropped", where):
-                key, wanted = get(entry, "id", int, where), get(entry, "file_name", str, where)
+                key, wanted = get_id(entry, "id", where), get(entry, "file_name", str, where)
                 if key in self.places:
                     self._drop_other(key, wanted, where, folders)
                     raise _repeated(key, self.places[key])
@@ -207,7 +208,8 @@ class _CocoFile:
         ignored = 0
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
-                image = get(entry, "image_id", int, where)
+                with self._losing_any(entry):
+                    image = get_id(entry, "image_id", where)
                 if (key := entry.get("id")) is not None:
                     ids[key if isinstance(key, int | str) else shorten(key)] += 1
                 if image not in self.images:
@@ -215,11 +217,12 @@ class _CocoFile:
                         continue  # the row of its image tells it
                     why = "no image has that id; correct it or delete the annotation"
                     raise BadInput("points-nowhere", f"image_id {image}", why)
-                if isinstance(category := entry.get("category_id"), int):
-                    used.add(category)
+                used.add(entry.get("category_id") if isinstance(entry.get("category_id"), int | float) else None)
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
                 ignored += is_ignored(entry)
+        for one in self.images.values():
+            one.lost += self.hidden
         if ignored:
             why = "their annotations say so, with ignore"
             error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
@@ -229,8 +232,21 @@ class _CocoFile:
             self.reader.ledger.note(self.name, BadInput("repeated-id", f"{repeated} annotations", why), "read")
         return used
 
+    @contextmanager
+    def _losing_any(self, entry: Any) -> Iterator[None]:
+        """Count a box whose image is not known: of the one that it may mean, else of each."""
+        try:
+            yield
+        except BadInput:
+            meant = str(entry.get("image_id")) if isinstance(entry, dict) else ""
+            if meant.isdecimal() and int(meant) in self.images:
+                self.images[int(meant)].lost += 1
+            else:
+                self.hidden += 1
+            raise
+
     def _box(self, entry: dict[str, Any], where: str, names: dict[int, str]) -> UncheckedBox:
-        category = get(entry, "category_id", int, where)
+        category = get_id(entry, "category_id", where)
         if category not in names:
             allowed = shorten(", ".join(f"{key} {name}" for key, name in names.items()))
             why = f"no category has that id; there are {allowed}; correct it"

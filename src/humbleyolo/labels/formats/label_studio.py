@@ -6,7 +6,7 @@ Places are percent of the image, and turns are about the upper left.
         "original_height", "value": {x, y, width, height, rotation, "rectanglelabels": ["cat"]}}]}]}]
 
 A task is labelled once it has an annotation that was not cancelled; an empty one declares background. Of several
-annotations of an image one is read: the ground truth if one is marked so, else the newest; a note says so.
+annotations of a task one is read: the ground truth if one is marked so, else the newest; a note says so.
 Predictions are not labels. CSV and TSV are JSON-MIN as a table, with JSON in the columns of regions.
 Uploaded images have a hash before their name here, which their files need not have.
 """
@@ -90,7 +90,7 @@ def _cell(text: str | None) -> Any:
 
 def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Entry]:
     """Yield the labelled images of tasks, each with its place."""
-    images: dict[str, list[_Annotation]] = defaultdict(list)
+    images: dict[tuple[str, str], list[_Annotation]] = defaultdict(list)  # by name and task
     splits: dict[str, tuple[str, ...]] = {}
     predicted = 0
     for task, where in tasks:
@@ -98,13 +98,13 @@ def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Ent
             data = get(task, "data", dict, where, task)
             some = _annotations(file, task, where)
             name = _image_name(data, _shown(some), where)
-            images[name] += some
+            images[name, repr(task.get("id"))] += some
             splits[name] = (data["split"],) if data.get("split") in SPLITS else ()
             predicted += bool(task.get("predictions"))
     if predicted:
         error = BadInput("predictions", f"predictions in {predicted} tasks", "a model made them; they are no labels")
         file.reader.ledger.note(file.name, error, "not read")
-    for name, some in images.items():
+    for (name, _), some in images.items():
         if some:
             _, results, where = _chosen(file, name, some)
             yield _entry(file, name, splits[name], results, where)

@@ -35,6 +35,12 @@ def get_size(record: Any, key: str, where: str) -> int | None:
     return int(value) if isinstance(value, float) and value.is_integer() else get(record, key, int, where, None)
 
 
+def get_id(record: Any, key: str, where: str) -> int:
+    """Return `record[key]`, a whole number by which lists are joined, also as `160.0`, as pandas writes some."""
+    value = record.get(key) if isinstance(record, dict) else None
+    return int(value) if isinstance(value, float) and value.is_integer() else get(record, key, int, where)
+
+
 def get(record: Any, key: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:
     """Return `record[key]` if it has the type wanted; `True` is not an int.
 
