@@ -10,6 +10,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import TABLES, is_image, is_labelled, is_of_other_tool, stem_of, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, FolderSource, Source
 from humbleyolo.labels.formats.csv_columns import fold
+from humbleyolo.labels.formats.unread import unread_format
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import header_of
@@ -56,14 +57,18 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
     found = [name for name in found if posixpath.basename(name) not in _NAMES] + bare
     found += [name for name in source.names if is_of_other_tool(name)]
     words = {name: _words(source, name) for name in found[:_SHOWN]}
+    kinds = {name: kind for name in words if (kind := unread_format(name, source.head(name)))}
     if found:
-        shown = [f"{name} ({some[0]})" for name, some in words.items()]
+        shown = [f"{name} ({kinds[name].title if name in kinds else some[0]})" for name, some in words.items()]
         lines.append(f"  Files that may be labels: {first_few(shown, _SHOWN, '; ', count=len(found))}.")
+    lines += [f"  Not read: {title}; {fix}." for title, fix in dict.fromkeys(kinds.values())]
     unlabelled = bool(images) and not found and not source.left_out
     if unlabelled:
         lines += _TO_LABEL
     if bare:
         lines.append(_rename(source, bare))
+    elif kinds:
+        pass
     elif astray := _astray(images, found):
         text, image = astray
         lines.append(
@@ -71,7 +76,7 @@ def unknown(source: Source, titles: Mapping[str, str]) -> UserError:
         )
     elif images:
         lines.append(f"  A text of {images[0]} was looked for in {first_few(label_names(images[0]), 2)}.")
-    if near := _nearest(words):
+    if near := _nearest({name: some for name, some in words.items() if name not in kinds}):
         lines.append(f"  The nearest format is {near} ({titles[near]}), whose files hold {_SIGNS[near]}.")
     if unlabelled:
         return UserError(*lines)
