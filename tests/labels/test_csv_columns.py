@@ -85,6 +85,13 @@ def test_any_boxes_in_pixels_or_fractions(
     assert np.allclose(data.images[0].boxes, boxes, atol=1e-6)
 
 
+def test_a_size_of_nothing_was_not_recorded(make: Maker) -> None:
+    rows = [["a.png", 0, 0, "cat", 2, 3, 10, 12]]
+    text = table("filename,width,height,class,xmin,ymin,xmax,ymax", rows)
+    assert make.read({"a.png": picture(), "l.csv": text}).images[0].boxes.tolist() == [[2, 3, 10, 12]]
+    assert mistake(make, {"a.png": picture(), "l.csv": text.replace("0,0,cat", "0,20,cat")}) == "size-differs"
+
+
 @pytest.mark.parametrize(
     ("names", "box", "readings"),
     [

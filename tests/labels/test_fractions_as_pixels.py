@@ -99,6 +99,27 @@ def test_fractions_in_one_file_of_two(make: Maker) -> None:
     assert ("b", "fractions-not-pixels") in [(row.file, row.kind) for row in data.ledger.rows]
 
 
+@pytest.mark.parametrize("write", [table, xml])
+def test_fractions_among_pixels_are_a_mistake(make: Maker, write: Callable[[Boxes], Files]) -> None:
+    """As after two exports were put together. Which of them are fractions is told by their numbers."""
+    boxes = [box if place % 2 else (np.array(box) / [40, 20, 40, 20]).tolist() for place, box in enumerate(BOXES * 2)]
+    pictures: Files = {f"{n}.png": picture(n) for n in range(6)}
+    first, second = write(boxes[:3]), write(boxes[3:])
+    moved = {
+        name: str(text).replace("0.png", "3.png").replace("1.png", "4.png").replace("2.png", "5.png")
+        for name, text in second.items()
+    }
+    both = (
+        {"a.csv": f"{first['a.csv']}\n" + moved["a.csv"].partition("\n")[2]}
+        if write is table
+        else {**first, **{f"{int(name[0]) + 3}.xml": text for name, text in moved.items()}}
+    )
+    [row] = make.findings({**pictures, **both})
+    assert (row.kind, row.severity, row.what[:6]) == ("fractions-not-pixels", "error", "3 of 6")
+    data = make.read({**pictures, **both}, on_problem="skip")
+    assert [(one.path, one.boxes.tolist()) for one in data.images] == [(f"{n}.png", [boxes[n]]) for n in (1, 3, 5)]
+
+
 def test_one_small_box_makes_no_fractions(make: Maker) -> None:
     """A slip of the mouse in the corner of an image."""
     pictures: Files = {name: picture(place) for place, name in enumerate(NAMES)}

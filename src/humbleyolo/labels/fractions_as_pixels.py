@@ -23,7 +23,7 @@ def read_as_fractions(reader: SourceReader, content: UncheckedSet) -> UncheckedS
     """Return the content of labels in pixels. Its boxes are fractions, with a note, where they are no pixels.
 
     Nearly all end in the first two pixels of their images then, and not at whole ones. This is asked of all boxes,
-    else of those of a label file or a folder.
+    else of those of a label file or a folder. Several such boxes among others are a mistake.
     """
     images = [image for image in content.images if image.boxes and not image.relative]
     whole = _are_fractions_of(reader, images)
@@ -33,6 +33,8 @@ def read_as_fractions(reader: SourceReader, content: UncheckedSet) -> UncheckedS
             why = f"they end in the first {_PIXELS:g} pixels, so that they are fractions of the image"
             reader.ledger.note(place, BadInput("fractions-not-pixels", found, why), "read so")
             _turn(some)
+        else:
+            _drop_fractions(reader, place, some)
     return content
 
 
@@ -40,9 +42,35 @@ def _are_fractions_of(reader: SourceReader, images: Sequence[UncheckedImage]) ->
     """Tell if the boxes of images are fractions. The images are opened only if these look so."""
     if not are_fractions(_numbers(images), _FEWEST):
         return False
-    sizes = [(one.height, one.width) if one.height and one.width else size_in(reader, one.path) for one in images]
-    large = [one for one, size in zip(images, sizes, strict=True) if size and min(size) >= _SMALL]
+    large = [one for one in images if _is_large(reader, one)]
     return are_fractions(_numbers(large), _FEWEST)
+
+
+def _is_large(reader: SourceReader, image: UncheckedImage) -> bool:
+    """Tell if an image has room for an object behind its first pixels."""
+    size = (image.height, image.width) if image.height and image.width else size_in(reader, image.path)
+    return bool(size) and min(size or (0,)) >= _SMALL
+
+
+def _drop_fractions(reader: SourceReader, place: str, images: Sequence[UncheckedImage]) -> None:
+    """Drop the boxes that are fractions among others in pixels: a mistake, if they are several."""
+    numbers = _numbers(images)
+    mask = (np.abs(numbers) <= _PIXELS).all(axis=1) & (numbers % 1 != 0).any(axis=1)
+    if mask.sum() < _FEWEST:
+        return
+    doubtful = iter(mask.tolist())
+    parted = [(image, [box for box in image.boxes if next(doubtful)]) for image in images]
+    parted = [(image, some) for image, some in parted if some]
+    if not all(_is_large(reader, image) for image, _ in parted):
+        return
+    found = f"{int(mask.sum()):,} of {len(numbers):,} boxes end in the first {_PIXELS:g} pixels"
+    image, [box, *_] = parted[0]
+    why = f"they look like fractions of the image, the others like pixels: write pixels; the first is {box.where}"
+    error = BadInput("fractions-not-pixels", found, f"{why} of {image.path}")
+    reader.ledger.problem(place, error, "these boxes dropped")
+    for image, some in parted:
+        image.lost += len(some)
+        image.boxes = [box for box in image.boxes if box not in some]
 
 
 def are_fractions(boxes: Floats, fewest: int = 1) -> bool:

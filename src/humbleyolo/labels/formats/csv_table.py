@@ -225,8 +225,8 @@ class _Table:
             image = UncheckedImage(self.name, path, f"line {line}")
             if self.columns.size:  # a column without a name, as pandas writes its index, is none
                 width, height = self.columns.size
-                image.width = parse_size(row[width], width) if row.get(width) else None
-                image.height = parse_size(row[height], height) if row.get(height) else None
+                sizes = [parse_size(row[side], side) if row.get(side) else None for side in (width, height)]
+                image.width, image.height = sizes if any(sizes) else (None, None)  # 0 x 0: not recorded
             image.group = row.get("group") or None
             image.splits = (split,) if split else splits_in(self.name)
             self.images[path] = image
