@@ -136,3 +136,21 @@ def test_no_pixels_are_fractions(some: list[tuple[float, ...]], side: int) -> No
     assert are_fractions(pixels) <= (wide < 0.5)
     assert not are_fractions(pixels.round()), "whole numbers are pixels"
     assert are_fractions(np.array(some).clip(0.01, 0.99))
+
+
+@pytest.mark.parametrize(("scale", "spread", "told"), [(100, 60, True), (100, 15, False), (240, 60, False)])
+def test_percent_gets_a_warning(make: Maker, scale: float, spread: float, told: bool) -> None:
+    """A thing that is always in the upper left corner, as a badge on screenshots, is not spread."""
+    rng = np.random.default_rng(4)
+    first = 0.98 - spread / 100 - 0.2 + rng.uniform(0, spread / 100, (40, 2))
+    boxes = np.concatenate([first, first + 0.2], axis=1) * scale
+    boxes[0, 2:] = 0.97 * scale
+    lines = [
+        "filename,class,xmin,ymin,xmax,ymax",
+        *(f"{n % 8}.jpg,cat,{','.join(map(str, box))}" for n, box in enumerate(boxes)),
+    ]
+    files: Files = {f"{n}.jpg": picture(n, 300, 250, "JPEG") for n in range(8)} | {"a.csv": "\n".join(lines)}
+    found = [row.kind for row in make.findings(files)]
+    assert found == ["percent-not-pixels"] * told
+    small: Files = {f"{n}.jpg": picture(n, 300, 120, "JPEG") for n in range(8)} | {"a.csv": "\n".join(lines)}
+    assert "percent-not-pixels" not in [row.kind for row in make.findings(small, on_problem="skip")]

@@ -1,4 +1,4 @@
-"""Fractions of the image that stand where a format has pixels, as in Azure's COCO files."""
+"""Fractions of the image, or percent, that stand where a format has pixels, as in Azure's COCO files."""
 
 import math
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ _PIXELS = 2.0  # no object ends before: a fraction ends at 1, and two corners re
 _SMALL = 16  # pixels: in an image with a shorter side an object may
 _MISFITS = 0.05  # of the boxes, that may end behind
 _FEWEST = 3  # boxes that do not
+_FEWEST_PERCENT, _SPREAD = 20, 12.0  # boxes, and the standard deviation of their centres, in percent
 
 
 def read_as_fractions(reader: SourceReader, content: UncheckedSet) -> UncheckedSet:
@@ -35,6 +36,7 @@ def read_as_fractions(reader: SourceReader, content: UncheckedSet) -> UncheckedS
             _turn(some)
         else:
             _drop_fractions(reader, place, some)
+            _warn_of_percent(reader, place, some)
     return content
 
 
@@ -46,10 +48,10 @@ def _are_fractions_of(reader: SourceReader, images: Sequence[UncheckedImage]) ->
     return are_fractions(_numbers(large), _FEWEST)
 
 
-def _is_large(reader: SourceReader, image: UncheckedImage) -> bool:
-    """Tell if an image has room for an object behind its first pixels."""
+def _is_large(reader: SourceReader, image: UncheckedImage, side: int = _SMALL) -> bool:
+    """Tell if an image has room for an object behind its first pixels: no side is shorter than so many."""
     size = (image.height, image.width) if image.height and image.width else size_in(reader, image.path)
-    return bool(size) and min(size or (0,)) >= _SMALL
+    return bool(size) and min(size or (0,)) >= side
 
 
 def _drop_fractions(reader: SourceReader, place: str, images: Sequence[UncheckedImage]) -> None:
@@ -71,6 +73,24 @@ def _drop_fractions(reader: SourceReader, place: str, images: Sequence[Unchecked
     for image, some in parted:
         image.lost += len(some)
         image.boxes = [box for box in image.boxes if box not in some]
+
+
+def _warn_of_percent(reader: SourceReader, place: str, images: Sequence[UncheckedImage]) -> None:
+    """Warn of boxes that may be percent of the image: all end in its first 100 pixels, and are spread over these."""
+    boxes = _numbers(images)
+    if (
+        len(boxes) < _FEWEST_PERCENT
+        or boxes.min() < 0
+        or boxes[:, 2:].max() > 100
+        or boxes[:, 2:].max(axis=0).min() < 90
+    ):
+        return
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    if (boxes % 1 != 0).any(axis=1).mean() < 0.5 or centres.std(axis=0).min() < _SPREAD:
+        return
+    if all(_is_large(reader, image, 2 * 100) for image in images):
+        why = "they may be percent of the image: write pixels then; the sheets of `check --html` show where they lie"
+        reader.ledger.warn(place, BadInput("percent-not-pixels", "all boxes end in the first 100 pixels", why))
 
 
 def are_fractions(boxes: Floats, fewest: int = 1) -> bool:
