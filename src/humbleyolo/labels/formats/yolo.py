@@ -17,7 +17,8 @@ import json
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -28,6 +29,7 @@ from humbleyolo.labels.file_names import is_image, split_of_list, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
+from humbleyolo.labels.formats.yolo_poses import find_poses
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.label_set import NUMBERS
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
@@ -36,6 +38,7 @@ from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
 from humbleyolo.process.terminal import counted
+from humbleyolo.storage.array_types import Floats
 
 IMAGES = "images"
 _SLACK = 1e-6
@@ -81,6 +84,8 @@ def read(reader: SourceReader) -> UncheckedSet:
     by_names: dict[tuple[str, ...], list[UncheckedImage]] = defaultdict(list)
     numbers: dict[tuple[str, ...], set[int]] = defaultdict(set)  # that images of these names have
 
+    polygons: dict[int, list[list[str]]] = defaultdict(list)  # by their number of columns
+
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)
         image.relative, image.slack = True, _slack(lines)
@@ -89,6 +94,9 @@ def read(reader: SourceReader) -> UncheckedSet:
             names = NUMBERS  # so that other mistakes are found all the same
             without.add(image.label_file)
         by_names[names].append(image)
+        for columns in [line.split() for _, line in lines]:
+            if _is_polygon(columns) and not declared.keypoint_columns and len(polygons) < 2:
+                polygons[len(columns)].append(columns)
         numbers[names] |= {int(first) for _, line in lines if _NUMBER.fullmatch(first := line.split()[0])}
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
@@ -99,6 +107,11 @@ def read(reader: SourceReader) -> UncheckedSet:
     for names, some in by_names.items():
         if mistake := find_count_from_one(numbers[names], len(names)):
             _drop_all(reader, mistake, some, f"class {len(names)}")
+    if mistake := find_poses(_numbers(polygons)):
+        if reader.options.format == "auto":
+            _drop_all(reader, mistake, images, "")
+        else:
+            reader.ledger.warn(".", mistake, "read as polygons")
     if without:
         images = [image for image in images if image.label_file not in without]
         _report_nameless(reader, len(without), declared)
@@ -107,6 +120,15 @@ def read(reader: SourceReader) -> UncheckedSet:
     if declared.lists:
         _mark_splits(reader, declared.lists, images)
     return UncheckedSet(images, classes=declared.names, all_images=True)
+
+
+def _numbers(polygons: Mapping[int, list[list[str]]]) -> Floats:
+    """Return the numbers behind the class of all polygons, if they have as many: (N, numbers); else none."""
+    [some, *others] = polygons.values() or [[]]
+    with suppress(ValueError):
+        if some and not others:
+            return np.array(some, np.float64)[:, 1:]
+    return np.zeros((0, 0))
 
 
 def _drop_all(reader: SourceReader, mistake: BadInput, images: list[UncheckedImage], number: str) -> None:
