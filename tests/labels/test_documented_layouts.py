@@ -1,4 +1,4 @@
-"""The layouts that docs/labels.md begins with, made and read; the formats of docs/label-formats.md."""
+"""The layouts that docs/labels.md and docs/splits.md show, made and read; the formats of docs/label-formats.md."""
 
 import re
 
@@ -51,3 +51,25 @@ def test_every_format_is_told_in_the_table_and_has_a_section() -> None:
     table = page[: page.index("## Format by format")]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)[1:] == list(FORMATS)  # below the heads of the columns
     assert re.findall(r"^### `(\w+)`$", page, re.MULTILINE) == list(FORMATS)
+
+
+@pytest.mark.parametrize("column", [0, 1], ids=["folders", "lists"])
+def test_the_lists_of_the_page_are_read(make: Maker, column: int) -> None:
+    """Two trees stand side by side in docs/splits.md; train, val and test have an image each, or train and test."""
+    page = (ROOT / "docs/splits.md").read_text(encoding="utf-8")
+    tree = re.search(r"^    data/labelled/mine/ .*\n((?:    .*\n)+)", page, re.MULTILINE)
+    assert tree
+    lines = [re.split(r" {3,}", line.strip())[column] for line in tree[1].splitlines()]
+    names = [name for line in lines for name in named(line)]
+    lists: Files = {"train.txt": "a\n", "test.txt": "b\n"}
+    found = make.read({name: lists.get(name) or content(name) for name in names})
+    assert {image.path[-5:]: image.splits for image in found.images} == [
+        {"a.jpg": ("train",), "b.jpg": ("val",), "c.jpg": ("test",)},
+        {"a.jpg": ("train",), "b.jpg": ("test",)},
+    ][column]
+
+
+def named(line: str) -> list[str]:
+    """Return the files on a line of a tree, of which the first tells the folder of all."""
+    folder, slash, files = line.rpartition("/")
+    return [f"{folder}{slash}{file}" for file in files.split(", ")]

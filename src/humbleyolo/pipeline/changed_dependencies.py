@@ -4,6 +4,7 @@ DVC hashes parameters, code and inputs when a stage has ended, and would record 
 So a stage compares them itself, and fails if they changed meanwhile.
 """
 
+import os
 import sys
 import time
 from collections.abc import Iterator
