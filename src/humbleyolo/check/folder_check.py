@@ -13,6 +13,7 @@ from humbleyolo.check.left_out import tell_treatment
 from humbleyolo.check.overview import Overview, overview
 from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
+from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
@@ -20,6 +21,7 @@ from humbleyolo.labels.ledger import Finding, Ledger, by_kind, grouped
 from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
 from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import limit_warnings
+from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
 from humbleyolo.process.terminal import COLUMNS, counted, printable, wrapped_lines
 
@@ -85,16 +87,25 @@ def check(
     ledger = Ledger(policy)
     with open_source(folder) as source:
         labelled = collect(source, replace(options, on_problem=policy), ledger)
-        split = split.fitted(labelled.images)
-        division = split.judge(labelled.images, ledger, labelled.listed)
-        add_findings(labelled, division, ledger)
-        judged = add_suspects(labelled.images, labelled.classes, source, ledger)
-        view = overview(labelled)
-        recipe = choose_recipe(labelled.images, judged.told_apart)
-        choices, best = advise(labelled.images, labelled.classes, recipe.cells)
-        shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
-        doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
-    treatment = tell_treatment(labelled, options.on_problem)
+        return judge(labelled, source, options.on_problem, split, sheets)
+
+
+def judge(labelled: LabelledSet, source: Source, in_force: OnProblem, split: SplitInForce, sheets: int) -> Checked:
+    """Look for everything that may be wrong with a folder that was read; see `check`.
+
+    What is found goes into its ledger. `in_force` is the treatment of mistakes.
+    """
+    ledger = labelled.ledger
+    split = split.fitted(labelled.images)
+    division = split.judge(labelled.images, ledger, labelled.listed)
+    add_findings(labelled, division, ledger)
+    judged = add_suspects(labelled.images, labelled.classes, source, ledger)
+    view = overview(labelled)
+    recipe = choose_recipe(labelled.images, judged.told_apart)
+    choices, best = advise(labelled.images, labelled.classes, recipe.cells)
+    shown = class_sheets(labelled.images, labelled.classes, source, sheets) if sheets else {}
+    doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
+    treatment = tell_treatment(labelled, in_force)
     lines = [split.line, *(division.lines() if split.rule else [])]
     return Checked(labelled, view, treatment, lines, division, recipe, choices, best, judged.boxes, shown, doubted)
 

@@ -11,7 +11,6 @@ import argparse
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, get_args
@@ -71,9 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
     """
     from humbleyolo.check.first_training import plan
-    from humbleyolo.check.folder_check import check, found_lines
-    from humbleyolo.check.left_out import policy_of
-    from humbleyolo.check.rotated_images import Side, settle_side
+    from humbleyolo.check.folder_check import found_lines
+    from humbleyolo.check.settled_check import settled_check
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import UserError
     from humbleyolo.params.loader import read_sections, read_text
@@ -92,14 +90,9 @@ def run(parsed: argparse.Namespace) -> int:
     require_writable(_PARAMS)
     if committed != text:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
-    side = Side(replace(read_options(parsed), on_problem="skip"))
-    split = _split_to_begin(_begin(text, parsed.source), parsed, side.options)
-    checked = check(parsed.source, side.options, split, sheets=0)
-    side = settle_side(checked.labelled, side.options)
-    if side.reason:
-        checked = check(parsed.source, side.options, split, sheets=0)
-    if (policy := policy_of(checked.labelled)) != "skip":
-        checked = check(parsed.source, replace(side.options, on_problem=policy), split, sheets=0)
+    options = read_options(parsed)
+    split = _split_to_begin(_begin(text, parsed.source), parsed, options)
+    side, checked = settled_check(parsed.source, options, split)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
     source = _RECIPES / f"{checked.recipe.name}.yaml"

@@ -5,7 +5,7 @@ import math
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import lru_cache
@@ -50,12 +50,12 @@ _FEW = 4  # images whose threads would take longer to start than they save
 _SENT_BYTES = 1 << 24  # of images sent to a worker at a time, if one alone is not more
 
 _SentFile = bytes | Path | BadInput
-_Inspected = Iterator[tuple[UncheckedImage, ImageInfo | BadInput]]
-_Inspect = Callable[[Source, list[UncheckedImage]], _Inspected]
+Inspected = tuple[UncheckedImage, ImageInfo | BadInput]
+Inspect = Callable[[Source, list[UncheckedImage]], Iterator[Inspected]]
 
 
 def validate(
-    source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger, inspect: _Inspect | None = None
+    source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger, inspect: Inspect | None = None
 ) -> LabelledSet:
     """Apply the rules to the result of a format's reader.
 
@@ -74,7 +74,7 @@ def validate(
     known = frozenset(classes)
     images = []
     short: dict[str, bool] = {}
-    for image, info in (inspect or _inspected)(source, once):
+    for image, info in (inspect or inspected_images)(source, once):
         if isinstance(info, BadInput):
             ledger.problem(image.path, info, "image dropped")
             continue
@@ -168,7 +168,7 @@ def _report_unlabelled(source: Source, images: list[UncheckedImage], background:
         ledger.note(folder, BadInput("not-read", counted(count, "image"), why), "not read")
 
 
-def _inspected(source: Source, images: list[UncheckedImage]) -> _Inspected:
+def inspected_images(source: Source, images: list[UncheckedImage]) -> Generator[Inspected]:
     """Yield each image with the facts about its file, in order; some are decoded ahead, here or on a cluster."""
     if cluster := find_cluster():
         groups = cluster.map_in_order(_inspect_sent, _files_to_send(source, images, cluster))

@@ -31,7 +31,7 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, Unchecked
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite
 from humbleyolo.labels.source_reader import SourceReader
-from humbleyolo.labels.validate import validate
+from humbleyolo.labels.validate import Inspect, validate
 from humbleyolo.labels.writing import WrittenSet
 
 
@@ -102,12 +102,12 @@ def _detect(source: Source) -> dict[str, str]:
     return {name: why for name, row in FORMATS.items() if (why := row.module.detect(source))}
 
 
-def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet:
+def collect(source: Source, options: ReadOptions, ledger: Ledger, inspect: Inspect | None = None) -> LabelledSet:
     """Read a labelled source: every image and box that passes the rules, the rest in the ledger.
 
     Several label sets that say the same are read as one, and several parts as their union. Copies of an image must be
     labelled alike, unless they are corrections. Mistakes stop nothing here, so that a caller can find more of
-    them; see `Ledger.stop_on_errors`.
+    them; see `Ledger.stop_on_errors`. `inspect` is that of `validate`.
 
     Raises:
         UserError: If the source, or a part, is in no format; if two label sets differ; if there is nothing to read.
@@ -118,7 +118,7 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
         parts = [Part("", source, fits, ())]
     parts = [each for part in parts for each in _part_off(part, parts, options)]
     if len(parts) == 1 and parts[0].source is source:
-        labelled = _read(source, parts[0].fits, options, options.classes, ledger)
+        labelled = _read(source, parts[0].fits, options, options.classes, ledger, inspect)
         labelled.images = merge_copies([("", image) for image in labelled.images], ledger)
         listed = [("", labelled.listed)]
     else:
@@ -127,7 +127,7 @@ def collect(source: Source, options: ReadOptions, ledger: Ledger) -> LabelledSet
         for part in parts:
             own = Ledger(ledger.on_problem)
             names = names_for(part, parts, options, own)
-            read.append((part, _read(part.source, part.fits, options, names, own)))
+            read.append((part, _read(part.source, part.fits, options, names, own, inspect)))
         labelled = unite(source, read, ledger)
         listed = [(part.name, splits_listed(part, one)) for part, one in read]
     labelled.images = put_into_train(labelled.images, source.names, listed)
@@ -150,7 +150,12 @@ def _read_sets(source: Source, fits: Mapping[str, str], options: ReadOptions) ->
 
 
 def _read(
-    source: Source, fits: Mapping[str, str], options: ReadOptions, names: tuple[str, ...], ledger: Ledger
+    source: Source,
+    fits: Mapping[str, str],
+    options: ReadOptions,
+    names: tuple[str, ...],
+    ledger: Ledger,
+    inspect: Inspect | None,
 ) -> LabelledSet:
     """Read a source that is one labelled set; `names` are those of its class numbers, if the person gave any."""
     reading = replace(options, classes=names)
@@ -165,6 +170,6 @@ def _read(
         content = read_content(reader, chosen, FORMATS[chosen].module.read)
     mark_listed(SourceReader(source, reading, ledger), content.images)
     put_joined_into_train(content)
-    labelled = validate(source, content, options, ledger)
+    labelled = validate(source, content, options, ledger, inspect)
     labelled.format, labelled.why = chosen, why
     return labelled
