@@ -1,5 +1,6 @@
 """Kinds of mistakes against hotcoco's own, and what repairs win against tables that are really repaired."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from humbleyolo.evaluation.mistakes import (
     MISTAKES,
     Judgement,
     costs_in_ap,
+    costs_of_kinds,
     judge,
     judged_table,
     missed_truths,
@@ -74,6 +76,20 @@ def test_localisation_costs_what_boxes_that_fit_would_win_though_none_is_a_mista
         assert (at_all_ious, at_match) == (pytest.approx(ap), pytest.approx(1.0))
         costs = costs_in_ap(at_all_ious, at_match, gains)
         assert costs == dict.fromkeys(MISTAKES, 0.0) | {"localisation": pytest.approx(1.0 - ap)}
+
+
+def test_costs_of_an_evaluation_are_those_at_its_mean_precision() -> None:
+    gains: dict[str, float | None] = dict.fromkeys(MISTAKES, 0.25)
+    assert costs_of_kinds(0.25, [1.0, 0.0], gains) == costs_in_ap(0.25, 0.5, dict.fromkeys(MISTAKES, 0.25))
+
+
+@pytest.mark.parametrize(
+    ("ap", "curve", "gain"), [(None, [1.0], 0.1), (0.5, [], 0.1), (0.5, [1.0], None), (0.5, [1.0], math.nan)]
+)
+def test_what_is_undefined_costs_nothing_that_could_be_told(
+    ap: float | None, curve: list[float], gain: float | None
+) -> None:
+    assert costs_of_kinds(ap, curve, dict.fromkeys(MISTAKES, 0.1) | {"missed": gain}) == {}
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,8 +14,10 @@ The first that fits is the kind. Repairs of one kind are done all at once. Of se
 truth the best does and the others are removed. One is removed as well if the ground truth has a match already.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +110,26 @@ def mistakes_table(
         gain = _repaired_ap(truths, detections, judgement, kind, class_count) - before
         rows.append((kind, *counts, round(gain, 12)))
     return pd.DataFrame(rows, columns=["kind", "count", "count_all", "ap_gain"])
+
+
+def costs_of_kinds(
+    ap: float | None, precisions: Iterable[float], gains: Mapping[str, float | None]
+) -> dict[str, float]:
+    """Return the cost in COCO's AP of each kind of mistake, as `costs_in_ap` does, from the tables of an evaluation.
+
+    Args:
+        ap: COCO's AP.
+        precisions: Precision at each recall, of `precision_recall`: their mean is the AP at the IoU of a match.
+        gains: `ap_gain` of each kind, of `mistakes`.
+
+    Returns:
+        Empty if AP or a gain is undefined.
+    """
+    curve = list(precisions)
+    known = {kind: gain for kind, gain in gains.items() if gain is not None and math.isfinite(gain)}
+    if ap is None or not curve or len(known) < len(MISTAKES):
+        return {}
+    return costs_in_ap(ap, fmean(curve), known)
 
 
 def costs_in_ap(ap: float, ap_at_match: float, gains: Mapping[str, float]) -> dict[str, float]:

@@ -26,7 +26,7 @@ import pandas as pd
 
 from humbleyolo.evaluation.confusion import BACKGROUND
 from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
-from humbleyolo.evaluation.mistakes import costs_in_ap
+from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.metrics.history import Row, is_rising, late_rise
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted, first_few
@@ -219,9 +219,8 @@ def median_side(truths: TruthTable, sizes: Ints32, height: int, width: int) -> f
 def find_costs(metrics: Mapping[str, Any], tables: Mapping[str, pd.DataFrame], training: Training) -> Iterator[Cost]:
     """Yield each thing that may cost AP, whatever the cost; `metrics["ap"]` must be defined."""
     ap, ceiling = metrics["ap"], 1.0 if metrics["ceiling_ap"] is None else metrics["ceiling_ap"]
-    at_match = float(tables["precision_recall"]["precision"].mean())
     gains = dict(zip(tables["mistakes"]["kind"], tables["mistakes"]["ap_gain"], strict=True))
-    of_kind = costs_in_ap(ap, at_match, gains)
+    of_kind = costs_of_kinds(ap, tables["precision_recall"]["precision"], gains)
     rising = is_rising(training.rise)
     yield Cost(
         1.0 - ceiling,

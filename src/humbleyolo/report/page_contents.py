@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from humbleyolo.errors import UserError
-from humbleyolo.evaluation.mistakes import MISTAKES, costs_in_ap
+from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
 from humbleyolo.report.evaluation_reader import Evaluation
@@ -200,9 +199,8 @@ def collect(
 
 def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
     rows = {row["kind"]: row for row in evaluation.mistakes}
-    gains = {kind: row["ap_gain"] for kind, row in rows.items() if row["ap_gain"] is not None}
-    ap, curve = evaluation.metrics.get("ap"), [row["precision"] for row in evaluation.precision_recall]
-    costs = costs_in_ap(ap, fmean(curve), gains) if ap is not None and curve and len(gains) == len(MISTAKES) else {}
+    curve = [row["precision"] for row in evaluation.precision_recall]
+    costs = costs_of_kinds(evaluation.metrics.get("ap"), curve, {kind: row["ap_gain"] for kind, row in rows.items()})
     kinds = [
         MistakeKind(kind, text, rows[kind]["count"], costs.get(kind), rows[kind]["ap_gain"])
         for kind, text in EXPLAINED.items()

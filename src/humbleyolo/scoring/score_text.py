@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from humbleyolo.evaluation.mistakes import costs_in_ap
+from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.labels.ledger import short_name
 from humbleyolo.process.display_width import cut, padded
 from humbleyolo.process.terminal import counted, wrapped_lines
@@ -48,11 +48,9 @@ def _mistakes(ap: float | None, tables: Mapping[str, pd.DataFrame]) -> list[tupl
     """Return kind, count and both costs of the mistakes, those that cost most first."""
     rows = tables["mistakes"][["kind", "count", "ap_gain"]].itertuples(index=False, name=None)
     found = {kind: (count, gain) for kind, count, gain in rows}
-    costs: Mapping[str, float | None] = dict.fromkeys(found)
-    if ap is not None:
-        at_match = float(tables["precision_recall"]["precision"].mean())
-        costs = costs_in_ap(ap, at_match, {kind: gain for kind, (_, gain) in found.items()})
-    rows_of = [(kind, count, costs[kind], gain) for kind, (count, gain) in found.items()]
+    gains = {kind: gain for kind, (_, gain) in found.items()}
+    costs = costs_of_kinds(ap, tables["precision_recall"]["precision"], gains)
+    rows_of = [(kind, count, costs.get(kind), gain) for kind, (count, gain) in found.items()]
     return sorted(rows_of, key=lambda row: -(row[2] or 0.0))
 
 
