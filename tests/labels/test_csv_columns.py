@@ -349,6 +349,16 @@ def test_four_corners_of_a_box_are_refused(make: Maker) -> None:
     assert mistake(make, files) == "rotated-box"
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "told"), [("score", "0.31", 1), ("Confidence", ".9", 1), ("score", "1", 0), ("x", "0.31", 0)]
+)
+def test_scores_of_a_model_get_a_warning(make: Maker, column: str, value: str, told: int) -> None:
+    text = table(f"filename,class,xmin,ymin,xmax,ymax,{column}", [["a.png", "cat", 2, 3, 10, 12, value]])
+    data = make.read({"a.png": picture(), "l.csv": text})
+    assert len(data.images[0].boxes) == 1
+    assert [(row.kind, row.severity) for row in data.ledger.rows] == [("scores", "warning")] * told
+
+
 def test_a_table_of_whole_images_has_no_boxes(make: Maker) -> None:
     """As Roboflow exports classes of images."""
     with pytest.raises(UserError, match="classes of whole images, without boxes; export as object detection"):

@@ -28,6 +28,7 @@ from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Sourc
 from humbleyolo.labels.formats.csv_columns import (
     OWN,
     Columns,
+    fold,
     is_whole,
     map_columns,
     refuse_turned,
@@ -49,6 +50,7 @@ from humbleyolo.storage.array_types import Floats
 IMAGES = "images"
 _NO_OBJECT = re.compile(r"\s*(no|none|nothing|nan|null|empty|background)(?![^\W_])", re.I)
 _COUNTS = re.compile(r"(count|freq|number_of|num_|total|images|boxes|objects|instances|width|height|area)", re.I)
+_SCORES = ("conf", "confidence", "prob", "probability", "score")  # columns of a detector
 _MOST_OPENED = 50  # images opened to tell two readings apart
 
 
@@ -163,6 +165,7 @@ class _Table:
         """
         columns = self.columns
         refuse_turned(columns.header or header_of(text), text)
+        self._warn_of_scores(text)
         if columns.guessed and len(self.names) == 1:  # the one class is told, so that no column need be
             columns.label, columns.guessed = "", False
         if (not columns.label and len(self.names) != 1) or (columns.numbered and not self.names):
@@ -202,6 +205,14 @@ class _Table:
             what = "places in the list of classes" if self.columns.numbered else "names, without .0"
             shown = f"whole numbers in {column}: {shorten(', '.join(sorted(found)))}"
             self.reader.ledger.note(self.name, BadInput("csv-columns", shown, what), "read so")
+
+    def _warn_of_scores(self, text: str) -> None:
+        """Warn of a column of scores: the boxes may be a model's."""
+        for name in header_of(text) if not self.columns.header else ():
+            scores = values_of(text, name) if fold(name) in _SCORES else ()
+            if any(re.fullmatch(r"0?\.\d*[1-9]\d*", one.strip()) for one in scores):
+                why = "a model may have found these boxes, which are labels only after a person looked"
+                self.reader.ledger.warn(self.name, BadInput("scores", f"numbers below 1 in the column {name}", why))
 
     def _refuse_count_from_one(self, text: str) -> None:
         """Raise BadInput if class numbers count from 1 where those of the names count from 0."""
