@@ -1,10 +1,11 @@
 """The confusion matrix: its sums, and the rule written out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.evaluation.confusion import BACKGROUND, confusion_table
+from humbleyolo.evaluation.confusion import BACKGROUND, confused_classes, confused_rows, confusion_table
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
@@ -103,3 +104,15 @@ def test_more_detections_on_an_image_than_coco_counts() -> None:
     assert taken.sum() == 241
     assert counts[2, 0] == 1
     assert sum(counts[BACKGROUND, label] for label in range(3)) == 240
+
+
+def test_confusions_are_most_often_first_and_equals_in_the_tables_order() -> None:
+    pairs = np.array([(0, 0, 9), (0, 1, 2), (0, -1, 5), (1, 0, 2), (1, 1, 3), (1, -1, 0), (-1, 0, 1), (-1, 1, 5)])
+    assert confused_rows(*pairs.T).tolist() == [2, 7, 1, 3, 6]
+
+
+def test_confusions_of_classes_are_without_the_background_though_a_class_has_its_name() -> None:
+    rows = [("background", "rat", 0, 1, 1), ("rat", "background", 1, 0, 4), ("rat", "background", 1, -1, 7)]
+    table = pd.DataFrame(rows, columns=["truth", "predicted", "truth_index", "predicted_index", "count"])
+    assert confused_classes(table) == [("rat", "background", 4), ("background", "rat", 1)]
+    assert confused_classes(table[2:]) == confused_classes(table[:0]) == []

@@ -8,7 +8,7 @@ import pandas as pd
 from humbleyolo.evaluation.thresholds import Rates
 from humbleyolo.metrics.matching import Matches, match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.storage.array_types import Bools
+from humbleyolo.storage.array_types import Bools, Ints
 
 BACKGROUND = -1  # as an index; a class may have that name
 _NAME = "background"
@@ -66,6 +66,23 @@ def confusion_table(
             "predicted_index": index[column],
         }
     )
+
+
+def confused_rows(truths: Ints, predicted: Ints, counts: Ints) -> Ints:
+    """Return the rows of a confusion table that are confusions, most often first, equals in the table's order.
+
+    The columns are (P,) indices of the ground truth's class and of the predicted one, -1 for background, and the
+    count. A confusion is a pair that differs and occurs.
+    """
+    rows = np.flatnonzero((truths != predicted) & (counts > 0))
+    return rows[np.argsort(-counts[rows], kind="stable")]
+
+
+def confused_classes(confusion: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Return the confusions of two classes of a table, most often first: true name, predicted name and count."""
+    known = confusion[(confusion["truth_index"] != BACKGROUND) & (confusion["predicted_index"] != BACKGROUND)]
+    rows = confused_rows(*(known[name].to_numpy(np.int64) for name in ("truth_index", "predicted_index", "count")))
+    return list(known.iloc[rows][["truth", "predicted", "count"]].itertuples(index=False, name=None))
 
 
 def any_class_rates(confusion: pd.DataFrame) -> Rates:

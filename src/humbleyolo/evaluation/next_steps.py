@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from humbleyolo.evaluation.confusion import BACKGROUND
+from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.metrics.history import Row, is_rising, late_rise
@@ -302,11 +302,10 @@ def _costs_of_training(ap: float, ceiling: float, training: Training) -> Iterato
 
 def _most_confused(confusion: pd.DataFrame) -> str:
     """Return the pair of classes that is confused most often at the threshold, in words; empty if none is."""
-    truth, predicted = confusion["truth_index"], confusion["predicted_index"]
-    pairs = confusion[(truth != predicted) & (truth != BACKGROUND) & (predicted != BACKGROUND)]
-    rows = zip(*(pairs[name].tolist() for name in ("count", "truth", "predicted")), strict=True)
-    count, one, other = max(rows, key=lambda row: row[0], default=(0, "", ""))
-    return f"{_quoted(one)} is taken for {_quoted(other)} {counted(count, 'time')}" if count else ""
+    most = confused_classes(confusion)[:1]
+    return "".join(
+        f"{_quoted(one)} is taken for {_quoted(other)} {counted(count, 'time')}" for one, other, count in most
+    )
 
 
 def _quoted(name: str) -> str:

@@ -7,7 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from humbleyolo.errors import UserError
+from humbleyolo.evaluation.confusion import confused_rows
 from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
@@ -210,14 +213,10 @@ def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
 
 
 def _confusion(evaluation: Evaluation, names: Sequence[str]) -> Confusion:
-    counts: Counter[tuple[int, int]] = Counter()
-    for row in evaluation.confusion:
-        counts[row["truth_index"], row["predicted_index"]] += row["count"]
+    pairs = [(row["truth_index"], row["predicted_index"], row["count"]) for row in evaluation.confusion]
+    counts = Counter({(truth, predicted): count for truth, predicted, count in pairs})
     labels = [*range(len(names)), -1]
-    wrong = sorted(
-        ((*at, count) for at, count in counts.items() if count and at[0] != at[1]),
-        key=lambda pair: (-pair[2], pair[0], pair[1]),
-    )
+    wrong = [pairs[row] for row in confused_rows(*np.array(pairs, np.int64).reshape(-1, 3).T)]
     is_small = len(names) <= _MOST_CONFUSED
     rows = [(truth, [counts[truth, predicted] for predicted in labels]) for truth in labels if is_small]
     return Confusion(labels, rows, wrong[:_MOST_PAIRS], max(len(wrong) - _MOST_PAIRS, 0), is_small)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.labels.ledger import short_name
 from humbleyolo.process.display_width import cut, padded
@@ -67,14 +68,8 @@ def _class_lines(per_class: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def _confusions(scored: Scored) -> Iterator[str]:
     """Yield a line with the largest confusions of two classes at the threshold."""
-    table = scored.found.tables["confusion"]
-    wrong = table[(table["truth_index"] != table["predicted_index"]) & (table["count"] > 0)]
-    wrong = wrong[(wrong["truth_index"] >= 0) & (wrong["predicted_index"] >= 0)]
-    most = wrong.sort_values("count", ascending=False, kind="stable").head(_MOST_CONFUSIONS)
-    pairs = [
-        f"{short_name(row['truth'])} as {short_name(row['predicted'])} {row['count']:,}"
-        for row in most.to_dict("records")
-    ]
+    most = confused_classes(scored.found.tables["confusion"])[:_MOST_CONFUSIONS]
+    pairs = [f"{short_name(truth)} as {short_name(predicted)} {count:,}" for truth, predicted, count in most]
     if pairs:
         yield from wrapped_lines(f"confused: {'; '.join(pairs)}")
 
