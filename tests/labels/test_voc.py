@@ -403,3 +403,9 @@ def test_two_unicode_forms_of_a_name_are_one_class(make: Maker, given: tuple[str
     data = make.read(files, classes=given)
     assert data.classes == (given or ("K\u00e4fer",))
     assert [one.labels for one in data.images] == [data.classes] * 2
+
+
+@pytest.mark.parametrize("name", ["K\u00e4fer", "Ka\u0308fer"])
+def test_a_name_of_one_form_stays_as_it_is_written(make: Maker, name: str) -> None:
+    """Detections and models that were made with these labels have it so."""
+    assert make.read({"a.png": picture(), "a.xml": voc("a.png", f"{name} 1 2 30 14")}).classes == (name,)

@@ -1,6 +1,8 @@
 """Standard error of native code: held back, shown after a failure, and given back whole."""
 
 import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 
@@ -49,3 +51,32 @@ def test_two_threads_at_once_give_it_back(capfd: pytest.CaptureFixture[str]) -> 
     last.join(60)
     os.write(2, b"an error\n")
     assert capfd.readouterr().err == "an error\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_is_not_kept_waiting_by_a_thread_of_its_parent() -> None:
+    program = """
+import os, signal, threading
+from humbleyolo.process.stderr import hold_stderr
+
+held, done = threading.Event(), threading.Event()
+
+def hold():
+    with hold_stderr():
+        held.set()
+        done.wait()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(5)  # ends a child that waits for ever
+    with hold_stderr():
+        os._exit(7)
+status = os.waitpid(child, 0)[1]
+done.set()
+thread.join()
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 7

@@ -167,6 +167,13 @@ def test_a_params_yaml_of_another_program_is_told_and_not_read(text: str, tmp_pa
     assert note.startswith(f"note: {params} is another program's")
 
 
+@pytest.mark.parametrize("text", ["evaluate: {bins: 10, resamples: 7}", "lr: 0.1\nrender: {columns: 2}"])
+def test_a_part_of_a_projects_own_params_yaml_is_not_another_programs(text: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(ProblemsError, match="missing"):
+        settings_here(tmp_path / "params.yaml")
+
+
 def test_mistakes_in_a_projects_own_params_yaml_are_told(tmp_path: Path) -> None:
     params = tmp_path / "params.yaml"
     params.write_text((ROOT / "params.yaml").read_text().replace("\nevaluate:", "\nevaluated:"))

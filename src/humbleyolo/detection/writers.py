@@ -250,8 +250,8 @@ def _take(taken: dict[str, str], name: str, image: NamedImage) -> None:
     """
     if name in taken:
         raise UserError(
-            f"{image.shown}: its labels would have the name of those of {taken[name]}; rename one, or give their "
-            "folder instead of the files"
+            f"{image.shown}: its labels would have the name of those of {taken[name]}; rename one, or give "
+            "the folder that holds both"
         )
     taken[name] = image.shown
 

@@ -1,7 +1,7 @@
 """One of the label sets of a folder, and its mistakes in images that other sets speak of too."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
@@ -64,21 +64,33 @@ class LabelSet:
 def read_content(reader: SourceReader, name: str, read: Callable[[SourceReader], UncheckedSet]) -> UncheckedSet:
     """Return the content of labels in a format, by its `read`, with the numbers of boxes as they are meant.
 
-    Class names that Unicode holds to be the same text are one: as the person gave it, else in the composed form.
+    Class names that Unicode holds to be the same text are one: as the person gave it, else in the composed form. One
+    that is written in one form alone stays, since models and detections have it so.
     """
     content = drop_corners(reader, name, read_as_fractions(reader, reader.content(read)))
-    given = {normalize("NFC", one): one for one in reader.options.classes}
-
-    def one_form(label: str) -> str:
-        composed = normalize("NFC", label)
-        return given.get(composed, composed)
-
-    for image in content.images:
+    names = {*content.classes, *(box.label for image in content.images for box in image.boxes)}
+    other = _other_forms(names, reader.options.classes)
+    for image in content.images if other else ():
         for place, box in enumerate(image.boxes):
-            if not box.label.isascii() and (label := one_form(box.label)) != box.label:
-                image.boxes[place] = replace(box, label=label)
-    content.classes = tuple(dict.fromkeys(map(one_form, content.classes)))
+            if box.label in other:
+                image.boxes[place] = replace(box, label=other[box.label])
+    content.classes = tuple(dict.fromkeys(other.get(one, one) for one in content.classes))
     return content
+
+
+def _other_forms(names: Iterable[str], given: Sequence[str]) -> dict[str, str]:
+    """Return the form to take of each name that is written in several forms, or in another than the given one."""
+    forms: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        if not name.isascii():
+            forms[normalize("NFC", name)].add(name)
+    meant = {normalize("NFC", one): one for one in given}
+    taken = {
+        composed: meant.get(composed, composed)
+        for composed, some in forms.items()
+        if composed in meant or len(some) > 1
+    }
+    return {name: form for composed, form in taken.items() for name in forms[composed] if name != form}
 
 
 def read_set(

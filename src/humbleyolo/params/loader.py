@@ -60,8 +60,10 @@ def read_sections(text: str, file: str) -> tuple[dict[Any, Any], dict[Key, int],
     return values, lines, problems
 
 
-def is_of_another_tool(path: Path) -> bool:
+def is_of_another_tool(path: Path, *needed: str) -> bool:
     """Tell a parameter file of another program, which has fewer than half of the sections of ours.
+
+    It is ours all the same if one of the sections `needed` is there and has keys of ours alone.
 
     Raises:
         ProblemsError: If the text is not YAML.
@@ -69,7 +71,10 @@ def is_of_another_tool(path: Path) -> bool:
     """
     values, _, _ = read_yaml(read_text(path), str(path))
     known = Params.model_fields
-    return not isinstance(values, dict) or 2 * len(known.keys() & values.keys()) < len(known)
+    if not isinstance(values, dict) or 2 * len(known.keys() & values.keys()) >= len(known):
+        return not isinstance(values, dict)
+    keys = {name: getattr(known[name].annotation, "model_fields", {}).keys() for name in needed}
+    return not any(isinstance(own := values.get(name), dict) and own and own.keys() <= keys[name] for name in needed)
 
 
 def parse_params(text: str, file: str, check: Check | None = None) -> Params:

@@ -7,7 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_ONE_AT_A_TIME = threading.RLock()
+_one_at_a_time = threading.RLock()
+
+
+def _begin_child() -> None:
+    global _one_at_a_time
+    _one_at_a_time = threading.RLock()  # the parent's may be held by a thread that a fork does not have
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_child)
 
 
 @contextmanager
@@ -16,7 +25,7 @@ def hold_stderr() -> Iterator[None]:
 
     Standard error is the whole process's, so that a second thread waits until the first is done.
     """
-    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as held:
+    with _one_at_a_time, tempfile.TemporaryFile() as held:
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(held.fileno(), 2)

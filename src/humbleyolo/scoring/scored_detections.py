@@ -63,7 +63,7 @@ def settings_here(params: Path) -> tuple[Evaluate, Render, list[str]]:
     """
     if not params.is_file():
         return SETTINGS, PAGE, []
-    if is_of_another_tool(params):
+    if is_of_another_tool(params, "evaluate", "render"):
         note = f"note: {params} is another program's; bins, resamples and the IoU of a match are the usual ones"
         return SETTINGS, PAGE, [note]
     evaluate, render = load_params(params, "evaluate", "render")
