@@ -158,7 +158,8 @@ def find_problems(trace: Trace, stage: Stage, project: Project, scratch: Path) -
     system = [Path(sys.prefix), Path(sys.base_prefix), scratch / "tmp"]
     system += map(Path, ("/bin", "/dev", "/etc", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/sys", "/usr"))
     tracer = [HERE / "trace_params.py", scratch / "reads"]
-    may_read = [*deps, *outs, root / "params.yaml", *system, *tracer]
+    of_dvc = [root / "params.yaml", root / ".dvcignore"]  # the second says which files of an input count
+    may_read = [*deps, *outs, *of_dvc, *system, *tracer]
     if "--checkpoint" in stage.command:
         may_read.append(kept)
     # Python looks into the folders of its modules. A folder is opened to make what was renamed in it last.
