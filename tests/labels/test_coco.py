@@ -285,12 +285,32 @@ def test_ids_may_be_whole_numbers_with_a_point(make: Maker) -> None:
     assert [one.boxes.tolist() for one in data.images] == [[[3, 4.25, 10, 12.25]]] * 2
 
 
+BOTH, SECOND = ["images/a.png", "images/b.png"], ["images/b.png"]
+
+
 @pytest.mark.parametrize(
     ("image_id", "kept"),
-    [("0", ["images/b.png"]), (None, []), (0.5, []), ([0], []), (7, ["images/a.png", "images/b.png"])],
+    [("0", SECOND), (" 0.0", SECOND), ("7", BOTH), ("x", BOTH), ("9" * 5000, BOTH), (7, BOTH)]
+    + [(value, SECOND) for value in (None, "", 0.5, [0], True)],
 )
 def test_a_box_of_an_unknown_image_makes_no_background(make: Maker, image_id: object, kept: list[str]) -> None:
-    """It may be of any image; if it is of none that the file has, it costs none."""
+    """It may be of any image without a box. An id that no image has, a number or text, costs none."""
     data = make.read(two_images(image_id=image_id), on_problem="skip")
     assert [one.path for one in data.images] == kept
     assert len(data.ledger.errors) == 1
+
+
+@pytest.mark.parametrize("entry", [None, {"id": 9, "category_id": 7, "bbox": [3, 4, 7, 8]}])
+def test_a_box_of_an_unknown_image_is_told_with_what_it_costs(make: Maker, entry: object) -> None:
+    content = json.loads(str(two_images()["annotations/instances_train2017.json"]))
+    content["annotations"].append(entry)
+    name = "annotations/instances_train2017.json"
+    whole = make.read({**two_images(), name: json.dumps(content)}, on_problem="skip")
+    assert [one.path for one in whole.images] == BOTH
+    assert [row.kind for row in whole.ledger.rows] == ["json"]
+    content["images"].append({"id": 2, "file_name": "c.png"})
+    data = make.read({**two_images(), "images/c.png": picture(2), name: json.dumps(content)}, on_problem="skip")
+    assert [one.path for one in data.images] == BOTH
+    [row] = [row for row in data.ledger.rows if (row.kind, row.severity) == ("box-lost", "warning")]
+    assert row.what == "1 annotation without a usable image_id"
+    assert "any of the 1 image without a box" in row.why

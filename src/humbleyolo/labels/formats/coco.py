@@ -8,6 +8,7 @@ COCO's own files have two decimals: a box's edge may be up to 0.01 pixels beyond
 import json
 import math
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ _FIELDS = {  # that are read of each list's entries
     "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "ignore", "area", "attributes", _MASK),
 }
 _NUMBER = (int, float)
+_ID = re.compile(r"\s*(-?\d{1,18})(?:\.0*)?\s*")  # an image's, written as text
 _OTHERS = ("captions_", "stuff_", "panoptic_", "image_info_")
 _POSES = "person_keypoints_"
 
@@ -221,8 +223,7 @@ class _CocoFile:
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
                 ignored += is_ignored(entry)
-        for one in self.images.values():
-            one.lost += self.hidden
+        self._lose_hidden()
         if ignored:
             why = "their annotations say so, with ignore"
             error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
@@ -234,16 +235,28 @@ class _CocoFile:
 
     @contextmanager
     def _losing_any(self, entry: Any) -> Iterator[None]:
-        """Count a box whose image is not known: of the one that it may mean, else of each."""
+        """Count a box whose image is not known: of the one that a text means, else of any. Other texts mean none."""
         try:
             yield
         except BadInput:
-            meant = str(entry.get("image_id")) if isinstance(entry, dict) else ""
-            if meant.isdecimal() and int(meant) in self.images:
-                self.images[int(meant)].lost += 1
-            else:
+            meant = entry.get("image_id") if isinstance(entry, dict) else None
+            if not isinstance(meant, str) or not meant.strip():
                 self.hidden += 1
+            elif (number := _ID.fullmatch(meant)) and int(number[1]) in self.images:
+                self.images[int(number[1])].lost += 1
             raise
+
+    def _lose_hidden(self) -> None:
+        """Count the boxes of unknown images as lost by each image without a box, which would become background."""
+        empty = [one for one in self.images.values() if not one.boxes]
+        if not self.hidden or not empty:
+            return
+        for one in empty:
+            one.lost += self.hidden
+        found = f"{counted(self.hidden, 'annotation')} without a usable image_id"
+        why = f"may be of any of the {counted(len(empty), 'image')} without a box, which would become background"
+        error = BadInput("box-lost", found, f"{why}; correct the annotation, or delete it")
+        self.reader.ledger.warn(self.name, error, "images without a box left out")
 
     def _box(self, entry: dict[str, Any], where: str, names: dict[int, str]) -> UncheckedBox:
         category = get_id(entry, "category_id", where)
