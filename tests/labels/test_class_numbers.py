@@ -1,7 +1,11 @@
 """Class numbers that count from 1 are one mistake: most would get the name of their neighbour."""
 
+from collections import Counter
+
 import pytest
 from folders import Files, Maker, picture
+
+from humbleyolo.labels.class_numbers import find_count_from_one
 
 NAMES = ("cat", "dog", "hen")
 
@@ -51,3 +55,39 @@ def test_names_of_other_folders_are_asked_by_themselves(make: Maker) -> None:
     data = make.read({**one, **two}, on_problem="skip")
     assert [image.labels for image in data.images] == [("cat",), ("dog",), ("hen",)]
     assert [row.kind for row in data.ledger.errors] == ["class-numbers"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names", "kinds"),
+    [
+        ([1, 1, 1, 2], NAMES[:2], {"unknown-class": "error", "class-numbers": "warning"}),  # one slip
+        ([1] * 9 + [2] * 3, NAMES[:2], {"class-numbers": "error"}),
+        ([1] * 9 + [2] * 2, NAMES[:2], {"unknown-class": "error", "class-numbers": "warning"}),
+        ([1, 5], tuple("abcde"), {"unknown-class": "error", "class-numbers": "warning"}),  # of most no box
+        ([1, 2, 3, 5], tuple("abcde"), {"class-numbers": "error"}),
+        ([2, 2], NAMES[:2], {"unknown-class": "error"}),
+    ],
+)
+def test_a_slip_is_no_counting_from_1(
+    make: Maker, numbers: list[int], names: tuple[str, ...], kinds: dict[str, str]
+) -> None:
+    data = make.read(yolo(*numbers, names=names), on_problem="skip")
+    rows = [row for row in data.ledger.rows if row.kind in ("unknown-class", "class-numbers")]
+    assert {row.kind: row.severity for row in rows} == kinds
+    right = sum(number < len(names) for number in numbers)
+    assert len(data.images) == (0 if kinds == {"class-numbers": "error"} else right)
+
+
+def test_a_rare_class_among_many_boxes_is_no_slip() -> None:
+    """As COCO's last one. Of a thousand boxes a few of the highest number are slips."""
+    counts = Counter({1: 1000, 2: 60})
+    assert find_count_from_one(counts, 2)
+    assert not find_count_from_one(counts - Counter({2: 40}), 2)
+
+
+def test_a_format_given_by_name_reads_the_numbers_as_they_are(make: Maker) -> None:
+    data = make.read(yolo(1, 2, 3), format="yolo", on_problem="skip")
+    assert [image.labels for image in data.images] == [("dog",), ("hen",)]
+    assert [row.severity for row in data.ledger.rows if row.kind == "class-numbers"] == ["warning"]
+    [row] = make.findings(yolo(1, 2, 3))
+    assert "--format yolo" in row.why

@@ -1,16 +1,40 @@
 """Class numbers that count from 1 where names are counted from 0: all but the last would get a neighbour's name."""
 
+from collections import Counter
 from collections.abc import Collection
 
 from humbleyolo.labels.ledger import BadInput
+
+_GAPS = 0.2  # of the numbers from 1 on, or one of them, that may have no box
+_FEWEST = 3  # boxes of the highest number; fewer, if it has as many as others
+_RARE = 0.05  # of the mean of all numbers, that the highest one has at least
 
 
 def find_count_from_one(numbers: Collection[int], names: int) -> BadInput | None:
     """Return the mistake that numbers of classes count from 1, if so many names are counted from 0; None if not.
 
-    None is 0 then, and the highest is the number of names. The highest alone gets no name, and so no wrong one.
+    None is 0 then, the highest is the number of names, and nearly all between occur. The highest alone gets no name,
+    and so no wrong one. Of numbers that occur once per box, such as a Counter, a few slips are not enough.
     """
-    if len(numbers) < 2 or min(numbers) < 1 or max(numbers) != names:
+    if not _may_count_from_one(numbers, names):
         return None
-    why = "names are counted from 0, and no number is 0: take 1 off each, or put a name before the first"
-    return BadInput("class-numbers", f"class numbers {min(numbers)} to {names} of {names} names", why)
+    counts = Counter(numbers)
+    mean = counts.total() / len(counts)
+    if len(counts) < names - max(1, _GAPS * names) or counts[names] < min(mean, max(_FEWEST, _RARE * mean)):
+        return None
+    return _mistake(numbers, "names are counted from 0, and no number is 0", names)
+
+
+def doubt_count_from_one(numbers: Collection[int], names: int) -> BadInput | None:
+    """Return a warning that numbers may count from 1, if none is 0 and the highest is the number of names."""
+    why = "no number is 0, so that they may count from 1, or the highest is a slip; if they do"
+    return _mistake(numbers, why, names) if _may_count_from_one(numbers, names) else None
+
+
+def _may_count_from_one(numbers: Collection[int], names: int) -> bool:
+    return len({*numbers}) > 1 and min(numbers) > 0 and max(numbers) == names
+
+
+def _mistake(numbers: Collection[int], why: str, names: int) -> BadInput:
+    found = f"class numbers {min(numbers)} to {names} of {names} names"
+    return BadInput("class-numbers", found, f"{why}: take 1 off each, or put a name before the first")

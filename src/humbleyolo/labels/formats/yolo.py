@@ -16,7 +16,7 @@ points or more is a polygon or a turned box (YOLO-OBB). The box around it is tak
 import json
 import posixpath
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -24,7 +24,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
-from humbleyolo.labels.class_numbers import find_count_from_one
+from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
 from humbleyolo.labels.file_names import is_image, split_of_list, suffix
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
@@ -82,7 +82,7 @@ def read(reader: SourceReader) -> UncheckedSet:
     nameless = not (told or declared.names)
     without: set[str] = set()  # label files whose numbers have no names
     by_names: dict[tuple[str, ...], list[UncheckedImage]] = defaultdict(list)
-    numbers: dict[tuple[str, ...], set[int]] = defaultdict(set)  # that images of these names have
+    numbers: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)  # of the boxes of these names
 
     polygons: dict[int, list[list[str]]] = defaultdict(list)  # by their number of columns
 
@@ -97,7 +97,7 @@ def read(reader: SourceReader) -> UncheckedSet:
         for columns in [line.split() for _, line in lines]:
             if _is_polygon(columns) and not declared.keypoint_columns and len(polygons) < 2:
                 polygons[len(columns)].append(columns)
-        numbers[names] |= {int(first) for _, line in lines if _NUMBER.fullmatch(first := line.split()[0])}
+        numbers[names].update(int(first) for _, line in lines if _NUMBER.fullmatch(first := line.split()[0]))
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
                 image.boxes.append(_box(line, number, names, declared.keypoint_columns))
@@ -105,8 +105,12 @@ def read(reader: SourceReader) -> UncheckedSet:
 
     images = read_pairs(reader, _looks_like_yolo, fill)
     for names, some in by_names.items():
-        if mistake := find_count_from_one(numbers[names], len(names)):
+        mistake = find_count_from_one(numbers[names], len(names))
+        if mistake and reader.options.format == "auto":
+            mistake.why += "; to read them as they are, name the format, `--format yolo`"
             _drop_all(reader, mistake, some, f"class {len(names)}")
+        elif doubt := doubt_count_from_one(numbers[names], len(names)):
+            reader.ledger.warn(".", doubt, "read as they are")
     if mistake := find_poses(_numbers(polygons)):
         if reader.options.format == "auto":
             _drop_all(reader, mistake, images, "")
