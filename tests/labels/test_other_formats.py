@@ -117,6 +117,26 @@ def test_frames_of_mot_are_numbered_from_1(make: Maker, first: int) -> None:
         assert make.findings(files)[0].kind == "frame-numbers"
 
 
+@pytest.mark.parametrize(
+    ("images", "lines", "refused"),
+    [
+        ([0, 1, 2], [1, 2], False),  # none is of a frame behind the last image
+        ([0, 1, 2], [1, 2, 3], True),
+        ([0, 1, 2, 10, 11], [1, 2, 10, 11, 12], False),  # some of a video, and a line too many
+        ([0, 5, 10], [1, 6, 11], True),
+        ([0, 5, 10], [0, 6, 11], False),
+        ([0, *range(2, 40)], [*range(2, 41)], False),  # a line too many
+    ],
+)
+def test_mot_images_from_0_are_told_by_all_frames(
+    make: Maker, images: list[int], lines: list[int], refused: bool
+) -> None:
+    text = "".join(f"{n},1,2,3,8,9,1,1,1\n" for n in lines)
+    pictures: Files = {f"seq/img1/{n:06}.png": picture(n) for n in images}
+    found = make.findings({**pictures, "seq/gt/gt.txt": text, "seq/gt/labels.txt": "cat\n"}, on_problem="skip")
+    assert ("frame-numbers" in {row.kind for row in found}) == refused
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
 @pytest.mark.parametrize(
     ("folder", "images", "boxes"),

@@ -35,6 +35,8 @@ _NAMES = (
     "reflection",
 )
 _MOST_COLUMNS = 10  # of detections; ground truth has nine
+_FRAME = re.compile("[0-9]{1,9}")
+_MOST = 0.95  # of the frames with lines, that have an image
 _PLACES = ("left", "top", "width", "height")
 _LINE = re.compile(rb"\s*\d+(\.0*)?,-?\d+(\.0*)?(,-?[\d.]+(e-?\d+)?){4,}\s*")
 
@@ -102,11 +104,7 @@ class _Sequence:
             names = tuple(line for _, line in numbered_lines(self.reader.text(labels)))
         ignored = 0
         lines = numbered_lines(self.reader.text(self.name, LABEL_BYTES))
-        last = max(self.frames) + 1
-        named = {line.partition(",")[0].strip().partition(".")[0] for _, line in lines}
-        if 0 in self.frames and "0" not in named and str(last) in named:
-            why = f"frames are counted from 1, and frame {last} has boxes: add 1 to the images' numbers"
-            raise BadInput("frame-numbers", f"images numbered 0 to {last - 1}", why)
+        self._refuse_frames_from_zero(lines)
         for number, line in lines:
             with self.reader.ledger.reporting(self.name, "box dropped", f"line {number}"):
                 columns = [text.strip() for text in line.split(",")]
@@ -119,6 +117,19 @@ class _Sequence:
             why = "their seventh column says that they are not considered"
             error = BadInput("ignored", counted(ignored, "box", "boxes"), why)
             self.reader.ledger.note(self.name, error, "read as crowds")
+
+    def _refuse_frames_from_zero(self, lines: list[tuple[int, str]]) -> None:
+        """Raise BadInput if images are numbered from 0: they follow each other, or nearly all lines fit only then."""
+        last = max(self.frames) + 1
+        firsts = {line.partition(",")[0].strip().partition(".")[0] for _, line in lines}
+        named = {int(first) for first in firsts if _FRAME.fullmatch(first)}
+        if 0 not in self.frames or 0 in named or last not in named:
+            return
+        most = _MOST * len(named)
+        fits, shifted = (sum(number - by in self.frames for number in named) for by in (0, 1))
+        if len(self.frames) == last or shifted >= most > fits:
+            why = f"frames are counted from 1, and frame {last} has boxes: add 1 to the images' numbers"
+            raise BadInput("frame-numbers", f"images numbered 0 to {last - 1}", why)
 
     def _frame(self, text: str) -> UncheckedImage:
         """Return the frame of a number; BadInput if there is none."""
