@@ -50,6 +50,33 @@ def test_a_format_that_is_not_read_is_named(make: Maker, title: str) -> None:
     assert "Move such texts" not in str(caught.value)
 
 
+def test_a_number_in_the_first_line_is_a_text_of_icdar_too(make: Maker) -> None:
+    with pytest.raises(UserError, match="Not read: ICDAR's text"):
+        make.read({"a.png": picture(), "gt_a.txt": "377,117,463,117,465,130,378,130,2009\n" + QUAD})
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (
+            {"pics/a/a.png": picture(), "texts/b/a.txt": "0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 0.9\n"},
+            "Move such texts",
+        ),
+        (
+            {"img1/1.png": picture(), "gt.txt": "1,1,10,20,30,40,1,1,1\n2,1,10,20,30,40,1,1,1\n"},
+            "begins with '1,1,10",
+        ),
+    ],
+    ids=["yolo", "mot"],
+)
+def test_a_format_that_is_read_is_not_named_as_another(make: Maker, files: Files, says: str) -> None:
+    """Polygons and tracks in another folder have as many numbers as four corners."""
+    with pytest.raises(UserError) as caught:
+        make.read(files)
+    assert "Not read" not in str(caught.value)
+    assert says in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.xml", "a.txt"])
 def test_utf_16_is_named(make: Maker, name: str) -> None:
     """As PowerShell writes it."""

@@ -14,6 +14,7 @@ class Unread(NamedTuple):
 
 
 _N = r"-?[\d.]+"
+_WORD = r"(?![-+\d.,eE]*(?:\s|$))"  # what follows is no number
 _BY_KEYS: tuple[tuple[str, Unread], ...] = (  # keys of JSON, all of a row, best first
     ("assets boundingBox", Unread("VoTT's JSON", "export as Pascal VOC from VoTT")),
     ("item slots", Unread("Darwin JSON of V7", "export as COCO from V7")),
@@ -32,14 +33,17 @@ _BY_KEYS: tuple[tuple[str, Unread], ...] = (  # keys of JSON, all of a row, best
 )
 _BY_LINES: tuple[tuple[str, Unread], ...] = (  # first lines of text
     (
-        rf"(?:imagesource.*\n|gsd.*\n)*(?:{_N} ){{8}}\S+ \d",
+        rf"(?:imagesource.*\n|gsd.*\n)*(?:{_N} ){{8}}{_WORD}\S+ \d",
         Unread("DOTA's text", "write the box around each turned one as YOLO or VOC"),
     ),
     (
         rf"(?:{_N},){{5}}\d+,-?\d+,-?\d+,?\n",
         Unread("VisDrone's text", "convert it to YOLO or COCO, without its ignored regions"),
     ),
-    (rf"(?:{_N}, ?){{8}}\S", Unread("ICDAR's text", "write the box around each four corners as YOLO or VOC")),
+    (
+        rf"(?:(?:{_N}, ?){{8}}[-\d.]*\n)*(?:{_N}, ?){{8}}{_WORD}\S",
+        Unread("ICDAR's text", "write the box around each four corners as YOLO or VOC"),
+    ),
     (rf"\S.*\.\w+\n\d+ *\n(?:{_N} ){{4}}", Unread("WIDER FACE's text", "convert it to YOLO or COCO")),
     (
         r"[^\W\d][^\n]* (?:0?\.\d+ ){3}0?\.\d+ *\n",
