@@ -137,6 +137,30 @@ def test_two_readings_that_few_boxes_tell_apart_are_asked_about(make: Maker) -> 
         make.read(files)
 
 
+def test_two_readings_that_both_have_misfits_are_asked_about(make: Maker) -> None:
+    """8 boxes against 3 are less than four times as many."""
+    rows = [["a.png", f"[{n % 9}, {n % 7}, {20 + n / 20}, {10 + n / 20}]", "cat"] for n in range(49)]
+    lengths, corners = ["a.png", "[9, 3, 8, 9]", "cat"], ["a.png", "[25, 3, 38, 9]", "cat"]
+    text = table("file_name,bbox,label", [*rows, *[lengths] * 8, *[corners] * 3])
+    with pytest.raises(ProblemsError, match="3 and 8 of 60 boxes do not fit"):
+        make.read({"a.png": picture(), "l.csv": text})
+
+
+@pytest.mark.parametrize("telling", [2, 3])
+def test_images_whose_size_is_not_looked_at_are_no_doubt(make: Maker, telling: int) -> None:
+    """Few images are opened, and a box cannot lie outside the others. Three of all whose size is known are enough."""
+    first = [["a.png", 30, 15, 18, 8, "cat"]] * telling + [["a.png", 20, 10, 4, 4, "cat"]] * 40
+    lost = [[f"{n}.png", 20, 10, 4, 4, "cat"] for n in range(160)]
+    files: Files = {f"{n}.png": b"no image" for n in range(160)}
+    read = {**files, "a.png": picture(), "l.csv": table("image,x,y,w,h,class", [*first, *lost])}
+    asked = "csv-ambiguous" in [row.kind for row in make.findings(read, on_problem="skip")]
+    assert not asked
+    sized = [[*row, 40, 20] for row in [*first, *[["a.png", 20, 10, 4, 4, "cat"]] * 160]]
+    text = table("image,x,y,w,h,class,img_w,img_h", sized)
+    asked = "csv-ambiguous" in [row.kind for row in make.findings({"a.png": picture(), "l.csv": text})]
+    assert asked == (telling < 3)
+
+
 @pytest.mark.parametrize("names", ["x_min,y_min,x_max,y_max", "xmin,ymin,xmax,ymax"])
 def test_a_fraction_above_one_makes_no_pixels_of_all(make: Maker, names: str) -> None:
     rows = [["a.png", 0.1 + n / 100, 0.2, 0.6, 0.9, "cat"] for n in range(20)]

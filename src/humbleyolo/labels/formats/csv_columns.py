@@ -20,7 +20,7 @@ from humbleyolo.labels.labelled_image import FLAGS
 from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.parsing.csv import values_of
 from humbleyolo.labels.parsing.text import parse_number
-from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.array_types import Bools, Floats
 
 READINGS = {
     "corners": "left, top, right, bottom",
@@ -65,6 +65,7 @@ _NO_CLASS = re.compile(  # words of names that tell something else
 )
 _MOST = 0.9  # of a column's values decide what it holds; the others are mistakes of their lines
 _FEW = 0.02  # of the boxes, by which two readings must differ at least, and five times over
+_ENOUGH = 3  # boxes that do not fit one reading settle it, if all fit the other
 _LOOK_AT = 1000  # rows that decide what a column holds
 _ANGLE = re.compile(r"(b?box)?(rotation)?(angle|rotation|theta)(deg(rees?)?|rad(ians?)?)?")  # of turned boxes
 _NO_ANGLE = re.compile(r"[-+]?0*(\.0*)?|nan|none|null", re.I)
@@ -271,9 +272,12 @@ def settle(columns: Columns, boxes: Floats, sizes: Callable[[], Floats]) -> None
     if len(columns.readings) == 1:
         return
     limits = np.ones((len(boxes), 2)) if columns.relative else sizes()
-    misfits = {reading: _misfits(to_corners(boxes, reading), limits) for reading in columns.readings}
-    best, second, *_ = sorted(columns.readings, key=misfits.__getitem__)
-    if misfits[second] <= 4 * misfits[best] + _FEW * len(boxes):
+    wrong = {reading: _misfits(to_corners(boxes, reading), limits) for reading in columns.readings}
+    known: Bools = np.all(np.isfinite(limits), axis=1)  # the others misfit by their order alone
+    chosen = _clear(wrong) or _clear({reading: some[known] for reading, some in wrong.items()}, _ENOUGH)
+    if not chosen:
+        misfits = {reading: int(some.sum()) for reading, some in wrong.items()}
+        best, second, *_ = sorted(columns.readings, key=misfits.__getitem__)
         fits = all(not misfits[one] for one in (best, second))
         numbers = " and ".join(f"{misfits[one]:,}" for one in (best, second))
         why = f"may be {READINGS[best]} or {READINGS[second]}, and "
@@ -282,15 +286,28 @@ def settle(columns: Columns, boxes: Floats, sizes: Callable[[], Floats]) -> None
         names = "their column" if len(columns.box) == 1 else "their columns"
         fix += f" in a first line that says what {names} hold" if columns.header else ""
         raise BadInput("csv-ambiguous", ", ".join(columns.box), why + fix)
-    columns.readings = (best,)
+    columns.readings = (chosen,)
 
 
-def _misfits(corners: Floats, limits: Floats) -> int:
-    """Return how many boxes are not in order or, by more than a pixel, not inside their images."""
+def _clear(wrong: dict[str, Bools], enough: float = np.inf) -> str:
+    """Return the reading that clearly more boxes fit; empty if there is none.
+
+    `wrong` are the boxes, (M,), that do not fit each. So many of one settle it if all boxes fit the other.
+    """
+    misfits = {reading: int(some.sum()) for reading, some in wrong.items()}
+    best, second, *_ = sorted(misfits, key=misfits.__getitem__)
+    if not misfits[best] and misfits[second] >= enough:
+        return best
+    return best if misfits[second] > 4 * misfits[best] + _FEW * len(wrong[best]) else ""
+
+
+def _misfits(corners: Floats, limits: Floats) -> Bools:
+    """Tell which boxes, (M,), are not in order or, by more than a pixel, not inside their images."""
     slack = np.where(limits > 1, 1.0, 1e-6)
     ordered = (corners[:, 2:] > corners[:, :2]).all(axis=1)
     outside = (corners[:, :2] < -slack).any(axis=1) | (corners[:, 2:] > limits + slack).any(axis=1)
-    return int((outside | ~ordered).sum())
+    wrong: Bools = np.asarray(outside | ~ordered, np.bool_)
+    return wrong
 
 
 def to_corners(boxes: Floats, reading: str) -> Floats:
