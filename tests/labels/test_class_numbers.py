@@ -91,3 +91,12 @@ def test_a_format_given_by_name_reads_the_numbers_as_they_are(make: Maker) -> No
     assert [row.severity for row in data.ledger.rows if row.kind == "class-numbers"] == ["warning"]
     [row] = make.findings(yolo(1, 2, 3))
     assert "--format yolo" in row.why
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kinds"),
+    [([1] * 9 + [2], {"unknown-class", "class-numbers"}), ([1] * 9 + [2] * 3, {"class-numbers"})],
+)
+def test_so_it_is_in_a_csv(make: Maker, numbers: list[int], kinds: set[str]) -> None:
+    rows = make.findings(table(*numbers), classes=NAMES[:2], on_problem="skip")
+    assert {row.kind for row in rows if row.kind in ("unknown-class", "class-numbers")} == kinds

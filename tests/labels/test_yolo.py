@@ -283,6 +283,11 @@ def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> No
     assert rows[0].file in (name, "obj.names")
 
 
+def test_a_number_sign_in_yaml_is_no_comment(make: Maker) -> None:
+    content = {name: text for name, text in files("0 0.5 0.5 0.25 0.5\n").items() if name != "obj.names"}
+    assert make.read(content | {"data.yaml": "names: ['# sign', dog]\n"}).classes == ("# sign", "dog")
+
+
 @pytest.mark.parametrize("word", ["null", "~", "true", "2.0", "1", "007", "1_000", "0x10", "2020-01-01", ".inf"])
 @pytest.mark.parametrize(
     "form", ["names: [{}, dog]\n", "names:\n  1: dog\n  0: {}\n", "nc: 2\nnames:\n- {}\n- dog\n"]

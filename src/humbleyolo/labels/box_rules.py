@@ -23,7 +23,8 @@ def to_pixels(box: UncheckedBox, image: UncheckedImage, size: tuple[int, int], l
     """
     height, width = size
     limits = np.array([width, height, width, height], np.float64)
-    pixels = np.array(box.corners, np.float64) * (limits if image.relative else 1.0)
+    with np.errstate(over="ignore"):
+        pixels = np.array(box.corners, np.float64) * (limits if image.relative else 1.0)
     if not np.isfinite(pixels).all():
         why = "the corners must be finite numbers; draw it again"
         raise BadInput("not-finite", _show(box.corners), why, box.where)

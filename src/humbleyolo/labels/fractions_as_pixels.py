@@ -11,7 +11,7 @@ from humbleyolo.labels.labelled_image import UncheckedImage, UncheckedSet
 from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
-from humbleyolo.storage.array_types import Floats
+from humbleyolo.storage.array_types import Bools, Floats
 
 _PIXELS = 2.0  # no object ends before: a fraction ends at 1, and two corners read as lengths end at 2
 _SMALL = 16  # pixels: in an image with a shorter side an object may
@@ -57,7 +57,8 @@ def _is_large(reader: SourceReader, image: UncheckedImage, side: int = _SMALL) -
 def _drop_fractions(reader: SourceReader, place: str, images: Sequence[UncheckedImage]) -> None:
     """Drop the boxes that are fractions among others in pixels: a mistake, if they are several."""
     numbers = _numbers(images)
-    mask = (np.abs(numbers) <= _PIXELS).all(axis=1) & (numbers % 1 != 0).any(axis=1)
+    mask: Bools = (np.abs(numbers) <= _PIXELS).all(axis=1)
+    mask[mask] = (numbers[mask] % 1 != 0).any(axis=1)
     if mask.sum() < _FEWEST:
         return
     doubtful = iter(mask.tolist())

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.class_numbers import find_count_from_one
+from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
 from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_word, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.csv_columns import (
@@ -104,7 +104,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             columns = map_columns(text) or map_columns(text[: HEAD_BYTES // 2].rpartition("\n")[0])
             if columns is None:
                 raise BadInput("csv", "other columns further down", "each line must have the columns of the first")
-            numbers = values_of(text, columns.label, columns.header) if mapped else set()
+            numbers = {*values_of(text, columns.label, columns.header)} if mapped else set()
             known = mapped if numbers <= {*mapped, ""} else {}  # numbers from 0 are no ids from 1
             result.images += _Table(reader, name, columns, names or known).read(text)
     labels = {box.label for image in result.images for box in image.boxes}
@@ -215,13 +215,19 @@ class _Table:
                 self.reader.ledger.warn(self.name, BadInput("scores", f"numbers below 1 in the column {name}", why))
 
     def _refuse_count_from_one(self, text: str) -> None:
-        """Raise BadInput if class numbers count from 1 where those of the names count from 0."""
+        """Raise BadInput if class numbers count from 1 where those of the names count from 0; warn if they may."""
         from_zero = {*self.names} == {*map(str, range(len(self.names)))}
         if from_zero and self.columns.numbered:
             values = values_of(text, self.columns.label, self.columns.header)
-            numbers = {int(value.strip().partition(".")[0]) for value in values if is_whole(value)}
-            if mistake := find_count_from_one(numbers, len(self.names)):
+            numbers: Counter[int] = Counter()
+            for value in filter(is_whole, values):
+                numbers[int(value.strip().partition(".")[0])] += values[value]
+            mistake = find_count_from_one(numbers, len(self.names))
+            if mistake and self.reader.options.format == "auto":
+                mistake.why += "; to read them as they are, name the format, `--format csv`"
                 raise mistake
+            if doubt := doubt_count_from_one(numbers, len(self.names)):
+                self.reader.ledger.warn(self.name, doubt, "read as they are")
 
     def _named(self, row: Row) -> str:
         wanted, folders = row[self.columns.image], (self.here, f"{self.here}/images".strip("/"))

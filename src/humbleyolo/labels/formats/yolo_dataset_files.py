@@ -117,6 +117,12 @@ def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
     names = tuple(line.strip() for line in reader.text(name).rstrip().split("\n"))
     if names == ("",):
         raise BadInput("no-class-names", "an empty file", "one class name a line")
+    comments = [place for place, name in enumerate(names) if name.startswith("# ")]
+    if comments and len(comments) < len(names):
+        why = (
+            "a comment would be a class, and move the index of each after it; take it out, or name it in a data.yaml"
+        )
+        raise BadInput("class-name", shorten(names[comments[0]]), why, f"line {comments[0] + 1}")
     _check(names, [f"line {number}" for number, _ in enumerate(names, 1)])
     return names
 
@@ -124,9 +130,6 @@ def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
 def _check(names: Sequence[str], lines: Sequence[str]) -> None:
     seen: set[str] = set()
     for name, line in zip(names, lines, strict=True):
-        if name.startswith("# "):
-            why = "a comment would be a class, and move the index of each after it; take it out"
-            raise BadInput("class-name", shorten(name), why, line)
         if not name:
             why = "each index needs a name, in the order of the indices"
             raise BadInput("class-name", "a blank name", why, line)

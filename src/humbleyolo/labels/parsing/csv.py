@@ -133,13 +133,13 @@ def _rows(text: str, given: Sequence[str]) -> Iterator[_Line]:
         raise BadInput("csv", shorten(str(error)), _QUOTES, where) from None
 
 
-def values_of(text: str, column: str, header: Sequence[str] = ()) -> set[str]:
-    """Return the values of a column, without those of rows that `take_rows` would refuse."""
-    values: set[str] = set()
+def values_of(text: str, column: str, header: Sequence[str] = ()) -> Counter[str]:
+    """Return the values of a column with their counts, without those of rows that `take_rows` would refuse."""
+    values: Counter[str] = Counter()
     with suppress(BadInput):
         for line in _rows(text, header):
             if line.error is None and column in line.row:
-                values.add(line.row[column])
+                values[line.row[column]] += 1
     return values
 
 
