@@ -208,7 +208,10 @@ def test_lengths_are_told_and_corners_are_not(make: Maker, write: Callable[[Boxe
     assert make.findings(pictures(corners) | write(corners), on_problem="skip") == []
     found = make.findings(pictures(corners) | write(lengths), on_problem="skip")
     assert [row.kind for row in found if row.severity == "error"] == ["lengths-not-corners"]
-    assert "name the columns so" in found[0].why
+    assert ("name the columns so" in found[0].why) == (write is in_csv)
+    given = {in_csv: "csv", in_voc: "voc", in_oidv4: "oidv4"}[write]
+    kinds = {row.kind for row in make.findings(pictures(corners) | write(lengths), on_problem="skip", format=given)}
+    assert {"inverted-box", "lengths-not-corners"} <= kinds  # a mistake of each, and a warning
 
 
 @pytest.mark.parametrize("inverted", range(4))

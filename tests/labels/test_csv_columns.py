@@ -363,6 +363,30 @@ def test_turned_boxes_are_refused(make: Maker, names: str, angle: str) -> None:
     assert (row.kind, row.what) == ("rotated-box", f"'0.35' in the column {angle}")
 
 
+@pytest.mark.parametrize("value", ["90", "270.0", "front", ""])
+def test_a_turn_of_the_photograph_is_none_of_its_boxes(make: Maker, value: str) -> None:
+    rows = [["a.png", "cat", 20, 10, 30, 16, value]]
+    data = make.read({"a.png": picture(), "l.csv": table("image,label,xmin,ymin,xmax,ymax,rotation", rows)})
+    assert data.images[0].boxes.tolist() == [[20, 10, 30, 16]]
+    assert [row.kind for row in data.ledger.rows] == ["rotated-box"] * (value in ("90", "270.0"))
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("0,car\n1,car\n2,bus\n", ("car", "bus")),
+        ("0,car\n0,car\n1,bus\n", ("car", "bus")),
+        ("country_id,country\n0,Chad\n1,Mali\n", ("Chad", "Mali")),
+        ("id,objects\n0,cup\n1,pen\n", ("cup", "pen")),
+        ("class,num_id\ncup,0\npen,1\n", ("cup", "pen")),
+    ],
+)
+def test_tables_that_name_classes(make: Maker, text: str, classes: tuple[str, ...]) -> None:
+    data = make.read({**numbered("class", ["0", "1"]), "other.csv": text})
+    assert set(data.classes) <= set(classes)
+    assert data.images[0].labels[0] == classes[0]
+
+
 def test_four_corners_of_a_box_are_refused(make: Maker) -> None:
     """The first two, one beside the other, had been read as the upper left and the lower right."""
     names = ",".join(f"{axis}{corner}" for corner in range(1, 5) for axis in "xy")

@@ -67,6 +67,19 @@ def test_a_region_of_two_classes_is_a_mistake(make: Maker) -> None:
     assert row.kind == "no-class-names"
 
 
+def test_two_controls_of_json_min_are_no_two_images(make: Maker) -> None:
+    """Their names had been taken for those of images. Two records of one place in one control are two regions."""
+    cat, dog = ({**region(PLACES[0], name)["value"], "original_width": 40, "original_height": 20} for name in "cd")
+    ellipse = {"x": 50, "y": 50, "radiusX": 9, "radiusY": 9, "ellipselabels": ["e"], "original_width": 40}
+    least = {"annotation_id": 1, "annotator": 1, "thumb": "t.png"}
+    tasks = [
+        {"image": "a.png", **least, "bbox": [cat, dog], "ell": [ellipse | {"original_height": 20}]},
+        {"image": "b.png", **least, "bbox": [], "ell": []},
+    ]
+    data = make.read({**PICTURES, "export.json": json.dumps(tasks)})
+    assert [(image.path, image.labels) for image in data.images] == [("a.png", ("c", "d", "e")), ("b.png", ())]
+
+
 def test_regions_of_two_images_in_one_task_are_a_mistake(make: Maker) -> None:
     """All of them had been read as boxes of the field `image`."""
     here, there = region(PLACES[0], "cat"), region(PLACES[1], "dog", to_name="after")

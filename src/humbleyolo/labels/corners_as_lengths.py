@@ -36,19 +36,19 @@ def drop_corners(reader: SourceReader, format_: str, content: UncheckedSet) -> U
     """Return the content of a format's labels, its boxes lost if they are corners: a mistake in the ledger.
 
     If not all are, those of one label file may be, or of one folder. Under a format given by name this is a warning,
-    and the boxes stay. In formats of corners lengths are a mistake.
+    and the boxes stay. In formats of corners it is so of lengths.
     """
     if format_ not in (*_FIELDS, *_CORNERED):
         return content
     size_of = partial(size_in, reader)
 
     def find(images: Sequence[UncheckedImage]) -> BadInput | None:
-        return find_corners(format_, images, size_of) if format_ in _FIELDS else find_lengths(images, size_of)
+        return (find_corners if format_ in _FIELDS else find_lengths)(format_, images, size_of)
 
     whole = find(content.images)
     for place, images in {".": content.images}.items() if whole else by_place(content.images).items():
         corners = whole or find(images)
-        if corners and reader.options.format != "auto" and format_ in _FIELDS:
+        if corners and reader.options.format != "auto":
             reader.ledger.warn(place, corners, "read as they are")
         elif corners:
             reader.ledger.problem(place, corners, "all boxes dropped")
@@ -108,16 +108,18 @@ def find_corners(
 
 
 def find_lengths(
-    labelled: Sequence[UncheckedImage], size_of: Callable[[str], tuple[int, int] | None]
+    format_: str, labelled: Sequence[UncheckedImage], size_of: Callable[[str], tuple[int, int] | None]
 ) -> BadInput | None:
     """Return the mistake that boxes of a format with corners are lengths; None if nothing says so.
 
-    Many end before they begin as they are read, as right corners never do. Nearly all lie inside their image if read
-    as left, top, width, height. `size_of` is as of `find_corners`.
+    Many end before they begin as they are read, as right corners never do. Lengths do wherever a box begins in the
+    right or lower half. Nearly all lie inside their image if read as left, top, width, height. `size_of` is as of
+    `find_corners`.
     """
     images = [image for image in labelled if image.boxes]
     boxes = np.array([box.corners for image in images for box in image.boxes], np.float64).reshape(-1, 4)
-    inverted = int((boxes[:, 2:] < boxes[:, :2]).any(axis=1).sum())
+    ends_first: Bools = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
+    inverted = int(ends_first.sum())
     positive: Bools = np.all(boxes[:, 2:] > 0, axis=1)
     if inverted < max(_FEWEST, _LEAVE * len(boxes)) or _misfits(positive):
         return None  # before any image is opened
@@ -126,9 +128,13 @@ def find_lengths(
     ends = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)[known]
     if known.sum() < _FEWEST or _misfits((_beyond(ends, limits[known]) <= _BEYOND) & positive[known]):
         return None
+    far: Bools = np.any(boxes[known, :2] > limits[known, :2] / 2, axis=1)
+    if far.sum() < _FEWEST or _misfits(ends_first[known][far]):
+        return None
     found = f"{inverted:,} of {len(boxes):,} boxes end before they begin"
-    why = "as left, top, width, height they lie inside; write left, top, right, bottom, or name the columns so"
-    return BadInput("lengths-not-corners", found, why)
+    named = ", or name the columns so" if format_ == "csv" else ""
+    why = f"as left, top, width, height they lie inside; write left, top, right, bottom{named}"
+    return BadInput("lengths-not-corners", found, f"{why}; if they are right, name the format, {format_}")
 
 
 def _misfits(fit: Bools) -> bool:

@@ -57,8 +57,8 @@ def _is_large(reader: SourceReader, image: UncheckedImage, side: int = _SMALL) -
 def _drop_fractions(reader: SourceReader, place: str, images: Sequence[UncheckedImage]) -> None:
     """Drop the boxes that are fractions among others in pixels: a mistake, if they are several."""
     numbers = _numbers(images)
-    mask: Bools = (np.abs(numbers) <= _PIXELS).all(axis=1)
-    mask[mask] = (numbers[mask] % 1 != 0).any(axis=1)
+    mask: Bools = np.all(np.abs(numbers) <= _PIXELS, axis=1)
+    mask[mask] = np.any(numbers[mask] % 1 != 0, axis=1)
     if mask.sum() < _FEWEST:
         return
     doubtful = iter(mask.tolist())

@@ -68,6 +68,7 @@ _FEW = 0.02  # of the boxes, by which two readings must differ at least, and fiv
 _ENOUGH = 3  # boxes that do not fit one reading settle it, if all fit the other
 _LOOK_AT = 1000  # rows that decide what a column holds
 _ANGLE = re.compile(r"(b?box)?(rotation)?(angle|rotation|theta)(deg(rees?)?|rad(ians?)?)?")  # of turned boxes
+_TURN = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _NO_ANGLE = re.compile(r"[-+]?0*(\.0*)?|nan|none|null", re.I)
 _RENAME = "name the columns xmin,ymin,xmax,ymax, or left,top,width,height, or x_center,y_center,width,height"
 _RENAME_LIST = "name the column bbox_ltwh, bbox_xyxy or bbox_cxcywh"
@@ -179,17 +180,25 @@ def _box_of(known: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return next((((known[name],), readings) for name, readings in _LISTS.items() if name in known), ((), ()))
 
 
-def refuse_turned(header: Sequence[str], text: str) -> None:
-    """Raise BadInput if columns beside the box say that boxes are not upright: a third corner, or an angle."""
+def refuse_turned(header: Sequence[str], text: str, own: bool) -> BadInput | None:
+    """Raise BadInput if columns beside the box say that boxes are not upright: a third corner, or an angle.
+
+    Quarters of a turn beside the project's `own` columns may be those of a photograph: they are a warning.
+    """
     known = {fold(name): name for name in header}
     if {"x3", "y3"} <= known.keys():
         why = "boxes here are upright: write the box around these corners, as xmin,ymin,xmax,ymax"
         raise BadInput("rotated-box", f"columns {known['x3']} and {known['y3']}", why, "line 1")
     for name in (known[key] for key in known if _ANGLE.fullmatch(key)):
-        turned = sorted(value for value in values_of(text, name) if not _NO_ANGLE.fullmatch(value.strip()))
+        values = [value.strip() for value in values_of(text, name)]
+        turned = sorted(value for value in values if _TURN.fullmatch(value) and not _NO_ANGLE.fullmatch(value))
+        found = f"{shorten(turned[0])} in the column {name}" if turned else ""
+        if turned and own and all(float(value) % 90 == 0 for value in turned):
+            return BadInput("rotated-box", found, "taken for a photograph's; if boxes are turned, write those around")
         if turned:
             why = "boxes here are upright: write the box around each; if it is no box's, take the column away"
-            raise BadInput("rotated-box", f"{shorten(turned[0])} in the column {name}", why)
+            raise BadInput("rotated-box", found, why)
+    return None
 
 
 def _label_of(known: dict[str, str], header: Sequence[str], rows: list[list[str]]) -> tuple[str, bool]:

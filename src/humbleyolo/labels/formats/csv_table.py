@@ -23,8 +23,9 @@ import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_word, splits_in, suffix
+from humbleyolo.labels.file_names import IMAGE_FORMATS, split_of_word, splits_in, suffix
 from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
+from humbleyolo.labels.formats.class_table import class_table
 from humbleyolo.labels.formats.csv_columns import (
     OWN,
     Columns,
@@ -49,7 +50,6 @@ from humbleyolo.storage.array_types import Floats
 
 IMAGES = "images"
 _NO_OBJECT = re.compile(r"\s*(no|none|nothing|nan|null|empty|background)(?![^\W_])", re.I)
-_COUNTS = re.compile(r"(count|freq|number_of|num_|total|images|boxes|objects|instances|width|height|area)", re.I)
 _SCORES = ("conf", "confidence", "prob", "probability", "score")  # columns of a detector
 _MOST_OPENED = 50  # images opened to tell two readings apart
 
@@ -83,7 +83,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             tables.append(name)
         elif len(header := header_of(reader.source.head(name))) == 2:
             with reader.ledger.reporting(name, "file dropped"):
-                if own := _class_table(reader.text(name, LABEL_BYTES)):
+                if own := class_table(reader.text(name, LABEL_BYTES)):
                     names |= own
                 else:
                     found = f"columns {shorten(', '.join(header))}"
@@ -109,30 +109,10 @@ def read(reader: SourceReader) -> UncheckedSet:
             result.images += _Table(reader, name, columns, names or known).read(text)
     labels = {box.label for image in result.images for box in image.boxes}
     if names and labels <= {*names.values()}:
-        result.classes = tuple(names.values())
+        result.classes = tuple(dict.fromkeys(names.values()))
     name_numbers(reader, result.images)
     result.add(*read_keras_text(reader))
     return result
-
-
-def _class_table(text: str) -> dict[str, str]:
-    """Return the names by number of a table of two columns, in the order of the numbers; empty if it is none.
-
-    A number that several lines have is none of a class, nor is one of an image, or of how many there are.
-    """
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if len(row) == 2]
-    except csv.Error as error:
-        raise BadInput("csv", shorten(str(error)), "must be CSV: a name and a number a line") from None
-    rows = [[one.strip() for one in row] for row in rows]
-    pairs = [row if row[0].isdecimal() else row[::-1] for row in rows]
-    found = {number: name for number, name in pairs if number.isdecimal()}
-    lines = sum(number.isdecimal() for number, _ in pairs)
-    if len(found) < lines or len({*found.values()}) < lines or any(map(is_image, found.values())):
-        return {}
-    if rows and not rows[0][0].isdecimal() and _COUNTS.search(",".join(rows[0])):
-        return {}
-    return dict(sorted(found.items(), key=lambda pair: (len(pair[0]), pair[0])))
 
 
 @dataclass(slots=True)
@@ -164,7 +144,8 @@ class _Table:
             BadInput: If the classes have no names, or the numbers two readings.
         """
         columns = self.columns
-        refuse_turned(columns.header or header_of(text), text)
+        if doubt := refuse_turned(columns.header or header_of(text), text, columns.own):
+            self.reader.ledger.warn(self.name, doubt)
         self._warn_of_scores(text)
         if columns.guessed and len(self.names) == 1:  # the one class is told, so that no column need be
             columns.label, columns.guessed = "", False

@@ -121,9 +121,8 @@ def _image_name(data: Any, shown: Set[str], where: str) -> str:
         why = f"the task has several images, {', '.join(names)}; label each in a task of its own"
         raise BadInput("image-ambiguous", f"regions in {', '.join(sorted(shown))}", why, where)
     named = next((names[key] for key in names if key in shown), "")
-    chosen = (
-        named or names.get("image") or names.get("img") or (next(iter(names.values())) if len(names) == 1 else "")
-    )
+    only = next(iter(names.values())) if len(names) == 1 else ""
+    chosen = named or names.get("image") or names.get("img") or only
     if not chosen:
         found = shorten(", ".join(texts)) if texts else "no text"
         raise BadInput("image-missing", found, "one field of data must name an image, such as image", where)
@@ -141,7 +140,7 @@ def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
     """Return a task's annotations that were not cancelled."""
     if "annotation_id" in task or "annotator" in task:  # JSON-MIN: each list of records is a control's
         lists = {key: value for key, value in task.items() if isinstance(value, list)}
-        return [(task, [one for key, some in lists.items() for one in _records(key, some)], where)]
+        return [(task, [one for some in lists.values() for one in _records(some)], where)]
     result: list[_Annotation] = []
     key = "annotations" if "annotations" in task else "completions"
     for annotation, place in places(get(task, key, list, where, []), f"{where}.{key}"):
@@ -153,15 +152,18 @@ def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
     return result
 
 
-def _records(control: str, some: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """Yield a control's records in JSON-MIN as results: a place that other controls have too is one region."""
+def _records(some: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """Yield a control's records in JSON-MIN as results: a place that other controls have too is one region.
+
+    They do not say which image they lie in.
+    """
     seen: Counter[Any] = Counter()
     for one in some:
         if isinstance(one, dict):
             place = _place_of(one)
             seen[place] += 1
             key = {"id": f"{' '.join(place)} {seen[place]}"} if place else {}
-            yield {**one, **key, "value": one, "to_name": control}
+            yield {**one, **key, "value": one}
 
 
 def _chosen(file: LabelFile, name: str, some: list[_Annotation]) -> _Annotation:
