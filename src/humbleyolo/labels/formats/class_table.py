@@ -8,11 +8,26 @@ from humbleyolo.labels.file_names import is_image
 from humbleyolo.labels.ledger import BadInput, shorten
 
 _WORD = re.compile(r"[^\W\d_]+")
-_OF_CLASSES = frozenset("id ids index idx class label code".split())
+_OF_CLASSES = frozenset(["id", "ids", "index", "idx", "class", "label", "code"])
 """Words in the name of a column of class numbers."""
 
 _COUNTS = frozenset(
-    "count counts freq frequency num number total images boxes objects instances width height area".split()
+    [
+        "count",
+        "counts",
+        "freq",
+        "frequency",
+        "num",
+        "number",
+        "total",
+        "images",
+        "boxes",
+        "objects",
+        "instances",
+        "width",
+        "height",
+        "area",
+    ]
 )
 """Words in the name of a column of other numbers."""
 
