@@ -57,7 +57,7 @@ class Exports(dict[tuple[str, str], Path]):
         path = self.folder / f"{to}-{precision}{SUFFIX[to]}"
         with pytest.MonkeyPatch.context() as patch:
             if precision == "int8":  # weights of chance, which nobody trained, do not bear rounding
-                patch.setattr("humbleyolo.export.parity.ROUNDED_AP", {"float16": 1.0, "int8": 1.0})
+                patch.setattr("humbleyolo.export.parity.ROUNDED_AP", 1.0)
             parity = export(self.data / "model", path, self.data, settings(to, precision))
         assert parity.images == 40
         assert parity.ap is not None
@@ -128,9 +128,7 @@ def test_an_export_sees_mirror_images_and_averages_boxes_where_the_evaluation_di
     evaluated |= {"threshold": 0.2, "vote_iou": 0.6, "min_score": 0.01, "nms_iou": 0.5, "max_detections": 100}
     (data / "model/selection.json").write_text(json.dumps(evaluated | {"whole_pixels": False}))
     path = tmp_path / f"mirrored{SUFFIX[to]}"
-    monkeypatch.setattr(
-        "humbleyolo.export.parity.ROUNDED_AP", {"float16": 1.0, "int8": 1.0}
-    )  # untrained weights do not bear rounding
+    monkeypatch.setattr("humbleyolo.export.parity.ROUNDED_AP", 1.0)  # untrained weights do not bear rounding
     parity = export(data / "model", path, data, settings(to, precision))
     assert parity.difference < (1e-4 if precision == "float32" else 0.2)
     image = np.random.default_rng(3).integers(0, 256, (48, 80, 3), np.uint8)
@@ -272,7 +270,7 @@ def test_the_default_model_passes_in_every_format(to: str, precision: Precision,
 
 @pytest.mark.slow
 def test_eight_bits_that_cost_too_much_are_not_written(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"not written: AP falls by 0\.\d+, more than 0\.01"):
+    with pytest.raises(UserError, match=r"not written: AP falls by 0\.\d+, more than 0\.005"):
         export(data / "model", tmp_path / "model.tflite", data, settings("litert", "int8"))
     assert not list(tmp_path.iterdir())
 

@@ -18,7 +18,7 @@ from humbleyolo.models.trained_network import Network, select_detections
 from humbleyolo.process.terminal import counted
 
 TOLERANCE = 1e-4  # float32: of every number of the grid (all are fractions or probabilities), and of AP
-ROUNDED_AP = {"float16": 0.005, "int8": 0.01}  # largest loss of AP where numbers are rounded on purpose
+ROUNDED_AP = 0.005  # float16 and int8, whose weights are rounded on purpose: largest loss of AP
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Parity:
         """The difference that is over tolerance; empty if there is none."""
         lost = 0.0 if self.ap is None or self.export_ap is None else self.ap - self.export_ap
         if self.precision != "float32":
-            if not lost <= (most := ROUNDED_AP[self.precision]):
-                return f"AP falls by {lost:.4f}, more than {most}"
+            if not lost <= ROUNDED_AP:
+                return f"AP falls by {lost:.4f}, more than {ROUNDED_AP}"
             return "" if np.isfinite(self.difference) else "it gives numbers that are not finite"
         if not self.difference <= TOLERANCE:  # NaN too
             return f"the largest difference is {self.difference:.2g}, more than {TOLERANCE}"
