@@ -109,8 +109,8 @@ def _of_one_image(data: bytes) -> bytes:
 def _int8(model: keras.Model, calibration: Images) -> bytes:
     """Return the flat buffer with the network's layers in 8 bits, and from the last one with weights on in float32.
 
-    A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data,
-    and the numbers that they are made of half a point.
+    A box's place is a mean over 17 probabilities: of 8 bits each they would cost 4 points of AP on the default data.
+    The numbers that they are made of would cost half a point.
     """
     places = np.linspace(0, len(calibration) - 1, min(len(calibration), _CALIBRATION)).astype(np.int64)
 
