@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from repository import ROOT
 from terminal import Terminal
 
-from humbleyolo.check import grid_advice, wrong_labels
+from humbleyolo.check import wrong_labels
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.folder_check import Checked, _in_two_lines, check, report_lines, table_rows
@@ -32,6 +32,7 @@ from humbleyolo.labels.ledger import Finding
 from humbleyolo.labels.split_in_force import NOT_JUDGED
 from humbleyolo.process.display_width import display_width
 from humbleyolo.process.terminal import COLUMNS, wrapped_lines
+from humbleyolo.recipe import grid_advice
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240

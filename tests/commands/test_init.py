@@ -19,7 +19,7 @@ from repository import ROOT
 from terminal import Terminal
 from wcwidth import wcswidth
 
-from humbleyolo.check.first_training import MARK, Plan
+from humbleyolo.begin.first_training import MARK, Plan
 from humbleyolo.cli import main
 from humbleyolo.commands.init import _with_epochs
 from humbleyolo.params.loader import load_params, read_sections
@@ -748,7 +748,7 @@ def test_no_recipe_changes_the_split_that_the_check_was_under() -> None:
 
 
 def test_of_many_images_val_is_left_to_choose(make: Maker, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("humbleyolo.check.first_training._FEW_IMAGES", 17)
+    monkeypatch.setattr("humbleyolo.begin.first_training._FEW_IMAGES", 17)
     for images, expected in ((19, True), (20, False)):
         assert init(make.folder(photographs(images)), "--force") == 0
         (train,) = load_params(Path("params.yaml"), "train")

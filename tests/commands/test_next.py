@@ -86,7 +86,7 @@ def test_of_a_model_that_finds_next_to_nothing_the_boxes_come_with_a_warning(
 
 
 def test_a_page_that_has_not_all_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("humbleyolo.check.next_page.MOST", 2)
+    monkeypatch.setattr("humbleyolo.audit.next_page.MOST", 2)
     assert choose() == 0
     told = "note: the page shows the first 2 of them; next.csv has all"
     assert told in " ".join(capsys.readouterr().out.split())

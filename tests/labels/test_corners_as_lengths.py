@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.check.folder_check import check
-from humbleyolo.check.left_out import images_left_out
 from humbleyolo.labels.corners_as_lengths import find_corners
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage, UncheckedSet
+from humbleyolo.recipe.left_out import images_left_out
 
 Boxes = list[tuple[float, float, float, float]]
 

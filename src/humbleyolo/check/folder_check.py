@@ -8,10 +8,7 @@ from PIL import Image
 
 from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
-from humbleyolo.check.grid_advice import Choice, advise
-from humbleyolo.check.left_out import tell_treatment
 from humbleyolo.check.overview import Overview, overview
-from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.registry import collect
@@ -24,6 +21,9 @@ from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
 from humbleyolo.process.terminal import COLUMNS, counted, printable, wrapped_lines
+from humbleyolo.recipe.grid_advice import Choice, advise
+from humbleyolo.recipe.left_out import tell_treatment
+from humbleyolo.recipe.recipe_choice import Recipe, choose_recipe
 
 _CLASSES_SHOWN = 20
 _SHORTEST_NAME = 12  # columns of a class's name

@@ -18,8 +18,8 @@ from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
-    from humbleyolo.check.label_doubts import Judged
-    from humbleyolo.detection.pre_label_format import PreLabelFormat
+    from humbleyolo.audit.label_doubts import Judged
+    from humbleyolo.audit.pre_label_format import PreLabelFormat
     from humbleyolo.params.sections import Dataset
     from humbleyolo.training.folds import HeldOut
 
@@ -54,11 +54,11 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If the data, the parameters or the options do not allow it, or the networks learned too little.
     """
-    from humbleyolo.check.audit_corrections import write_corrections
-    from humbleyolo.check.audit_page import write_page
-    from humbleyolo.check.doubts_table import write_doubts
-    from humbleyolo.check.joined_splits import JoinedSplits
-    from humbleyolo.check.label_doubts import judge_labels
+    from humbleyolo.audit.audit_corrections import write_corrections
+    from humbleyolo.audit.audit_page import write_page
+    from humbleyolo.audit.doubts_table import write_doubts
+    from humbleyolo.audit.joined_splits import JoinedSplits
+    from humbleyolo.audit.label_doubts import judge_labels
     from humbleyolo.experiments.dvc_lock import require_data_of_params
     from humbleyolo.params.loader import load_params
     from humbleyolo.training.folds import detect_by_folds
@@ -119,7 +119,7 @@ def _keeps_alike(dataset: "Dataset") -> bool:
 
 def _choose_format(to: str, dataset: "Dataset") -> "PreLabelFormat":
     """Return the format of the corrections; refuse one in which `generate` would not read them."""
-    from humbleyolo.detection.pre_label_format import choose_format
+    from humbleyolo.audit.pre_label_format import choose_format
     from humbleyolo.errors import UserError
 
     own = choose_format(Path("params.yaml"))

@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If the data, the parameters or the options do not allow it, or the networks learned too little.
     """
-    from humbleyolo.check.joined_splits import JoinedSplits
+    from humbleyolo.audit.joined_splits import JoinedSplits
     from humbleyolo.evaluation.bootstrap import require_resamples
     from humbleyolo.evaluation.learning_gain import measure_gain
     from humbleyolo.experiments.dvc_lock import require_data_of_params

@@ -20,7 +20,7 @@ from humbleyolo.labels.command_options import add_reading_arguments, read_option
 from humbleyolo.params.value_types import NearDuplicates
 
 if TYPE_CHECKING:
-    from humbleyolo.check.first_training import Plan
+    from humbleyolo.begin.first_training import Plan
     from humbleyolo.check.folder_check import Checked
     from humbleyolo.labels.labelled_image import ReadOptions
     from humbleyolo.labels.split_in_force import SplitInForce
@@ -69,9 +69,9 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If nothing can be trained on, or params.yaml was edited or cannot be written.
     """
-    from humbleyolo.check.first_training import plan
+    from humbleyolo.begin.first_training import plan
+    from humbleyolo.begin.settled_check import settled_check
     from humbleyolo.check.folder_check import found_lines
-    from humbleyolo.check.settled_check import settled_check
     from humbleyolo.commands.params import require_writable, require_writable_folder, write_params
     from humbleyolo.errors import UserError
     from humbleyolo.params.loader import read_sections, read_text

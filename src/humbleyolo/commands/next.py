@@ -17,10 +17,10 @@ from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
+    from humbleyolo.audit.next_images import ChosenImage, ChosenImages, LabelledImages
+    from humbleyolo.audit.pre_label_format import PreLabelFormat
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
-    from humbleyolo.detection.next_images import ChosenImage, ChosenImages, LabelledImages
-    from humbleyolo.detection.pre_label_format import PreLabelFormat
 
 _PAGE, _TABLE = "next.html", "next.csv"
 _SHOWN = 5  # notes of one kind on the terminal
@@ -51,10 +51,10 @@ def run(parsed: argparse.Namespace) -> int:
     Raises:
         UserError: If there is no model or no image, or the folder is there already or cannot be written.
     """
-    from humbleyolo.check.next_page import MOST
+    from humbleyolo.audit.next_images import LabelledImages, choose_images
+    from humbleyolo.audit.next_page import MOST
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.image_paths import NamedImages
-    from humbleyolo.detection.next_images import LabelledImages, choose_images
     from humbleyolo.errors import UserError
     from humbleyolo.storage.new_folder import new_folder
 
@@ -82,7 +82,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _choose_format(to: str | None) -> "PreLabelFormat":
     """Return the format that was told, or the labelled folder's. YOLO's numbers are the folder's in any case."""
-    from humbleyolo.detection.pre_label_format import PreLabelFormat, choose_format
+    from humbleyolo.audit.pre_label_format import PreLabelFormat, choose_format
 
     if to not in (None, "yolo"):
         return PreLabelFormat(to, "as told")
@@ -182,7 +182,7 @@ def _write_tables(
     """Write the page, and a row for each image: rank, value, name, place, boxes, and if it looks like another."""
     import pandas as pd
 
-    from humbleyolo.check.next_page import MOST, Proposed, describe, write_page
+    from humbleyolo.audit.next_page import MOST, Proposed, describe, write_page
     from humbleyolo.detection.image_input import decode_image
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
     from humbleyolo.storage.csv import write_table

@@ -21,10 +21,12 @@ from humbleyolo.drawing.palette import css_properties
 def render_page(room: str, template: str, style: str, script: str = "", **values: Any) -> str:
     """Return a page, UTF-8 with what cannot be encoded replaced: equal values are equal bytes.
 
-    The files lie in a room of the library. The Jinja template gets `policy`, `style` and `script` besides the values.
-    The CSS file may use the properties of `palette.css_properties`. `script` is empty for a page without one.
+    The files lie in a room of the library; the CSS file may be another room's, as `check/style.css`. It may use the
+    properties of `palette.css_properties`. The Jinja template gets `policy`, `style` and `script` besides the values.
+    `script` is empty for a page without one.
     """
-    css = css_properties() + _file(room, style)
+    home, _, file = style.rpartition("/")
+    css = css_properties() + _file(home or room, file)
     code = _file(room, script) if script else ""
     policy = f"default-src 'none'; img-src data:; style-src {csp_hash(css)}; "
     policy += f"script-src {csp_hash(code)}; " if script else ""

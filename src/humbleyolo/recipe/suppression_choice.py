@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from humbleyolo.check.grid_advice import Choice
 from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.geometry.suppression import nms
 from humbleyolo.labels.labelled_image import LabelledImage
@@ -18,6 +17,7 @@ from humbleyolo.metrics.detection_limits import EVALUATION_LIMIT, VALIDATION_LIM
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.keys import Key
 from humbleyolo.process.terminal import counted
+from humbleyolo.recipe.grid_advice import Choice
 
 _LARGER = (0.6, 0.7)
 _LOST = 0.01  # of the boxes that suppression may lose

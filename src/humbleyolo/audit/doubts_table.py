@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from humbleyolo.check.joined_splits import JoinedSplits
-from humbleyolo.check.label_doubts import Doubt
+from humbleyolo.audit.joined_splits import JoinedSplits
+from humbleyolo.audit.label_doubts import Doubt
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.storage.csv import write_table

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from humbleyolo.audit.teaching_value import choose, group_of
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.predict import detect_all
 from humbleyolo.detection.result import Result
-from humbleyolo.detection.teaching_value import choose, group_of
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
 from humbleyolo.labels.image_info import ImageInfo, inspect_image

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.check.joined_splits import JoinedSplits
-from humbleyolo.check.label_doubts import Doubt
-from humbleyolo.detection.pre_label_format import PreLabelFormat
+from humbleyolo.audit.joined_splits import JoinedSplits
+from humbleyolo.audit.label_doubts import Doubt
+from humbleyolo.audit.pre_label_format import PreLabelFormat
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.formats.coco import read_flags
 from humbleyolo.labels.image_info import inspect_image

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.check.folder_check import check, report_lines
-from humbleyolo.check.left_out import policy_of
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
+from humbleyolo.recipe.left_out import policy_of
 
 LINES = {  # of an image of 40 x 20 px
     "right": "0 0.5 0.5 0.25 0.5",

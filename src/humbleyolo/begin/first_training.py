@@ -9,12 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from humbleyolo.begin.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.check.folder_check import Checked
-from humbleyolo.check.grid_advice import SMALL_PX, Choice
-from humbleyolo.check.left_out import images_left_out, tell_left_out, wrong_files
-from humbleyolo.check.mirror_images import Mirrored, judge_mirrored
-from humbleyolo.check.rotated_images import Side, require_side
-from humbleyolo.check.suppression_choice import choose_suppression
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.joined_source import open_source
@@ -29,6 +25,10 @@ from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
 from humbleyolo.process.display_width import cut, wrap_columns
 from humbleyolo.process.terminal import counted
+from humbleyolo.recipe.grid_advice import SMALL_PX, Choice
+from humbleyolo.recipe.left_out import images_left_out, tell_left_out, wrong_files
+from humbleyolo.recipe.rotated_images import Side, require_side
+from humbleyolo.recipe.suppression_choice import choose_suppression
 
 MARK = "init"
 """Beginning of the comments with reasons."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from humbleyolo.check.mirror_images import Mirrored, Swapped, judge_mirrored, swapped_pairs
+from humbleyolo.begin.mirror_images import Mirrored, Swapped, judge_mirrored, swapped_pairs
 from humbleyolo.drawing.label_font import font
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.storage.array_types import Floats32, Ints

@@ -10,9 +10,9 @@ from folders import Maker, picture, voc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humbleyolo.check.grid_advice import Choice, advise
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.params.value_types import CellsAnObject
+from humbleyolo.recipe.grid_advice import Choice, advise
 
 
 def sized(make: Maker, height: int, width: int, *boxes: tuple[float, float, float, float]) -> list[LabelledImage]:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from humbleyolo.check.folder_check import Checked, judge
-from humbleyolo.check.left_out import policy_of
-from humbleyolo.check.rotated_images import Side, settle_side
 from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.image_info import ImageInfo
@@ -20,6 +18,8 @@ from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, Unchecked
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.split_in_force import SplitInForce
 from humbleyolo.labels.validate import Inspected, inspected_images
+from humbleyolo.recipe.left_out import policy_of
+from humbleyolo.recipe.rotated_images import Side, settle_side
 
 
 def settled_check(folder: Path, options: ReadOptions, split: SplitInForce) -> tuple[Side, Checked]:

@@ -8,14 +8,14 @@ import pytest
 from folders import Files, Maker, picture, under, voc
 from PIL import Image
 
+from humbleyolo.begin.settled_check import settled_check
 from humbleyolo.check import folder_check
 from humbleyolo.check.folder_check import check, report_lines
-from humbleyolo.check.left_out import policy_of
-from humbleyolo.check.rotated_images import settle_side
-from humbleyolo.check.settled_check import settled_check
 from humbleyolo.labels import validate
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.split_in_force import NOT_JUDGED
+from humbleyolo.recipe.left_out import policy_of
+from humbleyolo.recipe.rotated_images import settle_side
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6

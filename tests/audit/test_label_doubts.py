@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from humbleyolo.check import label_doubts
-from humbleyolo.check.label_doubts import Judged, judge_labels
+from humbleyolo.audit import label_doubts
+from humbleyolo.audit.label_doubts import Judged, judge_labels
 from humbleyolo.metrics.matching import evaluator
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
@@ -198,7 +198,7 @@ def test_nothing_found_and_nothing_labelled_are_no_errors() -> None:
 
 
 def test_kinds_have_a_meaning_on_the_page() -> None:
-    from humbleyolo.check.audit_page import MEANINGS
+    from humbleyolo.audit.audit_page import MEANINGS
 
     assert tuple(MEANINGS) == label_doubts.KINDS
 

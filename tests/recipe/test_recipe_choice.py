@@ -10,10 +10,10 @@ from params_text import DEFAULT
 from repository import ROOT
 
 from humbleyolo.check.folder_check import check, report_lines
-from humbleyolo.check.recipe_choice import Recipe, choose_recipe
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.params.loader import parse_params
 from humbleyolo.params.overlay import lay_over
+from humbleyolo.recipe.recipe_choice import Recipe, choose_recipe
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from humbleyolo.detection.teaching_value import choose, group_of, likelihood
+from humbleyolo.audit.teaching_value import choose, group_of, likelihood
 from humbleyolo.metrics.tables import DetectionTable
 
 NONE = np.zeros(2, np.int64)

@@ -40,7 +40,7 @@ def write_page(path: Path, images: Iterable[Proposed], names: Sequence[str], fac
     """
     entries = [(len(one.found), _entry(rank, one, names)) for rank, one in enumerate(images, 1)]
     page = render_page(
-        "check", "next.html", "style.css", title="Images to label next", facts=facts,
+        "audit", "next.html", "check/style.css", title="Images to label next", facts=facts,
         parts=[
             ("Correct the boxes", [entry for found, entry in entries if found]),
             ("Label by eye: nothing was found", [entry for found, entry in entries if not found]),

@@ -8,7 +8,7 @@ from folders import GOOD, PATHS, Files, Maker, encoded, photo, picture, under, v
 from folders import make as make
 from params_text import changed
 
-from humbleyolo.detection.pre_label_format import PreLabelFormat, choose_format
+from humbleyolo.audit.pre_label_format import PreLabelFormat, choose_format
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
 from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from repository import ROOT
 
-from humbleyolo.check.suppression_choice import Suppression, choose_suppression, count_suppressed
 from humbleyolo.params.overlay import example_values
+from humbleyolo.recipe.suppression_choice import Suppression, choose_suppression, count_suppressed
 
 SIZE = (320, 320)
 VALUES = {
@@ -107,7 +107,7 @@ def test_where_one_cell_answers_there_are_no_votes_and_the_recipe_is_the_least()
 
 def test_a_line_holds_the_counts_of_a_large_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = {0.5: 123_456, 0.6: 98_765, 0.7: 12_345}
-    monkeypatch.setattr("humbleyolo.check.suppression_choice.count_suppressed", lambda *_: counts)
+    monkeypatch.setattr("humbleyolo.recipe.suppression_choice.count_suppressed", lambda *_: counts)
     (line,) = choose([Mock(labels=range(1_234_567))]).told
     assert "12,345 of 1,234,567" in line
     assert len(line) <= 78

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from humbleyolo.check.joined_splits import JoinedSplits
-from humbleyolo.check.label_doubts import KINDS, Doubt
+from humbleyolo.audit.joined_splits import JoinedSplits
+from humbleyolo.audit.label_doubts import KINDS, Doubt
 from humbleyolo.drawing.html_page import data_uri, encode_picture, render_page
 from humbleyolo.drawing.name_tags import NameTags
 from humbleyolo.drawing.palette import CORRECT, DOUBTED, OUTSIDE, UNJUDGED, Colour
@@ -52,7 +52,7 @@ def write_page(
     shown = list(doubts[:MOST])
     counts = [[kind, sum(doubt.kind == kind for doubt in doubts), MEANINGS[kind]] for kind in KINDS]
     page = render_page(
-        "check", "audit.html", "style.css", title="Audit of the labels", facts=facts, counts=counts,
+        "audit", "audit.html", "check/style.css", title="Audit of the labels", facts=facts, counts=counts,
         entries=[_entry(rank, doubt, data, detections) for rank, doubt in enumerate(shown, 1)],
         more=len(doubts) - len(shown), table="audit.csv",
     )  # fmt: skip

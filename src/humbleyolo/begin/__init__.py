@@ -1,0 +1,1 @@
+"""The beginning of a first training on a labelled folder: `init`."""
