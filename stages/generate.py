@@ -10,13 +10,13 @@ from pathlib import Path
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.summary import write_summary
 from humbleyolo.drawing.preview import write_preview
-from humbleyolo.labels import write_dataset
 from humbleyolo.labels.dataset_inputs import find_problems
 from humbleyolo.labels.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.process.terminal import counted
+from humbleyolo.splits import write_dataset
 from humbleyolo.storage.atomic import atomic_write, make_folder
 from humbleyolo.synthetic import drawn_split
 

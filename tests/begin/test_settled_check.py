@@ -13,9 +13,9 @@ from humbleyolo.check import folder_check
 from humbleyolo.check.folder_check import check, report_lines
 from humbleyolo.labels import validate
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.split_in_force import NOT_JUDGED
 from humbleyolo.recipe.left_out import policy_of
 from humbleyolo.recipe.rotated_images import settle_side
+from humbleyolo.splits.split_in_force import NOT_JUDGED
 
 EXIF = Image.Exif()
 EXIF[0x0112] = 6

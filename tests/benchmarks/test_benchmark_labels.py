@@ -11,9 +11,9 @@ from repository import ROOT
 
 from benchmarks.article_labels import write_folder
 from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.labels import write_dataset
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
+from humbleyolo.splits import write_dataset
 from humbleyolo.synthetic.drawn_split import write_splits
 
 COUNTS = {"train": 40, "val": 20, "test": 30}

@@ -29,10 +29,10 @@ from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.ledger import Finding
-from humbleyolo.labels.split_in_force import NOT_JUDGED
 from humbleyolo.process.display_width import display_width
 from humbleyolo.process.terminal import COLUMNS, wrapped_lines
 from humbleyolo.recipe import grid_advice
+from humbleyolo.splits.split_in_force import NOT_JUDGED
 
 WORDS = ("chat", "rat", "bird")
 HEIGHT, WIDTH, IMAGES = 96, 144, 240

@@ -11,8 +11,8 @@ from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.labels.labelled_image import LabelledSet
 from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.pre_labels import write_pre_labels
-from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
 from humbleyolo.params.sections import Fractions, Split
+from humbleyolo.splits.split_rules import Division, divide, divide_by_lists_alone
 
 LINE = "0 0.5 0.5 0.25 0.5\n"  # a cat
 NAMES = "names: [cat, dog]\n"

@@ -24,9 +24,9 @@ from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import FLAGS, LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.value_types import LabelFormat
+from humbleyolo.splits.write_dataset import write_splits
 from humbleyolo.synthetic.drawn_split import write_splits as draw_splits
 
 SIZES = [(40, 20), (7, 31), (1, 1)]

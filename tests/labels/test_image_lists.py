@@ -5,7 +5,7 @@ import json
 import pytest
 from folders import Files, Maker, picture, voc
 
-from humbleyolo.labels.split_in_force import choose_by
+from humbleyolo.splits.split_in_force import choose_by
 
 NAMES = [f"pet {n}" if n == 3 else f"pet_{n}" for n in range(6)]
 TRAIN, TEST = NAMES[:4], NAMES[4:]

@@ -11,8 +11,8 @@ from humbleyolo.check.folder_check import check
 from humbleyolo.errors import UserError
 from humbleyolo.labels.formats.registry import FORMATS
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
+from humbleyolo.splits.write_dataset import write_splits
 
 BAD = [(name, number) for name, layout in LAYOUTS.items() for number in range(len(layout.bad))]
 ORDERS = {"first": (0, 1, 1), "last": (1, 1, 0), "alone": (0,)}  # of bad (0) and right (1) records of an image

@@ -16,8 +16,6 @@ from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.split_in_force import choose_by
-from humbleyolo.labels.split_rules import LOOK_ALIKES, Division
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named
@@ -29,6 +27,8 @@ from humbleyolo.recipe.grid_advice import SMALL_PX, Choice
 from humbleyolo.recipe.left_out import images_left_out, tell_left_out, wrong_files
 from humbleyolo.recipe.rotated_images import Side, require_side
 from humbleyolo.recipe.suppression_choice import choose_suppression
+from humbleyolo.splits.split_in_force import choose_by
+from humbleyolo.splits.split_rules import LOOK_ALIKES, Division
 
 MARK = "init"
 """Beginning of the comments with reasons."""

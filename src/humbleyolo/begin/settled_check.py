@@ -16,10 +16,10 @@ from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.split_in_force import SplitInForce
 from humbleyolo.labels.validate import Inspected, inspected_images
 from humbleyolo.recipe.left_out import policy_of
 from humbleyolo.recipe.rotated_images import Side, settle_side
+from humbleyolo.splits.split_in_force import SplitInForce
 
 
 def settled_check(folder: Path, options: ReadOptions, split: SplitInForce) -> tuple[Side, Checked]:

@@ -8,9 +8,9 @@ import numpy as np
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
 from humbleyolo.labels.ledger import BadInput, Ledger, short_name
-from humbleyolo.labels.split_rules import Division, others
-from humbleyolo.labels.write_dataset import NO_BOX
 from humbleyolo.process.terminal import counted
+from humbleyolo.splits.split_rules import Division, others
+from humbleyolo.splits.write_dataset import NO_BOX
 from humbleyolo.storage.array_types import Floats
 
 ENOUGH = 40  # boxes a class: with 43 to 51 of each boards have an AP50 of 0.94 (docs/photographs.md)

@@ -15,8 +15,6 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, by_kind, grouped
-from humbleyolo.labels.split_in_force import NOT_JUDGED, SplitInForce
-from humbleyolo.labels.split_rules import Division
 from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
@@ -24,6 +22,8 @@ from humbleyolo.process.terminal import COLUMNS, counted, printable, wrapped_lin
 from humbleyolo.recipe.grid_advice import Choice, advise
 from humbleyolo.recipe.left_out import tell_treatment
 from humbleyolo.recipe.recipe_choice import Recipe, choose_recipe
+from humbleyolo.splits.split_in_force import NOT_JUDGED, SplitInForce
+from humbleyolo.splits.split_rules import Division
 
 _CLASSES_SHOWN = 20
 _SHORTEST_NAME = 12  # columns of a class's name

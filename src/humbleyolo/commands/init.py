@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from humbleyolo.begin.first_training import Plan
     from humbleyolo.check.folder_check import Checked
     from humbleyolo.labels.labelled_image import ReadOptions
-    from humbleyolo.labels.split_in_force import SplitInForce
     from humbleyolo.params.sections import Params
+    from humbleyolo.splits.split_in_force import SplitInForce
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
@@ -149,7 +149,7 @@ def _not_kept_by_git() -> str:
 
 def _split_to_begin(params: "Params", parsed: argparse.Namespace, options: "ReadOptions") -> "SplitInForce":
     """Return the split that `params.yaml` will have, but for `by`, which the folder decides if nobody did."""
-    from humbleyolo.labels.split_in_force import SplitInForce
+    from humbleyolo.splits.split_in_force import SplitInForce
 
     given = {"near_duplicates": parsed.near_duplicates, "by": parsed.split}
     rule = params.dataset.labelled.split.model_copy(update={key: value for key, value in given.items() if value})

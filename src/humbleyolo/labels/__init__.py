@@ -2,7 +2,7 @@
 
 Bytes flow from `folder` (a folder or archive, read only) through `parsing` (files that nobody checked) into a
 format's reader. `validate` turns its result into labelled images, and every mistake or change becomes a row of
-the `ledger`. From there `write_dataset` makes the dataset of `generate`, and `convert` another format.
+the `ledger`. From there the room `splits` makes the dataset of `generate`, and `convert` another format.
 
 No library serves here: each one looked at loses or changes something without a row that says so. `supervision`
 casts VOC corners to whole numbers, holds coordinates as float32, takes a missing label file for no objects and

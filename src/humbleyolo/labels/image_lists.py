@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,6 +26,9 @@ from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted, first_few
 
+ONE_LIST = "an image is in one list; correct the lists"
+
+_KEEP = ("test", "val", "train")  # the first of these that name an image, or one of its near-duplicates, stays
 _WHOLE = re.compile(r"[+-]?\d+")
 _MAIN = "ImageSets/Main"
 
@@ -44,6 +47,11 @@ class ImageList:
     split: str
     paths: tuple[str, ...]
     strange: tuple[tuple[int, str], ...]
+
+
+def first_split(splits: Sequence[str]) -> str | None:
+    """Return the first of test, val, train that is among some; None if none is."""
+    return next((split for split in _KEEP if split in splits), None)
 
 
 def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:

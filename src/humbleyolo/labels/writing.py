@@ -11,10 +11,10 @@ from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
 from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
+from humbleyolo.labels.image_lists import first_split
 from humbleyolo.labels.image_names import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.split_rules import first_split
 
 Placement = Literal["copy", "link"]
 _EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}

@@ -21,10 +21,10 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader
-from humbleyolo.labels.write_dataset import short_names
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted
 from humbleyolo.scoring.labels_alone import LabelsAlone
+from humbleyolo.splits.write_dataset import short_names
 from humbleyolo.storage.atomic import atomic_write
 
 _FLAGS = ("crowd", "difficult")  # that scores depend on

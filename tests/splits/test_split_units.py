@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.labels.split_units import cut, join_units, target_ends
+from humbleyolo.splits.split_units import cut, join_units, target_ends
 
 FRACTIONS = st.sampled_from([(0.7, 0.15, 0.15), (0.4, 0.3, 0.3), (0.9, 0.05, 0.05), (0.34, 0.33, 0.33), (0.8, 0.2)])
 SEEDS = st.integers(0, 2**63 - 1)

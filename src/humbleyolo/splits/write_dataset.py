@@ -16,8 +16,8 @@ from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
-from humbleyolo.labels.split_rules import divide
 from humbleyolo.params.sections import Labelled
+from humbleyolo.splits.split_rules import divide
 from humbleyolo.storage.atomic import atomic_write, make_folder, require_space
 
 

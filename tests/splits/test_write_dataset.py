@@ -26,9 +26,9 @@ from humbleyolo.dataset.encoded_split import open_encoded
 from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.pipeline.stage import run_stage
+from humbleyolo.splits.write_dataset import write_splits
 from stages.generate import main
 
 BCCD = ROOT.parent / "shared/data/bccd"

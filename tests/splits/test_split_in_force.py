@@ -13,9 +13,9 @@ from humbleyolo.check.folder_check import Checked, check, report_lines, summary
 from humbleyolo.errors import UserError
 from humbleyolo.labels.command_options import add_reading_arguments, read_options
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.split_in_force import read_split
-from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
+from humbleyolo.splits.split_in_force import read_split
+from humbleyolo.splits.write_dataset import write_splits
 
 L = "dataset.labelled"
 HEAD = "image,label,xmin,ymin,xmax,ymax,split\n"

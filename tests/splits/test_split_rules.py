@@ -19,10 +19,10 @@ from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.split_rules import Division, divide
-from humbleyolo.labels.write_dataset import write_splits
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Fractions, Labelled, Split
+from humbleyolo.splits.split_rules import Division, divide
+from humbleyolo.splits.write_dataset import write_splits
 
 
 def divided(

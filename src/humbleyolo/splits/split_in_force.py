@@ -9,11 +9,11 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.file_names import folder_of_split, says_more, splits_of_folder, words_behind
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.ledger import Ledger
-from humbleyolo.labels.split_rules import Division, divide, divide_by_lists_alone
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Split
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.splits.split_rules import Division, divide, divide_by_lists_alone
 
 
 class SplitInForce(NamedTuple):

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.labels.image_lists import ONE_LIST, first_split
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.ledger import BadInput, Ledger, short_name, shorten_text
 from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
-from humbleyolo.labels.split_units import cut, join_units, target_ends
 from humbleyolo.params.sections import Split
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.splits.split_units import cut, join_units, target_ends
 
-ONE_LIST = "an image is in one list; correct the lists"
 LOOK_ALIKES = "look-alikes"
 """Cause of a finding `split-empty` where `near_duplicates: ignore` may mend it."""
 
-_KEEP = ("test", "val", "train")  # of near-duplicates in two splits, those in the first of these stay
 _FIXED = "near_duplicates: ignore is for a fixed camera or a microscope"
 _LISTS_OR_HASH = "correct the lists, or set split.by: hash (`init --split hash`)"
 _APART = {
@@ -181,11 +180,6 @@ def others(images: Sequence[LabelledImage]) -> str:
     names = [image.path for image in images[1:_SHOWN]]
     beside = [posixpath.basename(name) if own == folder else name for name, own in zip(names, folders, strict=True)]
     return first_few(beside, _SHOWN - 1, count=len(images) - 1)
-
-
-def first_split(splits: Sequence[str]) -> str | None:
-    """Return the first of test, val, train that is among some; None if none is."""
-    return next((split for split in _KEEP if split in splits), None)
 
 
 def _by_lists(images: Sequence[LabelledImage], ledger: Ledger) -> list[str | None]:

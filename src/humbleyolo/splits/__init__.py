@@ -1,0 +1,1 @@
+"""Labelled images divided into train, val and test, and written as the dataset of `generate`."""
