@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_boxes import scored_boxes
 
+from humbleyolo.geometry import suppression
 from humbleyolo.geometry.iou import pairwise_iou, pairwise_share
 from humbleyolo.geometry.suppression import nms, suppress, vote
 from humbleyolo.storage.array_types import Floats, Ints
@@ -30,6 +31,15 @@ def slow_nms(boxes: Floats, scores: Floats, labels: Ints, iou: float) -> list[in
 @given(scored_boxes(), st.sampled_from([0.0, 1 / 3, 0.5, 1.0]))
 def test_nms_is_the_greedy_rule(case: tuple[Floats, Floats, Ints], iou: float) -> None:
     assert nms(*case, iou).tolist() == slow_nms(*case, iou)
+
+
+@given(scored_boxes(), st.sampled_from([0.0, 1 / 3, 0.5]), st.sampled_from([1, 3, 8, 40]))
+def test_it_does_not_matter_how_many_pairs_are_compared_at_a_time(
+    case: tuple[Floats, Floats, Ints], iou: float, pairs: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suppression, "_PAIRS", pairs)
+        assert nms(*case, iou).tolist() == slow_nms(*case, iou)
 
 
 @given(scored_boxes(), st.floats(0, 1), st.randoms(use_true_random=False))

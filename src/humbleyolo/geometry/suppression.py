@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.storage.array_types import Floats, Ints
+from humbleyolo.storage.array_types import Bools, Floats, Ints
+
+_PAIRS = 2**15  # of boxes that are compared at a time, which bounds the memory
 
 
 def suppress(
@@ -33,13 +35,24 @@ def suppress(
     boxes, labels = boxes[order], labels[order]
     sources = np.arange(len(order)) if sources is None else sources[order]
     alive = np.ones(len(order), bool)
-    for position in range(len(order)):  # each decision depends on those before it
-        if alive[position]:
-            rivals = alive & (labels == labels[position]) & (sources != sources[position])
-            rivals[: position + 1] = False
-            if rivals.any():
-                alive[rivals] = overlap(boxes[position : position + 1], boxes[rivals])[0] <= limit
+    for label in np.unique(labels):
+        own = np.flatnonzero(labels == label)
+        alive[own] = _stay(boxes[own], sources[own], limit, overlap)
     return order[alive]
+
+
+def _stay(boxes: Floats, sources: Ints, limit: float, overlap: Callable[..., Any]) -> Bools:
+    """Return which boxes of one class stay, (D,), the one to keep first at the top."""
+    alive = np.ones(len(boxes), bool)
+    rows = max(1, _PAIRS // len(boxes))
+    for start in range(0, len(boxes), rows):
+        places = start + np.flatnonzero(alive[start : start + rows])
+        hidden = ~(overlap(boxes[places], boxes[start:]) <= limit)  # (m, D - start)
+        hidden &= sources[places, None] != sources[start:]
+        for place, hides in zip(places, hidden, strict=True):  # each decision depends on those before it
+            if alive[place]:
+                alive[place + 1 :] &= ~hides[place + 1 - start :]
+    return alive
 
 
 def nms(boxes: Floats, scores: Floats, labels: Ints, limit: float) -> Ints:
