@@ -99,10 +99,10 @@ def write_boxes(folder: Path, boxes: int, classes: int) -> None:
 
 def read_coco(folder: Path) -> str:
     """Find the format of the labels and read them, without their images."""
+    from humbleyolo.inputs.joined_source import open_source
+    from humbleyolo.inputs.ledger import Ledger
     from humbleyolo.labels.formats import coco
-    from humbleyolo.labels.joined_source import open_source
     from humbleyolo.labels.labelled_image import ReadOptions
-    from humbleyolo.labels.ledger import Ledger
     from humbleyolo.labels.source_reader import SourceReader
 
     ledger = Ledger("error")

@@ -10,8 +10,8 @@ from pathlib import Path
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.summary import write_summary
 from humbleyolo.drawing.preview import write_preview
-from humbleyolo.labels.dataset_inputs import find_problems
-from humbleyolo.labels.ledger import write_ledger
+from humbleyolo.inputs.dataset_inputs import find_problems
+from humbleyolo.inputs.ledger import write_ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage

@@ -9,8 +9,8 @@ from folders import make as make
 from params_text import changed
 
 from humbleyolo.audit.pre_label_format import PreLabelFormat, choose_format
+from humbleyolo.inputs.image_info import inspect_image
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
-from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.pre_labels import write_pre_labels
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from humbleyolo.begin.mirror_images import Mirrored, Swapped, judge_mirrored, swapped_pairs
 from humbleyolo.drawing.label_font import font
-from humbleyolo.labels.joined_source import open_source
+from humbleyolo.inputs.joined_source import open_source
 from humbleyolo.storage.array_types import Floats32, Ints
 
 

@@ -11,10 +11,10 @@ from repository import ROOT
 from ruamel.yaml import YAML
 
 from benchmarks.photographs import PLAIN, RUNGS, divide, lay_out, watch
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Ledger
 
 XML = (
     "<annotation><filename>moved.jpg</filename><size><width>{width}</width><height>{height}</height></size><object>"

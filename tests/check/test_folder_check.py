@@ -27,8 +27,8 @@ from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Finding
 from humbleyolo.process.display_width import display_width
 from humbleyolo.process.terminal import COLUMNS, wrapped_lines
 from humbleyolo.recipe import grid_advice

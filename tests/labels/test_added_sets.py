@@ -7,9 +7,9 @@ import pytest
 from folders import Files, Maker, picture, voc
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.labels.labelled_image import LabelledSet
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.pre_labels import write_pre_labels
 from humbleyolo.params.sections import Fractions, Split
 from humbleyolo.splits.split_rules import Division, divide, divide_by_lists_alone

@@ -17,9 +17,9 @@ from repository import ROOT
 
 from humbleyolo.check.folder_check import check, choice_rows
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.dataset_inputs import find_problems
+from humbleyolo.inputs.dataset_inputs import find_problems
+from humbleyolo.inputs.joined_source import open_source
 from humbleyolo.labels.formats import unknown
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.labels.validate import ROTATED
 from humbleyolo.params.loader import load_params

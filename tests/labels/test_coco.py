@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as oracle
 
+from humbleyolo.inputs.ledger import BadInput, Finding
 from humbleyolo.labels.formats.masks import mask_corners
-from humbleyolo.labels.ledger import BadInput, Finding
 
 Change = dict[str, Any]
 

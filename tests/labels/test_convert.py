@@ -19,11 +19,11 @@ from repository import ROOT
 
 from humbleyolo.commands import convert as command
 from humbleyolo.errors import ProblemsError, UserError
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import FLAGS, LabelledImage, ReadOptions
-from humbleyolo.labels.ledger import BadInput
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.value_types import LabelFormat
 from humbleyolo.splits.write_dataset import write_splits

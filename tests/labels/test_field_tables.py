@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.folder import HEAD_BYTES
+from humbleyolo.inputs.joined_source import open_source
 from humbleyolo.labels.convert import convert
-from humbleyolo.labels.folder import HEAD_BYTES
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 
 Box = Sequence[float]

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS
+from humbleyolo.inputs.file_names import IMAGE_FORMATS
+from humbleyolo.inputs.image_info import bombs_refused, inspect_image
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.labels.image_info import bombs_refused, inspect_image
-from humbleyolo.labels.ledger import BadInput
 
 PICTURE = picture()
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from label_records import CLASSES, LAYOUTS, Layout
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Ledger
 
 RUN = settings(deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 _TOKEN = re.compile(r"\s+|[A-Za-z_]+|-?\d+(?:\.\d+)?|.")

@@ -11,10 +11,10 @@ from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels.formats.registry import FORMATS
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Finding
 from humbleyolo.process.terminal import wrapped_lines
 
 SHARED = ROOT.parent / "shared/data"

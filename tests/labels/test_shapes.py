@@ -11,8 +11,8 @@ from folders import Files, Maker, picture, voc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humbleyolo.inputs.ledger import Finding, Ledger
 from humbleyolo.labels.formats.shapes import around_turned
-from humbleyolo.labels.ledger import Finding, Ledger
 
 BOX = (13.0, 8.0, 27.0, 12.0)
 Points = list[tuple[float, float]]

@@ -8,9 +8,9 @@ import pytest
 from folders import Files, Maker, picture, read_labelled, voc
 from repository import ROOT
 
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels.formats import voc as voc_format
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Finding
 
 BCCD = ROOT.parent / "shared/data/bccd"
 

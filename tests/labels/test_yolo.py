@@ -6,10 +6,10 @@ import pytest
 from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels.formats.yolo import detect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Finding
 
 YOLO_MARK = ROOT.parent / "shared/data/yolo_mark"
 LINE = "1 0.5 0.5 0.25 0.5\n"

@@ -10,7 +10,7 @@ from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.labels.joined_source import open_source
+from humbleyolo.inputs.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.average_precision import VOC_RECALLS
 from humbleyolo.metrics.matching import match

@@ -16,9 +16,9 @@ from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
-from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
+from humbleyolo.inputs.image_info import ImageInfo, perceptual_hash
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Fractions, Labelled, Split
 from humbleyolo.splits.split_rules import Division, divide

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from humbleyolo.labels.joined_source import open_source
+from humbleyolo.inputs.joined_source import open_source
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.scoring.detection_files import read_detection_file

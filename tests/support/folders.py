@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Finding, Ledger
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import Finding, Ledger
 
 Files = dict[str, bytes | str]
 

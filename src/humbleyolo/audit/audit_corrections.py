@@ -10,8 +10,8 @@ from humbleyolo.audit.joined_splits import JoinedSplits
 from humbleyolo.audit.label_doubts import Doubt
 from humbleyolo.audit.pre_label_format import PreLabelFormat
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
+from humbleyolo.inputs.image_info import inspect_image
 from humbleyolo.labels.formats.coco import read_flags
-from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.pre_labels import write_pre_labels
 from humbleyolo.metrics.tables import DetectionTable

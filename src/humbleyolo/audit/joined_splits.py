@@ -16,9 +16,9 @@ from humbleyolo.dataset.archive import ArchivedImage
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.encoded_split import EncodedSplit, open_encoded
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.image_info import bombs_refused, inspect_image
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.inputs.image_info import bombs_refused, inspect_image
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.near_duplicates import find_near_duplicates
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.sections import Encode
 

@@ -17,9 +17,9 @@ from humbleyolo.detection.predict import detect_all
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
-from humbleyolo.labels.image_info import ImageInfo, inspect_image
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.near_duplicates import find_near_duplicates
+from humbleyolo.inputs.image_info import ImageInfo, inspect_image
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.near_duplicates import find_near_duplicates
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.storage.array_types import Ints
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.box_rules import turn
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.registry import FORMATS, WRITABLE, collect
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.label_set import read_set
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Dataset

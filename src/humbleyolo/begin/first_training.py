@@ -13,9 +13,9 @@ from humbleyolo.begin.mirror_images import Mirrored, judge_mirrored
 from humbleyolo.check.folder_check import Checked
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid
-from humbleyolo.labels.joined_source import open_source
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.labelled_image import LabelledSet
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.params.keys import Key
 from humbleyolo.params.loader import find_mistakes, parse_params
 from humbleyolo.params.overlay import Named

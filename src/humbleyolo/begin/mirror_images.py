@@ -12,7 +12,7 @@ import numpy as np
 
 from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, describe
 from humbleyolo.check.wrong_labels import decoded, fold_of
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Floats32, Ints

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from humbleyolo.check.folder_check import Checked, judge
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.image_info import ImageInfo
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.validate import Inspected, inspected_images
 from humbleyolo.recipe.left_out import policy_of
 from humbleyolo.recipe.rotated_images import Side, settle_side

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from humbleyolo.drawing.contact_sheet import contact_sheet
 from humbleyolo.drawing.palette import DOUBTED, OUTSIDE, WHITE
 from humbleyolo.geometry.image_decoder import decode_rgb
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import Finding
 from humbleyolo.storage.array_types import Floats, Rgb
 
 MOST_CLASSES = 100  # whose sheets a page can hold

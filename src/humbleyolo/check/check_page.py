@@ -5,7 +5,7 @@ from pathlib import Path
 from humbleyolo.check.box_sheets import MOST_CLASSES
 from humbleyolo.check.folder_check import Checked, choice_rows, summary, table_rows
 from humbleyolo.drawing.html_page import data_uri, encode_picture, render_page
-from humbleyolo.labels.ledger import grouped
+from humbleyolo.inputs.ledger import grouped
 from humbleyolo.storage.atomic import write_output
 
 _MOST_ROWS = 2000  # of one kind on the page

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from humbleyolo.geometry.iou import pairwise_iou
+from humbleyolo.inputs.ledger import BadInput, Ledger, short_name
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet
-from humbleyolo.labels.ledger import BadInput, Ledger, short_name
 from humbleyolo.process.terminal import counted
 from humbleyolo.splits.split_rules import Division, others
 from humbleyolo.splits.write_dataset import NO_BOX

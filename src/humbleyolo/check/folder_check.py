@@ -10,11 +10,11 @@ from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_shee
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.overview import Overview, overview
 from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Finding, Ledger, by_kind, grouped
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import Finding, Ledger, by_kind, grouped
 from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded

@@ -18,9 +18,9 @@ from humbleyolo.check.better_places import Place, best_place, clear_gains, doubt
 from humbleyolo.check.crop_classifier import CropClassifier, crop_boxes, cross_scores, describe, fit_folds
 from humbleyolo.geometry.image_decoder import decode_rgb
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, Ledger, short_name
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger, short_name
 from humbleyolo.storage.array_types import Floats, Floats32, Ints, Rgb, Uint8s
 
 DOUBTS = ("class-swapped", "box-shifted")

@@ -32,7 +32,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.check.check_page import write_page
     from humbleyolo.check.folder_check import check, report_lines
     from humbleyolo.drawing.canvas import save_png
-    from humbleyolo.labels.ledger import write_ledger
+    from humbleyolo.inputs.ledger import write_ledger
     from humbleyolo.splits.split_in_force import read_split
     from humbleyolo.storage.atomic import make_folder, require_output, write_output
 

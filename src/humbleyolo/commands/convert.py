@@ -34,8 +34,8 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If the source cannot be read or the target not written; with `--on-problem error`, if the
             source has mistakes.
     """
+    from humbleyolo.inputs.ledger import by_kind, write_ledger
     from humbleyolo.labels.convert import convert
-    from humbleyolo.labels.ledger import by_kind, write_ledger
     from humbleyolo.storage.atomic import require_output, write_output
 
     options = replace(read_options(parsed), on_problem=parsed.on_problem)

@@ -53,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
         UserError: If a file cannot be read or written.
     """
     from humbleyolo.errors import UserError
-    from humbleyolo.labels.dataset_inputs import inputs_beside
+    from humbleyolo.inputs.dataset_inputs import inputs_beside
     from humbleyolo.params.loader import load_params
 
     file: Path = parsed.file
@@ -71,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _lay_over(file: Path, example: Path) -> None:
     """Give the file the values of an example, and print what changed and what stays as edited."""
-    from humbleyolo.labels.dataset_inputs import inputs_beside
+    from humbleyolo.inputs.dataset_inputs import inputs_beside
     from humbleyolo.params.keys import dotted
     from humbleyolo.params.loader import find_mistakes, read_text
     from humbleyolo.params.overlay import edited_keys, lay_over

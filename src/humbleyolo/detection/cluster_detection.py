@@ -20,7 +20,7 @@ from humbleyolo.detection.model_from_url import fetch_model, is_remote
 from humbleyolo.detection.predict import detect_all
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES
+from humbleyolo.inputs.folder import IMAGE_BYTES
 from humbleyolo.models.selection import NAME as SELECTION
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.terminal import tell

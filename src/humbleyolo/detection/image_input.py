@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, decode_rgb, grey_to_rgb, open_image, pillow_to_rgb
-from humbleyolo.labels.image_info import count_pictures
+from humbleyolo.inputs.image_info import count_pictures
 from humbleyolo.storage.array_types import Rgb, Uint8s
 
 ImageLike = str | os.PathLike[str] | Image.Image | Uint8s

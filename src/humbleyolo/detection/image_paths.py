@@ -13,11 +13,11 @@ from typing import Self, overload
 
 from humbleyolo.detection.image_input import read_file
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
-from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
-from humbleyolo.labels.joined_source import open_split
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.parsing.text import refuse_encoding
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, is_image, is_labelled, is_text
+from humbleyolo.inputs.folder import IMAGE_BYTES, FolderSource, Source, ZipSource
+from humbleyolo.inputs.joined_source import open_split
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.parsing.text import refuse_encoding
 from humbleyolo.process.terminal import counted, printable
 
 _NO_PICTURE = f"no picture of a known kind ({', '.join(IMAGE_FORMATS)})"

@@ -32,8 +32,8 @@ from humbleyolo.detection.output_formats import FOLDERS, FRAME_FORMATS
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
+from humbleyolo.inputs.image_info import ImageInfo
 from humbleyolo.labels.formats import cvat, voc, yolo
-from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.labelled_image import LabelledImage
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 from humbleyolo.storage.atomic import write_output

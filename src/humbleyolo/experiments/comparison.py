@@ -7,7 +7,7 @@ import numpy as np
 
 from humbleyolo.errors import ProblemsError
 from humbleyolo.evaluation.bootstrap import CONFIDENCE, Weighable, interval, require_resamples, resample
-from humbleyolo.labels.ledger import short_name
+from humbleyolo.inputs.ledger import short_name
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.process.terminal import counted, first_few

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from humbleyolo.errors import ProblemsError, UserError
-from humbleyolo.labels.dataset_inputs import inputs_beside
+from humbleyolo.inputs.dataset_inputs import inputs_beside
 from humbleyolo.params.keys import is_section, kind_of
 from humbleyolo.params.loader import find_mistakes, load_params, read_text
 from humbleyolo.params.yaml_edits import YamlText, one_line

@@ -1,8 +1,8 @@
 """Images that people labelled: one module a format in `formats`, and the rules that all formats share.
 
-Bytes flow from `folder` (a folder or archive, read only) through `parsing` (files that nobody checked) into a
-format's reader. `validate` turns its result into labelled images, and every mistake or change becomes a row of
-the `ledger`. From there the room `splits` makes the dataset of `generate`, and `convert` another format.
+Bytes flow from a folder or archive of the room `inputs` through its `parsing` into a format's reader. `validate`
+turns the result into labelled images, and every mistake or change becomes a row of the ledger. From there the room
+`splits` makes the dataset of `generate`, and `convert` another format.
 
 No library serves here: each one looked at loses or changes something without a row that says so. `supervision`
 casts VOC corners to whole numbers, holds coordinates as float32, takes a missing label file for no objects and

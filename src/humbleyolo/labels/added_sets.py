@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
-from humbleyolo.labels.file_names import is_correction, is_image, stem_of
+from humbleyolo.inputs.file_names import is_correction, is_image, stem_of
 from humbleyolo.labels.label_set import LabelSet
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions, UncheckedSet
 from humbleyolo.labels.parts import Evidence, Part, make_part

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import stem_of
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
-from humbleyolo.labels.image_info import upright_size
+from humbleyolo.inputs.file_names import stem_of
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.image_info import upright_size
+from humbleyolo.inputs.ledger import BadInput, Finding, Ledger, short_name, shorten
 from humbleyolo.labels.label_set import MISSING, SILENT, LabelSet
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedBox, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, Finding, Ledger, short_name, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Floats

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.storage.array_types import Floats
 
 SLIGHTLY = "slightly"

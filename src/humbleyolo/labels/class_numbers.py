@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 
-from humbleyolo.labels.ledger import BadInput
+from humbleyolo.inputs.ledger import BadInput
 
 _GAPS = 0.2  # of the numbers from 1 on, or one of them, that may have no box
 _FEWEST = 3  # boxes of the highest number; fewer, if it has as many as others

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_archive
+from humbleyolo.inputs.file_names import is_archive
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.formats.registry import WRITABLE, collect
 from humbleyolo.labels.image_lists import ONE_LIST
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import BadInput, Finding, Ledger
 from humbleyolo.labels.writing import Placement, WrittenSet, name_images, place_images
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.new_folder import new_folder

@@ -11,10 +11,10 @@ from functools import partial
 
 import numpy as np
 
-from humbleyolo.labels.folder import IMAGE_BYTES
-from humbleyolo.labels.image_info import upright_size
+from humbleyolo.inputs.folder import IMAGE_BYTES
+from humbleyolo.inputs.image_info import upright_size
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.labels.labelled_image import UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.storage.array_types import Bools, Floats
 

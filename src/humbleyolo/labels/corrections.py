@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from humbleyolo.inputs.file_names import is_correction
+from humbleyolo.inputs.ledger import BadInput, Ledger
+from humbleyolo.inputs.near_duplicates import find_near_duplicates
 from humbleyolo.labels.agreement import same_boxes
-from humbleyolo.labels.file_names import is_correction
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger
-from humbleyolo.labels.near_duplicates import find_near_duplicates
 from humbleyolo.process.terminal import counted, first_few
 
 _Copy = tuple[str, LabelledImage]  # the part's name, and the image

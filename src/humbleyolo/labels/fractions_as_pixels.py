@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.labels.corners_as_lengths import by_place, size_in
 from humbleyolo.labels.labelled_image import UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Bools, Floats

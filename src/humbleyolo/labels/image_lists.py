@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from humbleyolo.labels.file_names import (
+from humbleyolo.inputs.file_names import (
     LISTS,
     WORD_ENDS,
     is_image,
@@ -19,10 +19,10 @@ from humbleyolo.labels.file_names import (
     suffix,
     telling_words,
 )
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines
 from humbleyolo.labels.image_names import without_parents
 from humbleyolo.labels.labelled_image import UncheckedImage
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted, first_few
 

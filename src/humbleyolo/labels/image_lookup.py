@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, stem_of, suffix
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, stem_of, suffix
+from humbleyolo.inputs.ledger import BadInput, NoImage, shorten
 from humbleyolo.labels.image_names import (
     cut_folder,
     ends_in,
@@ -19,7 +20,6 @@ from humbleyolo.labels.image_names import (
     path_in,
     without_parents,
 )
-from humbleyolo.labels.ledger import BadInput, NoImage, shorten
 from humbleyolo.process.terminal import first_few
 
 _MOST_COMPARED = 3000  # names that a suggestion is picked from

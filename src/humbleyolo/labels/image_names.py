@@ -5,7 +5,7 @@ import re
 import unicodedata
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from humbleyolo.labels.file_names import splits_in
+from humbleyolo.inputs.file_names import splits_in
 
 _SERVED = "/data/local-files/"  # of Label Studio: the path is in the query
 _ANY_FOLDER = re.compile(  # a folder that says nothing about the images in it

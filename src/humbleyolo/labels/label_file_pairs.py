@@ -7,11 +7,11 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
-from humbleyolo.labels.file_names import is_image, is_labelled, splits_of_folder, stem_of
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.file_names import is_image, is_labelled, splits_of_folder, stem_of
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.labels.image_names import without_hash
 from humbleyolo.labels.labelled_image import UncheckedImage
-from humbleyolo.labels.ledger import BadInput
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader
 from humbleyolo.process.terminal import counted, first_few
 

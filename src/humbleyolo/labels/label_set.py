@@ -5,12 +5,12 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from unicodedata import normalize
 
+from humbleyolo.inputs.file_names import stem_of
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import Finding, Ledger
 from humbleyolo.labels.corners_as_lengths import drop_corners
-from humbleyolo.labels.file_names import stem_of
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.fractions_as_pixels import read_as_fractions
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import Finding, Ledger
 from humbleyolo.labels.source_reader import SourceReader
 
 SILENT = "label-missing"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
-from humbleyolo.labels.image_info import ImageInfo
-from humbleyolo.labels.ledger import BadInput, Ledger
+from humbleyolo.inputs.image_info import ImageInfo
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.params.sections import Labelled
 from humbleyolo.params.value_types import Exif, LabelFormat, OnProblem
 from humbleyolo.storage.array_types import Floats

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.folder import IMAGE_BYTES
-from humbleyolo.labels.image_info import upright_size
+from humbleyolo.inputs.folder import IMAGE_BYTES
+from humbleyolo.inputs.image_info import upright_size
+from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.labels.image_lookup import Misnamed
 from humbleyolo.labels.labelled_image import UncheckedImage
-from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
 

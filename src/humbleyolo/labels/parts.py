@@ -9,12 +9,12 @@ from functools import partial
 from typing import IO
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.file_names import is_about_all, is_correction, is_image, is_labelled, splits_of_folder
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.corrections import merge_copies, place_unlabelled
-from humbleyolo.labels.file_names import is_about_all, is_correction, is_image, is_labelled, splits_of_folder
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
 from humbleyolo.labels.formats.yolo_dataset_files import read_dataset_files
 from humbleyolo.labels.labelled_image import LabelledImage, LabelledSet, ReadOptions
-from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import report_left_out
 from humbleyolo.process.terminal import counted, first_few

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, name_images
 
 Proposal = tuple[LabelledImage, Callable[[], bytes]]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from humbleyolo.labels.file_names import is_image, is_label
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.file_names import is_image, is_label
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
+from humbleyolo.inputs.parsing.text import decode
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.labelled_image import ReadOptions, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
-from humbleyolo.labels.parsing.text import decode
 from humbleyolo.process.terminal import counted
 
 TEXT_BYTES = 16 * 2**20  # the largest label file about one image

@@ -16,10 +16,11 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.errors import UserError
+from humbleyolo.inputs.file_names import LISTS, is_label, is_of_other_tool, is_other_archive, stem_of, suffix
+from humbleyolo.inputs.folder import IMAGE_BYTES, FolderSource, Source
+from humbleyolo.inputs.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
+from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels import box_rules
-from humbleyolo.labels.file_names import LISTS, is_label, is_of_other_tool, is_other_archive, stem_of, suffix
-from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
-from humbleyolo.labels.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.labels.labelled_image import (
     Corners,
     LabelledImage,
@@ -29,7 +30,6 @@ from humbleyolo.labels.labelled_image import (
     UncheckedImage,
     UncheckedSet,
 )
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.terminal import counted, first_few

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import IO
 
-from humbleyolo.labels.folder import HEAD_BYTES, STREAMED_BYTES, Source
-from humbleyolo.labels.ledger import BadInput
+from humbleyolo.inputs.folder import HEAD_BYTES, STREAMED_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput
 
 _PIECE = 2**20  # bytes
 

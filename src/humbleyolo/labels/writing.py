@@ -9,12 +9,12 @@ from typing import Literal
 
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
-from humbleyolo.labels.folder import IMAGE_BYTES, FolderSource, Source
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.inputs.folder import IMAGE_BYTES, FolderSource, Source
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.image_lists import first_split
 from humbleyolo.labels.image_names import fold_name
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger
 
 Placement = Literal["copy", "link"]
 _EXTENSIONS = {kind: ending for ending, kind in IMAGE_FORMATS.items()}

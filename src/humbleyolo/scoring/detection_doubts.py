@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from humbleyolo.labels.ledger import shorten
+from humbleyolo.inputs.ledger import shorten
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few

@@ -18,13 +18,13 @@ import numpy as np
 
 from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.evaluation.result_files import entries, wrong_numbers
-from humbleyolo.labels.file_names import is_about_all, is_labelled
-from humbleyolo.labels.folder import LABEL_BYTES
-from humbleyolo.labels.joined_source import open_source
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
-from humbleyolo.labels.parsing.csv import Row, take_rows
-from humbleyolo.labels.parsing.json import get, parse
-from humbleyolo.labels.parsing.text import decode, numbered_lines, parse_integer, parse_number
+from humbleyolo.inputs.file_names import is_about_all, is_labelled
+from humbleyolo.inputs.folder import LABEL_BYTES
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
+from humbleyolo.inputs.parsing.csv import Row, take_rows
+from humbleyolo.inputs.parsing.json import get, parse
+from humbleyolo.inputs.parsing.text import decode, numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import TEXT_BYTES
 from humbleyolo.storage.array_types import Floats, Ints
 

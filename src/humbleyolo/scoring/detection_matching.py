@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.ledger import shorten
+from humbleyolo.inputs.ledger import shorten
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.scoring.detection_doubts import copies, exchanged_classes, missing_low_scores, odd_boxes

@@ -13,15 +13,15 @@ import numpy as np
 
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import MAX_PIXELS
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, suffix
-from humbleyolo.labels.folder import FolderSource, Source
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, is_archive, suffix
+from humbleyolo.inputs.folder import FolderSource, Source
+from humbleyolo.inputs.image_info import ImageInfo
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.formats import coco
-from humbleyolo.labels.image_info import ImageInfo
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.image_names import without_parents
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
 from humbleyolo.params.one_line import is_one_line

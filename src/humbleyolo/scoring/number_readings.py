@@ -12,11 +12,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import is_image
-from humbleyolo.labels.folder import LABEL_BYTES
+from humbleyolo.inputs.file_names import is_image
+from humbleyolo.inputs.folder import LABEL_BYTES
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, parse
 from humbleyolo.labels.image_lookup import ImageLookup
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
 from humbleyolo.scoring.scored_labels import ScoredLabels

@@ -9,7 +9,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.evaluation.result_files import read_detections, read_metrics, wrong_numbers
 from humbleyolo.experiments.comparison import Run
-from humbleyolo.labels.folder import LABEL_BYTES
+from humbleyolo.inputs.folder import LABEL_BYTES
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.scoring.detections_in_file_order import FileDetections
 from humbleyolo.scoring.scored_detections import Scored

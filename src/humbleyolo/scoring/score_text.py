@@ -8,7 +8,7 @@ import pandas as pd
 
 from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.mistakes import costs_of_kinds
-from humbleyolo.labels.ledger import short_name
+from humbleyolo.inputs.ledger import short_name
 from humbleyolo.process.display_width import cut, padded
 from humbleyolo.process.terminal import counted, wrapped_lines
 from humbleyolo.scoring.scored_detections import Scored

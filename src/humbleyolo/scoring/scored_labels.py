@@ -15,11 +15,11 @@ import numpy as np
 from humbleyolo.dataset.archive import ANNOTATIONS, SPLITS, ArchivedImage
 from humbleyolo.dataset.coco import CocoWriter
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.formats.coco import flag_fields, read_ids
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
-from humbleyolo.labels.ledger import BadInput, Ledger
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import folder_of_split, says_more, splits_of_folder, words_behind
+from humbleyolo.inputs.file_names import folder_of_split, says_more, splits_of_folder, words_behind
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Split
 from humbleyolo.params.value_types import OnProblem

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.inputs.ledger import BadInput, Ledger, short_name, shorten_text
+from humbleyolo.inputs.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.image_lists import ONE_LIST, first_split
 from humbleyolo.labels.labelled_image import LabelledImage
-from humbleyolo.labels.ledger import BadInput, Ledger, short_name, shorten_text
-from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.params.sections import Split
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.splits.split_units import cut, join_units, target_ends

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from humbleyolo.labels.near_duplicates import members_of, unite
+from humbleyolo.inputs.near_duplicates import members_of, unite
 
 
 def join_units(keys: Mapping[int, str], groups: Iterable[Sequence[int]]) -> list[list[int]]:

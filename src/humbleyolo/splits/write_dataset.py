@@ -10,12 +10,12 @@ from humbleyolo.dataset.archive_choice import choose_archives, content_key, requ
 from humbleyolo.dataset.archived_split import ENDING, begin_split
 from humbleyolo.dataset.summary import SplitCounts
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.folder import IMAGE_BYTES, Source
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import Finding, Ledger, write_ledger
 from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.labels.formats.registry import collect
-from humbleyolo.labels.joined_source import open_source
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
-from humbleyolo.labels.ledger import Finding, Ledger, write_ledger
 from humbleyolo.params.sections import Labelled
 from humbleyolo.splits.split_rules import divide
 from humbleyolo.storage.atomic import atomic_write, make_folder, require_space

@@ -24,7 +24,7 @@ from humbleyolo.detection.video.motion_jpeg import split_pictures
 from humbleyolo.detection.video.rtsp_relay import RtspRelay
 from humbleyolo.detection.video.web_address import Connections, hide_password, is_address, open_address, parse_address
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import IMAGE_BYTES
+from humbleyolo.inputs.folder import IMAGE_BYTES
 
 VideoName = str | os.PathLike[str] | int
 

@@ -7,11 +7,11 @@
 The labels have no names: `classes` gives them, in the order of the one-hot places, without the empty one.
 """
 
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
 

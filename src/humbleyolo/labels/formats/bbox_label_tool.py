@@ -10,11 +10,11 @@ name in `classes`, or else the name of the label's folder (`001`), which is the 
 
 import posixpath
 
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
 

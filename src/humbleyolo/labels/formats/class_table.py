@@ -4,8 +4,8 @@ import csv
 import io
 import re
 
-from humbleyolo.labels.file_names import is_image
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.inputs.file_names import is_image
+from humbleyolo.inputs.ledger import BadInput, shorten
 
 _WORD = re.compile(r"[^\W\d_]+")
 _OF_CLASSES = frozenset(["id", "ids", "index", "idx", "class", "label", "code"])

@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
-from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import HEAD_BYTES, Source
+from humbleyolo.inputs.file_names import splits_in
+from humbleyolo.inputs.folder import HEAD_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, get_id, get_size, parse
+from humbleyolo.inputs.parsing.json_stream import read_lists
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, get_id, get_size, parse
-from humbleyolo.labels.parsing.json_stream import read_lists
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenImage, WrittenSet

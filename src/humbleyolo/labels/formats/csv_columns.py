@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from humbleyolo.labels.file_names import is_image
+from humbleyolo.inputs.file_names import is_image
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.csv import values_of
+from humbleyolo.inputs.parsing.text import parse_number
 from humbleyolo.labels.fractions_as_pixels import are_fractions
 from humbleyolo.labels.labelled_image import FLAGS
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import values_of
-from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.storage.array_types import Bools, Floats
 
 READINGS = {

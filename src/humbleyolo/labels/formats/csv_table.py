@@ -22,9 +22,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, split_of_word, splits_in, suffix
+from humbleyolo.inputs.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
+from humbleyolo.inputs.image_info import upright_size
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.csv import Row, header_of, refuse_lines, take_rows, values_of
+from humbleyolo.inputs.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
-from humbleyolo.labels.file_names import IMAGE_FORMATS, split_of_word, splits_in, suffix
-from humbleyolo.labels.folder import HEAD_BYTES, IMAGE_BYTES, LABEL_BYTES, Source
 from humbleyolo.labels.formats.class_table import class_table
 from humbleyolo.labels.formats.csv_columns import (
     OWN,
@@ -38,11 +42,7 @@ from humbleyolo.labels.formats.csv_columns import (
 )
 from humbleyolo.labels.formats.keras_text import detect_keras_text, read_keras_text
 from humbleyolo.labels.formats.label_map import name_numbers, read_label_maps
-from humbleyolo.labels.image_info import upright_size
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, refuse_lines, take_rows, values_of
-from humbleyolo.labels.parsing.text import parse_flag, parse_size
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet, exact
 from humbleyolo.process.terminal import counted

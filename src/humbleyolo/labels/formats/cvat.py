@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from xml.sax.saxutils import escape, quoteattr
 
-from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import LABEL_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.file_names import splits_in
+from humbleyolo.inputs.folder import LABEL_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.parsing.xml import Element, stream
 from humbleyolo.labels.formats.cvat_shapes import CORNERS, SLACK, read_corners, read_flags
 from humbleyolo.labels.formats.cvat_video import Tracks
 from humbleyolo.labels.formats.shapes import one_box_per_group
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.parsing.xml import Element, stream
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 

@@ -2,12 +2,12 @@
 
 import re
 
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.parsing.text import parse_number
+from humbleyolo.inputs.parsing.xml import Element
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_ellipse, around_turned, note_no_area, note_turned
 from humbleyolo.labels.labelled_image import FLAGS, Corners
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.parsing.text import parse_number
-from humbleyolo.labels.parsing.xml import Element
 from humbleyolo.labels.source_reader import SourceReader
 
 CORNERS = ("xtl", "ytl", "xbr", "ybr")

@@ -7,10 +7,10 @@ from collections import defaultdict
 from functools import cached_property
 from pathlib import PurePosixPath
 
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.parsing.xml import Element
 from humbleyolo.labels.formats.cvat_shapes import SLACK, read_corners, read_flags
 from humbleyolo.labels.labelled_image import Corners, Losing, UncheckedBox, UncheckedImage
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.parsing.xml import Element
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import first_few
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import LABEL_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.file_names import splits_in
+from humbleyolo.inputs.folder import LABEL_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, parse
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import one_box_per_group
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, parse
 from humbleyolo.labels.source_reader import SourceReader
 
 _NUMBER = (int, float)

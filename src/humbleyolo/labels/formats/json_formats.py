@@ -16,7 +16,10 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
-from humbleyolo.labels.file_names import splits_in, splits_of_folder
+from humbleyolo.inputs.file_names import splits_in, splits_of_folder
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, get_size, parse
+from humbleyolo.inputs.parsing.text import decode
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
@@ -35,9 +38,6 @@ from humbleyolo.labels.formats.field_tables import (
 from humbleyolo.labels.formats.masks import mask_corners, points_corners
 from humbleyolo.labels.formats.shapes import around_turned, note_no_area
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, get_size, parse
-from humbleyolo.labels.parsing.text import decode
 from humbleyolo.process.terminal import counted
 
 _NO_AREA = ("point", "points", "polyline", "line", "graph")

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_image, split_of_list, splits_in, stem_of
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, is_image, split_of_list, splits_in, stem_of
+from humbleyolo.inputs.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 
 _ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_FORMATS)

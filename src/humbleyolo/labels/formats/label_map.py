@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.labels.labelled_image import UncheckedImage
-from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.source_reader import SourceReader
 
 _ITEM = re.compile(r"\bitem\s*(?::\s*)?\{([^{}]*)")

@@ -25,7 +25,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from humbleyolo.dataset.archive import SPLITS
-from humbleyolo.labels.file_names import is_image
+from humbleyolo.inputs.file_names import is_image
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, get_size, parse
+from humbleyolo.inputs.parsing.text import decode
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
@@ -41,9 +44,6 @@ from humbleyolo.labels.formats.field_tables import (
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_turned
 from humbleyolo.labels.image_names import path_in, without_hash
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get, get_size, parse
-from humbleyolo.labels.parsing.text import decode
 from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"

@@ -13,15 +13,15 @@ import math
 import posixpath
 from typing import Any
 
-from humbleyolo.labels.file_names import splits_of_folder
-from humbleyolo.labels.folder import IMAGE_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.file_names import splits_of_folder
+from humbleyolo.inputs.folder import IMAGE_BYTES, LOOKED_AT, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get, get_size, parse
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import note_no_area, note_turned, one_box_per_group
 from humbleyolo.labels.image_names import path_in
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.misnamed_files import settle_misnamed
-from humbleyolo.labels.parsing.json import get, get_size, parse
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.word_search import first_holding
 from humbleyolo.labels.writing import WrittenSet

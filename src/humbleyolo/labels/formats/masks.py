@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from hotcoco import mask
 
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.json import get
 from humbleyolo.labels.labelled_image import Corners
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.json import get
 
 _MOST_PIXELS = 10**9
 _COMPRESSED = re.compile("(?:[P-o]{0,6}[0-O])*+")  # six bits a character; the last of a run is below P

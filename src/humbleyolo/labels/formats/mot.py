@@ -12,11 +12,11 @@ import configparser
 import posixpath
 import re
 
-from humbleyolo.labels.file_names import splits_of_folder
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.file_names import splits_of_folder
+from humbleyolo.inputs.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.process.terminal import counted
 

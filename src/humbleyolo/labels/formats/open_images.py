@@ -9,12 +9,12 @@ import csv
 import io
 import posixpath
 
-from humbleyolo.labels.file_names import splits_in
-from humbleyolo.labels.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.file_names import splits_in
+from humbleyolo.inputs.folder import LABEL_BYTES, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.csv import Row, header_of, refuse_lines, take_rows
+from humbleyolo.inputs.parsing.text import parse_number
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import Row, header_of, refuse_lines, take_rows
-from humbleyolo.labels.parsing.text import parse_number
 from humbleyolo.labels.source_reader import SourceReader
 
 _CORNERS = ("XMin", "YMin", "XMax", "YMax")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import Ledger
 from humbleyolo.labels.added_sets import part_off, put_into_train, put_joined_into_train
 from humbleyolo.labels.agreement import agreed
 from humbleyolo.labels.corrections import merge_copies
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats import (
     article,
     bbox_label_tool,
@@ -28,7 +29,6 @@ from humbleyolo.labels.formats.unknown import unknown
 from humbleyolo.labels.image_lists import mark_listed
 from humbleyolo.labels.label_set import LabelSet, read_content, read_set
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
-from humbleyolo.labels.ledger import Ledger
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import Inspect, validate

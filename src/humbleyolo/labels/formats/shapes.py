@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
+from humbleyolo.inputs.ledger import BadInput, Ledger
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox
-from humbleyolo.labels.ledger import BadInput, Ledger
 
 
 def around_turned(corners: Corners, degrees: float, where: str, file: str, ledger: Ledger) -> Corners:

@@ -10,11 +10,11 @@ Corners are in pixels.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from humbleyolo.labels.folder import Source
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 
 _CORNERS = ("left", "top", "right", "bottom")

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import TABLES, is_image, is_labelled, is_of_other_tool, stem_of, suffix
-from humbleyolo.labels.folder import HEAD_BYTES, LABEL_BYTES, FolderSource, Source
+from humbleyolo.inputs.file_names import TABLES, is_image, is_labelled, is_of_other_tool, stem_of, suffix
+from humbleyolo.inputs.folder import HEAD_BYTES, LABEL_BYTES, FolderSource, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.csv import header_of
 from humbleyolo.labels.formats.csv_columns import fold
 from humbleyolo.labels.formats.unread import unread_format
 from humbleyolo.labels.label_file_pairs import label_names
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import header_of
 from humbleyolo.process.terminal import counted, first_few
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from humbleyolo.labels.file_names import suffix
+from humbleyolo.inputs.file_names import suffix
 
 
 class Unread(NamedTuple):

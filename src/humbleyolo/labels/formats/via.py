@@ -17,6 +17,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.csv import Row, take_rows
+from humbleyolo.inputs.parsing.json import get, parse
+from humbleyolo.inputs.parsing.text import decode
 from humbleyolo.labels.formats.field_tables import (
     Entry,
     FieldTable,
@@ -32,10 +36,6 @@ from humbleyolo.labels.formats.field_tables import (
 )
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area
 from humbleyolo.labels.labelled_image import UncheckedBox
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.csv import Row, take_rows
-from humbleyolo.labels.parsing.json import get, parse
-from humbleyolo.labels.parsing.text import decode
 
 _NO_AREA = ("point", "polyline")
 _CLASS = ("class", "label", "category", "name", "type", "object")  # region attributes

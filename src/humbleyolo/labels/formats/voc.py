@@ -21,16 +21,16 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape
 
-from humbleyolo.labels.file_names import IMAGE_FORMATS, LISTS, split_of_list, splits_of_folder, stem_of, suffix
-from humbleyolo.labels.folder import LOOKED_AT, Source
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, LISTS, split_of_list, splits_of_folder, stem_of, suffix
+from humbleyolo.inputs.folder import LOOKED_AT, Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines
+from humbleyolo.inputs.parsing.xml import Element, parse
 from humbleyolo.labels.formats.label_map import name_numbers
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
 from humbleyolo.labels.misnamed_files import is_of_another_format, settle_misnamed
-from humbleyolo.labels.parsing.text import numbered_lines
-from humbleyolo.labels.parsing.xml import Element, parse
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader
 from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 from humbleyolo.process.terminal import counted

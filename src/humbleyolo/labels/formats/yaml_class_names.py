@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from humbleyolo.labels.ledger import BadInput, shorten, shorten_text
+from humbleyolo.inputs.ledger import BadInput, shorten, shorten_text
 from humbleyolo.process.terminal import first_few
 
 _SHOWN = 5  # words in a note

@@ -24,17 +24,17 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from humbleyolo.geometry.boxes import xyxy_to_cxcywh
+from humbleyolo.inputs.file_names import is_image, split_of_list, suffix
+from humbleyolo.inputs.folder import Source
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
-from humbleyolo.labels.file_names import is_image, split_of_list, suffix
-from humbleyolo.labels.folder import Source
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
 from humbleyolo.labels.formats.yolo_poses import find_poses
 from humbleyolo.labels.label_file_pairs import first_label, read_pairs
 from humbleyolo.labels.label_set import NUMBERS
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage, UncheckedSet
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import numbered_lines, parse_integer, parse_number
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.writing import WrittenSet
 from humbleyolo.process.terminal import counted

@@ -12,12 +12,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import LISTS, is_image, split_of_list
+from humbleyolo.inputs.file_names import LISTS, is_image, split_of_list
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import parse_integer
 from humbleyolo.labels.formats.yaml_class_names import class_names
 from humbleyolo.labels.image_names import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import parse_integer
 from humbleyolo.labels.source_reader import SourceReader
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from humbleyolo.labels.ledger import BadInput
+from humbleyolo.inputs.ledger import BadInput
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Bools, Floats
 

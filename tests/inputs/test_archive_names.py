@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from folders import Maker, picture, voc
 
-from humbleyolo.labels import archive_names
+from humbleyolo.inputs import archive_names
 
 
 class Unmarked(zipfile.ZipInfo):

@@ -3,7 +3,7 @@
 import math
 import re
 
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.inputs.ledger import BadInput, shorten
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)

@@ -10,11 +10,11 @@ from folders import Files, Maker, picture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput
+from humbleyolo.inputs.parsing import json_stream
+from humbleyolo.inputs.parsing.json_stream import read_lists
 from humbleyolo.labels.formats import coco
-from humbleyolo.labels.joined_source import open_source
-from humbleyolo.labels.ledger import BadInput
-from humbleyolo.labels.parsing import json_stream
-from humbleyolo.labels.parsing.json_stream import read_lists
 from humbleyolo.labels.word_search import first_holding
 
 SCALARS = st.none() | st.booleans() | st.integers(1 - 2**63, 2**63 - 1) | st.floats(allow_nan=False) | st.text()

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from humbleyolo.labels.folder import LABEL_BYTES
-from humbleyolo.labels.ledger import BadInput, Ledger, NoImage, shorten
+from humbleyolo.inputs.folder import LABEL_BYTES
+from humbleyolo.inputs.ledger import BadInput, Ledger, NoImage, shorten
 from humbleyolo.process.terminal import first_few
 
 Row = dict[str, str]

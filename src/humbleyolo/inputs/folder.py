@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.archive_names import names_of
-from humbleyolo.labels.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, is_other_archive, suffix
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.inputs.archive_names import names_of
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, is_archive, is_image, is_labelled, is_other_archive, suffix
+from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.params.one_line import is_one_line
 
 LABEL_BYTES = 512 * 2**20  # the largest label file read whole

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from humbleyolo.labels import near_duplicates
-from humbleyolo.labels.image_info import ImageInfo, inspect_image, perceptual_hash
-from humbleyolo.labels.near_duplicates import find_copies, find_near_duplicates, unite
+from humbleyolo.inputs import near_duplicates
+from humbleyolo.inputs.image_info import ImageInfo, inspect_image, perceptual_hash
+from humbleyolo.inputs.near_duplicates import find_copies, find_near_duplicates, unite
 from humbleyolo.storage.array_types import Bools, Uint8s
 
 

@@ -8,8 +8,8 @@ from folders import Maker, picture, voc, zipped
 from humbleyolo.dataset.archive import ArchiveWriter
 from humbleyolo.dataset.archived_split import begin_split
 from humbleyolo.errors import UserError
-from humbleyolo.labels.folder import FolderSource, ZipSource
-from humbleyolo.labels.joined_source import open_source
+from humbleyolo.inputs.folder import FolderSource, ZipSource
+from humbleyolo.inputs.joined_source import open_source
 
 PARTS = {"0": 2, "10": 0, "11": 3}
 

@@ -15,12 +15,12 @@ from PIL.TiffImagePlugin import AppendingTiffWriter
 from humbleyolo.errors import UserError
 from humbleyolo.geometry import image_decoder
 from humbleyolo.geometry.image_decoder import decode_rgb
+from humbleyolo.inputs.file_names import IMAGE_FORMATS
+from humbleyolo.inputs.image_info import inspect_image
+from humbleyolo.inputs.ledger import Finding
 from humbleyolo.labels import box_rules as box_rules
 from humbleyolo.labels.convert import convert
-from humbleyolo.labels.file_names import IMAGE_FORMATS
-from humbleyolo.labels.image_info import inspect_image
 from humbleyolo.labels.labelled_image import ReadOptions
-from humbleyolo.labels.ledger import Finding
 
 LINE = "0 0.5 0.5 0.5 0.5\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from humbleyolo.errors import SCREEN, ProblemsError
-from humbleyolo.labels.ledger import BadInput, Finding, Ledger, by_kind, write_ledger
+from humbleyolo.inputs.ledger import BadInput, Finding, Ledger, by_kind, write_ledger
 
 
 def test_an_empty_ledger_has_its_header() -> None:

@@ -8,8 +8,8 @@ import pytest
 from folders import Maker, picture, voc, zipped
 
 from humbleyolo.errors import UserError
-from humbleyolo.labels.joined_source import open_source
-from humbleyolo.labels.ledger import BadInput
+from humbleyolo.inputs.joined_source import open_source
+from humbleyolo.inputs.ledger import BadInput
 
 
 def test_a_file_that_is_no_archive(tmp_path: Path) -> None:

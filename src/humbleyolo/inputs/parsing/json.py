@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import decode
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import decode
 from humbleyolo.storage.json import JsonError, parse_json
 
 _FIX = "mend the file or export it again"

@@ -9,8 +9,8 @@ from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.archive_choice import ALL, find_faults, is_part, list_parts
 from humbleyolo.dataset.archived_split import ENDING
 from humbleyolo.errors import UserError
-from humbleyolo.labels.file_names import about_all_of, is_archive, is_correction, is_labelled
-from humbleyolo.labels.folder import LINK, FolderSource, Source, ZipSource
+from humbleyolo.inputs.file_names import about_all_of, is_archive, is_correction, is_labelled
+from humbleyolo.inputs.folder import LINK, FolderSource, Source, ZipSource
 from humbleyolo.process.terminal import first_few
 
 _SHOWN = 5  # files and links that are not read

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from xml.parsers import expat
 
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import decode, parse_flag, parse_integer, parse_number, parse_size
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import decode, parse_flag, parse_integer, parse_number, parse_size
 
 _T = TypeVar("_T")
 _DEPTH = 64

@@ -3,7 +3,7 @@
 import pytest
 from folders import Files, Maker, picture, voc
 
-from humbleyolo.labels.file_names import splits_in, splits_of_folder
+from humbleyolo.inputs.file_names import splits_in, splits_of_folder
 from humbleyolo.splits.split_in_force import choose_by
 
 

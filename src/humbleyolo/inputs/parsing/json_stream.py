@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import ijson
 
-from humbleyolo.labels.folder import STREAMED_BYTES
-from humbleyolo.labels.ledger import BadInput, shorten
-from humbleyolo.labels.parsing.text import refuse_encoding
+from humbleyolo.inputs.folder import STREAMED_BYTES
+from humbleyolo.inputs.ledger import BadInput, shorten
+from humbleyolo.inputs.parsing.text import refuse_encoding
 from humbleyolo.storage.json import MOST_BYTES
 
 MOST_ENTRIES = 10_000_000  # of all lists; a million boxes take about 0.7 GiB

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from humbleyolo.labels.image_info import ImageInfo, perceptual_hash
+from humbleyolo.inputs.image_info import ImageInfo, perceptual_hash
 from humbleyolo.storage.array_types import Bools, Floats, Ints, Uint8s
 
 _BITS = 10  # of 64 that the hashes of two similar pictures may differ in

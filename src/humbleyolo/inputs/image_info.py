@@ -12,8 +12,8 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from humbleyolo.geometry.image_decoder import BROKEN, FORMATS, MAX_PIXELS, declared_white, open_image, to_8_bit
-from humbleyolo.labels.file_names import IMAGE_FORMATS, suffix
-from humbleyolo.labels.ledger import BadInput, shorten
+from humbleyolo.inputs.file_names import IMAGE_FORMATS, suffix
+from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.params.value_types import Exif
 from humbleyolo.storage.array_types import Uint8s
 
