@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humbleyolo.dataset.archive import Archive, ArchiveWriter
+from humbleyolo.geometry.detections import Detections
+from humbleyolo.geometry.grid import Grid
 from humbleyolo.labels.formats.coco import flag_fields
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
@@ -126,6 +128,22 @@ def test_joined_tables_are_those_of_all_images_one_after_the_other() -> None:
     assert joined.image_count == 4
     for name in ("images", "boxes_ltwh", "labels", "scores"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+
+
+def test_detections_leave_the_letterbox_each_by_its_own_size() -> None:
+    grid = Grid(height=30, width=40, rows=3, cols=2, boxes=1, classes=3)
+    sizes = np.array([[60, 40], [30, 80]], np.int32)  # padded left and right, padded above and below
+    inside = np.array([[10.0, 0, 20, 15], [0, 0, 10, 30]]), np.array([[0.0, 7, 20, 15.3], [0, 0, 40, 7]])
+    found = [Detections(boxes, np.array([0.9, 0.4]), np.array([2, 1])) for boxes in inside]
+    table = DetectionTable.before_letterbox(found, sizes, grid)
+    assert table.image_count == 2
+    assert table.images.tolist() == [0, 1]  # the second box of each lies on padding alone
+    assert table.labels.tolist() == [2, 2]
+    np.testing.assert_allclose(table.boxes_ltwh, [[0, 0, 20, 30], [0, 0, 40, 16]], atol=1)
+    whole = DetectionTable.before_letterbox(found, sizes, grid, whole_pixels=True)
+    assert (whole.boxes_ltwh == np.round(table.boxes_ltwh)).all()
+    with pytest.raises(ValueError, match="shorter"):
+        DetectionTable.before_letterbox(found[:1], sizes, grid)
 
 
 def test_archives_keep_crowds_and_difficult_objects(tmp_path: Path) -> None:

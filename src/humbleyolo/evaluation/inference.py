@@ -23,7 +23,6 @@ from humbleyolo.dataset.encoded_split import (
 from humbleyolo.dataset.jpeg_images import Images, JpegImages
 from humbleyolo.errors import ProblemsError
 from humbleyolo.geometry.grid import split_parts
-from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import Network, images_at_a_time, select_detections
@@ -79,10 +78,7 @@ def check_match(network: Network, split: EncodedSplit, archive: ArchivedSplit) -
 
 
 def detect(network: Network, split: EncodedSplit, selection: Selection) -> Iterator[DetectedBatch]:
-    """Yield a network's detections on a split, batch by batch, in pixels of the images before the letterbox.
-
-    Boxes are clipped to the image; one that lies in the letterbox padding alone is dropped.
-    """
+    """Yield a network's detections on a split, batch by batch, in pixels of the images before the letterbox."""
     most = images_at_a_time(split.grid)
     for start in range(0, len(split), most):
         rows = slice(start, start + most)
@@ -91,11 +87,10 @@ def detect(network: Network, split: EncodedSplit, selection: Selection) -> Itera
 
 def _detect_batch(network: Network, images: Uint8s, sizes: Ints32, selection: Selection) -> DetectedBatch:
     grid, predictions = network.info.grid, network.predict(images)
-    letterboxes = (Letterbox(height, width, grid.height, grid.width) for height, width in sizes.tolist())
-    selected = zip(letterboxes, select_detections(predictions, grid, selection), strict=True)
-    original = (letterbox.undo(one, selection.whole_pixels) for letterbox, one in selected)
+    selected = select_detections(predictions, grid, selection)
+    found = DetectionTable.before_letterbox(selected, sizes, grid, whole_pixels=selection.whole_pixels)
     confidence = split_parts(predictions, grid.classes).confidence.copy()  # not a view that holds the rest
-    return DetectedBatch(DetectionTable.from_detections(original), confidence)
+    return DetectedBatch(found, confidence)
 
 
 def _detect_elsewhere(

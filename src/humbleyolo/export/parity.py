@@ -11,7 +11,6 @@ from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
 from humbleyolo.evaluation.inference import check_match
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.geometry.letterbox import Letterbox
 from humbleyolo.metrics.coco import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.trained_network import Network, select_detections
@@ -82,9 +81,10 @@ def compare(network: Network, exported: ExportedModel, split: EncodedSplit, arch
         own += select_detections(predictions, split.grid, selection)
         theirs += detections_in(outputs, selection.min_score)
     truths = TruthTable.from_archive(archive)
-    letterboxes = [split.letterbox(image) for image in range(len(split))]
     ap, export_ap = (
-        average_precision(truths, DetectionTable.from_detections(original), len(split.categories))[0]
-        for original in (map(Letterbox.undo, letterboxes, detections) for detections in (own, theirs))
+        average_precision(
+            truths, DetectionTable.before_letterbox(found, split.sizes, split.grid), len(split.categories)
+        )[0]
+        for found in (own, theirs)
     )
     return Parity(len(split), largest, ap, export_ap, exported.metadata.precision)

@@ -18,7 +18,9 @@ from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.dataset.coco import is_difficult
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.storage.array_types import Array, Bools, Floats, Ints
+from humbleyolo.geometry.grid import Grid
+from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.storage.array_types import Array, Bools, Floats, Ints, Ints32
 
 LONGEST_PX = 1e9  # of a coordinate; areas of larger boxes would lose their last digits
 _KINDS: dict[str, tuple[type[Any], tuple[int, ...]]] = {  # of each column: type, and shape of a row
@@ -204,6 +206,24 @@ class DetectionTable(BoxTable):
     def from_detections(cls, images: Iterable[Detections]) -> Self:
         """Join the detections of images, taken in order."""
         return cls.gather((xyxy_to_ltwh(image.boxes), image.labels, image.scores) for image in images)
+
+    @classmethod
+    def before_letterbox(
+        cls, images: Iterable[Detections], sizes: Ints32, grid: Grid, *, whole_pixels: bool = False
+    ) -> Self:
+        """Join the detections of letterboxed images, taken in order, in pixels of the images as they were before.
+
+        Boxes are clipped to the image; one that lies in the letterbox padding alone is dropped.
+
+        Args:
+            images: Detections on each of n images, in pixels of the network's input.
+            sizes: (n, 2) height and width of each image before the letterbox.
+            grid: The network's, with the size of its input.
+            whole_pixels: Rounding of edges to whole pixels of the image.
+        """
+        letterboxes = (Letterbox(height, width, grid.height, grid.width) for height, width in sizes.tolist())
+        pairs = zip(letterboxes, images, strict=True)
+        return cls.from_detections(letterbox.undo(one, whole_pixels) for letterbox, one in pairs)
 
     def order(self) -> Ints:
         """Return the (D,) rows in a total order: best score first, then by image, class and box.

@@ -243,11 +243,9 @@ def train_and_detect(
     for start in range(0, len(network.shown), most):
         images = network.shown[start : start + most]
         found = select_detections(trainer.predict(split.images[images]), split.grid, selection)
-        original = (
-            split.letterbox(image).undo(one, selection.whole_pixels)
-            for image, one in zip(images.tolist(), found, strict=True)
+        table = DetectionTable.before_letterbox(
+            found, split.sizes[images], split.grid, whole_pixels=selection.whole_pixels
         )
-        table = DetectionTable.from_detections(original)
         parts.append(np.column_stack([images[table.images], table.labels, table.scores, table.boxes_ltwh]))
     rows = np.concatenate(parts).astype(np.float64)
     write_array(folder / f"{network.name}.npy", rows)
