@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 import humbleyolo
 from humbleyolo.params.sections import Params
+from humbleyolo.pipeline.project_folders import DATASET, GRID, MODEL
 
 STAGES = ["generate", "encode", "train", "evaluate", "render"]
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -147,8 +148,13 @@ def test_the_metrics_are_in_git_and_the_rest_in_the_cache():
 
 
 def test_the_artifact_is_the_folder_that_train_writes():
-    assert {name: one["path"] for name, one in PIPELINE["artifacts"].items()} == {"model": "data/model"}
-    assert {str(PurePosixPath(out).parent) for out in declared_outs("train")} == {"data/model"}
+    assert {name: one["path"] for name, one in PIPELINE["artifacts"].items()} == {"model": MODEL}
+    assert {str(PurePosixPath(out).parent) for out in declared_outs("train")} == {MODEL}
+
+
+def test_commands_look_where_the_stages_write():
+    written = [PIPELINE["stages"][stage]["cmd"].split()[-1] for stage in ("generate", "encode", "train")]
+    assert written == [DATASET, GRID, MODEL]
 
 
 class TestClosure:

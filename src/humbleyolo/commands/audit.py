@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from humbleyolo.commands.number_options import add_length, check_options
 from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.pipeline.project_folders import DATASET, GRID
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     seed, runtime, model, loss, train, evaluate, encode, dataset = load_params(Path("params.yaml"), *sections)
     form = _choose_format(parsed.to, dataset) if parsed.to else None
     names = [name for name in SPLITS if name in parsed.split]
-    with JoinedSplits(Path("data/grid"), Path("data/dataset"), names, encode) as data:
+    with JoinedSplits(Path(GRID), Path(DATASET), names, encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
         require_data_of_params(Path())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import add_length, check_options
+from humbleyolo.pipeline.project_folders import DATASET, GRID
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def run(parsed: argparse.Namespace) -> int:
     sections = ("seed", "runtime", "model", "loss", "train", "evaluate", "encode")
     seed, runtime, model, loss, train, evaluate, encode = load_params(Path("params.yaml"), *sections)
     require_resamples(evaluate)
-    with JoinedSplits(Path("data/grid"), Path("data/dataset"), ("train", "val"), encode) as data:
+    with JoinedSplits(Path(GRID), Path(DATASET), ("train", "val"), encode) as data:
         settings = RunSettings(seed, runtime, model, loss, train, evaluate)
         length = Length(parsed.minutes, parsed.epochs)
         require_data_of_params(Path())

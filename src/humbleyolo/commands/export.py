@@ -11,6 +11,7 @@ from typing import get_args
 
 from humbleyolo.commands.number_options import check_options
 from humbleyolo.export.export_formats import SUFFIX, Precision
+from humbleyolo.pipeline.project_folders import MODEL
 from humbleyolo.process.terminal import tell
 
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     add("--to", required=True, choices=list(SUFFIX), help="the format to write")
-    add("--model", type=Path, default=Path("data/model"), metavar="M", help="model's folder; default: %(default)s")
+    add("--model", type=Path, default=Path(MODEL), metavar="M", help="model's folder; default: %(default)s")
     add("--output", type=Path, metavar="O", help="file or folder to write; default: exports/model with its ending")
     add(
         "--data",

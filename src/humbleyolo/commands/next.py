@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.added_sets import BY_EYE, TO_CORRECT
 from humbleyolo.labels.formats.registry import WRITABLE
+from humbleyolo.pipeline.project_folders import DATASET, MODEL
 from humbleyolo.process.terminal import counted, tell
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _PAGE, _TABLE = "next.html", "next.csv"
 _SHOWN = 5  # notes of one kind on the terminal
-_DATASET, _PARAMS = Path("data/dataset"), Path("params.yaml")
+_PARAMS = Path("params.yaml")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pool", nargs="+", metavar="POOL", help="folders, zip archives, images, or patterns; labels are not read")
     add("--count", type=int, metavar="N", default=20, help="images to choose; default: %(default)s")
-    add("--model", default="data/model", metavar="M", help="as for `predict`; default: %(default)s")
+    add("--model", default=MODEL, metavar="M", help="as for `predict`; default: %(default)s")
     add("--threshold", type=float, metavar="T", help="lowest score of a box to correct; default: as for `predict`")
     add("--to", choices=sorted(WRITABLE),
         help="format of the labels; default: that of params.yaml's labelled folder, else voc (LabelImg)")  # fmt: skip
@@ -62,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
     form = _choose_format(parsed.to)
     with new_folder(parsed.output) as folder, NamedImages(parsed.pool) as pool:
         detector = Detector.load(parsed.model, threshold=parsed.threshold, threads=parsed.threads)
-        labelled = LabelledImages.read(_DATASET)
+        labelled = LabelledImages.read(Path(DATASET))
         done = choose_images(detector, pool.items, labelled, parsed.count)
         _tell_left_out(pool, done, labelled)
         if not done.chosen:
@@ -101,7 +102,7 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
         text = f"note: left unread: {counted(len(pool.label_files), 'label file')}, such as {pool.label_files[0]}"
         tell(text, to=sys.stderr)
     if not labelled.infos:
-        tell(f"note: {_DATASET} holds no dataset, so that what is labelled is not known", to=sys.stderr)
+        tell(f"note: {DATASET} holds no dataset, so that what is labelled is not known", to=sys.stderr)
 
 
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import check_options
 from humbleyolo.detection.output_formats import FORMATS, FRAME_FORMATS, LABELS, PARTS
+from humbleyolo.pipeline.project_folders import MODEL
 from humbleyolo.process.terminal import counted, first_few, tell
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--list", type=Path, metavar="FILE", help="a file with the path of an image per line")
     add(
         "--model",
-        default="data/model",
+        default=MODEL,
         metavar="M",
         help="a model's folder, what `export` wrote, or a git URL; default: %(default)s",
     )

@@ -9,17 +9,18 @@ import argparse
 from pathlib import Path
 
 from humbleyolo.commands.number_options import check_options
+from humbleyolo.pipeline.project_folders import DATASET, MODEL
 from humbleyolo.process.terminal import tell
 from humbleyolo.serve.limits import MOST_UPLOAD_MIB, UPLOAD_MIB
 
-_TEST, _LOOKED_AT = Path("data/dataset/test"), 20
+_TEST, _LOOKED_AT = Path(DATASET, "test"), 20
 _SAMPLE_PX = 1280  # longer side of the picture that the page opens on, which is small enough to be sent back
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--model", default="data/model", metavar="M", help="a model, as for `predict`; default: %(default)s")
+    add("--model", default=MODEL, metavar="M", help="a model, as for `predict`; default: %(default)s")
     add("--port", type=int, default=8000, metavar="P", help="port of the page; default: %(default)s")
     add(
         "--max-upload-mib",

@@ -11,9 +11,9 @@ from typing import NoReturn
 from humbleyolo.detection.video.web_address import hide_password
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME as SELECTION
+from humbleyolo.pipeline.project_folders import MODEL
 from humbleyolo.process.exits import exit_with
 
-_MODEL = "data/model"  # in every repository of this kind
 _FILES = ("model.json", "weights.npz")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|.*\.git/?$", re.IGNORECASE)
 
@@ -58,13 +58,13 @@ def _fetch(url: str, revision: str, folder: Path) -> None:
                 _refuse_ssh(refused)
             (model := folder / "model").mkdir()
             for name in _FILES:
-                system.get_file(f"{_MODEL}/{name}", str(model / name))
+                system.get_file(f"{MODEL}/{name}", str(model / name))
             with suppress(FileNotFoundError):  # without it, the defaults are used and said to be
-                system.get_file(f"{_MODEL}/{SELECTION}", str(model / SELECTION))
+                system.get_file(f"{MODEL}/{SELECTION}", str(model / SELECTION))
     except FileNotFoundError as error:
         _raise_refusal(at, refused)
         raise UserError(
-            f"{at}: has no {_MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "
+            f"{at}: has no {MODEL}/{name} that can be fetched ({error}); train and `dvc push` it there, or name "
             "another revision"
         ) from None
     except Exception as error:  # noqa: BLE001 - each kind of remote has exceptions of its own

@@ -11,10 +11,11 @@ from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.dvc_lock import Stages, read_lock
 from humbleyolo.pipeline.changed_dependencies import value_at
+from humbleyolo.pipeline.project_folders import DATASET, GRID, MODEL
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.hashes import dvc_digest, sha256_of
 
-_LOCK, _GRID, _DATASET, _MODEL = "dvc.lock", "data/grid", "data/dataset", "data/model"
+_LOCK = "dvc.lock"
 
 
 class TrainedImages(NamedTuple):
@@ -55,8 +56,8 @@ def read_trained_images(model: Path, exported_from: str | None = None) -> Traine
         return next((_learned(root, model.resolve()) for root in _projects(model.resolve())), None)
     for root in (*_projects(model.resolve()), *_projects(Path.cwd() / _LOCK)):
         with suppress(OSError):
-            if sha256_of(root / _MODEL / "weights.npz") == exported_from:
-                return _learned(root, root / _MODEL)
+            if sha256_of(root / MODEL / "weights.npz") == exported_from:
+                return _learned(root, root / MODEL)
     return None
 
 
@@ -69,14 +70,14 @@ def _learned(root: Path, folder: Path) -> TrainedImages | None:
     """Return the images that a model in a project was trained on; None if its lock does not tell."""
     if not (folder / "weights.npz").is_file():
         return None
-    dataset = root / _DATASET
+    dataset = root / DATASET
     try:
         stages = read_lock((root / _LOCK).read_text(encoding="utf-8"), _LOCK)
         splits = _splits_learned(
             stages, folder.relative_to(root).as_posix(), dvc_digest(folder / "weights.npz", root)
         )
         same = [
-            stages["encode"]["deps"].get(f"{_DATASET}/{split}") == dvc_digest(dataset / split, root)
+            stages["encode"]["deps"].get(f"{DATASET}/{split}") == dvc_digest(dataset / split, root)
             for split in splits
         ]
         if not splits or not all(same):
@@ -97,5 +98,5 @@ def _splits_learned(stages: Stages, model: str, weights: str) -> list[str]:
     if train is None or encode is None or train["outs"].get(f"{model}/weights.npz") != weights:
         return []
     splits = ["train", "val"] if value_at(train["params"], "train.include_val") is True else ["train"]
-    paths = [f"{_GRID}/{split}" for split in splits]
+    paths = [f"{GRID}/{split}" for split in splits]
     return splits if all(train["deps"].get(path) == encode["outs"].get(path) for path in paths) else []
