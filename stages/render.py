@@ -14,13 +14,13 @@ from humbleyolo.drawing.canvas import save_png
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.params.loader import load_params
 from humbleyolo.params.sections import Params
+from humbleyolo.pipeline.remedies import make_again
 from humbleyolo.pipeline.stage import Made, read_paths, run_stage
 from humbleyolo.report.evaluation_reader import read_evaluation
 from humbleyolo.report.galleries import draw_galleries
 from humbleyolo.report.page import build_page
 from humbleyolo.report.page_contents import collect
 from humbleyolo.storage.atomic import atomic_write, make_folder
-from humbleyolo.storage.table_reader import make_again
 
 HASHED = ("detections.json", "confidence.npy", "metrics.json")
 

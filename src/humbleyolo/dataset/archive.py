@@ -21,6 +21,7 @@ import numpy as np
 
 from humbleyolo.dataset import coco
 from humbleyolo.errors import UserError
+from humbleyolo.pipeline.remedies import make_again, make_missing
 from humbleyolo.storage.array_types import Array, Floats, Ints
 from humbleyolo.storage.zip import DamagedZipError, StoredZip, StoredZipWriter
 
@@ -186,9 +187,7 @@ class Archive:
         try:
             self._zip = StoredZip(path)
         except FileNotFoundError:
-            raise UserError(
-                f"{path}: no such file; run `dvc repro generate` to make it, or `dvc pull` to fetch it"
-            ) from None
+            raise UserError(f"{path}: no such file; {make_missing('generate')}") from None
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
         except DamagedZipError as error:
@@ -324,6 +323,4 @@ class Archive:
             what = str(error)
         else:
             what = f"is not an archive that `generate` wrote ({str(error) or type(error).__name__})"
-        raise UserError(
-            f"{self.path}: {what}; run `dvc repro generate` to make it anew, or `dvc pull` to fetch it"
-        ) from None
+        raise UserError(f"{self.path}: {what}; {make_again('generate')}") from None

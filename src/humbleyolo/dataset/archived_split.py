@@ -14,12 +14,13 @@ from typing import Self
 from humbleyolo.dataset.archive import Archive, ArchivedImage, GroundTruth
 from humbleyolo.dataset.archive_choice import is_part, list_parts
 from humbleyolo.errors import UserError
+from humbleyolo.pipeline.remedies import make_missing
 from humbleyolo.storage.atomic import cannot_write, make_folder
 from humbleyolo.storage.partial_files import finished_path
 
 ENDING = ".zip"
 
-_FIX = "run `dvc repro generate` to make it, or `dvc pull` to fetch it"
+_FIX = make_missing("generate")
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini"}  # which Windows writes into folders, as others write hidden files
 
 

@@ -26,6 +26,7 @@ from humbleyolo.dataset.jpeg_images import OFFSETS, Images, JpegImages
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.grid import Grid, split_parts
 from humbleyolo.geometry.letterbox import Letterbox
+from humbleyolo.pipeline.remedies import ENCODE_AGAIN
 from humbleyolo.process.terminal import counted
 from humbleyolo.storage.array_types import Array, Bools, Floats, Floats32, Ints, Ints32
 from humbleyolo.storage.json import read_json
@@ -43,8 +44,6 @@ KINDS = {
     "sizes": np.int32,
 }
 """Name -> dtype of the arrays."""
-
-_FIX = "run `dvc repro encode`, or `dvc checkout` if it was made before"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +104,7 @@ def open_encoded(folder: Path) -> EncodedSplit:
     Raises:
         UserError: If a file is missing, damaged or of another shape than the others say, or of another run.
     """
-    names = list_parts(folder, "", _FIX)
+    names = list_parts(folder, "", ENCODE_AGAIN)
     if len(names) == 1:
         return _open_part(folder / names[0])
     return join_splits(*(_hold_small(_open_part(folder / name)) for name in names))
@@ -133,19 +132,19 @@ def _open_part(folder: Path) -> EncodedSplit:
             offsets, name = np.array(arrays.pop(OFFSETS)), str(folder / "images.npy")
             arrays["images"] = JpegImages(arrays["images"], offsets, grid.height, grid.width, name)
     except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: no such file; {_FIX}") from None
+        raise UserError(f"{error.filename}: no such file; {ENCODE_AGAIN}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             raise
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             how = "raise `ulimit -n`, or dataset.archive_images and run `dvc repro`"
             raise UserError(f"{folder}: cannot be opened: this system allows no more open files; {how}") from None
-        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {_FIX}") from None
+        raise UserError(f"{folder}: cannot be read as an encoded split ({error}); {ENCODE_AGAIN}") from None
     split = EncodedSplit(categories, grid, fill, **arrays)
     _check_arrays(folder, split)
     for name, expected in checksums.items():
         if checksum(folder / f"{name}.npy") != expected:
-            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {_FIX}")
+            raise UserError(f"{folder / name}.npy: is damaged (wrong checksum); {ENCODE_AGAIN}")
     return split
 
 
@@ -166,14 +165,14 @@ def _check_arrays(folder: Path, split: EncodedSplit) -> None:
         if array.dtype != kind or array.shape != shapes[name]:
             raise UserError(
                 f"{folder / name}.npy: holds {array.dtype} {array.shape}, "
-                f"expected {np.dtype(kind)} {shapes[name]}; {_FIX}"
+                f"expected {np.dtype(kind)} {shapes[name]}; {ENCODE_AGAIN}"
             )
     if offsets[0] != 0 or offsets[-1] != objects or (np.diff(offsets) < 0).any():
         boxes = counted(objects, "box", "boxes")
-        raise UserError(f"{folder / 'offsets.npy'}: does not share {boxes} out to the images; {_FIX}")
+        raise UserError(f"{folder / 'offsets.npy'}: does not share {boxes} out to the images; {ENCODE_AGAIN}")
     if len(split.categories) != grid.classes or (objects and not 0 <= labels.min() <= labels.max() < grid.classes):
         classes = counted(grid.classes, "class", "classes")
-        raise UserError(f"{folder}: holds labels that are not one of its {classes}; {_FIX}")
+        raise UserError(f"{folder}: holds labels that are not one of its {classes}; {ENCODE_AGAIN}")
 
 
 class JoinedRows:

@@ -17,9 +17,9 @@ import numpy as np
 from humbleyolo.dataset.coco import RESULT_FIELDS, result_entry, to_json
 from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
+from humbleyolo.pipeline.remedies import make_again
 from humbleyolo.storage.atomic import atomic_write
 from humbleyolo.storage.json import read_json
-from humbleyolo.storage.table_reader import make_again
 
 FORMAT = 2  # of metrics.json; 1, which it did not say, had COCO's numbers and the mean IoU alone
 _BLOCK, _LONGEST_ENTRY = 1 << 20, 1 << 16  # characters; with a mask an entry is long

@@ -10,6 +10,7 @@ import numpy as np
 
 from humbleyolo.errors import UserError
 from humbleyolo.metrics.grid_ceiling import Ceiling
+from humbleyolo.pipeline.remedies import ENCODE_AGAIN
 from humbleyolo.storage.array_types import AnyInts
 from humbleyolo.storage.json import read_json, write_json
 
@@ -53,17 +54,17 @@ def read_report(folder: Path, categories: Sequence[str]) -> GridReport:
     Raises:
         UserError: If the report is missing or damaged, or of other classes.
     """
-    path, fix = folder / NAME, "run `dvc repro encode`, or `dvc checkout` if it was made before"
+    path = folder / NAME
     try:
         content = read_json(path)
         ap, counts = content["test"][0]["ap"], content[_LEARNED]
         learned = tuple(counts[name] for name in categories)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {fix}") from None
+        raise UserError(f"{path}: no such file; {ENCODE_AGAIN}") from None
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path}: is damaged, or tells no ceiling of test ({error!r}); {fix}") from None
+        raise UserError(f"{path}: is damaged, or tells no ceiling of test ({error!r}); {ENCODE_AGAIN}") from None
     if ap is not None and not (type(ap) in (int, float) and 0 <= ap <= 1):
-        raise UserError(f"{path}: the AP of test is {ap!r}; allowed: 0 to 1, or null; {fix}")
+        raise UserError(f"{path}: the AP of test is {ap!r}; allowed: 0 to 1, or null; {ENCODE_AGAIN}")
     if not all(type(count) is int and count >= 0 for count in learned):
-        raise UserError(f"{path}: {_LEARNED} are {counts!r}; allowed: 0 or more of each class; {fix}")
+        raise UserError(f"{path}: {_LEARNED} are {counts!r}; allowed: 0 or more of each class; {ENCODE_AGAIN}")
     return GridReport(None if ap is None else float(ap), learned)

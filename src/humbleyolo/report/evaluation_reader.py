@@ -13,13 +13,13 @@ from humbleyolo.evaluation.next_steps import NAME, Advice
 from humbleyolo.evaluation.result_files import FORMAT, read_detections
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.pipeline.remedies import make_again
 from humbleyolo.storage.array_types import Bools, Floats, Floats32, Ints
 from humbleyolo.storage.npy import open_array
 from humbleyolo.storage.table_reader import (
     Reader,
     index,
     is_number_or_none,
-    make_again,
     number,
     number_or_none,
     read_object,

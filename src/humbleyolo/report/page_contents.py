@@ -14,9 +14,10 @@ from humbleyolo.evaluation.confusion import confused_rows
 from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.metrics.history import read_history
 from humbleyolo.params.sections import Section
+from humbleyolo.pipeline.remedies import make_again
 from humbleyolo.report.evaluation_reader import Evaluation
 from humbleyolo.storage.hashes import sha256_of
-from humbleyolo.storage.table_reader import is_number_or_none, make_again, read_object
+from humbleyolo.storage.table_reader import is_number_or_none, read_object
 
 HEADLINES = {
     "ap": ("AP", "mean over IoU 0.50 to 0.95"),

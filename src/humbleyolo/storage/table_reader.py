@@ -48,11 +48,6 @@ number = Reader(_number, "a finite number")
 number_or_none = Reader(lambda field: _number(field) if field else None, "a finite number or nothing")
 
 
-def make_again(stage: str) -> str:
-    """Return the advice for a file of a stage that cannot be read."""
-    return f"run `dvc repro {stage}` to make it anew, or `dvc pull` to fetch it"
-
-
 def is_number_or_none(value: Any) -> bool:
     """Return True for a number of a JSON file that can be shown, and for null, an undefined one."""
     if type(value) is int:
