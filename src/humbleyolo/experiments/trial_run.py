@@ -21,9 +21,8 @@ from typing import Any
 from humbleyolo.errors import UserError
 from humbleyolo.experiments.dvc_environment import dvc_environment
 from humbleyolo.process.cluster_address import VARIABLE
-from humbleyolo.process.shard_runner import differences, worker_folder
+from humbleyolo.process.shard_runner import differences, is_unwanted, worker_folder
 from humbleyolo.process.versions import numeric_instructions
-from humbleyolo.training.member_process import is_unwanted
 from humbleyolo.training.progress_bar import read_epoch
 
 SOURCES = "sources.tar"

@@ -85,6 +85,15 @@ def sent_folder(key: str) -> Path:
     return Path(worker_folder() or tempfile.gettempdir()) / _SENT.format(key)
 
 
+def is_unwanted() -> bool:
+    """Tell if whoever asked for the task of Dask that this is has gone or has cancelled it; False if this is none."""
+    worker = _this_worker()
+    if worker is None:
+        return False
+    task = worker.state.tasks.get(worker.get_current_task())
+    return task is None or task.state == "cancelled"
+
+
 def worker_folder() -> str | None:
     """Return the folder of the Dask worker that this is, which is removed with it, also after a kill; else None."""
     worker = _this_worker()

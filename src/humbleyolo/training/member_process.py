@@ -18,7 +18,7 @@ from typing import Any
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import VARIABLE
-from humbleyolo.process.shard_runner import sent_folder
+from humbleyolo.process.shard_runner import is_unwanted, sent_folder
 
 _CODE = (  # the worker may die while this imports
     "from humbleyolo.process.parent_watch import end_with_parents; end_with_parents(); "
@@ -61,18 +61,6 @@ def connect_member(key: str, addresses: list[str]) -> None:
     _, standard_input = _ready[key]
     standard_input.write(json.dumps(addresses) + "\n")
     standard_input.flush()
-
-
-def is_unwanted() -> bool:
-    """Tell if whoever asked for the task of Dask that this is has gone, or has cancelled it."""
-    from distributed import get_worker
-
-    try:
-        worker = get_worker()
-        task = worker.state.tasks.get(worker.get_current_task())
-    except ValueError:  # not on a worker
-        return False
-    return task is None or task.state == "cancelled"
 
 
 def run_member(task: Task) -> None:
