@@ -241,28 +241,6 @@ def test_passwords_are_not_shown() -> None:
         assert "cret" not in why
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("rtsp://u:p/w@h:5/a", "rtsp://u:***@h:5/a"),
-        ("rtsp://u:p?w#@h/a@b", "rtsp://u:***@h/a@b"),
-        ("rtsp://u:p@w@h/a", "rtsp://u:***@h/a"),
-        ("https://me:TOKEN@host/x.git", "https://me:***@host/x.git"),
-        ("https://TOKEN@host/x.git", "https://***@host/x.git"),
-        (
-            "fatal: 'https://TOKEN@host/x.git' and https://me:T@h",
-            "fatal: 'https://***@host/x.git' and https://me:***@h",
-        ),
-        *[
-            (same, same)
-            for same in ("http://h:80/a@b", "ssh://git@host/x", "git@host:x.git", "http://h/a:b@c", "a.jpg")
-        ],
-    ],
-)
-def test_passwords_of_any_form_are_hidden_and_nothing_else(text: str, shown: str) -> None:
-    assert web_address.hide_password(text) == shown
-
-
 def test_a_password_goes_to_the_server_alone_that_asks() -> None:
     asked = []
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from humbleyolo.errors import UserError
 from humbleyolo.process.exits import exit_with
-from humbleyolo.process.terminal import coloured, counted, first_few, printable, tell, wrapped_lines
+from humbleyolo.process.terminal import coloured, counted, first_few, hide_password, printable, tell, wrapped_lines
 
 
 def test_colours_are_for_a_terminal_that_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,3 +81,25 @@ def test_on_a_terminal_a_message_keeps_to_80_columns_and_its_paths_whole(
     monkeypatch.setattr("sys.stderr.isatty", lambda: False)
     tell(*said, to=sys.stderr)
     assert capsys.readouterr().err.splitlines() == said  # as it is, for programs that read lines
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://u:p/w@h:5/a", "rtsp://u:***@h:5/a"),
+        ("rtsp://u:p?w#@h/a@b", "rtsp://u:***@h/a@b"),
+        ("rtsp://u:p@w@h/a", "rtsp://u:***@h/a"),
+        ("https://me:TOKEN@host/x.git", "https://me:***@host/x.git"),
+        ("https://TOKEN@host/x.git", "https://***@host/x.git"),
+        (
+            "fatal: 'https://TOKEN@host/x.git' and https://me:T@h",
+            "fatal: 'https://***@host/x.git' and https://me:***@h",
+        ),
+        *[
+            (same, same)
+            for same in ("http://h:80/a@b", "ssh://git@host/x", "git@host:x.git", "http://h/a:b@c", "a.jpg")
+        ],
+    ],
+)
+def test_passwords_of_any_form_are_hidden_and_nothing_else(text: str, shown: str) -> None:
+    assert hide_password(text) == shown

@@ -15,7 +15,7 @@ from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.added_sets import BY_EYE, TO_CORRECT
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.pipeline.project_folders import DATASET, MODEL
-from humbleyolo.process.terminal import counted, tell
+from humbleyolo.process.terminal import counted, hide_password, tell
 
 if TYPE_CHECKING:
     from humbleyolo.audit.next_images import ChosenImage, ChosenImages, LabelledImages
@@ -107,7 +107,6 @@ def _tell_left_out(pool: "NamedImages", done: "ChosenImages", labelled: "Labelle
 
 def _facts(parsed: argparse.Namespace, done: "ChosenImages", detector: "Detector") -> list[str]:
     """Return lines about the choice."""
-    from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.models.selection import NONE_GOOD
 
     why = "as told" if parsed.threshold is not None else detector.facts.threshold_from

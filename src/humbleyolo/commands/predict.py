@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from humbleyolo.commands.number_options import check_options
 from humbleyolo.detection.output_formats import FORMATS, FRAME_FORMATS, LABELS, PARTS
 from humbleyolo.pipeline.project_folders import MODEL
-from humbleyolo.process.terminal import counted, first_few, tell
+from humbleyolo.process.terminal import counted, first_few, hide_password, tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages
@@ -81,7 +81,6 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.predict import image_places, predict, predict_lines
     from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
-    from humbleyolo.detection.video.web_address import hide_password
     from humbleyolo.detection.writers import make_writer
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
 

@@ -8,11 +8,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from humbleyolo.detection.video.web_address import hide_password
 from humbleyolo.errors import UserError
 from humbleyolo.models.selection import NAME as SELECTION
 from humbleyolo.pipeline.project_folders import MODEL
 from humbleyolo.process.exits import exit_with
+from humbleyolo.process.terminal import hide_password
 
 _FILES = ("model.json", "weights.npz")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:|.*\.git/?$", re.IGNORECASE)

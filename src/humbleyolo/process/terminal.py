@@ -1,6 +1,7 @@
-"""Lines for a person at a terminal: 80 columns, numbers with their nouns, and no control characters."""
+"""Lines for a person at a terminal: 80 columns, numbers with their nouns, no control characters, no passwords."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from itertools import repeat
@@ -11,11 +12,22 @@ from humbleyolo.process.display_width import wrap_columns
 
 COLUMNS = 80
 _COLOURS = {"error": "1;31", "warning": "1;33"}  # red, yellow; bold
+_PASSWORD = re.compile(r"(?<=//)([^/@:?#]*):(?:[^/?#]*@|(?!\d*[/?#])[^@]*@)")
+_TOKEN = re.compile(r"(?:(?<=http://)|(?<=https://))[^/?#@:\s]+(?=@)", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
     """Return a line with its control characters shown as escapes: a file's name could move the cursor by them."""
     return NOT_IN_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def hide_password(text: str) -> str:
+    """Return an address, or a text with one, without the password or token in it, for messages and results.
+
+    A password may have a `/`, `?` or `#`, unless digits before that make it a port. A name that stands alone before
+    the host is hidden too in HTTP, where it may be a token.
+    """
+    return _TOKEN.sub("***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def tell(*lines: str, to: TextIO | None = None) -> None:

@@ -22,9 +22,10 @@ from humbleyolo.detection.video.byte_stream import (
 from humbleyolo.detection.video.decoder import Decoder
 from humbleyolo.detection.video.motion_jpeg import split_pictures
 from humbleyolo.detection.video.rtsp_relay import RtspRelay
-from humbleyolo.detection.video.web_address import Connections, hide_password, is_address, open_address, parse_address
+from humbleyolo.detection.video.web_address import Connections, is_address, open_address, parse_address
 from humbleyolo.errors import UserError
 from humbleyolo.inputs.folder import IMAGE_BYTES
+from humbleyolo.process.terminal import hide_password
 
 VideoName = str | os.PathLike[str] | int
 

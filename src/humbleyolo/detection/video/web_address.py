@@ -14,10 +14,9 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from humbleyolo.errors import UserError
+from humbleyolo.process.terminal import hide_password
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*):(//|[^\\/])", re.IGNORECASE)
-_PASSWORD = re.compile(r"(?<=//)([^/@:?#]*):(?:[^/?#]*@|(?!\d*[/?#])[^@]*@)")
-_TOKEN = re.compile(r"(?:(?<=http://)|(?<=https://))[^/?#@:\s]+(?=@)", re.IGNORECASE)
 _PIECE_BYTES = 2**16
 SCHEMES = ("http", "https", "rtsp", "rtsps")
 
@@ -44,15 +43,6 @@ def parse_address(text: str) -> SplitResult:
     if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
         raise UserError(f"{hide_password(text)!r}: is no address of the form scheme://host:port/path")
     return parts
-
-
-def hide_password(text: str) -> str:
-    """Return an address, or a text with one, without the password or token in it, for messages and results.
-
-    A password may have a `/`, `?` or `#`, unless digits before that make it a port. A name that stands alone before
-    the host is hidden too in HTTP, where it may be a token.
-    """
-    return _TOKEN.sub("***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def user_of(parts: SplitResult) -> tuple[str, str] | None:
