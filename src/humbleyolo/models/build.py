@@ -37,4 +37,4 @@ def build_model(model: Model, grid: Grid, seed: int) -> keras.Model:
         return yolov1(grid, model.width, seed)
     if model.name == "lite":
         return lite(grid, model.width, model.depth, seed)
-    return compact(grid, model.width, model.depth, model.stride, model.squeeze_excitation, model.edges, seed)
+    return compact(grid, model, seed)

@@ -20,6 +20,7 @@ from keras import layers
 from humbleyolo.geometry.grid import Grid
 from humbleyolo.models.layers import DetectionHead, EdgesHead, Seeds, SpaceToDepth, cell_features, predictions
 from humbleyolo.params.rules import PATCH
+from humbleyolo.params.sections import Model
 
 _TRUNK_CHANNELS = (32, 64)  # at least, and at most behind the first stride
 _CELL_NUMBERS = 512  # of the trunk in one cell: coarse cells hold many features of few channels
@@ -28,20 +29,16 @@ _BINS = 17
 _SQUEEZE = 4  # a block's channels for each one that the image is squeezed into
 
 
-def compact(
-    grid: Grid, width: float, depth: float, stride: int, squeeze_excitation: bool, edges: bool, seed: int
-) -> keras.Model:
+def compact(grid: Grid, options: Model, seed: int) -> keras.Model:
     """Build the network.
 
-    Args:
-        grid: Shapes of input and output. A cell's sides are multiples of the stride.
-        width: Factor on the channels of every layer, which are rounded to multiples of 8.
-        depth: Factor on the plain convolutions of the trunk and the residual blocks, rounded, 1 or more.
-        stride: Pixels from feature to feature at the trunk's end: 4 times a power of two.
-        squeeze_excitation: Weights for the channels of residual blocks from the whole image (Hu et al. 2018,
-            "Squeeze-and-Excitation Networks", equations 2 to 4), so that every cell knows the kind of image.
-        edges: Distances to a box's edges in place of its centre and size, so that x, y may leave the cell.
-        seed: Seed of the initial weights.
+    A cell's sides are multiples of `stride`, the pixels from feature to feature at the trunk's end. `width` is a
+    factor on the channels of every layer, which are rounded to multiples of 8. `depth` is one on the plain
+    convolutions of the trunk and the residual blocks, rounded, 1 or more.
+
+    `squeeze_excitation` weighs the channels of residual blocks by the whole image (Hu et al. 2018,
+    "Squeeze-and-Excitation Networks", equations 2 to 4), so that every cell knows the kind of image. `edges` predicts
+    distances to a box's edges in place of its centre and size, so that x, y may leave the cell.
 
     Returns:
         (N, H, W, 3) pixels 0 to 255 -> (N, R, S, K) predictions.
@@ -49,24 +46,25 @@ def compact(
     Raises:
         ValueError: The grid does not divide the image into such cells.
     """
-    cell = cell_features(grid, stride)
-    blocks = _Blocks(width, Seeds(seed))
+    cell = cell_features(grid, options.stride)
+    blocks = _Blocks(options.width, Seeds(seed))
     pixels = keras.Input((grid.height, grid.width, 3), name="pixels")
     x = layers.Rescaling(1 / 255, name="scale")(pixels)
     x = SpaceToDepth((PATCH, PATCH), name="patches")(x)
     least, most = _TRUNK_CHANNELS
-    x = blocks.trunk(x, "trunk4", blocks.channels(least), max(1, round(depth)))
+    repeats = max(1, round(options.depth))
+    x = blocks.trunk(x, "trunk4", blocks.channels(least), repeats)
     filters = blocks.channels(min(max(_CELL_NUMBERS // math.prod(cell), least), most))
     reached = PATCH
-    while reached < stride:
+    while reached < options.stride:
         reached *= 2
-        x = blocks.trunk(x, f"trunk{reached}", filters, max(1, round(depth)), stride=2)
+        x = blocks.trunk(x, f"trunk{reached}", filters, repeats, stride=2)
     x = SpaceToDepth(cell, name="cells")(x)
     filters = blocks.channels(_CELL_CHANNELS)
     x = blocks.conv(x, "cell", filters)
-    for number in range(1, 1 + max(1, round(depth * _mixing_blocks(grid)))):
-        x = blocks.mix(x, f"mix{number}", filters, squeeze_excitation)
-    head = (EdgesHead if edges else DetectionHead)(grid.classes, grid.boxes, _BINS, name="head")
+    for number in range(1, 1 + max(1, round(options.depth * _mixing_blocks(grid)))):
+        x = blocks.mix(x, f"mix{number}", filters, options.squeeze_excitation)
+    head = (EdgesHead if options.edges else DetectionHead)(grid.classes, grid.boxes, _BINS, name="head")
     return keras.Model(pixels, predictions(x, head, blocks.seeds), name="compact")
 
 
