@@ -17,7 +17,7 @@ import numpy as np
 from humbleyolo.evaluation.assessment import assess
 from humbleyolo.evaluation.precision_recall import precision_recall
 from humbleyolo.evaluation.thresholds import find_thresholds
-from humbleyolo.metrics.coco import average_precision, score
+from humbleyolo.metrics.coco_metrics import average_precision, score
 from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate

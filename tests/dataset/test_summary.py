@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humbleyolo.dataset.summary import SplitCounts, write_summary
-from humbleyolo.metrics.coco import AREA_RANGES
+from humbleyolo.metrics.coco_metrics import AREA_RANGES
 
 
 def test_counts_of_objects_classes_and_areas(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from humbleyolo.detection import line_files
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage, NamedImages
 from humbleyolo.detection.line_files import LineFiles, Outcomes
-from humbleyolo.detection.predict import TOLD, Counts, detect_all
+from humbleyolo.detection.predict_images import TOLD, Counts, detect_all
 from humbleyolo.errors import UserError
 
 COUNT = 11

@@ -14,12 +14,12 @@ from humbleyolo.evaluation.assessment import HEADLINE, Assessment, assess, measu
 from humbleyolo.evaluation.bootstrap import interval
 from humbleyolo.evaluation.result_files import FORMAT, read_metrics
 from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 from humbleyolo.metrics.grid_report import GridReport
 from humbleyolo.metrics.matching import match, mean_iou
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.storage.csv import write_table
 from humbleyolo.storage.json import write_json
+from humbleyolo.storage.table_writer import write_table
 from tests.evaluation.test_bootstrap import SETTINGS
 
 TABLES = {

@@ -8,7 +8,7 @@ from repository import ROOT
 
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.learning_gain import LearningGain, Point, half_of, measure_gain
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import load_params
 

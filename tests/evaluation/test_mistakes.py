@@ -18,7 +18,7 @@ from humbleyolo.evaluation.mistakes import (
     missed_truths,
     mistakes_table,
 )
-from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.coco_metrics import average_precision
 from humbleyolo.metrics.matching import evaluator, match
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable

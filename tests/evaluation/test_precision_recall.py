@@ -5,7 +5,7 @@ import pytest
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
 from humbleyolo.evaluation.precision_recall import precision_recall
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scoring_cases import table_of_detections, table_of_truths
 
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 from humbleyolo.metrics.floor import NO_FLOOR, Floor, measure_floor, median_boxes
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.storage.array_types import Ints32

@@ -16,7 +16,7 @@ from humbleyolo.dataset.encoding import encode_split
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, xyxy_to_ltwh
 from humbleyolo.geometry.grid import Grid, decode_grid, encode_boxes
 from humbleyolo.metrics import grid_ceiling as ceiling_module
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 from humbleyolo.metrics.grid_ceiling import Ceiling, advise, measure_ceiling, measure_ceilings
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.loader import find_mistakes

@@ -27,17 +27,17 @@ from repository import ROOT
 from scoring_cases import random_case, table_of_detections
 from wcwidth import wcswidth
 
-from humbleyolo.dataset.coco import RESULT_FIELDS
+from humbleyolo.dataset.coco_json import RESULT_FIELDS
 from humbleyolo.errors import ProblemsError, UserError
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.metrics.coco import score as coco_score
+from humbleyolo.metrics.coco_metrics import score as coco_score
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.scoring.score_folder import read_result, write_result
 from humbleyolo.scoring.score_text import COCO as COCO_NAMES
 from humbleyolo.scoring.score_text import report_lines
 from humbleyolo.scoring.scored_detections import PAGE, SETTINGS, join_model, score, settings_here
-from tests.metrics.test_coco import flat, pycocotools_scores
+from tests.metrics.test_coco_metrics import flat, pycocotools_scores
 
 SEEDS = [seed for seed in range(40) if all(len(part) > 5 for part in random_case(seed)[:2])][:6]
 

@@ -9,7 +9,7 @@ from humbleyolo.audit.joined_splits import JoinedSplits
 from humbleyolo.audit.label_doubts import Doubt
 from humbleyolo.geometry.boxes import ltwh_to_xyxy
 from humbleyolo.metrics.tables import DetectionTable
-from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.table_writer import write_table
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 _COLUMNS = [

@@ -13,7 +13,7 @@ from humbleyolo.dataset.archive import SPLITS
 from humbleyolo.dataset.archived_split import ArchivedSplit
 from humbleyolo.detection.detector import Detector
 from humbleyolo.detection.image_paths import NamedImage
-from humbleyolo.detection.predict import detect_all
+from humbleyolo.detection.predict_images import detect_all
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.geometry.image_decoder import MAX_PIXELS

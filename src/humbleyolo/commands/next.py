@@ -185,7 +185,7 @@ def _write_tables(
     from humbleyolo.audit.next_page import MOST, Proposed, describe, write_page
     from humbleyolo.detection.image_input import decode_image
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
-    from humbleyolo.storage.csv import write_table
+    from humbleyolo.storage.table_writer import write_table
 
     rows = [
         (rank, f"{one.value:.4f}", one.item.shown, place, len(one.found), describe(one.found, names), one.alike)

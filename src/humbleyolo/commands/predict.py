@@ -24,7 +24,7 @@ from humbleyolo.process.terminal import counted, first_few, hide_password, tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.image_paths import NamedImages
-    from humbleyolo.detection.predict import Counts
+    from humbleyolo.detection.predict_images import Counts
     from humbleyolo.detection.video.clip_paths import ChosenClips, NamedClip
     from humbleyolo.detection.video.predict_clips import ClipCounts
     from humbleyolo.detection.video.video_stream import VideoOptions
@@ -78,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.detection.cluster_detection import DetectorOptions, open_detector
     from humbleyolo.detection.image_paths import NamedImages
     from humbleyolo.detection.line_files import LineFiles
-    from humbleyolo.detection.predict import image_places, predict, predict_lines
+    from humbleyolo.detection.predict_images import image_places, predict, predict_lines
     from humbleyolo.detection.video.clip_paths import choose_clips, is_clip, split_paths
     from humbleyolo.detection.video.predict_clips import ClipCounts, drawing_places, predict_clips
     from humbleyolo.detection.writers import make_writer

@@ -134,7 +134,7 @@ def _detected(labels: "ScoredLabels", detector: "Detector") -> "Iterator[Result]
     from tqdm import tqdm
 
     from humbleyolo.detection.image_paths import NamedImage
-    from humbleyolo.detection.predict import detect_all
+    from humbleyolo.detection.predict_images import detect_all
     from humbleyolo.errors import UserError
     from humbleyolo.geometry.image_decoder import MAX_PIXELS
 

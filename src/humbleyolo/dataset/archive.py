@@ -19,7 +19,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from humbleyolo.dataset import coco
+from humbleyolo.dataset.coco_json import BETWEEN, OWN_FIELDS, CocoWriter
 from humbleyolo.errors import UserError
 from humbleyolo.pipeline.remedies import make_again, make_missing
 from humbleyolo.storage.array_types import Array, Floats, Ints
@@ -31,7 +31,7 @@ SPLITS = ("train", "val", "test")
 ANNOTATIONS = "annotations.json"
 IMAGES = "images/"
 
-_IMAGES_END = coco.BETWEEN + b"\n"
+_IMAGES_END = BETWEEN + b"\n"
 _CHUNK = 1 << 16  # bytes of annotations parsed at a time
 
 # Errors at annotations that are not ours.
@@ -96,7 +96,7 @@ class ArchiveWriter:
         with ExitStack() as stack:
             stack.enter_context(self._zip)
             self._lines = [stack.enter_context(self._zip.scratch()) for _ in ("images", "annotations")]
-            self._coco = coco.CocoWriter(self._categories, {"description": "humbleyolo"}, *self._lines)
+            self._coco = CocoWriter(self._categories, {"description": "humbleyolo"}, *self._lines)
             stack.push(self._finish)
             self._stack = stack.pop_all()
         return self
@@ -144,7 +144,7 @@ class ArchiveWriter:
             if not 0 <= label < len(self._categories):
                 raise ValueError(f"{file_name}: label {label} is not one of {len(self._categories)} classes")
         for more in fields or ():
-            if taken := sorted(coco.OWN_FIELDS & more.keys()):
+            if taken := sorted(OWN_FIELDS & more.keys()):
                 raise ValueError(f"fields of an annotation that are written already: {', '.join(taken)}")
         self._coco.add(file_name, boxes, classes, fields, height=height, width=width)
         self._zip.add((IMAGES + file_name).encode(), image_bytes)

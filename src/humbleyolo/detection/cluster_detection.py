@@ -17,7 +17,7 @@ from humbleyolo.detection.image_input import decode_image, read_file
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.line_files import Outcomes
 from humbleyolo.detection.model_from_url import fetch_model, is_remote
-from humbleyolo.detection.predict import detect_all
+from humbleyolo.detection.predict_images import detect_all
 from humbleyolo.detection.result import Result
 from humbleyolo.errors import UserError
 from humbleyolo.inputs.folder import IMAGE_BYTES

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from humbleyolo.dataset.coco import to_json
+from humbleyolo.dataset.coco_json import to_json
 from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.result import Result

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from humbleyolo.dataset.coco import CocoWriter, to_json
+from humbleyolo.dataset.coco_json import CocoWriter, to_json
 from humbleyolo.detection.image_paths import NamedImage
 from humbleyolo.detection.output_formats import FOLDERS, FRAME_FORMATS
 from humbleyolo.detection.result import Result

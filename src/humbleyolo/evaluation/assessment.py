@@ -16,17 +16,17 @@ from humbleyolo.evaluation.mistakes import judge, judged_table, mistakes_table
 from humbleyolo.evaluation.precision_recall import precision_recall
 from humbleyolo.evaluation.result_files import FORMAT, write_detections
 from humbleyolo.evaluation.thresholds import Rates, Thresholds, rates_at, taken_at, threshold_table
-from humbleyolo.metrics.coco import score
+from humbleyolo.metrics.coco_metrics import score
 from humbleyolo.metrics.floor import NO_FLOOR, Floor
 from humbleyolo.metrics.grid_report import NO_REPORT, GridReport
 from humbleyolo.metrics.matching import Matches, match, mean_iou
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.metrics.voc import voc_average_precision
+from humbleyolo.metrics.voc_metrics import voc_average_precision
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Floats
-from humbleyolo.storage.csv import write_table
 from humbleyolo.storage.json import write_json
+from humbleyolo.storage.table_writer import write_table
 
 # Shown by `dvc metrics show` and `dvc metrics diff`: as many as stand beside the file's path in 80 columns, with so
 # many decimals. DVC itself shortens neither.

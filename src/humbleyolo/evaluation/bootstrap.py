@@ -18,11 +18,11 @@ from humbleyolo.errors import UserError
 from humbleyolo.evaluation.calibration import bin_of
 from humbleyolo.evaluation.thresholds import taken_at
 from humbleyolo.metrics.average_precision import COCO_RECALLS, VOC_RECALLS, Curve, Weights
-from humbleyolo.metrics.coco import AREA_RANGES, IOUS
+from humbleyolo.metrics.coco_metrics import AREA_RANGES, IOUS
 from humbleyolo.metrics.matching import COCO_DETECTIONS, Matches, match, match_at_each
 from humbleyolo.metrics.nearest_ground_truth import Nearest, nearest_truths
 from humbleyolo.metrics.tables import DetectionTable, TruthTable, ratio
-from humbleyolo.metrics.voc import voc_positives, voc_right
+from humbleyolo.metrics.voc_metrics import voc_positives, voc_right
 from humbleyolo.params.sections import Evaluate
 from humbleyolo.storage.array_types import Bools, Floats, Ints
 

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from humbleyolo.dataset.coco import RESULT_FIELDS, result_entry, to_json
+from humbleyolo.dataset.coco_json import RESULT_FIELDS, result_entry, to_json
 from humbleyolo.errors import SCREEN, ProblemsError, UserError
 from humbleyolo.metrics.tables import LONGEST_PX, DetectionTable
 from humbleyolo.pipeline.remedies import make_again

@@ -45,7 +45,7 @@ from humbleyolo.process.extras import how_to_install
 from humbleyolo.process.shard_runner import differences
 from humbleyolo.process.terminal import tell
 from humbleyolo.storage.atomic import atomic_write, make_folder
-from humbleyolo.storage.csv import write_table
+from humbleyolo.storage.table_writer import write_table
 
 TABLE = Path("search.csv")
 

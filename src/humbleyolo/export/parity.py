@@ -11,7 +11,7 @@ from humbleyolo.detection.backend import BATCH
 from humbleyolo.detection.backends.metadata import ExportedModel, detections_in
 from humbleyolo.evaluation.inference import check_match
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.coco_metrics import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.trained_network import Network, select_detections
 from humbleyolo.process.terminal import counted

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from humbleyolo.geometry.boxes import cxcywh_to_xyxy, ltwh_to_xyxy, xyxy_to_cxcywh, xyxy_to_ltwh
-from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.coco_metrics import average_precision
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.storage.array_types import Floats, Ints, Ints32

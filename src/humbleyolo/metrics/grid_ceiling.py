@@ -14,7 +14,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.geometry.grid import Encoded, Grid, answering_cells, decode_grid, encode_boxes
 from humbleyolo.geometry.iou import paired_iou
 from humbleyolo.metrics.average_precision import COCO_RECALLS
-from humbleyolo.metrics.coco import IOUS
+from humbleyolo.metrics.coco_metrics import IOUS
 from humbleyolo.metrics.matching import COCO_DETECTIONS
 from humbleyolo.params.rules import PATCH
 from humbleyolo.params.value_types import CellsAnObject

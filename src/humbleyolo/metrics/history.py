@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from humbleyolo.pipeline.remedies import make_again
-from humbleyolo.storage.csv import write_table
 from humbleyolo.storage.table_reader import number, number_or_none, read_table
+from humbleyolo.storage.table_writer import write_table
 
 Row = dict[str, Any]
 """One epoch's numbers by name; None if one does not exist."""

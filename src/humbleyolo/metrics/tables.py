@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from humbleyolo.dataset.archived_split import ArchivedSplit
-from humbleyolo.dataset.coco import is_difficult
+from humbleyolo.dataset.coco_json import is_difficult
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.geometry.grid import Grid

@@ -13,8 +13,8 @@ from humbleyolo.process.terminal import counted
 from humbleyolo.report.number_format import metric, number
 from humbleyolo.report.svg_charts import Line, Scale, line_chart
 from humbleyolo.storage.atomic import atomic_write
-from humbleyolo.storage.csv import write_table
 from humbleyolo.storage.json import write_json
+from humbleyolo.storage.table_writer import write_table
 
 PAGE, TABLE, NUMBERS = "curve.html", "curve.csv", "curve.json"
 _DOT = 4.0  # radius

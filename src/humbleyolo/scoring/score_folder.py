@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from humbleyolo.dataset.coco import is_difficult
+from humbleyolo.dataset.coco_json import is_difficult
 from humbleyolo.errors import UserError
 from humbleyolo.evaluation.next_steps import Advice
 from humbleyolo.evaluation.result_files import read_detections, read_metrics, wrong_numbers

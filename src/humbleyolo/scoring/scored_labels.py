@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from humbleyolo.dataset.archive import ANNOTATIONS, SPLITS, ArchivedImage
-from humbleyolo.dataset.coco import CocoWriter
+from humbleyolo.dataset.coco_json import CocoWriter
 from humbleyolo.errors import UserError
 from humbleyolo.inputs.folder import IMAGE_BYTES, Source
 from humbleyolo.inputs.ledger import BadInput, Ledger

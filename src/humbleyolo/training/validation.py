@@ -10,7 +10,7 @@ from humbleyolo.dataset.encoded_split import EncodedSplit
 from humbleyolo.dataset.jpeg_images import Images
 from humbleyolo.geometry.boxes import xyxy_to_ltwh
 from humbleyolo.geometry.detections import Detections
-from humbleyolo.metrics.coco import average_precision
+from humbleyolo.metrics.coco_metrics import average_precision
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.models.selection import Selection
 from humbleyolo.models.trained_network import images_at_a_time, select_detections

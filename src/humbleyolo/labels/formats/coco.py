@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from humbleyolo.dataset.coco import annotation_entry, dataset_head, image_entry
+from humbleyolo.dataset.coco_json import annotation_entry, dataset_head, image_entry
 from humbleyolo.inputs.file_names import splits_in
 from humbleyolo.inputs.folder import HEAD_BYTES, Source
 from humbleyolo.inputs.ledger import BadInput, shorten

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humbleyolo.dataset.coco import (
+from humbleyolo.dataset.coco_json import (
     RESULT_FIELDS,
     CocoWriter,
     annotation_entry,

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from scoring_cases import random_case, table_of_detections, table_of_truths
 
-from humbleyolo.metrics.coco import average_precision, score
+from humbleyolo.metrics.coco_metrics import average_precision, score
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 
 

@@ -15,7 +15,7 @@ from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.average_precision import VOC_RECALLS
 from humbleyolo.metrics.matching import match
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
-from humbleyolo.metrics.voc import voc_average_precision
+from humbleyolo.metrics.voc_metrics import voc_average_precision
 from humbleyolo.scoring.scored_labels import read_labels
 from tests.metrics.test_average_precision import area_slowly, mean_slowly
 
