@@ -178,6 +178,11 @@ def test_a_model_brings_its_threshold_and_is_scored_on_shared_classes(
     assert (
         "red.onnx: knows chat, rat; none is a class of the labels, which have souris, loir" in capsys.readouterr().err
     )
+    many = json.loads(text.replace("rat", "loir"))
+    many["categories"] += [{"id": number, "name": f"kind{number}"} for number in range(100, 110)]
+    (folder / "annotations.json").write_text(json.dumps(many))
+    assert run("score", folder, "red.onnx") == 2
+    assert "kind106, kind107 and 2 more" in " ".join(capsys.readouterr().err.split())
 
 
 def test_mistakes_of_a_user_are_exit_code_2_before_the_work(

@@ -285,6 +285,13 @@ class TestClassesThatTrainLacks:
             "otherwise (dataset.labelled.split)"
         )
 
+    def test_those_that_a_line_does_not_name_are_counted(self) -> None:
+        done = assess(objects(), found(), NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, ()))
+        lacking = {f"kind{number}": {"ap": 0.0, "objects": 2, "train_objects": 0} for number in range(5)}
+        found_costs = find_costs(done.metrics | {"per_class": lacking}, done.tables, Training())
+        (cost,) = (one for one in found_costs if one.what == "classes that train lacks")
+        assert cost.evidence == "'kind0', 'kind1', 'kind2' and 2 more"
+
     def test_of_many_three_are_named(self) -> None:
         names = tuple("abcdefg")
         truths = replace(objects(), labels=np.arange(2 * IMAGES) % 7)

@@ -15,9 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import psutil
@@ -410,6 +412,20 @@ def test_a_worker_that_is_stopped_is_named(
     finally:
         process.resume()
     assert len(ask_workers(connected.address, connected.client, os.getpid)) == 2
+
+
+def test_of_many_workers_that_are_stopped_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_calls, "_ANSWER_S", 0.01)
+    over = threading.Event()
+    workers = {f"tcp://worker-{number:02}": {"last_seen": 0.0} for number in range(13)}
+    client = SimpleNamespace(
+        run=lambda *_, **__: over.wait(60),
+        run_on_scheduler=lambda _: 100.0,
+        scheduler_info=lambda **_: {"workers": workers},
+    )
+    with pytest.raises(UserError, match=r"worker-08, tcp://worker-09 and 3 more have not answered for 0 s, .* them"):
+        cluster_calls.run_on_workers("tcp://s", client, os.getpid, workers=None)
+    over.set()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from humbleyolo.commands.number_options import check_options
 from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
-from humbleyolo.process.terminal import tell
+from humbleyolo.process.terminal import first_few, tell
 
 if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from humbleyolo.scoring.detection_files import DetectionFile
     from humbleyolo.scoring.scored_detections import Scored
     from humbleyolo.scoring.scored_labels import ScoredLabels
+
+_FEW = 10  # class names in a message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,8 +117,8 @@ def _score_model(parsed: argparse.Namespace, labels: "ScoredLabels", settings: "
     facts = detector.facts
     if not set(detector.names) & set(labels.classes):
         raise UserError(
-            f"{parsed.detections}: knows {', '.join(detector.names[:10])}; none is a class of the labels, which have "
-            f"{', '.join(labels.classes[:10])}"
+            f"{parsed.detections}: knows {first_few(detector.names, _FEW)}; none is a class of the labels, which "
+            f"have {first_few(labels.classes, _FEW)}"
         )
     trained = read_trained_images(Path(parsed.detections), detector.exported_from)
     shared, detections, notes = join_model(labels, detector.names, _detected(labels, detector))

@@ -16,7 +16,7 @@ as its images are memorised. Then what AP lacks on test and on val is compared i
 counts. Boxes that fit badly are then helped by more epochs first, which cost a person least to try.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,9 +143,8 @@ def not_learned(metrics: Mapping[str, Any]) -> list[str]:
     lacking = _lacking(metrics)
     if not lacking:
         return []
-    names = first_few([*map(_quoted, lacking)], _MOST_NAMES)
     return [
-        f"train has no object of {names}, and test has {sum(lacking.values())}: no network can learn such; "
+        f"train has no object of {_named(lacking)}, and test has {sum(lacking.values())}: no network can learn such; "
         "label some there, or split otherwise (dataset.labelled.split)"
     ]
 
@@ -270,7 +269,7 @@ def _cost_of_lacking(metrics: Mapping[str, Any]) -> Cost:
     known = [row["ap"] for name, row in rows.items() if row["objects"] and name not in lacking]
     cost = len(lacking) / (len(lacking) + len(known)) * sum(known) / len(known) if known else 0.0
     remedy = "label objects of them in train, or split otherwise (dataset.labelled.split)"
-    return Cost(cost, "classes that train lacks", remedy, ", ".join(map(_quoted, [*lacking][:_MOST_NAMES])))
+    return Cost(cost, "classes that train lacks", remedy, _named(lacking))
 
 
 def _costs_of_training(ap: float, ceiling: float, training: Training) -> Iterator[Cost]:
@@ -306,6 +305,11 @@ def _most_confused(confusion: pd.DataFrame) -> str:
     return "".join(
         f"{_quoted(one)} is taken for {_quoted(other)} {counted(count, 'time')}" for one, other, count in most
     )
+
+
+def _named(classes: Iterable[str]) -> str:
+    """Return the first class names, and how many more there are."""
+    return first_few([*map(_quoted, classes)], _MOST_NAMES)
 
 
 def _quoted(name: str) -> str:

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from humbleyolo.errors import UserError
 from humbleyolo.process.cluster_address import naming
 from humbleyolo.process.shard_runner import write_piece
+from humbleyolo.process.terminal import first_few
 
 _ANSWER_S = 120.0  # TensorFlow, which a worker may be asked about, can take a minute to start
 _REACH_S = 5.0
-_TOLD = 10
+_TOLD = 10  # workers in a message
 _PIECE_BYTES = 1 << 24  # of a file that workers keep on their disk; the scheduler holds one per worker at most
 
 
@@ -78,9 +79,10 @@ def run_on_workers(
         return found.result()
     now, known = client.run_on_scheduler(time.time), client.scheduler_info(n_workers=-1)["workers"]
     silent = [name for name, one in sorted(known.items()) if now - one["last_seen"] > _ANSWER_S / 2]
-    who = ", ".join(silent[:_TOLD]) or "a worker"
-    advice = "as if stopped; let it go on, or end it"
-    raise UserError(f"{address}: {who} has not answered for {_ANSWER_S:.0f} s, {advice}")
+    who = first_few(silent, _TOLD) or "a worker"
+    have, it = ("have", "them") if len(silent) > 1 else ("has", "it")
+    advice = f"as if stopped; let {it} go on, or end {it}"
+    raise UserError(f"{address}: {who} {have} not answered for {_ANSWER_S:.0f} s, {advice}")
 
 
 def reaches(worker: str) -> bool:
