@@ -138,19 +138,79 @@ def test_no_pixels_are_fractions(some: list[tuple[float, ...]], side: int) -> No
     assert are_fractions(np.array(some).clip(0.01, 0.99))
 
 
-@pytest.mark.parametrize(("scale", "spread", "told"), [(100, 60, True), (100, 15, False), (240, 60, False)])
-def test_percent_gets_a_warning(make: Maker, scale: float, spread: float, told: bool) -> None:
-    """A thing that is always in the upper left corner, as a badge on screenshots, is not spread."""
-    rng = np.random.default_rng(4)
-    first = 0.98 - spread / 100 - 0.2 + rng.uniform(0, spread / 100, (40, 2))
-    boxes = np.concatenate([first, first + 0.2], axis=1) * scale
-    boxes[0, 2:] = 0.97 * scale
-    lines = [
-        "filename,class,xmin,ymin,xmax,ymax",
-        *(f"{n % 8}.jpg,cat,{','.join(map(str, box))}" for n, box in enumerate(boxes)),
-    ]
-    files: Files = {f"{n}.jpg": picture(n, 300, 250, "JPEG") for n in range(8)} | {"a.csv": "\n".join(lines)}
-    found = [row.kind for row in make.findings(files)]
-    assert found == ["percent-not-pixels"] * told
-    small: Files = {f"{n}.jpg": picture(n, 300, 120, "JPEG") for n in range(8)} | {"a.csv": "\n".join(lines)}
-    assert "percent-not-pixels" not in [row.kind for row in make.findings(small, on_problem="skip")]
+@pytest.mark.parametrize(("end", "told"), [(2.0, True), (2.01, False)])
+def test_fractions_end_in_the_first_two_pixels(end: float, told: bool) -> None:
+    """Two corners that are read as lengths end at 2 at most."""
+    assert are_fractions(np.tile([0.25, 0.5, end, 1.0], (3, 1))) is told
+
+
+def scattered(scale: float, spread: float = 80, count: int = 40) -> np.ndarray:
+    """Boxes of an object of 20 by 20 that lies anywhere in the lower right part of a square of so many pixels."""
+    first = 80 - spread + np.random.default_rng(4).uniform(0, spread, (count, 2))
+    first[:2] = [[80 - spread, 80], [80, 80 - spread]]
+    return np.concatenate([first, first + 20], axis=1) * scale / 100
+
+
+def in_csv(boxes: np.ndarray, width: int = 300, height: int = 250) -> Files:
+    lines = [f"{n % 2}.jpg,cat,{','.join(map(repr, box))}" for n, box in enumerate(boxes.tolist())]
+    files: Files = {f"{n}.jpg": picture(n, width, height, "JPEG") for n in range(2)}
+    return files | {"a.csv": "\n".join(["filename,class,xmin,ymin,xmax,ymax", *lines])}
+
+
+def test_percent_gets_a_warning(make: Maker) -> None:
+    """In images with a side below 200 objects may well end before 100."""
+    boxes = scattered(100)
+    assert [(row.kind, row.severity) for row in make.findings(in_csv(boxes))] == [("percent-not-pixels", "warning")]
+    rows = make.findings(in_csv(boxes, 300, 199), on_problem="skip")
+    assert "percent-not-pixels" not in [row.kind for row in rows]
+    assert make.findings(in_csv(boxes, 200, 200)) != []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "told"),
+    [
+        (scattered(100, count=20), True),
+        (scattered(100, count=19), False),
+        (scattered(89, count=20), False),  # they end at 89
+        (scattered(91, count=20) + 4.5, True),  # of twenty boxes none need lie nearer
+        (scattered(91, count=300) + 4.5, False),  # of three hundred, one does
+        (scattered(97, count=300) + 1.5, True),
+        (scattered(97, count=300), False),
+        (scattered(85, count=20) + 15, False),
+        (scattered(100) + np.array([0, 0, 0.02, 0]), False),  # over 100
+        (scattered(100) - np.array([0.02, 0, 0, 0]), False),
+        (scattered(100) + np.array([0, 0, 1e-9, 1e-9]), True),  # a sum of rounded numbers
+        (scattered(100, spread=40), False),  # in the lower right alone
+        (scattered(240), False),
+        (scattered(100).round(), False),
+    ],
+)
+def test_boxes_of_the_upper_left_are_no_percent(make: Maker, boxes: np.ndarray, told: bool) -> None:
+    """Percent comes near both borders, the nearer the more boxes there are, and never passes one."""
+    kinds = [row.kind for row in make.findings(in_csv(boxes), on_problem="skip")]
+    assert ("percent-not-pixels" in kinds) is told
+
+
+@pytest.mark.parametrize("first", [0.0, -0.25])
+def test_percent_may_begin_at_0_and_not_before(make: Maker, first: float) -> None:
+    boxes = scattered(100)
+    boxes[5, 0] = first
+    kinds = [row.kind for row in make.findings(in_csv(boxes), on_problem="clip")]
+    assert ("percent-not-pixels" in kinds) is (first == 0)
+
+
+@pytest.mark.parametrize(("whole", "told"), [(20, True), (21, False)])
+def test_half_of_the_boxes_of_percent_have_fractions(make: Maker, whole: int, told: bool) -> None:
+    boxes = scattered(100)
+    boxes[2:, :2] = np.floor(boxes[2:, :2]) + 0.5
+    boxes[:2] = [[0, 80, 20, 100], [80, 0, 100, 20]]
+    boxes[2:whole] = boxes[2:whole].round()
+    assert int((boxes % 1 == 0).all(axis=1).sum()) == whole
+    assert ("percent-not-pixels" in [row.kind for row in make.findings(in_csv(boxes))]) is told
+
+
+def test_a_thing_in_one_place_is_no_percent(make: Maker) -> None:
+    """As a badge on screenshots. Two boxes alone reach the borders."""
+    boxes = np.tile([40.3, 50.2, 60.1, 70.9], (40, 1)) + np.random.default_rng(1).uniform(0, 5, (40, 1))
+    boxes[:2] = [[0.5, 99 - 20, 20, 99], [79, 0.5, 99, 20]]
+    assert make.findings(in_csv(boxes)) == []

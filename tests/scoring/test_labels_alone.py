@@ -59,6 +59,50 @@ def coco_file(path: Path, **image: object) -> Path:
     return path
 
 
+def three_boxes(path: Path, boxes: list[list[float]], **image: object) -> Path:
+    """Labels of a photograph with three boxes, as they are written."""
+    content = json.loads(coco_file(path, width=400, height=300, **image).read_text())
+    content["annotations"] = [
+        {"id": number, "image_id": 1, "category_id": 3, "bbox": box} for number, box in enumerate(boxes, 1)
+    ]
+    path.write_text(json.dumps(content))
+    return path
+
+
+FRACTIONS = [[0.25, 0.5, 0.25, 0.5], [0.5, 0.5, 0.125, 0.25], [0.0, 0.0, 0.5, 0.75]]
+
+
+def test_fractions_are_read_as_with_the_images(tmp_path: Path) -> None:
+    """All boxes would lie in the first pixel otherwise."""
+    with open_labels(three_boxes(tmp_path / "x.json", FRACTIONS)) as source:
+        labels = read_labels(source, ReadOptions(), None)
+    assert labels.truths.boxes_ltwh.tolist() == [[100, 150, 100, 150], [200, 150, 50, 75], [0, 0, 200, 225]]
+    assert any(line.startswith("note: ") and "fractions of the image" in line for line in labels.told)
+
+
+def test_corners_in_place_of_lengths_are_refused_as_with_the_images(tmp_path: Path) -> None:
+    corners = [[200, 100, 390, 280], [210, 150, 380, 250], [300, 200, 350, 290]]
+    with (
+        open_labels(three_boxes(tmp_path / "x.json", corners)) as source,
+        pytest.raises(ProblemsError, match="3 of 3 boxes leave their image by far"),
+    ):
+        read_labels(source, ReadOptions(), None)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_fractions_of_an_image_without_a_size_name_the_size(tmp_path: Path, packed: bool) -> None:
+    """There is no image that could tell it."""
+    (tmp_path / "x").mkdir()
+    path = three_boxes(tmp_path / "x" / "x.json", FRACTIONS)
+    content = json.loads(path.read_text())
+    del content["images"][0]["width"]
+    path.write_text(json.dumps(content))
+    if packed:
+        path = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "x"))
+    with open_labels(path) as source, pytest.raises(ProblemsError, match="must state height and width"):
+        read_labels(source, ReadOptions(), None)
+
+
 @pytest.mark.parametrize("name", ["a/b.jpg", "/somewhere/b.jpg", "..\\b.jpg", "no extension"])
 def test_names_are_taken_as_they_are_and_pictures_are_grey(tmp_path: Path, name: str) -> None:
     with open_labels(coco_file(tmp_path / "x.json", file_name=name)) as source:

@@ -21,6 +21,7 @@ from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
 from humbleyolo.labels.formats import coco
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.labels.image_names import without_parents
+from humbleyolo.labels.label_set import read_content
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedImage
 from humbleyolo.labels.source_reader import SourceReader
 from humbleyolo.labels.validate import validate
@@ -73,13 +74,15 @@ class LabelsAlone(Source):
         """Open a file of labels, or the grey picture in an image's place; see `Source.open`."""
         if name in self._sizes:
             yield BytesIO(encode_png(np.full(self._sizes[name], _GREY, np.uint8)))
+        elif name not in self.names:
+            raise BadInput("image-missing", shorten(name), "labels alone hold no images")
         else:
             with self._files.open(name) as file:
                 yield file
 
     def start(self, name: str, count: int) -> bytes:
         """Return a file's first bytes; see `Source.start`."""
-        return super().start(name, count) if name in self._sizes else self._files.start(name, count)
+        return self._files.start(name, count) if name in self.names else super().start(name, count)
 
     def close(self) -> None:
         """Close the archive, if it is one."""
@@ -97,7 +100,7 @@ class LabelsAlone(Source):
         """
         if options.format not in ("auto", "coco"):
             raise UserError(f"{self.name}: --format {options.format}: its images are missing; {_ALONE}")
-        content = self.reader(options, ledger).content(coco.read)
+        content = read_content(self.reader(options, ledger), "coco", coco.read)
         labelled = validate(self, content, options, ledger, _stated)
         self._sizes = {image.path: (image.height, image.width) for image in labelled.images}
         labelled.format, labelled.why = "coco", self._why

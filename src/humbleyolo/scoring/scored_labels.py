@@ -16,7 +16,7 @@ from humbleyolo.dataset.archive import ANNOTATIONS, SPLITS, ArchivedImage
 from humbleyolo.dataset.coco_json import CocoWriter
 from humbleyolo.errors import UserError
 from humbleyolo.inputs.folder import IMAGE_BYTES, Source
-from humbleyolo.inputs.ledger import BadInput, Ledger
+from humbleyolo.inputs.ledger import BadInput, Ledger, grouped
 from humbleyolo.labels.formats.coco import flag_fields, read_ids
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
@@ -180,6 +180,8 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
     ]
     if alone:
         told.append("note: labels without images: sizes as they state; the report shows boxes on grey")
+        others = grouped(row for row in ledger.rows if row.severity != "error")  # `check` cannot list them
+        told += [f"{severity}: {first}" for (severity, _), [first, *_] in others.items()]
     if errors := len(ledger.errors):
         listed = "" if alone else "; `humbleyolo check` lists them"
         told.append(f"note: {counted(errors, 'mistake')} in the labels left out{listed}")
