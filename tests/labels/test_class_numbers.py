@@ -100,3 +100,11 @@ def test_a_format_given_by_name_reads_the_numbers_as_they_are(make: Maker) -> No
 def test_so_it_is_in_a_csv(make: Maker, numbers: list[int], kinds: set[str]) -> None:
     rows = make.findings(table(*numbers), classes=NAMES[:2], on_problem="skip")
     assert {row.kind for row in rows if row.kind in ("unknown-class", "class-numbers")} == kinds
+
+
+def test_names_whose_own_numbers_count_from_1(make: Maker) -> None:
+    """A table that numbers its names from 1 says what the numbers mean."""
+    named = {**table(1, 2, 3, 3, 3), "names.csv": "".join(f"{name},{place}\n" for place, name in enumerate(NAMES, 1))}
+    data = make.read(named)
+    assert [image.labels for image in data.images] == [("cat",), ("dog",), ("hen",), ("hen",), ("hen",)]
+    assert "class-numbers" not in [row.kind for row in data.ledger.rows]

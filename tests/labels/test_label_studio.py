@@ -93,6 +93,60 @@ def test_regions_of_two_images_in_one_task_are_a_mistake(make: Maker) -> None:
     assert [row.kind for row in paged] == ["image-ambiguous"]
 
 
+def min_task(controls: dict[str, list[dict]], **data: str) -> dict:
+    return {"id": 1, "annotation_id": 1, "annotator": 1, "image": "a.png", **data, **controls}
+
+
+def min_record(name: str, width: int = 40) -> dict:
+    return {**region(PLACES[0], name)["value"], "original_width": width, "original_height": 20}
+
+
+def as_tsv(tasks: list[dict]) -> str:
+    """The tasks as a table, with JSON in the columns of regions."""
+    keys = dict.fromkeys(key for one in tasks for key in one)
+    cells = [[one.get(key, "") for key in keys] for one in tasks]
+    lines = [
+        ["" if cell == "" else cell if isinstance(cell, str) else json.dumps(cell) for cell in line] for line in cells
+    ]
+    quoted = [['"' + cell.replace('"', '""') + '"' for cell in line] for line in lines]
+    return "\n".join(["\t".join(keys), *map("\t".join, quoted)])
+
+
+@pytest.mark.parametrize("form", ["export.json", "export.tsv"])
+@pytest.mark.parametrize(
+    "controls",
+    [
+        [{"before": [min_record("cat")], "after": [min_record("dog")]}],
+        [{"before": [min_record("cat")], "after": []}, {"before": [], "after": [min_record("dog")]}],
+        [{"before": [min_record("cat"), min_record("dog", 20)]}],
+    ],
+    ids=["in one task", "in two tasks", "of two sizes"],
+)
+def test_regions_of_json_min_that_may_lie_in_two_images_are_a_mistake(
+    make: Maker, form: str, controls: list[dict[str, list[dict]]]
+) -> None:
+    """All of them had been boxes of the field `image`. JSON-MIN does not say in which image a region lies."""
+    names = [("a.png", "c.png"), ("b.png", "d.png")]
+    tasks = [min_task(some, image=image, image2=other) for some, (image, other) in zip(controls, names, strict=False)]
+    pictures: Files = {f"{name}.png": picture(place) for place, name in enumerate("abcd")}
+    rows = make.findings({**pictures, form: json.dumps(tasks) if form == "export.json" else as_tsv(tasks)})
+    told = [row for row in rows if row.kind == "image-ambiguous"]
+    assert len(told) == len(tasks)
+    assert "image, image2" in told[0].why
+    assert "export as JSON" in told[0].why
+
+
+def test_regions_of_one_control_lie_in_the_field_image(make: Maker) -> None:
+    """The other image may be a small one, or the scene."""
+    tasks = [
+        min_task({"label": [min_record("cat")]}, scene="c.png"),
+        min_task({"label": []}, image="b.png", scene="c.png"),
+    ]
+    pictures: Files = {**PICTURES, "c.png": picture(2)}
+    data = make.read({**pictures, "export.json": json.dumps(tasks)}, on_problem="skip")
+    assert [(image.path, image.labels) for image in data.images] == [("a.png", ("cat",)), ("b.png", ())]
+
+
 def test_the_field_that_is_called_as_the_image_that_regions_lie_in(make: Maker) -> None:
     one = task(region(PLACES[0], "cat", to_name="after"), image="b.png", after="a.png")
     data = make.read({**PICTURES, "export.json": json.dumps([one, task(image="b.png")])})

@@ -16,7 +16,7 @@ V7 = {"item": {"slots": []}, "annotations": [{"bounding_box": {"x": 1, "y": 2, "
 VERTEX = {"imageGcsUri": "gs://b/a.png", "boundingBoxAnnotations": []}
 DETECTION = ("image_id", "category_id", "bbox", "score")
 FILES: dict[str, tuple[str, str, str]] = {  # title: file, its text, a part of what to do
-    "DOTA's text": ("labelTxt/a.txt", "imagesource:x\ngsd:0.1\n10 10 50 12.5 50 40 10 38 plane 0\n", "around each"),
+    "DOTA's text": ("labelTxt/a.txt", "imagesource:x\ngsd:0.1\n10 10 50 12.5 50 40 10 38 plane 0\n", "Roboflow"),
     "VisDrone's text": ("annotations/a.txt", "684,8,273,116,0,0,0,0\n", "ignored regions"),
     "ICDAR's text": ("gt_a.txt", QUAD, "four corners"),
     "WIDER FACE's text": ("bbx_gt.txt", "0--Parade/a.jpg\n1\n449 330 122 149 0 0 0 0 0 0 \n", "YOLO or COCO"),

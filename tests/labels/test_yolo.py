@@ -135,6 +135,7 @@ def test_polygons_give_the_box_around_them(make: Maker) -> None:
     assert [(row.severity, row.what) for row in data.ledger.rows] == [
         ("note", "1 line with polygons or turned boxes")
     ]
+    assert data.ledger.rows[0].why == "only upright boxes are read; Roboflow exports those as COCO or Pascal VOC"
 
 
 def test_poses_are_no_polygons(make: Maker) -> None:

@@ -14,8 +14,9 @@ Uploaded images have a hash before their name here, which their files need not h
 import csv
 import io
 import json
+import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from typing import Any
@@ -41,6 +42,14 @@ from humbleyolo.labels.formats.field_tables import (
     numbers,
     places,
 )
+from humbleyolo.labels.formats.json_min import (
+    PLACED,
+    controls_in,
+    is_json_min,
+    place_of,
+    refuse_several_images,
+    results_of,
+)
 from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area, note_turned
 from humbleyolo.labels.image_names import path_in, without_hash
 from humbleyolo.labels.labelled_image import FLAGS, Corners, UncheckedBox
@@ -48,8 +57,6 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet
 
 IMAGES = "images"
 _MARKS = ("ground_truth", "updated_at", "created_at")  # of the annotation that is read, best last
-_PLACED = {"x", "y", "height", "radiusX", "points", "rle", "vertices"}  # fields of a region's place
-_PLACE = _PLACED | {"width", "rotation"}
 _Annotation = tuple[dict[str, Any], list[Any], str]  # with its results and its place
 
 
@@ -92,11 +99,14 @@ def _of_tasks(file: LabelFile, tasks: Sequence[tuple[Any, str]]) -> Iterator[Ent
     """Yield the labelled images of tasks, each with its place."""
     images: dict[tuple[str, str], list[_Annotation]] = defaultdict(list)  # by name and task
     splits: dict[str, tuple[str, ...]] = {}
-    predicted = 0
+    predicted, controls = 0, controls_in(tasks)
+    here = {posixpath.basename(path) for path in file.reader.images.paths} if controls else set()
     for task, where in tasks:
         with file.reader.ledger.reporting(file.name, "task dropped", where):
             data = get(task, "data", dict, where, task)
             some = _annotations(file, task, where)
+            if is_json_min(task):
+                refuse_several_images(task, _images_in(data), controls, here, where)
             name = _image_name(data, _shown(some), where)
             images[name, repr(task.get("id"))] += some
             splits[name] = (data["split"],) if data.get("split") in SPLITS else ()
@@ -116,7 +126,7 @@ def _image_name(data: Any, shown: Set[str], where: str) -> str:
     `shown` are the names of what its regions lie in, one of which may be that of a field.
     """
     texts = {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    names = {key: name for key, value in texts.items() if is_image(name := path_in(value))}
+    names = _images_in(data)
     if len(names) > 1 and len(shown) > 1:
         why = f"the task has several images, {', '.join(names)}; label each in a task of its own"
         raise BadInput("image-ambiguous", f"regions in {', '.join(sorted(shown))}", why, where)
@@ -129,18 +139,23 @@ def _image_name(data: Any, shown: Set[str], where: str) -> str:
     return chosen
 
 
+def _images_in(data: Any) -> dict[str, str]:
+    """Return the names of images in the fields of a task's data."""
+    fields = data.items() if isinstance(data, dict) else ()
+    return {key: name for key, value in fields if isinstance(value, str) and is_image(name := path_in(value))}
+
+
 def _shown(annotations: Sequence[_Annotation]) -> set[str]:
     """Return the names of what the regions of annotations lie in, if the export says them."""
     results = [one for _, some, _ in annotations for one in some if isinstance(one, dict)]
-    placed = [one for one in results if isinstance(value := one.get("value"), dict) and _PLACED & value.keys()]
+    placed = [one for one in results if isinstance(value := one.get("value"), dict) and PLACED & value.keys()]
     return {one["to_name"] for one in placed if isinstance(one.get("to_name"), str)}
 
 
 def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
     """Return a task's annotations that were not cancelled."""
-    if "annotation_id" in task or "annotator" in task:  # JSON-MIN: each list of records is a control's
-        lists = {key: value for key, value in task.items() if isinstance(value, list)}
-        return [(task, [one for some in lists.values() for one in _records(some)], where)]
+    if is_json_min(task):
+        return [(task, results_of(task), where)]
     result: list[_Annotation] = []
     key = "annotations" if "annotations" in task else "completions"
     for annotation, place in places(get(task, key, list, where, []), f"{where}.{key}"):
@@ -150,20 +165,6 @@ def _annotations(file: LabelFile, task: Any, where: str) -> list[_Annotation]:
         else:
             result.append((annotation, get(annotation, "result", list, place), f"{place}.result"))
     return result
-
-
-def _records(some: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """Yield a control's records in JSON-MIN as results: a place that other controls have too is one region.
-
-    They do not say which image they lie in.
-    """
-    seen: Counter[Any] = Counter()
-    for one in some:
-        if isinstance(one, dict):
-            place = _place_of(one)
-            seen[place] += 1
-            key = {"id": f"{' '.join(place)} {seen[place]}"} if place else {}
-            yield {**one, **key, "value": one}
 
 
 def _chosen(file: LabelFile, name: str, some: list[_Annotation]) -> _Annotation:
@@ -201,7 +202,7 @@ def _regions(results: Sequence[Any], where: str) -> tuple[list[tuple[Any, str]],
     by_id: dict[Any, list[tuple[Any, str]]] = defaultdict(list)
     for index, result in enumerate(results):
         value = result.get("value") if isinstance(result, dict) else None
-        if isinstance(value, dict) and (_PLACED & value.keys() or _labels_of(value) is not None):
+        if isinstance(value, dict) and (PLACED & value.keys() or _labels_of(value) is not None):
             key = result["id"] if isinstance(result.get("id"), str) else index
             by_id[key].append((result, f"{where}[{index}]"))
     shapes = []
@@ -209,7 +210,7 @@ def _regions(results: Sequence[Any], where: str) -> tuple[list[tuple[Any, str]],
         first: dict[Any, tuple[Any, str]] = {}  # by place
         told: dict[Any, list[Any]] = defaultdict(list)
         for result, at in some:
-            place = _place_of(result["value"])
+            place = place_of(result["value"])
             first.setdefault(place, (result, at))
             told[place] += [one for one in _labels_of(result["value"]) or () if one not in told[place]]
         without = told.get((), [])  # a place
@@ -224,11 +225,6 @@ def _regions(results: Sequence[Any], where: str) -> tuple[list[tuple[Any, str]],
 def _labels_of(value: dict[str, Any]) -> list[Any] | None:
     """Return the labels in a result's value; None if it has none."""
     return next((found for key in value if key.endswith("labels") and isinstance(found := value[key], list)), None)
-
-
-def _place_of(value: dict[str, Any]) -> tuple[str, ...]:
-    """Return a key of the place in a result's value; empty if it has none."""
-    return tuple(f"{key} {value[key]}" for key in sorted(_PLACE & value.keys())) if _PLACED & value.keys() else ()
 
 
 def _shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None] | None:

@@ -34,7 +34,10 @@ _BY_KEYS: tuple[tuple[str, Unread], ...] = (  # keys of JSON, all of a row, best
 _BY_LINES: tuple[tuple[str, Unread], ...] = (  # first lines of text
     (
         rf"(?:imagesource.*\n|gsd.*\n)*(?:{_N} ){{8}}{_WORD}\S+ \d",
-        Unread("DOTA's text", "write the box around each turned one as YOLO or VOC"),
+        Unread(
+            "DOTA's text",
+            "write the box around each turned one as YOLO or VOC; from Roboflow export as COCO or Pascal VOC",
+        ),
     ),
     (
         rf"(?:{_N},){{5}}\d+,-?\d+,-?\d+,?\n",

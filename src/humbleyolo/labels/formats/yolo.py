@@ -17,7 +17,7 @@ import json
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
@@ -44,6 +44,7 @@ IMAGES = "images"
 _SLACK = 1e-6
 _NUMBER = re.compile("[0-9]{1,9}")  # of a class
 _FEWEST_DIGITS, _DIGITS = 3, 6  # decimals that a tool may round to
+_SHOWN = 1000  # polygons, of which it is asked if they are poses
 _FIELDS = ("centre x", "centre y", "width", "height")
 
 
@@ -84,7 +85,8 @@ def read(reader: SourceReader) -> UncheckedSet:
     by_names: dict[tuple[str, ...], list[UncheckedImage]] = defaultdict(list)
     numbers: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)  # of the boxes of these names
 
-    polygons: dict[int, list[list[str]]] = defaultdict(list)  # by their number of columns
+    polygons: Counter[int] = Counter()  # by their number of columns
+    shown: list[list[str]] = []  # the first of them
 
     def fill(image: UncheckedImage, text: str) -> None:
         lines = numbered_lines(text)
@@ -95,8 +97,10 @@ def read(reader: SourceReader) -> UncheckedSet:
             without.add(image.label_file)
         by_names[names].append(image)
         for columns in [line.split() for _, line in lines]:
-            if _is_polygon(columns) and not declared.keypoint_columns and len(polygons) < 2:
-                polygons[len(columns)].append(columns)
+            if _is_polygon(columns) and not declared.keypoint_columns:
+                polygons[len(columns)] += 1
+                if len(shown) < _SHOWN:
+                    shown.append(columns)
         numbers[names].update(int(first) for _, line in lines if _NUMBER.fullmatch(first := line.split()[0]))
         for number, line in lines:
             with reader.ledger.reporting(image.label_file, "box dropped", f"line {number}"), image.losing():
@@ -111,7 +115,7 @@ def read(reader: SourceReader) -> UncheckedSet:
             _drop_all(reader, mistake, some, f"class {len(names)}")
         elif doubt := doubt_count_from_one(numbers[names], len(names)):
             reader.ledger.warn(".", doubt, "read as they are")
-    if mistake := find_poses(_numbers(polygons)):
+    if len(polygons) == 1 and (mistake := find_poses(_numbers(shown), polygons.total())):
         if reader.options.format == "auto":
             _drop_all(reader, mistake, images, "")
         else:
@@ -126,13 +130,13 @@ def read(reader: SourceReader) -> UncheckedSet:
     return UncheckedSet(images, classes=declared.names, all_images=True)
 
 
-def _numbers(polygons: Mapping[int, list[list[str]]]) -> Floats:
-    """Return the numbers behind the class of all polygons, if they have as many: (N, numbers); else none."""
-    [some, *others] = polygons.values() or [[]]
-    with suppress(ValueError):
-        if some and not others:
-            return np.array(some, np.float64)[:, 1:]
-    return np.zeros((0, 0))
+def _numbers(polygons: Sequence[list[str]]) -> Floats:
+    """Return the numbers behind the class of polygons of as many points each, (N, numbers), where all are numbers."""
+    rows = []
+    for columns in polygons:
+        with suppress(ValueError):
+            rows.append([float(column) for column in columns[1:]])
+    return np.array(rows, np.float64).reshape(len(rows), -1)
 
 
 def _drop_all(reader: SourceReader, mistake: BadInput, images: list[UncheckedImage], number: str) -> None:
@@ -167,7 +171,8 @@ def _note_other_shapes(reader: SourceReader, file: str, lines: list[tuple[int, s
     if more:
         found = f"{counted(more, 'line')} with {'keypoints' if keypoints else 'polygons or turned boxes'}"
         done = "their boxes taken" if keypoints else "the boxes around them taken"
-        reader.ledger.note(file, BadInput("not-a-box", found, "only upright boxes are read"), done)
+        why = "only upright boxes are read" + (not keypoints) * "; Roboflow exports those as COCO or Pascal VOC"
+        reader.ledger.note(file, BadInput("not-a-box", found, why), done)
 
 
 def _note_shared_names(reader: SourceReader, files: list[str], images: list[UncheckedImage]) -> None:

@@ -13,13 +13,13 @@ _BESIDE = 0.1  # of a box's sides, that its keypoints may lie beside it
 _BOX = 4  # numbers
 
 
-def find_poses(rows: Floats) -> BadInput | None:
-    """Return the mistake that lines, (N, numbers behind the class), are poses; None if nothing says so.
+def find_poses(rows: Floats, lines: int) -> BadInput | None:
+    """Return the mistake that lines are poses; None if the first, (N, numbers behind the class), do not say so.
 
     The points lie in the box of the first four numbers then. Read as a polygon, its second point, which is the
     box's width and height, is far from the others.
     """
-    count = rows.shape[1] - _BOX
+    count = rows.shape[-1] - _BOX
     if len(rows) < _FEWEST or count < 2 or np.abs(rows).max() > 2:
         return None
     for numbers in (2, 3):
@@ -32,7 +32,7 @@ def find_poses(rows: Floats) -> BadInput | None:
         poses = _in_box(rows, points) & np.isin(triples[:, :, 2:], (0, 1, 2)).all(axis=(1, 2))
         others = np.concatenate([rows[:, None, :2], points], axis=1)
         if poses.mean() >= _MOST and _is_far(rows[:, 2:4], others).mean() > _NEAR:
-            found = f"{counted(len(rows), 'line')} of a class, a box and {counted(count // numbers, 'point')}"
+            found = f"{counted(lines, 'line')} of a class, a box and {counted(count // numbers, 'point')}"
             why = "as polygons they have boxes of another place; write into data.yaml"
             return BadInput("poses", found, f"{why} kpt_shape: [{count // numbers}, {numbers}]")
     return None
