@@ -1,6 +1,8 @@
 """Class numbers that count from 1 are one mistake: most would get the name of their neighbour."""
 
+import json
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from folders import Files, Maker, picture
@@ -21,6 +23,36 @@ def table(*numbers: int) -> Files:
     lines = [f"{place}.png,{number},1,2,30,14" for place, number in enumerate(numbers)]
     files: Files = {f"{place}.png": picture(place) for place in range(len(numbers))}
     return {**files, "l.csv": "\n".join(["filename,class_id,xmin,ymin,xmax,ymax", *lines])}
+
+
+def imagefolder(*numbers: int, top: str = "") -> Files:
+    objects = [{"bbox": [[1, 2, 29, 12]], "categories": [number]} for number in numbers]
+    lines = [json.dumps({"file_name": f"{place}.png", "objects": one}) for place, one in enumerate(objects)]
+    files: Files = {f"{top}{place}.png": picture(place + 9 * len(top)) for place in range(len(numbers))}
+    return {**files, f"{top}metadata.jsonl": "\n".join(lines)}
+
+
+def keras(*numbers: int, top: str = "") -> Files:
+    lines = [f"{place}.png 1,2,30,14,{number}" for place, number in enumerate(numbers)]
+    files: Files = {f"{top}{place}.png": picture(place + 9 * len(top)) for place in range(len(numbers))}
+    return {**files, f"{top}_annotations.txt": "\n".join(lines)}
+
+
+@pytest.mark.parametrize("write", [imagefolder, keras])
+def test_so_it_is_where_classes_names_the_numbers(make: Maker, write: Callable[..., Files]) -> None:
+    """Of all files at once: in `val` there is no box of the highest number, and no number is too high."""
+    files = {**write(1, 2, 3, 3, top="train/"), **write(1, 2, top="val/")}
+    [row] = make.findings(files, classes=NAMES)
+    assert (row.kind, row.severity) == ("class-numbers", "error")
+    assert make.read(files, classes=NAMES, on_problem="skip").images == []
+    format_ = "csv" if write is keras else "imagefolder"
+    assert f"--format {format_}" in row.why
+    named = make.read(files, classes=NAMES, on_problem="skip", format=format_)
+    assert [image.labels for image in named.images] == [("dog",), ("hen",), ("dog",), ("hen",)]
+    assert [one.severity for one in named.ledger.rows if one.kind == "class-numbers"] == ["warning"]
+    right = make.read({**write(0, 1, 2, top="train/"), **write(1, 2, top="val/")}, classes=NAMES)
+    assert [image.labels[0] for image in right.images] == ["cat", "dog", "hen", "dog", "hen"]
+    assert right.ledger.rows == []
 
 
 @pytest.mark.parametrize("numbers", [(1, 2, 3), (3, 1), (2, 3, 3)])

@@ -405,7 +405,7 @@ def test_via_shapes_and_classes(make: Maker) -> None:
     data = make.read(via_of(*({"shape_attributes": one, "region_attributes": {"kind": "cat"}} for one in shapes)))
     expected = [[4, 2, 20, 16], [15.5, 5.5, 24.5, 14.5], [18, 2, 22, 18]]
     assert np.allclose(data.images[0].boxes, expected)
-    assert kinds(data) == ["not-a-box"]
+    assert kinds(data) == ["via-class", "not-a-box"]
     ticked = region(BOX, "x") | {"region_attributes": {"type": {"cat": True, "dog": False}}}
     assert make.read(via_of(ticked)).images[0].labels == ("cat",)
     bare = region(BOX, "x") | {"region_attributes": {}}
@@ -413,6 +413,39 @@ def test_via_shapes_and_classes(make: Maker) -> None:
     for attributes in ({"a": "x", "b": "y"}, {"class": "x", "type": "y"}):
         rows = make.findings(via_of(region(BOX, "x") | {"region_attributes": attributes}))
         assert rows[0].kind == "via-ambiguous"
+
+
+def lone(*values: object) -> Files:
+    """Regions whose only attribute is not named as a class."""
+    return via_of(
+        *(region((n, n, n + 5, n + 5), "") | {"region_attributes": {"fruit": one}} for n, one in enumerate(values))
+    )
+
+
+def test_the_only_attribute_of_via_is_the_class_and_a_note_says_so(make: Maker) -> None:
+    data = make.read(lone("apple", "pear", "apple"))
+    assert data.images[0].labels == ("apple", "pear", "apple")
+    [row] = data.ledger.rows
+    assert (row.kind, row.severity, row.done) == ("via-class", "note", "read so")
+    assert row.what == "region attribute 'fruit': 'apple, pear'"
+    ticked = make.read(lone({"apple": True, "pear": False}))
+    assert ticked.ledger.rows[0].what == "region attribute 'fruit': 'apple, pear'"
+
+
+@pytest.mark.parametrize(("own", "severity"), [(10, "note"), (11, "warning")])
+def test_an_attribute_with_a_value_for_each_region_may_be_no_class(make: Maker, own: int, severity: str) -> None:
+    """As a number or a text that was written down."""
+    rows = make.findings(lone(*(f"no. {n}" for n in range(own))))
+    assert [row.severity for row in rows if row.kind == "via-class"] == [severity]
+    twice = make.findings(lone(*(f"no. {n // 2}" for n in range(24))))
+    assert [row.severity for row in twice if row.kind == "via-class"] == ["note"]
+
+
+def test_the_one_class_that_is_told_goes_before_an_attribute_that_may_be_none(make: Maker) -> None:
+    data = make.read(lone("3", "7"), classes=("cat",))
+    assert data.images[0].labels == ("cat", "cat")
+    assert [(row.kind, row.done) for row in data.ledger.rows] == [("via-class", "not read")]
+    assert make.read(lone("cat", "cat"), classes=("cat",)).ledger.rows[0].done == "read so"
 
 
 @pytest.mark.parametrize(
@@ -484,6 +517,17 @@ def test_what_via_3_may_not_say(make: Maker, record: dict, parts: dict, kind: st
     files = via_3_of({"av": {"1": "k"}, **record}, **parts)
     rows = [row for row in make.findings({"a.png": picture(), **files}, format="via") if row.severity == "error"]
     assert rows[0].kind == kind
+
+
+def test_a_box_of_via_3_in_no_view_makes_no_background(make: Maker) -> None:
+    """It may be of any image without a box. A view was renamed by hand."""
+    parts = {
+        "file": {f"{n}": {"fname": f"{n}.png", "type": 2} for n in (1, 2)},
+        "view": {"1": {"fid_list": ["1"]}, "two": {"fid_list": ["2"]}},
+    }
+    box = {"xy": [2, 1, 2, 3, 4], "av": {"1": "k"}}
+    files = via_3_of(box, {**box, "vid": "2"}, **parts) | {f"{n}.png": picture(n) for n in (1, 2)}
+    assert [image.path for image in make.read(files, on_problem="skip").images] == ["1.png"]
 
 
 @pytest.mark.parametrize("record", [{"xy": [2, 1, 2, 3, 4], "vid": "2"}, {"xy": "2,1,2,3,4", "vid": "2"}])

@@ -42,6 +42,13 @@ def test_names_lie_near(make: Maker, place: str) -> None:
     assert data.images[0].labels == ("rat", "ox")
 
 
+@pytest.mark.parametrize("names", ["cat\n\ndog\n", "# my classes\ncat\ndog\n", "cat\ncat\n"])
+def test_a_line_that_would_move_the_names_is_a_mistake(make: Maker, names: str) -> None:
+    """A blank one had been passed over, so that each name after it belonged to the number before."""
+    rows = make.findings(PICTURES | {"_classes.txt": names, "train/_annotations.txt": LINES})
+    assert [row.kind for row in rows if row.severity == "error"][:1] == ["class-name"]
+
+
 def test_lists_of_splits_with_boxes(make: Maker) -> None:
     """As keras-yolo3 itself has them."""
     files: Files = {"images/a.png": picture(), "images/b.png": picture(1), "classes.txt": "cat\n"}

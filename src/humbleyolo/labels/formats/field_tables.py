@@ -2,14 +2,16 @@
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from humbleyolo.inputs.file_names import splits_in
 from humbleyolo.inputs.folder import LABEL_BYTES, LOOKED_AT, Source
 from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.inputs.parsing.json import get, parse
+from humbleyolo.labels.class_numbers import settle_count
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import one_box_per_group
 from humbleyolo.labels.labelled_image import Corners, UncheckedBox, UncheckedImage, UncheckedSet
@@ -55,6 +57,7 @@ class LabelFile:
         classes: Names that it declares, in the order of their numbers.
         size: Height and width, if it is about one image and says them.
         class_field: Field of a shape that is its class, if files differ in it.
+        numbers: Numbers of classes that its shapes have, once per shape.
     """
 
     name: str
@@ -63,6 +66,7 @@ class LabelFile:
     classes: Sequence[str] = ()
     size: tuple[int | None, int | None] = (None, None)
     class_field: str = ""
+    numbers: Counter[int] = field(default_factory=Counter)
 
     @property
     def near(self) -> tuple[str, ...]:
@@ -102,6 +106,7 @@ class FieldTable:
         opens: First character of a file.
         endings: Extensions of its files.
         find: Function that returns the path of an entry's image.
+        numbered: Name of the format, if its files have numbers of classes that `classes` names.
     """
 
     words: tuple[str, ...]
@@ -112,6 +117,7 @@ class FieldTable:
     but: str = ""
     endings: tuple[str, ...] = (".json",)
     find: Callable[[LabelFile, Entry], str] = _find
+    numbered: str = ""
 
     def _fits(self, head: bytes) -> bool:
         start = head[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -134,6 +140,7 @@ class FieldTable:
     def read(self, reader: SourceReader) -> UncheckedSet:
         """Return the images of every such file; see `registry.Format`."""
         result = UncheckedSet(background=self.background)
+        numbers: Counter[int] = Counter()
         for name in reader.source.ending(*self.endings):
             if not self._fits(reader.source.head(name)):
                 error = BadInput("not-read", name, f"has not {' and '.join(self.words[0].split())}")
@@ -144,6 +151,9 @@ class FieldTable:
                 file = LabelFile(name, parse(data) if ".json" in self.endings else data, reader)
                 images = [image for entry in self.entries(file) for image in self._image(file, entry)]
                 result.add(images, file.classes)
+                numbers += file.numbers
+        if numbers:
+            settle_count(reader, self.numbered, numbers, len(reader.options.classes), result.images)
         return result
 
     def _image(self, file: LabelFile, entry: Entry) -> Iterator[UncheckedImage]:

@@ -85,6 +85,8 @@ def _imagefolder(file: LabelFile) -> Iterator[Entry]:
 def _imagefolder_shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None]:
     left, top, width, height = listed(first(shape, "bbox|bboxes", list, where), 4, where)
     label = first(shape, "label|category|categories", (str, int), where)
+    if type(label) is int:
+        file.numbers[label] += bool(file.classes)
     label = label if isinstance(label, str) else file.named(label, where)
     return UncheckedBox(where, label, from_ltwh(left, top, width, height)), None
 
@@ -170,6 +172,7 @@ IMAGEFOLDER = FieldTable(
     entries=_imagefolder,
     shape=_imagefolder_shape,
     background="a line whose objects have no bbox",
+    numbered="imagefolder",
     endings=(".jsonl",),
 )
 DATUMARO = FieldTable(

@@ -9,6 +9,7 @@ Each box is left, top, right, bottom in pixels, and the number of a class. The n
 
 import posixpath
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import PurePosixPath
@@ -17,12 +18,15 @@ from humbleyolo.inputs.file_names import IMAGE_FORMATS, is_image, split_of_list,
 from humbleyolo.inputs.folder import LABEL_BYTES, Source
 from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
+from humbleyolo.labels.class_numbers import settle_count
+from humbleyolo.labels.formats.yolo_dataset_files import names_listed
 from humbleyolo.labels.labelled_image import UncheckedBox, UncheckedImage
 from humbleyolo.labels.source_reader import SourceReader
 
 _ENDINGS = "|".join(re.escape(ending) for ending in IMAGE_FORMATS)
 _LINE = re.compile(rf"(?P<image>.*?(?:{_ENDINGS}))(?P<boxes>(?:\s.*)?)", re.I)
 _BOX = re.compile(r"[-+.\deE]+(?:,[-+.\deE]+){4}")
+_NUMBERS = re.compile(r",(\d{1,9})(?=\s|$)")  # of classes, behind four numbers
 _CORNERS = ("left", "top", "right", "bottom")
 _LOOK_AT = 50  # texts that detection opens
 _LINES = 20  # lines of each, likewise
@@ -77,17 +81,21 @@ def _files(reader: SourceReader) -> list[str]:
 def read_keras_text(reader: SourceReader) -> tuple[list[UncheckedImage], tuple[str, ...]]:
     """Return the images of all such texts, and the names of their classes."""
     images: list[UncheckedImage] = []
-    classes: dict[str, None] = {}
+    by_names: dict[tuple[str, ...], list[UncheckedImage]] = defaultdict(list)
+    numbers: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)  # of the boxes of these names
     for file in _files(reader):
         with reader.ledger.reporting(file, "file dropped"):
             names = reader.options.classes or _names_near(reader, file)
-            classes |= dict.fromkeys(names)
             by_path: dict[str, UncheckedImage] = {}
             for number, line in numbered_lines(reader.text(file, LABEL_BYTES)):
                 with reader.ledger.reporting(file, "line dropped", f"line {number}"):
                     _add(reader, by_path, file, names, (number, line))
+                numbers[names].update(map(int, _NUMBERS.findall(line)))
             images += by_path.values()
-    return images, tuple(classes)
+            by_names[names] += by_path.values()
+    for names, some in by_names.items():
+        settle_count(reader, "csv", numbers[names], len(names), some)
+    return images, tuple(dict.fromkeys(name for names in by_names for name in names))
 
 
 def _add(
@@ -129,15 +137,15 @@ def _names_near(reader: SourceReader, file: str) -> tuple[str, ...]:
     """Return the class names in the nearest list of them.
 
     Raises:
-        BadInput: If there is none.
+        BadInput: If there is none, or it is no such list.
     """
     texts = [name for name in reader.source.ending(".txt") if stem_of(name).lower().endswith("classes")]
     for folder in PurePosixPath(file).parents:
         here = [name for name in texts if PurePosixPath(name).parent == folder]
         if here:
-            return tuple(line for _, line in numbered_lines(reader.text(here[0])))
+            return names_listed(reader, here[0])
     if len(texts) == 1:
-        return tuple(line for _, line in numbered_lines(reader.text(texts[0])))
+        return names_listed(reader, texts[0])
     raise BadInput(
         "no-class-names", "only class numbers", "add _classes.txt, a name a line in their order, or classes"
     )

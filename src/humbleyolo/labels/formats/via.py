@@ -12,6 +12,7 @@ a text, or one box that is ticked. Polygons, circles and ellipses give the box a
 
 import math
 import posixpath
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,7 @@ from humbleyolo.labels.formats.shapes import around_ellipse, note_no_area
 from humbleyolo.labels.labelled_image import UncheckedBox
 
 _NO_AREA = ("point", "polyline")
+_FEW = 10  # values that most regions may have alone
 _CLASS = ("class", "label", "category", "name", "type", "object")  # region attributes
 
 
@@ -62,17 +64,36 @@ def _with_via_class(file: LabelFile, entries: list[Entry]) -> list[Entry]:
     Raises:
         BadInput: If several may be it.
     """
-    used: dict[str, None] = {}
+    used: dict[str, list[Any]] = defaultdict(list)  # values by attribute
     for entry in entries:
         for shape, _ in entry.shapes:
             found = shape.get("region_attributes") if isinstance(shape, dict) else None
-            used |= dict.fromkeys(found if isinstance(found, dict) else ())
+            for key, value in found.items() if isinstance(found, dict) else ():
+                used[key].append(value)
     known = [key for key in used if key.lower() in _CLASS] if len(used) > 1 else list(used)
     if len(known) > 1 or (used and not known):
         why = f"several region attributes may be the class; name one of them {_CLASS[0]}, the others otherwise"
         raise BadInput("via-ambiguous", ", ".join(map(shorten, used)), why)
     file.class_field = known[0] if known else ""
+    if known and known[0].lower() not in _CLASS:
+        _settle_lone(file, known[0], used[known[0]])
     return entries
+
+
+def _settle_lone(file: LabelFile, key: str, values: list[Any]) -> None:
+    """Tell that the only attribute is read as the class, whatever its name; not if `classes` tells the one class."""
+    texts = [text for value in values for text in (value if isinstance(value, dict) else [value])]
+    classes = [*dict.fromkeys(text for text in texts if isinstance(text, str) and text)]
+    told, found = file.reader.options.classes, f"region attribute {shorten(key)}: {shorten(', '.join(classes))}"
+    if len(told) == 1 and told[0] not in classes:
+        file.class_field = ""
+        why = f"classes names the one class, {shorten(told[0])}"
+        file.reader.ledger.note(file.name, BadInput("via-class", found, why), "not read")
+        return
+    why = "the only one, so that its values are the classes; if they are not, give the one class in classes"
+    many = len(classes) > max(_FEW, len(values) / 2)
+    add = file.reader.ledger.warn if many else file.reader.ledger.note
+    add(file.name, BadInput("via-class", found, why), "read so")
 
 
 def _via_shape(file: LabelFile, shape: Any, where: str) -> tuple[UncheckedBox, None] | None:
@@ -133,6 +154,7 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
     """Yield the images of a project of VIA 3; other files and temporal segments have no boxes of images."""
     parts = {key: get(file.root, key, dict, "the file") for key in ("attribute", "file", "view", "metadata")}
     entries: dict[str, Entry] = {}
+    astray = False  # a region that is of any image
     for key, item in parts["file"].items():
         with file.reader.ledger.reporting(file.name, "image dropped", where := f"file {shorten(key)}"):
             if (kind := get(item, "type", int, where, _IMAGE_3)) != _IMAGE_3:
@@ -147,8 +169,10 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
         with file.reader.ledger.reporting(file.name, "box dropped", where := f"metadata {shorten(key)}"):
             if isinstance(item, dict) and item.get("xy") == []:
                 continue  # about the whole image, or a time
+            astray, before = True, astray
             view = get(parts["view"], str(get(item, "vid", (str, int), where)), dict, where)
             shown = [str(one) for one in get(view, "fid_list", list, where)]
+            astray = before
             with _losing([entries[one] for one in shown if one in entries]):
                 points = get(item, "xy", list, where)
                 if len(shown) != 1:
@@ -161,6 +185,8 @@ def _via_3(file: LabelFile) -> Iterator[Entry]:
                         "region_attributes": _classes_3(parts, item, where),
                     }
                     entry.shapes.append((shape, where))
+    for entry in entries.values():
+        entry.lost += astray and not entry.shapes
     yield from _with_via_class(file, list(entries.values()))
 
 

@@ -28,7 +28,7 @@ from humbleyolo.inputs.file_names import is_image, split_of_list, suffix
 from humbleyolo.inputs.folder import Source
 from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.inputs.parsing.text import numbered_lines, parse_integer, parse_number
-from humbleyolo.labels.class_numbers import doubt_count_from_one, find_count_from_one
+from humbleyolo.labels.class_numbers import drop_all, settle_count
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.yolo_dataset_files import Declared, read_dataset_files
 from humbleyolo.labels.formats.yolo_poses import find_poses
@@ -109,15 +109,10 @@ def read(reader: SourceReader) -> UncheckedSet:
 
     images = read_pairs(reader, _looks_like_yolo, fill)
     for names, some in by_names.items():
-        mistake = find_count_from_one(numbers[names], len(names))
-        if mistake and reader.options.format == "auto":
-            mistake.why += "; to read them as they are, name the format, `--format yolo`"
-            _drop_all(reader, mistake, some, f"class {len(names)}")
-        elif doubt := doubt_count_from_one(numbers[names], len(names)):
-            reader.ledger.warn(".", doubt, "read as they are")
+        settle_count(reader, "yolo", numbers[names], len(names), some)
     if len(polygons) == 1 and (mistake := find_poses(_numbers(shown), polygons.total())):
         if reader.options.format == "auto":
-            _drop_all(reader, mistake, images, "")
+            drop_all(reader, mistake, images)
         else:
             reader.ledger.warn(".", mistake, "read as polygons")
     if without:
@@ -137,17 +132,6 @@ def _numbers(polygons: Sequence[list[str]]) -> Floats:
         with suppress(ValueError):
             rows.append([float(column) for column in columns[1:]])
     return np.array(rows, np.float64).reshape(len(rows), -1)
-
-
-def _drop_all(reader: SourceReader, mistake: BadInput, images: list[UncheckedImage], number: str) -> None:
-    """Report a mistake of all class numbers, in place of those of the one that has no name, and drop the boxes."""
-    files = {image.label_file for image in images}
-    rows = reader.ledger.rows
-    rows[:] = [one for one in rows if (one.kind, one.what) != ("unknown-class", number) or one.file not in files]
-    reader.ledger.problem(".", mistake, "all boxes dropped")
-    for image in images:
-        image.lost += len(image.boxes)
-        image.boxes = []
 
 
 def _report_nameless(reader: SourceReader, files: int, declared: Declared) -> None:

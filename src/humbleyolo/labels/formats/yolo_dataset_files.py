@@ -77,7 +77,7 @@ def read_dataset_files(reader: SourceReader) -> Declared:
         with reader.ledger.reporting(name, "file dropped"):
             if in_yaml or base.endswith(".names") or base in _LISTS_OF_NAMES:
                 naming.append(name)
-                described.append((name, _from_yaml(reader, name, result) if in_yaml else _lines(reader, name)))
+                described.append((name, _from_yaml(reader, name, result) if in_yaml else names_listed(reader, name)))
             elif base.endswith(".data"):
                 _from_data(reader, name, result)
     result.broken = len(described) < len(naming)
@@ -112,8 +112,12 @@ def _lists_images(reader: SourceReader, name: str) -> bool:
     return is_image(reader.source.head(name).decode("utf-8-sig", "replace").lstrip().partition("\n")[0].rstrip())
 
 
-def _lines(reader: SourceReader, name: str) -> tuple[str, ...]:
-    """Return one class name a line. A blank line at the end is none; elsewhere it would move every index."""
+def names_listed(reader: SourceReader, name: str) -> tuple[str, ...]:
+    """Return one class name a line. A blank line at the end is none; elsewhere it would move every index.
+
+    Raises:
+        BadInput: For such a line, a comment, a name that is there twice, or an empty file.
+    """
     names = tuple(line.strip() for line in reader.text(name).rstrip().split("\n"))
     if names == ("",):
         raise BadInput("no-class-names", "an empty file", "one class name a line")
@@ -154,7 +158,7 @@ def _from_data(reader: SourceReader, name: str, result: Declared) -> None:
     if classes is None or len(names_here) != 1:
         return
     try:
-        found = len(_lines(reader, names_here[0]))
+        found = len(names_listed(reader, names_here[0]))
     except BadInput:
         return  # that file has its own row
     if found != classes:
