@@ -97,8 +97,8 @@ def min_task(controls: dict[str, list[dict]], **data: str) -> dict:
     return {"id": 1, "annotation_id": 1, "annotator": 1, "image": "a.png", **data, **controls}
 
 
-def min_record(name: str, width: int = 40) -> dict:
-    return {**region(PLACES[0], name)["value"], "original_width": width, "original_height": 20}
+def min_record(name: str, width: int = 40, place: int = 0) -> dict:
+    return {**region(PLACES[place], name)["value"], "original_width": width, "original_height": 20}
 
 
 def as_tsv(tasks: list[dict]) -> str:
@@ -116,7 +116,7 @@ def as_tsv(tasks: list[dict]) -> str:
 @pytest.mark.parametrize(
     "controls",
     [
-        [{"before": [min_record("cat")], "after": [min_record("dog")]}],
+        [{"before": [min_record("cat")], "after": [min_record("dog", place=1)]}],
         [{"before": [min_record("cat")], "after": []}, {"before": [], "after": [min_record("dog")]}],
         [{"before": [min_record("cat"), min_record("dog", 20)]}],
     ],
@@ -134,6 +134,26 @@ def test_regions_of_json_min_that_may_lie_in_two_images_are_a_mistake(
     assert len(told) == len(tasks)
     assert "image, image2" in told[0].why
     assert "export as JSON" in told[0].why
+
+
+@pytest.mark.parametrize(
+    ("other", "more"),
+    [("1a2b3c4d-a.png", {"comment": []}), ("http://host/a.png", {"after": [min_record("cat", place=1)]})],
+    ids=["one control", "two controls"],
+)
+def test_two_fields_may_name_one_image(make: Maker, other: str, more: dict) -> None:
+    tasks = [min_task({"label": [min_record("cat")], **more}, scene=other)]
+    data = make.read({**PICTURES, "export.json": json.dumps(tasks)}, on_problem="skip")
+    assert len(data.images[0].labels) == 1 + len(more.get("after", []))
+
+
+def test_lists_about_the_same_places_are_one_control(make: Maker) -> None:
+    """Such as a class for each rectangle beside the rectangles."""
+    bare = {key: value for key, value in min_record("cat").items() if key != "rectanglelabels"}
+    tasks = [min_task({"label": [min_record("cat")], "box": [bare]}, scene="c.png")]
+    pictures: Files = {**PICTURES, "c.png": picture(2)}
+    data = make.read({**pictures, "export.json": json.dumps(tasks)}, on_problem="skip")
+    assert data.images[0].labels == ("cat",)
 
 
 def test_regions_of_one_control_lie_in_the_field_image(make: Maker) -> None:

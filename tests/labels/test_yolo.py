@@ -138,6 +138,11 @@ def test_polygons_give_the_box_around_them(make: Maker) -> None:
     assert data.ledger.rows[0].why == "only upright boxes are read; Roboflow exports those as COCO or Pascal VOC"
 
 
+def test_a_polygon_with_a_word_among_its_numbers_costs_its_line_alone(make: Maker) -> None:
+    rows = make.findings(files("0 0.5 0.5 0.25 0.5\n0 0.1 0.1 0.3 0.1 0.3 x\n"))
+    assert [row.severity for row in rows].count("error") == 1
+
+
 def test_poses_are_no_polygons(make: Maker) -> None:
     """Two points without visibility make nine numbers a line, as a turned box has."""
     content = files("0 0.5 0.5 0.25 0.5 0.1 0.1 0.2 0.2\n", **{"data.yaml": "names: [cat, dog]\nkpt_shape: [2, 2]\n"})

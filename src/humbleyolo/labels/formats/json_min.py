@@ -7,7 +7,7 @@ The records do not say which image they lie in.
 """
 
 import posixpath
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
@@ -46,14 +46,21 @@ def _records(some: Sequence[Any]) -> Iterator[dict[str, Any]]:
 
 
 def controls_in(tasks: Sequence[tuple[Any, str]]) -> set[str]:
-    """Return the names of the controls that have regions in any of some tasks."""
-    return {
-        key
-        for task, _ in tasks
-        if is_json_min(task)
-        for key, some in task.items()
-        if isinstance(some, list) and any(isinstance(one, dict) and PLACED & one.keys() for one in some)
-    }
+    """Return the names of the controls that have regions of their own in any of some tasks.
+
+    A control without is one whose regions another has too, such as classes beside the rectangles that they are of.
+    """
+    places: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for task, where in tasks:
+        for key, some in task.items() if is_json_min(task) else ():
+            if isinstance(some, list):
+                found = [place_of(one) for one in some if isinstance(one, dict)]
+                places[key] |= {(where, *place) for place in found if place}
+    own: set[str] = set()
+    for key in sorted(places, key=lambda key: -len(places[key])):
+        if places[key] and not any(places[key] <= places[other] for other in own):
+            own.add(key)
+    return own
 
 
 def refuse_several_images(
@@ -72,8 +79,8 @@ def refuse_several_images(
         return
     lists = [some for key in controls if isinstance(some := task.get(key), list)]
     records = [one for some in lists for one in some if isinstance(one, dict)]
-    sizes = {f"{one['original_width']} {one.get('original_height')}" for one in records if "original_width" in one}
-    found = [key for key, name in names.items() if {posixpath.basename(name), _bare(name)} & here]
+    sizes = {(one["original_width"], one.get("original_height")) for one in records if "original_width" in one}
+    found = {_bare(name) for name in names.values() if {posixpath.basename(name), _bare(name)} & here}
     if records and (len(sizes) > 1 or (len(found) > 1 and len(controls) > 1)):
         told = f"the task has several images, {', '.join(names)}, and JSON-MIN does not say in which a region lies"
         regions = f"regions of {', '.join(sorted(controls & task.keys()))}"

@@ -81,16 +81,11 @@ def _with_via_class(file: LabelFile, entries: list[Entry]) -> list[Entry]:
 
 
 def _settle_lone(file: LabelFile, key: str, values: list[Any]) -> None:
-    """Tell that the only attribute is read as the class, whatever its name; not if `classes` tells the one class."""
+    """Tell that the only attribute is read as the class, whatever its name."""
     texts = [text for value in values for text in (value if isinstance(value, dict) else [value])]
     classes = [*dict.fromkeys(text for text in texts if isinstance(text, str) and text)]
-    told, found = file.reader.options.classes, f"region attribute {shorten(key)}: {shorten(', '.join(classes))}"
-    if len(told) == 1 and told[0] not in classes:
-        file.class_field = ""
-        why = f"classes names the one class, {shorten(told[0])}"
-        file.reader.ledger.note(file.name, BadInput("via-class", found, why), "not read")
-        return
-    why = "the only one, so that its values are the classes; if they are not, give the one class in classes"
+    found = f"region attribute {shorten(key)}: {shorten(', '.join(classes))}"
+    why = "the only one, so that its values are the classes; if they are not, take it out of the file"
     many = len(classes) > max(_FEW, len(values) / 2)
     add = file.reader.ledger.warn if many else file.reader.ledger.note
     add(file.name, BadInput("via-class", found, why), "read so")

@@ -131,7 +131,7 @@ def _numbers(polygons: Sequence[list[str]]) -> Floats:
     for columns in polygons:
         with suppress(ValueError):
             rows.append([float(column) for column in columns[1:]])
-    return np.array(rows, np.float64).reshape(len(rows), -1)
+    return np.array(rows, np.float64).reshape(len(rows), len(rows[0]) if rows else 0)
 
 
 def _report_nameless(reader: SourceReader, files: int, declared: Declared) -> None:
