@@ -225,7 +225,7 @@ def test_mistakes_in_labels_stop_it_unless_they_are_to_be_left_out(
     assert run("score", labels, path, "--on-problem", "skip") == 0
     said = capsys.readouterr().out
     assert "11 images, 22 objects" in said
-    assert "1 mistake in the labels left out" in said
+    assert "1 mistake in the labels left out, and 1 of 12 images" in said
     assert run("score", labels, path, "--on-problem", "skip_box") == 0
     assert "12 images, 23 objects" in capsys.readouterr().out
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from folders import Files, Maker, picture, read_labelled
+from folders import Files, Maker, picture, read_labelled, under, voc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from humbleyolo.check.folder_check import check, report_lines
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
-from humbleyolo.recipe.left_out import policy_of
+from humbleyolo.recipe.left_out import images_left_out, policy_of
 
 LINES = {  # of an image of 40 x 20 px
     "right": "0 0.5 0.5 0.25 0.5",
@@ -64,3 +64,55 @@ def test_the_treatment_in_force_is_told(make: Maker, in_force: str, told: str) -
     assert checked.treatment == told
     assert len(checked.labelled.images) == (2 if in_force in ("skip", "clip") else 3)
     assert ([*report_lines(checked)][2] == told) == bool(told)
+
+
+def pascal(number: int, **changed: bytes | str) -> Files:
+    """An image with its label; `png` or `xml` take the place of its own."""
+    return {
+        f"{number}.png": changed.get("png", picture(number)),
+        f"{number}.xml": changed.get("xml", voc(f"{number}.png", "cat 1 2 9 8")),
+    }
+
+
+WANTING: dict[str, Files] = {  # an image without a label that can be read
+    "no label file": {"9.png": picture(9)},
+    "a label that is cut off": pascal(9, xml="<annotation>"),
+    "an image that is cut off": pascal(9, png=picture(9)[:60]),
+    "an image without a byte": pascal(9, png=b""),
+    "a wrong box": pascal(9, xml=voc("9.png", "cat 9 9 9 9")),
+}
+
+
+@pytest.mark.parametrize("kind", WANTING)
+def test_an_image_without_a_label_counts_as_left_out(make: Maker, kind: str) -> None:
+    read = make.read(pascal(1) | pascal(2) | WANTING[kind], on_problem="skip")
+    assert images_left_out(read) == ["1 of 3 images left out"]
+    read = make.read(under({"train": pascal(1), "test": pascal(2) | WANTING[kind]}), on_problem="skip")
+    assert images_left_out(read) == ["1 of 3 images left out, 1 of test"]
+
+
+def test_a_list_says_that_an_image_without_a_label_is_of_test(make: Maker) -> None:
+    lists: Files = {"train.txt": "1\n", "test.txt": "2\n9\n"}
+    read = make.read(pascal(1) | pascal(2) | lists | {"9.png": picture(9)}, on_problem="skip")
+    assert images_left_out(read) == ["1 of 3 images left out, 1 of test"]
+    assert [row.kind for row in read.ledger.errors] == ["label-missing"]
+
+
+def test_a_yolo_split_without_any_label_counts_as_left_out(make: Maker) -> None:
+    files: Files = {"data.yaml": "names: [cat]\ntrain: train/images\ntest: test/images\n"}
+    files |= {"train/images/1.png": picture(1), "train/labels/1.txt": LINES["right"], "test/images/2.png": picture(2)}
+    assert images_left_out(make.read(files, on_problem="skip")) == ["1 of 2 images left out, 1 of test"]
+
+
+def test_folders_that_no_label_speaks_of_are_no_loss(make: Maker) -> None:
+    read = make.read(pascal(1) | {"more/2.png": picture(2)}, on_problem="skip")
+    assert images_left_out(read) == []
+    broken = pascal(1) | under({"more": pascal(2, xml="<annotation>")})
+    assert images_left_out(make.read(broken, on_problem="skip")) == ["1 of 2 images left out"]
+
+
+def test_an_image_that_a_correction_labels_is_not_left_out(make: Maker) -> None:
+    files = pascal(1) | {"2.png": picture(2)} | under({"corrections": pascal(2)})
+    read = make.read(files, on_problem="skip")
+    assert [image.path for image in read.images] == ["1.png", "2.png"]
+    assert (images_left_out(read), read.images_seen) == ([], 2)

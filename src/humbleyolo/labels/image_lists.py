@@ -54,8 +54,10 @@ def first_split(splits: Sequence[str]) -> str | None:
     return next((split for split in _KEEP if split in splits), None)
 
 
-def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
-    """Note in each image the lists that hold it, if its format's own reader found no lists.
+def mark_listed(
+    reader: SourceReader, images: list[UncheckedImage], unlabelled: Sequence[UncheckedImage] = ()
+) -> None:
+    """Note in each image, be it `unlabelled`, the lists that hold it, if its format's own reader found no lists.
 
     A line names an image, or its label file, by path, by name, or by name without extension. Whole numbers or the
     path of a label may follow. An image in no such list is of the split that its folders say.
@@ -64,14 +66,15 @@ def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
     A list that is not read gets a warning. It contradicts the format's own lists, its name says no split where none
     is known, or most of its lines name no image.
     """
-    lists, doubtful = _find_lists(reader, images)
+    every = [*images, *unlabelled]
+    lists, doubtful = _find_lists(reader, every)
     told = [one for one in images if one.splits and one.splits != _of_folders(one)]
     for each in doubtful:
         why = f"{len(each.strange)} of its lines name no image here, such as {shorten(each.strange[0][1])}; mend it"
         reader.ledger.warn(each.file, BadInput("list-not-read", "a list of images", why), "not read")
     if told:
         endings = {suffix(one.label_file) for one in told}
-        _mark(lists, [one for one in images if suffix(one.label_file) not in endings])
+        _mark(lists, [one for one in every if suffix(one.label_file) not in endings])
         _warn_of_others(reader, lists, images)
         return
     lists = [one for one in lists if posixpath.dirname(one.file).endswith(_MAIN)] or lists
@@ -84,7 +87,7 @@ def mark_listed(reader: SourceReader, images: list[UncheckedImage]) -> None:
             why = "no image here has that name; add the image, or take it off the list"
             error = BadInput("list-points-nowhere", what, why, f"line {number}")
             reader.ledger.problem(each.file, error, "lines dropped")
-    _mark(lists, images)
+    _mark(lists, every)
     if not any(image.splits for image in images):
         _warn_of_no_split(reader, lists, images)
 
@@ -107,7 +110,7 @@ def _warn_of_others(reader: SourceReader, lists: Iterable[ImageList], images: It
     """Warn of each list that puts an image into another split than the format's own lists do."""
     splits = {one.path: one.splits for one in images}
     for each in lists:
-        other = [path for path in each.paths if each.split and each.split not in splits[path]]
+        other = [path for path in each.paths if each.split and each.split not in splits.get(path, each.split)]
         if other and stem_of(each.file).lower() != "trainval":
             found = f"{counted(len(other), 'image')} of {each.split}"
             says = f"the labels' own lists say {' and '.join(splits[other[0]]) or 'none'} of {other[0]}"

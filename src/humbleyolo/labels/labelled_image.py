@@ -186,9 +186,8 @@ class LabelledSet:
         images: Images kept, by path.
         classes: Class names in the order of their indices.
         ledger: Findings on the way.
-        images_seen: Number of images before any was dropped.
         listed: Splits that lists of the source name, also of images that were dropped.
-        left_out: Lists that hold each image that was dropped.
+        left_out: Lists that hold each image that is not in the data for a mistake, by path.
         short: Paths of images that lost boxes, dropped or not: True if each box only crosses the border by little.
         format: Name of the format read; `why`: the evidence for it.
     """
@@ -196,9 +195,13 @@ class LabelledSet:
     images: list[LabelledImage]
     classes: tuple[str, ...]
     ledger: Ledger
-    images_seen: int
     listed: frozenset[str] = frozenset()
-    left_out: tuple[tuple[str, ...], ...] = ()
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     short: dict[str, bool] = field(default_factory=dict)
     format: str = ""
     why: str = ""
+
+    @property
+    def images_seen(self) -> int:
+        """Number of images, those left out among them."""
+        return len(self.images) + len(self.left_out)

@@ -218,15 +218,18 @@ def unite(source: Source, parts: Sequence[tuple[Part, LabelledSet]], ledger: Led
             read = partial(part.source.read, name, IMAGE_BYTES)
             unlabelled.append((part.name, posixpath.join(part.name, name), splits_of_folder(name) or splits, read))
     merged = merge_copies(place_unlabelled(images, unlabelled, ledger), ledger)
+    used = {image.path for image in merged}
     return LabelledSet(
         images=sorted(merged, key=lambda image: image.path),
         classes=tuple(dict.fromkeys(name for _, labelled in parts for name in labelled.classes)),
         ledger=ledger,
-        images_seen=sum(labelled.images_seen for _, labelled in parts),
         listed=frozenset(split for part, labelled in parts for split in splits_listed(part, labelled)),
-        left_out=tuple(
-            splits or splits_of_folder(f"{part.name}/") for part, labelled in parts for splits in labelled.left_out
-        ),
+        left_out={
+            path: splits or splits_of_folder(f"{part.name}/")
+            for part, labelled in parts
+            for name, splits in labelled.left_out.items()
+            if (path := posixpath.join(part.name, name)) not in used
+        },
         short={
             posixpath.join(part.name, path): slight
             for part, labelled in parts

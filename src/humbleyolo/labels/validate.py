@@ -3,8 +3,6 @@
 import difflib
 import math
 import os
-import posixpath
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from humbleyolo.errors import UserError
-from humbleyolo.inputs.file_names import LISTS, is_label, is_of_other_tool, is_other_archive, stem_of, suffix
+from humbleyolo.inputs.file_names import LISTS, is_of_other_tool, is_other_archive, suffix
 from humbleyolo.inputs.folder import IMAGE_BYTES, FolderSource, Source
 from humbleyolo.inputs.image_info import ImageInfo, bombs_refused, check_ending, inspect_image
 from humbleyolo.inputs.ledger import BadInput, Ledger, shorten
@@ -30,6 +28,7 @@ from humbleyolo.labels.labelled_image import (
     UncheckedImage,
     UncheckedSet,
 )
+from humbleyolo.labels.unlabelled import report_unlabelled, wanting
 from humbleyolo.params.class_names import is_class_name
 from humbleyolo.process.cluster import Cluster, find_cluster
 from humbleyolo.process.terminal import counted, first_few
@@ -55,12 +54,17 @@ Inspect = Callable[[Source, list[UncheckedImage]], Iterator[Inspected]]
 
 
 def validate(
-    source: Source, unchecked: UncheckedSet, options: ReadOptions, ledger: Ledger, inspect: Inspect | None = None
+    source: Source,
+    unchecked: UncheckedSet,
+    options: ReadOptions,
+    ledger: Ledger,
+    inspect: Inspect | None = None,
+    unlabelled: Sequence[UncheckedImage] = (),
 ) -> LabelledSet:
     """Apply the rules to the result of a format's reader.
 
     Every image is read and decoded once, unless the facts about images come from `inspect`. Mistakes go into the
-    ledger and raise nothing here; see `Ledger.stop_on_errors`.
+    ledger and raise nothing here; see `Ledger.stop_on_errors`. `unlabelled` are the other images of the source.
 
     Raises:
         UserError: If there is no image, and no mistake that explains it.
@@ -68,7 +72,7 @@ def validate(
     report_left_out(source, ledger)
     once = _once_each(unchecked.images, ledger)
     if not unchecked.all_images:
-        _report_unlabelled(source, once, unchecked.background, ledger)
+        report_unlabelled(source, once, unchecked.background, ledger)
     found = {box.label for one in once for box in one.boxes if is_class_name(box.label)}
     classes = options.classes or unchecked.classes or tuple(sorted(found))
     known = frozenset(classes)
@@ -95,8 +99,9 @@ def validate(
         raise UserError(f"{source.name}: no labelled image found; give a folder with images and their labels")
     listed = frozenset(split for one in once for split in one.splits)
     kept = {one.path for one in images}
-    left_out = tuple(one.splits for one in once if one.path not in kept)
-    return LabelledSet(images, classes, ledger, len(once), listed, left_out, short)
+    gone = (*once, *wanting(unlabelled, once, unchecked.all_images, ledger))
+    left_out = {one.path: one.splits for one in gone if one.path not in kept}
+    return LabelledSet(images, classes, ledger, listed, left_out, short)
 
 
 def report_left_out(source: Source, ledger: Ledger, but: tuple[str, ...] = ()) -> None:
@@ -143,29 +148,6 @@ def _once_each(images: Iterable[UncheckedImage], ledger: Ledger) -> list[Uncheck
 def _says(image: UncheckedImage) -> tuple[bool, list[tuple[str, Corners]]]:
     """Return all that a label file says of an image's boxes, but for flags."""
     return image.relative, sorted((box.label, box.corners) for box in image.boxes)
-
-
-def _report_unlabelled(source: Source, images: list[UncheckedImage], background: str, ledger: Ledger) -> None:
-    """Report each image without a label in a folder that has some with; other folders get one note each."""
-    declare = f"declare it background with {background}" if background else "take it away"
-    claimed = {one.path for one in images}
-    folders = {posixpath.dirname(name) for name in claimed}
-    others: Counter[str] = Counter()
-    used = {one.label_file for one in images}
-    unused = {stem_of(name): name for name in source.names if is_label(name) and name not in used}
-    for name in source.images():
-        if name in claimed:
-            continue
-        if posixpath.dirname(name) in folders:
-            why = f"no label file speaks of it; label it, or {declare}"
-            if other := unused.get(stem_of(name)):
-                why = f"no label file speaks of it, but {other} has its name; if that is its label, mend or move it"
-            ledger.problem(name, BadInput("label-missing", "an image without a label", why), "image dropped")
-        else:
-            others[posixpath.dirname(name) or "."] += 1
-    for folder, count in others.items():
-        why = "no label file speaks of this folder"
-        ledger.note(folder, BadInput("not-read", counted(count, "image"), why), "not read")
 
 
 def inspected_images(source: Source, images: list[UncheckedImage]) -> Generator[Inspected]:

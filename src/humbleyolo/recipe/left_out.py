@@ -29,7 +29,7 @@ def images_left_out(labelled: LabelledSet) -> list[str]:
     """Return a text about the images that go with their mistakes, those of test apart; none if all stay."""
     if not labelled.left_out:
         return []
-    test = sum("test" in splits for splits in labelled.left_out)
+    test = sum("test" in splits for splits in labelled.left_out.values())
     of_test = f", {test} of test" if test else ""
     return [f"{len(labelled.left_out)} of {counted(labelled.images_seen, 'image')} left out{of_test}"]
 

@@ -182,9 +182,11 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         told.append("note: labels without images: sizes as they state; the report shows boxes on grey")
         others = grouped(row for row in ledger.rows if row.severity != "error")  # `check` cannot list them
         told += [f"{severity}: {first}" for (severity, _), [first, *_] in others.items()]
+    gone = [splits for splits in labelled.left_out.values() if split is None or split in splits]
     if errors := len(ledger.errors):
         listed = "" if alone else "; `humbleyolo check` lists them"
-        told.append(f"note: {counted(errors, 'mistake')} in the labels left out{listed}")
+        lost = f", and {len(gone):,} of {counted(len(images) + len(gone), 'image')}" if gone else ""
+        told.append(f"note: {counted(errors, 'mistake')} in the labels left out{lost}{listed}")
     return ScoredLabels(
         source, images, tuple(names[image.path] for image in images),
         frozenset(source.images()) - {image.path for image in images},

@@ -31,6 +31,7 @@ from humbleyolo.labels.label_set import LabelSet, read_content, read_set
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions, UncheckedSet
 from humbleyolo.labels.parts import Part, find_parts, names_for, refuse_unlabelled, splits_listed, unite
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.labels.unlabelled import unlabelled_images
 from humbleyolo.labels.validate import Inspect, validate
 from humbleyolo.labels.writing import WrittenSet
 
@@ -168,8 +169,9 @@ def _read(
         [(chosen, why)] = fits.items()
         reader = SourceReader(source, reading, ledger)
         content = read_content(reader, chosen, FORMATS[chosen].module.read)
-    mark_listed(SourceReader(source, reading, ledger), content.images)
+    unlabelled = unlabelled_images(source, content.images)
+    mark_listed(SourceReader(source, reading, ledger), content.images, unlabelled)
     put_joined_into_train(content)
-    labelled = validate(source, content, options, ledger, inspect)
+    labelled = validate(source, content, options, ledger, inspect, unlabelled)
     labelled.format, labelled.why = chosen, why
     return labelled
