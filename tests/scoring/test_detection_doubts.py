@@ -11,6 +11,7 @@ import pytest
 from detection_forms import detectron2, joined, labels_in, scored, table, ultralytics, write_coco, yolo_text
 from scoring_cases import table_of_truths
 
+from humbleyolo.errors import UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
@@ -129,13 +130,8 @@ def test_text_in_another_form_is_told(words: str, order: list[int] | None, tmp_p
     assert f"read {words}, 27 of the surest" in " ".join(notes(folder, text))
 
 
-@pytest.mark.parametrize("added", [1, -1])
-def test_image_ids_that_count_from_another_number_are_told(added: int, tmp_path: Path) -> None:
-    truths = truths_of()
-    boxes = truths.boxes_ltwh + np.array([0, 1, 0, 0]) * (
-        90 * (truths.images[:, None] % 3)
-    )  # unlike the next image's
-    truths = replace(truths, boxes_ltwh=boxes)
+def counted_from_another(tmp_path: Path, truths: TruthTable, added: int) -> tuple[Path, Path]:
+    """Write labels and detections whose image ids need `added`."""
     folder = write_coco(tmp_path / "labels", truths, NAMES)
     labels, path = folder / "annotations.json", detectron2(tmp_path / "r.json", found_on(truths))
     for file, first in ((labels, 1), (path, 1 - added)):
@@ -144,8 +140,35 @@ def test_image_ids_that_count_from_another_number_are_told(added: int, tmp_path:
             return str((int(found[0]) - 100_000) // 7 + first)
 
         file.write_text(re.sub(r"\b100\d{3}\b", renumbered, file.read_text()))
+    return folder, path
+
+
+@pytest.mark.parametrize("added", [1, -1])
+def test_image_ids_that_count_from_another_number_are_told(added: int, tmp_path: Path) -> None:
+    truths = truths_of()
+    boxes = truths.boxes_ltwh + np.array([0, 1, 0, 0]) * (
+        90 * (truths.images[:, None] % 3)
+    )  # unlike the next image's
+    folder, path = counted_from_another(tmp_path, replace(truths, boxes_ltwh=boxes), added)
     said = " ".join(notes(folder, path, image_ids="file", categories="ids"))
     assert f"read with {added:+} at each image_id, 27 of the surest" in said
+    with pytest.raises(UserError) as error:
+        notes(folder, path)
+    head, first, *ways = str(error.value).split("\n")
+    assert "by none of them does a box lie on an object of its class" in head
+    assert first.startswith(f"  read with {added:+} at each image_id, ")
+    assert "27 of the surest lie on an object of their class, in place of 0: mend the file" in first
+    assert len(ways) > 1
+
+
+def test_ids_of_the_next_image_with_other_classes_are_no_exchange_of_classes(tmp_path: Path) -> None:
+    truths = truths_of()
+    boxes = truths.boxes_ltwh - np.array([0, 9, 0, 0]) * truths.images[:, None]  # as in the image before
+    truths = replace(truths, boxes_ltwh=boxes, labels=(truths.labels + truths.images) % 3)
+    folder, path = counted_from_another(tmp_path, truths, 1)
+    said = " ".join(notes(folder, path, image_ids="file", categories="ids"))
+    assert "read with +1 at each image_id, 27 of the surest" in said
+    assert "exchanged" not in said
 
 
 def test_boxes_far_outside_and_copies_are_counted(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Doubts about detections that were joined to labels: classes in another order, boxes in another form, copies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,11 +68,8 @@ def _remedy(found: DetectionFile, labels: ScoredLabels, classes: Reading, wrong:
     return f"try --categories {first}:{','.join(names[number] for number in sorted(names))}"
 
 
-def odd_boxes(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> Iterator[str]:
-    """Yield a line about boxes far outside their image, and one if another form of boxes, or other ids, hit far more.
-
-    Far is more than a quarter of the image's width or height.
-    """
+def far_boxes(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> Iterator[str]:
+    """Yield a line about boxes that end outside their image by more than a quarter of its width or height."""
     rows = np.flatnonzero(joined_rows(found, images, classes))
     boxes = on_images(found, labels, images, classes, rows)
     sizes = np.array([[one.width, one.height] for one in labels.items], np.float64)[boxes.images]  # (D, 2)
@@ -81,17 +78,30 @@ def odd_boxes(found: DetectionFile, labels: ScoredLabels, images: Reading, class
     if count := int(np.count_nonzero(far)):
         of = counted(len(rows), "box ends", "boxes end")
         yield f"{count:,} of {of} far outside their image (by over a quarter of its size)"
-    hits = count_hits(found, labels, images, classes)
-    if 2 * hits < min(len(rows), SUREST, len(labels.truths)):
-        others = [
-            *((f"as {words}", replace(found, boxes=other), images) for words, other in _other_forms(found)),
-            *((f"with {added:+} at each image_id", found, one) for added, one in _other_ids(found, labels, images)),
-        ]
-        counts = [count_hits(other, labels, one, classes) for _, other, one in others]
-        best = int(np.argmax(counts))
-        if counts[best] >= max(LEAST_HITS, 2 * hits + 1):
-            better = f"{counts[best]:,} of the surest lie on an object of their class, in place of {hits:,}"
-            yield f"read {others[best][0]}, {better}: mend the file"
+
+
+def better_form(
+    found: DetectionFile, labels: ScoredLabels, readings: Sequence[tuple[Reading, Reading]], hits: int
+) -> Iterator[str]:
+    """Yield a line if another form of boxes, or other ids, hit far more by one of the readings than `hits`, the most.
+
+    The readings are of images and classes.
+    """
+    rows = max(int(np.count_nonzero(joined_rows(found, *pair))) for pair in readings)
+    if 2 * hits >= min(rows, SUREST, len(labels.truths)):
+        return
+    best, words = max(hits * 2, LEAST_HITS - 1), ""
+    for images, classes in readings:
+        so = f", {classes.words}" if len(readings) > 1 else ""
+        for form, boxes in _other_forms(found):
+            if (count := count_hits(replace(found, boxes=boxes), labels, images, classes)) > best:
+                best, words = count, f"as {form}{so}"
+        for added, one in _other_ids(found, labels, images):
+            if (count := count_hits(found, labels, one, classes)) > best:
+                best, words = count, f"with {added:+} at each image_id{so}"
+    if words:
+        better = f"{best:,} of the surest lie on an object of their class, in place of {hits:,}"
+        yield f"read {words}, {better}: mend the file"
 
 
 def _other_forms(found: DetectionFile) -> Iterator[tuple[str, Floats]]:

@@ -15,7 +15,7 @@ from humbleyolo.errors import UserError
 from humbleyolo.inputs.ledger import shorten
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few
-from humbleyolo.scoring.detection_doubts import copies, exchanged_classes, missing_low_scores, odd_boxes
+from humbleyolo.scoring.detection_doubts import better_form, copies, exchanged_classes, far_boxes, missing_low_scores
 from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
 from humbleyolo.scoring.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
 from humbleyolo.scoring.number_readings import (
@@ -66,7 +66,11 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
     hits = count_hits(found, labels, by_image, by_class)
-    doubts = [*exchanged_classes(found, labels, by_image, by_class), *odd_boxes(found, labels, by_image, by_class)]
+    better = [*better_form(found, labels, [(by_image, by_class)], hits)]  # else classes look exchanged by chance
+    doubts = [
+        *(better or exchanged_classes(found, labels, by_image, by_class)),
+        *far_boxes(found, labels, by_image, by_class),
+    ]
     detections = on_images(found, labels, by_image, by_class, rows)
     told += [f"note: {line}" for line in (*doubts, *copies(detections), *missing_low_scores(detections))]
     if not doubts and hits * _FEW < min(len(rows), SUREST, len(labels.truths)):
@@ -102,13 +106,13 @@ def _choose(
             for (image, category), count in zip(candidates, hits, strict=True)
         ]
         ask = f"and the {SUREST:,} surest boxes do not tell which; choose by the option:"
-        none = "and by none of them does a box lie on an object of its class:"
-        hints = [f"  {line}" for line in odd_boxes(found, labels, *candidates[order[0]])]
+        none = f"and by none of them {'do many boxes' if best else 'does a box'} lie on an object of its class:"
+        hints = [f"  {line}" for line in better_form(found, labels, candidates, best)]
         rest = ["  are ids counted from another number, or boxes in another form, or of other images?"]
         raise UserError(
-            f"{found.path}: its numbers can be read in {len(candidates)} ways, {ask if best else none}",
-            *ways,
+            f"{found.path}: its numbers can be read in {len(candidates)} ways, {ask if best and not hints else none}",
             *hints,
+            *ways,
             *(rest if not best and not hints else []),
         )
     why = f" (so {best:,} of the surest lie on an object of their class, read otherwise {second:,} at most)"
