@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from humbleyolo.errors import UserError
-from humbleyolo.scoring import detection_files
+from humbleyolo.scoring import detection_csv, detection_files, detection_rows
 from humbleyolo.scoring.detection_files import read_detection_file
 
 ONE = {"image_id": 7, "category_id": 2, "bbox": [1, 2, 30, 40], "score": 0.5}
@@ -130,7 +130,7 @@ def test_text_lies_in_a_folder_or_an_archive_beside_other_files(tmp_path: Path) 
         ("t.csv", HEAD + "a.jpg,cat,0.5,1,2,x,4\n", "line 2: 'x': xmax must be a finite decimal number"),
         ("t.csv", HEAD + ",cat,0.5,1,2,3,4\n", "line 2: no image"),
         ("t.csv", "image,label,xmin,ymin,xmax,ymax\na,b,1,2,3,4\n", "no column for the score: score or confidence"),
-        ("t.csv", "image,label,score,x,y,w,h\na,b,1,2,3,4,5\n", "no column for the box: xmin,ymin,xmax,ymax or"),
+        ("t.csv", "image,label,score,x,y,w,d\na,b,1,2,3,4,5\n", "no column for the box: xmin,ymin,xmax,ymax or"),
         ("d/a.txt", "0 0.5 0.5 0.1 0.1\n", "a.txt: line 1: 5 columns: a line has 6: class x y width height score;"),
         ("d/a.txt", "0 50 50 10 10 0.5\n", "must be fractions of the image; these look like pixels"),
         ("d/a.txt", "0 0.5 0.5 0.1 0.1 nan\n", "score NaN"),
@@ -164,9 +164,10 @@ def test_mistakes_of_a_kind_are_one_line_with_their_count(tmp_path: Path) -> Non
 
 
 def test_more_detections_than_can_be_held_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection_files, "_MOST", 3)
+    monkeypatch.setattr(detection_rows, "_MOST", 3)
     assert "more than 3 detections" in refused(written(tmp_path, "r.json", 4 * [ONE]))
-    monkeypatch.setattr(detection_files, "LABEL_BYTES", 20)
+    for module in (detection_csv, detection_files):
+        monkeypatch.setattr(module, "LABEL_BYTES", 20)
     assert "more than 20 bytes" in refused(written(tmp_path, "t.csv", HEAD))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from humbleyolo.detection.detector import Detector
     from humbleyolo.detection.result import Result
     from humbleyolo.params.sections import Evaluate, Render
-    from humbleyolo.scoring.detection_files import DetectionFile
+    from humbleyolo.scoring.detection_rows import DetectionFile
     from humbleyolo.scoring.scored_detections import Scored
     from humbleyolo.scoring.scored_labels import ScoredLabels
 

@@ -9,8 +9,8 @@ from humbleyolo.inputs.ledger import shorten
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few
-from humbleyolo.scoring.detection_files import DetectionFile, is_number
 from humbleyolo.scoring.detection_hits import HIT_IOU, LEAST_HITS, SUREST, count_hits, joined_rows, on_images, surest
+from humbleyolo.scoring.detection_rows import DetectionFile, is_number
 from humbleyolo.scoring.number_readings import Reading, image_readings
 from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Floats

@@ -3,7 +3,7 @@
 import numpy as np
 
 from humbleyolo.metrics.nearest_ground_truth import nearest_truths
-from humbleyolo.scoring.detection_files import DetectionFile
+from humbleyolo.scoring.detection_rows import DetectionFile
 from humbleyolo.scoring.detections_in_file_order import FileDetections
 from humbleyolo.scoring.number_readings import Reading
 from humbleyolo.scoring.scored_labels import ScoredLabels

@@ -15,9 +15,10 @@ from humbleyolo.errors import UserError
 from humbleyolo.inputs.ledger import shorten
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.process.terminal import counted, first_few
+from humbleyolo.scoring.detection_csv import settle_boxes
 from humbleyolo.scoring.detection_doubts import better_form, copies, exchanged_classes, far_boxes, missing_low_scores
-from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
 from humbleyolo.scoring.detection_hits import LEAST_HITS, SUREST, count_hits, joined_rows, on_images
+from humbleyolo.scoring.detection_rows import DetectionFile, Key, is_number
 from humbleyolo.scoring.number_readings import (
     AMBIGUOUS,
     NOT_LABELLED,
@@ -59,10 +60,12 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
             for a reading of numbers where there are names alone.
     """
     images = image_readings(found, labels, image_ids)
+    found, boxes = settle_boxes(found, labels, images[0])
     classes = class_readings(found, labels, categories)
     by_image, by_class, why = _choose(found, labels, images, classes)
     rows = np.flatnonzero(joined_rows(found, by_image, by_class))
-    told = [f"images: {by_image.words}; classes: {by_class.words}{why}{_numbered(found, labels, by_class)}"]
+    told = [f"boxes: {boxes}"] if boxes else []
+    told += [f"images: {by_image.words}; classes: {by_class.words}{why}{_numbered(found, labels, by_class)}"]
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
     told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
     hits = count_hits(found, labels, by_image, by_class)

@@ -18,7 +18,7 @@ from humbleyolo.inputs.ledger import BadInput, shorten
 from humbleyolo.inputs.parsing.json import get, parse
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.process.terminal import counted, first_few
-from humbleyolo.scoring.detection_files import DetectionFile, Key, is_number
+from humbleyolo.scoring.detection_rows import DetectionFile, Key, is_number
 from humbleyolo.scoring.scored_labels import ScoredLabels
 from humbleyolo.storage.array_types import Ints
 

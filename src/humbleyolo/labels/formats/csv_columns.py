@@ -29,7 +29,7 @@ READINGS = {
 }
 OWN = ("image", "label", "xmin", "ymin", "xmax", "ymax")  # always pixels
 _OWN_ALIASES = {"filename": "image", "class": "label"}  # as TensorFlow's tools write them
-_IMAGE = "image filename filepath imagepath path imagename imgname imagefile imgpath file img imageid imgid"
+IMAGE = "image filename filepath imagepath path imagename imgname imagefile imgpath file img imageid imgid"
 _LABEL = "label class classname labelname category categoryname objectname objectclass"
 _NUMBERED = ("classid", "labelid", "categoryid")
 _SIZES = (("width", "height"), ("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("imgw", "imgh"))
@@ -158,8 +158,8 @@ def _by_name(header: Sequence[str], rows: list[list[str]]) -> Columns | None:
     if {"ImageID", "LabelName", "XMin"} <= {*header}:  # Open Images has a reader of its own
         return None
     known = {fold(name): name for name in reversed(header)}
-    image = next((known[name] for name in _IMAGE.split() if name in known), "")
-    box, readings = _box_of(known)
+    image = next((known[name] for name in IMAGE.split() if name in known), "")
+    box, readings = box_of(known)
     if not image or not box:
         return None
     rest = {name: column for name, column in known.items() if column not in box}
@@ -173,7 +173,8 @@ def _by_name(header: Sequence[str], rows: list[list[str]]) -> Columns | None:
     return columns
 
 
-def _box_of(known: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def box_of(known: dict[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of the box among those `known` by folded names, and the readings that their names leave."""
     for names, readings in _BOXES:
         if all(name in known for name in names.split()):
             return tuple(known[name] for name in names.split()), readings

@@ -1,0 +1,3 @@
+"""Fixtures that make and read small labelled folders."""
+
+from folders import make  # noqa: F401
