@@ -59,7 +59,7 @@ def test_what_cannot_be_compared_is_told_with_exit_code_2(project):
         assert done.stdout == ""
         return done.stderr
 
-    assert told("nope").startswith("error: nope: its results cannot be read (unknown Git revision 'nope')")
+    assert told("nope").startswith("error: nope: no such folder, and no revision that git knows; give")
     assert told("data", "HEAD").startswith("error: data: holds no metrics.json; give a folder that")
     assert told(str(project.path)).startswith(f"error: {project.path}: holds no metrics.json; give a folder that")
     project.set("dataset.synthetic.images.test", 5)

@@ -207,6 +207,16 @@ def test_lists_of_no_split_are_told_if_there_are_no_others(make: Maker) -> None:
     assert make.findings(files_ | {"ImageSets/Main/train.txt": "a\n"}) == []
 
 
+def test_a_list_of_no_split_beside_other_images_gets_no_warning(make: Maker) -> None:
+    content: Files = {"ImageSets/Main/default.txt": "1\n2\n"}
+    for number in (1, 2):
+        content |= {f"JPEGImages/{number}.png": picture(number), f"Annotations/{number}.xml": voc(f"{number}.png")}
+    flat: Files = {"0.png": picture(0), "0.xml": voc("0.png", "cat 3 4 10 12")}
+    data = make.read(flat | {f"to-correct/{name}": text for name, text in content.items()})
+    assert len(data.images) == 3
+    assert data.ledger.rows == []
+
+
 def test_one_based_is_declared(make: Maker) -> None:
     data = make.read(files("cat 1 1 40 20"), one_based=True)
     assert data.images[0].boxes.tolist() == [[0, 0, 40, 20]]

@@ -8,7 +8,7 @@ from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.fs import GitFileSystem
 from dvc.repo import Repo
-from dvc.scm import SCM, resolve_rev
+from dvc.scm import SCM, RevError, resolve_rev
 from dvc_data.index import DataIndexDirError
 
 from humbleyolo.dataset.archive_choice import ALL
@@ -43,6 +43,9 @@ def read_run(revision: str | None) -> Run:
         except UserError as error:
             first, *more = (line.replace(f"{folder}/", "") for line in error.lines)
             raise UserError(f"{name}: {first}", *more) from None
+        except RevError:
+            fix = "give a folder that `score --output` wrote, or a commit, branch, tag or DVC experiment"
+            raise UserError(f"{name}: no such folder, and no revision that git knows; {fix}") from None
         except (DvcException, OSError) as error:
             raise UserError(
                 f"{name}: its results cannot be read ({error}); commit dvc.lock after `dvc repro`, and use "

@@ -31,6 +31,7 @@ ONE_LIST = "an image is in one list; correct the lists"
 _KEEP = ("test", "val", "train")  # the first of these that name an image, or one of its near-duplicates, stays
 _WHOLE = re.compile(r"[+-]?\d+")
 _MAIN = "ImageSets/Main"
+NO_SPLIT = "default"  # the name of the list of images in no split, as CVAT writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,11 @@ def _warn_of_others(reader: SourceReader, lists: Iterable[ImageList], images: It
 
 
 def _warn_of_no_split(reader: SourceReader, lists: Iterable[ImageList], images: Iterable[UncheckedImage]) -> None:
-    """Warn of each list of some of the images whose name says no split."""
+    """Warn of each list of some of the images whose name says no split; CVAT's `default` says that there is none."""
     known, every = {row.file for row in reader.ledger.rows}, {one.path for one in images}
     for each in lists:
-        if not each.split and each.file not in known and set(each.paths) < every:
+        of_none = stem_of(each.file).lower() == NO_SPLIT
+        if not each.split and not of_none and each.file not in known and set(each.paths) < every:
             why = "its name says no split; if it is the list of one, call it train.txt, val.txt or test.txt"
             found = f"a list of {counted(len(set(each.paths)), 'image')}"
             reader.ledger.warn(each.file, BadInput("list-not-read", found, why), "not read")

@@ -29,6 +29,7 @@ from humbleyolo.inputs.parsing.xml import Element, parse
 from humbleyolo.labels.formats.label_map import name_numbers
 from humbleyolo.labels.formats.masks import points_corners
 from humbleyolo.labels.formats.shapes import around_turned
+from humbleyolo.labels.image_lists import NO_SPLIT
 from humbleyolo.labels.labelled_image import FLAGS, UncheckedBox, UncheckedImage, UncheckedSet
 from humbleyolo.labels.misnamed_files import is_of_another_format, settle_misnamed
 from humbleyolo.labels.source_reader import TEXT_BYTES, SourceReader
@@ -36,7 +37,6 @@ from humbleyolo.labels.writing import WrittenImage, WrittenSet, exact
 from humbleyolo.process.terminal import counted
 
 IMAGES = "JPEGImages"
-DEFAULT = "default"  # the list of images without a split
 _IMAGES = (IMAGES, "images", "Images")
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _ALWAYS = ("truncated", "difficult")
@@ -152,7 +152,7 @@ def _read_lists(reader: SourceReader, images: dict[str, UncheckedImage]) -> None
         if path.parts[-3:-1] == ("ImageSets", "Main"):
             folder = "".join(f"{part}/" for part in path.parts[:-3])
             lists[folder] |= {name: split} if (split := split_of_list(name)) else {}
-            unknown[folder] += [] if split or path.stem == DEFAULT else [name]
+            unknown[folder] += [] if split or path.stem == NO_SPLIT else [name]
     for folder, names in unknown.items():
         if names and not lists[folder]:
             why = "its name is none of train, val and test; if it is one of these, rename it"
@@ -193,7 +193,7 @@ def write(out: WrittenSet) -> None:
     """
     for item in out.items:
         out.text(f"Annotations/{item.stem}.xml", _to_xml(item))
-    for split, items in out.splits(DEFAULT).items():
+    for split, items in out.splits(NO_SPLIT).items():
         out.text(f"ImageSets/Main/{split}.txt", "".join(f"{item.stem}\n" for item in items))
 
 
