@@ -41,7 +41,7 @@ def oracle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
 
 def curve(*options: str) -> int:
     with pytest.raises(SystemExit) as ended:
-        main(["curve", "--epochs", "3", *options])
+        main(["curve", "--epochs", "34", *options])
     assert isinstance(ended.value.code, int)
     return ended.value.code
 
@@ -51,13 +51,14 @@ def test_the_last_lines_say_what_more_images_are_worth_and_where_it_is_seen(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     write_project(tmp_path)
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace(" epochs: 20", " epochs: 40"))
     before = {path: path.read_bytes() for path in Path("data").rglob("*") if path.is_file()}
     assert curve() == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
     said = " ".join(" ".join(lines).split())
-    assert "3 networks of 3 epochs of as many steps (as asked for), scored on 24 boxes on 8 images of val" in said
-    assert "note: that is less than train.epochs, 20" in said
+    assert "3 networks of 34 epochs of as many steps (as asked for), scored on 24 boxes on 8 images of val" in said
+    assert "note: that is less than train.epochs, 40" in said
     assert [line.split()[0] for line in lines if re.match(r" +\d+ ", line)] == ["6", "12", "24"]
     assert re.search(r"10 more images are worth about 0\.\d\d AP \(-?0\.\d\d to 0\.\d\d\)", said)
     assert "page: curve/curve.html; table: curve/curve.csv; all numbers: curve/curve.json next: label 10 more" in said
@@ -80,7 +81,7 @@ def test_a_gain_that_may_be_chance_is_told_as_such(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     oracle["found"] = {6: 0.3, 12: 0.8, 24: 0.8}
     write_project(tmp_path)
-    assert curve("--epochs", "10", "--output", "elsewhere") == 0
+    assert curve("--output", "elsewhere") == 0
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= 80 for line in lines)
     said = " ".join(" ".join(lines).split())
@@ -94,18 +95,20 @@ def test_trainings_that_are_too_short_say_nothing_but_how_long_it_takes(
 ) -> None:
     oracle["found"] = {6: 0.3, 12: 0.8, 24: 0.7}
     write_project(tmp_path)
-    assert curve() == 0
+    assert curve("--epochs", "3") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "what more images are worth cannot be told: 15% of train.epochs is too short a training" in said
-    assert said.endswith("next: give --epochs 20")  # no minutes were given, nor measured
-    assert "more images are worth about" not in said + Path("curve/curve.html").read_text()
+    assert "what more images are worth cannot be told: 18 steps are too few to learn much from" in said
+    assert said.endswith("next: give --epochs 34")  # 204 steps; no minutes were given, nor measured
+    page = Path("curve/curve.html").read_text()
+    assert "more images are worth about" not in said + page
+    assert page.count("<circle") == 3
 
 
 def test_a_training_by_minutes_is_lengthened_by_minutes() -> None:
-    short: Any = SimpleNamespace(too_short=True, trained=0.15)
     learned: Any = SimpleNamespace(epochs=3)
-    said = _next_step(short, learned, Namespace(epochs=None, minutes=20.0))
-    assert said == "give --minutes 134, or --epochs 20"
+    for longer, said in ((1 / 0.15, "give --minutes 134, or --epochs 20"), (10.01, "give --epochs 31")):
+        short: Any = SimpleNamespace(too_short=True, trained=0.15, longer=longer)
+        assert _next_step(short, learned, Namespace(epochs=None, minutes=20.0)) == said
 
 
 def test_networks_that_learned_nothing_leave_no_old_page(

@@ -70,7 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
         sizes = [split.sizes for split in data.splits]
         floor = measure_floor(known, sizes[0], truths, sizes[1], classes, evaluate.match_iou)
         least = max(floor.ap or 0.0, floor.one_box_ap or 0.0)
-        gain = measure_gain(truths, learned.found, classes, evaluate, learned.epochs / train.epochs, least)
+        trained = learned.epochs / train.epochs
+        gain = measure_gain(truths, learned.found, classes, evaluate, learned.steps, trained, least)
     facts = _facts(learned, train, len(truths), images - first)
     write_curve(parsed.output, gain, facts)
     tell(*facts)
@@ -98,11 +99,10 @@ def _facts(learned: "Learned", train: "Train", boxes: int, images: int) -> list[
 
 def _next_step(gain: "LearningGain", learned: "Learned", parsed: argparse.Namespace) -> str:
     if gain.too_short:
-        longer = 1 / gain.trained
-        epochs = f"--epochs {round(learned.epochs * longer)}"
-        return (
-            f"give {epochs}" if parsed.epochs else f"give --minutes {math.ceil(parsed.minutes * longer)}, or {epochs}"
-        )
+        epochs = math.ceil(round(learned.epochs * gain.longer, 6))
+        if parsed.epochs or epochs > round(learned.epochs / gain.trained):  # minutes give train.epochs at most
+            return f"give --epochs {epochs}"
+        return f"give --minutes {math.ceil(parsed.minutes * gain.longer)}, or --epochs {epochs}"
     if gain.promises:
         return f"label {counted(gain.more, 'more image')}; `humbleyolo next` says which"
     return "look at the mistakes in data/render/report.html before you label more of the same"

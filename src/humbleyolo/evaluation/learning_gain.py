@@ -3,6 +3,9 @@
 AP is taken as a line over the logarithm of the number of images, through the last two of these numbers. As curves of
 learning bend down, the line promises rather too much than too little. The interval is that of the paired bootstrap
 over the images of val. It knows nothing of another training, or of other images to learn from.
+
+Of too short a training nothing is told. More images take longer to learn: in as many steps each is seen less often.
+So AP that falls by more than chance is a sign of it too.
 """
 
 import math
@@ -15,6 +18,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.evaluation.bootstrap import Interval, Weighable, interval, resample
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.params.sections import Evaluate
+from humbleyolo.process.terminal import counted
+from humbleyolo.training.schedule import FEW_STEPS
 
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)  # times a power of ten
 _ENOUGH = 0.5  # of the real training's epochs, for a curve that does not rise to say anything
@@ -41,6 +46,7 @@ class LearningGain:
         gain: AP that so many more images are worth.
         low: Lower end of its 95 % interval.
         high: Upper end of this interval.
+        steps: Steps of each network.
         trained: Part of the real training's epochs that the networks had.
     """
 
@@ -49,6 +55,7 @@ class LearningGain:
     gain: float
     low: float | None
     high: float | None
+    steps: int
     trained: float = 1.0
 
     @property
@@ -58,13 +65,28 @@ class LearningGain:
 
     @property
     def too_short(self) -> bool:
-        """True if more images gain nothing after so short a training that a longer one may say otherwise."""
-        return not self.promises and self.trained < _ENOUGH
+        """True after so short a training that a longer one may say otherwise."""
+        return bool(self._why_short)
+
+    @property
+    def longer(self) -> float:
+        """The length of a training that may say more, in lengths of this one: the real one, or twice this."""
+        needed = max(1 / self.trained, FEW_STEPS / self.steps)
+        return needed if needed > 1 else 2.0
+
+    @property
+    def _why_short(self) -> str:
+        if self.steps < FEW_STEPS:
+            return f"{counted(self.steps, 'step')} are too few to learn much from"
+        if not self.promises and self.trained < _ENOUGH:
+            return f"{self.trained:.0%} of train.epochs is too short a training"
+        if self.high is not None and self.high < 0:
+            return "AP falls with more images, as it does where the training was too short for them"
+        return ""
 
     def __str__(self) -> str:
         if self.too_short:
-            part = f"{self.trained:.0%} of train.epochs"
-            return f"what more images are worth cannot be told: {part} is too short a training"
+            return f"what more images are worth cannot be told: {self._why_short}"
         ends = "no interval" if self.low is None or self.high is None else f"{self.low:.2f} to {self.high:.2f}"
         text = f"{self.more:,} more images are worth about {self.gain:.2f} AP ({ends})"
         return text if self.promises else f"{text}: more images of the same kind may gain nothing"
@@ -75,14 +97,15 @@ def measure_gain(
     found: Sequence[tuple[int, DetectionTable]],
     class_count: int,
     settings: Evaluate,
+    steps: int,
     trained: float = 1.0,
     floor: float = 0.0,
 ) -> LearningGain:
     """Measure AP of two or more networks on the same images, and the gain of about half as many images again.
 
     `found` are the images that each network learned, the fewest first, and its detections. `settings` must pass
-    `require_resamples`. `trained` is the part of the real training's epochs that the networks had. `floor` is the AP
-    of boxes that are drawn blindly.
+    `require_resamples`. `steps` are those of each network, and `trained` is the part of the real training's epochs
+    that it had. `floor` is the AP of boxes that are drawn blindly.
 
     Raises:
         UserError: If the networks learned too little, or no more than where objects lie.
@@ -104,7 +127,7 @@ def measure_gain(
     ends = interval(np.minimum(times * (draws[-1] - draws[-2]), 1 - draws[-1]), truths.image_count)
     limits = [interval(drawn, truths.image_count) for drawn in draws]
     points = tuple(_point(*one) for one in zip(sizes, values, limits, strict=True))
-    return LearningGain(points, more, round(gain, 12), ends.low, ends.high, trained)
+    return LearningGain(points, more, round(gain, 12), ends.low, ends.high, steps, trained)
 
 
 def half_of(images: int) -> int:

@@ -27,11 +27,13 @@ class Learned(NamedTuple):
     Attributes:
         found: (images, detections on val) of each network, the fewest images first.
         epochs: Epochs of each network, counted in all images.
+        steps: Steps of each network.
         why: Reason for that number, in words.
     """
 
     found: list[tuple[int, DetectionTable]]
     epochs: int
+    steps: int
     why: str
 
 
@@ -76,4 +78,5 @@ def learn_parts(
     run = plan_run(settings, [train, val], networks, length, folder, "curve")
     run.remove(earlier)
     found = [one.of_images(len(train), len(train) + len(val)) for one in run.detect()]
-    return Learned(list(zip(map(len, parts), found, strict=True)), run.epochs, run.why)
+    steps = run.epochs * (len(train) // batch)
+    return Learned(list(zip(map(len, parts), found, strict=True)), run.epochs, steps, run.why)

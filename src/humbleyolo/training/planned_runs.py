@@ -38,6 +38,7 @@ from humbleyolo.training.step_time import measure_step
 from humbleyolo.training.trainer import build_trainer
 
 _SCORED = 100  # images held out on which an epoch is scored, for people; nothing depends on it
+_HELD_OUT = "held-out"  # name of these images
 _COLUMNS = 7  # of a network's file: image, class, score, left, top, width, height
 
 
@@ -235,7 +236,7 @@ def train_and_detect(
     trainer = build_trainer(settings.seed, settings.runtime, settings.model, settings.loss, train, data)
     checkpoint = Checkpoint(folder / f"{network.name}.checkpoint", run | {"network": network.name})
     scored = pick_images(split, network.shown[:_SCORED])
-    with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch) as progress:
+    with TrainingProgress(train.epochs, trainer.steps_an_epoch, train.batch, _HELD_OUT) as progress:
         train_network(trainer, scored, train, progress.step, progress.epoch, checkpoint, progress.go_on)
     selection = Selection.from_section(settings.evaluate)
     parts = []

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from humbleyolo.metrics.history import Row
 from humbleyolo.process.terminal import COLUMNS, printable
 
-_SCORED = "epoch {}/{}: val AP {:.3f}"
+_SCORED = "epoch {}/{}: {} AP {:.3f}"
 _SCORED_LINE = re.compile(r"epoch (\d+)/(\d+): val AP (\d\.\d{3});")
 _BAR = "{desc} {remaining} left, {rate_noinv_fmt}{postfix}"  # fits 80 columns
 
@@ -30,10 +30,13 @@ def read_epoch(line: str) -> ToldEpoch | None:
 
 
 class TrainingProgress:
-    """A bar with epochs (at most so many), loss terms and images/s; `batch` is the images per step."""
+    """A bar with epochs (at most so many), loss terms and images/s.
 
-    def __init__(self, epochs: int, steps_an_epoch: int, batch: int) -> None:
-        self._epochs, self._batch = epochs, batch
+    `batch` is the images per step, `scored` the name of the images that an epoch is scored on.
+    """
+
+    def __init__(self, epochs: int, steps_an_epoch: int, batch: int, scored: str = "val") -> None:
+        self._epochs, self._batch, self._scored = epochs, batch, scored
         self._images_an_epoch = steps_an_epoch * batch
         self._bar = tqdm(
             total=epochs * self._images_an_epoch, bar_format=_BAR, unit=" images", unit_scale=True, disable=None,
@@ -76,8 +79,8 @@ class TrainingProgress:
             if name.startswith("train_") and name != "train_total" and value is not None
         )
         ap = row["val_ap"]
-        unscored = f"epoch {number}/{self._epochs}: no objects in val"
-        line = f"{unscored if ap is None else _SCORED.format(number, self._epochs, ap)}; {terms}"
+        unscored = f"epoch {number}/{self._epochs}: no {self._scored} object"
+        line = f"{unscored if ap is None else _SCORED.format(number, self._epochs, self._scored, ap)}; {terms}"
         rate = f"; {speed:.{1 if speed < 0.95 else 0}f} img/s"
         self._bar.write(printable(line + rate * (len(line + rate) <= COLUMNS)), file=sys.stderr)
 
