@@ -187,7 +187,7 @@ def test_the_page_says_what_the_files_say(evaluated):
         f"AP {metrics['ap']:.3f} {low:.3f} to {high:.3f}",
         f"{metrics['ap']:.3f} of an AP of 0.970: {100 * metrics['ap'] / 0.97:.1f} %",
         "2 x 4 (this one)",
-        "chosen on val",
+        "or more, the best on val.",
         "All 12 test images are here",
         "synthetic.min_visible",
         "learning_rate",
@@ -235,6 +235,8 @@ def test_curves_of_a_val_that_was_learned_say_so(evaluated, monkeypatch, include
     told = "; val was learned too" * include_val
     for title in ("Loss, epoch by epoch", "AP on val, epoch by epoch"):
         assert text.count(f"{title}{told}") == 1
+    threshold = "a careful one, since val was learned too" if include_val else "the best on val"
+    assert f"or more, {threshold}." in " ".join(text.split())
     assert ("val was learned too" in text) == include_val
 
 

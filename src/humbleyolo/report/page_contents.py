@@ -154,13 +154,14 @@ def collect(
     grid: Path | None = None,
     model: Path | None = None,
     measured: Sequence[tuple[str, Any]] = (),
-    threshold_from: str = "which was chosen on val",
+    threshold_from: str | None = None,
 ) -> Report:
     """Read the other files that the report shows, and put its contents together.
 
     Folders: `dataset` with `summary.json`, `grid` with `report.json`, `model` with `model.json` and `history.csv`.
     Of one that is not given nothing is shown; `measured` says then what was measured. `hashed` are files whose
-    SHA-256 is shown, each with the advice if it cannot be read, `params` sections by name.
+    SHA-256 is shown, each with the advice if it cannot be read, `params` sections by name. They say the origin of the
+    threshold where `threshold_from` does not.
 
     Raises:
         UserError: If a file is missing, damaged or of another version.
@@ -176,7 +177,7 @@ def collect(
         images=evaluation.detections.image_count,
         objects=int(metrics.get("objects") or 0),
         threshold=metrics.get("threshold"),
-        threshold_from=threshold_from,
+        threshold_from=threshold_from or _origin_of_threshold(params),
         headlines=[
             Headline(key, title, meaning, numbers[key], *intervals.get(key, (None, None)))
             for key, (title, meaning) in HEADLINES.items()
@@ -199,6 +200,11 @@ def collect(
         programs=[(name, version) for name in _PROGRAMS if (version := _version(name))],
         hashes=[(f"{path.parent.name}/{path.name}", _sha256(path, fix)) for path, fix in hashed.items()],
     )
+
+
+def _origin_of_threshold(params: Mapping[str, Any]) -> str:
+    """Return the origin of the threshold that `evaluate` takes, as it tells it at a terminal."""
+    return "a careful one, since val was learned too" if params["train"].include_val else "the best on val"
 
 
 def _mistakes(evaluation: Evaluation) -> list[MistakeKind]:
