@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
+from humbleyolo.begin.first_training import _flips
 from humbleyolo.begin.mirror_images import Mirrored, Swapped, judge_mirrored, swapped_pairs
 from humbleyolo.drawing.label_font import font
 from humbleyolo.inputs.joined_source import open_source
@@ -143,6 +144,16 @@ def test_guesses_seldom_make_a_pair(classes: int, boxes: int) -> None:
 
 def test_one_class_cannot_tell(make: Maker) -> None:
     assert judged(make, either_way=False, texts=("bb",)) is None
+
+
+def test_classes_that_a_reason_does_not_name_are_counted() -> None:
+    recipe = {("train", "augment", name): ("0.5", "") for name in ("flip", "flip_vertical")}
+    recipe[("evaluate", "mirrored")] = "none", ""
+    one = Mirrored(120, 100, 60, 45, 5, hurt=tuple("abcde"))
+    why = _flips({"flip": one}, recipe, "unknown")["train", "augment", "flip"][1]
+    assert (
+        why == "of 120 boxes 100 are recognized, 60 mirrored: mirror images of a, b, c and 2 more mean something else"
+    )
 
 
 @pytest.mark.parametrize(("lost", "won", "hurts"), [(30, 2, True), (10, 2, False), (30, 25, False), (0, 0, False)])

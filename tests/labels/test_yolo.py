@@ -7,8 +7,9 @@ from folders import GOOD, Files, Maker, picture, read_labelled
 from repository import ROOT
 
 from humbleyolo.inputs.joined_source import open_source
-from humbleyolo.inputs.ledger import Finding
+from humbleyolo.inputs.ledger import BadInput, Finding
 from humbleyolo.labels.formats.yolo import detect
+from humbleyolo.labels.formats.yolo_dataset_files import Declared
 from humbleyolo.labels.labelled_image import ReadOptions
 
 YOLO_MARK = ROOT.parent / "shared/data/yolo_mark"
@@ -287,6 +288,13 @@ def test_bad_names_and_lists(make: Maker, name: str, text: str, kind: str) -> No
     rows = make.findings(files(**{name: text}))
     assert rows[0].kind == kind
     assert rows[0].file in (name, "obj.names")
+
+
+def test_files_of_other_names_that_a_line_has_no_room_for_are_counted() -> None:
+    files = [f"{letter}/classes.txt" for letter in "abcde"]
+    declared = Declared(files=files, by_folder={letter: (letter,) for letter in "abcde"})
+    with pytest.raises(BadInput, match=r"these differ: a/classes.txt, b/classes.txt, c/classes.txt and 2 more; add"):
+        declared.names_for("f/x.txt")
 
 
 def test_a_number_sign_in_yaml_is_no_comment(make: Maker) -> None:

@@ -25,6 +25,8 @@ from humbleyolo.errors import UserError
 from humbleyolo.labels.convert import convert
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
+from humbleyolo.scoring.detection_files import read_detection_file
+from humbleyolo.scoring.number_readings import image_readings
 
 NAMES = ["chat", "rat", "souris"]
 IMAGES = 8
@@ -102,6 +104,15 @@ def test_image_ids_that_are_ids_and_names_are_decided_by_the_boxes(tmp_path: Pat
         chosen = joined(labels, path)
     assert chosen.detections.images.tolist() == both[0]
     assert "image_id is the id in annotations.json" in chosen.told[0]
+
+
+def test_files_that_give_ids_are_named_or_counted(tmp_path: Path) -> None:
+    truths = truths_of()
+    path = detectron2(tmp_path / "c.json", found_on(truths))
+    with labels_in(write_coco(tmp_path / "labels", truths, NAMES)) as labels:
+        many = replace(labels, ids=replace(labels.ids, files=tuple("abcde")))
+        words = image_readings(read_detection_file(path), many)[0].words
+    assert words == "image_id is the id in a, b, c and 2 more"
 
 
 def test_ids_that_are_written_as_texts_are_ids(tmp_path: Path) -> None:

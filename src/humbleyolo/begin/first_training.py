@@ -22,7 +22,7 @@ from humbleyolo.params.overlay import Named
 from humbleyolo.params.sections import Params
 from humbleyolo.params.yaml_edits import YamlText, one_line
 from humbleyolo.process.display_width import cut, wrap_columns
-from humbleyolo.process.terminal import counted
+from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.recipe.grid_advice import SMALL_PX, Choice
 from humbleyolo.recipe.left_out import images_left_out, tell_left_out, wrong_files
 from humbleyolo.recipe.rotated_images import Side, require_side
@@ -264,7 +264,7 @@ def _flips(mirrored: dict[str, Mirrored], recipe: Values, otherwise: str) -> Val
             found[key] = "0.0", f"{pair} swap when mirrored: {one.pairs[0].share}"
         elif one and one.tells:
             told = f"of {one.boxes} boxes {one.right} are recognized, {one.right_mirrored} mirrored"
-            whose = f" of {', '.join(one.hurt[:3])}" if one.hurt else ""
+            whose = f" of {first_few(one.hurt, 3)}" if one.hurt else ""
             better = ("0.0", f"{told}: mirror images{whose} mean something else")
             found[key] = better if one.hurts else (recipe[key][0], told)
         else:

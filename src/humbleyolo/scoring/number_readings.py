@@ -88,7 +88,7 @@ def image_readings(
         return [Reading("", "by their names", named)]
     stems = _by_number(image.path for image in labels.items)
     rest = _by_number(labels.others)
-    files = " and ".join(labels.ids.files[:2])
+    files = first_few(labels.ids.files, _SHOWN)
     ways: list[tuple[str, str, Mapping[int, int]]] = [
         ("file", f"image_id is the id in {files}", labels.ids.images),
         ("name", "image_id is the number in the file's name", {key: index_of[path] for key, path in stems.items()}),

@@ -19,12 +19,14 @@ from humbleyolo.labels.formats.yaml_class_names import class_names
 from humbleyolo.labels.image_names import without_parents
 from humbleyolo.labels.label_file_pairs import label_names
 from humbleyolo.labels.source_reader import SourceReader
+from humbleyolo.process.terminal import first_few
 
 _KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 _LISTS_OF_NAMES = ("classes.txt", "_darknet.labels")  # LabelImg's, and Roboflow's for darknet
 _OWN_LISTS = tuple(f"{key}.txt" for key in _KEYS)  # others are told by their first line
 _YAML = "must be YAML with names, train and val"
 _TWICE = re.compile(r'found duplicate key "([^"]*)"')
+_SHOWN = 3  # files in a line
 _YAML_BYTES = 2**18  # some ten thousand names; more would take minutes to parse
 
 
@@ -57,7 +59,8 @@ class Declared:
             if names := self.by_folder.get("" if str(folder) == "." else str(folder)):
                 return names
         if len({*self.by_folder.values()}) > 1:
-            why = f"no folder around it has class names, and {' and '.join(self.files[:3])} differ; add a classes.txt"
+            some = first_few(self.files, _SHOWN)
+            why = f"no folder around it has class names, and these differ: {some}; add a classes.txt"
             raise BadInput("class-names-differ", "class numbers alone", why)
         return self.names
 
