@@ -6,7 +6,9 @@ All costs are in COCO's AP, so that they can be put in order; they do not add up
 - mistakes: `costs_in_ap`, from the AP at `match_iou` that the repair of each kind wins back (`mistakes.csv`).
 - classes that train lacks: their share of the classes, times the mean AP of the others.
 - too few epochs: five times the rise of AP on val over the last tenth of them, if that is 0.01 or more. Twice the
-  epochs would be ten such tenths, each with a smaller rise than the one before: half of ten is taken.
+  epochs would be ten such tenths, each with a smaller rise than the one before: half of ten is taken. A tenth is of
+  whole epochs, and counts for as much as it is. The cost has no number after fewer than ten epochs, or if it would be
+  all that AP lacks.
 - too few images: what AP lacks, times the part of val's loss that train's has not, if val's is twice train's or more.
   Less than that is usual: a network fits its own images somewhat better.
 
@@ -27,7 +29,7 @@ import pandas as pd
 from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_of_kinds
-from humbleyolo.metrics.history import Row, is_rising, late_rise
+from humbleyolo.metrics.history import Row, is_rising, late_epochs, late_rise
 from humbleyolo.metrics.tables import TruthTable
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.storage.array_types import Ints32
@@ -41,7 +43,8 @@ _LONGER = "train longer (train.epochs)"
 _OVERLAPPING = "raise evaluate.nms_iou, and keep evaluate.vote_iou above it"
 _OVERFIT = 2.0  # least ratio of the loss on val to that on train
 _LARGE_PX = 64.0  # four cells of 16 pixels: a larger input shows little more of such objects
-_TENTHS = 5.0  # rises of the last tenth that twice the epochs may give
+_OF_TWICE = 0.5  # of the rise that as many epochs again would give at the pace of the last tenth
+_ENOUGH_EPOCHS = 10  # for a tenth of them to be one
 _MOST_NAMES = 3  # of classes in a warning
 _LONGEST_NAME = 24  # characters of a class name
 
@@ -55,6 +58,7 @@ class Cost(NamedTuple):
         remedy: Help against it, with the keys of params.yaml or the command.
         evidence: Figures behind a cost that is a guess, or that say more; empty if there are none.
         is_guess: True if the cost is not measured.
+        is_told: False if the cost is too rough a guess for a number, and is for the order alone.
     """
 
     ap: float
@@ -62,11 +66,13 @@ class Cost(NamedTuple):
     remedy: str
     evidence: str = ""
     is_guess: bool = False
+    is_told: bool = True
 
     def __str__(self) -> str:
         """Return the sentence."""
         more = f" ({self.evidence})" if self.evidence else ""
-        return f"{self.what} cost {'about ' * self.is_guess}{self.ap:.3f} AP{more}: {self.remedy}"
+        number = f"{'about ' * self.is_guess}{self.ap:.3f} AP" if self.is_told else "AP, how much cannot be told yet"
+        return f"{self.what} cost {number}{more}: {self.remedy}"
 
 
 class Training(NamedTuple):
@@ -276,12 +282,16 @@ def _costs_of_training(ap: float, ceiling: float, training: Training) -> Iterato
     """Yield the guesses at what too short a training, and too few images, cost of the AP that is lacking."""
     lacking = max(ceiling - ap, 0.0)
     if is_rising(training.rise):
+        epochs, late = len(training.history), late_epochs(training.history)
+        rise = _OF_TWICE * training.rise * epochs / late
+        where = f"last {late} of {epochs} epochs" if late > 1 else f"last of {counted(epochs, 'epoch')}"
         yield Cost(
-            min(_TENTHS * training.rise, lacking),
+            min(rise, lacking),
             "too few epochs",
             _LONGER,
-            f"AP on val rose by {training.rise:.3f} in the last tenth of them",
+            f"AP on val rose by {training.rise:.3f} in the {where}",
             is_guess=True,
+            is_told=epochs >= _ENOUGH_EPOCHS and rise < lacking,
         )
     if not training.history:
         return

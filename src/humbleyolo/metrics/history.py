@@ -32,10 +32,15 @@ def read_history(path: Path) -> list[Row]:
     return read_table(path, _COLUMNS, make_again("train"))
 
 
+def late_epochs(history: Sequence[Row]) -> int:
+    """Return the number of epochs in the last tenth, rounded up."""
+    return -(-len(history) // 10)
+
+
 def late_rise(history: Sequence[Row]) -> float:
     """Return the rise of AP on val in the last tenth of the epochs; 0 if the last is not the best one."""
     aps = [float(row["val_ap"] or 0) for row in history]
-    rise = aps[-1] - max(aps[: -len(aps) // 10], default=0.0) if aps and aps[-1] == max(aps) else 0.0
+    rise = aps[-1] - max(aps[: -late_epochs(history)], default=0.0) if aps and aps[-1] == max(aps) else 0.0
     return round(rise, 12)  # as AP itself
 
 
