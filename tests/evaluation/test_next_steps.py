@@ -46,6 +46,9 @@ def objects() -> TruthTable:
     return TruthTable(IMAGES, images, boxes, labels, np.zeros(2 * IMAGES, np.bool_))
 
 
+TRUTHS = objects()
+
+
 def found(shift: float = 0.0, missed: int = 0, wrong: int = 0, twice: int = 0, nowhere: int = 0) -> DetectionTable:
     """Return detections of all objects, boxes moved to the right by `shift` pixels, and so many with a mistake.
 
@@ -426,6 +429,24 @@ def test_while_ap_rises_longer_training_comes_first_and_once() -> None:
     steps = advice(found(shift=8.0, missed=9), history=history).next_steps
     assert len([step for step in steps if step.endswith("train longer (train.epochs)")]) == 1
     assert "larger input" not in " ".join(steps)
+
+
+@pytest.mark.parametrize(
+    ("images", "objects", "told"),
+    [
+        (16, 16, ""),
+        (30, 37, ""),
+        (15, 40, "15 images with 40 objects"),
+        (40, 15, "40 images with 15 objects"),
+        (1, 1, "1 image with 1 object"),
+        (5, 0, ""),  # of which nothing can be told at all
+    ],
+)
+def test_a_test_of_few_images_or_objects_is_warned_of(images: int, objects: int, told: str) -> None:
+    done = assess(TRUTHS, found(), NAMES, Thresholds(0.1, (0.1, 0.1)), QUICK, GridReport(1.0, ()))
+    warnings = advise(done.metrics | {"images": images, "objects": objects}, done.tables, Training()).warnings
+    assert [text.partition(",")[0] for text in warnings] == ([f"test has {told}"] if told else [])
+    assert all("dataset.labelled.split; by: hash" in text for text in warnings)
 
 
 class TestFloor:

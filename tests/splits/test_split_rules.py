@@ -94,9 +94,38 @@ def test_a_class_that_train_lacks_is_told() -> None:
         ("warning", "class-not-in-train", "class b has 0 boxes in train, 2 in val and 1 in test"),
         ("warning", "class-not-in-train", "class c has 0 boxes in train, 1 in test"),
     ]
-    assert division.lines()[1:] == ["no box in train of 2 classes that val or test has: b, c"]
+    assert division.lost == ["no box in train of 2 classes that val or test has: b, c"]
     everywhere = [record(split, labels=("a", "b", "c"), splits=(split,)) for split in SPLITS]
-    assert divided(everywhere, "lists").lines()[1:] == []
+    assert divided(everywhere, "lists").lost == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "by", "told"),
+    [
+        ((100, 16, 16), "lists", None),
+        ((120, 20, 6), "lists", "test is too small to judge a model: split.by: hash (`init --split hash`) helps"),
+        ((90, 6, 7), "lists", "val and test are too small to judge a model: label more"),  # 15 of 103
+        ((110, 6, 16), "lists", "val is too small to judge a model: split.by: hash (`init --split hash`) helps"),
+        ((110, 0, 0), "hash", None),
+        ((60, 0, 0), "hash", "val and test are too small to judge a model: label more"),
+    ],
+)
+def test_a_split_that_is_too_small_to_score_is_told(sizes: tuple[int, ...], by: str, told: str | None) -> None:
+    owners = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
+    images = [replace(one, splits=(own,)) for one, own in zip(RECORDS, owners, strict=False)]
+    division = divided(images, by)
+    assert [note for note in division.lines() if "too small" in note] == ([told] if told else [])
+
+
+def test_a_test_of_images_without_objects_is_as_small() -> None:
+    owners = ["train"] * 100 + ["val"] * 20 + ["test"] * 20
+    images = [
+        replace(one, splits=(own,)) if own != "test" else record(one.path, splits=("test",))
+        for one, own in zip(RECORDS, owners, strict=False)
+    ]
+    assert divided(images, "lists").notes == [
+        "test is too small to judge a model: split.by: hash (`init --split hash`) helps"
+    ]
 
 
 def test_fractions_and_seed() -> None:
@@ -127,7 +156,7 @@ def test_near_duplicates_are_kept_together(stratify: bool) -> None:
     assert all(len({found[f"{n}_{shot}.png"] for shot in range(3)}) == 1 for n in range(30))
     assert sum(counts(division)) == 90
     assert np.abs(np.subtract(counts(division), [63, 13, 14])).max() <= 3
-    assert division.notes == ["30 groups of look-alikes kept together, 3 images at most"]
+    assert division.notes[0] == "30 groups of look-alikes kept together, 3 images at most"
     assert not ledger.rows
 
 
@@ -338,7 +367,7 @@ def test_leaks_stop_everything_or_are_dropped_from_train(make: Maker, tmp_path: 
     assert [count.images for count in done.counts.values()] == [2, 1, 1]
     done = write_splits(tmp_path / "out", section(on_problem="skip"), source, 1, 10_000)
     assert {count.images for count in done.counts.values()} == {1}
-    assert done.division == ["train 1, val 1, test 1", "without 1 that look like images of another split"]
+    assert done.division[:2] == ["train 1, val 1, test 1", "without 1 that look like images of another split"]
     assert "dropped from train" in (tmp_path / "out/ledger.csv").read_text()
     (source / "JPEGImages/0.jpg").write_bytes(small(3))
     with pytest.raises(

@@ -90,7 +90,8 @@ def test_the_files_are_those_of_the_drawn_dataset(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("40 images taken into out in ")
     read_as = "read as csv: labels.csv has the columns image, label, xmin, ymin, xmax, ymax"
-    assert done.stdout.endswith(f"{read_as}; train 20, val 10, test 10\n")
+    small = "val and test are too small to judge a model: label more"
+    assert done.stdout.endswith(f"{read_as}; train 20, val 10, test 10; {small}\n")
     out = tmp_path / "out"
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == FILES
     assert where(out)["02.jpg"] == "val"

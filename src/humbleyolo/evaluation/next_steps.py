@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from humbleyolo.dataset.split_size import is_small
 from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.hidden_objects import NONE_HIDDEN, Hidden
 from humbleyolo.evaluation.mistakes import costs_of_kinds
@@ -117,7 +118,8 @@ class Advice:
     """Sentences for the end of `evaluate` and the top of the report.
 
     Attributes:
-        warnings: Classes that cannot have been learned, and a model that is worse than boxes that are drawn blindly.
+        warnings: Too small a test, classes that cannot have been learned, and a model that is worse than boxes that
+            are drawn blindly.
         next_steps: Things to do next, the most costly first; none without a training.
     """
 
@@ -140,8 +142,20 @@ def advise(
 
     `warnings` are others, which come first.
     """
-    under = below_floor(metrics, tables["intervals"])
-    return Advice([*warnings, *not_learned(metrics), *under], next_steps(metrics, tables, training))
+    small, under = of_few(metrics), below_floor(metrics, tables["intervals"])
+    return Advice([*warnings, *small, *not_learned(metrics), *under], next_steps(metrics, tables, training))
+
+
+def of_few(metrics: Mapping[str, Any]) -> list[str]:
+    """Return a warning if test is too small to tell how good the model is."""
+    images, objects = metrics["images"], metrics["objects"]
+    if not objects or not is_small(images, objects):
+        return []
+    has = f"{counted(images, 'image')} with {counted(objects, 'object')}"
+    return [
+        f"test has {has}, too few to tell how good the model is (AP may be off by 0.25 and more): label more, or "
+        "give test a larger part (dataset.labelled.split; by: hash if lists give it few)"
+    ]
 
 
 def not_learned(metrics: Mapping[str, Any]) -> list[str]:

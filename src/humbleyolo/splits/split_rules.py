@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from humbleyolo.dataset.archive import SPLITS
+from humbleyolo.dataset.split_size import is_small
 from humbleyolo.inputs.ledger import BadInput, Ledger, short_name, shorten_text
 from humbleyolo.inputs.near_duplicates import find_copies, find_near_duplicates
 from humbleyolo.labels.image_lists import ONE_LIST, first_split
@@ -37,7 +38,7 @@ class Division:
         chosen: Split of each; None for one that is left out.
         alike: Groups of near-duplicates in one split, by index; of equal files, if near-duplicates are ignored.
         lost: Texts about images left out and classes that cannot be learned.
-        notes: Texts about images taken from train and groups kept together.
+        notes: Texts about images taken from train, groups kept together, and splits that are too small.
     """
 
     images: Sequence[LabelledImage]
@@ -97,6 +98,7 @@ def divide(
         what = f"no image is left for {' and '.join(empty)}"
         ledger.problem(".", BadInput("split-empty", what, why, cause=cause), "stopped")
     if not empty:
+        result.notes += _small_splits(result, rule)
         _warn_of_untaught(result, ledger)
     return result
 
@@ -119,6 +121,25 @@ def _note_unlisted(division: Division, ledger: Ledger) -> None:
         text = f"{counted(len(unlisted), 'image')} of a set that no list names, in train: {some}"
         ledger.note(".", BadInput("split-added", "a set in no list", text), "put into train")
         division.notes.append(text)
+
+
+def _small_splits(division: Division, rule: Split) -> list[str]:
+    """Return a text if val or test is too small to tell how good a model is, with the remedy."""
+    splits = division.splits
+    small = [
+        split
+        for split in ("val", "test")
+        if is_small(len(splits[split]), sum(len(one.labels) for one in splits[split]))
+    ]
+    if not small:
+        return []
+    parts, used = rule.fractions, sum(map(len, splits.values()))
+    share = used * min(getattr(parts, split) for split in small) / (parts.train + parts.val + parts.test)
+    fix = "label more"
+    if rule.by == "lists" and not is_small(round(share), round(share)):
+        fix = "split.by: hash (`init --split hash`) helps"
+    are = "are" if small[1:] else "is"
+    return [f"{' and '.join(small)} {are} too small to judge a model: {fix}"]
 
 
 def _warn_of_untaught(division: Division, ledger: Ledger) -> None:
