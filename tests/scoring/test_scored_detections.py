@@ -96,6 +96,20 @@ def test_the_threshold_is_the_best_on_these_labels_or_the_one_given(tmp_path: Pa
     assert best.found.metrics["ap"] == given.found.metrics["ap"]
 
 
+def test_a_threshold_is_no_lower_than_any_score_of_the_file(tmp_path: Path) -> None:
+    """Where the best F1 takes all, half of the lowest score would be a threshold that no detection comes near."""
+    truths, _, names = case()
+    scores = np.linspace(0.9, 0.4, len(truths))
+    perfect = DetectionTable(truths.image_count, truths.images, truths.boxes_ltwh, truths.labels, scores)
+    done = scored(write_coco(tmp_path / "labels", truths, names), detectron2(tmp_path / "p.json", perfect))
+    assert "threshold: 0.400, the best F1 on these very labels: somewhat too good; it takes all detections" in (
+        " ".join(" ".join(report_lines(done)).split())
+    )
+    assert (done.found.metrics["f1"], done.found.metrics["threshold"]) == (1, 0.4)
+    best = [row["best_threshold"] for row in done.found.metrics["per_class"].values() if row["objects"]]
+    assert best == [scores[truths.labels == label].min() for label in np.unique(truths.labels)]
+
+
 @pytest.mark.parametrize("long", ["long" * 30, "日本 語 " * 30 + "終"])
 def test_the_text_fits_80_columns_whatever_the_names(long: str, tmp_path: Path) -> None:
     truths, detections, names = case()

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from humbleyolo.evaluation.assessment import Assessment, assess
-from humbleyolo.evaluation.thresholds import find_thresholds
+from humbleyolo.evaluation.thresholds import Thresholds, find_thresholds
 from humbleyolo.geometry.detections import Detections
 from humbleyolo.metrics.tables import DetectionTable
 from humbleyolo.params.loader import is_of_another_tool, load_params
 from humbleyolo.params.sections import Evaluate, Render
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.scoring.scored_labels import ScoredLabels
+from humbleyolo.storage.array_types import Floats
 
 SETTINGS = Evaluate(  # where there is no params.yaml; the values of the project's own
     min_score=0.01, nms_iou=0.5, vote_iou=1.0, max_detections=100, mirrored="none", whole_pixels=True,
@@ -78,13 +79,25 @@ def score(
     told: Sequence[str] = (),
 ) -> Scored:
     """Measure detections at a threshold, which comes with its origin; None: that of the best F1 on these labels."""
-    best = find_thresholds(labels.truths, detections, len(labels.classes), settings.match_iou)
+    best = _at_scores(find_thresholds(labels.truths, detections, len(labels.classes), settings.match_iou), detections)
     why = f"the best F1 on {_HERE}" if best.overall is not None else "since no detection is right"
+    if best.overall is not None and best.overall <= detections.scores.min():
+        why += "; it takes all detections"
     thresholds = best
     if threshold is not None:
         thresholds, why = replace(best, overall=threshold[0]), threshold[1]
     found = assess(labels.truths, detections, labels.classes, thresholds, settings)
     return Scored(labels, detections, found, why, tuple(told))
+
+
+def _at_scores(best: Thresholds, detections: DetectionTable) -> Thresholds:
+    """Return thresholds that are no lower than any score: a file may end far above 0, where its tool cut it off."""
+
+    def at_score(threshold: float | None, scores: Floats) -> float | None:
+        return None if threshold is None else max(threshold, float(scores.min()))
+
+    by_class = [detections.scores[detections.labels == label] for label in range(len(best.per_class))]
+    return Thresholds(at_score(best.overall, detections.scores), tuple(map(at_score, best.per_class, by_class)))
 
 
 def join_model(
