@@ -14,6 +14,7 @@ PAGE = (ROOT / "docs/first-detector.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in blocks(PAGE) for line in block.splitlines()]
 CARDS = {"ace": "red", "jack": "lime", "king": "blue", "nine": "yellow", "queen": "cyan", "ten": "magenta"}
 SIZES = ((126, 168), (168, 126), (84, 84))  # width, height; the last of one image
+SMALL = "; val and test are too small to judge a model: label more"  # as the page's are not
 OF_THE_DATA = "next: boxes that fit badly cost"  # what costs most is another thing for a network of a few steps
 
 
@@ -84,7 +85,7 @@ def test_each_command_works_as_written_and_prints_what_the_page_shows(tmp_path: 
     page = shown()
     assert list(page) == ["check", "init", "repro"]
     for command, lines in page.items():
-        printed, stale = skeleton(said[command]), []
+        printed, stale = skeleton(said[command].replace(SMALL, "")), []
         for line in lines:
             cut = line.rpartition(" ")[0] if line.endswith("...") else line  # a name that was shortened
             if skeleton(cut) not in printed:

@@ -103,9 +103,9 @@ def test_a_class_that_train_lacks_is_told() -> None:
     ("sizes", "by", "told"),
     [
         ((100, 16, 16), "lists", None),
-        ((120, 20, 6), "lists", "test is too small to judge a model: split.by: hash (`init --split hash`) helps"),
+        ((120, 20, 6), "lists", "test is too small to judge a model: `init --split hash` helps"),
         ((90, 6, 7), "lists", "val and test are too small to judge a model: label more"),  # 15 of 103
-        ((110, 6, 16), "lists", "val is too small to judge a model: split.by: hash (`init --split hash`) helps"),
+        ((110, 6, 16), "lists", "val is too small to judge a model: `init --split hash` helps"),
         ((110, 0, 0), "hash", None),
         ((60, 0, 0), "hash", "val and test are too small to judge a model: label more"),
     ],
@@ -123,9 +123,7 @@ def test_a_test_of_images_without_objects_is_as_small() -> None:
         replace(one, splits=(own,)) if own != "test" else record(one.path, splits=("test",))
         for one, own in zip(RECORDS, owners, strict=False)
     ]
-    assert divided(images, "lists").notes == [
-        "test is too small to judge a model: split.by: hash (`init --split hash`) helps"
-    ]
+    assert divided(images, "lists").notes == ["test is too small to judge a model: `init --split hash` helps"]
 
 
 def test_fractions_and_seed() -> None:

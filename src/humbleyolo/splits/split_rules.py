@@ -137,7 +137,7 @@ def _small_splits(division: Division, rule: Split) -> list[str]:
     share = used * min(getattr(parts, split) for split in small) / (parts.train + parts.val + parts.test)
     fix = "label more"
     if rule.by == "lists" and not is_small(round(share), round(share)):
-        fix = "split.by: hash (`init --split hash`) helps"
+        fix = "`init --split hash` helps"
     are = "are" if small[1:] else "is"
     return [f"{' and '.join(small)} {are} too small to judge a model: {fix}"]
 
