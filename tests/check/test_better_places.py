@@ -47,7 +47,7 @@ def test_of_large_objects_of_one_class_few_are_named_and_shifted_boxes_are_among
     files, boxes = large_objects()
     rows = [(name, "raccoon", *map(float, box), "train") for name, box in boxes.items()]
     clean = check(make.folder({**files, "l.csv": table(rows)}), ReadOptions(), sheets=0)
-    assert clean.judged == IMAGES
+    assert clean.judged.boxes == IMAGES
     assert len(found(clean, "box-shifted")) <= 3
     planted = set()
     for number, (name, word, left, top, right, bottom, split) in enumerate(rows):

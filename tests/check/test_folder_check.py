@@ -7,6 +7,7 @@ import json
 import re
 import tracemalloc
 from argparse import ArgumentParser
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -21,13 +22,13 @@ from terminal import Terminal
 
 from humbleyolo.check import wrong_labels
 from humbleyolo.check.check_page import write_page
-from humbleyolo.check.findings import add_findings
+from humbleyolo.check.findings import _names_alike, add_findings
 from humbleyolo.check.folder_check import Checked, _in_two_lines, check, report_lines, table_rows
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
 from humbleyolo.geometry.iou import pairwise_iou
-from humbleyolo.inputs.ledger import Finding
+from humbleyolo.inputs.ledger import Finding, Ledger
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.process.display_width import display_width
 from humbleyolo.process.terminal import COLUMNS, wrapped_lines
@@ -92,7 +93,7 @@ def test_good_data_has_no_findings(make: Maker) -> None:
     kinds = {row.kind for row in checked.rows}
     assert kinds <= {"few-examples", "box-shifted"}
     assert len(found(checked, "box-shifted")) <= len(rows) / 100
-    assert checked.judged == len(rows)
+    assert checked.judged.boxes == len(rows)
     assert set(checked.sheets) == set(WORDS)
     assert set(checked.doubted) <= {"box-shifted"}
 
@@ -105,10 +106,47 @@ def test_a_part_of_the_boxes_is_told_as_a_part(make: Maker, monkeypatch: pytest.
     monkeypatch.setattr(grid_advice, "_MOST_IMAGES", 61)
     checked = check(make.folder({**{name: good()[0][name] for name in names}, "l.csv": table(rows)}), ReadOptions())
     said = " ".join(report_lines(checked))
-    assert checked.judged < boxes
-    assert f"{checked.judged} of {boxes} boxes were compared" in said
+    assert checked.judged.boxes < boxes
+    assert f"{checked.judged.boxes} of {boxes} boxes were compared" in said
     half = sum(row[0] in names[::2] for row in rows)
     assert f"boxes measured, of images evenly spread: {half} of {boxes}" in said
+
+
+def test_one_mistyped_class_leaves_the_others_compared(make: Maker) -> None:
+    """So does a class whose boxes are of one image, and one that has no box."""
+    pictures, rows = good()
+    typed = [(*row[:1], "birds", *row[2:]) if row is rows[0] else row for row in rows]
+    seen = [("000.png", "dot", x, y, x + 5.0, y + 5.0, "train") for x in range(0, 140, 30) for y in range(0, 90, 20)]
+    checked = check(make.folder({**pictures, "l.csv": table([*typed, *seen])}), ReadOptions())
+    assert checked.judged.boxes == len(rows) - 1
+    assert dict(checked.judged.not_compared) == {"birds": 1, "dot": len(seen)}
+    assert checked.judged.told_apart is not None
+    said = " ".join(" ".join(report_lines(checked)).split())
+    assert f"{len(rows) - 1} of {len(rows) + len(seen)} boxes were compared" in said
+    assert f"not compared, since in too few boxes or images (20 a class needed): birds 1, dot {len(seen)}" in said
+    (row,) = (row for row in checked.rows if row.kind == "class-names-alike")
+    birds = sum(row[1] == "bird" for row in typed)
+    assert str(row).startswith(f".: class birds (1 box): is spelled nearly like bird ({birds});")
+
+
+@pytest.mark.parametrize(
+    ("rare", "common", "boxes", "alike"),
+    [
+        ("Platelet", "Platelets", 1, True),
+        ("Platelots", "Platelets", 19, True),
+        ("platelet", "Platelets", 1, True),
+        ("Platelet", "Platelets", 21, False),  # many
+        ("Platelet", "Platelet2", 1, False),  # a number is a name
+        ("cat", "car", 1, False),  # words
+        ("cars", "car", 1, True),
+        ("Platelo", "Platelets", 1, False),  # two letters
+    ],
+)
+def test_a_rare_class_one_letter_from_a_common_one_is_named(rare: str, common: str, boxes: int, alike: bool) -> None:
+    ledger = Ledger("error")
+    _names_alike([rare, "unlike", common], Counter({rare: boxes, common: 361, "unlike": 1}), ledger)
+    assert bool(ledger.rows) == alike
+    assert all(row.severity == "warning" and common in row.why and rare in row.what for row in ledger.rows)
 
 
 def test_planted_errors(make: Maker) -> None:
@@ -186,7 +224,7 @@ def test_tiny_and_nearly_twice_and_names(make: Maker) -> None:
     checked = check(path, ReadOptions())
     kinds = {row.kind for row in checked.rows}
     assert kinds == {"tiny-box", "nearly-twice", "class-names-alike", "few-examples", "near-duplicate"}
-    assert not checked.judged
+    assert not checked.judged.boxes
     assert checked.best is not None
 
 
@@ -262,7 +300,7 @@ def test_boxes_of_one_image_are_not_judged(make: Maker) -> None:
     rows = "".join(f"0 {x / 12 + 0.05:.6f} {y / 9 + 0.06:.6f} 0.05 0.06\n" for x in range(10) for y in range(8))
     files: Files = {"a.png": picture(width=640, height=480), "a.txt": rows, "classes.txt": "cat\n"}
     checked = check(make.folder(files | {"b.png": picture(1), "b.txt": ""}), ReadOptions())
-    assert checked.judged == 0
+    assert checked.judged.boxes == 0
     assert not checked.rows
 
 

@@ -1,7 +1,7 @@
 """Warnings about labels that need no model: tiny boxes, near-duplicates, rare classes."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ NEARLY = 0.85  # IoU above which two boxes are probably of one object
 _NAMED = 10  # classes in a message
 _UNSPOKEN = ("coco", "cvat")  # formats that list images, labelled or not: none without boxes is said to be done
 _MOST_EMPTY = 0.25  # of the images of such a format
+_SLIPS, _TIMES = 20, 10  # boxes: fewer may be of a mistyped class, if one spelled nearly so has so many times more
+_SHORTEST, _SHORT_WORD, _LONGEST = 3, 4, 60  # letters and digits of names that are compared
 _ROWS = 256  # boxes of one image compared with all others at a time, so that memory does not grow with their square
 
 
@@ -39,7 +41,7 @@ def add_findings(labelled: LabelledSet, division: Division, ledger: Ledger) -> N
         why = f"with under {ENOUGH} boxes a class is seldom learned well; label more"
         ledger.warn(".", BadInput("few-examples", found, why))
     _without_boxes(labelled, ledger)
-    _names_alike(labelled.classes, ledger)
+    _names_alike(labelled.classes, counts, ledger)
     _near_duplicates(division, ledger)
 
 
@@ -94,14 +96,44 @@ def _near_pairs(boxes: Floats) -> Iterator[tuple[int, int, float]]:
             yield first, second, float(overlaps[row, column])
 
 
-def _names_alike(classes: Sequence[str], ledger: Ledger) -> None:
+def _names_alike(classes: Sequence[str], counts: Mapping[str, int], ledger: Ledger) -> None:
+    """Warn of names that differ by case or marks, and of a rare class one letter from a common one."""
     seen: dict[str, str] = {}
     for name in classes:
-        plain = "".join(character for character in name.casefold() if character.isalnum())
-        other = seen.setdefault(plain, name)
+        other = seen.setdefault(plain := _plain(name), name)
         if plain and other != name:
             why = f"is spelled nearly like {short_name(other)}; if they are one class, rename one"
             ledger.warn(".", BadInput("class-names-alike", f"class {short_name(name)}", why))
+    common: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        if counts[name] > _TIMES:
+            for spelling in _with_one_unknown(_plain(name)):
+                common[spelling].append(name)
+    for name in classes:
+        near = {other for spelling in _with_one_unknown(_plain(name)) for other in common.get(spelling, [])}
+        others = sorted(other for other in near if _one_letter(_plain(name), _plain(other)))
+        other = max(others, key=lambda other: counts[other], default=name)
+        if 0 < counts[name] < min(_SLIPS, counts[other] / _TIMES):
+            why = f"is spelled nearly like {short_name(other)} ({counts[other]:,}); if they are one class, rename one"
+            found = f"class {short_name(name)} ({counted(counts[name], 'box', 'boxes')})"
+            ledger.warn(".", BadInput("class-names-alike", found, why))
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+def _with_one_unknown(plain: str) -> set[str]:
+    """Return a name's spellings with one letter unknown, or one more: those of names one letter apart meet."""
+    if not _SHORTEST <= len(plain) <= _LONGEST:
+        return set()
+    return {f"{plain[:at]}?{plain[at + width :]}" for at in range(len(plain) + 1) for width in (0, 1)}
+
+
+def _one_letter(one: str, other: str) -> bool:
+    """Tell if names that meet differ by a letter, and one that may be a slip: of `car` and `cat` it is none."""
+    letters = ["".join(filter(str.isalpha, name)) for name in (one, other)]
+    return letters[0] != letters[1] and (len(one) != len(other) or len(one) > _SHORT_WORD)
 
 
 def _near_duplicates(division: Division, ledger: Ledger) -> None:

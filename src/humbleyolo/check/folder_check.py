@@ -9,16 +9,16 @@ from PIL import Image
 from humbleyolo.check.box_sheets import MOST_CLASSES, class_sheets, doubted_sheets
 from humbleyolo.check.findings import add_findings
 from humbleyolo.check.overview import Overview, overview
-from humbleyolo.check.wrong_labels import DOUBTS, add_suspects
+from humbleyolo.check.wrong_labels import DOUBTS, Judged, add_suspects
 from humbleyolo.inputs.folder import Source
 from humbleyolo.inputs.joined_source import open_source
-from humbleyolo.inputs.ledger import Finding, Ledger, by_kind, grouped
+from humbleyolo.inputs.ledger import Finding, Ledger, by_kind, grouped, short_name
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledSet, ReadOptions
 from humbleyolo.metrics.detection_limits import limit_warnings
 from humbleyolo.params.value_types import OnProblem
 from humbleyolo.process.display_width import cut, display_width, padded
-from humbleyolo.process.terminal import COLUMNS, counted, printable, wrapped_lines
+from humbleyolo.process.terminal import COLUMNS, counted, first_few, printable, wrapped_lines
 from humbleyolo.recipe.grid_advice import Choice, advise
 from humbleyolo.recipe.left_out import tell_treatment
 from humbleyolo.recipe.recipe_choice import Recipe, choose_recipe
@@ -48,7 +48,7 @@ class Checked:
         recipe: Recipe for a training on it.
         choices: Input sizes and grids with their ceilings.
         best: The advised choice; None without boxes.
-        judged: Number of boxes that were compared with the others of their class; 0 if there are too few.
+        judged: Boxes that were compared with the others of their class.
         sheets: Contact sheets by class.
         doubted: Contact sheets of doubted boxes, by kind of finding.
     """
@@ -61,7 +61,7 @@ class Checked:
     recipe: Recipe
     choices: list[Choice]
     best: Choice | None
-    judged: int
+    judged: Judged
     sheets: dict[str, Image.Image]
     doubted: dict[str, Image.Image]
 
@@ -107,7 +107,7 @@ def judge(labelled: LabelledSet, source: Source, in_force: OnProblem, split: Spl
     doubted = doubted_sheets(ledger.rows, labelled.images, source) if sheets else {}
     treatment = tell_treatment(labelled, in_force)
     lines = [split.line, *(division.lines() if split.rule else [])]
-    return Checked(labelled, view, treatment, lines, division, recipe, choices, best, judged.boxes, shown, doubted)
+    return Checked(labelled, view, treatment, lines, division, recipe, choices, best, judged, shown, doubted)
 
 
 def report_lines(checked: Checked) -> Iterator[str]:
@@ -272,12 +272,14 @@ def _finding_lines(rows: Sequence[Finding]) -> Iterator[str]:
 
 def _doubt_lines(checked: Checked) -> Iterator[str]:
     """Yield the boxes that are most unlike the others of their class, the worst first."""
-    if not checked.judged:
+    if not checked.judged.boxes:
         needed = "20 a class and 60 in all needed"
         yield from wrapped_lines(f"too few boxes, or images, to tell swapped classes and shifted boxes ({needed})")
         return
     doubted = [row for row in checked.rows if row.kind in DOUBTS]
-    compared = f"{_part_of(checked.judged, checked.overview)} boxes were compared with the others of their class; "
+    compared = (
+        f"{_part_of(checked.judged.boxes, checked.overview)} boxes were compared with the others of their class; "
+    )
     if doubted:
         look = "look" if doubted[1:] else "looks"
         compared += f"{len(doubted)} {look} unlike them. Most such labels are right; --html shows all. First:"
@@ -287,6 +289,9 @@ def _doubt_lines(checked: Checked) -> Iterator[str]:
     for kind in DOUBTS:
         for row in [row for row in doubted if row.kind == kind][:_DOUBTS_SHOWN]:
             yield from wrapped_lines(f"  {row}")
+    if others := checked.judged.not_compared:
+        few = first_few([f"{short_name(name)} {count:,}" for name, count in others.items()], _CLASSES_SHOWN)
+        yield from wrapped_lines(f"not compared, since in too few boxes or images (20 a class needed): {few}")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -3,13 +3,14 @@
 A small classifier learns the classes, and the surroundings of the boxes, from four fifths of the images. It
 judges the last fifth. It knows nothing but this dataset, so it finds what is unlike the rest; a person has to look.
 A box looks shifted if a place around it clearly looks more like its object; see `better_places`.
-It needs 20 boxes per class and 60 in all, and enough boxes of each class outside the images to be judged.
+A class is compared if it has 20 boxes, and enough of them outside the images to be judged; 60 are needed in all.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from tqdm import tqdm
@@ -51,35 +52,40 @@ class Judged:
 
     Attributes:
         boxes: Number of them.
-        told_apart: Share of a class's boxes that the classifier takes for no other class, 0 to 1: the mean of all
-            classes. None if there are too few boxes, or one class alone.
+        told_apart: Share of a class's boxes that the classifier takes for no other class, 0 to 1: the mean of the
+            classes compared. None if there are too few boxes, or one such class alone.
+        not_compared: Number of boxes of each class that has too few, or in too few images; empty if none is judged.
     """
 
     boxes: int = 0
     told_apart: float | None = None
+    not_compared: Mapping[str, int] = field(default_factory=dict)
 
 
 def add_suspects(records: Sequence[LabelledImage], classes: Sequence[str], source: Source, ledger: Ledger) -> Judged:
     """Add warnings about labels that look wrong; return what was judged."""
-    places = {name: place for place, name in enumerate(classes)}
-    counts = sum((_counts(one, places) for one in records), np.zeros(len(classes), np.int64))
-    if not counts.size or counts.min() < _FEWEST or counts.sum() < _FEWEST_IN_ALL:
-        return Judged()
-    step = max(1, -(-int(counts.sum()) // _MOST_BOXES))
+    counts = Counter(label for one in records for label in one.labels)
+    compared = [name for name in classes if counts[name] >= _FEWEST]
+    step = max(1, -(-sum(counts[name] for name in compared) // _MOST_BOXES))
     some = sorted(records, key=lambda one: one.info.sha256)[::step]
-    if _fewest_to_learn_from(some, places) < _FEWEST // 2:
+    fewest = _fewest_to_learn_from(some)
+    compared = [name for name in compared if fewest.get(name, 0) >= _FEWEST // 2]
+    if not compared or sum(counts[name] for name in compared) < _FEWEST_IN_ALL:
         return Judged()
+    places = {name: place for place, name in enumerate(compared)}
     images = [_cut(one, image, places) for one, image in decoded(some, source, "crops")]
     kinds = np.concatenate([one.kinds for one in images])
     crops, lengths = (np.concatenate([getattr(one, key) for one in images]) for key in ("crops", "lengths"))
     features = describe(crops, lengths)
     folds = np.repeat([fold_of(one) for one in some], [len(one.kinds) for one in images])
-    labelled = kinds < len(classes)
-    models = fit_folds(features, kinds, folds, len(classes) + 2)
-    scores = cross_scores(models, features[labelled], folds[labelled], len(classes) + 2)
-    better = _look_around(some, scores, kinds[labelled], len(classes), models, source)
-    _judge(some, scores, kinds[labelled], classes, better, ledger)
-    return Judged(len(scores), _told_apart(scores[:, : len(classes)], kinds[labelled]))
+    labelled = kinds < len(compared)
+    models = fit_folds(features, kinds, folds, len(compared) + 2)
+    scores = cross_scores(models, features[labelled], folds[labelled], len(compared) + 2)
+    boxes = [(one, index) for one in some for index in _compared(one, places).tolist()]
+    better = _look_around(boxes, scores, kinds[labelled], len(compared), models, source)
+    _judge(boxes, scores, kinds[labelled], compared, better, ledger)
+    others = {name: counts[name] for name in classes if counts[name] and name not in places}
+    return Judged(len(scores), _told_apart(scores[:, : len(compared)], kinds[labelled]), others)
 
 
 def _told_apart(scores: Floats32, labels: Ints) -> float | None:
@@ -88,17 +94,19 @@ def _told_apart(scores: Floats32, labels: Ints) -> float | None:
     return float(shares[np.bincount(labels) > 0].mean()) if scores.shape[1] > 1 else None
 
 
-def _fewest_to_learn_from(records: Sequence[LabelledImage], places: Mapping[str, int]) -> int:
-    """Return the least number of boxes of a class from which the classifier learns before it judges a fold."""
-    counts = np.zeros((_FOLDS, len(places)), np.int64)
+def _fewest_to_learn_from(records: Sequence[LabelledImage]) -> dict[str, int]:
+    """Return the least number of boxes of each class from which the classifier learns before it judges a fold."""
+    counts = [Counter[str]() for _ in range(_FOLDS)]
     for one in records:
-        counts[fold_of(one)] += _counts(one, places)
-    asked = counts.any(axis=1)  # folds with boxes to judge
-    return int((counts.sum(axis=0) - counts[asked]).min(initial=np.iinfo(np.int64).max))
+        counts[fold_of(one)].update(one.labels)
+    in_all = sum(counts, Counter[str]())
+    asked = [one for one in counts if one]  # folds with boxes to judge
+    return {name: min(count - one[name] for one in asked) for name, count in in_all.items()}
 
 
-def _counts(record: LabelledImage, places: Mapping[str, int]) -> Ints:
-    return np.bincount([places[label] for label in record.labels], minlength=len(places))
+def _compared(record: LabelledImage, places: Mapping[str, int]) -> Ints:
+    """Return the rows of the boxes whose class is compared."""
+    return np.array([row for row, label in enumerate(record.labels) if label in places], np.int64)
 
 
 def fold_of(record: LabelledImage) -> int:
@@ -123,8 +131,9 @@ def decoded(records: Sequence[LabelledImage], source: Source, title: str) -> Ite
 def _cut(record: LabelledImage, image: Rgb, places: Mapping[str, int]) -> _Crops:
     """Crop the labelled boxes, the same boxes moved, and background of the same sizes."""
     rng = np.random.default_rng(int(record.info.sha256[:12], 16))
-    boxes = record.boxes
-    kinds = [places[label] for label in record.labels]
+    rows = _compared(record, places)
+    boxes = record.boxes[rows]
+    kinds = [places[record.labels[row]] for row in rows]
     copies = np.tile(boxes, (_COPIES, 1))
     lengths = np.tile(copies[:, 2:] - copies[:, :2], 2)  # (copies, 4)
     angle = rng.uniform(0, 2 * np.pi, len(copies))
@@ -161,28 +170,29 @@ def _background(record: LabelledImage, rng: np.random.Generator) -> Floats:
 
 
 def _look_around(
-    records: Sequence[LabelledImage],
+    boxes: Sequence[tuple[LabelledImage, int]],
     scores: Floats32,
     kinds: Ints,
     classes: int,
     models: Mapping[int, CropClassifier],
     source: Source,
 ) -> dict[int, Place]:
-    """Return the better place of each box that is clearly beside its object, by the box's row."""
+    """Return the better place of each box that is clearly beside its object, by the box's row.
+
+    `boxes` are those compared: the image, and the row among its boxes.
+    """
     doubts = doubts_of(scores, kinds, classes)
-    ends = np.cumsum([len(one.labels) for one in records])
-    asked: dict[int, list[int]] = {}
+    asked: dict[str, list[int]] = {}
     for row in rows_to_look_around(doubts).tolist():
-        asked.setdefault(int(np.searchsorted(ends, row, "right")), []).append(row)
+        asked.setdefault(boxes[row][0].path, []).append(row)
     gains, found = np.full(len(kinds), -np.inf), dict[int, Place]()
-    images = decoded([records[image] for image in asked], source, "places around boxes")
-    for (record, pixels), (image, rows) in zip(images, asked.items(), strict=True):
-        first = int(ends[image]) - len(record.labels)
+    images = decoded([boxes[rows[0]][0] for rows in asked.values()], source, "places around boxes")
+    for (record, pixels), rows in zip(images, asked.values(), strict=True):
         for row in rows:
             place = best_place(
                 pixels,
                 record.boxes,
-                row - first,
+                boxes[row][1],
                 int(kinds[row]),
                 float(doubts[row]),
                 models[fold_of(record)],
@@ -194,7 +204,7 @@ def _look_around(
 
 
 def _judge(
-    records: Sequence[LabelledImage],
+    boxes: Sequence[tuple[LabelledImage, int]],
     scores: Floats32,
     kinds: Ints,
     classes: Sequence[str],
@@ -202,7 +212,6 @@ def _judge(
     ledger: Ledger,
 ) -> None:
     """Warn of boxes that look like another class, and of those of which `better` has a place by the row."""
-    places = [(record, index) for record in records for index in range(len(record.labels))]
     rows = np.arange(len(kinds))
     own = scores[rows, kinds]
     others = scores[:, : len(classes)].copy()
@@ -215,7 +224,7 @@ def _judge(
     for row, place in better.items():
         doubt[row] = max(doubt[row], place.gain)
     for row in sorted(np.flatnonzero(doubt > 0).tolist(), key=lambda row: -doubt[row]):
-        record, index = places[row]
+        record, index = boxes[row]
         name = short_name(record.labels[index])
         if row not in better or swapped[row] - _SWAPPED > better[row].gain:
             kind, why, by = (
