@@ -96,8 +96,8 @@ def test_one_camera_says_what_to_set(make: Maker, tmp_path: Path) -> None:
     (error,) = errors(checked)
     assert told.splitlines()[1:] == [f"  {error}"]
     assert (
-        "9 of 9 images look alike (0.jpg, 1.jpg, 2.jpg and 6 more); near_duplicates: ignore is for a fixed camera"
-        in error
+        "9 of 9 images look alike (0.jpg, 1.jpg, 2.jpg and 6 more); "
+        "near_duplicates: ignore (`init --near-duplicates ignore`) is for a fixed camera" in error
     )
     (row,) = (row for row in checked.rows if row.kind == "near-duplicate")
     assert str(row) == "0.jpg: 9 images look alike: also 1.jpg, 2.jpg and 6 more; the scene counts 9 times"
@@ -139,7 +139,7 @@ def test_without_params_the_folders_own_lists_alone_are_judged(make: Maker, tmp_
     assert errors(checked) == [
         "0.jpg: in train: looks like 1.jpg in val; correct the lists, or set split.by: hash "
         "(`init --split hash`), "
-        "or split.near_duplicates: ignore if they are meant"
+        "or split.near_duplicates: ignore (`init --near-duplicates ignore`) if they are meant"
     ]
     assert [row.file for row in checked.rows if row.kind == "near-duplicate"] == ["2.jpg"]
 

@@ -176,7 +176,9 @@ def test_near_duplicates_in_two_splits_may_be_refused_or_meant() -> None:
     kinds = {row.kind for row in ledger.errors}
     assert kinds == {"leak"}
     assert len({row.file.split("_")[0] for row in ledger.errors}) == len(ledger.errors)  # one for each group
-    assert ledger.errors[0].why.endswith("; set split.near_duplicates: together, or ignore if they are meant")
+    assert ledger.errors[0].why.endswith(
+        "; set split.near_duplicates: together, or ignore (`init --near-duplicates ignore`) if they are meant"
+    )
     ledger = Ledger("error")
     assert counts(divided(bursts(), ledger=ledger, near_duplicates="ignore")) == [63, 13, 14]
     assert not ledger.rows
@@ -197,7 +199,7 @@ def test_one_scene_leaves_nothing_for_val_and_test() -> None:
     (row,) = ledger.rows
     assert str(row) == (
         ".: no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png and 57 more); "
-        "near_duplicates: ignore is for a fixed camera or a microscope"
+        "near_duplicates: ignore (`init --near-duplicates ignore`) is for a fixed camera or a microscope"
     )
 
 
@@ -210,7 +212,9 @@ def test_one_large_group_is_in_train_and_told() -> None:
         (row,) = ledger.rows
         assert (row.kind, row.severity) == ("split-uneven", "warning")
         assert "one group has 50 of 55 images" in row.why
-        assert row.why.endswith("near_duplicates: ignore is for a fixed camera or a microscope")
+        assert row.why.endswith(
+            "near_duplicates: ignore (`init --near-duplicates ignore`) is for a fixed camera or a microscope"
+        )
 
 
 def test_too_few_images() -> None:

@@ -28,7 +28,7 @@ from humbleyolo.recipe.left_out import images_left_out, tell_left_out, wrong_fil
 from humbleyolo.recipe.rotated_images import Side, require_side
 from humbleyolo.recipe.suppression_choice import choose_suppression
 from humbleyolo.splits.split_in_force import choose_by
-from humbleyolo.splits.split_rules import LOOK_ALIKES, Division
+from humbleyolo.splits.split_rules import Division
 
 MARK = "init"
 """Beginning of the comments with reasons."""
@@ -181,10 +181,11 @@ def plan(
     values |= _batch(train, values)
     values[_INCLUDE_VAL] = _include_val(train, val)
     counts = division.lines()[0]
-    uneven = [row.why for row in labelled.ledger.rows if row.kind == "split-uneven"]
-    divided = [counts, *division.lost, *uneven, *division.notes]
+    uneven = [row.why.partition("; ") for row in labelled.ledger.rows if row.kind == "split-uneven"]
+    divided = [counts, *division.lost, *(why for why, _, _ in uneven), *division.notes]
     divided += images_left_out(labelled)
-    told = [*([f"exif {side.options.exif}: {side.reason}"] if side.reason else []), *kept.told]
+    told = [*(fix for _, _, fix in uneven if fix), *kept.told]
+    told = [f"exif {side.options.exif}: {side.reason}"] * bool(side.reason) + told
     lines = tuple(_lines(best, values, flips, told, divided, wrong, train))
     return replace(first, values=values, division=division, lines=lines)
 
@@ -209,9 +210,8 @@ def _best(checked: Checked, folder: Path) -> Choice:
 
 
 def _why_empty(ledger: Ledger) -> str:
-    """Return the reason why a split is left without images, with the option that may mend it."""
-    row = next(row for row in ledger.errors if row.kind == _EMPTY)
-    return f"{row.what}: {row.why}" + ": give `--near-duplicates ignore` then" * (row.cause == LOOK_ALIKES)
+    """Return the reason why a split is left without images, with the fix."""
+    return next(f"{row.what}: {row.why}" for row in ledger.errors if row.kind == _EMPTY)
 
 
 def _measured_with() -> Values:

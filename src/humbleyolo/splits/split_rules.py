@@ -17,14 +17,12 @@ from humbleyolo.params.sections import Split
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.splits.split_units import cut, join_units, target_ends
 
-LOOK_ALIKES = "look-alikes"
-"""Cause of a finding `split-empty` where `near_duplicates: ignore` may mend it."""
-
-_FIXED = "near_duplicates: ignore is for a fixed camera or a microscope"
+_IGNORE = "near_duplicates: ignore (`init --near-duplicates ignore`)"
+_FIXED = f"{_IGNORE} is for a fixed camera or a microscope"
 _LISTS_OR_HASH = "correct the lists, or set split.by: hash (`init --split hash`)"
 _APART = {
-    "lists": f"{_LISTS_OR_HASH}, or split.near_duplicates: ignore if they are meant",
-    "fractions": "set split.near_duplicates: together, or ignore if they are meant",
+    "lists": f"{_LISTS_OR_HASH}, or split.{_IGNORE} if they are meant",
+    "fractions": "set split.near_duplicates: together, or ignore (`init --near-duplicates ignore`) if they are meant",
 }
 _SHOWN = 3  # images of a group in a message
 
@@ -92,11 +90,10 @@ def divide(
     empty = [split for split in SPLITS if split not in result.chosen]
     if empty and any(result.chosen) and not (ledger.on_problem == "error" and ledger.errors):
         why = f"all images in the list of {' and '.join(lost)} were left out; mend them, or take the list away"
-        cause = ""
         if not lost:
-            why, cause = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
+            why = _why_empty(images, alike, rule, len(set(keys.values())), len(parts))
         what = f"no image is left for {' and '.join(empty)}"
-        ledger.problem(".", BadInput("split-empty", what, why, cause=cause), "stopped")
+        ledger.problem(".", BadInput("split-empty", what, why), "stopped")
     if not empty:
         result.notes += _small_splits(result, rule)
         _warn_of_untaught(result, ledger)
@@ -283,21 +280,21 @@ def _strata(images: Sequence[LabelledImage], units: Iterable[Sequence[int]]) -> 
 
 def _why_empty(
     images: Sequence[LabelledImage], alike: Sequence[list[int]], rule: Split, units: int, parts: int
-) -> tuple[str, str]:
-    """Return the reason with the fix, and `LOOK_ALIKES` if these are the cause.
+) -> str:
+    """Return the reason with the fix.
 
     `units` is the number of different images, or groups, to be cut into `parts`.
     """
     largest = max(alike, key=len, default=[])
     if rule.by == "lists" and not any("train" in image.splits for image in images):
-        return f"no list names an image of train; {_LISTS_OR_HASH}", ""
+        return f"no list names an image of train; {_LISTS_OR_HASH}"
     if largest and (parts == 1 or units >= parts):
         some = [images[index] for index in largest]
         same = rule.near_duplicates == "ignore"
-        how, fix, cause = ("are the same file", "keep one", "") if same else ("look alike", _FIXED, LOOK_ALIKES)
-        return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}", cause
+        how, fix = ("are the same file", "keep one") if same else ("look alike", _FIXED)
+        return f"{len(largest)} of {len(images)} images {how} ({some[0].path}, {others(some)}); {fix}"
     thing = "group" if rule.by == "group" else "image"
-    return f"{parts} splits need as many {thing}s that differ, not {units}; label more", ""
+    return f"{parts} splits need as many {thing}s that differ, not {units}; label more"
 
 
 def _shares(owners: Iterable[str | None]) -> str:
