@@ -23,10 +23,11 @@ from terminal import Terminal
 from humbleyolo.check import wrong_labels
 from humbleyolo.check.check_page import write_page
 from humbleyolo.check.findings import _names_alike, add_findings
-from humbleyolo.check.folder_check import Checked, _in_two_lines, check, report_lines, table_rows
+from humbleyolo.check.folder_check import Checked, _in_two_lines, check, found_lines, report_lines, table_rows
 from humbleyolo.check.wrong_labels import _background
 from humbleyolo.cli import main
 from humbleyolo.drawing.label_font import font
+from humbleyolo.errors import UserError
 from humbleyolo.geometry.iou import pairwise_iou
 from humbleyolo.inputs.ledger import Finding, Ledger
 from humbleyolo.labels.labelled_image import ReadOptions
@@ -456,3 +457,15 @@ def test_many_classes_in_two_lines_end_with_a_whole_name() -> None:
     assert len(wrapped_lines(f"  {text}")) == 2
     assert text.endswith(" ...: few boxes to learn from")
     assert names.startswith(text.removeprefix("warning: 1 few-examples: ").partition(" ...")[0])
+
+
+def test_a_folder_without_class_names_says_that_no_image_can_be_used(make: Maker) -> None:
+    checked = check(make.folder({"a.png": picture(), "a.txt": "0 0.5 0.5 0.2 0.2\n"}), ReadOptions())
+    assert next(found_lines(checked)) == "no image that can be used, 0 boxes of 0 classes"
+    assert "(`--classes A,B`)" in checked.rows[0].why
+
+
+def test_a_single_file_is_told_to_be_none(make: Maker) -> None:
+    folder = make.folder({"a.png": picture()})
+    with pytest.raises(UserError, match="is a single file; give the folder of images and labels"):
+        check(folder / "a.png", ReadOptions())

@@ -412,6 +412,20 @@ def test_a_scene_that_upsets_the_fractions_is_told(
     assert " near_duplicates: ignore (`init --near-duplicates ignore`) is for a fixed camera or a microscope " in out
 
 
+def test_objects_too_small_to_be_learned_are_warned_of(
+    make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = photographs(12)
+    sizes = {"width": 120, "height": 90}
+    labels = {name: voc(f"{name[:-4]}.png", "cat 40 40 44 44", **sizes) for name in files if name.endswith(".xml")}
+    assert init(make.folder(files | labels)) == 0
+    found, chosen = printed(capsys.readouterr().out)
+    (text,) = (line for line in found if "too small to be learned" in line)
+    assert text.startswith("  warning: the median object is ")
+    assert text.endswith("set encode.height, width, rows and cols for a larger input")
+    assert any("the median object is" in line and "(20 is good)" in line for line in chosen)
+
+
 def test_lists_without_train_name_the_option_that_sets_them_aside(
     make: Maker, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

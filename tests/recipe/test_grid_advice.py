@@ -36,6 +36,20 @@ def test_large_objects_need_320_pixels_and_small_ones_more(make: Maker) -> None:
     assert "18 px wide or high here (20 would be good)" in best.reason
 
 
+def test_objects_too_small_to_be_learned_get_a_warning_with_the_ways_out(make: Maker) -> None:
+    """40 px on a photograph of 4000: 6 in the input. In parts of 1280 they have 20."""
+    best = advised(sized(make, 2250, 4000, (100, 100, 140, 140), (900, 900, 940, 940)))
+    (text,) = best.warnings
+    assert text.startswith(
+        "warning: the median object is 6 px wide or high in the advised input, too small to be learned; "
+    )
+    assert "parts of 1280 px (later `predict --tile 1280`), or set encode.height" in text
+    assert "1 object in 10" not in best.reason
+    assert not advised(sized(make, 480, 640, (100, 100, 118, 140))).warnings
+    (text,) = advised(sized(make, 64, 64, (5, 5, 8, 50))).warnings
+    assert "cut the images" not in text  # such parts would be enlarged too much
+
+
 def test_sides_are_multiples_of_what_the_recipe_was_measured_with(make: Maker) -> None:
     """Blood cells, one cell each, at 240 x 320; photographs, several cells each, at multiples of 32."""
     records = sized(make, 480, 640, (100, 100, 500, 400))

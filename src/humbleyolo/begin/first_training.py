@@ -321,7 +321,7 @@ def _lines(
         some = ((named, 2), (named, 1), (short, 1), (named, 0))
         texts = [f"on_problem {policy}: {tell_left_out(*one, policy)}" for one in some]
         others.append(next((text for text in texts if len(text) <= _LINE), texts[-1]))
-    grid, small = choice.ceiling, f"1 object in 10 is under {choice.smallest:.0f} px"
+    grid, small = choice.ceiling, choice.sizes
     small += "" if choice.large else f" ({SMALL_PX:g} is good)"
     lost = f", {grid.lost:,} of {grid.objects:,} lost" if grid.lost or choice.large else ""
     others.append(f"input {choice.height} x {choice.width}, {grid.rows} x {grid.cols} cells: {small}{lost}")

@@ -134,7 +134,7 @@ def report_lines(checked: Checked) -> Iterator[str]:
         yield from wrapped_lines(f"  {reason}; `humbleyolo init` writes it, and all else, into params.yaml")
         if grid.objects < view.objects:
             yield f"  boxes measured, of images evenly spread: {_part_of(grid.objects, view)}"
-        for text in limit_warnings("warning", view.most_objects):
+        for text in best.warnings + limit_warnings("warning", view.most_objects):
             yield from wrapped_lines(text)
     yield ""
     yield from _doubt_lines(checked)
@@ -164,7 +164,9 @@ def found_lines(checked: Checked) -> Iterator[str]:
         yield _in_two_lines(f"{severity}: {len(kinds[severity, kind])} {kind}: ", kinds[severity, kind][0])
     if kinds:
         rest = [f"{len(rows)} {kind}" for (severity, kind), rows in kinds.items() if (severity, kind) not in shown]
-        yield (f"and {', '.join(rest)}; " if rest else "") + "`humbleyolo check` shows all"
+        yield ("and " if shown and rest else "") + "; ".join(
+            [*([", ".join(rest)] * bool(rest)), "`humbleyolo check` shows all"]
+        )
 
 
 def _in_two_lines(head: str, row: Finding) -> str:
@@ -252,6 +254,8 @@ def _part_of(count: int, view: Overview) -> str:
 
 
 def _images(view: Overview) -> str:
+    if not view.images:
+        return "no image that can be used"
     return counted(view.images, "image") + (f", {view.background} of them background" if view.background else "")
 
 

@@ -104,7 +104,8 @@ def run(parsed: argparse.Namespace) -> int:
     _require_divided(checked, parsed)
     chosen = plan(checked, parsed.source, side, recipe, text, str(_PARAMS), parsed.split or "")
     chosen = _with_epochs(chosen, parsed)
-    tell(*(f"  {line}" for line in (*found, *chosen.lines)))
+    small = checked.best.warnings if checked.best else []
+    tell(*(f"  {line}" for line in (*found, *small, *chosen.lines)))
     backup = _copy(_PARAMS) if committed != text else None
     write_params(_PARAMS, chosen.text)
     kept = f" (as it was: {backup})" if backup else ""

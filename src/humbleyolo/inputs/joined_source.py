@@ -4,6 +4,7 @@ from collections import defaultdict
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
+from zipfile import is_zipfile
 
 from humbleyolo.dataset.archive import SPLITS, Archive
 from humbleyolo.dataset.archive_choice import ALL, find_faults, is_part, list_parts
@@ -34,6 +35,8 @@ def open_source(path: Path) -> Source:
     except (OSError, ValueError):
         raise UserError(f"{path}: no such file or folder; give a folder or zip archive of labelled images") from None
     if path.is_file():
+        if not is_archive(path.name) and not is_zipfile(path):
+            raise UserError(f"{path}: is a single file; give the folder of images and labels, or a zip archive of it")
         return ZipSource(path)
     folder = FolderSource(path)
     if split := open_split(folder, path):

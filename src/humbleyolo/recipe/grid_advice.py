@@ -19,6 +19,7 @@ from humbleyolo.storage.array_types import Floats
 SMALL_PX = 20.0
 """Side that nine objects in ten should have in the input: a cell and a little."""
 
+_HARDLY_LEARNED_PX = 12.0  # of the median object: well under that
 _LONG_SIDES = (64, 128, 192, 256, 320, 384, 448, 512, 576, 640)
 _FIRST_SIDE = 192  # that is tried, if images are not smaller
 _MOST_ENLARGED = 2.0  # times the images' own long side
@@ -37,13 +38,19 @@ class Choice:
         height: Height of the input, pixels.
         width: Likewise.
         smallest: Shorter side that nine boxes in ten exceed in the input, pixels.
+        median: Shorter side that half of the boxes exceed there, pixels.
+        part: Long side of parts of the images in which it would be large, in their own pixels.
         ceiling: Best score that a detector can reach on the grid.
+        longest: Long side of the largest image, in its own pixels.
     """
 
     height: int
     width: int
     smallest: float
+    median: float
+    part: float
     ceiling: Ceiling
+    longest: float
 
     @property
     def large(self) -> bool:
@@ -56,9 +63,30 @@ class Choice:
         return self.large and self.ceiling.lost <= _LOST * self.ceiling.objects
 
     @property
+    def sizes(self) -> str:
+        """The size of its small objects, or that of most if these are small."""
+        if self.median < SMALL_PX:
+            return f"the median object is {self.median:.0f} px"
+        return f"1 object in 10 is under {self.smallest:.0f} px"
+
+    @property
+    def warnings(self) -> list[str]:
+        """A warning if most objects are too small to be learned, with the ways out; else none."""
+        if self.median >= _HARDLY_LEARNED_PX:
+            return []
+        px = f"{self.part:.0f}"
+        cut = f"cut the images, with their boxes, into parts of {px} px (later `predict --tile {px}`)"
+        useful = max(self.height, self.width) / _MOST_ENLARGED <= self.part < self.longest
+        larger = "set encode.height, width, rows and cols for a larger input"
+        ways = [*([cut] if useful else []), larger]
+        return [
+            f"warning: {self.sizes} wide or high in the advised input, too small to be learned; {', or '.join(ways)}"
+        ]
+
+    @property
     def reason(self) -> str:
         """The reason to choose it, or what it lacks."""
-        seen = f"1 object in 10 is under {self.smallest:.0f} px wide or high here"
+        seen = f"{self.sizes} wide or high here"
         held = f"the grid loses {self.ceiling.lost:,} of {self.ceiling.objects:,}"
         if self.good:
             return f"{seen}, and {held}"
@@ -81,16 +109,18 @@ def advise(
         return [], None
     heights, widths = (np.array([getattr(one, key) for one in some], float) for key in ("height", "width"))
     largest = float(np.maximum(heights, widths).max())
+    own_sides = np.concatenate([(one.boxes[:, 2:] - one.boxes[:, :2]).min(axis=1) for one in some])
     choices: list[Choice] = []
     known = [side for side in _LONG_SIDES if min(_FIRST_SIDE, largest) <= side <= _MOST_ENLARGED * largest]
     long_sides = known or _LONG_SIDES[:1]
     for long_side in long_sides:
         height, width = _input_size(long_side, heights, widths, _MULTIPLES[cells])
         boxes, labels, image_index = _letterboxed(some, classes, height, width)
-        smallest = float(np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), 0.1))
+        smallest, median = np.quantile(xyxy_to_cxcywh(boxes)[:, 2:].min(axis=1), (0.1, 0.5)).tolist()
         grid = Grid(height, width, height // _CELL, width // _CELL, boxes=1, classes=len(classes))
         ceiling = measure_ceiling(boxes, labels, image_index, len(some), grid, cells)
-        choices.append(Choice(height, width, smallest, ceiling))
+        part = max(height, width) * float(np.quantile(own_sides, 0.1)) / SMALL_PX
+        choices.append(Choice(height, width, smallest, median, part, ceiling, largest))
     enough = [one for side, one in zip(long_sides, choices, strict=True) if side >= min(_ENOUGH_SIDE, largest)]
     return choices, next((one for one in enough if one.good), enough[-1])
 

@@ -138,7 +138,8 @@ def _report_nameless(reader: SourceReader, files: int, declared: Declared) -> No
     """Report once that class numbers have no names, unless the mistake of the file that should name them is told."""
     if not declared.broken:
         found = f"only class numbers, in {counted(files, 'file')}"
-        why = "no obj.names, classes.txt or data.yaml; add one, or give classes in the order of the indices"
+        fix = "add one, or give classes in the order of the indices (`--classes A,B`)"
+        why = f"no obj.names, classes.txt or data.yaml; {fix}"
         reader.ledger.problem(".", BadInput("no-class-names", found, why), "all boxes dropped")
 
 
