@@ -47,7 +47,9 @@ def wanting(
 ) -> list[UncheckedImage]:
     """Return the images that want a label: all if `all_images` need one, else those of folders that have labels.
 
-    A folder has labels if one of its images is labelled, or if a file in it has a mistake.
+    A folder has labels if one of its images is labelled, or if a file in it has a mistake and gave no image.
     """
-    folders = {posixpath.dirname(one.path) for one in images} | {posixpath.dirname(row.file) for row in ledger.errors}
+    read = {".", *(one.label_file for one in images)}
+    folders = {posixpath.dirname(one.path) for one in images}
+    folders |= {posixpath.dirname(row.file) for row in ledger.errors if row.file not in read}
     return [one for one in unlabelled if all_images or posixpath.dirname(one.path) in folders]
