@@ -1,5 +1,6 @@
 """The images that go with their mistakes: `check` tells as many as `init` and `generate` leave out."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,20 @@ def test_folders_that_no_label_speaks_of_are_no_loss(make: Maker) -> None:
     assert images_left_out(read) == []
     broken = pascal(1) | under({"more": pascal(2, xml="<annotation>")})
     assert images_left_out(make.read(broken, on_problem="skip")) == ["1 of 2 images left out"]
+
+
+def test_a_mistake_in_a_file_that_labels_images_elsewhere_claims_none_beside_it(make: Maker) -> None:
+    """As in a COCO file above the folder of its images."""
+    boxes = [[1, 2, 8, 6], [1, 2, -8, 6]]
+    coco = {
+        "images": [{"id": n, "file_name": f"images/{n}.png", "width": 40, "height": 20} for n in (1, 2)],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "bbox": box, "area": 48} for n, box in enumerate(boxes, 1)
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    files: Files = {f"images/{n}.png": picture(n) for n in (1, 2)} | {"a.json": json.dumps(coco), "9.png": picture(9)}
+    assert images_left_out(make.read(files, on_problem="skip")) == ["1 of 2 images left out"]
 
 
 def test_an_image_that_a_correction_labels_is_not_left_out(make: Maker) -> None:
