@@ -285,6 +285,41 @@ def test_ids_may_be_whole_numbers_with_a_point(make: Maker) -> None:
     assert [one.boxes.tolist() for one in data.images] == [[[3, 4.25, 10, 12.25]]] * 2
 
 
+def with_texts(content: Any, **annotation: Any) -> Files:
+    """Two images whose ids are texts, as Detectron2 writes them of Pascal VOC; the first box is changed."""
+    text = re.sub(r'("image_id": |"images": \[\{"id": |\{"id": (?=1, "file))(\d)', r'\1"000\2"', content)
+    document = json.loads(text)
+    document["annotations"][0] |= annotation
+    return {**two_images(), "annotations/instances_train2017.json": json.dumps(document)}
+
+
+def test_ids_of_images_may_be_texts(make: Maker) -> None:
+    text = str(two_images()["annotations/instances_train2017.json"])
+    data = make.read(with_texts(text))
+    assert '"image_id": "0001"' in str(with_texts(text))
+    assert data.ledger.rows == []
+    assert [one.boxes.tolist() for one in data.images] == [[[3, 4.25, 10, 12.25]]] * 2
+
+
+@pytest.mark.parametrize(
+    ("image_id", "kind", "kept"),
+    [("0002", "points-nowhere", 2), (1, "points-nowhere", 2), (None, "json", 1), (" ", "json", 1)],
+)
+def test_texts_are_ids_to_the_letter(make: Maker, image_id: object, kind: str, kept: int) -> None:
+    text = str(two_images()["annotations/instances_train2017.json"])
+    data = make.read(with_texts(text, image_id=image_id), on_problem="skip")
+    assert [row.kind for row in data.ledger.errors] == [kind]
+    assert len(data.images) == kept
+
+
+def test_a_box_whose_image_has_its_number_as_a_text_makes_no_background(make: Maker) -> None:
+    content = two_images()
+    text = str(content["annotations/instances_train2017.json"]).replace('"id": 1, "file', '"id": "1", "file')
+    data = make.read({**content, "annotations/instances_train2017.json": text}, on_problem="skip")
+    assert [(row.kind, row.what) for row in data.ledger.errors] == [("points-nowhere", "image_id 1")]
+    assert [one.path for one in data.images] == ["images/a.png"]
+
+
 BOTH, SECOND = ["images/a.png", "images/b.png"], ["images/b.png"]
 
 

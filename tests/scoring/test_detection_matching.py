@@ -125,6 +125,25 @@ def test_ids_that_are_written_as_texts_are_ids(tmp_path: Path) -> None:
     assert scored(folder, path).found.metrics["ap"] == 1
 
 
+@pytest.mark.parametrize("numbers", [False, True])
+def test_texts_are_ids_where_the_labels_have_such(numbers: bool, tmp_path: Path) -> None:
+    """As Detectron2 writes both files of a dataset of Pascal VOC."""
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    text_of = str if numbers else "{}_x".format
+    labels = json.loads((folder / "annotations.json").read_text())
+    for entries, key in ((labels["images"], "id"), (labels["annotations"], "image_id")):
+        for entry in entries:
+            entry[key] = text_of(entry[key])
+    (folder / "annotations.json").write_text(json.dumps(labels))
+    path = detectron2(tmp_path / "c.json", found_on(truths))
+    if not numbers:
+        found = json.loads(path.read_text())
+        path.write_text(json.dumps([one | {"image_id": text_of(one["image_id"])} for one in found]))
+    assert "image_id is the id in annotations.json" in told(folder, path)
+    assert scored(folder, path).found.metrics["ap"] == 1
+
+
 def test_coco_s_own_91_numbers_are_known_where_80_classes_are_labelled(tmp_path: Path) -> None:
     names = [f"class {label:02}" for label in range(80)]
     truths = truths_of(80, 80)
@@ -182,6 +201,9 @@ def test_images_of_another_split_are_told_apart_from_unknown_ones(tmp_path: Path
     assert "10 detections on 5 images" in said
     assert "are not scored (of another split, or without labels)" in said
     assert "not scored" not in told(folder, found)
+    of_val = table(tmp_path / "v.csv", found_on(truths).take(found_on(truths).images < 3), NAMES)
+    assert "; --split val scores the images of that list alone" in told(folder, of_val)
+    assert "--split" not in told(folder, of_val, "val")
     with pytest.raises(UserError, match="no image of the split test; its lists: train 5, val 3"):
         told(folder, found, "test")
 

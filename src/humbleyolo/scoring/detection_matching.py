@@ -180,7 +180,11 @@ def _without(labels: ScoredLabels, images: Ints) -> Iterator[str]:
     rest = np.setdiff1d(np.arange(len(labels.items)), images)
     if len(rest):
         few = listed([labels.names[at] for at in rest])
-        yield f"no detection on {len(rest)} of {counted(len(labels.items), 'image')} ({few})"
+        splits = [set(image.splits) for image in labels.items]
+        shared = sorted(set.intersection(*(splits[at] for at in images.tolist()))) if len(images) else []
+        alone = [one for one in shared if any(one not in splits[at] for at in rest)]
+        hint = f"; --split {alone[0]} scores the images of that list alone" if alone else ""
+        yield f"no detection on {len(rest)} of {counted(len(labels.items), 'image')} ({few}){hint}"
 
 
 def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> str:

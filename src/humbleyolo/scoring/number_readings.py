@@ -73,10 +73,15 @@ def image_readings(
     lookup = ImageLookup([image.path for image in labels.items])
     others = ImageLookup(sorted(labels.others))
     index_of = {image.path: number for number, image in enumerate(labels.items)}
+    files = first_few(labels.ids.files, _SHOWN)
+    as_ids = f"image_id is the id in {files}"
     named = np.full(len(found.images), UNKNOWN, np.int64)
     numbers = {at: key for at, key in enumerate(found.images) if isinstance(key, int)}
+    texts = {key: index for key, index in labels.ids.images.items() if isinstance(key, str)}
     for at, key in enumerate(found.images):
-        if isinstance(key, str):
+        if key in texts:
+            named[at] = texts[key]
+        elif isinstance(key, str):
             place = _find(lookup, key)
             if place == UNKNOWN and _find(others, key) != UNKNOWN:
                 place = NOT_SCORED
@@ -85,12 +90,12 @@ def image_readings(
         numbers = {at: int(key) for at, key in enumerate(found.images)}  # written as texts
     if not numbers:
         _refuse_option("--image-ids", chosen, found, "images")
-        return [Reading("", "by their names", named)]
+        return [Reading("", as_ids if texts.keys() >= {*found.images} else "by their names", named)]
     stems = _by_number(image.path for image in labels.items)
     rest = _by_number(labels.others)
-    files = first_few(labels.ids.files, _SHOWN)
+    ids = {key: index for key, index in labels.ids.images.items() if isinstance(key, int)}
     ways: list[tuple[str, str, Mapping[int, int]]] = [
-        ("file", f"image_id is the id in {files}", labels.ids.images),
+        ("file", as_ids, {int(key): index for key, index in texts.items() if is_number(key)} | ids),
         ("name", "image_id is the number in the file's name", {key: index_of[path] for key, path in stems.items()}),
     ]
     readings = []

@@ -17,7 +17,7 @@ from humbleyolo.dataset.coco_json import CocoWriter
 from humbleyolo.errors import UserError
 from humbleyolo.inputs.folder import IMAGE_BYTES, Source
 from humbleyolo.inputs.ledger import BadInput, Ledger, grouped
-from humbleyolo.labels.formats.coco import flag_fields, read_ids
+from humbleyolo.labels.formats.coco import ImageId, flag_fields, read_ids
 from humbleyolo.labels.formats.registry import collect
 from humbleyolo.labels.labelled_image import LabelledImage, ReadOptions
 from humbleyolo.labels.source_reader import SourceReader
@@ -33,7 +33,7 @@ _DIGITS = 9  # of a pixel: left + width - left is width again, to the digits tha
 
 @dataclass(frozen=True, eq=False)
 class Ids:
-    """Numbers that the labels' own COCO files give.
+    """Ids that the labels' own COCO files give.
 
     Attributes:
         files: Names of these files.
@@ -42,7 +42,7 @@ class Ids:
     """
 
     files: tuple[str, ...]
-    images: dict[int, int]
+    images: dict[ImageId, int]
     categories: dict[int, str]
 
 
@@ -157,8 +157,10 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         raise UserError(f"{source.name}: {what}")
     ids = _read_ids(source, options, images)
     if len(ids.images) == len(images):
-        images = [images[at] for _, at in sorted(ids.images.items())]
-        ids = replace(ids, images={key: at for at, key in enumerate(sorted(ids.images))})
+        numbers = sorted(key for key in ids.images if isinstance(key, int))
+        order: list[ImageId] = [*numbers, *sorted(key for key in ids.images if isinstance(key, str))]
+        images = [images[ids.images[key]] for key in order]
+        ids = replace(ids, images={key: at for at, key in enumerate(order)})
     label_of = {name: label for label, name in enumerate(labelled.classes)}
     truths = TruthTable.gather(
         (
@@ -199,7 +201,7 @@ def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledIma
     index_of = {image.path: number for number, image in enumerate(images)}
     ledger = Ledger("skip")
     reader = (source.reader if isinstance(source, LabelsAlone) else partial(SourceReader, source))(options, ledger)
-    by_image: dict[int, set[int]] = {}
+    by_image: dict[ImageId, set[int]] = {}
     by_category: dict[int, set[str]] = {}
     before: Counter[str] = Counter()  # ids in the files that a file counts on from, by their folder
     files = []
@@ -212,9 +214,10 @@ def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledIma
             split = posixpath.dirname(posixpath.dirname(name))
             for key, path in paths.items():
                 if path in index_of:
-                    by_image.setdefault(before[split] + key, set()).add(index_of[path])
+                    key = before[split] + key if isinstance(key, int) else key
+                    by_image.setdefault(key, set()).add(index_of[path])
             if source.ids_continue:
-                before[split] += max(paths, default=0)
+                before[split] += max((key for key in paths if isinstance(key, int)), default=0)
             for key, category in categories.items():
                 by_category.setdefault(key, set()).add(category)
     once = all(len(some) == 1 for some in by_image.values())

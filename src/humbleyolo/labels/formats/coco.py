@@ -1,7 +1,8 @@
 """COCO JSON: images, categories and annotations in one file, boxes as left, top, width, height in pixels.
 
 Crowd regions (`iscrowd`) keep their flag. If an annotation has no `bbox`, its polygons or RLE give it. Ids are
-only used to join the three lists: any whole number will do, 0 too. Those of annotations may repeat, or be texts.
+only used to join the three lists: any whole number will do, 0 too. Those of images may be texts instead, as
+Detectron2 writes them of Pascal VOC. Those of annotations may repeat, or be texts.
 COCO's own files have two decimals: a box's edge may be up to 0.01 pixels beyond the border. It is cut, with a note.
 """
 
@@ -32,13 +33,14 @@ IMAGES = "images"
 _SLACK = 0.01
 _WHOLE_BYTES = 2**24  # of a file that is parsed at once, so that a mistake has its line
 _MASK = "segmentation"
+ImageId = int | str
 _FIELDS = {  # that are read of each list's entries
     "images": ("id", "file_name", "height", "width"),
     "categories": ("id", "name", "supercategory"),
     "annotations": ("id", "image_id", "category_id", "bbox", "iscrowd", "ignore", "area", "attributes", _MASK),
 }
 _NUMBER = (int, float)
-_ID = re.compile(r"\s*(-?\d{1,18})(?:\.0*)?\s*")  # an image's, written as text
+_NUMBER_AS_TEXT = re.compile(r"\s*(-?\d{1,18})(?:\.0*)?\s*")
 _OTHERS = ("captions_", "stuff_", "panoptic_", "image_info_")
 _POSES = "person_keypoints_"
 
@@ -82,7 +84,7 @@ def _is_of_something_else(source: Source, name: str) -> bool:
         return False
 
 
-def read_ids(reader: SourceReader, name: str) -> tuple[dict[int, str], dict[int, str]]:
+def read_ids(reader: SourceReader, name: str) -> tuple[dict[ImageId, str], dict[int, str]]:
     """Return the paths of the images and the names of the categories in a COCO file, each by its id.
 
     Raises:
@@ -125,10 +127,10 @@ class _CocoFile:
     def __init__(self, name: str, lists: dict[str, list[Any]], reader: SourceReader) -> None:
         self.name, self.reader, self.report = name, reader, reader.ledger.reporting
         self.lists = lists
-        self.images: dict[int, UncheckedImage] = {}
+        self.images: dict[ImageId, UncheckedImage] = {}
         self.above: list[str] = []  # each category's supercategory
         self.hidden = 0  # boxes whose image is not known
-        self.places: dict[int, str] = {}  # of the images, by id, also of those that are dropped
+        self.places: dict[ImageId, str] = {}  # of the images, by id, also of those that are dropped
 
     def add_to(self, result: UncheckedSet) -> None:
         names = self._categories()
@@ -179,7 +181,7 @@ class _CocoFile:
             folders += [base, *(f"{base}/{split}".lstrip("/") for split in (subset, *splits) if split)]
         for entry, where in self._entries("images"):
             with self.report(self.name, "image dropped", where):
-                key, wanted = get_id(entry, "id", where), get(entry, "file_name", str, where)
+                key, wanted = _image_id(entry, "id", where), get(entry, "file_name", str, where)
                 if key in self.places:
                     self._drop_other(key, wanted, where, folders)
                     raise _repeated(key, self.places[key])
@@ -194,7 +196,7 @@ class _CocoFile:
                     splits=splits,
                 )
 
-    def _drop_other(self, key: int, wanted: str, where: str, folders: Sequence[str]) -> None:
+    def _drop_other(self, key: ImageId, wanted: str, where: str, folders: Sequence[str]) -> None:
         """Drop the first image of an id that another one has too: nobody knows whose its boxes are."""
         path = ""
         with suppress(BadInput):
@@ -205,20 +207,22 @@ class _CocoFile:
 
     def _annotations(self, names: dict[int, str]) -> set[object]:
         """Add the boxes to their images; return the ids of their categories."""
+        id_of = _image_id if any(isinstance(key, str) for key in self.places) else get_id
         ids: Counter[object] = Counter()
         used: set[object] = set()
         ignored = 0
         for entry, where in self._entries("annotations"):
             with self.report(self.name, "box dropped", where):
                 with self._losing_any(entry):
-                    image = get_id(entry, "image_id", where)
+                    image = id_of(entry, "image_id", where)
                 if (key := entry.get("id")) is not None:
                     ids[key if isinstance(key, int | str) else shorten(key)] += 1
                 if image not in self.images:
                     if image in self.places:
                         continue  # the row of its image tells it
+                    self._lose_meant(image)
                     why = "no image has that id; correct it or delete the annotation"
-                    raise BadInput("points-nowhere", f"image_id {image}", why)
+                    raise BadInput("points-nowhere", f"image_id {shorten(image)}", why)
                 used.add(entry.get("category_id") if isinstance(entry.get("category_id"), int | float) else None)
                 with self.images[image].losing():
                     self.images[image].boxes.append(self._box(entry, where, names))
@@ -240,11 +244,18 @@ class _CocoFile:
             yield
         except BadInput:
             meant = entry.get("image_id") if isinstance(entry, dict) else None
-            if not isinstance(meant, str) or not meant.strip():
+            if isinstance(meant, str) and meant.strip():
+                self._lose_meant(meant)
+            else:
                 self.hidden += 1
-            elif (number := _ID.fullmatch(meant)) and int(number[1]) in self.images:
-                self.images[int(number[1])].lost += 1
             raise
+
+    def _lose_meant(self, image_id: ImageId) -> None:
+        """Count a box as lost by the image whose id is the same number, but a text, or the other way round."""
+        number = _NUMBER_AS_TEXT.fullmatch(image_id) if isinstance(image_id, str) else None
+        meant = self.images.get(int(number[1]) if number else str(image_id))
+        if meant:
+            meant.lost += 1
 
     def _lose_hidden(self) -> None:
         """Count the boxes of unknown images as lost by each image without a box, which would become background."""
@@ -274,8 +285,14 @@ class _CocoFile:
         return around_turned(corners, angle, where, self.name, self.reader.ledger) if entry.get("bbox") else corners
 
 
-def _repeated(key: int, other: str) -> BadInput:
-    return BadInput("repeated-id", f"image id {key}", f"is also {other}; ids are unique")
+def _image_id(record: Any, key: str, where: str) -> ImageId:
+    """Return the id of an image, a whole number or a text."""
+    value = record.get(key) if isinstance(record, dict) else None
+    return value if isinstance(value, str) and value.strip() else get_id(record, key, where)
+
+
+def _repeated(key: ImageId, other: str) -> BadInput:
+    return BadInput("repeated-id", f"image id {shorten(key)}", f"is also {other}; ids are unique")
 
 
 def read_flags(entry: Mapping[str, Any], where: str) -> frozenset[str]:
