@@ -1,7 +1,5 @@
 """The split that a project's params.yaml asks for, as `check` judges it: with the outcome of `generate`."""
 
-from argparse import ArgumentParser
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,6 @@ from PIL import ImageOps
 
 from humbleyolo.check.folder_check import Checked, check, report_lines, summary
 from humbleyolo.errors import UserError
-from humbleyolo.labels.command_options import add_reading_arguments, read_options
 from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.params.loader import load_params
 from humbleyolo.splits.split_in_force import read_split
@@ -166,8 +163,3 @@ def test_the_projects_own_folder_is_read_as_its_parameters_say(make: Maker, tmp_
     assert options is not None
     assert (options.format, options.exif) == ("csv", "stored")
     assert read_split(params, tmp_path).options is None  # another folder
-    parser = ArgumentParser()
-    add_reading_arguments(parser)
-    parsed = parser.parse_args([str(folder), "--exif", "displayed"])
-    assert read_options(parsed, options) == replace(options, exif="displayed")
-    assert read_options(parsed) == ReadOptions(exif="displayed")

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from humbleyolo.labels.command_options import add_reading_arguments, read_options
+from humbleyolo.commands.label_options import add_reading_arguments, read_options
 from humbleyolo.process.terminal import tell
 
 

@@ -11,7 +11,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
+from humbleyolo.commands.label_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.labels.formats.registry import WRITABLE
 from humbleyolo.process.terminal import counted, tell
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, get_args
 
+from humbleyolo.commands.label_options import add_reading_arguments, read_options
 from humbleyolo.commands.number_options import check_options
-from humbleyolo.labels.command_options import add_reading_arguments, read_options
 from humbleyolo.params.value_types import NearDuplicates
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from humbleyolo.commands.label_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.commands.number_options import check_options
-from humbleyolo.labels.command_options import add_reading_arguments, add_treatment_argument, read_options
 from humbleyolo.process.terminal import first_few, tell
 
 if TYPE_CHECKING:

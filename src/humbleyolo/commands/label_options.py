@@ -1,4 +1,4 @@
-"""The command line's options for reading a labelled folder, shared by `check` and `convert`."""
+"""Options for reading a labelled folder, shared by `check`, `convert`, `init` and `score`."""
 
 import argparse
 from dataclasses import replace
