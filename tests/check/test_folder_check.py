@@ -127,7 +127,7 @@ def test_one_mistyped_class_leaves_the_others_compared(make: Maker) -> None:
     assert f"not compared, since in too few boxes or images (20 a class needed): birds 1, dot {len(seen)}" in said
     (row,) = (row for row in checked.rows if row.kind == "class-names-alike")
     birds = sum(row[1] == "bird" for row in typed)
-    assert str(row).startswith(f".: class birds (1 box): is spelled nearly like bird ({birds});")
+    assert str(row).startswith(f"class birds (1 box): is spelled nearly like bird ({birds});")
 
 
 @pytest.mark.parametrize(

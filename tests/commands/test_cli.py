@@ -70,7 +70,7 @@ def test_the_examples_of_a_help_are_command_lines_that_are_taken(name, monkeypat
 
 def test_every_module_of_commands_is_a_command():
     folder = Path(humbleyolo.commands.__file__).parent
-    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "number_options"}
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "label_options", "number_options"}
     assert modules == {module.__name__.split(".")[-1] for module in COMMANDS.values()}
 
 

@@ -422,7 +422,7 @@ def test_objects_too_small_to_be_learned_are_warned_of(
     found, chosen = printed(capsys.readouterr().out)
     (text,) = (line for line in found if "too small to be learned" in line)
     assert text.startswith("  warning: the median object is ")
-    assert text.endswith("set encode.height, width, rows and cols for a larger input")
+    assert text.endswith("set a larger encode.height and width")
     assert any("the median object is" in line and "(20 is good)" in line for line in chosen)
 
 

@@ -122,7 +122,7 @@ def test_sets_that_share_no_image_are_joined(make: Maker) -> None:
     assert data.format == "voc, yolo"
     assert data.why.endswith("; yolo (b.txt) has 1 other")
     assert [str(row) for row in data.ledger.rows] == [
-        ".: voc (a.xml) has 1 image; yolo (b.txt) has 1 other: all are read, as one set"
+        "voc (a.xml) has 1 image; yolo (b.txt) has 1 other: all are read, as one set"
     ]
     assert data.classes == ("cat", "dog")
 
@@ -347,7 +347,7 @@ def test_photographs_with_xml_beside_csv_are_read_as_they_come(name: str, images
     assert sum(len(one.labels) for one in data.images) == boxes
     assert data.format == "voc"
     (note,) = data.ledger.rows
-    assert str(note).startswith(".: csv (test_labels.csv) says the same: voc (test/IMG_")
+    assert str(note).startswith("csv (test_labels.csv) says the same: voc (test/IMG_")
 
 
 def test_a_table_of_all_images_may_be_called_test(make: Maker) -> None:

@@ -43,11 +43,11 @@ def test_objects_too_small_to_be_learned_get_a_warning_with_the_ways_out(make: M
     assert text.startswith(
         "warning: the median object is 6 px wide or high in the advised input, too small to be learned; "
     )
-    assert "parts of 1280 px (later `predict --tile 1280`), or set encode.height" in text
+    assert "parts of 1280 px (then `predict --tile 1280`), or set a larger encode.height" in text
     assert "1 object in 10" not in best.reason
     assert not advised(sized(make, 480, 640, (100, 100, 118, 140))).warnings
     (text,) = advised(sized(make, 64, 64, (5, 5, 8, 50))).warnings
-    assert "cut the images" not in text  # such parts would be enlarged too much
+    assert "cut images" not in text  # such parts would be enlarged too much
 
 
 def test_sides_are_multiples_of_what_the_recipe_was_measured_with(make: Maker) -> None:

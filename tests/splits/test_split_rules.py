@@ -198,7 +198,7 @@ def test_one_scene_leaves_nothing_for_val_and_test() -> None:
     divided([record(f"{n:02}.png", scene=1) for n in range(60)], ledger=ledger)
     (row,) = ledger.rows
     assert str(row) == (
-        ".: no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png and 57 more); "
+        "no image is left for val and test: 60 of 60 images look alike (00.png, 01.png, 02.png and 57 more); "
         "near_duplicates: ignore (`init --near-duplicates ignore`) is for a fixed camera or a microscope"
     )
 
@@ -222,8 +222,8 @@ def test_too_few_images() -> None:
     divided(RECORDS[:2], ledger=ledger)
     divided([record(f"{n}.png", group=f"{n % 2}") for n in range(9)], "group", ledger=ledger)
     assert [str(row) for row in ledger.rows] == [
-        ".: no image is left for test: 3 splits need as many images that differ, not 2; label more",
-        ".: no image is left for test: 3 splits need as many groups that differ, not 2; label more",
+        "no image is left for test: 3 splits need as many images that differ, not 2; label more",
+        "no image is left for test: 3 splits need as many groups that differ, not 2; label more",
     ]
 
 
@@ -277,7 +277,7 @@ def test_lists() -> None:
     ledger = Ledger("error")
     divided(records[1:3], "lists", ledger=ledger)
     assert str(ledger.rows[0]) == (
-        ".: no image is left for train: no list names an image of train; correct the lists, or set "
+        "no image is left for train: no list names an image of train; correct the lists, or set "
         "split.by: hash (`init --split hash`)"
     )
 
@@ -317,7 +317,7 @@ def test_a_folder_without_lists_is_one_mistake_and_not_one_an_image() -> None:
     assert where(divided([record("a.png"), record("b.png")], "lists", ledger=ledger)) == {}
     (row,) = ledger.rows
     assert str(row) == (
-        ".: no lists: nothing here says train, val or test; set split.by to hash or group, and give fractions"
+        "no lists: nothing here says train, val or test; set split.by to hash or group, and give fractions"
     )
 
 

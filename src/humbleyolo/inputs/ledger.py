@@ -61,7 +61,7 @@ class Finding:
     """One row of the ledger.
 
     Attributes:
-        file: Path inside the folder or archive.
+        file: Path inside the folder or archive; `.` for all of it, which messages do not name.
         where: Line or element; empty for the whole file.
         what: The value found.
         why: The rule, and the fix.
@@ -82,8 +82,8 @@ class Finding:
     cause: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.where}" if self.where else self.file
-        return printable(f"{place}: {self.what}: {self.why}")
+        place = [one for one in (self.file, self.where) if one not in ("", ".")]
+        return printable(": ".join([*place, self.what, self.why]))
 
 
 _SHORT = reprlib.Repr()  # looks at a few of a list's values, so that aliases of YAML cannot multiply

@@ -75,9 +75,9 @@ class Choice:
         if self.median >= _HARDLY_LEARNED_PX:
             return []
         px = f"{self.part:.0f}"
-        cut = f"cut the images, with their boxes, into parts of {px} px (later `predict --tile {px}`)"
+        cut = f"cut images into parts of {px} px (then `predict --tile {px}`)"
         useful = max(self.height, self.width) / _MOST_ENLARGED <= self.part < self.longest
-        larger = "set encode.height, width, rows and cols for a larger input"
+        larger = "set a larger encode.height and width"
         ways = [*([cut] if useful else []), larger]
         return [
             f"warning: {self.sizes} wide or high in the advised input, too small to be learned; {', or '.join(ways)}"
