@@ -87,10 +87,14 @@ def vote(boxes: Floats, scores: Floats, labels: Ints, kept: Ints, least: float) 
         (M, 4) xyxy.
     """
     means = boxes[kept]
-    if least >= 1:
+    if least >= 1 or not len(kept):
         return means
-    for place, own in enumerate(kept):
-        voters = (labels == labels[own]) & (pairwise_iou(boxes[own][None], boxes)[0] >= least)
-        voters[own] = True
-        means[place] = np.average(boxes[voters], axis=0, weights=scores[voters])
+    rows = max(1, _PAIRS // len(boxes))
+    for start in range(0, len(kept), rows):
+        own = kept[start : start + rows]
+        voters = (labels == labels[own, None]) & (pairwise_iou(boxes[own], boxes) >= least)  # (m, D)
+        voters[np.arange(len(own)), own] = True
+        for place, votes in enumerate(voters, start):
+            weights = scores[votes, None]
+            means[place] = (boxes[votes] * weights).sum(axis=0) / weights.sum(axis=0)
     return means
