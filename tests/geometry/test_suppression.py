@@ -42,6 +42,17 @@ def test_it_does_not_matter_how_many_pairs_are_compared_at_a_time(
         assert nms(*case, iou).tolist() == slow_nms(*case, iou)
 
 
+@given(scored_boxes(), st.sampled_from([0.0, 1 / 3, 0.5]), st.sampled_from([1, 3, 8, 40]))
+def test_votes_do_not_depend_on_how_many_pairs_are_compared_at_a_time(
+    case: tuple[Floats, Floats, Ints], least: float, pairs: int
+) -> None:
+    kept = nms(*case, 1.0)
+    voted = vote(*case, kept, least)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(suppression, "_PAIRS", pairs)
+        assert np.array_equal(vote(*case, kept, least), voted)
+
+
 @given(scored_boxes(), st.floats(0, 1), st.randoms(use_true_random=False))
 def test_nms_keeps_the_same_boxes_in_any_order_where_scores_differ(
     case: tuple[Floats, Floats, Ints], iou: float, random: object

@@ -303,7 +303,14 @@ def test_ids_of_images_may_be_texts(make: Maker) -> None:
 
 @pytest.mark.parametrize(
     ("image_id", "kind", "kept"),
-    [("0002", "points-nowhere", 2), (1, "points-nowhere", 2), (None, "json", 1), (" ", "json", 1)],
+    [
+        ("0002", "points-nowhere", 2),
+        (7, "points-nowhere", 2),
+        (0, "points-nowhere", 1),
+        ("0", "points-nowhere", 1),
+        (None, "json", 1),
+        (" ", "json", 1),
+    ],
 )
 def test_texts_are_ids_to_the_letter(make: Maker, image_id: object, kind: str, kept: int) -> None:
     text = str(two_images()["annotations/instances_train2017.json"])

@@ -1,6 +1,7 @@
 """Numbers and names of a file of detections, and the images and classes that they stand for."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,23 +126,98 @@ def test_ids_that_are_written_as_texts_are_ids(tmp_path: Path) -> None:
     assert scored(folder, path).found.metrics["ap"] == 1
 
 
-@pytest.mark.parametrize("numbers", [False, True])
-def test_texts_are_ids_where_the_labels_have_such(numbers: bool, tmp_path: Path) -> None:
+def with_ids(path: Path, id_of: Callable[[int], int | str]) -> Path:
+    """Give the images of COCO labels, or of COCO results, other ids: `id_of` takes their places."""
+    content = json.loads(path.read_text())
+    place_of = {image_id_of(image): image for image in range(IMAGES)}
+    labelled = isinstance(content, dict)
+    images, boxes = (content["images"], content["annotations"]) if labelled else ([], content)
+    for entries, key in ((images, "id"), (boxes, "image_id")):
+        for entry in entries:
+            entry[key] = id_of(place_of[entry[key]])
+    path.write_text(json.dumps(content))
+    return path
+
+
+def mixed(image: int) -> int | str:
+    return image if image % 2 else f"x{image}"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("{}_x".format, "{}_x".format),
+        (int, "{}".format),
+        ("{}".format, int),
+        (mixed, mixed),
+        ("{}".format, "{}".format),
+        (lambda image: str(mixed(image)), mixed),
+    ],
+)
+def test_texts_are_ids_where_the_labels_have_such(
+    theirs: Callable[[int], int | str], ours: Callable[[int], int | str], tmp_path: Path
+) -> None:
     """As Detectron2 writes both files of a dataset of Pascal VOC."""
     truths = truths_of()
     folder = write_coco(tmp_path / "labels", truths, NAMES)
-    text_of = str if numbers else "{}_x".format
-    labels = json.loads((folder / "annotations.json").read_text())
-    for entries, key in ((labels["images"], "id"), (labels["annotations"], "image_id")):
-        for entry in entries:
-            entry[key] = text_of(entry[key])
-    (folder / "annotations.json").write_text(json.dumps(labels))
-    path = detectron2(tmp_path / "c.json", found_on(truths))
-    if not numbers:
-        found = json.loads(path.read_text())
-        path.write_text(json.dumps([one | {"image_id": text_of(one["image_id"])} for one in found]))
+    with_ids(folder / "annotations.json", ours)
+    path = with_ids(detectron2(tmp_path / "c.json", found_on(truths)), theirs)
     assert "image_id is the id in annotations.json" in told(folder, path)
     assert scored(folder, path).found.metrics["ap"] == 1
+
+
+def test_names_of_files_are_no_ids(tmp_path: Path) -> None:
+    """The id of each image is the name of the next one: what has names goes by names, results as the boxes lie."""
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    with_ids(folder / "annotations.json", lambda image: name_of((image + 1) % IMAGES).removesuffix(".png"))
+    text = yolo_text(tmp_path / "text", found_on(truths))
+    assert scored(folder, text).found.metrics["ap"] == 1
+    assert "images: by their names; classes" in told(folder, text)
+    assert "of the surest" not in told(folder, text)  # which decide where there are two readings
+    by_id = with_ids(
+        detectron2(tmp_path / "i.json", found_on(truths)), lambda at: name_of((at + 1) % IMAGES).removesuffix(".png")
+    )
+    assert scored(folder, by_id, image_ids="file").found.metrics["ap"] == 1
+    by_name = with_ids(detectron2(tmp_path / "n.json", found_on(truths)), lambda at: name_of(at).removesuffix(".png"))
+    assert scored(folder, by_name, image_ids="name").found.metrics["ap"] == 1
+
+
+def test_texts_of_images_that_are_not_scored_are_no_names(tmp_path: Path) -> None:
+    """The ids of train are the names of val's files."""
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES, "_train")
+    half = IMAGES // 2
+
+    def id_of(image: int) -> str:
+        return name_of(image + half).removesuffix(".png") if image < half else f"v{image}"
+
+    content = json.loads(with_ids(folder / "annotations_train.json", id_of).read_text())
+    for split, mine in (("train", range(half)), ("val", range(half, IMAGES))):
+        ids = {id_of(image) for image in mine}
+        part = content | {
+            "images": [one for one in content["images"] if one["id"] in ids],
+            "annotations": [one for one in content["annotations"] if one["image_id"] in ids],
+        }
+        (folder / f"annotations_{split}.json").write_text(json.dumps(part))
+    path = with_ids(detectron2(tmp_path / "c.json", found_on(truths)), id_of)
+    assert "8 detections on 4 images" in told(folder, path, "val")
+    with labels_in(folder, "val") as labels:
+        assert sorted(set(joined(labels, path).detections.images.tolist())) == [0, 1, 2, 3]
+        assert len(joined(labels, path).detections) == 8
+
+
+def test_texts_that_two_files_give_to_different_images_are_told(tmp_path: Path) -> None:
+    truths = truths_of()
+    folder = write_coco(tmp_path / "labels", truths, NAMES, "_train")
+    content = json.loads(with_ids(folder / "annotations_train.json", "i{}".format).read_text())
+    (folder / "more").mkdir()
+    for image in content["images"]:
+        (folder / "more" / image["file_name"]).write_bytes((folder / image["file_name"]).read_bytes() + b" ")
+    (folder / "more" / "annotations_val.json").write_text(json.dumps(content))
+    path = with_ids(detectron2(tmp_path / "c.json", found_on(truths)), "i{}".format)
+    with pytest.raises(UserError, match="two COCO files give ids to different images: score one --split"):
+        told(folder, path)
 
 
 def test_coco_s_own_91_numbers_are_known_where_80_classes_are_labelled(tmp_path: Path) -> None:
@@ -201,9 +277,16 @@ def test_images_of_another_split_are_told_apart_from_unknown_ones(tmp_path: Path
     assert "10 detections on 5 images" in said
     assert "are not scored (of another split, or without labels)" in said
     assert "not scored" not in told(folder, found)
-    of_val = table(tmp_path / "v.csv", found_on(truths).take(found_on(truths).images < 3), NAMES)
+    of_val = table(tmp_path / "v.csv", found_on(truths).take(found_on(truths).images < 2), NAMES)
     assert "; --split val scores the images of that list alone" in told(folder, of_val)
-    assert "--split" not in told(folder, of_val, "val")
+    assert "no detection on 1 of 3 images" in (of_list := told(folder, of_val, "val"))
+    assert "--split" not in of_list
+    lines = of_val.read_text().splitlines()
+    other = table(tmp_path / "t.csv", found_on(truths).take(found_on(truths).images > 5), NAMES).read_text()
+    of_val.write_text(
+        "\n".join([*lines, *other.replace("chat", "ours").replace("rat", "ours").splitlines()[1:]]) + "\n"
+    )
+    assert "--split" not in told(folder, of_val)  # there are boxes of train, of an unknown class
     with pytest.raises(UserError, match="no image of the split test; its lists: train 5, val 3"):
         told(folder, found, "test")
 

@@ -73,7 +73,8 @@ def read_csv(rows: Rows) -> DetectionFile:
     for row in ledger.errors:
         rows.refuse(str(row.where), f"{row.what}: {row.why}")
     refuse_turned(header_of(text), text, own=False)
-    return rows.made("CSV", columns=found[0][0] if found else None)
+    columns = found[0][0] if found else None
+    return rows.made("CSV", columns=columns, has_ids=columns is not None and fold(columns.image) in _IDS)
 
 
 def _columns_of(row: Row, path: Path) -> tuple[Columns, str]:

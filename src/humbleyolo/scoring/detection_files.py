@@ -70,7 +70,7 @@ def _read_results(rows: Rows) -> DetectionFile:
         why = str(error).partition(": line ")[0]  # its place is that in a part of the file
         after = f" after entry {read - 1}" * (read > 0)
         raise UserError(f"{rows.path}: is damaged{after}, or no list of COCO results ({why})") from None
-    return rows.made("COCO results")
+    return rows.made("COCO results", has_ids=True)
 
 
 def _take_result(rows: Rows, where: str, entry: Any, *, names: bool = True) -> None:
@@ -108,13 +108,13 @@ def _read_object(rows: Rows) -> DetectionFile:
         raise BadInput("no-score", "annotations without a score", f"these are labels, no detections; {_KNOWN}")
     if "annotations" in root:
         categories = get(root, "categories", list, "the file", [])
-        names = {get(one, "id", int, "an image"): get(one, "file_name", str, "an image") for one in images}
+        names = {get(one, "id", (int, str), "an image"): get(one, "file_name", str, "an image") for one in images}
         classes = {get(one, "id", int, "a category"): get(one, "name", str, "a category") for one in categories}
         for name in names.values():
             rows.images.setdefault(name, len(rows.images))
         for number, one in enumerate(annotations):
-            for key, known in (("image_id", names), ("category_id", classes)):
-                if isinstance(one, dict) and type(one.get(key)) in (int, float):
+            for key, known, kinds in (("image_id", names, (int, float, str)), ("category_id", classes, (int, float))):
+                if isinstance(one, dict) and type(one.get(key)) in kinds:
                     one[key] = known.get(one[key], one[key])
             _take_result(rows, f"annotations[{number}]", one, names=False)
         return rows.made("a COCO dataset with scores")

@@ -21,6 +21,7 @@ from humbleyolo.scoring.detection_hits import LEAST_HITS, SUREST, count_hits, jo
 from humbleyolo.scoring.detection_rows import DetectionFile, Key, is_number
 from humbleyolo.scoring.number_readings import (
     AMBIGUOUS,
+    CLASH,
     NOT_LABELLED,
     NOT_SCORED,
     UNKNOWN,
@@ -67,7 +68,7 @@ def join(found: DetectionFile, labels: ScoredLabels, image_ids: str | None, cate
     told = [f"boxes: {boxes}"] if boxes else []
     told += [f"images: {by_image.words}; classes: {by_class.words}{why}{_numbered(found, labels, by_class)}"]
     told += [f"note: {line}" for line in _not_joined(found, by_image, by_class)]
-    told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]])]
+    told += [f"note: {line}" for line in _without(labels, by_image.index[found.image_rows[rows]], by_image.index)]
     hits = count_hits(found, labels, by_image, by_class)
     better = [*better_form(found, labels, [(by_image, by_class)], hits)]  # else classes look exchanged by chance
     doubts = [
@@ -175,16 +176,17 @@ def _not_joined(found: DetectionFile, images: Reading, classes: Reading) -> Iter
         yield f"{counted(twice, 'image')} named in two ways, with the detections of both"
 
 
-def _without(labels: ScoredLabels, images: Ints) -> Iterator[str]:
-    """Yield a line about images without a detection."""
+def _without(labels: ScoredLabels, images: Ints, known: Ints) -> Iterator[str]:
+    """Yield a line about images without a detection, with the list that all of the file's `known` images are of."""
     rest = np.setdiff1d(np.arange(len(labels.items)), images)
-    if len(rest):
-        few = listed([labels.names[at] for at in rest])
-        splits = [set(image.splits) for image in labels.items]
-        shared = sorted(set.intersection(*(splits[at] for at in images.tolist()))) if len(images) else []
-        alone = [one for one in shared if any(one not in splits[at] for at in rest)]
-        hint = f"; --split {alone[0]} scores the images of that list alone" if alone else ""
-        yield f"no detection on {len(rest)} of {counted(len(labels.items), 'image')} ({few}){hint}"
+    if not len(rest):
+        return
+    few = listed([labels.names[at] for at in rest])
+    splits = [set(image.splits) for image in labels.items]
+    theirs = [splits[at] for at in known.tolist() if at >= 0]
+    alone = set.intersection(*theirs) if theirs and not set.intersection(*splits) else set()
+    hint = f"; --split {alone.pop()} scores the images of that list alone" if len(alone) == 1 else ""
+    yield f"no detection on {len(rest)} of {counted(len(labels.items), 'image')} ({few}){hint}"
 
 
 def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: Reading, classes: Reading) -> str:
@@ -201,5 +203,7 @@ def _nothing_joined(found: DetectionFile, labels: ScoredLabels, images: Reading,
         fix = "several images have such a name, in other folders: write paths in place of names"
     else:
         what, theirs, ours, fix = "an image", found.images, labels.names, "give the labels of these images"
+        if labels.ids.files and not labels.ids.images:
+            fix = CLASH
     told = f"it has {listed(theirs)}, the labels {listed(ours)}; {fix}"
     return f"{found.path}: no detection is of {what} of the labels; {told}"

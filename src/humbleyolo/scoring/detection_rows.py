@@ -37,6 +37,7 @@ class DetectionFile:
         relative: Boxes are fractions of the image.
         left_out: Files that hold no detections.
         columns: Columns of a table whose boxes the labels settle.
+        has_ids: Texts may be ids in the labels' COCO file, and are not names for certain.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class DetectionFile:
     relative: bool
     left_out: tuple[str, ...]
     columns: Columns | None = None
+    has_ids: bool = False
 
     def __len__(self) -> int:
         """Return D."""
@@ -106,7 +108,9 @@ class Rows:
             percent = f"scores up to {self.highest:g}: are they percent? divide them by 100"
             raise ProblemsError.of_file(self.path, told, percent if 2 < self.highest <= 100 else "")
 
-    def made(self, kind: str, *, relative: bool = False, columns: Columns | None = None) -> DetectionFile:
+    def made(
+        self, kind: str, *, relative: bool = False, columns: Columns | None = None, has_ids: bool = False
+    ) -> DetectionFile:
         """Return all of it.
 
         Raises:
@@ -122,7 +126,7 @@ class Rows:
         return DetectionFile(
             self.path, kind, tuple(self.images), tuple(self.classes),
             images.astype(np.int64), labels.astype(np.int64), boxes.reshape(-1, 4), scores, relative,
-            tuple(self.left_out), columns,
+            tuple(self.left_out), columns, has_ids,
         )  # fmt: skip
 
 

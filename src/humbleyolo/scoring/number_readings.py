@@ -19,13 +19,14 @@ from humbleyolo.inputs.parsing.json import get, parse
 from humbleyolo.labels.image_lookup import ImageLookup
 from humbleyolo.process.terminal import counted, first_few
 from humbleyolo.scoring.detection_rows import DetectionFile, Key, is_number
-from humbleyolo.scoring.scored_labels import ScoredLabels
+from humbleyolo.scoring.scored_labels import Ids, ScoredLabels
 from humbleyolo.storage.array_types import Ints
 
 IMAGE_IDS = ("file", "name")
 CATEGORIES = ("ids", "0", "1", "coco91", "names")
 UNKNOWN, NOT_SCORED, AMBIGUOUS, NOT_LABELLED = -1, -2, -3, -4
 _SHOWN = 3  # names in a line
+CLASH = "two COCO files give ids to different images: score one --split"
 _COCO_GAPS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # ids of 1 to 90 that COCO's 80 classes do not have
 _COCO91 = [number for number in range(1, 91) if number not in _COCO_GAPS]
 _FIRST = re.compile("([01]):(.*)", re.DOTALL)  # names of the user's own, with the number of the first
@@ -63,56 +64,69 @@ def listed(names: Sequence[Key], noun: str = "", plural: str = "") -> str:
 def image_readings(
     found: DetectionFile, labels: ScoredLabels, chosen: str | None = None, first: int = 0
 ) -> list[Reading]:
-    """Return the ways to read the file's images; names have one alone.
+    """Return the ways to read the file's images; names have one alone, unless the labels have texts as ids.
 
     `first` is added to numbers, for a file that counts from another one.
 
     Raises:
         UserError: If the choice is for numbers and there are none, or nothing is known of numbers.
     """
-    lookup = ImageLookup([image.path for image in labels.items])
-    others = ImageLookup(sorted(labels.others))
-    index_of = {image.path: number for number, image in enumerate(labels.items)}
-    files = first_few(labels.ids.files, _SHOWN)
-    as_ids = f"image_id is the id in {files}"
-    named = np.full(len(found.images), UNKNOWN, np.int64)
+    named = _by_name(found, labels)
     numbers = {at: key for at, key in enumerate(found.images) if isinstance(key, int)}
-    texts = {key: index for key, index in labels.ids.images.items() if isinstance(key, str)}
-    for at, key in enumerate(found.images):
-        if key in texts:
-            named[at] = texts[key]
-        elif isinstance(key, str):
-            place = _find(lookup, key)
-            if place == UNKNOWN and _find(others, key) != UNKNOWN:
-                place = NOT_SCORED
-            named[at] = index_of[place] if isinstance(place, str) else place
     if (named == UNKNOWN).all() and all(is_number(str(key)) for key in found.images):
         numbers = {at: int(key) for at, key in enumerate(found.images)}  # written as texts
-    if not numbers:
+    texts = found.has_ids and any(isinstance(key, str) for key in labels.ids.images)
+    if not numbers and not texts:
         _refuse_option("--image-ids", chosen, found, "images")
-        return [Reading("", as_ids if texts.keys() >= {*found.images} else "by their names", named)]
-    stems = _by_number(image.path for image in labels.items)
-    rest = _by_number(labels.others)
-    ids = {key: index for key, index in labels.ids.images.items() if isinstance(key, int)}
-    ways: list[tuple[str, str, Mapping[int, int]]] = [
-        ("file", as_ids, {int(key): index for key, index in texts.items() if is_number(key)} | ids),
-        ("name", "image_id is the number in the file's name", {key: index_of[path] for key, path in stems.items()}),
-    ]
+        return [Reading("", "by their names", named)]
     readings = []
-    for option, words, known in ways:
-        index = named.copy()
+    if labels.ids.images and chosen in (None, "file"):
+        by_id = named.copy()
+        for at, key in enumerate(found.images):
+            if at in numbers or texts:
+                by_id[at] = _by_id(numbers.get(at, key), labels.ids, first)
+        words = f"image_id is the id in {first_few(labels.ids.files, _SHOWN)}"
+        readings.append(Reading("file", words, by_id))
+    stems = _by_number((image.path, index) for index, image in enumerate(labels.items))
+    if (stems or texts) and chosen in (None, "name"):
+        rest = _by_number((path, NOT_SCORED) for path in labels.others)
+        by_stem = named.copy()
         for at, key in numbers.items():
-            other = NOT_SCORED if option == "name" and key in rest else UNKNOWN
-            index[at] = known.get(key + first, other)
-        if known and chosen in (None, option):
-            readings.append(Reading(option, words, index))
+            by_stem[at] = stems.get(key + first, rest.get(key, UNKNOWN))
+        words = "image_id is the number in the file's name" if numbers else "by their names"
+        readings.append(Reading("name", words, by_stem))
     if not readings:
-        clash = "; two COCO files give ids to different images: score one --split" if labels.ids.files else ""
+        clash = f"; {CLASH}" if labels.ids.files else ""
         raise UserError(
             f"{found.path}: its image_id are numbers such as {next(iter(numbers.values()))}, and the labels have no "
             f"such numbers (ids of a COCO file, or numbers as file names){clash}"
         )
     return readings
+
+
+def _by_name(found: DetectionFile, labels: ScoredLabels) -> Ints:
+    """Return the image of each name, and `UNKNOWN` for each number."""
+    lookup = ImageLookup([image.path for image in labels.items])
+    others = ImageLookup(sorted(labels.others))
+    index_of = {image.path: number for number, image in enumerate(labels.items)}
+    named = np.full(len(found.images), UNKNOWN, np.int64)
+    for at, key in enumerate(found.images):
+        if isinstance(key, str):
+            place = _find(lookup, key)
+            if place == UNKNOWN and _find(others, key) != UNKNOWN:
+                place = NOT_SCORED
+            named[at] = index_of[place] if isinstance(place, str) else place
+    return named
+
+
+def _by_id(key: Key, ids: Ids, first: int) -> int:
+    """Return the image of an id, to the letter, or as a number to which `first` is added."""
+    same: list[Key] = [key] if not first else []
+    if is_number(str(key)):
+        number = int(key) + first
+        same += [number, str(number)]
+    known = [ids.images[one] for one in same if one in ids.images]
+    return known[0] if known else NOT_SCORED if any(one in ids.others for one in same) else UNKNOWN
 
 
 def _refuse_option(option: str, chosen: str | None, found: DetectionFile, what: str) -> None:
@@ -131,13 +145,13 @@ def _find(lookup: ImageLookup, name: str) -> str | int:
         return AMBIGUOUS if error.kind == "image-ambiguous" else UNKNOWN
 
 
-def _by_number(paths: Iterable[str]) -> dict[int, str]:
-    """Return the images whose names are numbers, by number; without numbers that two have."""
-    found: dict[int, list[str]] = {}
-    for path in paths:
+def _by_number(paths: Iterable[tuple[str, int]]) -> dict[int, int]:
+    """Return the value of each path whose name is a number, by number; without numbers that two have."""
+    found: dict[int, list[int]] = {}
+    for path, value in paths:
         stem = PurePosixPath(path).stem
         if stem.isascii() and stem.isdecimal():
-            found.setdefault(int(stem), []).append(path)
+            found.setdefault(int(stem), []).append(value)
     return {number: some[0] for number, some in found.items() if len(some) == 1}
 
 

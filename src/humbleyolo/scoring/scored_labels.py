@@ -4,7 +4,7 @@ import posixpath
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,11 +39,13 @@ class Ids:
         files: Names of these files.
         images: Image index by id; empty if two files give one id to different images.
         categories: Class name by id, likewise.
+        others: Ids of images that are not scored.
     """
 
     files: tuple[str, ...]
     images: dict[ImageId, int]
     categories: dict[int, str]
+    others: frozenset[ImageId]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,7 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
         if split and not counts:
             what += f"; if `dvc repro` divided it, score data/dataset/{split}"
         raise UserError(f"{source.name}: {what}")
-    ids = _read_ids(source, options, images)
+    ids = _read_ids(source, options, images, {image.label_file for image in labelled.images})
     if len(ids.images) == len(images):
         numbers = sorted(key for key in ids.images if isinstance(key, int))
         order: list[ImageId] = [*numbers, *sorted(key for key in ids.images if isinstance(key, str))]
@@ -196,26 +198,35 @@ def read_labels(source: Source, options: ReadOptions, split: str | None) -> Scor
     )  # fmt: skip
 
 
-def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledImage]) -> Ids:
-    """Read the ids in the COCO files among the images' label files."""
+def _read_ids(
+    source: Source, options: ReadOptions, images: Sequence[LabelledImage], label_files: Iterable[str]
+) -> Ids:
+    """Read the ids in the COCO files among the images' label files, and in all others of the labels."""
     index_of = {image.path: number for number, image in enumerate(images)}
     ledger = Ledger("skip")
     reader = (source.reader if isinstance(source, LabelsAlone) else partial(SourceReader, source))(options, ledger)
     by_image: dict[ImageId, set[int]] = {}
     by_category: dict[int, set[str]] = {}
+    others: set[ImageId] = set()
     before: Counter[str] = Counter()  # ids in the files that a file counts on from, by their folder
     files = []
     of_images = {image.label_file for image in images if image.label_file.endswith(".json")}
+    of_others = {name for name in label_files if name.endswith(".json")} - of_images
     every = {name for name in source.names if posixpath.basename(name) == ANNOTATIONS and source.ids_continue}
-    for name in sorted(of_images | every):  # of an archive whose images are all left out, too: it counts
+    for name in sorted(of_images | every | of_others):  # an archive whose images are all left out counts, too
         with suppress(BadInput):  # LabelMe's JSON; COCO's was read without a mistake before
             paths, categories = read_ids(reader, name)
+            if name not in of_images | every:
+                others.update(paths)
+                continue
             files.append(name)
             split = posixpath.dirname(posixpath.dirname(name))
             for key, path in paths.items():
+                key = before[split] + key if isinstance(key, int) else key
                 if path in index_of:
-                    key = before[split] + key if isinstance(key, int) else key
                     by_image.setdefault(key, set()).add(index_of[path])
+                else:
+                    others.add(key)
             if source.ids_continue:
                 before[split] += max((key for key in paths if isinstance(key, int)), default=0)
             for key, category in categories.items():
@@ -226,4 +237,5 @@ def _read_ids(source: Source, options: ReadOptions, images: Sequence[LabelledIma
         tuple(files),
         {key: some.pop() for key, some in by_image.items()} if once else {},
         {key: some.pop() for key, some in by_category.items()} if alike else {},
+        frozenset(others),
     )

@@ -41,6 +41,12 @@ def get_id(record: Any, key: str, where: str) -> int:
     return int(value) if isinstance(value, float) and value.is_integer() else get(record, key, int, where)
 
 
+def get_id_or_text(record: Any, key: str, where: str) -> int | str:
+    """Return `record[key]`, as `get_id` does, or a text by which lists are joined to the letter."""
+    value = record.get(key) if isinstance(record, dict) else None
+    return value if isinstance(value, str) and value.strip() else get_id(record, key, where)
+
+
 def get(record: Any, key: str, kind: type | tuple[type, ...], where: str, default: Any = ...) -> Any:
     """Return `record[key]` if it has the type wanted; `True` is not an int.
 

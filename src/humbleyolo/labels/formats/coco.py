@@ -10,7 +10,7 @@ import json
 import math
 import posixpath
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -19,7 +19,7 @@ from humbleyolo.dataset.coco_json import annotation_entry, dataset_head, image_e
 from humbleyolo.inputs.file_names import splits_in
 from humbleyolo.inputs.folder import HEAD_BYTES, Source
 from humbleyolo.inputs.ledger import BadInput, shorten
-from humbleyolo.inputs.parsing.json import get, get_id, get_size, parse
+from humbleyolo.inputs.parsing.json import get, get_id, get_id_or_text, get_size, parse
 from humbleyolo.inputs.parsing.json_stream import read_lists
 from humbleyolo.labels.formats.masks import mask_corners
 from humbleyolo.labels.formats.shapes import around_turned
@@ -130,6 +130,7 @@ class _CocoFile:
         self.images: dict[ImageId, UncheckedImage] = {}
         self.above: list[str] = []  # each category's supercategory
         self.hidden = 0  # boxes whose image is not known
+        self.by_number: defaultdict[int | None, list[UncheckedImage]] = defaultdict(list)  # once ids disagree
         self.places: dict[ImageId, str] = {}  # of the images, by id, also of those that are dropped
 
     def add_to(self, result: UncheckedSet) -> None:
@@ -181,7 +182,7 @@ class _CocoFile:
             folders += [base, *(f"{base}/{split}".lstrip("/") for split in (subset, *splits) if split)]
         for entry, where in self._entries("images"):
             with self.report(self.name, "image dropped", where):
-                key, wanted = _image_id(entry, "id", where), get(entry, "file_name", str, where)
+                key, wanted = get_id_or_text(entry, "id", where), get(entry, "file_name", str, where)
                 if key in self.places:
                     self._drop_other(key, wanted, where, folders)
                     raise _repeated(key, self.places[key])
@@ -207,7 +208,7 @@ class _CocoFile:
 
     def _annotations(self, names: dict[int, str]) -> set[object]:
         """Add the boxes to their images; return the ids of their categories."""
-        id_of = _image_id if any(isinstance(key, str) for key in self.places) else get_id
+        id_of = get_id_or_text if any(isinstance(key, str) for key in self.places) else get_id
         ids: Counter[object] = Counter()
         used: set[object] = set()
         ignored = 0
@@ -251,11 +252,12 @@ class _CocoFile:
             raise
 
     def _lose_meant(self, image_id: ImageId) -> None:
-        """Count a box as lost by the image whose id is the same number, but a text, or the other way round."""
-        number = _NUMBER_AS_TEXT.fullmatch(image_id) if isinstance(image_id, str) else None
-        meant = self.images.get(int(number[1]) if number else str(image_id))
-        if meant:
-            meant.lost += 1
+        """Count a box as lost by the images whose ids are the same number, if one of both is a text."""
+        if not self.by_number:
+            for key, image in self.images.items():
+                self.by_number[_number(key)].append(image)
+        for image in self.by_number[number] if (number := _number(image_id)) is not None else []:
+            image.lost += 1
 
     def _lose_hidden(self) -> None:
         """Count the boxes of unknown images as lost by each image without a box, which would become background."""
@@ -285,10 +287,10 @@ class _CocoFile:
         return around_turned(corners, angle, where, self.name, self.reader.ledger) if entry.get("bbox") else corners
 
 
-def _image_id(record: Any, key: str, where: str) -> ImageId:
-    """Return the id of an image, a whole number or a text."""
-    value = record.get(key) if isinstance(record, dict) else None
-    return value if isinstance(value, str) and value.strip() else get_id(record, key, where)
+def _number(key: ImageId) -> int | None:
+    """Return the number that an id is, or that its text says; None for other texts."""
+    found = _NUMBER_AS_TEXT.fullmatch(key) if isinstance(key, str) else None
+    return key if isinstance(key, int) else int(found[1]) if found else None
 
 
 def _repeated(key: ImageId, other: str) -> BadInput:
