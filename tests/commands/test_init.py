@@ -130,12 +130,37 @@ def test_an_edited_file_is_kept_unless_forced_and_then_copied(
     assert init(folder) == 2
     assert "changes that are not committed" in capsys.readouterr().err
     assert Path("params.yaml").read_text() == edited
-    for number in (1, 2):
-        assert init(folder, "--force") == 0
-        assert f"params.yaml.{number}.bak" in capsys.readouterr().out
+    assert init(folder, "--force") == 0
+    assert "params.yaml.1.bak" in capsys.readouterr().out
     assert Path("params.yaml.1.bak").read_text() == edited
     subprocess.run(["git", "-C", ROOT, "check-ignore", "-q", "params.yaml.1.bak"], check=True)
     assert load_params(Path("params.yaml"), "seed") == (7,)
+
+
+def test_what_it_wrote_itself_is_not_edited_and_keeps_its_reasons(make: Maker, project: Path) -> None:
+    folder = make.folder(photographs())
+    assert init(folder, "--epochs", "3") == 0
+    first = reasons().keys()
+    assert len(first) > 10
+    assert init(folder, "--epochs", "4") == 0
+    assert reasons().keys() == first
+    assert [*Path().glob("*.bak")] == []
+    subprocess.run(["git", "commit", "-qam", "Begin"], check=True)
+    assert init(folder, "--epochs", "5") == 0
+    assert reasons().keys() == first
+    with Path("params.yaml").open("a") as file:
+        file.write("# mine\n")
+    assert init(folder, "--epochs", "5") == 2
+
+
+def test_look_alikes_mean_the_usual_in_another_folder(make: Maker, project: Path) -> None:
+    """A fixed camera's pictures are left alone; the next folder's bursts stay together."""
+    folder = make.folder(scene(12, 12))
+    assert init(folder, "--near-duplicates", "ignore") == 0
+    for source, meant in ((folder, "ignore"), (make.folder(photographs()), "together")):
+        assert init(source) == 0
+        (dataset,) = load_params(Path("params.yaml"), "dataset")
+        assert dataset.labelled.split.near_duplicates == meant
 
 
 def test_without_a_repository_nothing_is_asked_to_be_committed(

@@ -42,7 +42,6 @@ _FLIPS = {name: ("train", "augment", name) for name in ("flip", "flip_vertical")
 _BATCH, _EPOCHS, _MIRRORED = ("train", "batch"), ("train", "epochs"), ("evaluate", "mirrored")
 _RATES = [("train", f"{name}learning_rate") for name in ("", "final_")]
 _WARMUP, _INCLUDE_VAL, _START = ("train", "warmup_epochs"), ("train", "include_val"), ("train", "start")
-
 _CLASS = ("loss", "lambda_class")
 
 _ONE_CLASS = "one class: its mirror image is the same class; 0 for text"
@@ -89,8 +88,9 @@ class Plan:
 
     @property
     def text(self) -> str:
-        """Text of params.yaml with the values, and a comment with the reason above each that changed."""
-        reasons = {key: self.values[key][1] for key in self._changed}
+        """Text of params.yaml with the values, and the reason above each that changed, or had one before."""
+        told = self._changed.keys() | YamlText(self.before, self.file).remarked(MARK)
+        reasons = {key: why for key, (_, why) in self.values.items() if key in told}
         return YamlText(self.without_reasons, self.file).remark(MARK, reasons)
 
     @property

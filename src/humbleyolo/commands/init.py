@@ -8,6 +8,7 @@ Examples:
 """
 
 import argparse
+import hashlib
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from humbleyolo.splits.split_in_force import SplitInForce
 
 _PARAMS, _RECIPES = Path("params.yaml"), Path("examples")
+_WRITTEN = Path(".humbleyolo/init.sha256")  # of the params.yaml that the command wrote last
 _ALIKE = ("dataset", "labelled", "split", "near_duplicates")
 _SPLITS = ("lists", "hash", "group")
 _MINUTES = 10.0
@@ -53,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--near-duplicates",
         choices=get_args(NearDuplicates),
-        help="images that look alike: in one split, refused, or ignored (fixed camera); default: as in params.yaml",
+        help="images that look alike: in one split, refused, or ignored (fixed camera); default: together, or as a "
+        "params.yaml for this folder says",
     )
     parser.add_argument(
         "--split",
@@ -78,20 +81,22 @@ def run(parsed: argparse.Namespace) -> int:
     from humbleyolo.params.overlay import Named, example_values
     from humbleyolo.process.git import at_head
     from humbleyolo.process.terminal import tell
+    from humbleyolo.storage.atomic import atomic_write, make_folder
 
     check_options(parsed)
     for file in (_PARAMS, _RECIPES):
         if not file.exists():
             raise UserError(f"{file}: no such file; run this in a clone of the project")
     text = read_text(_PARAMS)
-    committed = at_head(_PARAMS)
-    if committed != text and not parsed.force:
+    edited = at_head(_PARAMS) != text and not _is_own(text)
+    if edited and not parsed.force:
         raise UserError(f"{_PARAMS}: {_not_kept_by_git()}, or give --force to keep a copy")
     require_writable(_PARAMS)
-    if committed != text:
+    if edited:
         require_writable_folder(_PARAMS.parent, _PARAMS)  # for the copy
     options = read_options(parsed)
-    split = _split_to_begin(_begin(text, parsed.source), parsed, options)
+    alike = _alike(text, parsed)
+    split = _split_to_begin(_begin(text, parsed.source), alike[0], parsed, options)
     side, checked = settled_check(parsed.source, options, split)
     first, *found = found_lines(checked)
     tell(f"{parsed.source}: {first}")
@@ -99,15 +104,17 @@ def run(parsed: argparse.Namespace) -> int:
     example = read_text(source)
     read_sections(example, str(source))  # refuses what is no YAML
     recipe = list(example_values(example, str(source)))
-    if parsed.near_duplicates:
-        recipe.append(Named(_ALIKE, parsed.near_duplicates, "as the command was told"))
+    recipe.append(Named(_ALIKE, *alike))
     _require_divided(checked, parsed)
     chosen = plan(checked, parsed.source, side, recipe, text, str(_PARAMS), parsed.split or "")
     chosen = _with_epochs(chosen, parsed)
     small = checked.best.warnings if checked.best else []
     tell(*(f"  {line}" for line in (*found, *small, *chosen.lines)))
-    backup = _copy(_PARAMS) if committed != text else None
+    backup = _copy(_PARAMS) if edited else None
     write_params(_PARAMS, chosen.text)
+    make_folder(_WRITTEN.parent)
+    with atomic_write(_WRITTEN) as written:
+        written.write(_hash(chosen.text))
     kept = f" (as it was: {backup})" if backup else ""
     tell(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
     return 0
@@ -134,6 +141,29 @@ def _begin(text: str, source: Path) -> "Params":
     return parse_params(begun, name)
 
 
+def _is_own(text: str) -> bool:
+    """Tell if a text of params.yaml is what the command wrote last, so that nobody has edited it since."""
+    return _WRITTEN.is_file() and _WRITTEN.read_bytes() == _hash(text)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).hexdigest().encode()
+
+
+def _alike(text: str, parsed: argparse.Namespace) -> tuple[str, str]:
+    """Return what images that look alike mean, and why: what was told, or a params.yaml for this folder says."""
+    from humbleyolo.params.keys import leaves
+    from humbleyolo.params.loader import read_sections
+
+    written = dict(leaves(read_sections(text, str(_PARAMS))[0]))
+    here = {("dataset", "source"): "labelled", ("dataset", "inputs"): str(parsed.source)}
+    if parsed.near_duplicates:
+        return parsed.near_duplicates, "as the command was told"
+    if here.items() <= written.items() and _ALIKE in written:
+        return str(written[_ALIKE]), "as it was for this folder"
+    return "together", "the usual"
+
+
 def _not_kept_by_git() -> str:
     """Return the reason why git has not the text of params.yaml, and what to do."""
     from humbleyolo.errors import UserError
@@ -148,11 +178,13 @@ def _not_kept_by_git() -> str:
     return "has changes that are not committed; commit them"
 
 
-def _split_to_begin(params: "Params", parsed: argparse.Namespace, options: "ReadOptions") -> "SplitInForce":
+def _split_to_begin(
+    params: "Params", alike: str, parsed: argparse.Namespace, options: "ReadOptions"
+) -> "SplitInForce":
     """Return the split that `params.yaml` will have, but for `by`, which the folder decides if nobody did."""
     from humbleyolo.splits.split_in_force import SplitInForce
 
-    given = {"near_duplicates": parsed.near_duplicates, "by": parsed.split}
+    given = {"near_duplicates": alike, "by": parsed.split}
     rule = params.dataset.labelled.split.model_copy(update={key: value for key, value in given.items() if value})
     return SplitInForce("", rule, params.seed, options=options if parsed.split else None)
 

@@ -95,6 +95,15 @@ class YamlText:
                 new.append(row)
         return self._checked("\n".join(new), {})
 
+    def remarked(self, mark: str) -> set[Key]:
+        """Return the keys that have a comment line with this mark above them."""
+        found: set[Key] = set()
+        for key, (name, _) in self._items.items():
+            above = name.start_mark.line - 1
+            if above >= 0 and self._rows[above].lstrip().startswith(f"# {mark}: "):
+                found.add(key)
+        return found
+
     def add(self, key: Key, template: "YamlText") -> str:
         """Return the text with one more key, as a template has it: behind the key that it follows there.
 
