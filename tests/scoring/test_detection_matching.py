@@ -28,6 +28,7 @@ from humbleyolo.labels.labelled_image import ReadOptions
 from humbleyolo.metrics.tables import DetectionTable, TruthTable
 from humbleyolo.scoring.detection_files import read_detection_file
 from humbleyolo.scoring.number_readings import image_readings
+from humbleyolo.scoring.score_text import report_lines
 
 NAMES = ["chat", "rat", "souris"]
 IMAGES = 8
@@ -246,6 +247,14 @@ def test_classes_can_be_given_in_another_order(kind: str, tmp_path: Path) -> Non
         given = str(tmp_path / "theirs.json")
         Path(given).write_text('{"categories": [{"id": 0, "name": "rat"}, {"id": 1, "name": "chat"}]}')
     assert scored(folder, text, categories=given).found.metrics["ap"] == 1
+
+
+@pytest.mark.parametrize(("images", "small"), [(15, True), (16, False)])
+def test_labels_that_are_too_few_to_judge_by_are_told(images: int, small: bool, tmp_path: Path) -> None:
+    truths = truths_of(images=images)
+    folder = write_coco(tmp_path / "labels", truths, NAMES)
+    text = "\n".join(report_lines(scored(folder, detectron2(tmp_path / "c.json", found_on(truths)))))
+    assert (f"note: {images} images with {2 * images} objects are too few" in text) == small
 
 
 def test_what_cannot_be_joined_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from humbleyolo.dataset.split_size import is_small
 from humbleyolo.evaluation.confusion import confused_classes
 from humbleyolo.evaluation.mistakes import costs_of_kinds
 from humbleyolo.inputs.ledger import short_name
@@ -27,6 +28,10 @@ def report_lines(scored: Scored) -> Iterator[str]:
     metrics, tables = scored.found.metrics, scored.found.tables
     for line in scored.told:
         yield from wrapped_lines(line)
+    images, objects = metrics["images"], metrics["objects"]
+    if objects and is_small(images, objects):
+        few = f"{counted(images, 'image')} with {counted(objects, 'object')}"
+        yield from wrapped_lines(f"note: {few} are too few to tell how good this is; AP may be off by 0.25 and more")
     least = "none" if metrics["threshold"] is None else f"{metrics['threshold']:.3f}"
     yield from wrapped_lines(f"threshold: {least}, {scored.threshold_from}")
     yield ""
