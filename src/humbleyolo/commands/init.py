@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, get_args
@@ -112,9 +112,10 @@ def run(parsed: argparse.Namespace) -> int:
     tell(*(f"  {line}" for line in (*found, *small, *chosen.lines)))
     backup = _copy(_PARAMS) if edited else None
     write_params(_PARAMS, chosen.text)
-    make_folder(_WRITTEN.parent)
-    with atomic_write(_WRITTEN) as written:
-        written.write(_hash(chosen.text))
+    with suppress(UserError):  # then the next run asks for --force
+        make_folder(_WRITTEN.parent)
+        with atomic_write(_WRITTEN) as written:
+            written.write(_hash(chosen.text))
     kept = f" (as it was: {backup})" if backup else ""
     tell(f"{_PARAMS} is written{kept}, each value with its reason. Next: `uv run dvc repro`")
     return 0
