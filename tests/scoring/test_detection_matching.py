@@ -144,6 +144,11 @@ def mixed(image: int) -> int | str:
     return image if image % 2 else f"x{image}"
 
 
+def crossed(image: int) -> int | str:
+    """The numbers of some images as numbers, and the same numbers of others as texts."""
+    return image // 2 if image % 2 else str((image // 2 + 1) % (IMAGES // 2))
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
@@ -151,6 +156,7 @@ def mixed(image: int) -> int | str:
         (int, "{}".format),
         ("{}".format, int),
         (mixed, mixed),
+        (crossed, crossed),
         ("{}".format, "{}".format),
         (lambda image: str(mixed(image)), mixed),
     ],

@@ -84,7 +84,7 @@ def image_readings(
         by_id = named.copy()
         for at, key in enumerate(found.images):
             if at in numbers or texts:
-                by_id[at] = _by_id(numbers.get(at, key), labels.ids, first)
+                by_id[at] = _by_id(key, labels.ids, first)
         words = f"image_id is the id in {first_few(labels.ids.files, _SHOWN)}"
         readings.append(Reading("file", words, by_id))
     stems = _by_number((image.path, index) for index, image in enumerate(labels.items))
